@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The outermost level: every way to end becomes an exit code and at most a sentence, never a traceback."""
+
+import os
+import sys
+from typing import NoReturn
+
+from vkzircon_cli import output
+from vkzircon_cli.errors import Exit, Stop
+
+_TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and leave."""
+    code = _run()
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        from vkzircon_cli.cli import run
+
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except output.PipeClosed:
+        return Exit.PIPE_CLOSED
+    except Stop as stop:
+        output.say(f"vkzircon: {stop.message} {stop.hint}".rstrip())
+        return stop.exit_code
+    except ImportError as error:
+        fix = f"Install it with: python3 -m pip install {error.name or 'vkzircon'}"
+        output.say(f"vkzircon: A Python package is missing or broken: {error}. {fix}")
+        return Exit.CANNOT_ASK
+    except Exception as error:
+        if os.environ.get(_TRACE_VARIABLE):
+            raise
+        output.say(f"vkzircon: {_describe(error)}")
+        return Exit.OUR_FAULT
+
+
+def _describe(error: Exception) -> str:
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return (
+        f"A fault of vkzircon's own: {what}. Please report it with the command line and the trace that "
+        f"{_TRACE_VARIABLE}=1 prints."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is what the driver says it can do well said, and true?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from vkzircon_cli.checks.registry import Finding, Outcome, check, unanswered
+from vkzircon_cli.facts import Answer, Device, ExternalBuffer, ExternalMemoryProperties, Facts, MissingKind
+from vkzircon_cli.vocabulary import EXPORTABLE, FEATURE_BITS, IMPORTABLE, ZIRCON_VMO
+
+
+def _usage(buffer: ExternalBuffer) -> str:
+    return f"{'|'.join(buffer.usage.names)} buffers"
+
+
+def _answers(device: Device) -> Iterator[tuple[ExternalBuffer, str, ExternalMemoryProperties]]:
+    for buffer in device.external_buffers:
+        if buffer.properties.value is not None:
+            yield buffer, f"device{device.index}/buffer/transfer", buffer.properties.value
+
+
+def _unanswered(device: Device) -> Iterator[Finding]:
+    for buffer in device.external_buffers:
+        if buffer.properties.missing is not None:
+            yield unanswered(buffer.properties.missing, _usage(buffer), f"device{device.index}/buffer/transfer")
+
+
+@check(
+    "capabilities.offered",
+    meaning="The driver says that buffers can be exported as VMOs and imported from them.",
+    rule="capabilities.adoc, VkExternalMemoryProperties",
+    advice="The extension is listed but not for these buffers; it may pass on its host's handle types (goldfish).",
+)
+def offered(_: Facts, device: Device) -> Iterator[Finding]:
+    yield from _unanswered(device)
+    for buffer, step, found in _answers(device):
+        has = found.features.value & (EXPORTABLE | IMPORTABLE)
+        says = {
+            0: "neither exportable nor importable; what is tried below is tried against the driver's word",
+            EXPORTABLE: "exportable, not importable",
+            IMPORTABLE: "importable, not exportable",
+            EXPORTABLE | IMPORTABLE: " and ".join(found.features.names),
+        }[has]
+        outcome = {EXPORTABLE | IMPORTABLE: Outcome.PASS, EXPORTABLE: Outcome.WARN}.get(has, Outcome.FAIL)
+        yield Finding(outcome, says, _usage(buffer), step)
+
+
+@check(
+    "capabilities.compatible",
+    meaning="A supported handle type is compatible with itself.",
+    rule="capabilities.adoc, VkExternalMemoryProperties::compatibleHandleTypes",
+    advice="compatibleHandleTypes must include the handle type that was asked about; report it to the driver's vendor.",
+)
+def compatible(_: Facts, device: Device) -> Iterator[Finding]:
+    yield from _unanswered(device)
+    for buffer, step, found in _answers(device):
+        if not found.features.value & (EXPORTABLE | IMPORTABLE):
+            yield Finding(Outcome.SKIP, "no feature is reported", _usage(buffer), step)
+        elif found.compatible_handle_types.value & ZIRCON_VMO:
+            yield Finding(Outcome.PASS, "ZIRCON_VMO is compatible with itself", _usage(buffer), step)
+        else:
+            names = "|".join(found.compatible_handle_types.names) or "none"
+            yield Finding(Outcome.FAIL, f"compatibleHandleTypes is {names}, without ZIRCON_VMO", _usage(buffer), step)
+
+
+@check(
+    "capabilities.well-formed",
+    meaning="The answer is written, has known features only, and leaves sType and pNext alone.",
+    rule="fundamentals.adoc, valid usage of sType and pNext",
+    advice="The driver overwrites what the caller owns, or returns without an answer; report it to its vendor.",
+)
+def well_formed(_: Facts, device: Device) -> Iterator[Finding]:
+    yield from _unanswered(device)
+    for buffer, step, found in _answers(device):
+        if not found.header_kept:
+            yield Finding(Outcome.FAIL, "sType or pNext was changed", _usage(buffer), step)
+        elif found.features.value >> len(FEATURE_BITS):
+            value = found.features.value
+            yield Finding(
+                Outcome.FAIL, f"the features are 0x{value:x}: not written, or no features", _usage(buffer), step
+            )
+        else:
+            yield Finding(Outcome.PASS, "the answer is well formed", _usage(buffer), step)
+
+
+@check(
+    "capabilities.agree-export",
+    meaning="Memory exports if and only if the driver says so.",
+    rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
+    advice="Programs trust the query: a driver must mean what it reports.",
+)
+def agree_export(_: Facts, device: Device) -> Iterator[Finding]:
+    tried = [row for row in device.exports if row.handle.value is not None or _was_refused(row.handle)]
+    yield from _agrees(device, EXPORTABLE, "export", bool(tried), any(row.handle.value for row in tried))
+
+
+@check(
+    "capabilities.agree-import",
+    meaning="A VMO imports if and only if the driver says so.",
+    rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
+    advice="Programs trust the query: a driver must mean what it reports.",
+)
+def agree_import(_: Facts, device: Device) -> Iterator[Finding]:
+    tried = [row for row in device.imports if row.imported.value is not None or _was_refused(row.imported)]
+    yield from _agrees(device, IMPORTABLE, "import", bool(tried), any(row.imported.value for row in tried))
+
+
+def _was_refused(answer: Answer[Any]) -> bool:
+    return answer.missing is not None and answer.missing.kind is MissingKind.REFUSED
+
+
+def _agrees(device: Device, feature: int, verb: str, tried: bool, worked: bool) -> Iterator[Finding]:
+    for buffer, step, found in _answers(device):
+        promised = bool(found.features.value & feature)
+        if not tried:
+            yield Finding(Outcome.SKIP, f"no {verb} was tried", _usage(buffer), step)
+        elif promised and not worked:
+            yield Finding(Outcome.FAIL, f"{verb} is promised, and none worked", _usage(buffer), step)
+        elif worked and not promised:
+            # Doing more than was promised breaks no rule.
+            yield Finding(Outcome.WARN, f"{verb} is denied, and works", _usage(buffer), step)
+        else:
+            yield Finding(
+                Outcome.PASS, f"{verb} is {'promised' if promised else 'denied'}, and so it is", _usage(buffer), step
+            )

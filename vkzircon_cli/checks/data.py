@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Are the bytes the same on every side of a shared VMO?"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from vkzircon_cli.checks.export import compared, step, subject
+from vkzircon_cli.checks.registry import Finding, Outcome, check, fold, unanswered
+from vkzircon_cli.facts import Answer, Comparison, Data, Device, Facts, RoundTrip, Write
+
+_PLACES = {
+    "through_export_map": "the exporter's map",
+    "through_import_map": "the importer's map",
+    "through_vmo_read": "zx_vmo_read",
+    "through_vmo_map": "zx_vmar_map",
+}
+
+
+@check(
+    "data.host-write",
+    meaning="What the host writes into exported memory is seen through the import and through the VMO.",
+    rule="memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA: both allocations are the same memory",
+    advice="The import is a copy, or a cache is not kept coherent: nothing is shared.",
+)
+def host_write(_: Facts, device: Device) -> Iterator[Finding]:
+    yield from _written(device, Write.HOST_MAP)
+
+
+@check(
+    "data.gpu-fill",
+    meaning="What the device fills in imported memory is seen in the exported memory and through the VMO.",
+    rule="memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA: both allocations are the same memory",
+    advice="The import is a copy, or a cache is not kept coherent: nothing is shared.",
+)
+def gpu_fill(_: Facts, device: Device) -> Iterator[Finding]:
+    yield from _written(device, Write.GPU_FILL)
+
+
+def _written(device: Device, write: Write) -> Iterator[Finding]:
+    for row in device.data:
+        if row.write is write:
+            yield _row(device, row)
+
+
+def _row(device: Device, row: Data) -> Finding:
+    name, where = subject(row.memory_type), step(device, row.memory_type, f"data.{row.write}")
+    if row.round_trip.value is None:
+        return unanswered(row.round_trip.missing, name, where)  # type: ignore[arg-type]
+    verdict = fold(_places(row.round_trip.value))
+    sentence = verdict.sentence.rstrip(".")
+    return Finding(verdict.outcome, sentence[:1].lower() + sentence[1:], name, where)
+
+
+def _places(trip: RoundTrip) -> Iterator[Finding]:
+    def judge(seen: Comparison) -> tuple[Outcome, str]:
+        if seen.wrong:
+            return Outcome.FAIL, f"{seen.wrong} of {seen.count} bytes are wrong, the first at {seen.first_wrong}"
+        return Outcome.PASS, f"all {seen.count} bytes are right"
+
+    for f in fields(RoundTrip):
+        answer = getattr(trip, f.name)
+        if isinstance(answer, Answer):
+            yield compared(answer, _PLACES[f.name], "", judge)

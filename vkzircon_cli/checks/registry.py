@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a check is registered, what it finds, and how findings become one verdict.
+
+A check is a small pure function over facts. It yields one `Finding` a row (a memory type, a call); the worst outcome
+wins, and the rows that share it are told in one sentence.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vkzircon_cli.facts import Answer, Device, Facts, Missing, MissingKind
+from vkzircon_cli.offer import offers_extension
+from vkzircon_cli.vocabulary import EXTENSION
+
+PRACTICE = "none: practice"
+
+
+class Outcome(StrEnum):
+    """What a check came to, from best to worst."""
+
+    PASS = "pass"
+    INFO = "info"
+    SKIP = "skip"
+    WARN = "warn"
+    FAIL = "fail"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+
+
+SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* where it was seen."""
+
+    outcome: Outcome
+    sentence: str
+    subject: str = ""
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A check's outcome for one device, in one sentence, and the steps that it rests on."""
+
+    outcome: Outcome
+    sentence: str
+    steps: tuple[str, ...]
+
+
+Judge = Callable[[Facts, Device], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A registered check. *rule* is the VUID or chapter that it rests on, or `PRACTICE`, which warns at most."""
+
+    id: str
+    meaning: str
+    rule: str
+    advice: str
+    needs_extension: bool
+    judge: Judge
+
+    def verdict(self, facts: Facts, device: Device) -> Verdict:
+        """Judge *device*."""
+        if self.needs_extension and not offers_extension(device):
+            return Verdict(Outcome.SKIP, f"{EXTENSION} is not offered.", ())
+        return fold(self.judge(facts, device))
+
+
+REGISTRY: dict[str, Check] = {}
+GROUPS = ("extension", "device", "capabilities", "export", "properties", "import", "data")
+
+
+def in_order() -> list[Check]:
+    """Give every check, group by group in the order in which a reader wants to know."""
+    return sorted(REGISTRY.values(), key=lambda check: GROUPS.index(check.id.partition(".")[0]))
+
+
+def check(id: str, *, meaning: str, rule: str, advice: str, needs_extension: bool = True) -> Callable[[Judge], Judge]:
+    """Register the decorated function under a dotted *id*, which is public and never changes."""
+
+    def register(judge: Judge) -> Judge:
+        REGISTRY[id] = Check(id, meaning, rule, advice, needs_extension, judge)
+        return judge
+
+    return register
+
+
+def fold(findings: Iterable[Finding]) -> Verdict:
+    """Make one verdict of all *findings*; none at all is a skip, and a row that was skipped never hides another."""
+    found = list(findings)
+    if not found:
+        return Verdict(Outcome.SKIP, "Nothing was exported that could be looked at.", ())
+    told = [finding for finding in found if finding.outcome is not Outcome.SKIP] or found
+    worst = max((finding.outcome for finding in told), key=SEVERITY.__getitem__)
+    rows = [finding for finding in told if finding.outcome is worst]
+    return Verdict(worst, " ".join(_sentences(rows)), tuple(dict.fromkeys(row.step for row in rows if row.step)))
+
+
+def _sentences(rows: list[Finding]) -> Iterator[str]:
+    subjects: dict[str, list[str]] = {}
+    for row in rows:
+        subjects.setdefault(row.sentence, []).append(row.subject)
+    for sentence, of in subjects.items():
+        named = [subject for subject in of if subject]
+        text = f"{_joined(named)}: {sentence}" if named else sentence
+        yield text[:1].upper() + text[1:] + "."
+
+
+def _joined(subjects: list[str]) -> str:
+    """Join "memory type 1" and "memory type 2" to "memory types 1, 2"."""
+    heads = {subject.rpartition(" ")[0] for subject in subjects}
+    if len(subjects) == 1 or len(heads) > 1 or heads == {""}:
+        return ", ".join(subjects)
+    return f"{heads.pop()}s " + ", ".join(subject.rpartition(" ")[2] for subject in subjects)
+
+
+_OUTCOMES = {
+    MissingKind.NOT_ASKED: Outcome.SKIP,
+    MissingKind.CRASHED: Outcome.CRASH,
+    MissingKind.TIMED_OUT: Outcome.TIMEOUT,
+}
+
+
+def unanswered(missing: Missing, subject: str = "", step: str = "", refused: Outcome = Outcome.FAIL) -> Finding:
+    """Make the finding of a question without an answer; what a refusal is worth is the check's to say."""
+    outcome = _OUTCOMES.get(missing.kind, refused)
+    return Finding(outcome, describe(missing), subject, step)
+
+
+def describe(missing: Missing) -> str:
+    """Put a missing answer in words, without a full stop."""
+    if missing.kind is MissingKind.CRASHED:
+        where = f" in {missing.call}" if missing.call else ""
+        return f"the driver crashed{where} ({missing.result or missing.reason})"
+    if missing.kind is MissingKind.TIMED_OUT:
+        where = f" in {missing.call}" if missing.call else ""
+        return f"the driver hung{where} ({missing.reason})"
+    if missing.result:
+        why = f" ({missing.reason})" if missing.reason else ""
+        return f"{missing.call} answered {missing.result}{why}"
+    return f"{missing.call}: {missing.reason}" if missing.call else missing.reason
+
+
+def rows(answers: Iterable[tuple[str, str, Answer[object]]], refused: Outcome = Outcome.FAIL) -> Iterator[Finding]:
+    """Yield the findings of those (subject, step, answer) that have no answer."""
+    for subject, step, answer in answers:
+        if answer.missing is not None:
+            yield unanswered(answer.missing, subject, step, refused)

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands. Each builds a request, has it run, renders the report, writes it, and gives the exit code."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer._completion_classes import completion_init
+from typer.core import TyperGroup
+
+from vkzircon_cli import session
+from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.options import (
+    Device,
+    Emulate,
+    NoColor,
+    OutputFile,
+    OutputFormat,
+    Quiet,
+    Timeout,
+    Verbose,
+    Version,
+)
+from vkzircon_cli.output import is_terminal, say, terminal_width, write
+from vkzircon_cli.render import Format, Style, View, render
+from vkzircon_cli.render.page import Page, page_for
+from vkzircon_cli.render.progress import Progress
+from vkzircon_cli.request import DEFAULT_TIMEOUT_S, Depth, Request
+
+_COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
+# Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+_EPILOG = (
+    "Exit codes: 0 nothing failed; 1 a check failed; 2 usage; 3 no chosen device offers the extension; 4 could not "
+    "ask: no loader, driver, device or permission; 5 the driver crashed or hung; 6 the result could not be written; "
+    "70 a fault of vkzircon's own; 130 interrupted; 141 the reader closed the pipe."
+)
+
+
+class _ReportByDefault(TyperGroup):
+    """A group in which options without a command are the options of `report`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        own = ("--help", "--version")
+        leading = args[0] if args else ""
+        # Completion asks with no arguments at all and wants the commands, not the options of one of them.
+        is_bare = not args and not ctx.resilient_parsing
+        if is_bare or (leading.startswith("-") and leading not in own):
+            args = ["report", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    name="vkzircon",
+    cls=_ReportByDefault,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help"]},
+    epilog=_EPILOG,
+)
+
+
+@app.callback()
+def _root(version: Version = False) -> None:
+    """Find out whether this device shares Vulkan memory as a Zircon VMO, whether that works, and if not, why.
+
+    Without a command: report.
+    """
+
+
+@app.command(epilog=_EPILOG)
+def report(
+    device: Device = None,
+    format: OutputFormat = Format.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    emulate: Emulate = False,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    version: Version = False,
+) -> Exit:
+    """Export, import and compare, and report on everything that was seen.
+
+    A report holds names, UUIDs and versions of devices and drivers, paths of libraries with the home folder as ~, and
+    the VK_ and VKZIRCON_ variables that change what Vulkan does. Nothing is sent anywhere.
+    """
+    request = Request(Depth.EVERYTHING, device, emulate, timeout)
+    return _finish(request, Style(View.REPORT, format, verbose), _Place(output, quiet, no_color))
+
+
+@app.command(epilog=_EPILOG)
+def check(
+    device: Device = None,
+    format: OutputFormat = Format.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    emulate: Emulate = False,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    version: Version = False,
+) -> Exit:
+    """Probe as report does, and print the verdicts only."""
+    request = Request(Depth.EVERYTHING, device, emulate, timeout)
+    return _finish(request, Style(View.CHECKS, format, verbose), _Place(output, quiet, no_color))
+
+
+@app.command(epilog=_EPILOG)
+def devices(
+    device: Device = None,
+    format: OutputFormat = Format.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    emulate: Emulate = False,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    version: Version = False,
+) -> Exit:
+    """List the devices: index, UUID, name, driver, and whether the extension is offered."""
+    request = Request(Depth.IDENTITY, device, emulate, timeout)
+    return _finish(request, Style(View.DEVICES, format, verbose), _Place(output, quiet, no_color))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the result goes."""
+
+    path: Path | None
+    quiet: bool
+    no_color: bool
+
+
+def _finish(request: Request, style: Style, place: _Place) -> Exit:
+    """Probe, render, write, and give the exit code."""
+    progress = Progress(_line_writer(), terminal_width() or 80)
+    try:
+        report = session.run(request, progress)
+    finally:
+        progress.close()
+    if not place.quiet:
+        write(render(report, style, _page(place)), place.path)
+        if report.error is not None and (style.format is not Format.TERMINAL or place.path is not None):
+            say(f"vkzircon: {report.error.message} {report.error.hint}")
+    return report.exit_code
+
+
+def _line_writer() -> Callable[[str], None] | None:
+    stream = sys.__stderr__
+    if not is_terminal(stream) or os.environ.get("TERM") == "dumb" or stream is None:
+        return None
+
+    def put(text: str) -> None:
+        stream.write(text)
+        stream.flush()
+
+    return put
+
+
+def _page(place: _Place) -> Page:
+    to_terminal = place.path is None and is_terminal(sys.__stdout__)
+    encoding = "utf-8" if place.path or sys.__stdout__ is None else sys.__stdout__.encoding
+    return page_for(to_terminal, encoding, os.environ, place.no_color, terminal_width())
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit code; what Typer prints (help, version) is written as results are.
+
+    Raises:
+        Stop: what ends a command early, said in a sentence.
+        PipeClosed: nobody reads standard output any more.
+    """
+    if _COMPLETE_VARIABLE in os.environ:
+        completion_init()  # with add_completion=False Typer knows no shell until it is told
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            code = app(list(arguments), prog_name="vkzircon", complete_var=_COMPLETE_VARIABLE, standalone_mode=False)
+    except SystemExit as leave:  # how completion ends
+        code = leave.code
+    except _UsageError as error:
+        raise Usage(*_sentence(error)) from error
+    if printed.getvalue():
+        write(printed.getvalue(), None)
+    return code if isinstance(code, int) else 0
+
+
+def _sentence(error: Any) -> tuple[str, str]:
+    command = error.ctx.command_path if error.ctx is not None else "vkzircon"
+    message = " ".join(error.format_message().split())
+    return message if message.endswith((".", "?")) else f"{message}.", f"See: {command} --help"

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the emulation layer and builds the environment that turns it on. Never turned on unasked."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import vkzircon_cli
+from vkzircon_cli import zircon
+from vkzircon_cli.environment import EMULATION_VARIABLE
+from vkzircon_cli.errors import CannotAsk, Usage
+
+LAYER_NAME = "VK_LAYER_VKZIRCON_external_memory"
+_MANIFEST = "VkLayer_vkzircon_external_memory.json"
+_LIBZIRCON = "libzircon.so"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where the layer's manifest and the libzircon that belongs to it are."""
+
+    manifest: Path
+    libzircon: Path
+
+
+def find() -> Installation:
+    """Find the layer that was installed with this package.
+
+    Raises:
+        CannotAsk: it was installed without one.
+    """
+    # An editable install has the Python files in one of the package's folders and the built ones in another.
+    for folder in vkzircon_cli.__path__:
+        layer = Path(folder) / "layer"
+        if (layer / _MANIFEST).is_file() and (layer / _LIBZIRCON).is_file():
+            return Installation(layer / _MANIFEST, layer / _LIBZIRCON)
+    raise CannotAsk(
+        "no-layer",
+        "This vkzircon was installed without the emulation layer.",
+        "Install it again on Linux with a C compiler and libvulkan-dev, and VKZIRCON_NO_LAYER unset.",
+    )
+
+
+def variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment variables that put the layer first and our libzircon in reach, added to *environ*'s own.
+
+    Raises:
+        Usage: VKZIRCON_LIBZIRCON is set, so that two kernels would be asked about one handle.
+        CannotAsk: there is no layer.
+    """
+    if environ.get(zircon.LIBRARY_VARIABLE):
+        raise Usage(
+            f"--emulate brings its own libzircon, and {zircon.LIBRARY_VARIABLE} names another.",
+            f"Unset {zircon.LIBRARY_VARIABLE}, or leave out --emulate.",
+        )
+    installed = find()
+    # The loader ignores VK_ADD_LAYER_PATH where VK_LAYER_PATH is set.
+    path = "VK_LAYER_PATH" if environ.get("VK_LAYER_PATH") else "VK_ADD_LAYER_PATH"
+    layers = environ.get("VK_INSTANCE_LAYERS")
+    return {
+        path: _joined(environ.get(path), str(installed.manifest.parent)),
+        "VK_INSTANCE_LAYERS": f"{LAYER_NAME}:{layers}" if layers else LAYER_NAME,
+        zircon.LIBRARY_VARIABLE: str(installed.libzircon),
+        EMULATION_VARIABLE: environ.get(EMULATION_VARIABLE) or "persona=strict",
+    }
+
+
+def _joined(before: str | None, folder: str) -> str:
+    return f"{before}{os.pathsep}{folder}" if before else folder

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process's surroundings as facts: the platform, who we are, and the few variables that change what Vulkan does.
+
+Only the variables listed here are ever read into a report, and the home folder in them is shown as ``~``.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+
+PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"
+EMULATION_VARIABLE = "VKZIRCON_EMULATION"
+FUCHSIA, LINUX = "fuchsia", "linux"
+
+VARIABLES = (
+    "VK_DRIVER_FILES",
+    "VK_ICD_FILENAMES",
+    "VK_ADD_DRIVER_FILES",
+    "VK_LAYER_PATH",
+    "VK_ADD_LAYER_PATH",
+    "VK_INSTANCE_LAYERS",
+    "VK_LOADER_DEBUG",
+    "VK_LOADER_DRIVERS_SELECT",
+    "VK_LOADER_DRIVERS_DISABLE",
+    "VK_LOADER_LAYERS_ENABLE",
+    "VK_LOADER_LAYERS_DISABLE",
+    "VK_LOADER_LAYERS_ALLOW",
+    "VK_LOADER_DEVICE_SELECT",
+    EMULATION_VARIABLE,
+    PLATFORM_VARIABLE,
+    "VKZIRCON_LIBVULKAN",
+    "VKZIRCON_LIBZIRCON",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable, as set."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where the probe ran. *elevated* processes have their Vulkan variables ignored by the loader."""
+
+    platform: str
+    system: str
+    machine: str
+    python: str
+    elevated: bool
+    isolated: bool
+    variables: tuple[Variable, ...]
+
+
+def platform() -> str:
+    """Tell what platform this is taken for: VKZIRCON_PLATFORM, else what the system says of itself."""
+    if chosen := os.environ.get(PLATFORM_VARIABLE):
+        return chosen
+    is_fuchsia = sys.platform.startswith("fuchsia") or os.uname().sysname == "Fuchsia"
+    return FUCHSIA if is_fuchsia else LINUX
+
+
+def can_fork() -> bool:
+    """Tell whether the probe can run in a child."""
+    return hasattr(os, "fork") and platform() != FUCHSIA
+
+
+def shorten_home(text: str) -> str:
+    """Write the home folder as ``~``: reports are pasted where names of people have no place."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    return text.replace(home + "/", "~/") if len(home) > 1 else text
+
+
+def environment() -> Environment:
+    """Read the surroundings of this process."""
+    system = os.uname()
+    return Environment(
+        platform=platform(),
+        system=f"{system.sysname} {system.release}",
+        machine=system.machine,
+        python=".".join(str(part) for part in sys.version_info[:3]),
+        elevated=os.getuid() != os.geteuid() or os.getgid() != os.getegid(),
+        isolated=can_fork(),
+        variables=tuple(
+            Variable(name, shorten_home(_readable(os.environ[name]))) for name in VARIABLES if name in os.environ
+        ),
+    )
+
+
+def _readable(value: str) -> str:
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stops us: a question refused (data, caught by the probe), and what ends a command (message, hint, exit code)."""
+
+from enum import IntEnum
+
+from vkzircon_cli.facts import Missing, MissingKind
+
+
+class Exit(IntEnum):
+    """The exit codes that this program documents. When several apply, `EXIT_PRECEDENCE` decides."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_OFFERED = 3
+    CANNOT_ASK = 4
+    CRASHED = 5
+    NOT_WRITTEN = 6
+    OUR_FAULT = 70
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+
+
+EXIT_PRECEDENCE = (
+    Exit.OUR_FAULT,
+    Exit.NOT_WRITTEN,
+    Exit.CRASHED,
+    Exit.FAILED,
+    Exit.CANNOT_ASK,
+    Exit.NOT_OFFERED,
+    Exit.OK,
+)
+
+
+class Refused(Exception):
+    """A call said no. Carries the `Missing` that stands in the facts for its answer."""
+
+    def __init__(self, call: str, result: str, reason: str = "") -> None:
+        super().__init__(call, result, reason)
+        self.missing = Missing(MissingKind.REFUSED, call, result, reason)
+
+
+class NotAsked(Exception):
+    """A question that makes no sense here: the probe turns it into a `Missing` of that kind."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.missing = Missing(MissingKind.NOT_ASKED, "", "", reason)
+
+
+class Stop(Exception):
+    """End the command: *message* says what and why in one sentence, *hint* what to do next."""
+
+    exit_code = Exit.USAGE
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Usage(Stop):
+    """The command line asks for something that does not exist."""
+
+
+class CannotAsk(Stop):
+    """No loader, driver, device, route or permission: there is nobody to ask. *cause* is a stable word for programs."""
+
+    exit_code = Exit.CANNOT_ASK
+
+    def __init__(self, cause: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.cause = cause
+
+
+class NotWritten(Stop):
+    """The result could not be written where it was asked for."""
+
+    exit_code = Exit.NOT_WRITTEN

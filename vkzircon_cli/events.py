@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The event stream: one JSON line an event, and its fold back into `Facts`.
+
+The same lines serve the progress display, the child process, the crash journal and partial reports:
+
+    {"event": "begin", "step": "device0/type2/export.plain", "fact": "exports", "device": 0, "key": {...}, "ms": 12.3}
+    {"event": "end", "step": "device0/type2/export.plain", "answer": {"value": ..., "missing": ...}, "ms": 12.9}
+    {"event": "select", "devices": [0]}
+    {"event": "message", "severity": "error", "text": "..."}
+    {"event": "error", "cause": "no-loader", "message": "...", "hint": "...", "exit_code": 4}
+    {"event": "done"}
+
+A fact is the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies.
+"""
+
+import json
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin
+
+from vkzircon_cli.errors import NotAsked, Refused, Stop
+from vkzircon_cli.facts import NEVER_REACHED, Answer, Device, Facts, Missing
+
+Event = dict[str, Any]
+T = TypeVar("T")
+Asking = Generator[Event, None, Answer[T]]
+
+
+def ask(step: str, fact: str, question: Callable[[], T], *, device: int | None = None, **key: Any) -> Asking[T]:
+    """Yield the two events around *question* and return its answer; a refusal is an answer, anything else our fault."""
+    plain = {name: asdict(value) if is_dataclass(value) else value for name, value in key.items()}  # type: ignore[arg-type]
+    yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": plain}
+    answer = answer_of(question)
+    yield {"event": "end", "step": step, "answer": asdict(answer)}
+    return answer
+
+
+def answer_of(question: Callable[[], T]) -> Answer[T]:
+    """Call *question* and turn what stops it into data."""
+    try:
+        return Answer(question())
+    except (Refused, NotAsked) as stopped:
+        return Answer(None, stopped.missing)
+
+
+def ended(step: str, missing: Missing) -> Event:
+    """Make the end of a *step* whose child did not live to write it."""
+    return {"event": "end", "step": step, "answer": asdict(Answer(None, missing))}
+
+
+def error(stop: Stop, cause: str) -> Event:
+    """Make the event of what stopped the probe; `failure` reads it back."""
+    return {
+        "event": "error",
+        "cause": cause,
+        "message": stop.message,
+        "hint": stop.hint,
+        "exit_code": int(stop.exit_code),
+    }
+
+
+def to_line(event: Event) -> bytes:
+    """Write *event* as one line of ASCII JSON."""
+    return json.dumps(event, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def decode(shape: Any, value: Any) -> Any:
+    """Rebuild *value*, parsed from JSON, as the type *shape* out of `facts`."""
+    origin = get_origin(shape)
+    if origin is UnionType:
+        return None if value is None else decode(next(a for a in get_args(shape) if a is not NoneType), value)
+    if origin is tuple:
+        return tuple(decode(get_args(shape)[0], item) for item in value)
+    if origin is Answer:
+        (inner,) = get_args(shape)
+        answer, missing = value["value"], value["missing"]
+        return Answer(None, decode(Missing, missing)) if missing is not None else Answer(decode(inner, answer))
+    if is_dataclass(shape):
+        return shape(**{f.name: decode(f.type, value[f.name]) for f in fields(shape)})  # type: ignore[operator]
+    if isinstance(shape, type) and issubclass(shape, Enum):
+        return shape(value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What ended the probe before it could ask: a stable word, a sentence, what to do, and the exit code."""
+
+    cause: str
+    message: str
+    hint: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A line that the loader or a layer gave to the debug messenger."""
+
+    severity: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """When a step began, and how long it took; *duration_ms* is None for one that never ended."""
+
+    step: str
+    began_ms: float
+    duration_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A whole event stream, folded."""
+
+    facts: Facts
+    failure: Failure | None
+    messages: tuple[Message, ...]
+    steps: tuple[StepTime, ...]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A step that began."""
+
+    begin: Event
+    answer: dict[str, Any] | None = None
+    end_ms: float | None = None
+
+
+@dataclass(slots=True)
+class Fold:
+    """Collects events in order; `transcript` may be asked at any moment, also in the middle of a step."""
+
+    _steps: dict[str, _Open] = field(default_factory=dict)
+    _selected: frozenset[int] | None = None
+    _failure: Failure | None = None
+    _messages: list[Message] = field(default_factory=list)
+
+    def add(self, event: Event) -> None:
+        """Take one event."""
+        kind = event["event"]
+        if kind == "begin":
+            self._steps[event["step"]] = _Open(event)
+        elif kind == "end":
+            step = self._steps[event["step"]]
+            step.answer, step.end_ms = event["answer"], event.get("ms")
+        elif kind == "select":
+            self._selected = frozenset(event["devices"])
+        elif kind == "message":
+            self._messages.append(Message(event["severity"], event["text"]))
+        elif kind == "error":
+            self._failure = decode(Failure, event)
+
+    def transcript(self) -> Transcript:
+        """Fold what came so far; a step without an end stands as never reached."""
+        return Transcript(self._facts(), self._failure, tuple(self._messages), tuple(self._times()))
+
+    def _facts(self) -> Facts:
+        found = sorted({s.begin["device"] for s in self._steps.values() if s.begin["device"] is not None})
+        devices = tuple(self._device(index) for index in found)
+        answers = {f.name: self._answer(f.name, f.type, None) for f in fields(Facts) if get_origin(f.type) is Answer}
+        return Facts(devices=devices, **answers)
+
+    def _device(self, index: int) -> Device:
+        found: dict[str, Any] = {"index": index, "selected": self._selected is None or index in self._selected}
+        for f in fields(Device):
+            if get_origin(f.type) is Answer:
+                found[f.name] = self._answer(f.name, f.type, index)
+            elif get_origin(f.type) is tuple:
+                found[f.name] = tuple(_row(get_args(f.type)[0], step) for step in self._of(f.name, index))
+        return Device(**found)
+
+    def _of(self, fact: str, device: int | None) -> Iterable[_Open]:
+        return (s for s in self._steps.values() if s.begin["fact"] == fact and s.begin["device"] == device)
+
+    def _answer(self, fact: str, shape: Any, device: int | None) -> Answer[Any]:
+        for step in self._of(fact, device):
+            return _decoded(shape, step)
+        return Answer(None, NEVER_REACHED)
+
+    def _times(self) -> Iterable[StepTime]:
+        for name, step in self._steps.items():
+            began = step.begin.get("ms", 0.0)
+            yield StepTime(name, began, None if step.end_ms is None else round(step.end_ms - began, 3))
+
+
+def _decoded(shape: Any, step: _Open) -> Answer[Any]:
+    answer: Answer[Any] = Answer(None, NEVER_REACHED) if step.answer is None else decode(shape, step.answer)
+    return answer
+
+
+def _row(row: Any, step: _Open) -> Any:
+    """Make a table's row: the key from the step's begin, the one answer from its end."""
+    keys = step.begin["key"]
+    cells = {f.name: decode(f.type, keys[f.name]) for f in fields(row) if get_origin(f.type) is not Answer}
+    answers = {f.name: _decoded(f.type, step) for f in fields(row) if get_origin(f.type) is Answer}
+    return row(**cells, **answers)
+
+
+def fold(events: Iterable[Event]) -> Transcript:
+    """Fold a whole stream."""
+    state = Fold()
+    for event in events:
+        state.add(event)
+    return state.transcript()

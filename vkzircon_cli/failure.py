@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why nothing could be asked, told from the facts: no driver, no device, or a driver that died before it had one."""
+
+from vkzircon_cli.checks.registry import describe
+from vkzircon_cli.environment import FUCHSIA, Environment
+from vkzircon_cli.errors import Exit
+from vkzircon_cli.events import Failure, Message, Transcript
+from vkzircon_cli.facts import Missing, MissingKind
+
+_NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
+_NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
+_DRIVER_VARIABLES = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
+_MOST_WORDS = 3
+
+
+def what_stopped(transcript: Transcript, environment: Environment) -> Failure | None:
+    """Tell what kept every device from being asked, None where a device was."""
+    facts = transcript.facts
+    for answer in (facts.loader, facts.kernel, facts.instance, facts.device_count):
+        missing = answer.missing
+        if missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT):
+            return _died(missing, transcript.messages)
+    if facts.instance.missing is not None:
+        return _no_instance(facts.instance.missing, transcript.messages, environment)
+    if facts.device_count.missing is not None or facts.device_count.value == 0:
+        return _no_device(facts.device_count.missing, environment)
+    return None
+
+
+def _died(missing: Missing, messages: tuple[Message, ...]) -> Failure:
+    said = describe(missing)
+    cause = "driver-hung" if missing.kind is MissingKind.TIMED_OUT else "driver-crashed"
+    hint = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."
+    if missing.kind is MissingKind.TIMED_OUT:
+        hint += " If it is only slow, allow more time: --timeout 60."
+    return Failure(cause, said[:1].upper() + said[1:] + ".", _with_words(hint, messages), Exit.CRASHED)
+
+
+def _no_instance(missing: Missing, messages: tuple[Message, ...], environment: Environment) -> Failure:
+    if missing.result == _NO_DRIVER:
+        message = f"No Vulkan driver was found: {missing.call} answered {missing.result}."
+        return Failure("no-driver", message, _with_words(_driver_hint(environment), messages), Exit.CANNOT_ASK)
+    cause = "bad-manifest" if any(".json" in message.text for message in messages) else "no-instance"
+    said = describe(missing)
+    hint = _manifest_hint(messages) if cause == "bad-manifest" else _driver_hint(environment)
+    message = f"No Vulkan instance could be created: {said}."
+    return Failure(cause, message, _with_words(hint, messages), Exit.CANNOT_ASK)
+
+
+def _manifest_hint(messages: tuple[Message, ...]) -> str:
+    files = sorted({word.strip(",") for m in messages for word in m.text.split() if word.strip(",.").endswith(".json")})
+    return f"Mend or remove {' and '.join(files)}: one malformed manifest stops the loader for all drivers."
+
+
+def _no_device(missing: Missing | None, environment: Environment) -> Failure:
+    message = "The driver reports no device."
+    if missing is not None:
+        message = f"No Vulkan device could be listed: {describe(missing)}."
+        if missing.result == _NO_DEVICE:
+            message = f"The driver reports no device ({missing.call} answered {missing.result})."
+    return Failure("no-device", message, _device_hint(environment), Exit.CANNOT_ASK)
+
+
+def _driver_hint(environment: Environment) -> str:
+    if environment.platform == FUCHSIA:
+        return (
+            'Include "vulkan/client.shard.cml" in the component\'s manifest: it routes the services '
+            "fuchsia.vulkan.loader.Loader and fuchsia.sysmem.Allocator, without which the loader finds no driver."
+        )
+    for variable in environment.variables:
+        if variable.name in _DRIVER_VARIABLES:
+            ignored = " (ignored: the process runs with raised privileges)" if environment.elevated else ""
+            return f'Check {variable.name}="{variable.value}"{ignored}: only what it names is tried.'
+    return "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
+
+
+def _device_hint(environment: Environment) -> str:
+    if environment.platform == FUCHSIA:
+        return "Check that the driver is in the product's image and runs: ffx component list | grep vulkan."
+    return "Check that the GPU's device nodes are there and may be opened: ls -l /dev/dri /dev/nvidia*."
+
+
+def _with_words(hint: str, messages: tuple[Message, ...]) -> str:
+    words = list(dict.fromkeys(message.text for message in messages if message.severity == "error"))[:_MOST_WORDS]
+    return f"{hint} The loader says: {'; '.join(words)}" if words else hint

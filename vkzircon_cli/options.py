@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line's options, each written once. Accepted values are checked here, before anything is asked."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vkzircon_cli import __version__
+from vkzircon_cli.render import Format
+
+_MOST_SECONDS = 3600.0
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"vkzircon {__version__}")
+        raise typer.Exit
+
+
+def _output(path: Path | None) -> Path | None:
+    if path is not None and not str(path).strip("."):
+        raise typer.BadParameter("a file's name is needed")
+    return path
+
+
+Device = Annotated[
+    str | None,
+    typer.Option("--device", "-d", metavar="SEL", help="Ask one device: its index, UUID prefix, or part of its name."),
+]
+OutputFormat = Annotated[Format, typer.Option("--format", "-f", help="How the result is written.")]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", callback=_output, help="Write to FILE; standard output then stays empty."
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no result: the exit code tells.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more rows, and each step's time.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colour, as with NO_COLOR.")]
+Emulate = Annotated[bool, typer.Option("--emulate", help="On Linux: turn on this program's emulation layer.")]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", min=0.1, max=_MOST_SECONDS, help="How long one step may take."),
+]
+Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+]

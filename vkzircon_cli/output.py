@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where results go: standard output, or a file that is written beside its place and renamed. Failure is loud."""
+
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from vkzircon_cli.errors import NotWritten
+
+
+class PipeClosed(Exception):
+    """The reader of standard output went away."""
+
+
+def write(text: str, path: Path | None) -> None:
+    """Write *text* to *path*, or to standard output.
+
+    Raises:
+        NotWritten: it is not all there.
+        PipeClosed: nobody reads standard output any more.
+    """
+    if path is None:
+        _write_stdout(text)
+    else:
+        _write_file(text, path)
+
+
+def _write_stdout(text: str) -> None:
+    stream = sys.__stdout__
+    if stream is None:
+        raise NotWritten("The result could not be written: standard output is closed.", "Use --output FILE.")
+    data = text.encode(stream.encoding or "utf-8", "backslashreplace")
+    try:
+        _write_all(stream.fileno(), data)
+    except BrokenPipeError as error:
+        raise PipeClosed from error
+    except OSError as error:
+        _fail("standard output", error)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _write_file(text: str, path: Path) -> None:
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")  # a device or a pipe cannot be replaced, only written to
+        else:
+            _replace(path, text.encode("utf-8"))
+    except OSError as error:
+        _fail(str(path), error)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write beside *path* and rename, so that a full disk leaves the old file whole."""
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        try:
+            os.fchmod(descriptor, 0o666 & ~_umask())
+            _write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        Path(beside).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(beside).unlink()
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _fail(where: str, error: OSError) -> NoReturn:
+    reason = error.strerror or type(error).__name__
+    raise NotWritten(f"The result could not be written to {where}: {reason}.", "Choose another place: --output FILE.")
+
+
+def say(text: str) -> None:
+    """Write our own trouble to standard error, as well as it can be: there is nowhere else to say it."""
+    stream = sys.__stderr__
+    if stream is not None:
+        with suppress(OSError, ValueError):
+            os.write(stream.fileno(), (text + "\n").encode(stream.encoding or "utf-8", "backslashreplace"))
+
+
+def is_terminal(stream: object) -> bool:
+    """Tell whether *stream* is a terminal; a closed one is not."""
+    try:
+        return bool(stream.isatty())  # type: ignore[attr-defined]
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
+def terminal_width() -> int | None:
+    """Ask the terminal for its columns, None where there is none or the system cannot tell."""
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else None
+    except (OSError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask a physical device who it is, what it offers, and open it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from vkzircon_cli import driver
+from vkzircon_cli.events import answer_of
+from vkzircon_cli.facts import (
+    Answer,
+    DriverIdentity,
+    EntryPoint,
+    Extension,
+    Heap,
+    Identity,
+    Memory,
+    MemoryType,
+    OpenDevice,
+    QueueFamily,
+    Uuids,
+    not_asked,
+)
+from vkzircon_cli.offer import find_extension
+from vkzircon_cli.vocabulary import (
+    DEVICE_TYPES,
+    DRIVER_IDS,
+    ENTRY_POINTS,
+    EXTENSION,
+    HEAP_BITS,
+    MEMORY_PROPERTY_BITS,
+    QUEUE_BITS,
+    QUEUE_COMPUTE,
+    QUEUE_GRAPHICS,
+    QUEUE_TRANSFER,
+    api_version,
+    driver_version,
+    flags,
+    named,
+)
+
+_API_1_1, _API_1_2 = 1 << 22 | 1 << 12, 1 << 22 | 2 << 12
+_DRIVER_PROPERTIES = "VK_KHR_driver_properties"
+_DEPENDENCY = "VK_KHR_external_memory"
+
+
+def probe_identity(instance: driver.Instance, physical: Any) -> Identity:
+    """Ask VkPhysicalDeviceProperties, and the chained ones that the device's version has."""
+    vulkan = instance.vulkan
+    found = vulkan.ffi.new("VkPhysicalDeviceProperties *")
+    name = "vkGetPhysicalDeviceProperties"
+    vulkan.call_void(name, instance.function(name), physical, found)
+    details = _Details(instance, physical, found.apiVersion & 0x1FFFFFFF)
+    driver_identity = details.driver()
+    device_name, name_hex = vulkan.string(found.deviceName)
+    return Identity(
+        name=device_name,
+        name_hex=name_hex,
+        type=named(found.deviceType, DEVICE_TYPES),
+        vendor_id=found.vendorID,
+        device_id=found.deviceID,
+        api_version=api_version(found.apiVersion),
+        driver_version=driver_version(
+            found.driverVersion, driver_identity.value.id.value if driver_identity.value else None
+        ),
+        driver=driver_identity,
+        uuids=details.uuids(),
+        max_memory_allocation_count=found.limits.maxMemoryAllocationCount,
+        max_memory_allocation_size=details.max_allocation_size(),
+        non_coherent_atom_size=found.limits.nonCoherentAtomSize,
+    )
+
+
+class _Details:
+    """vkGetPhysicalDeviceProperties2 with the structures that *version* (or an extension) allows, asked once."""
+
+    def __init__(self, instance: driver.Instance, physical: Any, version: int) -> None:
+        self._vulkan = vulkan = instance.vulkan
+        self._has_ids = version >= _API_1_1
+        self._has_driver = self._has_ids and (version >= _API_1_2 or _lists(instance, physical, _DRIVER_PROPERTIES))
+        self._limits = vulkan.struct(
+            "VkPhysicalDeviceMaintenance3Properties", "PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES"
+        )
+        self._ids = vulkan.struct("VkPhysicalDeviceIDProperties", "PHYSICAL_DEVICE_ID_PROPERTIES", self._limits)
+        self._driver = vulkan.struct("VkPhysicalDeviceDriverProperties", "PHYSICAL_DEVICE_DRIVER_PROPERTIES", self._ids)
+        if self._has_ids:
+            first = self._driver if self._has_driver else self._ids
+            everything = vulkan.struct("VkPhysicalDeviceProperties2", "PHYSICAL_DEVICE_PROPERTIES_2", first)
+            name = "vkGetPhysicalDeviceProperties2"
+            vulkan.call_void(name, instance.function(name), physical, everything)
+
+    def driver(self) -> Answer[DriverIdentity]:
+        if not self._has_driver:
+            return not_asked(f"needs Vulkan 1.2 or {_DRIVER_PROPERTIES}")
+        found, version = self._driver, self._driver.conformanceVersion
+        name, name_hex = self._vulkan.string(found.driverName)
+        info, info_hex = self._vulkan.string(found.driverInfo)
+        return Answer(
+            DriverIdentity(
+                id=named(int(self._vulkan.ffi.cast("uint32_t", found.driverID)), DRIVER_IDS),
+                name=name,
+                name_hex=name_hex,
+                info=info,
+                info_hex=info_hex,
+                conformance_version=f"{version.major}.{version.minor}.{version.subminor}.{version.patch}",
+            )
+        )
+
+    def uuids(self) -> Answer[Uuids]:
+        if not self._has_ids:
+            return not_asked("needs Vulkan 1.1")
+        return Answer(Uuids(_uuid(self._ids.deviceUUID), _uuid(self._ids.driverUUID)))
+
+    def max_allocation_size(self) -> Answer[int]:
+        return Answer(self._limits.maxMemoryAllocationSize) if self._has_ids else not_asked("needs Vulkan 1.1")
+
+
+def _uuid(raw: Any) -> str:
+    text = bytes(raw).hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _lists(instance: driver.Instance, physical: Any, name: str) -> bool:
+    found = answer_of(lambda: probe_extensions(instance, physical))
+    return found.value is not None and find_extension(found.value, name) is not None
+
+
+def probe_extensions(instance: driver.Instance, physical: Any) -> tuple[Extension, ...]:
+    """List the device's extensions, in the driver's order."""
+    vulkan = instance.vulkan
+    name = "vkEnumerateDeviceExtensionProperties"
+    found = vulkan.enumerate(name, instance.function(name), "VkExtensionProperties", physical, vulkan.ffi.NULL)
+    return tuple(Extension(vulkan.string(e.extensionName)[0], e.specVersion) for e in found)
+
+
+def probe_memory(instance: driver.Instance, physical: Any) -> Memory:
+    """Ask for heaps and memory types; a count past the arrays' end is cut there."""
+    vulkan = instance.vulkan
+    found = vulkan.ffi.new("VkPhysicalDeviceMemoryProperties *")
+    name = "vkGetPhysicalDeviceMemoryProperties"
+    vulkan.call_void(name, instance.function(name), physical, found)
+    heaps, types = found.memoryHeaps, found.memoryTypes
+    return Memory(
+        heaps=tuple(
+            Heap(i, heaps[i].size, flags(heaps[i].flags, HEAP_BITS))
+            for i in range(min(found.memoryHeapCount, len(heaps)))
+        ),
+        types=tuple(
+            MemoryType(i, types[i].heapIndex, flags(types[i].propertyFlags, MEMORY_PROPERTY_BITS))
+            for i in range(min(found.memoryTypeCount, len(types)))
+        ),
+    )
+
+
+def _queue_families(instance: driver.Instance, physical: Any) -> tuple[QueueFamily, ...]:
+    vulkan = instance.vulkan
+    name = "vkGetPhysicalDeviceQueueFamilyProperties"
+    count = vulkan.ffi.new("uint32_t *")
+    vulkan.call_void(name, instance.function(name), physical, count, vulkan.ffi.NULL)
+    families = vulkan.ffi.new("VkQueueFamilyProperties[]", max(count[0], 1))
+    vulkan.call_void(name, instance.function(name), physical, count, families)
+    return tuple(
+        QueueFamily(i, flags(families[i].queueFlags, QUEUE_BITS), families[i].queueCount) for i in range(count[0])
+    )
+
+
+def _transfer_family(families: tuple[QueueFamily, ...]) -> int | None:
+    """Choose a family that can fill and copy; graphics and compute imply transfer (VkQueueFlagBits)."""
+    wanted = QUEUE_TRANSFER | QUEUE_GRAPHICS | QUEUE_COMPUTE
+    return next((family.index for family in families if family.count and family.flags.value & wanted), None)
+
+
+class DeviceOpener:
+    """Opens one physical device with the extension enabled, as often as it is asked to."""
+
+    def __init__(self, instance: driver.Instance, physical: Any, extensions: tuple[Extension, ...], leg: str) -> None:
+        self.instance = instance
+        self.physical = physical
+        self.queue_families = _queue_families(instance, physical)
+        self.queue_family = _transfer_family(self.queue_families)
+        needs_extension = _DEPENDENCY in leg and find_extension(extensions, _DEPENDENCY)
+        self.enabled = (EXTENSION, _DEPENDENCY) if needs_extension else (EXTENSION,)
+
+    @contextmanager
+    def open(self) -> Iterator[driver.Device]:
+        """Create a device and destroy it.
+
+        Raises:
+            Refused: vkCreateDevice said no.
+        """
+        with driver.device(self.instance, self.physical, self._create_info(), self.queue_family) as device:
+            yield device
+
+    def _create_info(self) -> Any:
+        vulkan = self.instance.vulkan
+        queue = vulkan.struct(
+            "VkDeviceQueueCreateInfo",
+            "DEVICE_QUEUE_CREATE_INFO",
+            queueFamilyIndex=self.queue_family or 0,
+            queueCount=1,
+            pQueuePriorities=vulkan.ffi.new("float[]", [1.0]),
+        )
+        return vulkan.struct(
+            "VkDeviceCreateInfo",
+            "DEVICE_CREATE_INFO",
+            queueCreateInfoCount=1 if self.queue_families else 0,
+            pQueueCreateInfos=queue if self.queue_families else vulkan.ffi.NULL,
+            enabledExtensionCount=len(self.enabled),
+            ppEnabledExtensionNames=vulkan.strings(self.enabled),
+        )
+
+    def describe(self, device: driver.Device) -> OpenDevice:
+        """Tell what an opened device was made with, and which of the extension's commands it has."""
+        return OpenDevice(
+            enabled_extensions=self.enabled,
+            queue_families=self.queue_families,
+            queue_family=self.queue_family,
+            entry_points=tuple(EntryPoint(name, device.has_function(name)) for name in ENTRY_POINTS),
+        )

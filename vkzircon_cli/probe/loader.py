@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask the loader: its version, its layers, and an instance."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from vkzircon_cli import driver
+from vkzircon_cli.environment import FUCHSIA, platform
+from vkzircon_cli.errors import Refused
+from vkzircon_cli.events import Message, answer_of
+from vkzircon_cli.facts import Extension, Instance, Kernel, Layer, Loader
+from vkzircon_cli.libraries import mapped_file
+from vkzircon_cli.text import decode
+from vkzircon_cli.vocabulary import api_version
+from vkzircon_cli.zircon import Zircon
+
+_API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
+_DEBUG_UTILS = "VK_EXT_debug_utils"
+_PORTABILITY = "VK_KHR_portability_enumeration"
+# Asked for wherever offered: what a Vulkan 1.0 driver needs for the capability queries, and the two above.
+_WANTED = ("VK_KHR_get_physical_device_properties2", "VK_KHR_external_memory_capabilities", _PORTABILITY, _DEBUG_UTILS)
+_SEVERITIES = {0x1000: "error", 0x100: "warning"}
+_MOST_MESSAGES = 100
+
+
+def probe_loader(vulkan: driver.Vulkan) -> Loader:
+    """Ask which library answers, and for which Vulkan."""
+    return Loader(vulkan.library, mapped_file(vulkan.library), api_version(_loader_version(vulkan)))
+
+
+def _loader_version(vulkan: driver.Vulkan) -> int:
+    try:
+        enumerate_version = vulkan.global_function("vkEnumerateInstanceVersion")
+    except Refused:
+        return _API_1_0  # that a 1.0 loader has no such command is the spec's own way to find out
+    version = vulkan.ffi.new("uint32_t *")
+    vulkan.call("vkEnumerateInstanceVersion", enumerate_version, version)
+    return int(version[0])
+
+
+def probe_kernel(kernel: Zircon) -> Kernel:
+    """Ask which libzircon answers, and its page size."""
+    return Kernel(kernel.library, mapped_file(kernel.library), answer_of(kernel.page_size))
+
+
+class InstanceProbe:
+    """Creates the instance that all devices are asked through. *messages* fills while vkCreateInstance runs."""
+
+    def __init__(self, vulkan: driver.Vulkan, stack: ExitStack) -> None:
+        self._vulkan = vulkan
+        self._stack = stack
+        self._callback: Any = None
+        self.messages: list[Message] = []
+        self.opened: driver.Instance | None = None
+        self.physical_devices: list[Any] = []
+
+    def create(self) -> Instance:
+        """Create the instance.
+
+        Raises:
+            Refused: vkCreateInstance said no.
+        """
+        # A broken manifest fails this call as it fails vkCreateInstance, but only there a messenger hears why.
+        extensions = answer_of(self._extensions)
+        enabled = tuple(name for name in _WANTED if name in {e.name for e in extensions.value or ()})
+        version = min(_API_1_1, _loader_version(self._vulkan))
+        info = self._create_info(enabled, version)
+        self.opened = self._stack.enter_context(driver.instance(self._vulkan, info, enabled))
+        return Instance(
+            api_version=api_version(version),
+            enabled_extensions=enabled,
+            extensions=extensions.value or (),
+            layers=self._layers(),
+        )
+
+    def devices(self) -> int:
+        """List the physical devices and tell how many there are.
+
+        Raises:
+            Refused: vkEnumeratePhysicalDevices said no.
+        """
+        name = "vkEnumeratePhysicalDevices"
+        opened = self.opened
+        if opened is None:
+            return 0
+        self.physical_devices = self._vulkan.enumerate(name, opened.function(name), "VkPhysicalDevice", opened.handle)
+        return len(self.physical_devices)
+
+    def destroy(self) -> bool:
+        """Destroy the instance; True when vkDestroyInstance returned."""
+        self._stack.close()
+        return True
+
+    def _create_info(self, enabled: tuple[str, ...], version: int) -> Any:
+        vulkan = self._vulkan
+        application = vulkan.struct("VkApplicationInfo", "APPLICATION_INFO", apiVersion=version)
+        return vulkan.struct(
+            "VkInstanceCreateInfo",
+            "INSTANCE_CREATE_INFO",
+            self._messenger(),
+            flags=1 if _PORTABILITY in enabled else 0,  # VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR
+            pApplicationInfo=application,
+            enabledExtensionCount=len(enabled),
+            ppEnabledExtensionNames=vulkan.strings(enabled),
+        )
+
+    def _extensions(self) -> tuple[Extension, ...]:
+        name = "vkEnumerateInstanceExtensionProperties"
+        vulkan = self._vulkan
+        found = vulkan.enumerate(name, vulkan.global_function(name), "VkExtensionProperties", vulkan.ffi.NULL)
+        return tuple(Extension(vulkan.string(e.extensionName)[0], e.specVersion) for e in found)
+
+    def _layers(self) -> tuple[Layer, ...]:
+        name = "vkEnumerateInstanceLayerProperties"
+        vulkan = self._vulkan
+        found = vulkan.enumerate(name, vulkan.global_function(name), "VkLayerProperties")
+        return tuple(
+            Layer(
+                vulkan.string(layer.layerName)[0],
+                vulkan.string(layer.description)[0],
+                api_version(layer.specVersion),
+                layer.implementationVersion,
+            )
+            for layer in found
+        )
+
+    def _messenger(self) -> Any:
+        if platform() == FUCHSIA:
+            return None
+        vulkan = self._vulkan
+        self._callback = vulkan.ffi.callback(
+            "PFN_vkDebugUtilsMessengerCallbackEXT", _listener(vulkan.ffi, self.messages)
+        )
+        return vulkan.struct(
+            "VkDebugUtilsMessengerCreateInfoEXT",
+            "DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT",
+            messageSeverity=sum(_SEVERITIES),
+            messageType=0x7,
+            pfnUserCallback=self._callback,
+        )
+
+
+def _listener(ffi: Any, messages: list[Message]) -> Callable[..., int]:
+    def listen(severity: int, _types: int, data: Any, _user: Any) -> int:
+        if len(messages) < _MOST_MESSAGES and data.pMessage != ffi.NULL:
+            said, _ = decode(ffi.string(data.pMessage, 4096))
+            messages.append(Message(_SEVERITIES.get(int(severity), str(severity)), said))
+        return 0  # VK_TRUE is reserved for layer development
+
+    return listen

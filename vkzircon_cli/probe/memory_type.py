@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked of each memory type. Each step makes and frees all that it needs, so that any can be left out."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from vkzircon_cli import driver
+from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.events import Asking, Event
+from vkzircon_cli.facts import Form, Handle, ImportKind, MemoryType, Write
+from vkzircon_cli.probe import export
+from vkzircon_cli.probe.data import DataProbe
+from vkzircon_cli.probe.device import DeviceOpener
+from vkzircon_cli.probe.imports import probe_import
+from vkzircon_cli.probe.properties import probe_properties
+from vkzircon_cli.zircon import Zircon
+
+
+class MemoryTypeProbe:
+    """Exports *size* bytes of each memory type of an open device and does with them all that can be done."""
+
+    def __init__(
+        self,
+        ask: Callable[..., Asking[Any]],
+        device: driver.Device,
+        opener: DeviceOpener,
+        kernel: Zircon | None,
+        *,
+        types: tuple[MemoryType, ...],
+        size: int,
+    ) -> None:
+        self._ask = ask
+        self._device = device
+        self._opener = opener
+        self._kernel = kernel
+        self._size = size
+        self._data = DataProbe(device, kernel, types)
+
+    def probe(self, memory_type: int, reason: str | None) -> Iterator[Event]:
+        """Ask one memory type, or note the *reason* why it is not asked; what does not export is asked no further."""
+        step, form = f"type{memory_type}", Form.PLAIN
+        exported = yield from self._ask(
+            f"{step}/export.{form}",
+            "exports",
+            partial(self._export, memory_type, reason),
+            form=form,
+            memory_type=memory_type,
+            allocation_size=self._size,
+        )
+        if exported.value is not None:
+            yield from self._exported(step, memory_type)
+
+    def _export(self, memory_type: int, reason: str | None) -> Handle:
+        if reason is not None:
+            raise NotAsked(reason)
+        return export.probe_export(self._device, self._kernel, self._size, memory_type)
+
+    def _exported(self, step: str, memory_type: int) -> Iterator[Event]:
+        on_device = (self._device, self._kernel, self._size, memory_type)
+        for name, fact, question in (
+            ("export.two-gets", "two_gets", partial(export.probe_two_gets, *on_device)),
+            ("export.two-exports", "two_exports", partial(export.probe_two_exports, *on_device)),
+            ("export.fresh-bytes", "fresh_bytes", partial(export.probe_fresh_bytes, *on_device)),
+            ("export.outlives", "outlives", partial(export.probe_outlives, self._opener, *on_device[1:])),
+            ("properties", "properties", partial(probe_properties, *on_device)),
+        ):
+            yield from self._ask(f"{step}/{name}", fact, question, memory_type=memory_type)
+        yield from self._ask(
+            f"{step}/import.{ImportKind.SAME_DEVICE}",
+            "imports",
+            partial(probe_import, self._device, self._kernel, memory_type),
+            kind=ImportKind.SAME_DEVICE,
+            form=Form.PLAIN,
+            memory_type=memory_type,
+        )
+        for write in Write:
+            round_trip = partial(self._data.round_trip, write, memory_type)
+            yield from self._ask(f"{step}/data.{write}", "data", round_trip, write=write, memory_type=memory_type)

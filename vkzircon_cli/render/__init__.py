@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns a report into text. Renderers decide nothing and look at no machine; each is imported when it is needed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vkzircon_cli.render.page import Page
+from vkzircon_cli.report import Report
+
+
+class View(StrEnum):
+    """How much of a report is shown on a terminal; the JSON document is always the whole report."""
+
+    REPORT = "report"
+    CHECKS = "checks"
+    DEVICES = "devices"
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What the command line says of the looks."""
+
+    view: View
+    format: Format
+    verbose: bool
+
+
+def render(report: Report, style: Style, page: Page) -> str:
+    """Write *report* in *style*; *page* counts on a terminal only."""
+    if style.format is Format.JSON:
+        from vkzircon_cli.render.json import render_json
+
+        return render_json(report)
+    from vkzircon_cli.render import terminal
+
+    views = {
+        View.REPORT: terminal.render_report,
+        View.CHECKS: terminal.render_checks,
+        View.DEVICES: terminal.render_devices,
+    }
+    return views[style.view](report, page, style.verbose)

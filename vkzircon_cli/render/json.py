@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report for programs: one strict JSON document, the same keys whatever the machine."""
+
+import json
+from dataclasses import asdict
+
+from vkzircon_cli.report import Report
+
+
+def render_json(report: Report) -> str:
+    """Write *report* as ASCII JSON: no NaN, integers decimal, and no control character but the line feed."""
+    text = json.dumps(asdict(report), indent=2, allow_nan=False)
+    # json leaves DEL alone, which some terminals act upon; it can only stand inside a string.
+    return text.replace("\x7f", "\\u007f") + "\n"

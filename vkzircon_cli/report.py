@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report: environment, facts and verdicts, what they come to, and the exit code.
+
+The JSON form is `asdict` of `Report`. Times, messages and captured output live under ``run`` only, so that two runs on
+one machine differ there, and in koids and handle values, and nowhere else.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vkzircon_cli import __version__
+from vkzircon_cli.checks import SEVERITY, Outcome, in_order
+from vkzircon_cli.environment import Environment
+from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
+from vkzircon_cli.events import Failure, Message, StepTime, Transcript
+from vkzircon_cli.facts import Answer, Device, Facts, Instance, Kernel, Loader
+from vkzircon_cli.failure import what_stopped
+from vkzircon_cli.offer import display_name, offers_extension
+from vkzircon_cli.request import Depth
+from vkzircon_cli.vocabulary import EXTENSION
+
+SCHEMA_VERSION = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Who made the report."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Emulation:
+    """Whether the extension is vkzircon's own emulation, by which layer, and how that was told to behave."""
+
+    active: bool
+    layer: str | None
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check's verdict on one device."""
+
+    id: str
+    device: int
+    outcome: Outcome
+    sentence: str
+    steps: tuple[str, ...]
+    rule: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What it all came to: the worst outcome, one sentence, the process's exit code, and how many of each outcome."""
+
+    outcome: Outcome
+    sentence: str
+    exit_code: int
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What driver and layers printed while they were asked, bounded; *dropped* counts bytes that are not here."""
+
+    text: str
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What differs from run to run. Times are in milliseconds, *started* is UTC in ISO 8601."""
+
+    started: str
+    duration_ms: float
+    steps: tuple[StepTime, ...]
+    messages: tuple[Message, ...]
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that one command found."""
+
+    schema_version: str
+    tool: Tool
+    summary: Summary
+    error: Failure | None
+    emulation: Emulation
+    environment: Environment
+    loader: Answer[Loader]
+    kernel: Answer[Kernel]
+    instance: Answer[Instance]
+    device_count: Answer[int]
+    devices: tuple[Device, ...]
+    closed: Answer[bool]
+    checks: tuple[CheckResult, ...]
+    run: Run
+
+    @property
+    def exit_code(self) -> Exit:
+        """Give the exit code that the report comes to."""
+        return Exit(self.summary.exit_code)
+
+    def of_device(self, index: int) -> tuple[CheckResult, ...]:
+        """Give the results for one device."""
+        return tuple(result for result in self.checks if result.device == index)
+
+
+def make_report(
+    transcript: Transcript,
+    depth: Depth,
+    *,
+    environment: Environment,
+    emulation: Emulation,
+    started: str,
+    duration_ms: float,
+    output: Output,
+) -> Report:
+    """Judge a transcript of a probe of *depth*."""
+    facts = transcript.facts
+    checks = tuple(_results(facts, depth))
+    failure = transcript.failure or what_stopped(transcript, environment)
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        tool=Tool("vkzircon", __version__),
+        summary=_summary(facts, checks, failure),
+        error=failure,
+        emulation=emulation,
+        environment=environment,
+        loader=facts.loader,
+        kernel=facts.kernel,
+        instance=facts.instance,
+        device_count=facts.device_count,
+        devices=facts.devices,
+        closed=facts.closed,
+        checks=checks,
+        run=Run(started, duration_ms, transcript.steps, transcript.messages, output),
+    )
+
+
+def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
+    for device in facts.devices:
+        if device.selected:
+            for check in in_order():
+                if depth is Depth.IDENTITY and check.needs_extension:
+                    continue
+                verdict = check.verdict(facts, device)
+                yield CheckResult(
+                    check.id, device.index, verdict.outcome, verdict.sentence, verdict.steps, check.rule, check.advice
+                )
+
+
+def _summary(facts: Facts, checks: tuple[CheckResult, ...], failure: Failure | None) -> Summary:
+    counts = {str(outcome): sum(result.outcome is outcome for result in checks) for outcome in Outcome}
+    found = [result.outcome for result in checks]
+    if failure is not None:
+        crashed = failure.exit_code == Exit.CRASHED
+        worst = Outcome.CRASH if crashed else Outcome.FAIL
+        return Summary(worst, failure.message, failure.exit_code, counts)
+    offering = [device for device in facts.devices if device.selected and offers_extension(device)]
+    # What was left out, or is only worth knowing, makes a device neither better nor worse.
+    counting = [outcome for outcome in found if outcome not in (Outcome.INFO, Outcome.SKIP)] if offering else []
+    worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.SKIP)
+    codes = {_EXITS.get(outcome, Exit.OK) for outcome in found} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
+    exit_code = next(code for code in EXIT_PRECEDENCE if code in codes)
+    return Summary(worst, _sentence(facts, offering, checks, exit_code), int(exit_code), counts)
+
+
+_EXITS = {Outcome.FAIL: Exit.FAILED, Outcome.CRASH: Exit.CRASHED, Outcome.TIMEOUT: Exit.CRASHED}
+
+
+def _sentence(facts: Facts, offering: list[Device], checks: tuple[CheckResult, ...], exit_code: Exit) -> str:
+    if exit_code is Exit.NOT_OFFERED:
+        asked = [device for device in facts.devices if device.selected]
+        return f"{EXTENSION} is not offered by {_names(asked)}."
+    bad = {result.device for result in checks if result.outcome in _EXITS}
+    if bad:
+        return (
+            f"{_names([device for device in facts.devices if device.index in bad])}: sharing memory as a VMO is broken."
+        )
+    return f"{_names(offering)}: device memory is shared as a Zircon VMO."
+
+
+def _names(devices: list[Device]) -> str:
+    names = [
+        display_name(device.identity.value) if device.identity.value else f"device {device.index}" for device in devices
+    ]
+    return ", ".join(names) if len(names) <= _MOST_NAMES else f"{len(names)} devices"
+
+
+_MOST_NAMES = 3

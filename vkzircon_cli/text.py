@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Foreign text: out of C arrays into facts, and out of facts onto a page where it can do no harm."""
+
+import unicodedata
+
+# Cf holds what is invisible or turns the reading direction; Cc and Zl/Zp what moves the cursor or breaks the line.
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def decode(raw: bytes) -> tuple[str, str | None]:
+    r"""Decode UTF-8, other bytes as ``\xNN``; the second value has all bytes in hex when there were such, else None."""
+    text = raw.decode("utf-8", "backslashreplace")
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return text, raw.hex()
+    return text, None
+
+
+def visible(text: str) -> str:
+    """Escape what a page would act on or hide: control, format, private and unassigned characters, odd spaces."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(character) for character in text)
+
+
+def _visible(character: str) -> str:
+    if character.isprintable() and unicodedata.category(character) not in _HIDDEN_CATEGORIES:
+        return character
+    return character.encode("unicode_escape").decode("ascii")
