@@ -8,7 +8,7 @@ DEFAULT_WIDTH = 80
 # Below this nothing could be read any more, so a narrower terminal wraps our lines itself.
 MIN_WIDTH = 20
 _MAX_DIGITS = 4  # no screen has more columns, and a longer number is a mistake
-GLYPHS = "█░─✓✗·…×"
+GLYPHS = "█░─✓✗"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report for people."""
+"""The report for people, as text for a terminal or a pipe."""
 
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.render.device import extension_in_words, write_device, write_identity, write_title
+from vkzircon_cli.render.machine import write_machine
+from vkzircon_cli.render.next_steps import write_next_steps
 from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.printed import write_printed
+from vkzircon_cli.render.sheet import Sheet
+from vkzircon_cli.render.steps import write_steps
+from vkzircon_cli.render.verdicts import write_checks, write_emulation, write_opening
 from vkzircon_cli.report import Report
+
+_BAD = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 
 def render_report(report: Report, page: Page, verbose: bool = False) -> str:
-    """Write the whole report."""
-    return render_checks(report, page, verbose)
+    """Write the whole report: the verdict first, what to do next last."""
+    sheet = Sheet(page)
+    write_opening(sheet, report)
+    write_machine(sheet, report, verbose)
+    for device in report.devices:
+        write_device(sheet, report, device, verbose)
+    _write_findings(sheet, report, verbose)
+    write_next_steps(sheet, report, verbose)
+    return sheet.finish()
 
 
 def render_checks(report: Report, page: Page, verbose: bool = False) -> str:
     """Write the verdicts only."""
-    _ = page, verbose
-    return f"{report.summary.outcome.upper()} {report.summary.sentence}\n"
+    sheet = Sheet(page)
+    write_opening(sheet, report)
+    _write_findings(sheet, report, verbose)
+    return sheet.finish()
 
 
 def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
-    """Write one record a device."""
-    return render_checks(report, page, verbose)
+    """Write one record a device: who it is and whether it offers the extension."""
+    sheet = Sheet(page)
+    if report.error:
+        write_opening(sheet, report)
+    else:
+        write_emulation(sheet, report)
+    for device in report.devices:
+        write_title(sheet, device)
+        write_identity(sheet, device, verbose)
+        sheet.field("extension", extension_in_words(device))
+    return sheet.finish()
+
+
+def _write_findings(sheet: Sheet, report: Report, verbose: bool) -> None:
+    write_checks(sheet, report, verbose)
+    if verbose:
+        write_steps(sheet, report)
+    if verbose or report.error or any(result.outcome in _BAD for result in report.checks):
+        write_printed(sheet, report, verbose)

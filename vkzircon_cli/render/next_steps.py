@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to do next: one or two commands that fit the outcome."""
+
+from collections.abc import Iterator
+
+from vkzircon_cli.environment import LINUX
+from vkzircon_cli.errors import Exit
+from vkzircon_cli.render.sheet import Sheet
+from vkzircon_cli.report import Report
+
+Step = tuple[str, str]
+
+
+def write_next_steps(sheet: Sheet, report: Report, verbose: bool) -> None:
+    """Write the commands, each with what it is for."""
+    steps = list(_steps(report, verbose))
+    if steps:
+        sheet.heading("Next")
+    for command, purpose in steps:
+        sheet.value(sheet.text(command, "bold"), indent=2)
+        sheet.prose(purpose, indent=4)
+
+
+def _steps(report: Report, verbose: bool) -> Iterator[Step]:
+    again = "vkzircon --emulate" if report.emulation.active else "vkzircon"
+    save = f"{again} --format json > report.json"
+    code = report.summary.exit_code
+    if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
+        yield save, "keeps everything that was seen in one file: attach it to the bug report"
+    if code == Exit.NOT_OFFERED and report.environment.platform == LINUX and not report.emulation.active:
+        yield "vkzircon --emulate", "tries the extension as a layer of vkzircon's emulates it on this driver"
+    if code == Exit.OK:
+        yield save, "keeps everything that was seen, for a script or to compare with another machine"
+    if not verbose and code in (Exit.OK, Exit.FAILED):
+        yield f"{again} --verbose", "shows every check and each step's time"

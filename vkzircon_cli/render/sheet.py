@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sheet of lines in the making: wrapping, labels, tables and colour, all of Rich that the terminal report needs.
+
+Every string that comes onto a sheet is made harmless here, ours and foreign ones alike, so that none can be forgotten.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vkzircon_cli.render.page import Page
+from vkzircon_cli.text import visible
+
+# Longer lines tire the eye, however wide the screen is.
+_WIDEST_PROSE = 100
+# With less room than this beside its label, a value goes below it.
+_LEAST_VALUE = 24
+_GAP = 2
+_ASCII = {"█": "#", "░": ".", "✓": "+", "✗": "x"}
+LABEL_WIDTH = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A table's column. At most one *wraps*, between words; numbers go to the *right*."""
+
+    header: str
+    right: bool = False
+    wraps: bool = False
+
+
+Row = Sequence[Text]
+
+
+class Sheet:
+    """Collects lines for one page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._lines: list[Text] = []
+        self._stream = StringIO()
+        self._console = _console(page, self._stream)
+
+    def text(self, words: str, style: str = "") -> Text:
+        """Make harmless text: what a terminal would act upon is escaped, and what the stream cannot write as well."""
+        shown = "".join(_ASCII.get(character, character) for character in words) if self.page.ascii else words
+        shown = visible(shown)
+        if self.page.ascii:
+            # Now and not when it is written: an escape is longer than what it stands for.
+            shown = shown.encode("ascii", "backslashreplace").decode("ascii")
+        return Text(shown, style=style, end="")
+
+    def join(self, *parts: Text | str) -> Text:
+        """Put parts side by side."""
+        return Text.assemble(*(self.text(part) if isinstance(part, str) else part for part in parts), end="")
+
+    def blank(self) -> None:
+        """Leave a line free, never two."""
+        if self._lines and self._lines[-1]:
+            self._lines.append(Text())
+
+    def heading(self, words: str) -> None:
+        """Begin a section."""
+        self.blank()
+        self.prose(self.text(words, "bold"))
+
+    def prose(self, words: Text | str, indent: int = 0, hang: int = 0) -> None:
+        """Write sentences: wrapped between words at the page's width, later lines *hang* columns further in."""
+        text = self.text(words) if isinstance(words, str) else words
+        width = min(self.page.width, _WIDEST_PROSE)
+        if width - indent - hang < _LEAST_VALUE:
+            hang = 0
+        self._hanging(self._wrapped(text, width - indent - hang, True), indent, hang)
+
+    def value(self, words: Text | str, indent: int = 0) -> None:
+        """Write one value, which folds only where the page cuts."""
+        text = self.text(words) if isinstance(words, str) else words
+        self._hanging(self._wrapped(text, self.page.width - indent, False), indent, 0)
+
+    def field(
+        self, label: str, *values: Text | str, indent: int = 2, label_width: int = LABEL_WIDTH, prose: bool = False
+    ) -> None:
+        """Write *values* beside their label, each on its own line, or below it where there is no room."""
+        texts = [self.text(value) if isinstance(value, str) else value for value in values]
+        start = indent + label_width + _GAP
+        title = self.text(label, "dim")
+        if self.page.width - start < _LEAST_VALUE:
+            self._lines.append(_indented(title, indent))
+            start = indent + _GAP
+            title = Text()
+        lines = [line for text in texts for line in self._wrapped(text, self.page.width - start, prose)]
+        for line in lines or [Text()]:
+            self._lines.append(_padded(title, indent, start).append_text(line))
+            title = Text()
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Row], indent: int = 2) -> None:
+        """Write a table, or one block a row where the page is too narrow for it; the first column names the row."""
+        widths = [_natural(column, [row[i] for row in rows]) for i, column in enumerate(columns)]
+        least = [self._longest_word(rows, i) if c.wraps else widths[i] for i, c in enumerate(columns)]
+        room = self.page.width - indent - _GAP * (len(columns) - 1)
+        if sum(least) > room and self.page.cuts:
+            self._blocks(columns, rows, indent)
+            return
+        spare = max(0, room - sum(least))
+        fitted = [min(widths[i], least[i] + spare) if c.wraps else widths[i] for i, c in enumerate(columns)]
+        self._lines += [_indented(line, indent) for line in self._tabulated(columns, rows, fitted)]
+
+    def finish(self) -> str:
+        """Give everything as one string that ends with a line feed."""
+        for line in self._lines:
+            line.rstrip()
+        self._console.print(Text("\n").join(self._lines), soft_wrap=True)
+        return self._stream.getvalue()
+
+    def _hanging(self, lines: Iterable[Text], indent: int, hang: int) -> None:
+        for number, line in enumerate(lines):
+            self._lines.append(_indented(line, indent + (hang if number else 0)))
+
+    def _wrapped(self, text: Text, width: int, prose: bool) -> list[Text]:
+        if not prose and not self.page.cuts:
+            return [text]
+        if self.page.cuts:
+            return list(text.wrap(self._console, max(width, 1), overflow="fold"))
+        return list(text.divide(_between_words(text.plain, width)))
+
+    def _longest_word(self, rows: Sequence[Row], index: int) -> int:
+        words = (word for row in rows for word in row[index].plain.split())
+        return max((cell_len(word) for word in words), default=0)
+
+    def _tabulated(self, columns: Sequence[Column], rows: Sequence[Row], widths: Sequence[int]) -> list[Text]:
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim", highlight=False)
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(
+                self.text(column.header),
+                width=width,
+                justify="right" if column.right else "left",
+                no_wrap=not column.wraps,
+                overflow="fold",
+            )
+        for row in rows:
+            table.add_row(*row)
+        options = self._console.options.update(width=sum(widths) + _GAP * len(widths))
+        lines = self._console.render_lines(table, options, pad=False)
+        return [Text.assemble(*((part.text, part.style or "") for part in line), end="") for line in lines]
+
+    def _blocks(self, columns: Sequence[Column], rows: Sequence[Row], indent: int) -> None:
+        width = max(len(column.header) for column in columns[1:])
+        for row in rows:
+            self._lines.append(_indented(self.join(self.text(columns[0].header + " ", "dim"), row[0]), indent))
+            for column, cell in zip(columns[1:], row[1:], strict=True):
+                if cell.plain.strip():
+                    self.field(column.header, cell, indent=indent + _GAP, label_width=width, prose=True)
+
+
+def _console(page: Page, stream: StringIO) -> Console:
+    # Everything is told, so that Rich asks neither the environment nor the machine; *height* too, since without it
+    # TERM=dumb makes any width 80.
+    return Console(
+        file=stream,
+        width=page.width,
+        height=25,
+        color_system="standard" if page.color else None,
+        force_terminal=page.color,
+        no_color=not page.color,
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        _environ={},
+    )
+
+
+def _between_words(words: str, width: int) -> Iterator[int]:
+    """Give the offsets where lines begin; Rich's own wrapping cannot leave a long word whole."""
+    column = 0
+    for word in re.finditer(r"\S+\s*", words):
+        if column and column + cell_len(word[0].rstrip()) > width:
+            yield word.start()
+            column = 0
+        column += cell_len(word[0])
+
+
+def _indented(line: Text, indent: int) -> Text:
+    return Text(" " * indent, end="").append_text(line)
+
+
+def _padded(title: Text, indent: int, start: int) -> Text:
+    label = _indented(title, indent)
+    label.pad_right(max(start - label.cell_len, 0))
+    return label
+
+
+def _natural(column: Column, cells: Iterable[Text]) -> int:
+    return max([Text(column.header).cell_len, *(cell.cell_len for cell in cells)])
