@@ -6,7 +6,7 @@ import sys
 from typing import NoReturn
 
 from vkzircon_cli import output
-from vkzircon_cli.errors import Exit, Stop
+from vkzircon_cli.errors import Exit, Stop, missing_package
 
 _TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
 
@@ -26,13 +26,13 @@ def _run() -> int:
         return Exit.INTERRUPTED
     except output.PipeClosed:
         return Exit.PIPE_CLOSED
-    except Stop as stop:
-        output.say(f"vkzircon: {stop.message} {stop.hint}".rstrip())
-        return stop.exit_code
+    except Stop as stopped:
+        output.say(f"vkzircon: {stopped.message} {stopped.hint}".rstrip())
+        return stopped.exit_code
     except ImportError as error:
-        fix = f"Install it with: python3 -m pip install {error.name or 'vkzircon'}"
-        output.say(f"vkzircon: A Python package is missing or broken: {error}. {fix}")
-        return Exit.CANNOT_ASK
+        stop = missing_package(error)
+        output.say(f"vkzircon: {stop.message} {stop.hint}")
+        return stop.exit_code
     except Exception as error:
         if os.environ.get(_TRACE_VARIABLE):
             raise

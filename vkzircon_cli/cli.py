@@ -88,7 +88,7 @@ def report(
     timeout: Timeout = DEFAULT_TIMEOUT_S,
     version: Version = False,
 ) -> Exit:
-    """Export, import and compare, and report on everything that was seen.
+    """Export, import, compare, and report it all.
 
     A report holds names, UUIDs and versions of devices and drivers, paths of libraries with the home folder as ~, and
     the VK_ and VKZIRCON_ variables that change what Vulkan does. Nothing is sent anywhere.
@@ -109,7 +109,7 @@ def check(
     timeout: Timeout = DEFAULT_TIMEOUT_S,
     version: Version = False,
 ) -> Exit:
-    """Probe as report does, and print the verdicts only."""
+    """Print only the verdicts of a report."""
     request = Request(Depth.EVERYTHING, device, emulate, timeout)
     return _finish(request, Style(View.CHECKS, format, verbose), _Place(output, quiet, no_color))
 
@@ -126,7 +126,10 @@ def devices(
     timeout: Timeout = DEFAULT_TIMEOUT_S,
     version: Version = False,
 ) -> Exit:
-    """List the devices: index, UUID, name, driver, and whether the extension is offered."""
+    """List the devices.
+
+    A record each: index, UUID, name, driver, and whether the extension is offered.
+    """
     request = Request(Depth.IDENTITY, device, emulate, timeout)
     return _finish(request, Style(View.DEVICES, format, verbose), _Place(output, quiet, no_color))
 

@@ -16,12 +16,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from vkzircon_cli import _abi, text
-from vkzircon_cli.environment import FUCHSIA, platform
+from vkzircon_cli.environment import FUCHSIA, LIBVULKAN_VARIABLE, platform
 from vkzircon_cli.errors import CannotAsk, Refused
 from vkzircon_cli.libraries import linker_reason
 from vkzircon_cli.vocabulary import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCCESS, result_name
 
-LIBRARY_VARIABLE = "VKZIRCON_LIBVULKAN"
 LIBRARY_NAMES = ("libvulkan.so.1", "libvulkan.so")
 FENCE_TIMEOUT_NS = 10_000_000_000
 
@@ -169,7 +168,7 @@ def open_loader(on_call: Callable[[str], None]) -> Vulkan:
         CannotAsk: no binding, or no library could be opened; the sentence has the names tried and the linker's reason.
     """
     ffi = binding().ffi
-    names = (os.environ[LIBRARY_VARIABLE],) if os.environ.get(LIBRARY_VARIABLE) else LIBRARY_NAMES
+    names = (os.environ[LIBVULKAN_VARIABLE],) if os.environ.get(LIBVULKAN_VARIABLE) else LIBRARY_NAMES
     reasons = []
     for name in names:
         try:

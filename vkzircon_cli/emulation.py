@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import vkzircon_cli
-from vkzircon_cli import zircon
-from vkzircon_cli.environment import EMULATION_VARIABLE
+from vkzircon_cli.environment import EMULATION_VARIABLE, LIBZIRCON_VARIABLE
 from vkzircon_cli.errors import CannotAsk, Usage
 
 LAYER_NAME = "VK_LAYER_VKZIRCON_external_memory"
@@ -49,10 +48,10 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
         Usage: VKZIRCON_LIBZIRCON is set, so that two kernels would be asked about one handle.
         CannotAsk: there is no layer.
     """
-    if environ.get(zircon.LIBRARY_VARIABLE):
+    if environ.get(LIBZIRCON_VARIABLE):
         raise Usage(
-            f"--emulate brings its own libzircon, and {zircon.LIBRARY_VARIABLE} names another.",
-            f"Unset {zircon.LIBRARY_VARIABLE}, or leave out --emulate.",
+            f"--emulate brings its own libzircon, and {LIBZIRCON_VARIABLE} names another.",
+            f"Unset {LIBZIRCON_VARIABLE}, or leave out --emulate.",
         )
     installed = find()
     # The loader ignores VK_ADD_LAYER_PATH where VK_LAYER_PATH is set.
@@ -61,7 +60,7 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         path: _joined(environ.get(path), str(installed.manifest.parent)),
         "VK_INSTANCE_LAYERS": f"{LAYER_NAME}:{layers}" if layers else LAYER_NAME,
-        zircon.LIBRARY_VARIABLE: str(installed.libzircon),
+        LIBZIRCON_VARIABLE: str(installed.libzircon),
         EMULATION_VARIABLE: environ.get(EMULATION_VARIABLE) or "persona=strict",
     }
 

@@ -73,6 +73,12 @@ class CannotAsk(Stop):
         self.cause = cause
 
 
+def missing_package(error: ImportError) -> CannotAsk:
+    """Say which Python package cannot be imported and how to get it."""
+    fix = f"Install it with: python3 -m pip install {error.name or 'vkzircon'}"
+    return CannotAsk("no-package", f"A Python package is missing or broken: {error}.", fix)
+
+
 class NotWritten(Stop):
     """The result could not be written where it was asked for."""
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from vkzircon_cli.environment import can_fork
-from vkzircon_cli.errors import Exit, Stop
+from vkzircon_cli.errors import Exit, Stop, missing_package
 from vkzircon_cli.events import Event, ended, error, to_line
 from vkzircon_cli.facts import Missing, MissingKind
 from vkzircon_cli.request import Request
@@ -220,14 +220,20 @@ def _run_child(request: Request, environ: dict[str, str], ends: _ChildsEnds) -> 
         os.environ.update(environ)
         _write_events(request, ends.journal, ends.events)
         code = 0
+    except ImportError as gone:
+        _write_error(ends, missing_package(gone), "no-package")
     except BaseException as fault:  # noqa: BLE001 - the parent tells of it, and keeps the trace with the output
         import traceback
 
         os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
-        stop = _OurFault(f"A fault of vkzircon's own ended the probe: {type(fault).__name__}: {fault}.", REPORT_A_FAULT)
-        os.write(ends.events, to_line(error(stop, "our-fault")))
+        said = f"A fault of vkzircon's own ended the probe: {type(fault).__name__}: {fault}."
+        _write_error(ends, _OurFault(said, REPORT_A_FAULT), "our-fault")
     finally:
         os._exit(code)
+
+
+def _write_error(ends: _ChildsEnds, stop: Stop, cause: str) -> None:
+    os.write(ends.events, to_line(error(stop, cause)) + to_line({"event": "done"}))
 
 
 def _die_with(parent: int) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line's options, each written once. Accepted values are checked here, before anything is asked."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,12 @@ def _show_version(asked: bool) -> None:
     if asked:
         typer.echo(f"vkzircon {__version__}")
         raise typer.Exit
+
+
+def _seconds(seconds: float) -> float:
+    if not math.isfinite(seconds):  # which no range excludes
+        raise typer.BadParameter(f"{seconds} is not a number of seconds")
+    return seconds
 
 
 def _output(path: Path | None) -> Path | None:
@@ -41,7 +48,14 @@ NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colour,
 Emulate = Annotated[bool, typer.Option("--emulate", help="On Linux: turn on this program's emulation layer.")]
 Timeout = Annotated[
     float,
-    typer.Option("--timeout", metavar="SECONDS", min=0.1, max=_MOST_SECONDS, help="How long one step may take."),
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=0.1,
+        max=_MOST_SECONDS,
+        callback=_seconds,
+        help="How long one step may take.",
+    ),
 ]
 Version = Annotated[
     bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")

@@ -177,6 +177,8 @@ def _sentence(facts: Facts, offering: list[Device], checks: tuple[CheckResult, .
     if exit_code is Exit.NOT_OFFERED:
         asked = [device for device in facts.devices if device.selected]
         return f"{EXTENSION} is not offered by {_names(asked)}."
+    if exit_code is Exit.CRASHED:
+        return next(result.sentence for result in checks if _EXITS.get(result.outcome) is exit_code)
     bad = {result.device for result in checks if result.outcome in _EXITS}
     if bad:
         return (

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vkzircon_cli import _abi, text
+from vkzircon_cli.environment import LIBZIRCON_VARIABLE
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
 from vkzircon_cli.events import answer_of
 from vkzircon_cli.facts import Answer, Handle, HandleBasic, VmoInfo, not_asked
@@ -29,7 +30,6 @@ from vkzircon_cli.vocabulary import (
     status_name,
 )
 
-LIBRARY_VARIABLE = "VKZIRCON_LIBZIRCON"
 LIBRARY_NAME = "libzircon.so"
 
 _HANDLE_VALID = 1
@@ -206,13 +206,13 @@ def open_zircon(on_call: Callable[[str], None]) -> Zircon:
         Refused: there is none, which leaves the Vulkan side to be tested.
         CannotAsk: VKZIRCON_LIBZIRCON names one that cannot be opened.
     """
-    chosen = os.environ.get(LIBRARY_VARIABLE)
+    chosen = os.environ.get(LIBZIRCON_VARIABLE)
     library = chosen or LIBRARY_NAME
     try:
         return Zircon(ffi.dlopen(library), library, on_call)
     except OSError as error:
         said = linker_reason(error, library)
         if chosen:
-            hint = f"Set {LIBRARY_VARIABLE} to a library that has the zx_ functions, or unset it."
-            raise CannotAsk("no-libzircon", f"{LIBRARY_VARIABLE} cannot be opened: {said}.", hint) from error
+            hint = f"Set {LIBZIRCON_VARIABLE} to a library that has the zx_ functions, or unset it."
+            raise CannotAsk("no-libzircon", f"{LIBZIRCON_VARIABLE} cannot be opened: {said}.", hint) from error
         raise Refused("dlopen", "", f"no libzircon here ({said})") from error

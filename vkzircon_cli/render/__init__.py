@@ -38,11 +38,7 @@ def render(report: Report, style: Style, page: Page) -> str:
         from vkzircon_cli.render.json import render_json
 
         return render_json(report)
-    from vkzircon_cli.render import terminal
+    from vkzircon_cli.render.terminal import render_checks, render_devices, render_report
 
-    views = {
-        View.REPORT: terminal.render_report,
-        View.CHECKS: terminal.render_checks,
-        View.DEVICES: terminal.render_devices,
-    }
+    views = {View.REPORT: render_report, View.CHECKS: render_checks, View.DEVICES: render_devices}
     return views[style.view](report, page, style.verbose)

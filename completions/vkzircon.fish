@@ -1,0 +1,1 @@
+complete --command vkzircon --no-files --arguments "(env _VKZIRCON_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) vkzircon)" --condition "env _VKZIRCON_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) vkzircon"

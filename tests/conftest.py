@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: the program, a driver, the emulation layer, and drivers that are broken on purpose."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from program import PROGRAM, Ran, Run, environment
+
+from vkzircon_cli import emulation
+from vkzircon_cli.errors import CannotAsk
+
+
+@pytest.fixture(name="vkzircon")
+def _vkzircon(tmp_path: Path) -> Run:
+    """Run the program to its end in an empty folder."""
+
+    def run(*arguments: str, timeout: float = 60, **env: str | None) -> Ran:
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            env=environment(env),
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture(name="lavapipe", scope="session")
+def _lavapipe() -> str:
+    """Find lavapipe's manifest, whatever the machine's architecture."""
+    found = sorted(Path("/usr/share/vulkan/icd.d").glob("lvp_icd*.json"))
+    if not found:
+        _missing("Mesa's lavapipe is not installed")
+    return str(found[0])
+
+
+@pytest.fixture(name="layer", scope="session")
+def _layer(lavapipe: str) -> emulation.Installation:
+    """Find the emulation layer."""
+    try:
+        return emulation.find()
+    except CannotAsk as stop:
+        _missing(stop.message)
+    raise AssertionError(lavapipe)
+
+
+def _missing(what: str) -> None:
+    if os.environ.get("VKZIRCON_REQUIRE_LAYER"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(name="emulated")
+def _emulated(vkzircon: Run, lavapipe: str, layer: emulation.Installation) -> Run:
+    """Run the program with the emulation layer over lavapipe."""
+
+    def run(*arguments: str, **env: str | None) -> Ran:
+        return vkzircon(*arguments, "--emulate", **{"VK_DRIVER_FILES": lavapipe, **env})
+
+    assert layer.manifest.is_file()
+    return run
+
+
+@pytest.fixture(name="broken_driver", scope="session")
+def _broken_driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Build a driver whose constructor runs the given C statement, and give its manifest."""
+    folder = tmp_path_factory.mktemp("drivers")
+
+    def build(statement: str) -> str:
+        name = f"driver{len(list(folder.iterdir()))}"
+        source = folder / f"{name}.c"
+        source.write_text(
+            "#include <signal.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
+            f"__attribute__((constructor)) static void start(void) {{ {statement} }}\n"
+        )
+        library = folder / f"lib{name}.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+        manifest = folder / f"{name}.json"
+        body = {"file_format_version": "1.0.0", "ICD": {"library_path": str(library), "api_version": "1.1.0"}}
+        manifest.write_text(json.dumps(body))
+        return str(manifest)
+
+    return build

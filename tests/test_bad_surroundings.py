@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where nothing can be asked, or nothing written: one clear sentence, the right exit code, and nothing lost."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from program import PROGRAM, Run, environment
+
+NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
+
+
+def test_no_loader_names_what_was_tried(vkzircon: Run) -> None:
+    """Without a loader the exit code is 4 and the linker's own reason is there, also in JSON."""
+    ran = vkzircon("--format", "json", **NO_VULKAN)
+    assert ran.code == ran.json["error"]["exit_code"] == ran.json["summary"]["exit_code"] == 4
+    assert ran.json["error"]["cause"] == "no-loader"
+    assert "/nonexistent/libvulkan.so: cannot open shared object file" in ran.json["error"]["message"]
+    assert "libvulkan1" in vkzircon(**NO_VULKAN).out
+
+
+def test_a_library_that_is_no_loader_is_said_to_be_none(vkzircon: Run) -> None:
+    """A library without vkGetInstanceProcAddr is refused by that name."""
+    ran = vkzircon(VKZIRCON_LIBVULKAN="libc.so.6")
+    assert ran.code == 4
+    assert "libc.so.6 has no vkGetInstanceProcAddr" in " ".join(ran.out.split())
+
+
+def test_no_driver_names_the_variable_in_force(vkzircon: Run) -> None:
+    """Without a driver the exit code is 4 and the variable that hid the drivers is named."""
+    ran = vkzircon("--format", "json", VK_DRIVER_FILES="/nonexistent")
+    assert ran.code == 4
+    assert ran.json["error"]["cause"] == "no-driver"
+    assert 'VK_DRIVER_FILES="/nonexistent"' in ran.json["error"]["hint"]
+
+
+def test_no_driver_on_fuchsia_names_the_routes(vkzircon: Run) -> None:
+    """On Fuchsia the reader is sent to the component's manifest, not to apt."""
+    ran = vkzircon("--format", "json", VK_DRIVER_FILES="/nonexistent", VKZIRCON_PLATFORM="fuchsia")
+    assert ran.code == 4
+    assert "vulkan/client.shard.cml" in ran.json["error"]["hint"]
+    assert "apt" not in ran.json["error"]["hint"]
+
+
+def test_a_corrupt_manifest_is_named(vkzircon: Run, tmp_path: Path) -> None:
+    """A manifest with a comma too many stops the loader with a misleading code; its file is named."""
+    manifest = tmp_path / "comma.json"
+    manifest.write_text('{"file_format_version": "1.0.0", "ICD": {"library_path": "/x.so",}}')
+    ran = vkzircon("--format", "json", VK_DRIVER_FILES=str(manifest))
+    assert ran.code == 4
+    assert ran.json["error"]["cause"] == "bad-manifest"
+    assert str(manifest) in ran.json["error"]["hint"]
+
+
+def test_a_missing_driver_library_is_told_in_the_loaders_words(vkzircon: Run, tmp_path: Path) -> None:
+    """A manifest that outlived its driver: the library that is gone is named."""
+    manifest = tmp_path / "gone.json"
+    manifest.write_text('{"file_format_version": "1.0.0", "ICD": {"library_path": "/gone.so", "api_version": "1.1.0"}}')
+    ran = vkzircon(VK_DRIVER_FILES=str(manifest))
+    assert ran.code == 4
+    assert "/gone.so: cannot open shared object file" in " ".join(ran.out.split())
+
+
+def test_a_device_without_the_extension_is_exit_3(vkzircon: Run, lavapipe: str) -> None:
+    """Lavapipe has no VK_FUCHSIA_external_memory: that is no failure, and --emulate is pointed at."""
+    ran = vkzircon(VK_DRIVER_FILES=lavapipe)
+    assert (ran.code, ran.err) == (3, "")
+    assert "VK_FUCHSIA_external_memory is not offered by llvmpipe" in " ".join(ran.out.split())
+    assert "vkzircon --emulate" in ran.out
+
+
+@pytest.mark.parametrize("selector", ["999", "-1", "no such card", "", "  ", "[red]\x1b[31m"])
+def test_no_such_device_lists_the_candidates(vkzircon: Run, lavapipe: str, selector: str) -> None:
+    """A device that is not there is exit 2 with those that are, and nothing on stdout."""
+    ran = vkzircon(f"--device={selector}", "--format", "json", VK_DRIVER_FILES=lavapipe)
+    assert (ran.code, ran.out) == (2, "")
+    assert "No device matches" in ran.err
+    assert "0 (llvmpipe" in ran.err
+    assert "\x1b" not in ran.err
+
+
+def test_the_other_binding_is_told_from_ours(vkzircon: Run, tmp_path: Path) -> None:
+    """A user's own vulkan.py in front of the binding is named."""
+    (tmp_path / "vulkan.py").write_text("answer = 42\n")
+    ran = vkzircon("--format", "json", PYTHONPATH=str(tmp_path))
+    assert ran.code == 4
+    assert str(tmp_path / "vulkan.py") in ran.json["error"]["message"]
+
+
+@pytest.mark.parametrize("package", ["vulkan", "_cffi_backend", "typer", "rich"])
+def test_a_missing_package_is_one_line(vkzircon: Run, tmp_path: Path, package: str) -> None:
+    """A package that cannot be imported costs one line and exit 4, never a traceback."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Block:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] == {package!r}: raise ModuleNotFoundError('blocked', name=name)\n"
+        "sys.meta_path.insert(0, Block())\n"
+    )
+    ran = vkzircon(PYTHONPATH=str(tmp_path))
+    assert ran.code == 4
+    assert package in ran.out + ran.err
+    assert "Traceback" not in ran.out + ran.err
+
+
+def test_a_full_disk_is_exit_6(vkzircon: Run) -> None:
+    """What could not be written is said, and never exit 0 or Python's 120."""
+    for arguments in (("--format", "json"), (), ("--help",), ("--version",)):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [PROGRAM, *arguments], env=environment(NO_VULKAN), stdout=full, stderr=subprocess.PIPE, check=False
+            )
+        assert done.returncode == 6
+        assert b"No space left on device" in done.stderr
+        assert done.stderr.count(b"\n") == 1
+    assert vkzircon("--output", "/dev/full", **NO_VULKAN).code == 6
+
+
+def test_a_closed_stdout_is_exit_6() -> None:
+    """A standard output that was closed before the start cannot be written to."""
+    script = f"exec {PROGRAM} --format json >&-"
+    done = subprocess.run(["sh", "-c", script], env=environment(NO_VULKAN), stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 6
+    assert b"standard output is closed" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["", "--format json", "--help", "--version"])
+def test_a_reader_that_leaves_is_exit_141_and_silent(arguments: str) -> None:
+    """A closed pipe is no failure of a check: the code of SIGPIPE, and not a word."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [PROGRAM, *arguments.split()],
+        env=environment(NO_VULKAN),
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_output_is_written_whole_or_not_at_all(vkzircon: Run, tmp_path: Path) -> None:
+    """--output leaves stdout empty and writes beside and renames; a folder that is not there is exit 6."""
+    target = tmp_path / "report.json"
+    target.write_text("old")
+    ran = vkzircon("--format", "json", "--output", str(target), **NO_VULKAN)
+    assert (ran.code, ran.out) == (4, "")
+    assert '"no-loader"' in target.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    for bad in (tmp_path / "gone" / "report.json", tmp_path):
+        ran = vkzircon("--output", str(bad), **NO_VULKAN)
+        assert ran.code == 6
+        assert str(bad) in ran.err
+
+
+def test_quiet_prints_nothing(vkzircon: Run) -> None:
+    """With --quiet the exit code tells."""
+    ran = vkzircon("check", "--quiet", **NO_VULKAN)
+    assert (ran.code, ran.out, ran.err) == (4, "", "")
+
+
+def test_hardly_any_environment_is_enough(lavapipe: str) -> None:
+    """A service's environment has no HOME, PATH or TERM; the report is the same."""
+    done = subprocess.run(
+        [PROGRAM, "--format", "json"], env={"VK_DRIVER_FILES": lavapipe}, cwd="/", capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (3, b"")

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line itself: what it takes, what it refuses, and that neither needs Vulkan."""
+
+import pytest
+from program import Run
+
+NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
+COMMANDS = ("report", "check", "devices")
+
+
+def test_version_is_printed_without_vulkan(vkzircon: Run) -> None:
+    """``--version`` never touches Vulkan, before a command and after it."""
+    for arguments in (("--version",), *((command, "--version") for command in COMMANDS)):
+        ran = vkzircon(*arguments, **NO_VULKAN)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.startswith("vkzircon ")
+
+
+@pytest.mark.parametrize("arguments", [(), *((command,) for command in COMMANDS)])
+def test_help_names_every_exit_code(vkzircon: Run, arguments: tuple[str, ...]) -> None:
+    """``--help`` never touches Vulkan, and scripts find the exit codes in it."""
+    ran = vkzircon(*arguments, "--help", **NO_VULKAN)
+    assert (ran.code, ran.err) == (0, "")
+    text = " ".join(ran.out.split())
+    for code in ("0 nothing", "1 a check", "2 usage", "3 no chosen", "4 could", "5 the", "6 the", "70 a", "130", "141"):
+        assert code in text
+
+
+def test_help_has_no_escape_codes_on_a_build_server(vkzircon: Run) -> None:
+    """GITHUB_ACTIONS makes Typer colour its help, also into a file; ours stays plain."""
+    for arguments in (("--help",), ("--nope",)):
+        ran = vkzircon(*arguments, GITHUB_ACTIONS="true", FORCE_COLOR="1", **NO_VULKAN)
+        assert "\x1b" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--nope",), "No such option: --nope"),
+        (("nope",), "No such command 'nope'"),
+        (("report", "extra"), "unexpected extra argument"),
+        (("report", "--format", "xml"), "'xml' is not one of 'terminal', 'json'"),
+        (("report", "--timeout", "0"), "is not in the range"),
+        (("report", "--timeout", "soon"), "'soon' is not a valid float"),
+        (("report", "--timeout", "nan"), "nan"),
+        (("report", "--output", ""), "a file's name is needed"),
+        (("check", "--device"), "requires an argument"),
+    ],
+)
+def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...], said: str) -> None:
+    """A mistake on the command line is exit 2, one line on stderr with the help to ask, and nothing on stdout."""
+    ran = vkzircon(*arguments, **NO_VULKAN)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("vkzircon: ")
+    assert said in ran.err
+    assert " --help" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_options_without_a_command_are_those_of_report(vkzircon: Run) -> None:
+    """A bare ``vkzircon --option`` is ``vkzircon report --option``."""
+    bare, named = vkzircon("--format", "json", **NO_VULKAN), vkzircon("report", "--format", "json", **NO_VULKAN)
+    assert bare.code == named.code == 4
+    assert bare.json["error"] == named.json["error"]

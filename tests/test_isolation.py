@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers that die, hang or talk cost what they had not answered, and nothing of them is left behind."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from program import PROGRAM, Run, environment
+
+Broken = Callable[[str], str]
+
+
+def _processes(marker: str) -> list[int]:
+    """Find the living processes whose environment has *marker*."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def _wait_until_gone(marker: str) -> None:
+    deadline = time.monotonic() + 5
+    while _processes(marker) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert _processes(marker) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("raise(SIGSEGV);", "crashed in vkEnumerateInstanceExtensionProperties (SIGSEGV)"),
+        ("abort();", "crashed in vkEnumerateInstanceExtensionProperties (SIGABRT)"),
+        ("_exit(0);", "crashed in vkEnumerateInstanceExtensionProperties (the process left with exit code 0)"),
+        ("_exit(70);", "crashed in vkEnumerateInstanceExtensionProperties (the process left with exit code 70)"),
+    ],
+)
+def test_a_driver_that_dies_is_exit_5(vkzircon: Run, broken_driver: Broken, statement: str, said: str) -> None:
+    """A driver that takes its process with it is told with call and signal, and the document is whole."""
+    ran = vkzircon("--format", "json", VK_DRIVER_FILES=broken_driver(statement))
+    assert ran.code == ran.json["summary"]["exit_code"] == 5
+    assert ran.json["error"]["cause"] == "driver-crashed"
+    assert said in ran.json["error"]["message"]
+    assert ran.json["loader"]["value"]["library"] == "libvulkan.so.1"
+
+
+def test_a_driver_that_hangs_ends_at_the_limit(vkzircon: Run, broken_driver: Broken) -> None:
+    """A hang costs the limit and no more, and no process is left."""
+    began = time.monotonic()
+    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": "hang-limit"}
+    ran = vkzircon("--format", "json", "--timeout", "1", **env)
+    assert ran.code == 5
+    assert time.monotonic() - began < 4
+    assert ran.json["error"]["cause"] == "driver-hung"
+    assert "no answer within 1 s" in ran.json["error"]["message"]
+    assert _processes("VKZIRCON_TEST=hang-limit") == []
+
+
+def test_what_a_driver_prints_never_mixes_with_the_result(vkzircon: Run, broken_driver: Broken, lavapipe: str) -> None:
+    """A driver's own words are in the report, bounded, and stdout is JSON alone."""
+    noisy = broken_driver('for (int i = 0; i < 20000; i++) puts("testing use only"); fflush(stdout);')
+    ran = vkzircon("--format", "json", VK_DRIVER_FILES=f"{noisy}:{lavapipe}")
+    assert (ran.code, ran.err) == (3, "")
+    output = ran.json["run"]["output"]
+    assert output["text"].startswith("testing use only\n")
+    assert len(output["text"]) + output["dropped"] >= 20000 * 17
+    assert len(output["text"]) <= 64 * 1024
+
+
+def test_ctrl_c_in_a_hung_driver_ends_at_once(broken_driver: Broken) -> None:
+    """Ctrl-C leaves the report of what was learned, exit 130, and no child."""
+    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": "ctrl-c"}
+    running = subprocess.Popen(
+        [PROGRAM, "--format", "json"], env=environment(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    _wait_for_child("VKZIRCON_TEST=ctrl-c")
+    began = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=10)
+    assert running.returncode == 130
+    assert time.monotonic() - began < 2
+    assert b'"interrupted"' in out
+    assert b"Traceback" not in out + err
+    _wait_until_gone("VKZIRCON_TEST=ctrl-c")
+
+
+def test_killing_the_parent_leaves_no_child(broken_driver: Broken) -> None:
+    """The child of a parent that was killed ends too, even inside a driver."""
+    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": "killed"}
+    running = subprocess.Popen([PROGRAM, "--format", "json"], env=environment(env), stdout=subprocess.PIPE)
+    _wait_for_child("VKZIRCON_TEST=killed")
+    running.kill()
+    running.communicate(timeout=10)
+    _wait_until_gone("VKZIRCON_TEST=killed")
+
+
+def _wait_for_child(marker: str) -> None:
+    deadline = time.monotonic() + 10
+    while len(_processes(marker)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    assert len(_processes(marker)) == 2
+
+
+def test_the_parent_opens_no_vulkan(lavapipe: str, broken_driver: Broken) -> None:
+    """Only the child has libvulkan mapped; what a driver does to its process cannot reach the report."""
+    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": "mapped"}
+    running = subprocess.Popen([PROGRAM, "-q"], env=environment(env))
+    _wait_for_child("VKZIRCON_TEST=mapped")
+    try:
+        maps = Path(f"/proc/{running.pid}/maps").read_text()
+        assert "libvulkan" not in maps
+        assert "_cffi_backend" not in maps
+    finally:
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait()
+    assert lavapipe
