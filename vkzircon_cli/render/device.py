@@ -3,72 +3,113 @@
 
 from collections.abc import Iterator
 
-from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.facts import Device, DriverIdentity, Identity, OpenDevice
+from rich.text import Text
+
+from vkzircon_cli.facts import Device, DriverIdentity, ExternalBuffer, Identity, OpenDevice
 from vkzircon_cli.offer import UNNAMED, dependency_leg, display_name, find_extension
+from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.memory import write_memory
+from vkzircon_cli.render.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.report import Report
-from vkzircon_cli.vocabulary import EXTENSION, SIBLING_DEVICE_EXTENSIONS, SIBLING_INSTANCE_EXTENSIONS, Version
+from vkzircon_cli.vocabulary import (
+    DEVICE_TYPE_CPU,
+    EXPORTABLE,
+    EXTENSION,
+    IMPORTABLE,
+    SIBLING_DEVICE_EXTENSIONS,
+    SIBLING_INSTANCE_EXTENSIONS,
+    Version,
+)
 
 # Beyond these a driver's text of many lines is shown in one, its line feeds escaped.
 _MOST_LINES = 8
 
 
-def write_device(sheet: Sheet, report: Report, device: Device, verbose: bool) -> None:
-    """Write everything about one device, or that it was not selected."""
-    identity = device.identity.value
-    if not device.selected:
-        name = display_name(identity) if identity else UNNAMED
-        sheet.blank()
-        sheet.value(sheet.join(sheet.text(f"Device {device.index}: {name}", "bold"), " (not selected)"))
-        return
+def write_devices(sheet: Sheet, report: Report, verbose: bool) -> None:
+    """Write everything about each selected device, and a line for each of the others."""
+    for device in report.devices:
+        if device.selected:
+            _write_device(sheet, report, device, verbose)
+    sheet.blank()
+    for device in report.devices:
+        if not device.selected:
+            sheet.value(sheet.join(_title(sheet, device), " (not selected)"))
+
+
+def _write_device(sheet: Sheet, report: Report, device: Device, verbose: bool) -> None:
     write_title(sheet, device)
     write_identity(sheet, device, verbose)
-    sheet.field("extension", *_extension(report, device))
+    write_extension(sheet, report, device)
+    write_siblings(sheet, report, device)
     if device.opened.value:
-        sheet.field("entry points", *_entry_points(device.opened.value))
-    if device.external_buffers:
-        sheet.field("buffers", *_buffers(device))
-    sheet.field("siblings", *_siblings(report, device))
+        sheet.field("entry points", *_entry_points(device.opened.value, verbose))
+    for buffer in device.external_buffers:
+        sheet.field("buffers", _buffer(buffer), prose=True)
+    if verbose:
+        _write_limits(sheet, device)
     write_memory(sheet, device, verbose)
 
 
 def write_title(sheet: Sheet, device: Device) -> None:
     """Write the line that a device's record begins with."""
-    identity = device.identity.value
-    name = display_name(identity) if identity else UNNAMED
     sheet.blank()
-    sheet.value(sheet.text(f"Device {device.index}: {name}", "bold"))
+    sheet.value(_title(sheet, device))
+
+
+def _title(sheet: Sheet, device: Device) -> Text:
+    identity = device.identity.value
+    return sheet.text(f"Device {device.index}: {display_name(identity) if identity else UNNAMED}", "bold")
 
 
 def write_identity(sheet: Sheet, device: Device, verbose: bool) -> None:
     """Write who the device says it is."""
     identity = device.identity.value
     if identity is None:
-        sheet.field("identity", describe(device.identity.missing) if device.identity.missing else "unknown", prose=True)
+        sheet.field("identity", why_missing(device.identity.missing), prose=True)
         return
-    uuids = identity.uuids.value
-    sheet.field("type", _type(identity))
+    sheet.field("type", "software (CPU)" if identity.type.value == DEVICE_TYPE_CPU else identity.type.name)
     sheet.field("driver", *_driver(identity))
     sheet.field("Vulkan", identity.api_version.text)
-    if uuids:
+    if uuids := identity.uuids.value:
         sheet.field("device UUID", uuids.device_uuid)
         sheet.field("driver UUID", uuids.driver_uuid)
     if verbose:
-        sheet.field("vendor", f"{identity.vendor_id:#x}, device {identity.device_id:#x}")
+        _write_numbers(sheet, identity)
 
 
-def extension_in_words(device: Device) -> str:
-    """Say whether the device offers the extension."""
+def _write_numbers(sheet: Sheet, identity: Identity) -> None:
+    sheet.field("vendor", f"{identity.vendor_id:#06x}, device {identity.device_id:#06x}")
+    if driver := identity.driver.value:
+        sheet.field("driver id", f"{driver.id.name} ({driver.id.value})")
+        sheet.field("conformance", driver.conformance_version)
+
+
+def write_extension(sheet: Sheet, report: Report, device: Device) -> None:
+    """Write whether the device offers the extension, and what that rests on."""
     if device.extensions.value is None:
-        return f"unknown: {describe(device.extensions.missing)}" if device.extensions.missing else "unknown"
+        sheet.field("extension", why_missing(device.extensions.missing), prose=True)
+        return
     found = find_extension(device.extensions.value)
-    return f"{EXTENSION} revision {found.revision}" if found else f"{EXTENSION} is not offered"
+    if found is None:
+        sheet.field("extension", f"{EXTENSION} is not offered")
+        return
+    sheet.field("extension", f"{EXTENSION} revision {found.revision}, {_leg(report, device)}", prose=True)
 
 
-def _type(identity: Identity) -> str:
-    return "software (CPU)" if identity.type.name == "cpu" else identity.type.name
+def _leg(report: Report, device: Device) -> str:
+    if report.instance.value is None or device.identity.value is None:
+        return "yes"
+    leg = dependency_leg(report.instance.value, device.identity.value, device.extensions.value or ())
+    return f"on {leg}" if leg else "without what it depends on"
+
+
+def write_siblings(sheet: Sheet, report: Report, device: Device) -> None:
+    """Write which other FUCHSIA extensions are there."""
+    offered = [each for each in device.extensions.value or () if each.name in SIBLING_DEVICE_EXTENSIONS]
+    if report.instance.value:
+        offered += [each for each in report.instance.value.extensions if each.name in SIBLING_INSTANCE_EXTENSIONS]
+    sheet.field("siblings", *([f"{each.name} revision {each.revision}" for each in offered] or ["none"]))
 
 
 def _driver(identity: Identity) -> Iterator[str]:
@@ -93,33 +134,31 @@ def _info(driver: DriverIdentity) -> Iterator[str]:
         yield driver.info
 
 
-def _extension(report: Report, device: Device) -> Iterator[str]:
-    found = find_extension(device.extensions.value or ())
-    yield extension_in_words(device)
-    if found and report.instance.value and device.identity.value:
-        leg = dependency_leg(report.instance.value, device.identity.value, device.extensions.value or ())
-        yield f"rests on {leg}" if leg else "what it depends on is missing"
+def _entry_points(opened: OpenDevice, verbose: bool) -> Iterator[str]:
+    resolved = [entry.name for entry in opened.entry_points if entry.resolved]
+    yield f"{len(resolved)} of {len(opened.entry_points)} resolved"
+    if verbose:
+        yield from resolved
+    yield from (f"{entry.name} is NULL" for entry in opened.entry_points if not entry.resolved)
 
 
-def _entry_points(opened: OpenDevice) -> Iterator[str]:
-    for entry in opened.entry_points:
-        yield entry.name if entry.resolved else f"{entry.name} is NULL"
+def _buffer(buffer: ExternalBuffer) -> str:
+    usage = "|".join(buffer.usage.names)
+    if buffer.properties.value is None:
+        return f"{usage}: {why_missing(buffer.properties.missing)}"
+    features = buffer.properties.value.features
+    can_share = features.value & (EXPORTABLE | IMPORTABLE)
+    return f"{usage}: {' '.join(features.names) if can_share else 'neither EXPORTABLE nor IMPORTABLE'}"
 
 
-def _buffers(device: Device) -> Iterator[str]:
-    for buffer in device.external_buffers:
-        usage = "|".join(buffer.usage.names)
-        if buffer.properties.value is None:
-            yield f"{usage}: {describe(buffer.properties.missing) if buffer.properties.missing else ''}"
-        else:
-            yield f"{usage}: {' '.join(buffer.properties.value.features.names) or 'neither exportable nor importable'}"
-
-
-def _siblings(report: Report, device: Device) -> Iterator[str]:
-    offered = [e for e in device.extensions.value or () if e.name in SIBLING_DEVICE_EXTENSIONS]
-    if report.instance.value:
-        offered += [e for e in report.instance.value.extensions if e.name in SIBLING_INSTANCE_EXTENSIONS]
-    for extension in offered:
-        yield f"{extension.name} revision {extension.revision}"
-    if not offered:
-        yield "none"
+def _write_limits(sheet: Sheet, device: Device) -> None:
+    if identity := device.identity.value:
+        largest = identity.max_memory_allocation_size
+        size = f"{largest.value} bytes" if largest.value is not None else why_missing(largest.missing)
+        sheet.field("allocations", f"at most {identity.max_memory_allocation_count}, of {size}", prose=True)
+    if opened := device.opened.value:
+        sheet.field("enabled", *(opened.enabled_extensions or ["no extension"]))
+        for family in opened.queue_families:
+            used = ", used here" if family.index == opened.queue_family else ""
+            flags = " ".join(family.flags.names) or "none"
+            sheet.field("queue family", f"{family.index}: {counted(family.count, 'queue')}, {flags}{used}", prose=True)

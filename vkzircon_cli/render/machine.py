@@ -1,59 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine on the page: loader, libzircon, system and the variables that change what Vulkan does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.facts import Kernel, Loader
+from vkzircon_cli.environment import Environment
+from vkzircon_cli.facts import Answer, Instance, Kernel, Loader
+from vkzircon_cli.render.answers import why_missing
+from vkzircon_cli.render.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.report import Report
+
+T = TypeVar("T")
 
 
 def write_machine(sheet: Sheet, report: Report, verbose: bool) -> None:
     """Write where the report comes from."""
     sheet.heading("Machine")
-    sheet.field("loader", *_loader(report))
-    sheet.field("libzircon", *_kernel(report))
-    sheet.field("system", _system(report))
+    _write_library(sheet, "loader", report.loader, _loader)
+    _write_library(sheet, "libzircon", report.kernel, _kernel)
+    sheet.field("system", _system(report.environment), prose=True)
     if enabled := list(_enabled_layers(report)):
         sheet.field("layers on", *enabled)
-    for variable in report.environment.variables:
-        sheet.field("set", f"{variable.name}={variable.value}")
+    if variables := report.environment.variables:
+        sheet.field("variables", *(f"{variable.name}={variable.value}" for variable in variables))
     if verbose and report.instance.value:
-        found = [
-            f"{layer.name} {layer.api_version.text}: {layer.description}" for layer in report.instance.value.layers
-        ]
-        sheet.field("layers found", *(found or ["none"]))
+        _write_instance(sheet, report.instance.value)
 
 
-def _loader(report: Report) -> Iterator[str]:
-    loader: Loader | None = report.loader.value
-    if loader is None:
-        yield _missing(report.loader)
+def _write_library(sheet: Sheet, label: str, answer: Answer[T], told: Callable[[T], tuple[str, str, str]]) -> None:
+    if answer.value is None:
+        sheet.field(label, f"none: {why_missing(answer.missing)}", prose=True)
         return
-    yield f"{loader.library}, Vulkan {loader.api_version.text}"
-    if loader.path and loader.path != loader.library:
-        yield loader.path
+    library, path, about = told(answer.value)
+    sheet.field(label, f"{library}, {about}" if about else library, *([path] if path not in ("", library) else []))
 
 
-def _kernel(report: Report) -> Iterator[str]:
-    kernel: Kernel | None = report.kernel.value
-    if kernel is None:
-        yield _missing(report.kernel)
-        return
-    page = kernel.page_size.value
-    yield f"{kernel.library}, pages of {page} bytes" if page else kernel.library
-    if kernel.path and kernel.path != kernel.library:
-        yield kernel.path
+def _loader(loader: Loader) -> tuple[str, str, str]:
+    return loader.library, loader.path, f"Vulkan {loader.api_version.text}"
 
 
-def _missing(answer: object) -> str:
-    missing = getattr(answer, "missing", None)
-    return f"none: {describe(missing)}" if missing else "none"
+def _kernel(kernel: Kernel) -> tuple[str, str, str]:
+    size = kernel.page_size.value
+    return kernel.library, kernel.path, f"pages of {size} bytes" if size else ""
 
 
-def _system(report: Report) -> str:
-    environment = report.environment
+def _write_instance(sheet: Sheet, instance: Instance) -> None:
+    sheet.field("instance", f"Vulkan {instance.api_version.text}, {counted(len(instance.extensions), 'extension')}")
+    sheet.field("enabled", *(instance.enabled_extensions or ["no instance extension"]))
+    layers = [f"{layer.name} {layer.api_version.text}: {layer.description}" for layer in instance.layers]
+    sheet.field("layers found", *(layers or ["none"]))
+
+
+def _system(environment: Environment) -> str:
     privileged = ", raised privileges" if environment.elevated else ""
     shared = "" if environment.isolated else ", probed without a child process"
     return f"{environment.system} {environment.machine}, Python {environment.python}{privileged}{shared}"

@@ -26,10 +26,10 @@ def _steps(report: Report, verbose: bool) -> Iterator[Step]:
     save = f"{again} --format json > report.json"
     code = report.summary.exit_code
     if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
-        yield save, "keeps everything that was seen in one file: attach it to the bug report"
+        yield save, "everything that was seen: attach this file to the bug report"
     if code == Exit.NOT_OFFERED and report.environment.platform == LINUX and not report.emulation.active:
-        yield "vkzircon --emulate", "tries the extension as a layer of vkzircon's emulates it on this driver"
+        yield "vkzircon --emulate", "tries the same with the extension emulated by a layer of vkzircon's own"
     if code == Exit.OK:
-        yield save, "keeps everything that was seen, for a script or to compare with another machine"
+        yield save, "everything that was seen, in one file for scripts and other people"
     if not verbose and code in (Exit.OK, Exit.FAILED):
-        yield f"{again} --verbose", "shows every check and each step's time"
+        yield f"{again} --verbose", "every check and each step's time"

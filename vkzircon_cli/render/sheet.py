@@ -23,7 +23,7 @@ _WIDEST_PROSE = 100
 _LEAST_VALUE = 24
 _GAP = 2
 _ASCII = {"█": "#", "░": ".", "✓": "+", "✗": "x"}
-LABEL_WIDTH = 13
+LABEL_WIDTH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +70,27 @@ class Sheet:
         self.blank()
         self.prose(self.text(words, "bold"))
 
-    def prose(self, words: Text | str, indent: int = 0, hang: int = 0) -> None:
-        """Write sentences: wrapped between words at the page's width, later lines *hang* columns further in."""
+    def prose(self, words: Text | str, indent: int = 0) -> None:
+        """Write sentences, wrapped between words at the page's width."""
+        self.item(Text(), words, indent)
+
+    def item(self, label: Text, words: Text | str, indent: int = 0) -> None:
+        """Write sentences behind *label*; later lines begin below the first word, or a little in on a narrow page."""
         text = self.text(words) if isinstance(words, str) else words
-        width = min(self.page.width, _WIDEST_PROSE)
-        if width - indent - hang < _LEAST_VALUE:
-            hang = 0
-        self._hanging(self._wrapped(text, width - indent - hang, True), indent, hang)
+        start = indent + label.cell_len
+        room = min(self.page.width, _WIDEST_PROSE) - start
+        if room < _LEAST_VALUE:
+            text, indent = label + text, min(indent, 2 * _GAP)
+            start = indent + (_GAP if label else 0)
+            label, room = Text(), min(self.page.width, _WIDEST_PROSE) - start
+        for line in self._wrapped(text, room, prose=True):
+            self._lines.append(_padded(label, indent, start).append_text(line))
+            label = Text()
 
     def value(self, words: Text | str, indent: int = 0) -> None:
         """Write one value, which folds only where the page cuts."""
         text = self.text(words) if isinstance(words, str) else words
-        self._hanging(self._wrapped(text, self.page.width - indent, False), indent, 0)
+        self._lines += [_indented(line, indent) for line in self._wrapped(text, self.page.width - indent, prose=False)]
 
     def field(
         self, label: str, *values: Text | str, indent: int = 2, label_width: int = LABEL_WIDTH, prose: bool = False
@@ -91,9 +100,9 @@ class Sheet:
         start = indent + label_width + _GAP
         title = self.text(label, "dim")
         if self.page.width - start < _LEAST_VALUE:
-            self._lines.append(_indented(title, indent))
-            start = indent + _GAP
-            title = Text()
+            if label:
+                self._lines.append(_indented(title, indent))
+            start, title = indent + _GAP, Text()
         lines = [line for text in texts for line in self._wrapped(text, self.page.width - start, prose)]
         for line in lines or [Text()]:
             self._lines.append(_padded(title, indent, start).append_text(line))
@@ -117,10 +126,6 @@ class Sheet:
             line.rstrip()
         self._console.print(Text("\n").join(self._lines), soft_wrap=True)
         return self._stream.getvalue()
-
-    def _hanging(self, lines: Iterable[Text], indent: int, hang: int) -> None:
-        for number, line in enumerate(lines):
-            self._lines.append(_indented(line, indent + (hang if number else 0)))
 
     def _wrapped(self, text: Text, width: int, prose: bool) -> list[Text]:
         if not prose and not self.page.cuts:

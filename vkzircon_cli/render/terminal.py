@@ -2,7 +2,7 @@
 """The report for people, as text for a terminal or a pipe."""
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.render.device import extension_in_words, write_device, write_identity, write_title
+from vkzircon_cli.render.device import write_devices, write_extension, write_identity, write_title
 from vkzircon_cli.render.machine import write_machine
 from vkzircon_cli.render.next_steps import write_next_steps
 from vkzircon_cli.render.page import Page
@@ -20,8 +20,7 @@ def render_report(report: Report, page: Page, verbose: bool = False) -> str:
     sheet = Sheet(page)
     write_opening(sheet, report)
     write_machine(sheet, report, verbose)
-    for device in report.devices:
-        write_device(sheet, report, device, verbose)
+    write_devices(sheet, report, verbose)
     _write_findings(sheet, report, verbose)
     write_next_steps(sheet, report, verbose)
     return sheet.finish()
@@ -45,7 +44,7 @@ def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
     for device in report.devices:
         write_title(sheet, device)
         write_identity(sheet, device, verbose)
-        sheet.field("extension", extension_in_words(device))
+        write_extension(sheet, report, device)
     return sheet.finish()
 
 

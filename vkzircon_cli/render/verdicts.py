@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verdicts on the page: the first line, what checks found, how many of each outcome."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.text import Text
 
@@ -30,7 +31,6 @@ _COUNTED = {
     Outcome.CRASH: "crashed",
 }
 _EXPLAINED = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
-_WIDEST_WORD = max(len(outcome) for outcome in Outcome)
 _MOST_IDS = 3
 
 
@@ -39,10 +39,10 @@ def write_opening(sheet: Sheet, report: Report) -> None:
     write_emulation(sheet, report)
     error = report.error
     sentence = error.message if error else report.summary.sentence
-    label = outcome_label(sheet, report.summary.outcome)
-    sheet.prose(sheet.join(label, "  ", sheet.text(sentence, "bold")), hang=label.cell_len + 2)
+    label = _label(sheet, report.summary.outcome)
+    sheet.item(label, sheet.text(sentence, "bold"))
     if error and error.hint:
-        sheet.prose(error.hint, indent=label.cell_len + 2)
+        sheet.prose(error.hint, indent=label.cell_len)
 
 
 def write_emulation(sheet: Sheet, report: Report) -> None:
@@ -53,10 +53,10 @@ def write_emulation(sheet: Sheet, report: Report) -> None:
         sheet.prose(sheet.text(says, "bold magenta"))
 
 
-def outcome_label(sheet: Sheet, outcome: Outcome, width: int = 0) -> Text:
+def _label(sheet: Sheet, outcome: Outcome, width: int = 0) -> Text:
     """Write glyph and word of an outcome; the word alone says all."""
     glyph, style = _LOOKS[outcome]
-    return sheet.text(f"{glyph} {outcome.upper():{width}}", style)
+    return sheet.text(f"{glyph} {outcome.upper():{width}}  ", style)
 
 
 def write_checks(sheet: Sheet, report: Report, verbose: bool) -> None:
@@ -72,35 +72,47 @@ def write_checks(sheet: Sheet, report: Report, verbose: bool) -> None:
 
 
 def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) -> None:
-    skips = [result for result in results if result.outcome is Outcome.SKIP]
-    for result in results:
-        if verbose or result.outcome not in (Outcome.PASS, Outcome.SKIP):
-            _write_result(sheet, result, verbose)
-    if not verbose:
-        _write_skips(sheet, skips)
+    rows = list(_rows(results, verbose))
+    width = max((len(row.outcome) for row in rows), default=0)
+    for row in rows:
+        _write_row(sheet, row, width)
     sheet.prose(_counts(results), indent=2)
 
 
-def _write_result(sheet: Sheet, result: CheckResult, verbose: bool) -> None:
-    label = outcome_label(sheet, result.outcome, _WIDEST_WORD)
-    inner = 2 + label.cell_len + 2
-    sheet.prose(sheet.join(label, "  ", sheet.text(result.id, "bold")), indent=2)
-    sheet.prose(result.sentence, indent=inner)
-    if result.outcome in _EXPLAINED:
-        sheet.prose(sheet.join(sheet.text("rule: ", "dim"), result.rule), indent=inner, hang=6)
-        sheet.prose(sheet.join(sheet.text("advice: ", "dim"), result.advice), indent=inner, hang=8)
-    _ = verbose
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One verdict, or several skips for one reason."""
+
+    outcome: Outcome
+    subject: str
+    sentence: str
+    notes: tuple[tuple[str, str], ...] = ()
 
 
-def _write_skips(sheet: Sheet, skips: Iterable[CheckResult]) -> None:
-    of_sentence: dict[str, list[str]] = {}
-    for result in skips:
-        of_sentence.setdefault(result.sentence, []).append(result.id)
-    label = outcome_label(sheet, Outcome.SKIP, _WIDEST_WORD)
-    for sentence, ids in of_sentence.items():
-        named = ", ".join(ids) if len(ids) <= _MOST_IDS else counted(len(ids), "check")
-        sheet.prose(sheet.join(label, "  ", sheet.text(named, "bold")), indent=2)
-        sheet.prose(sentence, indent=2 + label.cell_len + 2)
+def _rows(results: Sequence[CheckResult], verbose: bool) -> Iterator[_Row]:
+    for result in results:
+        if verbose or result.outcome not in (Outcome.PASS, Outcome.SKIP):
+            explained = (("rule", result.rule), ("advice", result.advice)) if result.outcome in _EXPLAINED else ()
+            yield _Row(result.outcome, result.id, result.sentence, explained)
+    if not verbose:
+        yield from _skips(results)
+
+
+def _skips(results: Iterable[CheckResult]) -> Iterator[_Row]:
+    ids_of: dict[str, list[str]] = {}
+    for result in results:
+        if result.outcome is Outcome.SKIP:
+            ids_of.setdefault(result.sentence, []).append(result.id)
+    for sentence, ids in ids_of.items():
+        yield _Row(Outcome.SKIP, ", ".join(ids) if len(ids) <= _MOST_IDS else counted(len(ids), "check"), sentence)
+
+
+def _write_row(sheet: Sheet, row: _Row, width: int) -> None:
+    label = _label(sheet, row.outcome, width)
+    subject = sheet.text(f"{row.subject}  ", "bold" if row.outcome in _EXPLAINED else "")
+    sheet.item(label, sheet.join(subject, row.sentence), indent=2)
+    for name, words in row.notes:
+        sheet.item(sheet.text(f"{name:8}", "dim"), words, indent=2 + label.cell_len)
 
 
 def _counts(results: Iterable[CheckResult]) -> str:

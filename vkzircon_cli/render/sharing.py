@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What came of sharing each memory type: the cells of its row, and what stands below the table."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from vkzircon_cli.checks.registry import describe
+from vkzircon_cli.facts import Comparison, Data, Device, Export, Handle, Missing, MissingKind, Write
+from vkzircon_cli.render.answers import missing_word
+from vkzircon_cli.render.quantities import bits_of, exactly, ranges
+from vkzircon_cli.render.sheet import Column, Sheet
+
+SHARING_COLUMNS = (Column("export"), Column("VMO size", right=True), Column("VMO bits"), Column("round trip"))
+_VMO_COLUMNS = ("type", "handle", "koid", "name", "flags", "parent", "committed", "cache policy")
+_WRITES = {Write.HOST_MAP: "host write", Write.GPU_FILL: "GPU fill"}
+
+
+def sharing_cells(sheet: Sheet, device: Device, memory_type: int) -> list[Text]:
+    """Give the cells under `SHARING_COLUMNS` for one memory type."""
+    export = next((row for row in device.exports if row.memory_type == memory_type), None)
+    handle = export.handle.value if export else None
+    size = handle.size.value if handle else None
+    return [
+        _export(sheet, export),
+        sheet.text("" if size is None else exactly(size)),
+        _bits(sheet, device, memory_type),
+        _round_trip(sheet, [row for row in device.data if row.memory_type == memory_type]),
+    ]
+
+
+def _export(sheet: Sheet, export: Export | None) -> Text:
+    if export is None or export.handle.value is None:
+        return missing_word(sheet, export.handle.missing if export else None)
+    handle = export.handle.value
+    good = handle.written and handle.valid.value is not False
+    return sheet.text("ok", "green") if good else sheet.text("fail", "red")
+
+
+def _bits(sheet: Sheet, device: Device, memory_type: int) -> Text:
+    answer = next((row.properties for row in device.properties if row.memory_type == memory_type), None)
+    if answer is None or answer.value is None:
+        return missing_word(sheet, answer.missing if answer else None)
+    mask = answer.value.memory_type_bits
+    return sheet.text(f"{mask:#x}: {ranges(bits_of(mask)) or 'none'}")
+
+
+def _round_trip(sheet: Sheet, trips: Sequence[Data]) -> Text:
+    seen = [comparison for trip in trips for comparison in _comparisons(trip)]
+    if any(comparison.wrong for comparison in seen):
+        return sheet.text("fail", "red")
+    missing = [trip.round_trip.missing for trip in trips if trip.round_trip.missing]
+    bad = [each for each in missing if each.kind is not MissingKind.NOT_ASKED]
+    if seen and not bad:
+        return sheet.text(f"ok {max(comparison.count for comparison in seen)} B", "green")
+    return missing_word(sheet, next(iter(bad or missing), None))
+
+
+def _comparisons(trip: Data) -> Iterator[Comparison]:
+    seen = trip.round_trip.value
+    if seen is not None:
+        places = (seen.through_export_map, seen.through_import_map, seen.through_vmo_read, seen.through_vmo_map)
+        yield from (place.value for place in places if place.value is not None)
+
+
+def write_vmos(sheet: Sheet, device: Device) -> None:
+    """Write what the kernel says of each exported VMO."""
+    handles = [(row.memory_type, row.handle.value) for row in device.exports if row.handle.value]
+    if handles:
+        sheet.blank()
+        rows = [[sheet.text(cell) for cell in _vmo(index, handle)] for index, handle in handles]
+        sheet.table([Column(header) for header in _VMO_COLUMNS], rows)
+
+
+def _vmo(memory_type: int, handle: Handle) -> Iterator[str]:
+    yield str(memory_type)
+    yield handle.value
+    yield handle.basic.value.koid if handle.basic.value else "?"
+    info = handle.info.value
+    if info is None:
+        yield from "?" * 5
+        return
+    yield info.name.strip() or "-"
+    yield " ".join(info.flags.names) or "none"
+    yield info.parent_koid
+    yield exactly(info.committed_bytes)
+    yield info.cache_policy.name
+
+
+def write_notes(sheet: Sheet, device: Device) -> None:
+    """Write below the table what its cells have no room for: the VMOs' rights, and why an answer is missing."""
+    notes: dict[tuple[str, str], list[int]] = {}
+    for label, words, memory_type in (*_rights(device), *_reasons(device)):
+        notes.setdefault((label, words), []).append(memory_type)
+    if notes:
+        sheet.blank()
+    for (label, words), types in notes.items():
+        sheet.field(label, f"{_types(types, len(device.exports))}{words}", prose=True)
+
+
+def _types(types: Sequence[int], of: int) -> str:
+    if len(types) == of:
+        return ""
+    return f"type {types[0]}: " if len(types) == 1 else f"types {ranges(types)}: "
+
+
+def _rights(device: Device) -> Iterator[tuple[str, str, int]]:
+    for export in device.exports:
+        basic = export.handle.value.basic.value if export.handle.value else None
+        if basic:
+            yield "VMO rights", " ".join(basic.rights.names) or "none", export.memory_type
+
+
+def _reasons(device: Device) -> Iterator[tuple[str, str, int]]:
+    for label, memory_type, missing in _unanswered(device):
+        if missing:
+            # Said of many types at once, so without the one's number.
+            yield label, describe(missing).replace(f"memory type {memory_type} ", "this memory type "), memory_type
+
+
+def _unanswered(device: Device) -> Iterator[tuple[str, int, Missing | None]]:
+    for export in device.exports:
+        yield "export", export.memory_type, export.handle.missing
+    for properties in device.properties:
+        yield "VMO bits", properties.memory_type, properties.properties.missing
+    for data in device.data:
+        yield _WRITES[data.write], data.memory_type, data.round_trip.missing
