@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 
+from vkzircon_cli.checks import Outcome
 from vkzircon_cli.environment import LINUX
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.render.sheet import Sheet
@@ -22,14 +23,21 @@ def write_next_steps(sheet: Sheet, report: Report, verbose: bool) -> None:
 
 
 def _steps(report: Report, verbose: bool) -> Iterator[Step]:
-    again = "vkzircon --emulate" if report.emulation.active else "vkzircon"
-    save = f"{again} --format json > report.json"
+    again = _command(report)
     code = report.summary.exit_code
-    if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
-        yield save, "everything that was seen: attach this file to the bug report"
     if code == Exit.NOT_OFFERED and report.environment.platform == LINUX and not report.emulation.active:
-        yield "vkzircon --emulate", "tries the same with the extension emulated by a layer of vkzircon's own"
+        yield "vkzircon --emulate", "the same with the extension emulated by a layer of vkzircon's own"
+    if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
+        yield f"{again} --format json > report.json", "everything that was seen: attach this file to the bug report"
     if code == Exit.OK:
-        yield save, "everything that was seen, in one file for scripts and other people"
-    if not verbose and code in (Exit.OK, Exit.FAILED):
-        yield f"{again} --verbose", "every check and each step's time"
+        yield f"{again} --format json > report.json", "everything that was seen, in one file for scripts and others"
+    if report.summary.outcome is Outcome.TIMEOUT:
+        yield f"{again} --timeout 60", "gives a driver that is only slow more time for each step"
+    elif code in (Exit.OK, Exit.FAILED, Exit.CRASHED) and not verbose:
+        yield f"{again} --verbose", "every check, each step's time, and all that the driver printed"
+
+
+def _command(report: Report) -> str:
+    selected = [device.index for device in report.devices if device.selected]
+    chosen = f" --device {selected[0]}" if len(selected) == 1 < len(report.devices) else ""
+    return f"vkzircon{' --emulate' if report.emulation.active else ''}{chosen}"

@@ -11,7 +11,13 @@ from vkzircon_cli.render.answers import missing_word
 from vkzircon_cli.render.quantities import bits_of, exactly, ranges
 from vkzircon_cli.render.sheet import Column, Sheet
 
-SHARING_COLUMNS = (Column("export"), Column("VMO size", right=True), Column("VMO bits"), Column("round trip"))
+_ROUND_TRIP = "round trip"
+SHARING_COLUMNS = (
+    Column("export"),
+    Column("VMO size", right=True),
+    Column("VMO bits", wraps=True),
+    Column(_ROUND_TRIP),
+)
 _VMO_COLUMNS = ("type", "handle", "koid", "name", "flags", "parent", "committed", "cache policy")
 _WRITES = {Write.HOST_MAP: "host write", Write.GPU_FILL: "GPU fill"}
 
@@ -89,13 +95,16 @@ def _vmo(memory_type: int, handle: Handle) -> Iterator[str]:
 
 def write_notes(sheet: Sheet, device: Device) -> None:
     """Write below the table what its cells have no room for: the VMOs' rights, and why an answer is missing."""
-    notes: dict[tuple[str, str], list[int]] = {}
+    types_of: dict[tuple[str, str], list[int]] = {}
     for label, words, memory_type in (*_rights(device), *_reasons(device)):
-        notes.setdefault((label, words), []).append(memory_type)
-    if notes:
+        types_of.setdefault((label, words), []).append(memory_type)
+    labels_of: dict[str, list[str]] = {}
+    for (label, words), types in types_of.items():
+        labels_of.setdefault(f"{_types(types, len(device.exports))}{words}", []).append(label)
+    if labels_of:
         sheet.blank()
-    for (label, words), types in notes.items():
-        sheet.field(label, f"{_types(types, len(device.exports))}{words}", prose=True)
+    for words, labels in labels_of.items():
+        sheet.field(_ROUND_TRIP if labels == [*_WRITES.values()] else ", ".join(labels), words, prose=True)
 
 
 def _types(types: Sequence[int], of: int) -> str:

@@ -5,7 +5,7 @@ Every string that comes onto a sheet is made harmless here, ours and foreign one
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
@@ -28,7 +28,7 @@ LABEL_WIDTH = 12
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column. At most one *wraps*, between words; numbers go to the *right*."""
+    """A table's column: one that *wraps* does so between words, and numbers go to the *right*."""
 
     header: str
     right: bool = False
@@ -110,15 +110,12 @@ class Sheet:
 
     def table(self, columns: Sequence[Column], rows: Sequence[Row], indent: int = 2) -> None:
         """Write a table, or one block a row where the page is too narrow for it; the first column names the row."""
-        widths = [_natural(column, [row[i] for row in rows]) for i, column in enumerate(columns)]
-        least = [self._longest_word(rows, i) if c.wraps else widths[i] for i, c in enumerate(columns)]
         room = self.page.width - indent - _GAP * (len(columns) - 1)
-        if sum(least) > room and self.page.cuts:
+        widths = _fitted(columns, rows, room)
+        if sum(widths) > room and self.page.cuts:
             self._blocks(columns, rows, indent)
-            return
-        spare = max(0, room - sum(least))
-        fitted = [min(widths[i], least[i] + spare) if c.wraps else widths[i] for i, c in enumerate(columns)]
-        self._lines += [_indented(line, indent) for line in self._tabulated(columns, rows, fitted)]
+        else:
+            self._lines += [_indented(line, indent) for line in self._tabulated(columns, rows, widths)]
 
     def finish(self) -> str:
         """Give everything as one string that ends with a line feed."""
@@ -133,10 +130,6 @@ class Sheet:
         if self.page.cuts:
             return list(text.wrap(self._console, max(width, 1), overflow="fold"))
         return list(text.divide(_between_words(text.plain, width)))
-
-    def _longest_word(self, rows: Sequence[Row], index: int) -> int:
-        words = (word for row in rows for word in row[index].plain.split())
-        return max((cell_len(word) for word in words), default=0)
 
     def _tabulated(self, columns: Sequence[Column], rows: Sequence[Row], widths: Sequence[int]) -> list[Text]:
         table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim", highlight=False)
@@ -201,5 +194,17 @@ def _padded(title: Text, indent: int, start: int) -> Text:
     return label
 
 
-def _natural(column: Column, cells: Iterable[Text]) -> int:
-    return max([Text(column.header).cell_len, *(cell.cell_len for cell in cells)])
+def _longest_word(words: str) -> int:
+    return max(map(cell_len, words.split()), default=0)
+
+
+def _fitted(columns: Sequence[Column], rows: Sequence[Row], room: int) -> list[int]:
+    """Give each column its width: what wraps gets as much of the *room* as is left, the first the most."""
+    cells = [[row[i].plain for row in rows] for i in range(len(columns))]
+    headers = [cell_len(column.header) for column in columns]
+    widest = [max([header, *map(cell_len, of)]) for header, of in zip(headers, cells, strict=True)]
+    words = [max([header, *map(_longest_word, of)]) for header, of in zip(headers, cells, strict=True)]
+    widths = [word if column.wraps else wide for column, word, wide in zip(columns, words, widest, strict=True)]
+    for i, wide in enumerate(widest):
+        widths[i] += max(0, min(wide - widths[i], room - sum(widths)))
+    return widths
