@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main job on real parts: the real loader, lavapipe, and the emulation layer, whose sharing is real."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import PROGRAM, Ran, Run, environment
+
+from vkzircon_cli import emulation
+
+
+@pytest.fixture(name="report", scope="module")
+def _report(lavapipe: str, layer: emulation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    assert layer.libzircon.is_file()
+    return _run(lavapipe, tmp_path_factory.mktemp("run"))
+
+
+def _run(lavapipe: str, folder: Path) -> Any:
+    done = subprocess.run(
+        [PROGRAM, "--emulate", "--format", "json"],
+        env=environment({"VK_DRIVER_FILES": lavapipe}),
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    return json.loads(done.stdout)
+
+
+def test_every_check_passes_or_says_why_not(report: Any) -> None:
+    """On the strict emulation nothing fails, nothing is left out, and only lavapipe being software is warned of."""
+    left = {check["id"]: check["outcome"] for check in report["checks"] if check["outcome"] != "pass"}
+    assert left == {"device.hardware": "warn"}
+    assert report["summary"]["exit_code"] == 0
+
+
+def test_the_report_says_that_it_is_emulated(report: Any, emulated: Run) -> None:
+    """In JSON, and in the first line that a person reads."""
+    assert report["emulation"]["active"] is True
+    assert report["emulation"]["layer"] == "VK_LAYER_VKZIRCON_external_memory"
+    assert "emulat" in emulated().out.splitlines()[0].lower()
+
+
+def test_the_report_names_what_a_reader_of_json_wants(report: Any) -> None:
+    """Driver, memory types, VMO size, rights, koid, memory_type_bits and the round trip's bytes are all there."""
+    (device,) = report["devices"]
+    assert device["identity"]["value"]["name"].startswith("llvmpipe")
+    assert device["identity"]["value"]["driver"]["value"]["name"] == "llvmpipe"
+    assert [t["index"] for t in device["memory"]["value"]["types"]] == [0]
+    handle = device["exports"][0]["handle"]["value"]
+    assert handle["size"]["value"] == 65536
+    assert handle["basic"]["value"]["rights"] == {
+        "value": 0xD0EF,
+        "names": [
+            *("DUPLICATE", "TRANSFER", "READ", "WRITE", "MAP"),
+            *("GET_PROPERTY", "SET_PROPERTY", "SIGNAL", "WAIT", "INSPECT"),
+        ],
+    }
+    assert int(handle["basic"]["value"]["koid"]) >= 1024
+    assert handle["info"]["value"]["version"] == 4
+    assert device["properties"][0]["properties"]["value"]["memory_type_bits"] == 1
+    for row in device["data"]:
+        trip = row["round_trip"]["value"]
+        places = [trip[f"through_{name}"]["value"] for name in ("export_map", "import_map", "vmo_read", "vmo_map")]
+        assert places == [{"count": 65536, "wrong": 0, "first_wrong": None}] * 4
+
+
+def test_two_runs_differ_only_where_they_may(report: Any, lavapipe: str, tmp_path: Path) -> None:
+    """Nothing but what is under ``run``, koids and handle values changes from run to run."""
+    assert _steady(report) == _steady(_run(lavapipe, tmp_path))
+
+
+def _steady(report: Any) -> str:
+    text = json.dumps({name: value for name, value in report.items() if name != "run"})
+    return re.sub(r'("(?:parent_)?koid": )"\d+"|"0x[0-9a-f]{8}"', r'\1"-"', text)
+
+
+def test_the_document_has_the_same_keys_with_and_without_the_extension(
+    report: Any, vkzircon: Run, lavapipe: str
+) -> None:
+    """A reader never meets a missing key: what is not there is null or []."""
+    without = vkzircon("--format", "json", VK_DRIVER_FILES=lavapipe).json
+    nothing = vkzircon("--format", "json", VKZIRCON_LIBVULKAN="/nonexistent").json
+    assert list(report) == list(without) == list(nothing)
+    assert list(report["devices"][0]) == list(without["devices"][0])
+
+
+def test_the_parser_of_the_standard_library_takes_the_document(emulated: Run) -> None:
+    """``vkzircon --emulate --format json | python3 -m json.tool`` parses."""
+    document = emulated("--format", "json").out
+    subprocess.run(["python3", "-m", "json.tool"], input=document, text=True, capture_output=True, check=True)
+
+
+def test_check_and_devices_tell_the_same_story(emulated: Run) -> None:
+    """`check` prints verdicts, `devices` one record with the extension, `--quiet` nothing; all exit 0."""
+    checks, devices, quiet = emulated("check", "--verbose"), emulated("devices"), emulated("check", "--quiet")
+    assert (checks.code, devices.code, quiet.code) == (0, 0, 0)
+    assert (checks.err, devices.err, quiet.out + quiet.err) == ("", "", "")
+    assert "export.handle-is-vmo" in checks.out
+    assert "VK_FUCHSIA_external_memory" in devices.out
+    assert "llvmpipe" in devices.out
+
+
+def test_a_device_is_chosen_by_index_name_or_uuid(emulated: Run, report: Any) -> None:
+    """Digits are an index; anything else a part of the name or the start of the UUID."""
+    uuid = report["devices"][0]["identity"]["value"]["uuids"]["value"]["device_uuid"]
+    for selector in ("0", "llvm", "LLVMPIPE", uuid[:13], uuid.upper()):
+        ran = emulated("devices", "--device", selector, "--format", "json")
+        assert ran.code == 0
+        assert [device["selected"] for device in ran.json["devices"]] == [True]
+
+
+def test_emulation_refuses_another_libzircon(emulated: Run) -> None:
+    """Two kernels asked about one handle would be nonsense: exit 2 and which variable to unset."""
+    ran = emulated(VKZIRCON_LIBZIRCON="/some/libzircon.so")
+    assert (ran.code, ran.out) == (2, "")
+    assert "VKZIRCON_LIBZIRCON" in ran.err
+
+
+def test_emulation_keeps_the_users_own_layer_settings(emulated: Run, tmp_path: Path) -> None:
+    """A VK_LAYER_PATH of the user's is added to, since the loader would ignore VK_ADD_LAYER_PATH beside it."""
+    assert emulated(VK_LAYER_PATH=str(tmp_path)).code == 0
+    assert emulated(VK_ADD_LAYER_PATH=str(tmp_path), VK_INSTANCE_LAYERS="VK_LAYER_not_there").code == 0
+
+
+def _vulkaninfo(**env: str) -> Ran:
+    done = subprocess.run(["vulkaninfo"], env=environment(env), capture_output=True, check=False)
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_vulkaninfo_lists_the_extension_with_the_layer_only(lavapipe: str, layer: emulation.Installation) -> None:
+    """Any Vulkan program sees the emulated extension, revision 1, and none sees it unasked."""
+    on = emulation.variables({}) | {"VK_DRIVER_FILES": lavapipe}
+    listed = re.compile(r"VK_FUCHSIA_external_memory\s*:\s*extension revision\s*1")
+    assert listed.search(_vulkaninfo(**on).out)
+    assert not listed.search(_vulkaninfo(VK_DRIVER_FILES=lavapipe).out)
+    assert layer.manifest.parent.samefile(layer.libzircon.parent)

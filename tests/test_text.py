@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Foreign text: whatever bytes a driver gives, nothing raises and nothing reaches a page that could act on it."""
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vkzircon_cli.text import decode, visible
+
+
+@given(st.binary())
+def test_decoding_never_raises_and_loses_nothing(raw: bytes) -> None:
+    """Text that is not UTF-8 keeps all its bytes in hex; text that is, is what it was."""
+    text, as_hex = decode(raw)
+    text.encode("utf-8")
+    assert (text.encode() if as_hex is None else bytes.fromhex(as_hex)) == raw
+
+
+def test_bytes_that_are_not_utf8_are_shown_as_escapes() -> None:
+    """A name that is cut in the middle of a character stays readable."""
+    assert decode(b"GPU \xff\xfe") == ("GPU \\xff\\xfe", "475055 20fffe".replace(" ", ""))
+    assert decode(b"GPU \xe2\x82") == ("GPU \\xe2\\x82", "47505520e282")
+    assert decode("显卡".encode()) == ("显卡", None)
+
+
+@given(st.text())
+def test_visible_text_has_nothing_that_a_page_acts_on(text: str) -> None:
+    """No control, format, private or unassigned character is left, and doing it twice changes nothing."""
+    shown = visible(text)
+    assert not {unicodedata.category(c) for c in shown} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert visible(shown) == shown
+
+
+def test_visible_text_escapes_what_hides() -> None:
+    """Direction overrides, zero-width characters, escapes and line breaks are spelled out."""
+    assert visible("a\x1b[31mb") == "a\\x1b[31mb"
+    assert visible("a\u202eb\u200bc\nd\x7f") == "a\\u202eb\\u200bc\\nd\\x7f"
+    assert visible("显卡 é [red] :warning:") == "显卡 é [red] :warning:"
