@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chain.h"
+
+#include <string.h>
+
+// Held from the first redirected struct to chain_restore().
+static pthread_mutex_t patching = PTHREAD_MUTEX_INITIALIZER;
+
+// Every struct of these headers that extends a VkMemoryAllocateInfo, VkBufferCreateInfo, VkImageCreateInfo or
+// VkPhysicalDeviceImageFormatInfo2 and exists on this platform.
+static size_t known_size(VkStructureType type) {
+    switch (type) {
+#define KNOWN(type, name)                                                                                              \
+    case VK_STRUCTURE_TYPE_##type:                                                                                     \
+        return sizeof(name);
+        KNOWN(BUFFER_COLLECTION_BUFFER_CREATE_INFO_FUCHSIA, VkBufferCollectionBufferCreateInfoFUCHSIA)
+        KNOWN(BUFFER_COLLECTION_IMAGE_CREATE_INFO_FUCHSIA, VkBufferCollectionImageCreateInfoFUCHSIA)
+        KNOWN(BUFFER_DEVICE_ADDRESS_CREATE_INFO_EXT, VkBufferDeviceAddressCreateInfoEXT)
+        KNOWN(BUFFER_OPAQUE_CAPTURE_ADDRESS_CREATE_INFO, VkBufferOpaqueCaptureAddressCreateInfo)
+        KNOWN(DEDICATED_ALLOCATION_BUFFER_CREATE_INFO_NV, VkDedicatedAllocationBufferCreateInfoNV)
+        KNOWN(DEDICATED_ALLOCATION_IMAGE_CREATE_INFO_NV, VkDedicatedAllocationImageCreateInfoNV)
+        KNOWN(DEDICATED_ALLOCATION_MEMORY_ALLOCATE_INFO_NV, VkDedicatedAllocationMemoryAllocateInfoNV)
+        KNOWN(EXPORT_MEMORY_ALLOCATE_INFO, VkExportMemoryAllocateInfo)
+        KNOWN(EXPORT_MEMORY_ALLOCATE_INFO_NV, VkExportMemoryAllocateInfoNV)
+        KNOWN(EXTERNAL_MEMORY_BUFFER_CREATE_INFO, VkExternalMemoryBufferCreateInfo)
+        KNOWN(EXTERNAL_MEMORY_IMAGE_CREATE_INFO, VkExternalMemoryImageCreateInfo)
+        KNOWN(EXTERNAL_MEMORY_IMAGE_CREATE_INFO_NV, VkExternalMemoryImageCreateInfoNV)
+        KNOWN(IMAGE_COMPRESSION_CONTROL_EXT, VkImageCompressionControlEXT)
+        KNOWN(IMAGE_DRM_FORMAT_MODIFIER_EXPLICIT_CREATE_INFO_EXT, VkImageDrmFormatModifierExplicitCreateInfoEXT)
+        KNOWN(IMAGE_DRM_FORMAT_MODIFIER_LIST_CREATE_INFO_EXT, VkImageDrmFormatModifierListCreateInfoEXT)
+        KNOWN(IMAGE_FORMAT_LIST_CREATE_INFO, VkImageFormatListCreateInfo)
+        KNOWN(IMAGE_STENCIL_USAGE_CREATE_INFO, VkImageStencilUsageCreateInfo)
+        KNOWN(IMAGE_SWAPCHAIN_CREATE_INFO_KHR, VkImageSwapchainCreateInfoKHR)
+        KNOWN(IMPORT_MEMORY_BUFFER_COLLECTION_FUCHSIA, VkImportMemoryBufferCollectionFUCHSIA)
+        KNOWN(IMPORT_MEMORY_FD_INFO_KHR, VkImportMemoryFdInfoKHR)
+        KNOWN(IMPORT_MEMORY_HOST_POINTER_INFO_EXT, VkImportMemoryHostPointerInfoEXT)
+        KNOWN(IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA, VkImportMemoryZirconHandleInfoFUCHSIA)
+        KNOWN(MEMORY_ALLOCATE_FLAGS_INFO, VkMemoryAllocateFlagsInfo)
+        KNOWN(MEMORY_DEDICATED_ALLOCATE_INFO, VkMemoryDedicatedAllocateInfo)
+        KNOWN(MEMORY_OPAQUE_CAPTURE_ADDRESS_ALLOCATE_INFO, VkMemoryOpaqueCaptureAddressAllocateInfo)
+        KNOWN(MEMORY_PRIORITY_ALLOCATE_INFO_EXT, VkMemoryPriorityAllocateInfoEXT)
+        KNOWN(OPAQUE_CAPTURE_DESCRIPTOR_DATA_CREATE_INFO_EXT, VkOpaqueCaptureDescriptorDataCreateInfoEXT)
+        KNOWN(OPTICAL_FLOW_IMAGE_FORMAT_INFO_NV, VkOpticalFlowImageFormatInfoNV)
+        KNOWN(PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, VkPhysicalDeviceExternalImageFormatInfo)
+        KNOWN(PHYSICAL_DEVICE_IMAGE_DRM_FORMAT_MODIFIER_INFO_EXT, VkPhysicalDeviceImageDrmFormatModifierInfoEXT)
+        KNOWN(PHYSICAL_DEVICE_IMAGE_VIEW_IMAGE_FORMAT_INFO_EXT, VkPhysicalDeviceImageViewImageFormatInfoEXT)
+        KNOWN(VIDEO_PROFILE_LIST_INFO_KHR, VkVideoProfileListInfoKHR)
+#undef KNOWN
+    default:
+        return 0;
+    }
+}
+
+const void *chain_find(const void *first, VkStructureType type) {
+    const VkBaseInStructure *node = first;
+    while (node && node->sType != type)
+        node = node->pNext;
+    return node;
+}
+
+static const struct chain_rule *rule_for(const VkBaseInStructure *node, const struct chain_rule *rules, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].type == node->sType)
+            return &rules[i];
+    }
+    return NULL;
+}
+
+static const VkBaseInStructure *last_ruled(const VkBaseInStructure *first, const struct chain_rule *rules, size_t n) {
+    const VkBaseInStructure *last = NULL;
+    for (const VkBaseInStructure *node = first; node; node = node->pNext) {
+        if (rule_for(node, rules, n))
+            last = node;
+    }
+    return last;
+}
+
+// NULL where the size is unknown, or the room is used up.
+static VkBaseOutStructure *copy_node(struct chain *chain, const VkBaseInStructure *node) {
+    const size_t size = known_size(node->sType);
+    if (!size || size > CHAIN_BYTES - chain->used)
+        return NULL;
+    void *copy = memcpy(chain->copies + chain->used, node, size);
+    chain->used += (size + 15) & ~(size_t)15;
+    return copy;
+}
+
+static VkBaseOutStructure *patch_node(struct chain *chain, const VkBaseInStructure *node) {
+    if (chain->num_patches == CHAIN_PATCHES)
+        return NULL; // sixteen unknown structs in front of ours: it is lost, there is nothing left to do
+    VkBaseOutStructure *writable = (VkBaseOutStructure *)(uintptr_t)node;
+    if (chain->num_patches == 0)
+        pthread_mutex_lock(&patching);
+    chain->patches[chain->num_patches].node = writable;
+    chain->patches[chain->num_patches++].next = writable->pNext;
+    return writable;
+}
+
+static VkBaseOutStructure *carry_node(struct chain *chain, const VkBaseInStructure *node) {
+    VkBaseOutStructure *copy = copy_node(chain, node);
+    return copy ? copy : patch_node(chain, node);
+}
+
+void chain_rewrite(struct chain *chain, const void *first, const struct chain_rule *rules, size_t num_rules) {
+    chain->first = first;
+    chain->used = chain->num_patches = 0;
+    const VkBaseInStructure *last = last_ruled(first, rules, num_rules);
+    if (!last)
+        return;
+    VkBaseOutStructure head = {0}, *tail = &head;
+    const VkBaseInStructure *node = first;
+    for (const VkBaseInStructure *end = last->pNext, *next; node != end; node = next) {
+        const struct chain_rule *rule = rule_for(node, rules, num_rules);
+        next = node->pNext; // before the node is redirected
+        VkBaseOutStructure *kept = rule ? rule->replacement : carry_node(chain, node);
+        if (kept) {
+            tail->pNext = kept;
+            tail = kept;
+        }
+    }
+    tail->pNext = (VkBaseOutStructure *)(uintptr_t)node;
+    chain->first = head.pNext;
+}
+
+void chain_restore(struct chain *chain) {
+    for (size_t i = 0; i < chain->num_patches; i++)
+        chain->patches[i].node->pNext = chain->patches[i].next;
+    if (chain->num_patches)
+        pthread_mutex_unlock(&patching);
+    chain->num_patches = 0;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the loader calls: the negotiation, the tables of commands that the layer answers, and the extension's listing.
+#include "layer.h"
+
+#include <string.h>
+
+enum kind {
+    GLOBAL,     // may be asked for with no instance
+    INSTANCE,   // of the instance or a physical device
+    ANY_DEVICE, // answered for every device
+    DEVICE,     // answered for a device with the extension only
+    EXTENSION,  // the extension's own: no layer below needs to know them
+};
+
+static const struct hook {
+    const char *name;
+    PFN_vkVoidFunction function;
+    enum kind kind;
+} hooks[] = {
+#define HOOK(kind, name)     {"vk" #name, (PFN_vkVoidFunction)hook_##name, kind},
+#define HOOK_KHR(kind, name) HOOK(kind, name){"vk" #name "KHR", (PFN_vkVoidFunction)hook_##name, kind},
+    // clang-format off
+    HOOK(GLOBAL, GetInstanceProcAddr)
+    HOOK(GLOBAL, CreateInstance)
+    HOOK(INSTANCE, DestroyInstance)
+    HOOK(INSTANCE, EnumerateDeviceExtensionProperties)
+    HOOK(INSTANCE, CreateDevice)
+    HOOK_KHR(INSTANCE, GetPhysicalDeviceExternalBufferProperties)
+    HOOK_KHR(INSTANCE, GetPhysicalDeviceImageFormatProperties2)
+    HOOK(ANY_DEVICE, GetDeviceProcAddr)
+    HOOK(ANY_DEVICE, DestroyDevice)
+    HOOK(DEVICE, AllocateMemory)
+    HOOK(DEVICE, FreeMemory)
+    HOOK(DEVICE, MapMemory)
+    HOOK(DEVICE, FlushMappedMemoryRanges)
+    HOOK(DEVICE, InvalidateMappedMemoryRanges)
+    HOOK(DEVICE, CreateBuffer)
+    HOOK(DEVICE, DestroyBuffer)
+    HOOK(DEVICE, CreateImage)
+    HOOK(DEVICE, DestroyImage)
+    HOOK(DEVICE, GetBufferMemoryRequirements)
+    HOOK(DEVICE, GetImageMemoryRequirements)
+    HOOK_KHR(DEVICE, GetBufferMemoryRequirements2)
+    HOOK_KHR(DEVICE, GetImageMemoryRequirements2)
+    HOOK_KHR(DEVICE, GetDeviceBufferMemoryRequirements)
+    HOOK_KHR(DEVICE, GetDeviceImageMemoryRequirements)
+    HOOK(EXTENSION, GetMemoryZirconHandleFUCHSIA)
+    HOOK(EXTENSION, GetMemoryZirconHandlePropertiesFUCHSIA)
+// clang-format on
+#undef HOOK_KHR
+#undef HOOK
+};
+
+static const struct hook *find_hook(const char *name) {
+    for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++) {
+        if (strcmp(hooks[i].name, name) == 0)
+            return &hooks[i];
+    }
+    return NULL;
+}
+
+// A name that nobody below knows is not ours to invent, but for the extension's two.
+VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL hook_GetInstanceProcAddr(VkInstance handle, const char *name) {
+    const struct hook *hook = find_hook(name);
+    if (hook && (hook->kind == GLOBAL || hook->kind == EXTENSION))
+        return hook->function;
+    const struct instance *instance = handle ? instance_of(handle) : NULL;
+    const PFN_vkVoidFunction below = instance ? instance->get_proc_addr(handle, name) : NULL;
+    return hook && below ? hook->function : below;
+}
+
+VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL hook_GetDeviceProcAddr(VkDevice handle, const char *name) {
+    const struct device *device = device_of(handle);
+    if (!device)
+        return NULL;
+    const struct hook *hook = find_hook(name);
+    if (hook && hook->kind == EXTENSION)
+        return emulates(device) ? hook->function : NULL;
+    const PFN_vkVoidFunction below = device->next.GetDeviceProcAddr(handle, name);
+    const bool ours = hook && (hook->kind == ANY_DEVICE || (hook->kind == DEVICE && emulates(device)));
+    return ours && below ? hook->function : below;
+}
+
+static const VkExtensionProperties extension = {
+    .extensionName = VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME,
+    .specVersion = VK_FUCHSIA_EXTERNAL_MEMORY_SPEC_VERSION,
+};
+
+// The extensions of our layer alone.
+static VkResult list_own(bool offered, uint32_t *count, VkExtensionProperties *properties) {
+    const uint32_t room = *count;
+    *count = offered;
+    if (!offered || !properties)
+        return VK_SUCCESS;
+    if (room == 0) {
+        *count = 0;
+        return VK_INCOMPLETE;
+    }
+    properties[0] = extension;
+    return VK_SUCCESS;
+}
+
+// The driver's list with our extension behind it. The loader merges the manifest's extensions of implicit layers only,
+// so that an explicit layer has to answer for itself. What does not fit makes it VK_INCOMPLETE, ours included.
+static VkResult list_appended(const struct physical_device *physical, uint32_t *count,
+                              VkExtensionProperties *properties) {
+    const uint32_t room = *count;
+    const VkResult result =
+        physical->instance->next.EnumerateDeviceExtensionProperties(physical->handle, NULL, count, properties);
+    if (result != VK_SUCCESS)
+        return result;
+    if (properties && *count == room)
+        return VK_INCOMPLETE;
+    if (properties)
+        properties[*count] = extension;
+    ++*count;
+    return VK_SUCCESS;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL hook_EnumerateDeviceExtensionProperties(VkPhysicalDevice handle, const char *layer,
+                                                                       uint32_t *count,
+                                                                       VkExtensionProperties *properties) {
+    struct instance *instance = instance_of(handle);
+    const bool own = layer && strcmp(layer, LAYER_NAME) == 0;
+    if (layer && !own)
+        return instance->next.EnumerateDeviceExtensionProperties(handle, layer, count, properties);
+    const struct physical_device *physical = physical_device_of(instance, handle);
+    if (!physical)
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    if (own)
+        return list_own(physical->memory_types, count, properties);
+    if (!physical->memory_types)
+        return instance->next.EnumerateDeviceExtensionProperties(handle, NULL, count, properties);
+    return list_appended(physical, count, properties);
+}
+
+VK_LAYER_EXPORT VKAPI_ATTR VkResult VKAPI_CALL
+vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface *interface) {
+    if (interface->sType != LAYER_NEGOTIATE_INTERFACE_STRUCT || interface->loaderLayerInterfaceVersion < 2)
+        return VK_ERROR_INITIALIZATION_FAILED;
+    interface->loaderLayerInterfaceVersion = 2;
+    interface->pfnGetInstanceProcAddr = hook_GetInstanceProcAddr;
+    interface->pfnGetDeviceProcAddr = hook_GetDeviceProcAddr;
+    interface->pfnGetPhysicalDeviceProcAddr = NULL; // no command of a physical device that the loader does not know
+    return VK_SUCCESS;
+}

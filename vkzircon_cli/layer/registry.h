@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A hash table whose entries live inside the structs they find. It allocates nothing and locks nothing.
+#ifndef VKZIRCON_REGISTRY_H_
+#define VKZIRCON_REGISTRY_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define REGISTRY_BUCKETS 256
+
+struct entry { // the first member of what it finds, so that a pointer to one is a pointer to the other
+    struct entry *next;
+    uint64_t key;
+};
+
+struct registry {
+    struct entry *buckets[REGISTRY_BUCKETS];
+};
+
+// Handles are often addresses: their low bits say nothing.
+static inline struct entry **registry_bucket(struct registry *registry, uint64_t key) {
+    return &registry->buckets[(key * 0x9e3779b97f4a7c15u) >> 56];
+}
+
+static inline void registry_add(struct registry *registry, struct entry *entry, uint64_t key) {
+    struct entry **bucket = registry_bucket(registry, key);
+    entry->key = key;
+    entry->next = *bucket;
+    *bucket = entry;
+}
+
+static inline struct entry *registry_find(struct registry *registry, uint64_t key) {
+    struct entry *entry = *registry_bucket(registry, key);
+    while (entry && entry->key != key)
+        entry = entry->next;
+    return entry;
+}
+
+static inline struct entry *registry_take(struct registry *registry, uint64_t key) {
+    struct entry **link = registry_bucket(registry, key);
+    while (*link && (*link)->key != key)
+        link = &(*link)->next;
+    struct entry *entry = *link;
+    if (entry)
+        *link = entry->next;
+    return entry;
+}
+
+static inline struct entry *registry_take_any(struct registry *registry) {
+    for (size_t i = 0; i < REGISTRY_BUCKETS; i++) {
+        if (registry->buckets[i])
+            return registry_take(registry, registry->buckets[i]->key);
+    }
+    return NULL;
+}
+
+#endif

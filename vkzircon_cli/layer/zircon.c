@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// libzircon.so: the handle table, the objects' lifetime, and the calls on handles.
+#include "zircon_objects.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+// Handle values carry this bit, so that a small number such as a file descriptor is never taken for a handle.
+#define HANDLE_TAG ((zx_handle_t)0x40000000)
+#define MAX_SLOTS  ((uint32_t)1 << 24)
+#define NO_SLOT    UINT32_MAX
+
+struct slot {
+    struct object *object; // NULL: free
+    zx_rights_t rights;
+    uint32_t next_free;
+};
+
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t signals_changed;
+    struct slot *slots;
+    uint32_t num_slots;
+    uint32_t
+        first_free; // the last one freed comes first: a stale number soon means another object, as it may on Zircon
+    zx_koid_t next_koid; // koids are never reused
+    zx_handle_t process_self;
+    zx_handle_t vmar_root_self;
+} table = {.mutex = PTHREAD_MUTEX_INITIALIZER, .first_free = NO_SLOT, .next_koid = ZX_KOID_FIRST};
+
+void table_lock(void) {
+    pthread_mutex_lock(&table.mutex);
+}
+
+void table_unlock(void) {
+    pthread_mutex_unlock(&table.mutex);
+}
+
+static void condition_init(void) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&table.signals_changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+bool table_wait_locked(zx_time_t deadline) {
+    if (deadline == ZX_TIME_INFINITE) {
+        pthread_cond_wait(&table.signals_changed, &table.mutex);
+        return true;
+    }
+    if (deadline < 0)
+        return false;
+    const struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    return pthread_cond_timedwait(&table.signals_changed, &table.mutex, &until) != ETIMEDOUT;
+}
+
+void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signals_t set) {
+    object->signals = (object->signals & ~clear) | set;
+    pthread_cond_broadcast(&table.signals_changed);
+}
+
+// A process on Zircon starts without its parent's handles: a forked child gets an empty table, and its first call finds
+// the mutex free whatever other threads of the parent were doing. Pages that were mapped stay mapped.
+static void fork_child(void) {
+    for (uint32_t i = 0; i < table.num_slots; i++) {
+        struct object *object = table.slots[i].object;
+        if (object && --object->handle_count == 0)
+            object_unref_locked(object);
+    }
+    free(table.slots);
+    table.slots = NULL;
+    table.num_slots = 0;
+    table.first_free = NO_SLOT;
+    table.process_self = table.vmar_root_self = ZX_HANDLE_INVALID;
+    condition_init();
+    table_unlock();
+}
+
+__attribute__((constructor)) static void library_init(void) {
+    condition_init();
+    pthread_atfork(table_lock, table_unlock, fork_child);
+}
+
+void object_init_locked(struct object *object, zx_obj_type_t type, zx_signals_t signals) {
+    memset(object, 0, sizeof *object);
+    object->type = type;
+    object->koid = table.next_koid++;
+    object->signals = signals;
+}
+
+void object_ref_locked(struct object *object) {
+    object->references++;
+}
+
+static void object_destroy_locked(struct object *object) {
+    if (object->type == ZX_OBJ_TYPE_VMO)
+        vmo_destroy_locked((struct vmo *)object);
+    free(object);
+}
+
+void object_unref_locked(struct object *object) {
+    if (--object->references == 0)
+        object_destroy_locked(object);
+}
+
+static bool grow_locked(void) {
+    const uint32_t old = table.num_slots;
+    const uint32_t new = old ? old * 2 : 64;
+    if (new > MAX_SLOTS)
+        return false;
+    struct slot *slots = realloc(table.slots, new * sizeof *slots);
+    if (!slots)
+        return false;
+    for (uint32_t i = new; i-- > old;) {
+        slots[i] = (struct slot){.next_free = table.first_free};
+        table.first_free = i;
+    }
+    table.slots = slots;
+    table.num_slots = new;
+    return true;
+}
+
+static zx_handle_t slot_value(uint32_t index) {
+    return HANDLE_TAG | index << 2 | ZX_HANDLE_FIXED_BITS_MASK;
+}
+
+static struct slot *slot_locked(zx_handle_t handle) {
+    const uint32_t index = (handle & ~HANDLE_TAG) >> 2;
+    if (index >= table.num_slots || slot_value(index) != handle || !table.slots[index].object)
+        return NULL;
+    return &table.slots[index];
+}
+
+zx_status_t handle_open_locked(struct object *object, zx_rights_t rights, zx_handle_t *out) {
+    if (table.first_free == NO_SLOT && !grow_locked()) {
+        if (object->references == 0)
+            object_destroy_locked(object);
+        return ZX_ERR_NO_MEMORY;
+    }
+    const uint32_t index = table.first_free;
+    struct slot *slot = &table.slots[index];
+    table.first_free = slot->next_free;
+    slot->object = object;
+    slot->rights = rights;
+    // An object has one reference for all of its handles.
+    if (object->handle_count++ == 0)
+        object_ref_locked(object);
+    *out = slot_value(index);
+    return ZX_OK;
+}
+
+static void slot_close_locked(struct slot *slot) {
+    struct object *object = slot->object;
+    slot->object = NULL;
+    slot->next_free = table.first_free;
+    table.first_free = (uint32_t)(slot - table.slots);
+    pthread_cond_broadcast(&table.signals_changed); // whoever waits on this handle is canceled
+    if (--object->handle_count == 0)
+        object_unref_locked(object);
+}
+
+zx_status_t handle_lookup_locked(zx_handle_t handle, zx_obj_type_t type, zx_rights_t needed, struct object **object,
+                                 zx_rights_t *rights) {
+    const struct slot *slot = slot_locked(handle);
+    if (!slot)
+        return ZX_ERR_BAD_HANDLE;
+    if (type != ZX_OBJ_TYPE_NONE && slot->object->type != type)
+        return ZX_ERR_WRONG_TYPE;
+    if ((slot->rights & needed) != needed)
+        return ZX_ERR_ACCESS_DENIED;
+    *object = slot->object;
+    if (rights)
+        *rights = slot->rights;
+    return ZX_OK;
+}
+
+void handle_statistics_locked(zx_info_process_handle_stats_t *statistics) {
+    memset(statistics, 0, sizeof *statistics);
+    for (uint32_t i = 0; i < table.num_slots; i++) {
+        if (table.slots[i].object)
+            statistics->handle_count[table.slots[i].object->type]++;
+    }
+}
+
+static zx_status_t close_locked(zx_handle_t handle) {
+    if (handle == ZX_HANDLE_INVALID)
+        return ZX_OK;
+    struct slot *slot = slot_locked(handle);
+    if (!slot)
+        return ZX_ERR_BAD_HANDLE;
+    slot_close_locked(slot);
+    return ZX_OK;
+}
+
+zx_status_t zx_handle_close(zx_handle_t handle) {
+    table_lock();
+    const zx_status_t status = close_locked(handle);
+    table_unlock();
+    return status;
+}
+
+zx_status_t zx_handle_close_many(const zx_handle_t *handles, size_t num_handles) {
+    zx_status_t status = ZX_OK;
+    if (num_handles && !handles)
+        return ZX_ERR_INVALID_ARGS;
+    table_lock();
+    for (size_t i = 0; i < num_handles; i++) { // a bad one does not save the others
+        if (close_locked(handles[i]) != ZX_OK)
+            status = ZX_ERR_BAD_HANDLE;
+    }
+    table_unlock();
+    return status;
+}
+
+// The rights a copy of a handle shall have; INVALID_ARGS unless they are a subset.
+static zx_status_t narrowed_rights(zx_rights_t held, zx_rights_t *wanted) {
+    if (*wanted == ZX_RIGHT_SAME_RIGHTS)
+        *wanted = held;
+    return (*wanted & ~held) ? ZX_ERR_INVALID_ARGS : ZX_OK;
+}
+
+static zx_status_t duplicate_locked(zx_handle_t handle, zx_rights_t rights, zx_handle_t *out) {
+    struct object *object;
+    zx_rights_t held;
+    zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_NONE, ZX_RIGHT_DUPLICATE, &object, &held);
+    if (status == ZX_OK)
+        status = narrowed_rights(held, &rights);
+    return status == ZX_OK ? handle_open_locked(object, rights, out) : status;
+}
+
+zx_status_t zx_handle_duplicate(zx_handle_t handle, zx_rights_t rights, zx_handle_t *out) {
+    if (!out)
+        return ZX_ERR_INVALID_ARGS;
+    table_lock();
+    const zx_status_t status = duplicate_locked(handle, rights, out);
+    table_unlock();
+    return status;
+}
+
+// Opens the new handle before it closes the old one: the two values always differ.
+static zx_status_t replace_locked(zx_handle_t handle, zx_rights_t rights, zx_handle_t *out) {
+    struct object *object;
+    zx_rights_t held;
+    zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_NONE, ZX_RIGHT_NONE, &object, &held);
+    if (status != ZX_OK)
+        return status;
+    status = narrowed_rights(held, &rights);
+    if (status == ZX_OK)
+        status = handle_open_locked(object, rights, out);
+    slot_close_locked(slot_locked(handle));
+    return status;
+}
+
+zx_status_t zx_handle_replace(zx_handle_t handle, zx_rights_t rights, zx_handle_t *out) {
+    zx_handle_t unwanted;
+    table_lock();
+    const zx_status_t status = out ? replace_locked(handle, rights, out) : replace_locked(handle, 0, &unwanted);
+    if (!out && status == ZX_OK)
+        close_locked(unwanted);
+    table_unlock();
+    return out ? status : ZX_ERR_INVALID_ARGS;
+}
+
+zx_status_t zx_handle_check_valid(zx_handle_t handle) {
+    table_lock();
+    const bool valid = slot_locked(handle) != NULL;
+    table_unlock();
+    return valid ? ZX_OK : ZX_ERR_BAD_HANDLE;
+}
+
+// The process's own handles are made when they are first asked for.
+static zx_handle_t own_handle(zx_handle_t *own, zx_obj_type_t type, zx_rights_t rights, const char *name) {
+    table_lock();
+    if (!slot_locked(*own)) {
+        struct object *object = calloc(1, sizeof *object);
+        *own = ZX_HANDLE_INVALID;
+        if (object) {
+            object_init_locked(object, type, ZX_SIGNAL_NONE);
+            object_set_name_locked(object, name, strlen(name));
+            handle_open_locked(object, rights, own);
+        }
+    }
+    const zx_handle_t handle = *own;
+    table_unlock();
+    return handle;
+}
+
+zx_handle_t zx_process_self(void) {
+    const zx_rights_t rights = ZX_RIGHTS_BASIC | ZX_RIGHTS_IO | ZX_RIGHTS_PROPERTY | ZX_RIGHT_ENUMERATE |
+                               ZX_RIGHT_DESTROY | ZX_RIGHT_SIGNAL | ZX_RIGHT_MANAGE_PROCESS | ZX_RIGHT_MANAGE_THREAD;
+    return own_handle(&table.process_self, ZX_OBJ_TYPE_PROCESS, rights, "vkzircon-emulated");
+}
+
+zx_handle_t zx_vmar_root_self(void) {
+    const zx_rights_t rights = ZX_RIGHT_DUPLICATE | ZX_RIGHT_TRANSFER | ZX_RIGHT_INSPECT | ZX_RIGHTS_IO |
+                               ZX_RIGHT_EXECUTE | ZX_RIGHT_OP_CHILDREN;
+    return own_handle(&table.vmar_root_self, ZX_OBJ_TYPE_VMAR, rights, "");
+}

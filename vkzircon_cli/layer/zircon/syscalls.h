@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The calls that the emulated libzircon.so offers, with Fuchsia's prototypes. Anything else of Zircon is missing, so
+// that a program which needs more fails to link instead of being lied to.
+#ifndef ZIRCON_SYSCALLS_H_
+#define ZIRCON_SYSCALLS_H_
+
+#include <zircon/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define ZX_EXPORT __attribute__((visibility("default")))
+#else
+#define ZX_EXPORT
+#endif
+
+// Handles. zx_handle_replace() invalidates its handle on failure too; closing ZX_HANDLE_INVALID is no error.
+ZX_EXPORT zx_status_t zx_handle_close(zx_handle_t handle);
+ZX_EXPORT zx_status_t zx_handle_close_many(const zx_handle_t *handles, size_t num_handles);
+ZX_EXPORT zx_status_t zx_handle_duplicate(zx_handle_t handle, zx_rights_t rights, zx_handle_t *out);
+ZX_EXPORT zx_status_t zx_handle_replace(zx_handle_t handle, zx_rights_t rights, zx_handle_t *out);
+ZX_EXPORT zx_status_t zx_handle_check_valid(zx_handle_t handle);
+
+// Objects of any type.
+ZX_EXPORT zx_status_t zx_object_get_info(zx_handle_t handle, uint32_t topic, void *buffer, size_t buffer_size,
+                                         size_t *actual, size_t *avail);
+ZX_EXPORT zx_status_t zx_object_get_property(zx_handle_t handle, uint32_t property, void *value, size_t value_size);
+ZX_EXPORT zx_status_t zx_object_set_property(zx_handle_t handle, uint32_t property, const void *value,
+                                             size_t value_size);
+ZX_EXPORT zx_status_t zx_object_signal(zx_handle_t handle, uint32_t clear_mask, uint32_t set_mask);
+ZX_EXPORT zx_status_t zx_object_wait_one(zx_handle_t handle, zx_signals_t signals, zx_time_t deadline,
+                                         zx_signals_t *observed);
+ZX_EXPORT zx_status_t zx_event_create(uint32_t options, zx_handle_t *out);
+
+// Virtual memory objects. There is no zx_vmo_set_size() here.
+ZX_EXPORT zx_status_t zx_vmo_create(uint64_t size, uint32_t options, zx_handle_t *out);
+ZX_EXPORT zx_status_t zx_vmo_create_child(zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size,
+                                          zx_handle_t *out);
+ZX_EXPORT zx_status_t zx_vmo_get_size(zx_handle_t handle, uint64_t *size);
+ZX_EXPORT zx_status_t zx_vmo_read(zx_handle_t handle, void *buffer, uint64_t offset, size_t buffer_size);
+ZX_EXPORT zx_status_t zx_vmo_write(zx_handle_t handle, const void *buffer, uint64_t offset, size_t buffer_size);
+ZX_EXPORT zx_status_t zx_vmo_op_range(zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size, void *buffer,
+                                      size_t buffer_size);
+ZX_EXPORT zx_status_t zx_vmo_set_cache_policy(zx_handle_t handle, uint32_t cache_policy);
+
+// Address space. Only the root VMAR exists; a mapping is unmapped as a whole.
+ZX_EXPORT zx_status_t zx_vmar_map(zx_handle_t handle, zx_vm_option_t options, size_t vmar_offset, zx_handle_t vmo,
+                                  uint64_t vmo_offset, size_t len, zx_vaddr_t *mapped_addr);
+ZX_EXPORT zx_status_t zx_vmar_unmap(zx_handle_t handle, zx_vaddr_t addr, size_t len);
+
+// Borrowed handles: never close them. On Fuchsia these two live in libc.so and <zircon/process.h>.
+ZX_EXPORT zx_handle_t zx_process_self(void);
+ZX_EXPORT zx_handle_t zx_vmar_root_self(void);
+
+ZX_EXPORT zx_time_t zx_clock_get_monotonic(void);
+ZX_EXPORT uint32_t zx_system_get_page_size(void);
+ZX_EXPORT const char *zx_status_get_string(zx_status_t status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Inside libzircon.so: kernel objects and the handle table. One mutex guards all of it; `_locked` marks what needs it
+// held. Calls that move many bytes take a reference and let go of the mutex first.
+#ifndef VKZIRCON_ZIRCON_OBJECTS_H_
+#define VKZIRCON_ZIRCON_OBJECTS_H_
+
+#include "zircon_private.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+struct object {
+    zx_obj_type_t type;
+    zx_koid_t koid;
+    uint32_t references; // handles, mappings, children and calls in progress each hold one
+    uint32_t handle_count;
+    zx_signals_t signals;
+    char name[ZX_MAX_NAME_LEN];
+};
+
+struct vmo {
+    struct object object; // first: the table sees only this
+    int memfd;            // a slice's is its parent's
+    uint64_t start;       // where this VMO begins in the memfd: 0 unless it is a slice
+    uint64_t size;
+    uint64_t content_size;
+    uint32_t flags; // ZX_INFO_VMO_...
+    uint32_t cache_policy;
+    struct vmo *parent;
+    size_t num_children;
+    size_t num_mappings;
+};
+
+void table_lock(void);
+void table_unlock(void);
+
+// Waits for signals_changed_locked() or the deadline; false when the deadline came first.
+bool table_wait_locked(zx_time_t deadline);
+void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signals_t set);
+
+// A new object holds no reference yet: the first handle brings it.
+void object_init_locked(struct object *object, zx_obj_type_t type, zx_signals_t signals);
+void object_ref_locked(struct object *object);
+void object_unref_locked(struct object *object);
+
+// On failure an object that has no other reference is gone.
+zx_status_t handle_open_locked(struct object *object, zx_rights_t rights, zx_handle_t *out);
+
+// Checks in the kernel's order: BAD_HANDLE, WRONG_TYPE, ACCESS_DENIED. ZX_OBJ_TYPE_NONE means any type.
+zx_status_t handle_lookup_locked(zx_handle_t handle, zx_obj_type_t type, zx_rights_t needed, struct object **object,
+                                 zx_rights_t *rights);
+
+// Adds up the table's handles by object type.
+void handle_statistics_locked(zx_info_process_handle_stats_t *statistics);
+
+void object_set_name_locked(struct object *object, const char *name, size_t size);
+
+// A VMO with a reference of the caller's, ended by vmo_release().
+zx_status_t vmo_acquire(zx_handle_t handle, zx_rights_t needed, struct vmo **vmo, zx_rights_t *rights);
+void vmo_release(struct vmo *vmo);
+void vmo_destroy_locked(struct vmo *vmo);
+void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *info);
+
+static inline uint64_t round_up(uint64_t value, uint64_t power_of_two) {
+    return (value + power_of_two - 1) & ~(power_of_two - 1);
+}
+
+#endif

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// libzircon.so: mappings into the address space, for programs and for the layer's devices.
+#include "zircon_objects.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+// One mapping, which keeps its VMO alive. Guarded by the table's mutex.
+struct mapping {
+    zx_vaddr_t address;
+    size_t length;
+    struct vmo *vmo;
+    struct mapping *next;
+};
+
+static struct mapping *mappings;
+
+// Reserves `length` bytes at a multiple of `alignment`, touching nothing.
+static char *reserve(size_t length, size_t alignment) {
+    const size_t slack = alignment - zx_system_get_page_size();
+    char *start = mmap(NULL, length + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start == MAP_FAILED)
+        return NULL;
+    char *aligned = start + (round_up((uintptr_t)start, alignment) - (uintptr_t)start);
+    const size_t before = (size_t)(aligned - start);
+    if (before)
+        munmap(start, before);
+    if (slack > before)
+        munmap(aligned + length, slack - before);
+    return aligned;
+}
+
+// Pages past `backed` stay reserved: touching them faults, as it does past a VMO's end.
+static char *map_pages(const struct vmo *vmo, int protection, int flags, uint64_t offset, size_t length, size_t backed,
+                       size_t alignment) {
+    char *address = reserve(length, alignment);
+    if (!address || backed == 0)
+        return address;
+    if (mmap(address, backed, protection, MAP_SHARED | MAP_FIXED | flags, vmo->memfd, (off_t)(vmo->start + offset)) ==
+        MAP_FAILED) {
+        munmap(address, length);
+        return NULL;
+    }
+    return address;
+}
+
+static void add_mapping(struct mapping *mapping) {
+    table_lock();
+    object_ref_locked(&mapping->vmo->object);
+    mapping->vmo->num_mappings++;
+    mapping->next = mappings;
+    mappings = mapping;
+    table_unlock();
+}
+
+struct span {
+    uint64_t offset;
+    size_t length;
+    size_t backed;
+    size_t alignment;
+};
+
+static zx_status_t map_vmo(struct vmo *vmo, int protection, int flags, const struct span *span, zx_vaddr_t *out) {
+    struct mapping *mapping = malloc(sizeof *mapping);
+    if (!mapping)
+        return ZX_ERR_NO_MEMORY;
+    char *address = map_pages(vmo, protection, flags, span->offset, span->length, span->backed, span->alignment);
+    if (!address) {
+        free(mapping);
+        return ZX_ERR_NO_MEMORY;
+    }
+    *mapping = (struct mapping){.address = (zx_vaddr_t)address, .length = span->length, .vmo = vmo};
+    add_mapping(mapping);
+    *out = (zx_vaddr_t)address;
+    return ZX_OK;
+}
+
+#define PERMISSIONS   (ZX_VM_PERM_READ | ZX_VM_PERM_WRITE | ZX_VM_PERM_EXECUTE)
+#define KNOWN_OPTIONS (PERMISSIONS | ZX_VM_MAP_RANGE | ZX_VM_REQUIRE_NON_RESIZABLE | ZX_VM_ALLOW_FAULTS)
+
+static zx_rights_t rights_for(zx_vm_option_t options) {
+    zx_rights_t rights = ZX_RIGHT_MAP;
+    if (options & ZX_VM_PERM_READ)
+        rights |= ZX_RIGHT_READ;
+    if (options & ZX_VM_PERM_WRITE)
+        rights |= ZX_RIGHT_WRITE;
+    if (options & ZX_VM_PERM_EXECUTE)
+        rights |= ZX_RIGHT_EXECUTE;
+    return rights;
+}
+
+static int protection_for(zx_vm_option_t options) {
+    int protection = PROT_NONE;
+    if (options & ZX_VM_PERM_READ)
+        protection |= PROT_READ;
+    if (options & ZX_VM_PERM_WRITE)
+        protection |= PROT_WRITE;
+    if (options & ZX_VM_PERM_EXECUTE)
+        protection |= PROT_EXEC;
+    return protection;
+}
+
+// Writing needs reading too. Placement inside the VMAR is not offered.
+static bool arguments_are_valid(zx_vm_option_t options, size_t vmar_offset, uint64_t vmo_offset, size_t len) {
+    const uint64_t page = zx_system_get_page_size();
+    const bool write_only = (options & (ZX_VM_PERM_READ | ZX_VM_PERM_WRITE)) == ZX_VM_PERM_WRITE;
+    return !(options & ~KNOWN_OPTIONS) && !write_only && vmar_offset == 0 && vmo_offset % page == 0 && len > 0 &&
+           len <= SIZE_MAX / 2;
+}
+
+static zx_status_t map_checked(struct vmo *vmo, zx_vm_option_t options, uint64_t offset, size_t len, zx_vaddr_t *out) {
+    const size_t page = zx_system_get_page_size();
+    const size_t length = round_up(len, page);
+    if (offset > UINT64_MAX - length)
+        return ZX_ERR_OUT_OF_RANGE;
+    const bool faults_allowed = options & ZX_VM_ALLOW_FAULTS;
+    if ((vmo->flags & ZX_INFO_VMO_RESIZABLE) && (!faults_allowed || (options & ZX_VM_REQUIRE_NON_RESIZABLE)))
+        return ZX_ERR_NOT_SUPPORTED;
+    const uint64_t there = offset < vmo->size ? vmo->size - offset : 0;
+    if (length > there && !faults_allowed)
+        return ZX_ERR_BUFFER_TOO_SMALL;
+    const struct span span = {offset, length, length < there ? length : (size_t)there, page};
+    return map_vmo(vmo, protection_for(options), options & ZX_VM_MAP_RANGE ? MAP_POPULATE : 0, &span, out);
+}
+
+static zx_status_t check_vmar(zx_handle_t handle, zx_rights_t needed) {
+    struct object *vmar;
+    table_lock();
+    const zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_VMAR, needed, &vmar, NULL);
+    table_unlock();
+    return status;
+}
+
+zx_status_t zx_vmar_map(zx_handle_t handle, zx_vm_option_t options, size_t vmar_offset, zx_handle_t vmo_handle,
+                        uint64_t vmo_offset, size_t len, zx_vaddr_t *mapped_addr) {
+    zx_status_t status = check_vmar(handle, rights_for(options) & ~ZX_RIGHT_MAP);
+    struct vmo *vmo;
+    if (status == ZX_OK)
+        status = vmo_acquire(vmo_handle, rights_for(options), &vmo, NULL);
+    if (status != ZX_OK)
+        return status;
+    if (!mapped_addr || !arguments_are_valid(options, vmar_offset, vmo_offset, len))
+        status = ZX_ERR_INVALID_ARGS;
+    else
+        status = map_checked(vmo, options, vmo_offset, len, mapped_addr);
+    vmo_release(vmo);
+    return status;
+}
+
+zx_status_t vkz_vmo_map(zx_handle_t handle, uint64_t size, zx_vaddr_t *address, size_t *length) {
+    struct vmo *vmo;
+    zx_status_t status = vmo_acquire(handle, ZX_RIGHT_READ | ZX_RIGHT_WRITE | ZX_RIGHT_MAP, &vmo, NULL);
+    if (status != ZX_OK)
+        return status;
+    if (size == 0 || size > vmo->size) {
+        status = ZX_ERR_OUT_OF_RANGE;
+    } else {
+        *length = round_up(size, VKZ_GRANULE);
+        const struct span span = {0, *length, *length, VKZ_GRANULE};
+        status = map_vmo(vmo, PROT_READ | PROT_WRITE, 0, &span, address);
+    }
+    vmo_release(vmo);
+    return status;
+}
+
+// Takes the mappings that lie wholly inside the range out of the list; NULL where one lies half inside.
+static zx_status_t take_mappings_locked(zx_vaddr_t start, zx_vaddr_t end, struct mapping **taken) {
+    *taken = NULL;
+    for (const struct mapping *m = mappings; m; m = m->next) {
+        const bool overlaps = m->address < end && start < m->address + m->length;
+        if (overlaps && (m->address < start || m->address + m->length > end))
+            return ZX_ERR_NOT_SUPPORTED;
+    }
+    for (struct mapping **link = &mappings; *link;) {
+        struct mapping *m = *link;
+        if (m->address >= start && m->address < end) {
+            *link = m->next;
+            m->next = *taken;
+            *taken = m;
+        } else {
+            link = &m->next;
+        }
+    }
+    return *taken ? ZX_OK : ZX_ERR_NOT_FOUND;
+}
+
+zx_status_t zx_vmar_unmap(zx_handle_t handle, zx_vaddr_t addr, size_t len) {
+    const size_t page = zx_system_get_page_size();
+    zx_status_t status = check_vmar(handle, ZX_RIGHT_NONE);
+    if (status != ZX_OK)
+        return status;
+    if (addr % page || len == 0 || len > UINTPTR_MAX - addr - page)
+        return ZX_ERR_INVALID_ARGS;
+    struct mapping *taken, *next;
+    table_lock();
+    status = take_mappings_locked(addr, addr + round_up(len, page), &taken);
+    for (; taken; taken = next) {
+        next = taken->next;
+        munmap((void *)taken->address, taken->length);
+        taken->vmo->num_mappings--;
+        object_unref_locked(&taken->vmo->object);
+        free(taken);
+    }
+    table_unlock();
+    return status;
+}

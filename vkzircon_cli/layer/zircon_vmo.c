@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// libzircon.so: virtual memory objects. A VMO is a memfd, or, if it is a slice, a window on its parent's.
+#include "zircon_objects.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SNAPSHOTS (ZX_VMO_CHILD_SNAPSHOT | ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE | ZX_VMO_CHILD_SNAPSHOT_MODIFIED)
+
+zx_status_t vmo_acquire(zx_handle_t handle, zx_rights_t needed, struct vmo **vmo, zx_rights_t *rights) {
+    struct object *object;
+    table_lock();
+    const zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_VMO, needed, &object, rights);
+    if (status == ZX_OK) {
+        object_ref_locked(object);
+        *vmo = (struct vmo *)object;
+    }
+    table_unlock();
+    return status;
+}
+
+void vmo_release(struct vmo *vmo) {
+    table_lock();
+    object_unref_locked(&vmo->object);
+    table_unlock();
+}
+
+static bool owns_memfd(const struct vmo *vmo) {
+    return !vmo->parent || vmo->memfd != vmo->parent->memfd;
+}
+
+void vmo_destroy_locked(struct vmo *vmo) {
+    if (owns_memfd(vmo))
+        close(vmo->memfd);
+    struct vmo *parent = vmo->parent;
+    if (!parent)
+        return;
+    if (--parent->num_children == 0)
+        signals_changed_locked(&parent->object, 0, ZX_VMO_ZERO_CHILDREN);
+    object_unref_locked(&parent->object);
+}
+
+// What the kernel holds for it. A slice has no pages of its own: they count for its parent.
+static uint64_t committed_bytes(const struct vmo *vmo) {
+    struct stat status;
+    if (!owns_memfd(vmo) || fstat(vmo->memfd, &status) != 0)
+        return 0;
+    const uint64_t backed = (uint64_t)status.st_blocks * 512;
+    return backed < vmo->size ? backed : vmo->size; // the spare granules are nobody's business
+}
+
+void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *info) {
+    const uint64_t committed = committed_bytes(vmo);
+    *info = (zx_info_vmo_t){
+        .koid = vmo->object.koid,
+        .size_bytes = vmo->size,
+        .parent_koid = vmo->parent ? vmo->parent->object.koid : ZX_KOID_INVALID,
+        .num_children = vmo->num_children,
+        .num_mappings = vmo->num_mappings,
+        .share_count = vmo->num_mappings > 0, // address spaces, and there is one
+        .flags = ZX_INFO_VMO_TYPE_PAGED | ZX_INFO_VMO_VIA_HANDLE | vmo->flags,
+        .committed_bytes = committed,
+        .handle_rights = rights,
+        .cache_policy = vmo->cache_policy,
+        .populated_bytes = committed,         // nothing is compressed,
+        .committed_private_bytes = committed, // and nothing shared between VMOs
+        .populated_private_bytes = committed,
+        .committed_scaled_bytes = committed,
+        .populated_scaled_bytes = committed,
+    };
+    memcpy(info->name, vmo->object.name, sizeof info->name);
+}
+
+static uint64_t page_round(uint64_t size) {
+    return round_up(size, zx_system_get_page_size());
+}
+
+// Backs whole granules and one more, so that a mapping for a device stays inside the file wherever a slice begins. The
+// file is sparse: this costs nothing. Sealed, because a file that shrinks under a mapping kills the process.
+static zx_status_t memfd_make(uint64_t size, int *out) {
+    const int memfd = memfd_create("vmo", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (memfd < 0)
+        return errno == EMFILE || errno == ENFILE ? ZX_ERR_NO_RESOURCES : ZX_ERR_NO_MEMORY;
+    const uint64_t backed = round_up(size, VKZ_GRANULE) + VKZ_GRANULE;
+    if (ftruncate(memfd, (off_t)backed) != 0) {
+        const bool too_big = errno == EFBIG || errno == EINVAL;
+        close(memfd);
+        return too_big ? ZX_ERR_OUT_OF_RANGE : ZX_ERR_NO_MEMORY;
+    }
+    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    *out = memfd;
+    return ZX_OK;
+}
+
+static bool size_is_possible(uint64_t size) {
+    return size <= (uint64_t)INT64_MAX - 4 * VKZ_GRANULE;
+}
+
+static struct vmo *vmo_init_locked(struct vmo *vmo, int memfd, uint64_t start, uint64_t size) {
+    object_init_locked(&vmo->object, ZX_OBJ_TYPE_VMO, ZX_VMO_ZERO_CHILDREN);
+    vmo->memfd = memfd;
+    vmo->start = start;
+    vmo->size = page_round(size);
+    vmo->content_size = size; // stays unrounded
+    return vmo;
+}
+
+zx_status_t zx_vmo_create(uint64_t size, uint32_t options, zx_handle_t *out) {
+    if (!out || (options & ~(ZX_VMO_RESIZABLE | ZX_VMO_DISCARDABLE | ZX_VMO_UNBOUNDED)))
+        return ZX_ERR_INVALID_ARGS;
+    if (options & ~ZX_VMO_RESIZABLE)
+        return ZX_ERR_NOT_SUPPORTED;
+    if (!size_is_possible(size))
+        return ZX_ERR_OUT_OF_RANGE;
+    struct vmo *vmo = calloc(1, sizeof *vmo);
+    int memfd;
+    zx_status_t status = vmo ? memfd_make(page_round(size), &memfd) : ZX_ERR_NO_MEMORY;
+    if (status != ZX_OK) {
+        free(vmo);
+        return status;
+    }
+    const bool resizable = options & ZX_VMO_RESIZABLE;
+    table_lock();
+    vmo_init_locked(vmo, memfd, 0, size)->flags = resizable ? ZX_INFO_VMO_RESIZABLE : 0;
+    status = handle_open_locked(&vmo->object, ZX_DEFAULT_VMO_RIGHTS | (resizable ? ZX_RIGHT_RESIZE : 0), out);
+    table_unlock();
+    return status;
+}
+
+zx_status_t zx_vmo_get_size(zx_handle_t handle, uint64_t *size) {
+    struct vmo *vmo;
+    if (!size)
+        return ZX_ERR_INVALID_ARGS;
+    const zx_status_t status = vmo_acquire(handle, ZX_RIGHT_NONE, &vmo, NULL);
+    if (status != ZX_OK)
+        return status;
+    *size = vmo->size;
+    vmo_release(vmo);
+    return ZX_OK;
+}
+
+static bool in_range(const struct vmo *vmo, uint64_t offset, uint64_t size) {
+    return offset <= vmo->size && size <= vmo->size - offset;
+}
+
+typedef ssize_t (*transfer)(int memfd, void *buffer, size_t size, off_t offset);
+
+static ssize_t transfer_out(int memfd, void *buffer, size_t size, off_t offset) {
+    return pread(memfd, buffer, size, offset);
+}
+
+static ssize_t transfer_in(int memfd, void *buffer, size_t size, off_t offset) {
+    return pwrite(memfd, buffer, size, offset);
+}
+
+// The kernel moves at most 2 GiB a call.
+static zx_status_t transfer_all(transfer move, int memfd, char *buffer, size_t size, uint64_t offset) {
+    while (size > 0) {
+        const ssize_t moved = move(memfd, buffer, size, (off_t)offset);
+        if (moved < 0 && errno == EINTR)
+            continue;
+        if (moved <= 0)
+            return moved < 0 && errno == EFAULT ? ZX_ERR_INVALID_ARGS : ZX_ERR_NO_MEMORY;
+        buffer += moved;
+        size -= (size_t)moved;
+        offset += (uint64_t)moved;
+    }
+    return ZX_OK;
+}
+
+static zx_status_t vmo_transfer(zx_handle_t handle, zx_rights_t right, transfer move, void *buffer, uint64_t offset,
+                                size_t size) {
+    struct vmo *vmo;
+    zx_status_t status = vmo_acquire(handle, right, &vmo, NULL);
+    if (status != ZX_OK)
+        return status;
+    if (!buffer && size > 0)
+        status = ZX_ERR_INVALID_ARGS;
+    else if (vmo->cache_policy != ZX_CACHE_POLICY_CACHED) // the kernel's own mapping is cached
+        status = ZX_ERR_BAD_STATE;
+    else if (!in_range(vmo, offset, size))
+        status = ZX_ERR_OUT_OF_RANGE;
+    else
+        status = transfer_all(move, vmo->memfd, buffer, size, vmo->start + offset);
+    vmo_release(vmo);
+    return status;
+}
+
+zx_status_t zx_vmo_read(zx_handle_t handle, void *buffer, uint64_t offset, size_t buffer_size) {
+    return vmo_transfer(handle, ZX_RIGHT_READ, transfer_out, buffer, offset, buffer_size);
+}
+
+zx_status_t zx_vmo_write(zx_handle_t handle, const void *buffer, uint64_t offset, size_t buffer_size) {
+    return vmo_transfer(handle, ZX_RIGHT_WRITE, transfer_in, (void *)(uintptr_t)buffer, offset, buffer_size);
+}
+
+static zx_status_t punch(const struct vmo *vmo, uint64_t offset, uint64_t size) {
+    const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    return fallocate(vmo->memfd, mode, (off_t)(vmo->start + offset), (off_t)size) ? ZX_ERR_NO_MEMORY : ZX_OK;
+}
+
+static zx_status_t commit(const struct vmo *vmo, uint64_t offset, uint64_t size) {
+    return fallocate(vmo->memfd, 0, (off_t)(vmo->start + offset), (off_t)size) ? ZX_ERR_NO_MEMORY : ZX_OK;
+}
+
+static zx_status_t decommit(const struct vmo *vmo, uint64_t offset, uint64_t size) {
+    if (offset != page_round(offset) || size != page_round(size))
+        return ZX_ERR_INVALID_ARGS;
+    if (vmo->flags & ZX_INFO_VMO_IS_COW_CLONE)
+        return ZX_ERR_NOT_SUPPORTED;
+    return size ? punch(vmo, offset, size) : ZX_OK;
+}
+
+// The only mappings are cached ones of one process: memory is coherent with itself. Hints are taken and not followed.
+static zx_status_t nothing_to_do(const struct vmo *vmo, uint64_t offset, uint64_t size) {
+    (void)vmo, (void)offset, (void)size;
+    return ZX_OK;
+}
+
+static zx_status_t cache_operation(const struct vmo *vmo, uint64_t offset, uint64_t size) {
+    (void)vmo, (void)offset;
+    return size ? ZX_OK : ZX_ERR_INVALID_ARGS;
+}
+
+static zx_status_t zero(const struct vmo *vmo, uint64_t offset, uint64_t size) {
+    return size ? punch(vmo, offset, size) : ZX_OK;
+}
+
+static const struct range_operation {
+    zx_rights_t right;
+    zx_status_t (*perform)(const struct vmo *vmo, uint64_t offset, uint64_t size);
+} range_operations[] = {
+    [ZX_VMO_OP_COMMIT] = {ZX_RIGHT_WRITE, commit},
+    [ZX_VMO_OP_DECOMMIT] = {ZX_RIGHT_WRITE, decommit},
+    [ZX_VMO_OP_CACHE_SYNC] = {ZX_RIGHT_READ, cache_operation},
+    [ZX_VMO_OP_CACHE_INVALIDATE] = {ZX_RIGHT_WRITE, cache_operation},
+    [ZX_VMO_OP_CACHE_CLEAN] = {ZX_RIGHT_READ, cache_operation},
+    [ZX_VMO_OP_CACHE_CLEAN_INVALIDATE] = {ZX_RIGHT_READ, cache_operation},
+    [ZX_VMO_OP_ZERO] = {ZX_RIGHT_WRITE, zero},
+    [ZX_VMO_OP_DONT_NEED] = {ZX_RIGHT_READ, nothing_to_do},
+    [ZX_VMO_OP_ALWAYS_NEED] = {ZX_RIGHT_READ, nothing_to_do},
+    [ZX_VMO_OP_PREFETCH] = {ZX_RIGHT_READ, nothing_to_do},
+};
+
+// Locking is for discardable VMOs, which do not exist here.
+static bool is_lock_operation(uint32_t op) {
+    return op == ZX_VMO_OP_LOCK || op == ZX_VMO_OP_UNLOCK || op == ZX_VMO_OP_TRY_LOCK;
+}
+
+zx_status_t zx_vmo_op_range(zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size, void *buffer,
+                            size_t buffer_size) {
+    (void)buffer, (void)buffer_size; // used by locking only
+    const bool known = op < sizeof range_operations / sizeof range_operations[0] && range_operations[op].perform;
+    struct vmo *vmo;
+    zx_status_t status = vmo_acquire(handle, known ? range_operations[op].right : ZX_RIGHT_NONE, &vmo, NULL);
+    if (status != ZX_OK)
+        return status;
+    if (!known)
+        status = is_lock_operation(op) ? ZX_ERR_NOT_SUPPORTED : ZX_ERR_INVALID_ARGS;
+    else if (!in_range(vmo, offset, size))
+        status = ZX_ERR_OUT_OF_RANGE;
+    else
+        status = range_operations[op].perform(vmo, offset, size);
+    vmo_release(vmo);
+    return status;
+}
+
+zx_status_t zx_vmo_set_cache_policy(zx_handle_t handle, uint32_t cache_policy) {
+    if (cache_policy > ZX_CACHE_POLICY_WRITE_COMBINING)
+        return ZX_ERR_INVALID_ARGS;
+    struct object *object;
+    table_lock();
+    zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_VMO, ZX_RIGHT_MAP, &object, NULL);
+    if (status == ZX_OK) {
+        struct vmo *vmo = (struct vmo *)object;
+        if (vmo->num_mappings || vmo->num_children || vmo->parent)
+            status = ZX_ERR_BAD_STATE;
+        else
+            vmo->cache_policy = cache_policy;
+    }
+    table_unlock();
+    return status;
+}
+
+// Copies what is there; holes stay holes.
+static zx_status_t copy_pages(int from, uint64_t start, uint64_t size, int to) {
+    char buffer[16384];
+    const uint64_t end = start + size;
+    for (uint64_t offset = start; offset < end;) {
+        const off_t data = lseek(from, (off_t)offset, SEEK_DATA);
+        if (data < 0 || (uint64_t)data >= end)
+            return ZX_OK;
+        const uint64_t left = end - (uint64_t)data;
+        const size_t piece = left < sizeof buffer ? (size_t)left : sizeof buffer;
+        zx_status_t status = transfer_all(transfer_out, from, buffer, piece, (uint64_t)data);
+        if (status == ZX_OK)
+            status = transfer_all(transfer_in, to, buffer, piece, (uint64_t)data - start);
+        if (status != ZX_OK)
+            return status;
+        offset = (uint64_t)data + piece;
+    }
+    return ZX_OK;
+}
+
+// An eager copy: what every kind of snapshot is allowed to look like. Beyond the parent's end there are zeros.
+static zx_status_t snapshot_memfd(const struct vmo *parent, uint64_t offset, uint64_t size, int *out) {
+    int memfd;
+    zx_status_t status = memfd_make(page_round(size), &memfd);
+    if (status != ZX_OK)
+        return status;
+    const uint64_t there = offset < parent->size ? parent->size - offset : 0;
+    status = copy_pages(parent->memfd, parent->start + offset, size < there ? size : there, memfd);
+    if (status == ZX_OK)
+        *out = memfd;
+    else
+        close(memfd);
+    return status;
+}
+
+static zx_status_t child_options_status(const struct vmo *parent, uint32_t options, uint64_t offset, uint64_t size) {
+    const uint32_t kind = options & ~ZX_VMO_CHILD_NO_WRITE;
+    const bool snapshot = kind && !(kind & ~SNAPSHOTS);
+    if (!kind || (kind & (kind - 1)) || offset != page_round(offset))
+        return ZX_ERR_INVALID_ARGS;
+    if (!snapshot && kind != ZX_VMO_CHILD_SLICE)
+        return ZX_ERR_NOT_SUPPORTED;
+    if (!size_is_possible(size) || offset > UINT64_MAX - size)
+        return ZX_ERR_OUT_OF_RANGE;
+    // A slice shares its parent's pages: there have to be some, and they have to stay.
+    if (kind == ZX_VMO_CHILD_SLICE && !in_range(parent, offset, page_round(size)))
+        return ZX_ERR_INVALID_ARGS;
+    if (kind == ZX_VMO_CHILD_SLICE && (parent->flags & ZX_INFO_VMO_RESIZABLE))
+        return ZX_ERR_NOT_SUPPORTED;
+    if (snapshot && parent->cache_policy != ZX_CACHE_POLICY_CACHED)
+        return ZX_ERR_BAD_STATE;
+    return ZX_OK;
+}
+
+static zx_rights_t child_rights(zx_rights_t rights, uint32_t options) {
+    rights &= ~ZX_RIGHT_RESIZE;
+    if (options & SNAPSHOTS)
+        rights = (rights | ZX_RIGHT_WRITE) & ~ZX_RIGHT_EXECUTE;
+    return options & ZX_VMO_CHILD_NO_WRITE ? rights & ~ZX_RIGHT_WRITE : rights;
+}
+
+// Takes over the memfd of a snapshot.
+static zx_status_t open_child_locked(struct vmo *child, struct vmo *parent, uint32_t flags, zx_rights_t rights,
+                                     zx_handle_t *out) {
+    child->parent = parent;
+    child->flags = flags;
+    child->cache_policy = parent->cache_policy;
+    object_ref_locked(&parent->object);
+    if (parent->num_children++ == 0)
+        signals_changed_locked(&parent->object, ZX_VMO_ZERO_CHILDREN, 0);
+    return handle_open_locked(&child->object, rights, out);
+}
+
+static zx_status_t make_child(struct vmo *parent, uint32_t options, uint64_t offset, uint64_t size, zx_rights_t rights,
+                              zx_handle_t *out) {
+    const bool snapshot = options & SNAPSHOTS;
+    int memfd = parent->memfd;
+    zx_status_t status = child_options_status(parent, options, offset, size);
+    if (status == ZX_OK && snapshot)
+        status = snapshot_memfd(parent, offset, size, &memfd);
+    if (status != ZX_OK)
+        return status;
+    struct vmo *child = calloc(1, sizeof *child);
+    if (!child) {
+        if (snapshot)
+            close(memfd);
+        return ZX_ERR_NO_MEMORY;
+    }
+    table_lock();
+    vmo_init_locked(child, memfd, snapshot ? 0 : parent->start + offset, size);
+    status = open_child_locked(child, parent, snapshot ? ZX_INFO_VMO_IS_COW_CLONE : 0, rights, out);
+    table_unlock();
+    return status;
+}
+
+zx_status_t zx_vmo_create_child(zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size,
+                                zx_handle_t *out) {
+    if (!out)
+        return ZX_ERR_INVALID_ARGS;
+    struct vmo *parent;
+    zx_rights_t rights;
+    zx_status_t status = vmo_acquire(handle, ZX_RIGHT_DUPLICATE | ZX_RIGHT_READ, &parent, &rights);
+    if (status != ZX_OK)
+        return status;
+    status = make_child(parent, options, offset, size, child_rights(rights, options), out);
+    vmo_release(parent);
+    return status;
+}
