@@ -19,7 +19,6 @@ from vkzircon_cli.vocabulary import (
     IMPORTABLE,
     SIBLING_DEVICE_EXTENSIONS,
     SIBLING_INSTANCE_EXTENSIONS,
-    Version,
 )
 
 # Beyond these a driver's text of many lines is shown in one, its line feeds escaped.
@@ -113,17 +112,12 @@ def write_siblings(sheet: Sheet, report: Report, device: Device) -> None:
 
 
 def _driver(identity: Identity) -> Iterator[str]:
-    driver = identity.driver.value
-    version = _version(identity.driver_version)
-    if driver is None:
-        yield f"version {version}"
-        return
-    yield f"{driver.name.strip() or UNNAMED} {version}"
-    yield from _info(driver)
-
-
-def _version(version: Version) -> str:
-    return version.text or f"{version.value:#x}"
+    driver, version = identity.driver.value, identity.driver_version
+    name = (driver.name.strip() or UNNAMED) if driver else ""
+    # A version without a text is a number whose packing only its vendor knows.
+    yield f"{name} {version.text}".strip() if version.text else f"{name}, version {version.value:#x}".lstrip(", ")
+    if driver:
+        yield from _info(driver)
 
 
 def _info(driver: DriverIdentity) -> Iterator[str]:

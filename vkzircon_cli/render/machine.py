@@ -21,7 +21,7 @@ def write_machine(sheet: Sheet, report: Report, verbose: bool) -> None:
     _write_library(sheet, "libzircon", report.kernel, _kernel)
     sheet.field("system", _system(report.environment), prose=True)
     if enabled := list(_enabled_layers(report)):
-        sheet.field("layers on", *enabled)
+        sheet.field("layers", *enabled)
     if variables := report.environment.variables:
         sheet.field("variables", *(f"{variable.name}={variable.value}" for variable in variables))
     if verbose and report.instance.value:
@@ -30,7 +30,7 @@ def write_machine(sheet: Sheet, report: Report, verbose: bool) -> None:
 
 def _write_library(sheet: Sheet, label: str, answer: Answer[T], told: Callable[[T], tuple[str, str, str]]) -> None:
     if answer.value is None:
-        sheet.field(label, f"none: {why_missing(answer.missing)}", prose=True)
+        sheet.field(label, why_missing(answer.missing), prose=True)
         return
     library, path, about = told(answer.value)
     sheet.field(label, f"{library}, {about}" if about else library, *([path] if path not in ("", library) else []))

@@ -15,7 +15,7 @@ def write_printed(sheet: Sheet, report: Report, verbose: bool) -> None:
     """Write loader messages and what was printed, each different line once."""
     said = [f"{message.severity}: {message.text}" for message in report.run.messages]
     _write_lines(sheet, "The loader said", said, verbose)
-    _write_lines(sheet, "Driver and layers printed", report.run.output.text.splitlines(), verbose)
+    _write_lines(sheet, "Driver and layers printed", report.run.output.text.expandtabs().split("\n"), verbose)
     if report.run.output.dropped:
         sheet.prose(f"{report.run.output.dropped} more bytes were not kept.", indent=2)
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _STEP = 1024
+_NEXT_UNIT = 1023.95  # one digit after the point would make this 1024.0
 
 
 def about(size: int) -> str:
     """Give a size in its largest unit, with one digit after the point unless it comes out even."""
     amount, unit = float(size), 0
-    while amount >= _STEP and unit < len(_UNITS) - 1:
+    while amount >= _NEXT_UNIT and unit < len(_UNITS) - 1:
         amount, unit = amount / _STEP, unit + 1
     return f"{amount:.1f} {_UNITS[unit]}".replace(".0 ", " ")
 

@@ -8,8 +8,9 @@ from rich.text import Text
 from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.facts import Comparison, Data, Device, Export, Handle, Missing, MissingKind, Write
 from vkzircon_cli.render.answers import missing_word
+from vkzircon_cli.render.columns import Column
 from vkzircon_cli.render.quantities import bits_of, exactly, ranges
-from vkzircon_cli.render.sheet import Column, Sheet
+from vkzircon_cli.render.sheet import Sheet
 
 _ROUND_TRIP = "round trip"
 SHARING_COLUMNS = (

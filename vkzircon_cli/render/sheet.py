@@ -6,14 +6,13 @@ Every string that comes onto a sheet is made harmless here, ours and foreign one
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from io import StringIO
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from vkzircon_cli.render.columns import GAP, Column, Row, fitted, table_of, total
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.text import visible
 
@@ -21,21 +20,8 @@ from vkzircon_cli.text import visible
 _WIDEST_PROSE = 100
 # With less room than this beside its label, a value goes below it.
 _LEAST_VALUE = 24
-_GAP = 2
 _ASCII = {"█": "#", "░": ".", "✓": "+", "✗": "x"}
 LABEL_WIDTH = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A table's column: one that *wraps* does so between words, and numbers go to the *right*."""
-
-    header: str
-    right: bool = False
-    wraps: bool = False
-
-
-Row = Sequence[Text]
 
 
 class Sheet:
@@ -77,15 +63,16 @@ class Sheet:
     def item(self, label: Text, words: Text | str, indent: int = 0) -> None:
         """Write sentences behind *label*; later lines begin below the first word, or a little in on a narrow page."""
         text = self.text(words) if isinstance(words, str) else words
-        start = indent + label.cell_len
-        room = min(self.page.width, _WIDEST_PROSE) - start
-        if room < _LEAST_VALUE:
-            text, indent = label + text, min(indent, 2 * _GAP)
-            start = indent + (_GAP if label else 0)
-            label, room = Text(), min(self.page.width, _WIDEST_PROSE) - start
-        for line in self._wrapped(text, room, prose=True):
-            self._lines.append(_padded(label, indent, start).append_text(line))
-            label = Text()
+        first = _indented(label, indent)
+        start = first.cell_len
+        width = min(self.page.width, _WIDEST_PROSE)
+        if width - start < _LEAST_VALUE:
+            text = label + text
+            first = _indented(Text(), min(indent, 2 * GAP))
+            start = first.cell_len + (GAP if label else 0)
+        for line in self._wrapped(text, width - start, prose=True):
+            self._lines.append(first + line)
+            first = Text(" " * start)
 
     def value(self, words: Text | str, indent: int = 0) -> None:
         """Write one value, which folds only where the page cuts."""
@@ -97,12 +84,12 @@ class Sheet:
     ) -> None:
         """Write *values* beside their label, each on its own line, or below it where there is no room."""
         texts = [self.text(value) if isinstance(value, str) else value for value in values]
-        start = indent + label_width + _GAP
+        start = indent + label_width + GAP
         title = self.text(label, "dim")
         if self.page.width - start < _LEAST_VALUE:
             if label:
                 self._lines.append(_indented(title, indent))
-            start, title = indent + _GAP, Text()
+            start, title = indent + GAP, Text()
         lines = [line for text in texts for line in self._wrapped(text, self.page.width - start, prose)]
         for line in lines or [Text()]:
             self._lines.append(_padded(title, indent, start).append_text(line))
@@ -110,12 +97,16 @@ class Sheet:
 
     def table(self, columns: Sequence[Column], rows: Sequence[Row], indent: int = 2) -> None:
         """Write a table, or one block a row where the page is too narrow for it; the first column names the row."""
-        room = self.page.width - indent - _GAP * (len(columns) - 1)
-        widths = _fitted(columns, rows, room)
-        if sum(widths) > room and self.page.cuts:
+        room = self.page.width - indent
+        widths = fitted(columns, rows, room)
+        if total(widths) > room and self.page.cuts:
             self._blocks(columns, rows, indent)
-        else:
-            self._lines += [_indented(line, indent) for line in self._tabulated(columns, rows, widths)]
+            return
+        table = table_of([self.text(column.header) for column in columns], columns, rows, widths)
+        options = self._console.options.update(width=total(widths) + GAP)
+        for line in self._console.render_lines(table, options, pad=False):
+            parts = [(part.text, part.style or "") for part in line]
+            self._lines.append(_indented(Text.assemble(*parts), indent))
 
     def finish(self) -> str:
         """Give everything as one string that ends with a line feed."""
@@ -125,27 +116,9 @@ class Sheet:
         return self._stream.getvalue()
 
     def _wrapped(self, text: Text, width: int, prose: bool) -> list[Text]:
-        if not prose and not self.page.cuts:
-            return [text]
         if self.page.cuts:
-            return list(text.wrap(self._console, max(width, 1), overflow="fold"))
-        return list(text.divide(_between_words(text.plain, width)))
-
-    def _tabulated(self, columns: Sequence[Column], rows: Sequence[Row], widths: Sequence[int]) -> list[Text]:
-        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim", highlight=False)
-        for column, width in zip(columns, widths, strict=True):
-            table.add_column(
-                self.text(column.header),
-                width=width,
-                justify="right" if column.right else "left",
-                no_wrap=not column.wraps,
-                overflow="fold",
-            )
-        for row in rows:
-            table.add_row(*row)
-        options = self._console.options.update(width=sum(widths) + _GAP * len(widths))
-        lines = self._console.render_lines(table, options, pad=False)
-        return [Text.assemble(*((part.text, part.style or "") for part in line), end="") for line in lines]
+            return list(text.wrap(self._console, width, overflow="fold"))
+        return list(text.divide(_between_words(text.plain, width))) if prose else [text]
 
     def _blocks(self, columns: Sequence[Column], rows: Sequence[Row], indent: int) -> None:
         width = max(len(column.header) for column in columns[1:])
@@ -153,7 +126,7 @@ class Sheet:
             self._lines.append(_indented(self.join(self.text(columns[0].header + " ", "dim"), row[0]), indent))
             for column, cell in zip(columns[1:], row[1:], strict=True):
                 if cell.plain.strip():
-                    self.field(column.header, cell, indent=indent + _GAP, label_width=width, prose=True)
+                    self.field(column.header, cell, indent=indent + GAP, label_width=width, prose=True)
 
 
 def _console(page: Page, stream: StringIO) -> Console:
@@ -170,7 +143,7 @@ def _console(page: Page, stream: StringIO) -> Console:
         markup=False,
         emoji=False,
         highlight=False,
-        _environ={},
+        force_jupyter=False,
     )
 
 
@@ -192,19 +165,3 @@ def _padded(title: Text, indent: int, start: int) -> Text:
     label = _indented(title, indent)
     label.pad_right(max(start - label.cell_len, 0))
     return label
-
-
-def _longest_word(words: str) -> int:
-    return max(map(cell_len, words.split()), default=0)
-
-
-def _fitted(columns: Sequence[Column], rows: Sequence[Row], room: int) -> list[int]:
-    """Give each column its width: what wraps gets as much of the *room* as is left, the first the most."""
-    cells = [[row[i].plain for row in rows] for i in range(len(columns))]
-    headers = [cell_len(column.header) for column in columns]
-    widest = [max([header, *map(cell_len, of)]) for header, of in zip(headers, cells, strict=True)]
-    words = [max([header, *map(_longest_word, of)]) for header, of in zip(headers, cells, strict=True)]
-    widths = [word if column.wraps else wide for column, word, wide in zip(columns, words, widest, strict=True)]
-    for i, wide in enumerate(widest):
-        widths[i] += max(0, min(wide - widths[i], room - sum(widths)))
-    return widths

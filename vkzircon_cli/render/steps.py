@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long each step took."""
 
-from vkzircon_cli.render.sheet import Column, Sheet
+from vkzircon_cli.render.columns import Column
+from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.report import Report
 
 

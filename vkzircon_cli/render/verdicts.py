@@ -49,7 +49,7 @@ def write_emulation(sheet: Sheet, report: Report) -> None:
     """Say that this is an emulated run, where it is one."""
     if report.emulation.active:
         settings = f" ({report.emulation.settings})" if report.emulation.settings else ""
-        says = f"EMULATED by {report.emulation.layer}{settings}: this is not the driver's own."
+        says = f"EMULATED RUN: {report.emulation.layer}{settings}"
         sheet.prose(sheet.text(says, "bold magenta"))
 
 

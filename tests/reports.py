@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports made in memory, for tests of what is done with a report: a good one, and what to make others of.
+
+Nothing here is judged by the real checks, so that a new check or a better sentence leaves the renderers' tests alone.
+Make variants with `dataclasses.replace` and the builders' arguments.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.environment import Environment, Variable
+from vkzircon_cli.events import Failure, Message, StepTime
+from vkzircon_cli.facts import (
+    Answer,
+    BufferRequirements,
+    Comparison,
+    Data,
+    Device,
+    DriverIdentity,
+    EntryPoint,
+    Export,
+    Extension,
+    ExternalBuffer,
+    ExternalMemoryProperties,
+    Form,
+    Handle,
+    HandleBasic,
+    HandleProperties,
+    Heap,
+    Identity,
+    Import,
+    Imported,
+    ImportKind,
+    Instance,
+    Kernel,
+    Layer,
+    Loader,
+    Memory,
+    MemoryType,
+    Missing,
+    MissingKind,
+    OpenDevice,
+    Properties,
+    QueueFamily,
+    RoundTrip,
+    Uuids,
+    VmoInfo,
+    Write,
+    not_asked,
+)
+from vkzircon_cli.report import SCHEMA_VERSION, CheckResult, Emulation, Output, Report, Run, Summary, Tool
+from vkzircon_cli.vocabulary import (
+    BUFFER_USAGE_BITS,
+    DEVICE_TYPES,
+    DRIVER_IDS,
+    ENTRY_POINTS,
+    EXTENSION,
+    FEATURE_BITS,
+    HANDLE_TYPE_BITS,
+    HEAP_BITS,
+    HOST_VISIBLE,
+    MEMORY_PROPERTY_BITS,
+    QUEUE_BITS,
+    RIGHT_BITS,
+    VMO_BITS,
+    Version,
+    api_version,
+    flags,
+    named,
+)
+
+GIB = 1 << 30
+LAYER = "VK_LAYER_VKZIRCON_external_memory"
+_SIZE = 65536
+_RIGHTS = flags(0xD0EF, RIGHT_BITS)
+
+
+def refused(call: str, result: str, reason: str = "") -> Missing:
+    """Make a call that said no."""
+    return Missing(MissingKind.REFUSED, call, result, reason)
+
+
+def identity(name: str = "Verdant X1", kind: int = 2, info: str = "release 4.2", **changes: object) -> Identity:
+    """Make a device's identity."""
+    made = Identity(
+        name=name,
+        name_hex=None,
+        type=named(kind, DEVICE_TYPES),
+        vendor_id=0x1AE0,
+        device_id=0xC0DE,
+        api_version=api_version(1 << 22 | 3 << 12 | 230),
+        driver_version=Version(16777218, ""),
+        driver=Answer(DriverIdentity(named(19, DRIVER_IDS), "verdant", None, info, None, "1.3.5.0")),
+        uuids=Answer(Uuids("6d657361-3232-2e33-2e36-000000000000", "6c6c766d-7069-7065-5555-494400000000")),
+        max_memory_allocation_count=4096,
+        max_memory_allocation_size=Answer(2 * GIB),
+        non_coherent_atom_size=64,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def memory(types: Iterable[int] = (1, 7, 15), heaps: Iterable[int] = (8 * GIB, 256 << 20)) -> Memory:
+    """Make heaps of these sizes, the first device local, and types with these flags, alternately on the heaps."""
+    sizes = tuple(heaps)
+    return Memory(
+        tuple(Heap(index, size, flags(int(index == 0), HEAP_BITS)) for index, size in enumerate(sizes)),
+        tuple(
+            MemoryType(index, index % max(len(sizes), 1), flags(value, MEMORY_PROPERTY_BITS))
+            for index, value in enumerate(types)
+        ),
+    )
+
+
+def handle(index: int, size: int = _SIZE, **changes: object) -> Handle:
+    """Make the handle of a good VMO; *index* tells it from others."""
+    info = VmoInfo(4, "", size, flags(1, VMO_BITS), "0", 0, 0, 1, size, named(0, {0: "cached"}))
+    basic = HandleBasic(str(1040 + index), named(3, {3: "vmo"}), _RIGHTS)
+    made = Handle(
+        f"{0x4A3B001F + 16 * index:#010x}", True, Answer(True), Answer(basic), Answer(size), Answer(info), Answer(1)
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def round_trip(wrong: int = 0, size: int = _SIZE) -> RoundTrip:
+    """Make a round trip of which *wrong* bytes were wrong in the VMO."""
+    good = Answer(Comparison(size, 0, None))
+    through_vmo = Answer(Comparison(size, wrong, 4096 if wrong else None))
+    return RoundTrip(size, good, good, through_vmo, good)
+
+
+def device(index: int = 0, who: Identity | None = None, has: Memory | None = None) -> Device:
+    """Make a device that shares all of its memory types, the round trip by the host only where it can map."""
+    who, has = who or identity(), has or memory()
+    everything = (1 << len(has.types)) - 1
+    numbers = tuple(range(len(has.types)))
+    zircon = flags(0x800, HANDLE_TYPE_BITS)
+    shared = ExternalMemoryProperties(flags(6, FEATURE_BITS), zircon, zircon, True)
+    found = HandleProperties(everything, numbers, True, True, Answer(True), Answer(everything))
+    return Device(
+        index=index,
+        selected=True,
+        identity=Answer(who),
+        memory=Answer(has),
+        extensions=Answer((Extension(EXTENSION, 1), Extension("VK_KHR_external_memory", 1))),
+        opened=Answer(
+            OpenDevice(
+                (EXTENSION,),
+                (QueueFamily(0, flags(7, QUEUE_BITS), 1),),
+                0,
+                tuple(EntryPoint(name, True) for name in ENTRY_POINTS),
+            )
+        ),
+        buffer_requirements=Answer(BufferRequirements(_SIZE, _SIZE, 64, everything)),
+        external_buffers=(ExternalBuffer(flags(3, BUFFER_USAGE_BITS), flags(0, ()), zircon, Answer(shared)),),
+        exports=tuple(Export(Form.PLAIN, number, _SIZE, Answer(handle(number))) for number in numbers),
+        two_gets=(),
+        two_exports=(),
+        fresh_bytes=(),
+        outlives=(),
+        properties=tuple(Properties(number, Answer(found)) for number in numbers),
+        imports=tuple(
+            Import(ImportKind.SAME_DEVICE, Form.PLAIN, number, Answer(Imported(number, everything, _SIZE)))
+            for number in numbers
+        ),
+        data=tuple(row for each in has.types for row in _data(each)),
+        closed=Answer(True),
+    )
+
+
+def _data(of: MemoryType) -> tuple[Data, Data]:
+    hidden: Answer[RoundTrip] = not_asked(f"memory type {of.index} is not HOST_VISIBLE")
+    by_host = Answer(round_trip()) if of.flags.value & HOST_VISIBLE else hidden
+    return Data(Write.HOST_MAP, of.index, by_host), Data(Write.GPU_FILL, of.index, Answer(round_trip()))
+
+
+def without_extension(of: Device) -> Device:
+    """Make what is seen of a device that does not offer the extension."""
+    return replace(
+        of,
+        extensions=Answer((Extension("VK_KHR_external_memory", 1),)),
+        opened=not_asked("VK_FUCHSIA_external_memory is not offered"),
+        buffer_requirements=not_asked("VK_FUCHSIA_external_memory is not offered"),
+        external_buffers=(),
+        exports=(),
+        properties=(),
+        imports=(),
+        data=(),
+    )
+
+
+def result(outcome: Outcome, id: str, sentence: str, device: int = 0) -> CheckResult:
+    """Make a check's verdict."""
+    rule = "VUID-VkMemoryAllocateInfo-allocationSize-07903"
+    advice = "An importer that asks for the allocation's size would run past the VMO's end."
+    return CheckResult(id, device, outcome, sentence, (f"device{device}/type0/export.plain",), rule, advice)
+
+
+GOOD_CHECKS = (
+    result(Outcome.PASS, "extension.listed", "VK_FUCHSIA_external_memory revision 1 is listed."),
+    result(Outcome.PASS, "export.handle-is-vmo", "Memory types 0, 1, 2: the handle is a VMO."),
+    result(Outcome.INFO, "export.same-koid", "Memory types 0, 1, 2: the two handles have two koids."),
+)
+
+
+def good_report() -> Report:
+    """Make the report of one device that shares its memory as it should."""
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        tool=Tool("vkzircon", "1.0"),
+        summary=Summary(Outcome.PASS, "Verdant X1: device memory is shared as a Zircon VMO.", 0, {}),
+        error=None,
+        emulation=Emulation(False, None, ""),
+        environment=Environment("linux", "Linux 6.1.0", "x86_64", "3.11.2", False, True, ()),
+        loader=Answer(Loader("libvulkan.so.1", "/usr/lib/libvulkan.so.1.3.239", api_version(1 << 22 | 3 << 12 | 239))),
+        kernel=Answer(Kernel("libzircon.so", "/usr/lib/libzircon.so", Answer(4096))),
+        instance=Answer(
+            Instance(
+                api_version(1 << 22 | 1 << 12),
+                ("VK_EXT_debug_utils",),
+                (Extension("VK_EXT_debug_utils", 2),),
+                (Layer("VK_LAYER_MESA_overlay", "Mesa Overlay layer", api_version(1 << 22 | 1 << 12), 1),),
+            )
+        ),
+        device_count=Answer(1),
+        devices=(device(),),
+        closed=Answer(True),
+        checks=GOOD_CHECKS,
+        run=Run(
+            "2024-05-01T12:00:00Z",
+            103.25,
+            (StepTime("loader", 0.0, 1.25), StepTime("device0/type0/export.plain", 1.5, 0.5)),
+            (),
+            Output("", 0),
+        ),
+    )
+
+
+def with_devices(report: Report, *devices: Device) -> Report:
+    """Put other devices into *report*."""
+    return replace(report, devices=devices, device_count=Answer(len(devices)))
+
+
+def concluded(report: Report, outcome: Outcome, sentence: str, exit_code: int, *checks: CheckResult) -> Report:
+    """Give *report* another end."""
+    return replace(report, summary=Summary(outcome, sentence, exit_code, {}), checks=checks or report.checks)
+
+
+def stopped(report: Report, message: str, hint: str, exit_code: int = 4) -> Report:
+    """Make the report of a run that had nobody to ask."""
+    ended = concluded(with_devices(report), Outcome.FAIL, message, exit_code)
+    return replace(ended, checks=(), error=Failure("no-driver", message, hint, exit_code))
+
+
+def emulated(report: Report) -> Report:
+    """Make *report* one of an emulated run."""
+    return replace(report, emulation=Emulation(True, LAYER, "persona=strict"))
+
+
+def said(report: Report, printed: str = "", messages: Iterable[str] = (), dropped: int = 0) -> Report:
+    """Add what driver and loader said."""
+    told = tuple(Message("error", text) for text in messages)
+    return replace(report, run=replace(report.run, messages=told, output=Output(printed, dropped)))
+
+
+def with_variables(report: Report, **variables: str) -> Report:
+    """Set environment variables."""
+    listed = tuple(Variable(name, value) for name, value in variables.items())
+    return replace(report, environment=replace(report.environment, variables=listed))

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Columns side by side: how wide each may be, and a table of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A table's column: one that *wraps* does so between words, and numbers go to the *right*."""
+
+    header: str
+    right: bool = False
+    wraps: bool = False
+
+
+Row = Sequence[Text]
+
+
+def table_of(headers: Sequence[Text], columns: Sequence[Column], rows: Sequence[Row], widths: Sequence[int]) -> Table:
+    """Make a table of exactly these *widths*; `total` tells what it takes in all."""
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim", highlight=False)
+    for header, column, width in zip(headers, columns, widths, strict=True):
+        justify: JustifyMethod = "right" if column.right else "left"
+        table.add_column(header, width=width, justify=justify, no_wrap=not column.wraps, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def total(widths: Sequence[int]) -> int:
+    """Add up columns and the gaps between them."""
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _longest_word(words: str) -> int:
+    return max(map(cell_len, words.split()), default=0)
+
+
+def fitted(columns: Sequence[Column], rows: Sequence[Row], room: int) -> list[int]:
+    """Give each column its width: what wraps gets as much of the *room* as is left, the first the most.
+
+    They may come out wider than *room*: nothing that does not wrap is narrowed, and no word is broken.
+    """
+    cells = [[row[i].plain for row in rows] for i in range(len(columns))]
+    headers = [cell_len(column.header) for column in columns]
+    widest = [max([header, *map(cell_len, of)]) for header, of in zip(headers, cells, strict=True)]
+    words = [max([header, *map(_longest_word, of)]) for header, of in zip(headers, cells, strict=True)]
+    widths = [word if column.wraps else wide for column, word, wide in zip(columns, words, widest, strict=True)]
+    for i, wide in enumerate(widest):
+        widths[i] += max(0, min(wide - widths[i], room - total(widths)))
+    return widths
