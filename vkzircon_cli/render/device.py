@@ -40,7 +40,7 @@ def _write_device(sheet: Sheet, report: Report, device: Device, verbose: bool) -
     write_title(sheet, device)
     write_identity(sheet, device, verbose)
     write_extension(sheet, report, device)
-    write_siblings(sheet, report, device)
+    _write_siblings(sheet, report, device)
     if device.opened.value:
         sheet.field("entry points", *_entry_points(device.opened.value, verbose))
     for buffer in device.external_buffers:
@@ -93,18 +93,17 @@ def write_extension(sheet: Sheet, report: Report, device: Device) -> None:
     if found is None:
         sheet.field("extension", f"{EXTENSION} is not offered")
         return
-    sheet.field("extension", f"{EXTENSION} revision {found.revision}, {_leg(report, device)}", prose=True)
+    sheet.field("extension", f"{EXTENSION} revision {found.revision}{_leg(report, device)}", prose=True)
 
 
 def _leg(report: Report, device: Device) -> str:
     if report.instance.value is None or device.identity.value is None:
-        return "yes"
+        return ""
     leg = dependency_leg(report.instance.value, device.identity.value, device.extensions.value or ())
-    return f"on {leg}" if leg else "without what it depends on"
+    return f", on {leg}" if leg else ", without what it depends on"
 
 
-def write_siblings(sheet: Sheet, report: Report, device: Device) -> None:
-    """Write which other FUCHSIA extensions are there."""
+def _write_siblings(sheet: Sheet, report: Report, device: Device) -> None:
     offered = [each for each in device.extensions.value or () if each.name in SIBLING_DEVICE_EXTENSIONS]
     if report.instance.value:
         offered += [each for each in report.instance.value.extensions if each.name in SIBLING_INSTANCE_EXTENSIONS]

@@ -58,7 +58,7 @@ def _write_heaps(sheet: Sheet, heaps: Sequence[Heap]) -> None:
 
 
 def _bar(sheet: Sheet, size: int, biggest: int) -> Text:
-    length = min(_BAR, sheet.page.width // 2)
+    length = min(_BAR, sheet.page.width // 4)
     # However small, a heap that holds something shows.
     filled = max(1, size * length // biggest) if size else 0
     return sheet.join(sheet.text("█" * filled, "cyan"), sheet.text("░" * (length - filled), "dim"))

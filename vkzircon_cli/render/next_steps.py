@@ -23,10 +23,10 @@ def write_next_steps(sheet: Sheet, report: Report, verbose: bool) -> None:
 
 
 def _steps(report: Report, verbose: bool) -> Iterator[Step]:
-    again = _command(report)
+    again = _command(report, report.emulation.active)
     code = report.summary.exit_code
     if code == Exit.NOT_OFFERED and report.environment.platform == LINUX and not report.emulation.active:
-        yield "vkzircon --emulate", "the same with the extension emulated by a layer of vkzircon's own"
+        yield _command(report, True), "the same with the extension emulated by a layer of vkzircon's own"
     if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
         yield f"{again} --format json > report.json", "everything that was seen: attach this file to the bug report"
     if code == Exit.OK:
@@ -37,7 +37,7 @@ def _steps(report: Report, verbose: bool) -> Iterator[Step]:
         yield f"{again} --verbose", "every check, each step's time, and all that the driver printed"
 
 
-def _command(report: Report) -> str:
+def _command(report: Report, emulate: bool) -> str:
     selected = [device.index for device in report.devices if device.selected]
     chosen = f" --device {selected[0]}" if len(selected) == 1 < len(report.devices) else ""
-    return f"vkzircon{' --emulate' if report.emulation.active else ''}{chosen}"
+    return f"vkzircon{' --emulate' if emulate else ''}{chosen}"

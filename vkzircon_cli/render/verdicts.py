@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.offer import display_name
+from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.render.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.report import CheckResult, Report
@@ -63,7 +63,7 @@ def write_checks(sheet: Sheet, report: Report, verbose: bool) -> None:
     """Write what the checks found, device by device: without *verbose* only what did not pass."""
     asked = [device for device in report.devices if device.selected]
     for device in asked:
-        name = display_name(device.identity.value) if device.identity.value else "?"
+        name = display_name(device.identity.value) if device.identity.value else UNNAMED
         of = f" of device {device.index}, {name}" if len(report.devices) > 1 else ""
         results = report.of_device(device.index)
         if results:
