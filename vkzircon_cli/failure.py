@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why nothing could be asked, told from the facts: no driver, no device, or a driver that died before it had one."""
 
-from vkzircon_cli.checks.registry import describe
+from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.environment import FUCHSIA, Environment
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure, Message, Transcript
@@ -33,7 +33,7 @@ def _died(missing: Missing, messages: tuple[Message, ...]) -> Failure:
     hint = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."
     if missing.kind is MissingKind.TIMED_OUT:
         hint += " If it is only slow, allow more time: --timeout 60."
-    return Failure(cause, said[:1].upper() + said[1:] + ".", _with_words(hint, messages), Exit.CRASHED)
+    return Failure(cause, sentence_case(said) + ".", _with_words(hint, messages), Exit.CRASHED)
 
 
 def _no_instance(missing: Missing, messages: tuple[Message, ...], environment: Environment) -> Failure:

@@ -179,11 +179,12 @@ def _sentence(facts: Facts, offering: list[Device], checks: tuple[CheckResult, .
         return f"{EXTENSION} is not offered by {_names(asked)}."
     if exit_code is Exit.CRASHED:
         return next(result.sentence for result in checks if _EXITS.get(result.outcome) is exit_code)
-    bad = {result.device for result in checks if result.outcome in _EXITS}
+    bad = [result for result in checks if result.outcome in _EXITS]
     if bad:
-        return (
-            f"{_names([device for device in facts.devices if device.index in bad])}: sharing memory as a VMO is broken."
-        )
+        broken = [device for device in facts.devices if device.index in {result.device for result in bad}]
+        ids = list(dict.fromkeys(result.id for result in bad))
+        more = f" and {len(ids) - _MOST_NAMES} more" if len(ids) > _MOST_NAMES else ""
+        return f"{_names(broken)}: failed {', '.join(ids[:_MOST_NAMES])}{more}."
     return f"{_names(offering)}: device memory is shared as a Zircon VMO."
 
 

@@ -47,8 +47,7 @@ def _row(device: Device, row: Data) -> Finding:
     if row.round_trip.value is None:
         return unanswered(row.round_trip.missing, name, where)  # type: ignore[arg-type]
     verdict = fold(_places(row.round_trip.value))
-    sentence = verdict.sentence.rstrip(".")
-    return Finding(verdict.outcome, sentence[:1].lower() + sentence[1:], name, where)
+    return Finding(verdict.outcome, verdict.sentence.removesuffix("."), name, where)
 
 
 def _places(trip: RoundTrip) -> Iterator[Finding]:

@@ -108,7 +108,12 @@ def _sentences(rows: list[Finding]) -> Iterator[str]:
     for sentence, of in subjects.items():
         named = [subject for subject in of if subject]
         text = f"{_joined(named)}: {sentence}" if named else sentence
-        yield text[:1].upper() + text[1:] + "."
+        yield sentence_case(text) + "."
+
+
+def sentence_case(text: str) -> str:
+    """Begin a sentence, but leave the names of commands (vkX, zx_x) as they are."""
+    return text if text.startswith(("vk", "zx_")) else text[:1].upper() + text[1:]
 
 
 def _joined(subjects: list[str]) -> str:

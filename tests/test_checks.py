@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every check, on facts made in memory: it passes on good ones, and one change of the facts makes it say so."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+import reports
+
+from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, in_order
+from vkzircon_cli.checks.registry import GROUPS, PRACTICE, Finding, fold
+from vkzircon_cli.facts import (
+    Answer,
+    Comparison,
+    Device,
+    EntryPoint,
+    Extension,
+    ExternalMemoryProperties,
+    Facts,
+    FreshBytes,
+    Handle,
+    HandleProperties,
+    Missing,
+    MissingKind,
+    OpenDevice,
+    Outlives,
+    Pair,
+    PairOfHandles,
+    RoundTrip,
+    Uuids,
+    Write,
+)
+from vkzircon_cli.vocabulary import FEATURE_BITS, HANDLE_TYPE_BITS, RIGHT_BITS, VMO_BITS, api_version, flags, named
+
+T = TypeVar("T")
+Change = Callable[[Device], Device]
+
+SAME, OTHER, HALF = Comparison(64, 0, None), Comparison(64, 64, 0), Comparison(64, 32, 32)
+CRASHED = Missing(MissingKind.CRASHED, "vkX", "SIGSEGV", "killed by SIGSEGV")
+REFUSED = reports.refused("vkAllocateMemory", "VK_ERROR_OUT_OF_DEVICE_MEMORY")
+
+
+def _good_device(index: int = 0) -> Device:
+    made = reports.device(index, reports.identity(uuids=Answer(Uuids(f"{index:08x}-0000", "1"))))
+    first, second, other = reports.handle(0), replace(reports.handle(0), value="0x00000107"), reports.handle(1)
+    return replace(
+        made,
+        two_gets=(PairOfHandles(0, Answer(Pair(first, second, Answer(SAME)))),),
+        two_exports=(PairOfHandles(0, Answer(Pair(first, other, Answer(OTHER)))),),
+        fresh_bytes=(FreshBytes(0, Answer(SAME)),),
+        outlives=(Outlives(0, Answer(SAME)),),
+    )
+
+
+def _facts(*devices: Device) -> Facts:
+    good = reports.good_report()
+    return Facts(good.loader, good.kernel, good.instance, Answer(len(devices)), devices, Answer(True))
+
+
+def _identity(**changes: Any) -> Change:
+    return lambda device: replace(device, identity=Answer(reports.identity(**changes)))
+
+
+def _extensions(*extensions: Extension) -> Change:
+    return lambda device: replace(device, extensions=Answer(extensions))
+
+
+def _capabilities(features: int = 6, compatible: int = 0x800, header_kept: bool = True) -> Change:
+    found = ExternalMemoryProperties(
+        flags(features, FEATURE_BITS), flags(0x800, HANDLE_TYPE_BITS), flags(compatible, HANDLE_TYPE_BITS), header_kept
+    )
+    return lambda device: replace(
+        device, external_buffers=tuple(replace(row, properties=Answer(found)) for row in device.external_buffers)
+    )
+
+
+def _handle(**changes: Any) -> Change:
+    def change(device: Device) -> Device:
+        first, *others = device.exports
+        made: Handle = replace(first.handle.value or reports.handle(0), **changes)
+        return replace(device, exports=(replace(first, handle=Answer(made)), *others))
+
+    return change
+
+
+def _basic(**changes: Any) -> Change:
+    good = reports.handle(0).basic.value
+    assert good is not None
+    return _handle(basic=Answer(replace(good, **changes)))
+
+
+def _info(**changes: Any) -> Change:
+    good = reports.handle(0).info.value
+    assert good is not None
+    return _handle(info=Answer(replace(good, **changes)))
+
+
+def _refused_export(missing: Missing) -> Change:
+    return lambda device: replace(
+        device, exports=(replace(device.exports[0], handle=Answer(None, missing)), *device.exports[1:])
+    )
+
+
+def _pair(table: str, **changes: Any) -> Change:
+    def change(device: Device) -> Device:
+        (row,) = getattr(device, table)
+        changed: dict[str, Any] = {table: (replace(row, pair=Answer(replace(row.pair.value, **changes))),)}
+        return replace(device, **changed)
+
+    return change
+
+
+def _properties(**changes: Any) -> Change:
+    def change(device: Device) -> Device:
+        first, *others = device.properties
+        good = first.properties.value
+        assert good is not None
+        made: HandleProperties = replace(good, **changes)
+        return replace(device, properties=(replace(first, properties=Answer(made)), *others))
+
+    return change
+
+
+def _refused_properties(result: str) -> Change:
+    missing = reports.refused("vkGetMemoryZirconHandlePropertiesFUCHSIA", result)
+    return lambda device: replace(
+        device, properties=tuple(replace(row, properties=Answer(None, missing)) for row in device.properties)
+    )
+
+
+def _opened(device: Device) -> OpenDevice:
+    assert device.opened.value is not None
+    return device.opened.value
+
+
+def _refused_imports(device: Device) -> Device:
+    return replace(device, imports=tuple(replace(row, imported=Answer(None, REFUSED)) for row in device.imports))
+
+
+def _data(write: Write, seen: Answer[Comparison]) -> Change:
+    def change(device: Device) -> Device:
+        trip: RoundTrip = replace(reports.round_trip(), through_import_map=seen)
+        rows = tuple(replace(row, round_trip=Answer(trip)) if row.write is write else row for row in device.data)
+        return replace(device, data=rows)
+
+    return change
+
+
+# check id -> (change of the facts, outcome that follows, words in the sentence)
+BROKEN: dict[str, tuple[Change, Outcome, str]] = {
+    "extension.listed": (_extensions(Extension("VK_KHR_x", 1)), Outcome.SKIP, "not among the device's 1 extensions"),
+    "extension.revision": (_extensions(Extension("VK_FUCHSIA_external_memory", 99)), Outcome.INFO, "revision 99"),
+    "extension.dependencies": (
+        lambda d: _extensions(Extension("VK_FUCHSIA_external_memory", 1))(
+            _identity(api_version=api_version(1 << 22 | 61))(d)
+        ),
+        Outcome.FAIL,
+        "Vulkan 1.0.61 and neither is here",
+    ),
+    "extension.entry-points": (
+        lambda d: replace(
+            d,
+            opened=Answer(replace(_opened(d), entry_points=(EntryPoint("vkX", False),))),
+        ),
+        Outcome.FAIL,
+        "vkX: advertised, but vkGetDeviceProcAddr gives NULL",
+    ),
+    "device.hardware": (_identity(kind=4), Outcome.WARN, "only software devices"),
+    "device.unique": (_identity(uuids=Answer(Uuids("00000001-0000", "1"))), Outcome.WARN, "again as device 1"),
+    "device.opens": (lambda d: replace(d, opened=Answer(None, CRASHED)), Outcome.CRASH, "crashed in vkX (SIGSEGV)"),
+    "device.closes": (lambda d: replace(d, closed=Answer(None, CRASHED)), Outcome.CRASH, "vkDestroyDevice"),
+    "capabilities.offered": (_capabilities(features=0), Outcome.FAIL, "neither exportable nor importable"),
+    "capabilities.compatible": (_capabilities(compatible=1), Outcome.FAIL, "OPAQUE_FD, without ZIRCON_VMO"),
+    "capabilities.well-formed": (_capabilities(features=0xA5A5A5A5), Outcome.FAIL, "not written"),
+    "capabilities.agree-export": (_capabilities(features=4), Outcome.WARN, "export is denied, and works"),
+    "capabilities.agree-import": (_refused_imports, Outcome.FAIL, "import is promised, and none worked"),
+    "export.memory-type": (_refused_export(REFUSED), Outcome.FAIL, "VK_ERROR_OUT_OF_DEVICE_MEMORY"),
+    "export.result-codes": (
+        _refused_export(reports.refused("vkGetMemoryZirconHandleFUCHSIA", "VK_ERROR_INITIALIZATION_FAILED")),
+        Outcome.WARN,
+        "not among the results it may give",
+    ),
+    "export.handle-given": (_handle(value="0x00000000"), Outcome.FAIL, "ZX_HANDLE_INVALID"),
+    "export.handle-shape": (_handle(value="0x00000014"), Outcome.FAIL, "low bits are not 11"),
+    "export.handle-is-vmo": (_basic(type=named(5, {5: "event"})), Outcome.FAIL, "event, not a VMO"),
+    "export.rights": (_basic(rights=flags(0xC, RIGHT_BITS)), Outcome.WARN, "lacks MAP, DUPLICATE, TRANSFER"),
+    "export.size": (_handle(size=Answer(100)), Outcome.FAIL, "100 bytes for an allocation of 65536"),
+    "export.whole-pages": (_handle(size=Answer(65537)), Outcome.WARN, "65537 bytes are no multiple of 4096"),
+    "export.fixed-size": (_info(flags=flags(3, VMO_BITS)), Outcome.WARN, "RESIZABLE"),
+    "export.two-gets-distinct": (_pair("two_gets", second=reports.handle(0)), Outcome.FAIL, "the same number"),
+    "export.two-gets-share": (_pair("two_gets", seen=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes differ"),
+    "export.same-koid": (_pair("two_gets", second=reports.handle(1)), Outcome.INFO, "two koids"),
+    "export.two-exports-apart": (_pair("two_exports", seen=Answer(SAME)), Outcome.FAIL, "read in the other"),
+    "export.fresh-zeros": (
+        lambda d: replace(d, fresh_bytes=(FreshBytes(0, Answer(HALF)),)),
+        Outcome.INFO,
+        "32 of 64 bytes hold old data",
+    ),
+    "export.outlives": (
+        lambda d: replace(d, outlives=(Outlives(0, Answer(HALF)),)),
+        Outcome.FAIL,
+        "32 of 64 bytes changed",
+    ),
+    "properties.succeeds": (_refused_properties("VK_ERROR_UNKNOWN"), Outcome.FAIL, "answered VK_ERROR_UNKNOWN"),
+    "properties.result-codes": (_refused_properties("VK_NOT_READY"), Outcome.WARN, "not among the results"),
+    "properties.written": (_properties(written=False), Outcome.FAIL, "memoryTypeBits was not written"),
+    "properties.bits-set": (_properties(memory_type_bits=0, memory_types=()), Outcome.FAIL, "no memory type takes"),
+    "properties.bits-in-range": (
+        _properties(memory_type_bits=0x80000001, memory_types=(0, 31)),
+        Outcome.FAIL,
+        "bits 31 are set, and there are 3 types",
+    ),
+    "properties.exporting-type": (_properties(memory_type_bits=2, memory_types=(1,)), Outcome.WARN, "not among"),
+    "properties.duplicate-agrees": (_properties(duplicate_bits=Answer(1)), Outcome.FAIL, "0x1, the handle 0x7"),
+    "properties.handle-kept": (_properties(handle_valid=Answer(False)), Outcome.FAIL, "gone after the call"),
+    "import.same-device": (_refused_imports, Outcome.FAIL, "VK_ERROR_OUT_OF_DEVICE_MEMORY"),
+    "data.host-write": (_data(Write.HOST_MAP, Answer(HALF)), Outcome.FAIL, "importer's map: 32 of 64 bytes are wrong"),
+    "data.gpu-fill": (_data(Write.GPU_FILL, Answer(HALF)), Outcome.FAIL, "the first at 32"),
+}
+
+
+def test_every_check_has_a_change_that_makes_it_speak() -> None:
+    """A check that nothing can fail is no check."""
+    assert set(BROKEN) == set(REGISTRY)
+
+
+@pytest.mark.parametrize("id", list(REGISTRY))
+def test_a_good_device_passes(id: str) -> None:
+    """On good facts each check passes, in a sentence, and says in which step it saw that."""
+    good = _good_device()
+    verdict = REGISTRY[id].verdict(_facts(good, _good_device(1)), good)
+    assert verdict.outcome is Outcome.PASS, verdict.sentence
+    assert verdict.sentence.endswith(".")
+    assert verdict.steps
+
+
+@pytest.mark.parametrize("id", list(BROKEN))
+def test_a_bad_device_is_told(id: str) -> None:
+    """The one change gives the outcome and the words, and names the step."""
+    change, outcome, words = BROKEN[id]
+    bad = change(_good_device())
+    others = () if id == "device.hardware" else (_good_device(1),)
+    verdict = REGISTRY[id].verdict(_facts(bad, *others), bad)
+    assert verdict.outcome is outcome, verdict.sentence
+    assert words.casefold() in verdict.sentence.casefold()
+    assert verdict.steps
+
+
+def test_a_rule_of_practice_never_fails() -> None:
+    """Where no rule demands it, a check warns at most."""
+    for name, (_, outcome, _) in BROKEN.items():
+        if REGISTRY[name].rule == PRACTICE and outcome not in (Outcome.CRASH, Outcome.TIMEOUT):
+            assert SEVERITY[outcome] <= SEVERITY[Outcome.WARN], name
+
+
+@pytest.mark.parametrize("id", list(REGISTRY))
+def test_a_device_without_the_extension_is_a_skip(id: str) -> None:
+    """A missing extension is one finding, and the rest are skips."""
+    bare = reports.without_extension(_good_device())
+    verdict = REGISTRY[id].verdict(_facts(bare), bare)
+    assert verdict.outcome in (Outcome.SKIP, Outcome.PASS)
+    assert verdict.outcome is Outcome.SKIP or not REGISTRY[id].needs_extension
+
+
+@pytest.mark.parametrize("id", list(REGISTRY))
+def test_a_device_that_was_never_asked_raises_nothing(id: str) -> None:
+    """Facts that stop early are skips, never an exception and never a pass."""
+    from vkzircon_cli.events import fold as fold_events
+
+    begin = {"event": "begin", "step": "device0/identity", "fact": "identity", "device": 0, "key": {}}
+    facts = fold_events([begin]).facts
+    (device,) = facts.devices
+    assert REGISTRY[id].verdict(facts, device).outcome in (Outcome.SKIP, Outcome.PASS)
+
+
+def test_a_crashed_export_is_a_crash() -> None:
+    """A step that took the driver down is a crash in the checks that rest on it, named with call and signal."""
+    bad = _refused_export(CRASHED)(_good_device())
+    verdict = REGISTRY["export.memory-type"].verdict(_facts(bad), bad)
+    assert (verdict.outcome, verdict.sentence) == (
+        Outcome.CRASH,
+        "Memory type 0: the driver crashed in vkX (SIGSEGV).",
+    )
+
+
+def test_a_vmo_that_the_host_cannot_read_is_a_skip() -> None:
+    """ZX_ERR_BAD_STATE means that the VMO is not CACHED: it does not apply, and is no failure."""
+    missing: Answer[Comparison] = Answer(None, reports.refused("zx_vmo_read", "ZX_ERR_BAD_STATE"))
+    bad = replace(_good_device(), outlives=(Outlives(0, missing),))
+    assert REGISTRY["export.outlives"].verdict(_facts(bad), bad).outcome is Outcome.SKIP
+
+
+def test_the_worst_row_gives_the_verdict() -> None:
+    """Rows with the same sentence are told together; a skipped row hides neither a pass nor a failure."""
+    rows = [
+        Finding(Outcome.PASS, "it is good", "memory type 0", "a"),
+        Finding(Outcome.SKIP, "it was left out", "memory type 1", "b"),
+        Finding(Outcome.FAIL, "it is bad", "memory type 2", "c"),
+        Finding(Outcome.FAIL, "it is bad", "memory type 3", "d"),
+        Finding(Outcome.FAIL, "it is worse", "vkX", "e"),
+    ]
+    verdict = fold(rows)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence == "Memory types 2, 3: it is bad. vkX: it is worse."
+    assert verdict.steps == ("c", "d", "e")
+    assert fold(rows[:2]).outcome is Outcome.PASS
+    assert fold(rows[1:2]).outcome is Outcome.SKIP
+    assert fold([]).outcome is Outcome.SKIP
+
+
+def test_ids_are_dotted_and_told_in_the_readers_order() -> None:
+    """Groups come in the order in which a reader wants to know, and every id belongs to one."""
+    groups = [check.id.partition(".")[0] for check in in_order()]
+    assert groups == sorted(groups, key=GROUPS.index)
+    assert len(in_order()) == len(REGISTRY)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which device is meant, and what the extension rests on."""
+
+import pytest
+import reports
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vkzircon_cli.errors import Usage
+from vkzircon_cli.facts import Answer, Extension, Instance, Uuids, not_asked
+from vkzircon_cli.offer import cannot_export, dependency_leg, display_name, select_devices
+from vkzircon_cli.vocabulary import api_version
+
+FIRST = reports.identity("NVIDIA T1000", uuids=Answer(Uuids("aaaa0000-1111-2222-3333-444444444444", "d")))
+SECOND = reports.identity("NVIDIA T1000", uuids=Answer(Uuids("aaaa1111-1111-2222-3333-444444444444", "d")))
+THIRD = reports.identity("llvmpipe (256 bits)", uuids=not_asked("needs Vulkan 1.1"))
+MACHINE = (FIRST, SECOND, THIRD)
+VULKAN_1_1 = 1 << 22 | 1 << 12
+
+
+@pytest.mark.parametrize(
+    ("selector", "index"),
+    [
+        ("0", 0),
+        ("2", 2),
+        ("02", 2),
+        ("aaaa1", 1),
+        ("AAAA0000-11", 0),
+        ("aaaa11111111", 1),
+        ("llvm", 2),
+        ("256 BITS", 2),
+    ],
+)
+def test_a_device_is_chosen_by_index_uuid_or_name(selector: str, index: int) -> None:
+    """Digits are an index; else a UUID's prefix, dashes or not, or a part of the name, in any case."""
+    assert select_devices(MACHINE, selector) == {index}
+
+
+def test_no_selector_is_every_device() -> None:
+    """All devices are probed unless one is chosen."""
+    assert select_devices(MACHINE, None) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("selector", ["T1000", "aaaa", "nvidia"])
+def test_an_ambiguous_selector_lists_the_ones_it_could_mean(selector: str) -> None:
+    """Two cards of one name cannot be told apart by it: index and UUID of each are given."""
+    with pytest.raises(Usage) as refused:
+        select_devices(MACHINE, selector)
+    assert "matches 2 devices" in refused.value.message
+    assert "0 (NVIDIA T1000, aaaa0000-" in refused.value.hint
+    assert "1 (NVIDIA T1000, aaaa1111-" in refused.value.hint
+    assert "llvmpipe" not in refused.value.hint
+
+
+@given(st.text())
+def test_any_selector_chooses_one_device_or_is_refused(selector: str) -> None:
+    """Whatever is typed, the answer is one device or a sentence without control characters."""
+    said = ""
+    try:
+        chosen = select_devices(MACHINE, selector)
+    except Usage as refused:
+        said, chosen = refused.message + refused.hint, frozenset()
+    assert len(chosen) == (0 if said else 1)
+    assert said.isprintable()
+
+
+def test_a_device_without_a_name_gets_one() -> None:
+    """An empty or blank name has a stand-in; a hostile one cannot hide."""
+    assert display_name(reports.identity("")) == display_name(reports.identity("   ")) == "(no name)"
+    assert display_name(reports.identity("a\x1b[0m\u202e")) == "a\\x1b[0m\\u202e"
+
+
+def _instance(version: int, *enabled: str) -> Instance:
+    return Instance(api_version(version), enabled, (), ())
+
+
+def test_the_extension_stands_on_either_leg() -> None:
+    """Vulkan 1.1 of instance and device, or the two KHR extensions; one of these alone is no leg."""
+    new, old = reports.identity(), reports.identity(api_version=api_version(1 << 22))
+    khr = (Extension("VK_KHR_external_memory", 1),)
+    capabilities = "VK_KHR_external_memory_capabilities"
+    assert dependency_leg(_instance(VULKAN_1_1), new, ()) == "Vulkan 1.1"
+    assert dependency_leg(_instance(VULKAN_1_1), old, ()) is None
+    assert dependency_leg(_instance(1 << 22), new, ()) is None
+    assert dependency_leg(_instance(1 << 22, capabilities), old, khr) == f"{capabilities} and VK_KHR_external_memory"
+    assert dependency_leg(_instance(1 << 22, capabilities), old, ()) is None
+    assert dependency_leg(_instance(1 << 22), old, khr) is None
+
+
+def test_memory_that_cannot_be_shared_is_left_out() -> None:
+    """PROTECTED and DEVICE_COHERENT_AMD types are not asked to export, and the reason says why."""
+    plain, protected, coherent = reports.memory((7, 0x21, 0x47)).types
+    assert cannot_export(plain) is None
+    assert "PROTECTED" in (cannot_export(protected) or "")
+    assert "DEVICE_COHERENT_AMD" in (cannot_export(coherent) or "")

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a transcript comes to: the summary, the exit code, and the reason when nobody could be asked."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import reports
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.environment import Variable
+from vkzircon_cli.errors import Exit
+from vkzircon_cli.events import Message, Transcript
+from vkzircon_cli.facts import Answer, Device, Facts, Missing, MissingKind
+from vkzircon_cli.render.json import render_json
+from vkzircon_cli.report import Emulation, Output, Report, make_report
+from vkzircon_cli.request import Depth
+
+GOOD = reports.good_report()
+
+
+def _report(*devices: Device, messages: tuple[Message, ...] = (), variables: Any = (), **changes: Any) -> Report:
+    facts = Facts(GOOD.loader, GOOD.kernel, GOOD.instance, Answer(len(devices)), devices, Answer(True))
+    return make_report(
+        Transcript(replace(facts, **changes), None, messages, ()),
+        Depth.EVERYTHING,
+        environment=replace(GOOD.environment, variables=variables, platform="linux"),
+        emulation=Emulation(False, None, ""),
+        started="2026-01-01T00:00:00Z",
+        duration_ms=1.0,
+        output=Output("", 0),
+    )
+
+
+def _without_vmo(device: Device) -> Device:
+    exports = tuple(
+        replace(row, handle=Answer(reports.handle(0, value="0x00000000", valid=Answer(False))))
+        for row in device.exports
+    )
+    return replace(device, exports=exports)
+
+
+def test_a_good_device_is_exit_0() -> None:
+    """Nothing failed: the sentence names the device and says that it shares."""
+    report = _report(reports.device())
+    assert (report.summary.outcome, report.exit_code) == (Outcome.PASS, Exit.OK)
+    assert report.summary.sentence == "Verdant X1: device memory is shared as a Zircon VMO."
+    assert sum(report.summary.counts.values()) == len(report.checks)
+
+
+def test_a_failed_check_is_exit_1_and_named() -> None:
+    """The sentence has the ids of what failed, a few of them."""
+    report = _report(_without_vmo(reports.device()))
+    assert (report.summary.outcome, report.exit_code) == (Outcome.FAIL, Exit.FAILED)
+    assert report.summary.sentence == "Verdant X1: failed export.handle-given, export.handle-is-vmo."
+
+
+def test_a_warning_shows_and_exits_0() -> None:
+    """A warning gives the summary its outcome, not its exit code."""
+    report = _report(reports.device(who=reports.identity(kind=4)))
+    assert (report.summary.outcome, report.exit_code) == (Outcome.WARN, Exit.OK)
+
+
+def test_exit_3_only_when_no_device_offers_the_extension() -> None:
+    """One device with it is enough: the other is a skip."""
+    bare = reports.without_extension(reports.device(1))
+    assert _report(bare).exit_code is Exit.NOT_OFFERED
+    assert _report(reports.device(), bare).exit_code is Exit.OK
+
+
+def test_a_crash_outranks_a_failure() -> None:
+    """Exit 5 goes before 1, and the sentence says where the driver died."""
+    crash = Missing(MissingKind.CRASHED, "vkDestroyDevice", "SIGSEGV", "killed by SIGSEGV")
+    report = _report(replace(_without_vmo(reports.device()), closed=Answer(None, crash)))
+    assert report.exit_code is Exit.CRASHED
+    assert report.summary.sentence == "vkDestroyDevice: the driver crashed in vkDestroyDevice (SIGSEGV)."
+
+
+def test_unselected_devices_are_not_judged() -> None:
+    """A device that was not chosen has no verdicts and no say in the exit code."""
+    other = replace(_without_vmo(reports.device(1)), selected=False)
+    report = _report(reports.device(), other)
+    assert report.exit_code is Exit.OK
+    assert {result.device for result in report.checks} == {0}
+
+
+@pytest.mark.parametrize(
+    ("missing", "cause", "exit_code"),
+    [
+        (reports.refused("vkCreateInstance", "VK_ERROR_INCOMPATIBLE_DRIVER"), "no-driver", 4),
+        (reports.refused("vkCreateInstance", "VkResult -77"), "no-instance", 4),
+        (Missing(MissingKind.CRASHED, "vkCreateInstance", "SIGBUS", "killed by SIGBUS"), "driver-crashed", 5),
+        (Missing(MissingKind.TIMED_OUT, "vkCreateInstance", "", "no answer within 15 s"), "driver-hung", 5),
+    ],
+)
+def test_no_instance_is_an_error_with_its_cause(missing: Missing, cause: str, exit_code: int) -> None:
+    """Nobody could be asked: one sentence with call and result, what to do, and no checks."""
+    report = _report(instance=Answer(None, missing), device_count=Answer(0))
+    assert report.error is not None
+    assert (report.error.cause, report.exit_code, report.checks) == (cause, exit_code, ())
+    assert "vkCreateInstance" in report.error.message
+    assert report.summary.sentence == report.error.message
+
+
+def test_a_malformed_manifest_is_named_from_the_loaders_words() -> None:
+    """The loader's misleading code is explained by the file that it could not parse."""
+    missing = reports.refused("vkCreateInstance", "VK_ERROR_OUT_OF_HOST_MEMORY")
+    said = Message("error", "loader_get_json: Failed to parse JSON file /drv/x.json, this is usually something.")
+    report = _report(instance=Answer(None, missing), messages=(said,))
+    assert report.error is not None
+    assert report.error.cause == "bad-manifest"
+    assert "Mend or remove /drv/x.json:" in report.error.hint
+
+
+def test_no_device_is_told_from_no_driver() -> None:
+    """A driver that answers INITIALIZATION_FAILED has no device; a count of 0 says the same."""
+    missing = reports.refused("vkEnumeratePhysicalDevices", "VK_ERROR_INITIALIZATION_FAILED")
+    for count in (Answer(None, missing), Answer(0)):
+        report = _report(device_count=count)
+        assert report.error is not None
+        assert report.error.cause == "no-device"
+        assert report.error.message.startswith("The driver reports no device")
+
+
+def test_a_variable_that_hides_drivers_is_pointed_at() -> None:
+    """Whoever set VK_DRIVER_FILES is shown its value."""
+    missing = reports.refused("vkCreateInstance", "VK_ERROR_INCOMPATIBLE_DRIVER")
+    variables = (Variable("VK_ICD_FILENAMES", "~/x.json"),)
+    report = _report(instance=Answer(None, missing), variables=variables)
+    assert report.error is not None
+    assert 'VK_ICD_FILENAMES="~/x.json"' in report.error.hint
+
+
+def test_json_is_strict_ascii_and_keeps_what_drivers_say() -> None:
+    """Quotes, control characters and DEL come back as they were, and none of them stands raw in the document."""
+    name = 'GPU "q" \\ \x00\x1b\x7f\n\u202e显'
+    text = render_json(_report(reports.device(who=reports.identity(name))))
+    assert text.isascii()
+    assert not set(text) & {chr(code) for code in (*range(10), *range(11, 32), 127)}
+    assert json.loads(text)["devices"][0]["identity"]["value"]["name"] == name
