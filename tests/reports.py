@@ -169,7 +169,7 @@ def device(index: int = 0, who: Identity | None = None, has: Memory | None = Non
 
 
 def _data(of: MemoryType) -> tuple[Data, Data]:
-    hidden: Answer[RoundTrip] = not_asked(f"memory type {of.index} is not HOST_VISIBLE")
+    hidden: Answer[RoundTrip] = not_asked("the memory type is not HOST_VISIBLE")
     by_host = Answer(round_trip()) if of.flags.value & HOST_VISIBLE else hidden
     return Data(Write.HOST_MAP, of.index, by_host), Data(Write.GPU_FILL, of.index, Answer(round_trip()))
 

@@ -209,7 +209,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "properties.bits-in-range": (
         _properties(memory_type_bits=0x80000001, memory_types=(0, 31)),
         Outcome.FAIL,
-        "bits 31 are set, and there are 3 types",
+        "0x80000001 names type 31, and there are 3 types",
     ),
     "properties.exporting-type": (_properties(memory_type_bits=2, memory_types=(1,)), Outcome.WARN, "not among"),
     "properties.duplicate-agrees": (_properties(duplicate_bits=Answer(1)), Outcome.FAIL, "0x1, the handle 0x7"),
@@ -302,7 +302,7 @@ def test_the_worst_row_gives_the_verdict() -> None:
     ]
     verdict = fold(rows)
     assert verdict.outcome is Outcome.FAIL
-    assert verdict.sentence == "Memory types 2, 3: it is bad. vkX: it is worse."
+    assert verdict.sentence == "Memory types 2-3: it is bad. vkX: it is worse."
     assert verdict.steps == ("c", "d", "e")
     assert fold(rows[:2]).outcome is Outcome.PASS
     assert fold(rows[1:2]).outcome is Outcome.SKIP

@@ -45,7 +45,7 @@ def test_a_good_device_is_exit_0() -> None:
     """Nothing failed: the sentence names the device and says that it shares."""
     report = _report(reports.device())
     assert (report.summary.outcome, report.exit_code) == (Outcome.PASS, Exit.OK)
-    assert report.summary.sentence == "Verdant X1: device memory is shared as a Zircon VMO."
+    assert report.summary.sentence == "Verdant X1 shares its memory as a Zircon VMO."
     assert sum(report.summary.counts.values()) == len(report.checks)
 
 

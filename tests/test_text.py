@@ -36,4 +36,5 @@ def test_visible_text_escapes_what_hides() -> None:
     """Direction overrides, zero-width characters, escapes and line breaks are spelled out."""
     assert visible("a\x1b[31mb") == "a\\x1b[31mb"
     assert visible("a\u202eb\u200bc\nd\x7f") == "a\\u202eb\\u200bc\\nd\\x7f"
+    assert visible("\u3164\ufe0f") == "\\u3164\\ufe0f"
     assert visible("显卡 é [red] :warning:") == "显卡 é [red] :warning:"

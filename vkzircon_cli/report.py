@@ -185,7 +185,8 @@ def _sentence(facts: Facts, offering: list[Device], checks: tuple[CheckResult, .
         ids = list(dict.fromkeys(result.id for result in bad))
         more = f" and {len(ids) - _MOST_NAMES} more" if len(ids) > _MOST_NAMES else ""
         return f"{_names(broken)}: failed {', '.join(ids[:_MOST_NAMES])}{more}."
-    return f"{_names(offering)}: device memory is shared as a Zircon VMO."
+    shares = "shares its memory as a Zircon VMO" if len(offering) == 1 else "share their memory as Zircon VMOs"
+    return f"{_names(offering)} {shares}."
 
 
 def _names(devices: list[Device]) -> str:

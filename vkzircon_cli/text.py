@@ -5,6 +5,10 @@ import unicodedata
 
 # Cf holds what is invisible or turns the reading direction; Cc and Zl/Zp what moves the cursor or breaks the line.
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Letters and marks that draw nothing (DerivedCoreProperties.txt, Default_Ignorable_Code_Point).
+_BLANK = frozenset(
+    (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0)
+) | frozenset((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 
 
 def decode(raw: bytes) -> tuple[str, str | None]:
@@ -25,6 +29,7 @@ def visible(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    if character.isprintable() and unicodedata.category(character) not in _HIDDEN_CATEGORIES:
+    hidden = ord(character) in _BLANK or unicodedata.category(character) in _HIDDEN_CATEGORIES
+    if character.isprintable() and not hidden:
         return character
     return character.encode("unicode_escape").decode("ascii")

@@ -257,7 +257,7 @@ def test_what_is_missing_from_the_table_is_explained_below_it() -> None:
     text = _text(_failed())
     assert "export type 0: vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY" in text
     assert "round trip type 1: the driver crashed in vkQueueSubmit (SIGSEGV)" in text
-    assert "host write type 0: this memory type is not HOST_VISIBLE" in _text(good_report())
+    assert "host write type 0: the memory type is not HOST_VISIBLE" in _text(good_report())
 
 
 def test_an_empty_mask_names_no_type() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from vkzircon_cli.checks.export import step, subject
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
 from vkzircon_cli.facts import Device, Facts, HandleProperties, MissingKind
+from vkzircon_cli.quantities import ranges
 from vkzircon_cli.vocabulary import LISTED_RESULTS
 
 _CALL = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
@@ -97,9 +98,10 @@ def bits_set(_: Facts, device: Device) -> Iterator[Finding]:
 def bits_in_range(_: Facts, device: Device) -> Iterator[Finding]:
     count = len(device.memory.value.types) if device.memory.value is not None else 32
     for name, where, _type, found in _answers(device):
-        beyond = [str(bit) for bit in found.memory_types if bit >= count]
+        beyond = [bit for bit in found.memory_types if bit >= count]
         if beyond and found.written:
-            yield Finding(Outcome.FAIL, f"bits {', '.join(beyond)} are set, and there are {count} types", name, where)
+            says = f"0x{found.memory_type_bits:x} names type {ranges(beyond)}, and there are {count} types"
+            yield Finding(Outcome.FAIL, says, name, where)
         elif found.written:
             yield Finding(Outcome.PASS, f"all bits are below {count}", name, where)
 

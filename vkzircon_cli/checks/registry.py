@@ -6,11 +6,12 @@ wins, and the rows that share it are told in one sentence.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from vkzircon_cli.facts import Answer, Device, Facts, Missing, MissingKind
 from vkzircon_cli.offer import offers_extension
+from vkzircon_cli.quantities import ranges
 from vkzircon_cli.vocabulary import EXTENSION
 
 PRACTICE = "none: practice"
@@ -66,9 +67,14 @@ class Check:
 
     def verdict(self, facts: Facts, device: Device) -> Verdict:
         """Judge *device*."""
+        if self.needs_extension and device.extensions.missing is not None:
+            return fold([unanswered(device.extensions.missing)])
         if self.needs_extension and not offers_extension(device):
             return Verdict(Outcome.SKIP, f"{EXTENSION} is not offered.", ())
-        return fold(self.judge(facts, device))
+        verdict = fold(self.judge(facts, device))
+        if self.rule == PRACTICE and verdict.outcome is Outcome.FAIL:
+            return replace(verdict, outcome=Outcome.WARN)
+        return verdict
 
 
 REGISTRY: dict[str, Check] = {}
@@ -117,11 +123,11 @@ def sentence_case(text: str) -> str:
 
 
 def _joined(subjects: list[str]) -> str:
-    """Join "memory type 1" and "memory type 2" to "memory types 1, 2"."""
+    """Join "memory type 1", "memory type 2" and "memory type 3" to "memory types 1-3"."""
     heads = {subject.rpartition(" ")[0] for subject in subjects}
     if len(subjects) == 1 or len(heads) > 1 or heads == {""}:
         return ", ".join(subjects)
-    return f"{heads.pop()}s " + ", ".join(subject.rpartition(" ")[2] for subject in subjects)
+    return f"{heads.pop()}s {ranges(int(subject.rpartition(' ')[2]) for subject in subjects)}"
 
 
 _OUTCOMES = {

@@ -54,7 +54,7 @@ class DataProbe:
 
     def _must_be_visible(self, memory: Memory) -> None:
         if not is_host_visible(self._types[memory.memory_type]):
-            raise NotAsked(f"memory type {memory.memory_type} is not HOST_VISIBLE")
+            raise NotAsked("the memory type is not HOST_VISIBLE")
 
     def _through_map(self, memory: Memory, written: bytes) -> Answer[Comparison]:
         def look() -> Comparison:

@@ -7,9 +7,9 @@ from rich.text import Text
 
 from vkzircon_cli.facts import Device, DriverIdentity, ExternalBuffer, Identity, OpenDevice
 from vkzircon_cli.offer import UNNAMED, dependency_leg, display_name, find_extension
+from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.memory import write_memory
-from vkzircon_cli.render.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.report import Report
 from vkzircon_cli.vocabulary import (

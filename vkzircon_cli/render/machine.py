@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.facts import Answer, Instance, Kernel, Loader
+from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.answers import why_missing
-from vkzircon_cli.render.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.report import Report
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from vkzircon_cli.facts import Device, Heap, MemoryType
+from vkzircon_cli.quantities import about
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.columns import Column
-from vkzircon_cli.render.quantities import about
 from vkzircon_cli.render.sharing import SHARING_COLUMNS, sharing_cells, write_notes, write_vmos
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.vocabulary import Flags

@@ -4,7 +4,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from vkzircon_cli.render.quantities import counted
+from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.report import Report
 

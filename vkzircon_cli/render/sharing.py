@@ -7,9 +7,9 @@ from rich.text import Text
 
 from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.facts import Comparison, Data, Device, Export, Handle, Missing, MissingKind, Write
+from vkzircon_cli.quantities import bits_of, exactly, ranges
 from vkzircon_cli.render.answers import missing_word
 from vkzircon_cli.render.columns import Column
-from vkzircon_cli.render.quantities import bits_of, exactly, ranges
 from vkzircon_cli.render.sheet import Sheet
 
 _ROUND_TRIP = "round trip"
@@ -125,7 +125,7 @@ def _reasons(device: Device) -> Iterator[tuple[str, str, int]]:
     for label, memory_type, missing in _unanswered(device):
         if missing:
             # Said of many types at once, so without the one's number.
-            yield label, describe(missing).replace(f"memory type {memory_type} ", "this memory type "), memory_type
+            yield label, describe(missing), memory_type
 
 
 def _unanswered(device: Device) -> Iterator[tuple[str, int, Missing | None]]:

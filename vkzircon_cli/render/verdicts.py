@@ -8,7 +8,7 @@ from rich.text import Text
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.offer import UNNAMED, display_name
-from vkzircon_cli.render.quantities import counted
+from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.report import CheckResult, Report
 
