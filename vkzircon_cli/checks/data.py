@@ -47,7 +47,8 @@ def _row(device: Device, row: Data) -> Finding:
     if row.round_trip.value is None:
         return unanswered(row.round_trip.missing, name, where)  # type: ignore[arg-type]
     verdict = fold(_places(row.round_trip.value))
-    return Finding(verdict.outcome, verdict.sentence.removesuffix("."), name, where)
+    said = verdict.sentence.removesuffix(".")  # which goes on after the memory type's name
+    return Finding(verdict.outcome, said[:1].lower() + said[1:], name, where)
 
 
 def _places(trip: RoundTrip) -> Iterator[Finding]:
