@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if VKZIRCON_KEEPS_LIBRARIES
 // The loader unloads drivers with the instance, and LeakSanitizer could not name what leaked, nor lsan.supp suppress
 // it.
 int dlclose(void *library);
@@ -44,6 +44,19 @@ static void load_extension(struct gpu *gpu) {
         gpu->device, "vkGetMemoryZirconHandlePropertiesFUCHSIA");
 }
 
+static void find_shared_types(struct gpu *gpu) {
+    VkMemoryZirconHandlePropertiesFUCHSIA properties = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ZIRCON_HANDLE_PROPERTIES_FUCHSIA,
+    };
+    zx_handle_t vmo;
+    if (zx_vmo_create(4096, 0, &vmo) != ZX_OK)
+        must(VK_ERROR_OUT_OF_HOST_MEMORY, "zx_vmo_create");
+    MUST(gpu->get_handle_properties(gpu->device, ZIRCON_VMO, vmo, &properties));
+    zx_handle_close(vmo);
+    gpu->shared_types = properties.memoryTypeBits;
+    gpu->shared_type = gpu_pick_type(gpu->shared_types);
+}
+
 VkResult gpu_create_device(struct gpu *gpu, const char *const *extensions, uint32_t num_extensions, const void *next) {
     VkPhysicalDeviceFeatures features;
     vkGetPhysicalDeviceFeatures(gpu->physical, &features);
@@ -70,6 +83,8 @@ VkResult gpu_create_device(struct gpu *gpu, const char *const *extensions, uint3
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO};
     MUST(vkCreateCommandPool(gpu->device, &pool, NULL, &gpu->pool));
     load_extension(gpu);
+    if (gpu->get_handle_properties)
+        find_shared_types(gpu);
     return VK_SUCCESS;
 }
 

@@ -23,6 +23,8 @@ struct gpu {
     VkCommandPool pool;
     PFN_vkGetMemoryZirconHandleFUCHSIA get_handle; // NULL unless the extension is enabled
     PFN_vkGetMemoryZirconHandlePropertiesFUCHSIA get_handle_properties;
+    uint32_t shared_types; // what get_handle_properties() says of a fresh VMO,
+    uint32_t shared_type;  // and the first of them
 };
 
 // The first physical device. `extensions` are the device's; all core features are on. Failing ends the program.

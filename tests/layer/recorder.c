@@ -3,6 +3,7 @@
 // See recorder.h. One driver only: the next commands are global, because lavapipe's are the same for every device.
 #include "recorder.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,9 +95,10 @@ static void check_host_memory(void) {
 
 #define NEXT_DEVICE(name) ((PFN_vk##name)next_device_proc(device, "vk" #name))
 
-static VKAPI_ATTR VkResult VKAPI_CALL record_AllocateMemory(VkDevice device, const VkMemoryAllocateInfo *info,
-                                                            const VkAllocationCallbacks *allocator,
-                                                            VkDeviceMemory *memory) {
+static pthread_mutex_t allocation_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static VkResult allocate_locked(VkDevice device, const VkMemoryAllocateInfo *info,
+                                const VkAllocationCallbacks *allocator, VkDeviceMemory *memory) {
     recorder.allocations++;
     note_chain(info);
     check_chain(info->pNext, "vkAllocateMemory");
@@ -116,10 +118,21 @@ static VKAPI_ATTR VkResult VKAPI_CALL record_AllocateMemory(VkDevice device, con
     return result;
 }
 
+static VKAPI_ATTR VkResult VKAPI_CALL record_AllocateMemory(VkDevice device, const VkMemoryAllocateInfo *info,
+                                                            const VkAllocationCallbacks *allocator,
+                                                            VkDeviceMemory *memory) {
+    pthread_mutex_lock(&allocation_mutex);
+    const VkResult result = allocate_locked(device, info, allocator, memory);
+    pthread_mutex_unlock(&allocation_mutex);
+    return result;
+}
+
 static VKAPI_ATTR void VKAPI_CALL record_FreeMemory(VkDevice device, VkDeviceMemory memory,
                                                     const VkAllocationCallbacks *allocator) {
+    pthread_mutex_lock(&allocation_mutex);
     if (memory)
         recorder.live_allocations--;
+    pthread_mutex_unlock(&allocation_mutex);
     NEXT_DEVICE(FreeMemory)(device, memory, allocator);
 }
 

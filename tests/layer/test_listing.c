@@ -129,7 +129,7 @@ static void vulkan_1_0_works_with_it(void) {
     CHECK_OK(gpu_create_device(&gpu, &extension, 1, NULL));
     REQUIRE(CHECK(gpu.get_handle));
     VkDeviceMemory memory;
-    CHECK_OK(gpu_export(&gpu, 4096, 0, &memory));
+    CHECK_OK(gpu_export(&gpu, 4096, gpu.shared_type, &memory));
     const zx_handle_t vmo = gpu_get_handle(&gpu, memory);
     CHECK(vmo != ZX_HANDLE_INVALID);
     CHECK_OK(zx_handle_close(vmo));

@@ -16,6 +16,7 @@ static VkResult allocate(const struct gpu *gpu, VkDeviceSize size, const void *n
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
         .pNext = next,
         .allocationSize = size,
+        .memoryTypeIndex = gpu->shared_type,
     };
     VkDeviceMemory memory;
     const VkResult result = vkAllocateMemory(gpu->device, &info, NULL, &memory);
@@ -26,7 +27,7 @@ static VkResult allocate(const struct gpu *gpu, VkDeviceSize size, const void *n
 
 static VkResult import(const struct gpu *gpu, VkDeviceSize size, zx_handle_t handle) {
     VkDeviceMemory memory;
-    const VkResult result = gpu_import(gpu, size, 0, handle, &memory);
+    const VkResult result = gpu_import(gpu, size, gpu->shared_type, handle, &memory);
     if (result == VK_SUCCESS)
         vkFreeMemory(gpu->device, memory, NULL);
     return result;
@@ -86,8 +87,8 @@ static void exports_with_a_strange_type(const struct gpu *gpu) {
     };
     VkDeviceMemory memory;
     CHECK_EQ(allocate(gpu, 4096, &info), VK_ERROR_INVALID_EXTERNAL_HANDLE);
-    CHECK_EQ(gpu_export(gpu, 0, 0, &memory), VK_ERROR_OUT_OF_DEVICE_MEMORY);
-    CHECK_EQ(gpu_export(gpu, UINT64_MAX - 100, 0, &memory), VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    CHECK_EQ(gpu_export(gpu, 0, gpu->shared_type, &memory), VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    CHECK_EQ(gpu_export(gpu, UINT64_MAX - 100, gpu->shared_type, &memory), VK_ERROR_OUT_OF_DEVICE_MEMORY);
 }
 
 static VkResult get(const struct gpu *gpu, VkDeviceMemory memory, VkFlags type) {
@@ -107,8 +108,8 @@ static void gets_of_what_is_not_exportable(const struct gpu *gpu) {
     const VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = 4096};
     VkDeviceMemory plain, imported, exported;
     CHECK_OK(vkAllocateMemory(gpu->device, &info, NULL, &plain));
-    CHECK_OK(gpu_import(gpu, 4096, 0, new_vmo(4096, ZX_RIGHT_SAME_RIGHTS), &imported));
-    CHECK_OK(gpu_export(gpu, 4096, 0, &exported));
+    CHECK_OK(gpu_import(gpu, 4096, gpu->shared_type, new_vmo(4096, ZX_RIGHT_SAME_RIGHTS), &imported));
+    CHECK_OK(gpu_export(gpu, 4096, gpu->shared_type, &exported));
     CHECK_EQ(get(gpu, plain, ZIRCON_VMO), VK_ERROR_UNKNOWN);
     CHECK_EQ(get(gpu, imported, ZIRCON_VMO), VK_ERROR_UNKNOWN); // export was not asked for: 04776
     CHECK_EQ(get(gpu, exported, VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT), VK_ERROR_UNKNOWN);
@@ -130,6 +131,7 @@ static VkResult allocate_reexportable(const struct gpu *gpu, zx_handle_t vmo, Vk
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
         .pNext = &both,
         .allocationSize = 4096,
+        .memoryTypeIndex = gpu->shared_type,
     };
     return vkAllocateMemory(gpu->device, &info, NULL, memory);
 }
@@ -166,7 +168,7 @@ static void properties_of_handles(const struct gpu *gpu) {
     const zx_handle_t vmo = new_vmo(4096, ZX_RIGHT_SAME_RIGHTS), blind = new_vmo(4096, ZX_RIGHT_NONE);
     CHECK_OK(zx_event_create(0, &event));
     CHECK_OK(properties(gpu, ZIRCON_VMO, vmo, &bits));
-    CHECK_EQ(bits, 1);
+    CHECK(bits != 0);
     bits = 0xffffffff;
     CHECK_OK(properties(gpu, ZIRCON_VMO, blind, &bits)); // a VMO, but for no memory type
     CHECK_EQ(bits, 0);
@@ -216,6 +218,7 @@ static void allocation_callbacks_are_called(const struct gpu *gpu) {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
         .pNext = &export,
         .allocationSize = 4096,
+        .memoryTypeIndex = gpu->shared_type,
     };
     VkDeviceMemory memory;
     CHECK_OK(vkAllocateMemory(gpu->device, &info, &callbacks, &memory));
@@ -229,7 +232,7 @@ static void leaked_objects_do_no_harm(void) {
     struct gpu gpu;
     VkDeviceMemory memory;
     gpu_open_zircon(&gpu);
-    CHECK_OK(gpu_export(&gpu, 4096, 0, &memory));
+    CHECK_OK(gpu_export(&gpu, 4096, gpu.shared_type, &memory));
     const zx_handle_t vmo = gpu_get_handle(&gpu, memory);
     vkFreeMemory(gpu.device, memory, NULL);
     vkFreeMemory(gpu.device, VK_NULL_HANDLE, NULL);

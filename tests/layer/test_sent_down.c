@@ -30,7 +30,7 @@ static bool chain_was(const VkStructureType *types, uint32_t count) {
 
 static void an_export_is_an_import_of_host_memory(struct gpu *gpu) {
     VkDeviceMemory memory;
-    REQUIRE(CHECK_OK(gpu_export(gpu, 5000, 0, &memory)));
+    REQUIRE(CHECK_OK(gpu_export(gpu, 5000, gpu->shared_type, &memory)));
     CHECK(chain_was((VkStructureType[]){VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT}, 1));
     CHECK((uintptr_t)recorder.host_pointer % 65536 == 0);
     CHECK_EQ(recorder.allocation_size, 8192);
@@ -39,12 +39,12 @@ static void an_export_is_an_import_of_host_memory(struct gpu *gpu) {
 
 static void every_import_maps_anew(struct gpu *gpu) {
     VkDeviceMemory exported, first, second;
-    REQUIRE(CHECK_OK(gpu_export(gpu, 4096, 0, &exported)));
+    REQUIRE(CHECK_OK(gpu_export(gpu, 4096, gpu->shared_type, &exported)));
     const void *pointer = recorder.host_pointer;
-    REQUIRE(CHECK_OK(gpu_import(gpu, 4096, 0, gpu_get_handle(gpu, exported), &first)));
+    REQUIRE(CHECK_OK(gpu_import(gpu, 4096, gpu->shared_type, gpu_get_handle(gpu, exported), &first)));
     CHECK(recorder.host_pointer != pointer);
     const void *second_pointer = recorder.host_pointer;
-    REQUIRE(CHECK_OK(gpu_import(gpu, 4096, 0, gpu_get_handle(gpu, exported), &second)));
+    REQUIRE(CHECK_OK(gpu_import(gpu, 4096, gpu->shared_type, gpu_get_handle(gpu, exported), &second)));
     CHECK(recorder.host_pointer != pointer && recorder.host_pointer != second_pointer);
     vkFreeMemory(gpu->device, exported, NULL);
     vkFreeMemory(gpu->device, first, NULL);
@@ -171,7 +171,7 @@ static void an_ignored_import_is_ignored(struct gpu *gpu) {
 static void ranges_are_widened(struct gpu *gpu) {
     VkDeviceMemory memory;
     void *mapped;
-    REQUIRE(CHECK_OK(gpu_export(gpu, 1000, 0, &memory)));
+    REQUIRE(CHECK_OK(gpu_export(gpu, 1000, gpu->shared_type, &memory)));
     CHECK_OK(vkMapMemory(gpu->device, memory, 0, 1000, 0, &mapped)); // to the end,
     CHECK_EQ(recorder.mapped_size, 4096);                            // which is further off below
     VkMappedMemoryRange range = {
@@ -198,7 +198,7 @@ static void many_ranges_all_arrive(struct gpu *gpu) {
     VkDeviceMemory memory;
     void *mapped;
     VkMappedMemoryRange ranges[40];
-    REQUIRE(CHECK_OK(gpu_export(gpu, 4096, 0, &memory)));
+    REQUIRE(CHECK_OK(gpu_export(gpu, 4096, gpu->shared_type, &memory)));
     CHECK_OK(vkMapMemory(gpu->device, memory, 0, VK_WHOLE_SIZE, 0, &mapped));
     for (uint32_t i = 0; i < 40; i++) {
         ranges[i] = (VkMappedMemoryRange){
@@ -280,7 +280,7 @@ static void a_handle_lost_on_the_way_fails_the_import(void) {
     gpu_open_zircon(&gpu);
     CHECK_OK(zx_vmo_create(4096, 0, &vmo));
     recorder.steal = vmo;
-    CHECK_EQ(gpu_import(&gpu, 4096, 0, vmo, &memory), VK_ERROR_INVALID_EXTERNAL_HANDLE);
+    CHECK_EQ(gpu_import(&gpu, 4096, gpu.shared_type, vmo, &memory), VK_ERROR_INVALID_EXTERNAL_HANDLE);
     recorder.steal = 0;
     recorder.pretense = PRETEND_NOTHING;
     CHECK_EQ(recorder.live_allocations, 0);
