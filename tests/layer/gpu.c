@@ -192,17 +192,6 @@ zx_handle_t gpu_get_handle(const struct gpu *gpu, VkDeviceMemory memory) {
     return gpu->get_handle(gpu->device, &info, &handle) == VK_SUCCESS ? handle : ZX_HANDLE_INVALID;
 }
 
-static void record_fill(VkCommandBuffer commands, VkBuffer buffer, uint32_t word) {
-    const VkMemoryBarrier to_host = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-        .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
-        .dstAccessMask = VK_ACCESS_HOST_READ_BIT,
-    };
-    vkCmdFillBuffer(commands, buffer, 0, VK_WHOLE_SIZE, word);
-    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &to_host, 0, NULL,
-                         0, NULL);
-}
-
 static void submit_and_wait(const struct gpu *gpu, VkCommandBuffer commands) {
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     const VkSubmitInfo submit = {
@@ -217,20 +206,55 @@ static void submit_and_wait(const struct gpu *gpu, VkCommandBuffer commands) {
     vkDestroyFence(gpu->device, fence, NULL);
 }
 
-void gpu_fill(const struct gpu *gpu, VkBuffer buffer, uint32_t word) {
+static VkCommandBuffer begin(const struct gpu *gpu) {
     const VkCommandBufferAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
         .commandPool = gpu->pool,
         .commandBufferCount = 1,
     };
-    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    const VkCommandBufferBeginInfo begin_info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
     VkCommandBuffer commands;
     MUST(vkAllocateCommandBuffers(gpu->device, &info, &commands));
-    MUST(vkBeginCommandBuffer(commands, &begin));
-    record_fill(commands, buffer, word);
+    MUST(vkBeginCommandBuffer(commands, &begin_info));
+    return commands;
+}
+
+static void end(const struct gpu *gpu, VkCommandBuffer commands) {
+    const VkMemoryBarrier to_host = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+        .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
+        .dstAccessMask = VK_ACCESS_HOST_READ_BIT,
+    };
+    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &to_host, 0, NULL,
+                         0, NULL);
     MUST(vkEndCommandBuffer(commands));
     submit_and_wait(gpu, commands);
     vkFreeCommandBuffers(gpu->device, gpu->pool, 1, &commands);
+}
+
+void gpu_fill(const struct gpu *gpu, VkBuffer buffer, uint32_t word) {
+    const VkCommandBuffer commands = begin(gpu);
+    vkCmdFillBuffer(commands, buffer, 0, VK_WHOLE_SIZE, word);
+    end(gpu, commands);
+}
+
+void gpu_clear(const struct gpu *gpu, VkImage image, const VkClearColorValue *color) {
+    const VkImageSubresourceRange whole = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1};
+    const VkImageMemoryBarrier to_general = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
+        .dstAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
+        .oldLayout = VK_IMAGE_LAYOUT_UNDEFINED,
+        .newLayout = VK_IMAGE_LAYOUT_GENERAL,
+        .srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
+        .dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
+        .image = image,
+        .subresourceRange = whole,
+    };
+    const VkCommandBuffer commands = begin(gpu);
+    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 0, NULL, 0,
+                         NULL, 1, &to_general);
+    vkCmdClearColorImage(commands, image, VK_IMAGE_LAYOUT_GENERAL, color, 1, &whole);
+    end(gpu, commands);
 }
 
 static void shared_buffer_make(const struct gpu *gpu, VkDeviceSize size, struct shared_buffer *shared) {

@@ -47,6 +47,7 @@ zx_handle_t gpu_get_handle(const struct gpu *gpu, VkDeviceMemory memory); // ZX_
 
 // Does it and waits, with a barrier to the host behind it.
 void gpu_fill(const struct gpu *gpu, VkBuffer buffer, uint32_t word);
+void gpu_clear(const struct gpu *gpu, VkImage image, const VkClearColorValue *color);
 
 // An exporting allocation with a buffer bound to it.
 struct shared_buffer {

@@ -74,6 +74,22 @@ static void neither_command_is_there_when_not(void) {
     gpu_close(&gpu);
 }
 
+// A name that the driver does not give out on this device is not made up.
+static void other_names_are_the_drivers(void) {
+    static const char *const names[] = {"vkGetDeviceBufferMemoryRequirementsKHR", "vkGetImageMemoryRequirements2KHR",
+                                        "vkGetMemoryHostPointerPropertiesEXT", "vkAllocateMemory"};
+    struct gpu plain, emulating;
+    gpu_open(&plain, NULL, 0);
+    gpu_open_zircon(&emulating);
+    for (size_t i = 0; i < 4; i++) {
+        const bool known = vkGetDeviceProcAddr(plain.device, names[i]);
+        const bool host_memory = strstr(names[i], "HostPointer"); // which the layer enabled
+        CHECK_EQ(vkGetDeviceProcAddr(emulating.device, names[i]) != NULL, known || host_memory);
+    }
+    gpu_close(&plain);
+    gpu_close(&emulating);
+}
+
 static void it_may_be_enabled_with_what_it_rests_on(void) {
     const char *const names[] = {VK_KHR_EXTERNAL_MEMORY_EXTENSION_NAME, extension,
                                  VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME};
@@ -158,6 +174,7 @@ int main(void) {
     RUN(both_commands_are_there_when_enabled(&gpu));
     gpu_close(&gpu);
     RUN(neither_command_is_there_when_not());
+    RUN(other_names_are_the_drivers());
     RUN(it_may_be_enabled_with_what_it_rests_on());
     RUN(a_group_of_devices_is_refused());
     RUN(vulkan_1_0_needs_an_instance_extension());

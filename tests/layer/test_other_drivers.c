@@ -127,6 +127,36 @@ static void masks_hold_what_can_be_shared(const struct gpu *gpu) {
     vkDestroyImage(gpu->device, image, NULL);
 }
 
+#define DEVICE_COMMAND(name) ((PFN_vk##name)vkGetDeviceProcAddr(gpu->device, "vk" #name))
+
+// The names that the commands had before they were promoted.
+static void old_names_answer_alike(const struct gpu *gpu) {
+    VkMemoryRequirements2 requirements = {.sType = VK_STRUCTURE_TYPE_MEMORY_REQUIREMENTS_2};
+    const VkExternalMemoryBufferCreateInfo external = {VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO, NULL,
+                                                       ZIRCON_VMO};
+    const VkBufferCreateInfo create = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+        .pNext = &external,
+        .size = 4096,
+        .usage = VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+    };
+    const VkDeviceBufferMemoryRequirements planned = {VK_STRUCTURE_TYPE_DEVICE_BUFFER_MEMORY_REQUIREMENTS, NULL,
+                                                      &create};
+    DEVICE_COMMAND(GetDeviceBufferMemoryRequirementsKHR)(gpu->device, &planned, &requirements);
+    CHECK_EQ(requirements.memoryRequirements.memoryTypeBits, 2);
+    const VkBuffer buffer = gpu_make_buffer(gpu, 4096, ZIRCON_VMO);
+    const VkImage image = gpu_make_linear_image(gpu, 16, ZIRCON_VMO);
+    const VkBufferMemoryRequirementsInfo2 of_buffer = {VK_STRUCTURE_TYPE_BUFFER_MEMORY_REQUIREMENTS_INFO_2, NULL,
+                                                       buffer};
+    const VkImageMemoryRequirementsInfo2 of_image = {VK_STRUCTURE_TYPE_IMAGE_MEMORY_REQUIREMENTS_INFO_2, NULL, image};
+    DEVICE_COMMAND(GetBufferMemoryRequirements2KHR)(gpu->device, &of_buffer, &requirements);
+    CHECK_EQ(requirements.memoryRequirements.memoryTypeBits, 2);
+    DEVICE_COMMAND(GetImageMemoryRequirements2KHR)(gpu->device, &of_image, &requirements);
+    CHECK_EQ(requirements.memoryRequirements.memoryTypeBits, 2);
+    vkDestroyBuffer(gpu->device, buffer, NULL);
+    vkDestroyImage(gpu->device, image, NULL);
+}
+
 static void types_that_cannot_are_refused(const struct gpu *gpu) {
     VkDeviceMemory memory;
     zx_handle_t vmo;
@@ -164,11 +194,14 @@ static void ranges_fit_a_large_atom(const struct gpu *gpu) {
 
 static void many_types(void) {
     struct gpu gpu;
+    const char *const names[] = {extension, VK_KHR_GET_MEMORY_REQUIREMENTS_2_EXTENSION_NAME,
+                                 VK_KHR_MAINTENANCE_4_EXTENSION_NAME};
     recorder.pretense = PRETEND_MANY_TYPES;
-    gpu_open_zircon(&gpu);
+    gpu_open(&gpu, names, 3);
     CHECK_EQ(strcmp(reason_of(&gpu), ""), 0);
     optimal_images_are_not_supported(&gpu);
     masks_hold_what_can_be_shared(&gpu);
+    old_names_answer_alike(&gpu);
     types_that_cannot_are_refused(&gpu);
     ranges_fit_a_large_atom(&gpu);
     gpu_close(&gpu);

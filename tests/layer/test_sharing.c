@@ -83,6 +83,32 @@ static void another_device_sees_the_fill(struct gpu *gpu) {
     gpu_close(&other);
 }
 
+// Bound behind something else, as a suballocation is.
+static void images_are_shared_too(struct gpu *gpu) {
+    const VkClearColorValue color = {.float32 = {1, 0, 0, 1}}; // R8G8B8A8
+    const VkImage image = gpu_make_linear_image(gpu, 16, ZIRCON_VMO);
+    VkMemoryRequirements requirements;
+    VkDeviceMemory memory;
+    VkSubresourceLayout layout;
+    vkGetImageMemoryRequirements(gpu->device, image, &requirements);
+    const VkDeviceSize offset = (4096 + 128 + requirements.alignment - 1) & ~(requirements.alignment - 1);
+    const uint32_t type = gpu_pick_type(requirements.memoryTypeBits);
+    REQUIRE(CHECK_OK(gpu_export(gpu, offset + requirements.size, type, &memory)));
+    CHECK_OK(vkBindImageMemory(gpu->device, image, memory, offset));
+    const VkImageSubresource subresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0};
+    vkGetImageSubresourceLayout(gpu->device, image, &subresource, &layout);
+    gpu_clear(gpu, image, &color);
+    const zx_handle_t vmo = gpu_get_handle(gpu, memory);
+    for (uint32_t row = 0; row < 16; row++) {
+        uint32_t pixels[16];
+        CHECK_OK(zx_vmo_read(vmo, pixels, offset + layout.offset + row * layout.rowPitch, sizeof pixels));
+        CHECK(all_words(pixels, sizeof pixels, 0xff0000ff));
+    }
+    CHECK_OK(zx_handle_close(vmo));
+    vkDestroyImage(gpu->device, image, NULL);
+    vkFreeMemory(gpu->device, memory, NULL);
+}
+
 static void each_get_is_another_handle_to_one_vmo(struct gpu *gpu) {
     struct shared_buffer exported;
     shared_buffer_export(gpu, SIZE, &exported);
@@ -159,6 +185,7 @@ int main(void) {
     RUN(gpu_writes_are_in_the_vmo(&gpu));
     RUN(vmo_writes_are_in_the_memory(&gpu));
     RUN(another_device_sees_the_fill(&gpu));
+    RUN(images_are_shared_too(&gpu));
     RUN(each_get_is_another_handle_to_one_vmo(&gpu));
     RUN(an_import_takes_the_handle(&gpu));
     RUN(a_foreign_vmo_can_be_imported(&gpu));

@@ -63,7 +63,7 @@ static const struct hook *find_hook(const char *name) {
 // A name that nobody below knows is not ours to invent, but for the extension's two.
 VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL hook_GetInstanceProcAddr(VkInstance handle, const char *name) {
     const struct hook *hook = find_hook(name);
-    if (hook && (hook->kind == GLOBAL || hook->kind == EXTENSION))
+    if (hook && (hook->kind == GLOBAL || (hook->kind == EXTENSION && handle)))
         return hook->function;
     const struct instance *instance = handle ? instance_of(handle) : NULL;
     const PFN_vkVoidFunction below = instance ? instance->get_proc_addr(handle, name) : NULL;
