@@ -9,9 +9,9 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 FILES = {"bash": "vkzircon.bash", "zsh": "_vkzircon", "fish": "vkzircon.fish"}
 
-# Found through fpath, the file is the body of the function that completes, so its first run must complete as well.
+# Found through fpath, the file is the body of the function _vkzircon, which zsh calls to complete; else it was sourced.
 _ZSH_AUTOLOAD = """\
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+if [[ $funcstack[1] == _vkzircon ]]; then
   _vkzircon_completion "$@"
 else
   compdef _vkzircon_completion vkzircon

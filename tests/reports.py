@@ -8,9 +8,9 @@ Make variants with `dataclasses.replace` and the builders' arguments.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from vkzircon_cli.checks import Outcome
+from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.environment import Environment, Variable
-from vkzircon_cli.events import Failure, Message, StepTime
+from vkzircon_cli.events import Failure, Message, Output, StepTime
 from vkzircon_cli.facts import (
     Answer,
     BufferRequirements,
@@ -49,7 +49,7 @@ from vkzircon_cli.facts import (
     Write,
     not_asked,
 )
-from vkzircon_cli.report import SCHEMA_VERSION, CheckResult, Emulation, Output, Report, Run, Summary, Tool
+from vkzircon_cli.report import SCHEMA_VERSION, CheckResult, Emulation, Report, Run, Summary, Tool
 from vkzircon_cli.vocabulary import (
     BUFFER_USAGE_BITS,
     DEVICE_TYPES,
@@ -192,7 +192,8 @@ def without_extension(of: Device) -> Device:
 def result(outcome: Outcome, id: str, sentence: str, device: int = 0) -> CheckResult:
     """Make a check's verdict."""
     rule = "VUID-VkMemoryAllocateInfo-allocationSize-07903"
-    advice = "An importer that asks for the allocation's size would run past the VMO's end."
+    is_bad = SEVERITY[outcome] >= SEVERITY[Outcome.WARN]
+    advice = "An importer that asks for the allocation's size would run past the VMO's end." if is_bad else None
     return CheckResult(id, device, outcome, sentence, (f"device{device}/type0/export.plain",), rule, advice)
 
 

@@ -3,13 +3,14 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
-from vkzircon_cli.events import Event, ask, decode, ended, error, fold, to_line
+from vkzircon_cli.events import Asker, Event, decode, ended, error, fold, to_line
 from vkzircon_cli.facts import (
     NEVER_REACHED,
     Answer,
@@ -23,15 +24,16 @@ from vkzircon_cli.facts import (
     not_asked,
 )
 
+ASK = Asker()
 KERNEL = Kernel("libzircon.so", "/boot/lib/libzircon.so", Answer(4096))
 HANDLE = Handle("0x00000013", True, Answer(True), *(not_asked("no") for _ in range(4)))
 
 
 def _stream() -> Iterator[Event]:
-    yield from ask("kernel", "kernel", lambda: KERNEL)
-    yield from ask("device0/extensions", "extensions", lambda: (Extension("VK_X", 1),), device=0)
-    key = {"form": Form.PLAIN, "memory_type": 2, "allocation_size": 64}
-    yield from ask("device0/type2/export.plain", "exports", lambda: HANDLE, device=0, **key)
+    yield from ASK("kernel", "kernel", lambda: KERNEL)
+    yield from ASK("device0/extensions", "extensions", lambda: (Extension("VK_X", 1),), device=0)
+    key: dict[str, Any] = {"form": Form.PLAIN, "memory_type": 2, "allocation_size": 64}
+    yield from ASK("device0/type2/export.plain", "exports", lambda: HANDLE, device=0, **key)
     yield {"event": "select", "devices": [0]}
     yield {"event": "message", "severity": "error", "text": "\x1b[31m"}
     yield {"event": "done"}
@@ -61,10 +63,13 @@ def test_every_event_is_one_line_of_ascii() -> None:
 
 @pytest.mark.parametrize("count", range(10))
 def test_a_stream_that_stops_after_any_event_folds(count: int) -> None:
-    """What was answered is there; what was not is never reached."""
+    """What was answered is there; the step that a stream stops in is named; the rest is never reached."""
     transcript = fold(json.loads(line) for line in _written()[:count])
     kernel = transcript.facts.kernel
-    assert kernel == (Answer(KERNEL) if count >= 2 else Answer(None, NEVER_REACHED))
+    in_the_step = Missing(MissingKind.CRASHED, "", "", "the trace stops in this step")
+    assert kernel == [Answer(None, NEVER_REACHED), Answer(None, in_the_step), Answer(KERNEL)][min(count, 2)]
+    assert transcript.stopped_in == {1: "kernel", 3: "device0/extensions", 5: "device0/type2/export.plain"}.get(count)
+    assert transcript.is_cut == (count < len(_written()))
     assert transcript.facts.loader.missing == NEVER_REACHED
 
 
@@ -72,7 +77,7 @@ def test_a_crash_stands_where_the_answer_would() -> None:
     """The end that a parent writes for its dead child becomes the row's missing answer."""
     *_, begin = list(_stream())[:5]
     missing = Missing(MissingKind.CRASHED, "vkAllocateMemory", "SIGSEGV", "killed by SIGSEGV")
-    transcript = fold([begin, ended(begin["step"], missing)])
+    transcript = fold([begin, ended(begin["step"], missing, 0.0)])
     assert transcript.facts.devices[0].exports == (Export(Form.PLAIN, 2, 64, Answer(None, missing)),)
 
 
@@ -88,12 +93,12 @@ def test_refusals_are_answers_and_faults_of_ours_are_not() -> None:
     def fail() -> int:
         raise ZeroDivisionError
 
-    assert fold(ask("a", "closed", refuse)).facts.closed.missing == Missing(
+    assert fold(ASK("a", "closed", refuse)).facts.closed.missing == Missing(
         MissingKind.REFUSED, "vkX", "VK_ERROR_UNKNOWN", ""
     )
-    assert fold(ask("a", "closed", leave)).facts.closed.missing == Missing(MissingKind.NOT_ASKED, "", "", "why")
+    assert fold(ASK("a", "closed", leave)).facts.closed.missing == Missing(MissingKind.NOT_ASKED, "", "", "why")
     with pytest.raises(ZeroDivisionError):
-        list(ask("a", "closed", fail))
+        list(ASK("a", "closed", fail))
 
 
 def test_what_stopped_the_probe_comes_through() -> None:

@@ -14,6 +14,11 @@ from program import PROGRAM, Run, environment
 Broken = Callable[[str], str]
 
 
+def _mark(test: str) -> str:
+    """Tell this run's processes from those of another run beside it."""
+    return f"{test}-{os.getpid()}"
+
+
 def _processes(marker: str) -> list[int]:
     """Find the living processes whose environment has *marker*."""
     found = []
@@ -54,13 +59,13 @@ def test_a_driver_that_dies_is_exit_5(vkzircon: Run, broken_driver: Broken, stat
 def test_a_driver_that_hangs_ends_at_the_limit(vkzircon: Run, broken_driver: Broken) -> None:
     """A hang costs the limit and no more, and no process is left."""
     began = time.monotonic()
-    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": "hang-limit"}
+    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": _mark("hang-limit")}
     ran = vkzircon("--format", "json", "--timeout", "1", **env)
     assert ran.code == 5
     assert time.monotonic() - began < 4
     assert ran.json["error"]["cause"] == "driver-hung"
     assert "no answer within 1 s" in ran.json["error"]["message"]
-    assert _processes("VKZIRCON_TEST=hang-limit") == []
+    assert _processes(f"VKZIRCON_TEST={_mark('hang-limit')}") == []
 
 
 def test_what_a_driver_prints_never_mixes_with_the_result(vkzircon: Run, broken_driver: Broken, lavapipe: str) -> None:
@@ -76,11 +81,11 @@ def test_what_a_driver_prints_never_mixes_with_the_result(vkzircon: Run, broken_
 
 def test_ctrl_c_in_a_hung_driver_ends_at_once(broken_driver: Broken) -> None:
     """Ctrl-C leaves the report of what was learned, exit 130, and no child."""
-    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": "ctrl-c"}
+    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": _mark("ctrl-c")}
     running = subprocess.Popen(
         [PROGRAM, "--format", "json"], env=environment(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    _wait_for_child("VKZIRCON_TEST=ctrl-c")
+    _wait_for_child(f"VKZIRCON_TEST={_mark('ctrl-c')}")
     began = time.monotonic()
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=10)
@@ -88,17 +93,17 @@ def test_ctrl_c_in_a_hung_driver_ends_at_once(broken_driver: Broken) -> None:
     assert time.monotonic() - began < 2
     assert b'"interrupted"' in out
     assert b"Traceback" not in out + err
-    _wait_until_gone("VKZIRCON_TEST=ctrl-c")
+    _wait_until_gone(f"VKZIRCON_TEST={_mark('ctrl-c')}")
 
 
 def test_killing_the_parent_leaves_no_child(broken_driver: Broken) -> None:
     """The child of a parent that was killed ends too, even inside a driver."""
-    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": "killed"}
+    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": _mark("killed")}
     running = subprocess.Popen([PROGRAM, "--format", "json"], env=environment(env), stdout=subprocess.PIPE)
-    _wait_for_child("VKZIRCON_TEST=killed")
+    _wait_for_child(f"VKZIRCON_TEST={_mark('killed')}")
     running.kill()
     running.communicate(timeout=10)
-    _wait_until_gone("VKZIRCON_TEST=killed")
+    _wait_until_gone(f"VKZIRCON_TEST={_mark('killed')}")
 
 
 def _wait_for_child(marker: str) -> None:
@@ -111,9 +116,9 @@ def _wait_for_child(marker: str) -> None:
 
 def test_the_parent_opens_no_vulkan(lavapipe: str, broken_driver: Broken) -> None:
     """Only the child has libvulkan mapped; what a driver does to its process cannot reach the report."""
-    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": "mapped"}
+    env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": _mark("mapped")}
     running = subprocess.Popen([PROGRAM, "-q"], env=environment(env))
-    _wait_for_child("VKZIRCON_TEST=mapped")
+    _wait_for_child(f"VKZIRCON_TEST={_mark('mapped')}")
     try:
         maps = Path(f"/proc/{running.pid}/maps").read_text()
         assert "libvulkan" not in maps

@@ -2,7 +2,7 @@
 """What a transcript comes to: the summary, the exit code, and the reason when nobody could be asked."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -11,10 +11,10 @@ import reports
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.environment import Variable
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Message, Transcript
+from vkzircon_cli.events import Message, Output, Transcript
 from vkzircon_cli.facts import Answer, Device, Facts, Missing, MissingKind
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.report import Emulation, Output, Report, make_report
+from vkzircon_cli.report import Emulation, Report, make_header, make_report
 from vkzircon_cli.request import Depth
 
 GOOD = reports.good_report()
@@ -22,14 +22,10 @@ GOOD = reports.good_report()
 
 def _report(*devices: Device, messages: tuple[Message, ...] = (), variables: Any = (), **changes: Any) -> Report:
     facts = Facts(GOOD.loader, GOOD.kernel, GOOD.instance, Answer(len(devices)), devices, Answer(True))
+    where = replace(GOOD.environment, variables=variables, platform="linux")
+    header = make_header(Depth.EVERYTHING, where, Emulation(False, None, ""), "2026-01-01T00:00:00Z")
     return make_report(
-        Transcript(replace(facts, **changes), None, messages, ()),
-        Depth.EVERYTHING,
-        environment=replace(GOOD.environment, variables=variables, platform="linux"),
-        emulation=Emulation(False, None, ""),
-        started="2026-01-01T00:00:00Z",
-        duration_ms=1.0,
-        output=Output("", 0),
+        Transcript(replace(facts, **changes), None, messages, (), asdict(header), Output("", 0), False, None, 1.0)
     )
 
 

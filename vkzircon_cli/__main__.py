@@ -13,8 +13,8 @@ _TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
 
 def main() -> NoReturn:
     """Run the command line of this process and leave."""
-    code = _run()
-    sys.exit(code)
+    # Nothing of ours is buffered, and a driver that hangs in a thread would hang the interpreter's own way out.
+    os._exit(_run())
 
 
 def _run() -> int:

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from vkzircon_cli import session
 from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.events import Event, to_line
 from vkzircon_cli.options import (
     Device,
     Emulate,
@@ -23,16 +24,21 @@ from vkzircon_cli.options import (
     OutputFile,
     OutputFormat,
     Quiet,
+    SavedFile,
+    ShowFormat,
     Timeout,
     Verbose,
     Version,
 )
-from vkzircon_cli.output import is_terminal, say, terminal_width, write
-from vkzircon_cli.render import Format, Style, View, render
+from vkzircon_cli.output import Lines, is_terminal, say, terminal_width, write
+from vkzircon_cli.reading import read
+from vkzircon_cli.render import Format, Rendered, Style, View, render
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
+from vkzircon_cli.report import Report
 from vkzircon_cli.request import DEFAULT_TIMEOUT_S, Depth, Request
 
+_COMMANDS = ("report", "check", "devices", "show")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -48,7 +54,7 @@ class _ReportByDefault(TyperGroup):
     """A group in which options without a command are the options of `report`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        own = ("--help", "--version")
+        own = ("--help", "-h", "--version")
         leading = args[0] if args else ""
         # Completion asks with no arguments at all and wants the commands, not the options of one of them.
         is_bare = not args and not ctx.resilient_parsing
@@ -63,7 +69,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help"]},
+    context_settings={"help_option_names": ["--help", "-h"]},
     epilog=_EPILOG,
 )
 
@@ -134,6 +140,23 @@ def devices(
     return _finish(request, Style(View.DEVICES, format, verbose), _Place(output, quiet, no_color))
 
 
+@app.command(epilog=_EPILOG)
+def show(
+    file: SavedFile,
+    format: ShowFormat = Rendered.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    version: Version = False,
+) -> Exit:
+    """Render a saved report or trace.
+
+    It needs no Vulkan. A trace may stop anywhere: the step in which it stops is named.
+    """
+    return _present(read(file), Style(View.REPORT, Format(format), verbose), _Place(output, quiet, no_color))
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where the result goes."""
@@ -145,16 +168,40 @@ class _Place:
 
 def _finish(request: Request, style: Style, place: _Place) -> Exit:
     """Probe, render, write, and give the exit code."""
+    if style.format is Format.TRACE:
+        return _trace(request, place)
     progress = Progress(_line_writer(), terminal_width() or 80)
     try:
         report = session.run(request, progress)
     finally:
         progress.close()
-    if not place.quiet:
+    return _present(report, style, place)
+
+
+def _trace(request: Request, place: _Place) -> Exit:
+    """Write each event as it comes, so that what was asked last is known even when nothing comes after it."""
+    with Lines(None if place.quiet else place.path, silent=place.quiet) as lines:
+
+        def write_event(event: Event) -> None:
+            if event["event"] != "tick":
+                lines.write(to_line(event))
+
+        return session.run(request, write_event).exit_code
+
+
+def _present(report: Report, style: Style, place: _Place) -> Exit:
+    if place.path is not None or not place.quiet:
         write(render(report, style, _page(place)), place.path)
-        if report.error is not None and (style.format is not Format.TERMINAL or place.path is not None):
-            say(f"vkzircon: {report.error.message} {report.error.hint}")
+    if report.error is not None and _must_be_said(report, style, place):
+        say(f"vkzircon: {report.error.message} {report.error.hint}")
     return report.exit_code
+
+
+def _must_be_said(report: Report, style: Style, place: _Place) -> bool:
+    """Tell whether the error goes to standard error too; where a person reads the report it stands on top of that."""
+    if place.quiet:
+        return report.exit_code is Exit.OUR_FAULT
+    return style.format is not Format.TERMINAL or place.path is not None
 
 
 def _line_writer() -> Callable[[str], None] | None:
@@ -198,6 +245,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _sentence(error: Any) -> tuple[str, str]:
-    command = error.ctx.command_path if error.ctx is not None else "vkzircon"
+    command = error.ctx.command_path if error.ctx is not None else "vkzircon report"
     message = " ".join(error.format_message().split())
-    return message if message.endswith((".", "?")) else f"{message}.", f"See: {command} --help"
+    hint = f"See: {command} --help"
+    if "unexpected extra argument" in message and any(f"({name}" in message for name in _COMMANDS):
+        hint = "Options come after the command, as in: vkzircon check --emulate"
+    return message if message.endswith((".", "?")) else f"{message}.", hint

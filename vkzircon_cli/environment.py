@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process's surroundings as facts: the platform, who we are, and the few variables that change what Vulkan does.
 
-Only the variables listed here are ever read into a report, and the home folder in them is shown as ``~``.
+Only the variables listed here are ever read into a report.
 """
 
 import os
 import sys
 from dataclasses import dataclass
+from typing import Any
+
+from vkzircon_cli.errors import Usage
 
 PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"
 EMULATION_VARIABLE = "VKZIRCON_EMULATION"
@@ -57,8 +60,16 @@ class Environment:
 
 
 def platform() -> str:
-    """Tell what platform this is taken for: VKZIRCON_PLATFORM, else what the system says of itself."""
+    """Tell what platform this is taken for: VKZIRCON_PLATFORM, else what the system says of itself.
+
+    Raises:
+        Usage: the variable names no platform that is known.
+    """
     if chosen := os.environ.get(PLATFORM_VARIABLE):
+        if chosen not in (FUCHSIA, LINUX):
+            raise Usage(
+                f'{PLATFORM_VARIABLE} is "{_readable(chosen)}".', f"Set it to {FUCHSIA} or {LINUX}, or unset it."
+            )
         return chosen
     is_fuchsia = sys.platform.startswith("fuchsia") or os.uname().sysname == "Fuchsia"
     return FUCHSIA if is_fuchsia else LINUX
@@ -69,10 +80,20 @@ def can_fork() -> bool:
     return hasattr(os, "fork") and platform() != FUCHSIA
 
 
-def shorten_home(text: str) -> str:
-    """Write the home folder as ``~``: reports are pasted where names of people have no place."""
+def without_home(value: Any) -> Any:
+    """Write the home folder as ``~`` in every string of *value*: reports are pasted where people have no names."""
     home = os.environ.get("HOME", "").rstrip("/")
-    return text.replace(home + "/", "~/") if len(home) > 1 else text
+    return _replaced(value, home + "/", "~/") if len(home) > 1 else value
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, dict):
+        return {name: _replaced(item, old, new) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(item, old, new) for item in value]
+    return value
 
 
 def environment() -> Environment:
@@ -85,9 +106,7 @@ def environment() -> Environment:
         python=".".join(str(part) for part in sys.version_info[:3]),
         elevated=os.getuid() != os.geteuid() or os.getgid() != os.getegid(),
         isolated=can_fork(),
-        variables=tuple(
-            Variable(name, shorten_home(_readable(os.environ[name]))) for name in VARIABLES if name in os.environ
-        ),
+        variables=tuple(Variable(name, _readable(os.environ[name])) for name in VARIABLES if name in os.environ),
     )
 
 

@@ -3,38 +3,82 @@
 
 The same lines serve the progress display, the child process, the crash journal and partial reports:
 
+    {"event": "header", "schema_version": "1.0", "tool": {...}, "environment": {...}, ...}
     {"event": "begin", "step": "device0/type2/export.plain", "fact": "exports", "device": 0, "key": {...}, "ms": 12.3}
     {"event": "end", "step": "device0/type2/export.plain", "answer": {"value": ..., "missing": ...}, "ms": 12.9}
     {"event": "select", "devices": [0]}
     {"event": "message", "severity": "error", "text": "..."}
     {"event": "error", "cause": "no-loader", "message": "...", "hint": "...", "exit_code": 4}
+    {"event": "output", "text": "...", "dropped": 0}
     {"event": "done"}
 
 A fact is the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies.
 """
 
 import json
-from collections.abc import Callable, Generator, Iterable
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
 from vkzircon_cli.errors import NotAsked, Refused, Stop
-from vkzircon_cli.facts import NEVER_REACHED, Answer, Device, Facts, Missing
+from vkzircon_cli.facts import NEVER_REACHED, Answer, Device, Facts, Missing, MissingKind
 
 Event = dict[str, Any]
 T = TypeVar("T")
 Asking = Generator[Event, None, Answer[T]]
 
 
-def ask(step: str, fact: str, question: Callable[[], T], *, device: int | None = None, **key: Any) -> Asking[T]:
-    """Yield the two events around *question* and return its answer; a refusal is an answer, anything else our fault."""
-    plain = {name: asdict(value) if is_dataclass(value) else value for name, value in key.items()}  # type: ignore[arg-type]
-    yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": plain}
-    answer = answer_of(question)
-    yield {"event": "end", "step": step, "answer": asdict(answer)}
-    return answer
+class Asker:
+    """Puts questions as events. *answered* holds the answers, as JSON, that an earlier process got before it died."""
+
+    def __init__(self, answered: Mapping[str, Any] | None = None) -> None:
+        self._answered = answered or {}
+
+    @property
+    def resumes(self) -> bool:
+        """Tell whether an earlier process got some way."""
+        return bool(self._answered)
+
+    def knows(self, step: str) -> bool:
+        """Tell whether *step* was asked by an earlier process, whatever came of it."""
+        return step in self._answered
+
+    def __call__(
+        self,
+        step: str,
+        fact: str,
+        question: Callable[[], T],
+        *,
+        device: int | None = None,
+        live: bool = False,
+        **key: Any,
+    ) -> Asking[T]:
+        """Yield the two events around *question* and return its answer; a refusal is an answer, all else our fault.
+
+        A step that is known yields nothing; if it was answered and is *live* (it opens what later steps need), its
+        question is put again, since what it opened died with the earlier process.
+        """
+        if step in self._answered:
+            known: Answer[T] = decode(_shape_of(fact, device), self._answered[step])
+            return answer_of(question) if live and known.value is not None else known
+        plain = {name: asdict(value) if is_dataclass(value) else value for name, value in key.items()}  # type: ignore[arg-type]
+        yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": plain}
+        answer = answer_of(question)
+        yield {"event": "end", "step": step, "answer": asdict(answer)}
+        return answer
+
+
+def _shape_of(fact: str, device: int | None) -> Any:
+    """Give the type of *fact*'s answer: the field's own, or that of the one answer in its table's rows."""
+    owner: Any = Facts if device is None else Device
+    shape: Any = next(f.type for f in fields(owner) if f.name == fact)
+    if get_origin(shape) is tuple:
+        (row,) = [f.type for f in fields(get_args(shape)[0]) if get_origin(f.type) is Answer]
+        return row
+    return shape
 
 
 def answer_of(question: Callable[[], T]) -> Answer[T]:
@@ -45,9 +89,10 @@ def answer_of(question: Callable[[], T]) -> Answer[T]:
         return Answer(None, stopped.missing)
 
 
-def ended(step: str, missing: Missing) -> Event:
-    """Make the end of a *step* whose child did not live to write it."""
-    return {"event": "end", "step": step, "answer": asdict(Answer(None, missing))}
+def ended(step: str, missing: Missing, began: float) -> Event:
+    """Make the end of a *step* whose process did not live to write it; *began* is the run's, on the monotonic clock."""
+    ms = round((time.monotonic() - began) * 1000, 3)
+    return {"event": "end", "step": step, "answer": asdict(Answer(None, missing)), "ms": ms}
 
 
 def error(stop: Stop, cause: str) -> Event:
@@ -103,6 +148,14 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Output:
+    """What driver and layers printed while they were asked, bounded; *dropped* counts bytes that are not here."""
+
+    text: str
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class StepTime:
     """When a step began, and how long it took; *duration_ms* is None for one that never ended."""
 
@@ -113,12 +166,24 @@ class StepTime:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A whole event stream, folded."""
+    """An event stream, folded.
+
+    A stream *is_cut* that has neither its end nor a failure; *stopped_in* is the step it stops in, *ended_ms* its last
+    time.
+    """
 
     facts: Facts
     failure: Failure | None
     messages: tuple[Message, ...]
     steps: tuple[StepTime, ...]
+    header: Event | None
+    output: Output
+    is_cut: bool
+    stopped_in: str | None
+    ended_ms: float
+
+
+_CUT = Missing(MissingKind.CRASHED, "", "", "the trace stops in this step")
 
 
 @dataclass(slots=True)
@@ -138,10 +203,15 @@ class Fold:
     _selected: frozenset[int] | None = None
     _failure: Failure | None = None
     _messages: list[Message] = field(default_factory=list)
+    _header: Event | None = None
+    _output: Output = Output("", 0)
+    _ended_ms: float = 0.0
+    _is_done: bool = False
 
     def add(self, event: Event) -> None:
-        """Take one event."""
+        """Take one event; kinds that are not known are passed over, so that an older reader reads a newer stream."""
         kind = event["event"]
+        self._ended_ms = event.get("ms", self._ended_ms)
         if kind == "begin":
             self._steps[event["step"]] = _Open(event)
         elif kind == "end":
@@ -152,11 +222,31 @@ class Fold:
         elif kind == "message":
             self._messages.append(Message(event["severity"], event["text"]))
         elif kind == "error":
-            self._failure = decode(Failure, event)
+            self._failure = self._failure or decode(Failure, event)
+        elif kind == "output":
+            self._output = decode(Output, event)
+        elif kind == "header":
+            self._header = event
+        elif kind == "done":
+            self._is_done = True
 
     def transcript(self) -> Transcript:
-        """Fold what came so far; a step without an end stands as never reached."""
-        return Transcript(self._facts(), self._failure, tuple(self._messages), tuple(self._times()))
+        """Fold what came so far. A step without an end stands as never reached, in a stream that was cut as crashed."""
+        return Transcript(
+            facts=self._facts(),
+            failure=self._failure,
+            messages=tuple(self._messages),
+            steps=tuple(self._times()),
+            header=self._header,
+            is_cut=self._is_cut,
+            output=self._output,
+            stopped_in=next((name for name, step in self._steps.items() if step.answer is None), None),
+            ended_ms=self._ended_ms,
+        )
+
+    @property
+    def _is_cut(self) -> bool:
+        return not self._is_done and self._failure is None
 
     def _facts(self) -> Facts:
         found = sorted({s.begin["device"] for s in self._steps.values() if s.begin["device"] is not None})
@@ -170,7 +260,7 @@ class Fold:
             if get_origin(f.type) is Answer:
                 found[f.name] = self._answer(f.name, f.type, index)
             elif get_origin(f.type) is tuple:
-                found[f.name] = tuple(_row(get_args(f.type)[0], step) for step in self._of(f.name, index))
+                found[f.name] = tuple(self._row(get_args(f.type)[0], step) for step in self._of(f.name, index))
         return Device(**found)
 
     def _of(self, fact: str, device: int | None) -> Iterable[_Open]:
@@ -178,26 +268,26 @@ class Fold:
 
     def _answer(self, fact: str, shape: Any, device: int | None) -> Answer[Any]:
         for step in self._of(fact, device):
-            return _decoded(shape, step)
+            return self._decoded(shape, step)
         return Answer(None, NEVER_REACHED)
+
+    def _decoded(self, shape: Any, step: _Open) -> Answer[Any]:
+        if step.answer is None:
+            return Answer(None, _CUT if self._is_cut else NEVER_REACHED)
+        answer: Answer[Any] = decode(shape, step.answer)
+        return answer
+
+    def _row(self, row: Any, step: _Open) -> Any:
+        """Make a table's row: the key from the step's begin, the one answer from its end."""
+        keys = step.begin["key"]
+        cells = {f.name: decode(f.type, keys[f.name]) for f in fields(row) if get_origin(f.type) is not Answer}
+        answers = {f.name: self._decoded(f.type, step) for f in fields(row) if get_origin(f.type) is Answer}
+        return row(**cells, **answers)
 
     def _times(self) -> Iterable[StepTime]:
         for name, step in self._steps.items():
             began = step.begin.get("ms", 0.0)
             yield StepTime(name, began, None if step.end_ms is None else round(step.end_ms - began, 3))
-
-
-def _decoded(shape: Any, step: _Open) -> Answer[Any]:
-    answer: Answer[Any] = Answer(None, NEVER_REACHED) if step.answer is None else decode(shape, step.answer)
-    return answer
-
-
-def _row(row: Any, step: _Open) -> Any:
-    """Make a table's row: the key from the step's begin, the one answer from its end."""
-    keys = step.begin["key"]
-    cells = {f.name: decode(f.type, keys[f.name]) for f in fields(row) if get_origin(f.type) is not Answer}
-    answers = {f.name: _decoded(f.type, step) for f in fields(row) if get_origin(f.type) is Answer}
-    return row(**cells, **answers)
 
 
 def fold(events: Iterable[Event]) -> Transcript:

@@ -6,6 +6,7 @@ from vkzircon_cli.environment import FUCHSIA, Environment
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure, Message, Transcript
 from vkzircon_cli.facts import Missing, MissingKind
+from vkzircon_cli.text import visible
 
 _NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
@@ -16,6 +17,8 @@ _MOST_WORDS = 3
 def what_stopped(transcript: Transcript, environment: Environment) -> Failure | None:
     """Tell what kept every device from being asked, None where a device was."""
     facts = transcript.facts
+    if transcript.is_cut:
+        return _cut(transcript)
     for answer in (facts.loader, facts.kernel, facts.instance, facts.device_count):
         missing = answer.missing
         if missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT):
@@ -25,6 +28,17 @@ def what_stopped(transcript: Transcript, environment: Environment) -> Failure | 
     if facts.device_count.missing is not None or facts.device_count.value == 0:
         return _no_device(facts.device_count.missing, environment)
     return None
+
+
+def _cut(transcript: Transcript) -> Failure:
+    if transcript.stopped_in is None:
+        message = "The trace stops between two steps: what came after was lost."
+    else:
+        message = (
+            f"The trace stops in step {visible(transcript.stopped_in)}: the driver most likely died or hung there."
+        )
+    hint = "What was learned until then follows."
+    return Failure("cut-off", message, hint, Exit.CRASHED)
 
 
 def _died(missing: Missing, messages: tuple[Message, ...]) -> Failure:

@@ -3,8 +3,6 @@
 
 from pathlib import Path
 
-from vkzircon_cli.environment import shorten_home
-
 _MAPS = Path("/proc/self/maps")
 
 
@@ -24,5 +22,5 @@ def mapped_file(library: str) -> str:
     for line in lines:
         path = line.partition("/")[2]
         if path and Path(path).name.startswith(stem):
-            return shorten_home("/" + path)
+            return "/" + path
     return ""

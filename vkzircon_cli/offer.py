@@ -4,6 +4,7 @@
 The probe and the checks ask the same questions of the same facts, so these live beside neither.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 
 from vkzircon_cli.errors import Usage
@@ -35,7 +36,7 @@ def select_devices(identities: Sequence[Identity | None], selector: str | None) 
         matches = [index for index, identity in enumerate(identities) if identity and _answers(identity, selector)]
     if len(matches) == 1:
         return frozenset(matches)
-    shown = visible(selector)
+    shown = visible(os.fsencode(selector).decode("utf-8", "backslashreplace"))
     problem = f'No device matches "{shown}".' if not matches else f'"{shown}" matches {len(matches)} devices.'
     wanted = matches or range(len(identities))
     raise Usage(problem, "Choose one of: " + "; ".join(_candidate(index, identities[index]) for index in wanted) + ".")

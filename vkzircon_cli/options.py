@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vkzircon_cli import __version__
-from vkzircon_cli.render import Format
+from vkzircon_cli.render import Format, Rendered
 
 _MOST_SECONDS = 3600.0
 
@@ -26,8 +26,8 @@ def _seconds(seconds: float) -> float:
 
 
 def _output(path: Path | None) -> Path | None:
-    if path is not None and not str(path).strip("."):
-        raise typer.BadParameter("a file's name is needed")
+    if path is not None and str(path) in ("", ".", "..", "-"):
+        raise typer.BadParameter("a file's name is needed; without the option the result goes to standard output")
     return path
 
 
@@ -36,16 +36,18 @@ Device = Annotated[
     typer.Option("--device", "-d", metavar="SEL", help="Ask one device: its index, UUID prefix, or part of its name."),
 ]
 OutputFormat = Annotated[Format, typer.Option("--format", "-f", help="How the result is written.")]
+ShowFormat = Annotated[Rendered, typer.Option("--format", "-f", help="How the result is written.")]
+SavedFile = Annotated[Path, typer.Argument(metavar="FILE", help="A report (--format json) or a trace.")]
 OutputFile = Annotated[
     Path | None,
     typer.Option(
         "--output", "-o", metavar="FILE", callback=_output, help="Write to FILE; standard output then stays empty."
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no result: the exit code tells.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more rows, and each step's time.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing: the exit code tells.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more rows, and the time of each step.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colour, as with NO_COLOR.")]
-Emulate = Annotated[bool, typer.Option("--emulate", help="On Linux: turn on this program's emulation layer.")]
+Emulate = Annotated[bool, typer.Option("--emulate", help="On Linux: turn on the emulation layer.")]
 Timeout = Annotated[
     float,
     typer.Option(

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from vkzircon_cli.errors import NotWritten
 
@@ -26,6 +26,44 @@ def write(text: str, path: Path | None) -> None:
         _write_stdout(text)
     else:
         _write_file(text, path)
+
+
+class Lines:
+    """Lines that are out as soon as they are written: to *path*, to standard output, or nowhere if *silent*."""
+
+    def __init__(self, path: Path | None, *, silent: bool = False) -> None:
+        self._path = path
+        self._silent = silent
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        """Open the file; an older one of that name is replaced from the first line on."""
+        if self._path is not None:
+            try:
+                self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            except OSError as error:
+                _fail(str(self._path), error)
+        return self
+
+    def write(self, line: bytes) -> None:
+        """Write one line.
+
+        Raises:
+            NotWritten: it is not all there.
+            PipeClosed: nobody reads standard output any more.
+        """
+        if self._descriptor is not None:
+            try:
+                _write_all(self._descriptor, line)
+            except OSError as error:
+                _fail(str(self._path), error)
+        elif not self._silent:
+            _write_stdout(line.decode("ascii"))
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 def _write_stdout(text: str) -> None:

@@ -12,7 +12,7 @@ from vkzircon_cli import __version__
 from vkzircon_cli.checks import SEVERITY, Outcome, in_order
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
-from vkzircon_cli.events import Failure, Message, StepTime, Transcript
+from vkzircon_cli.events import Failure, Message, Output, StepTime, Transcript, decode
 from vkzircon_cli.facts import Answer, Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.offer import display_name, offers_extension
@@ -41,7 +41,7 @@ class Emulation:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check's verdict on one device."""
+    """One check's verdict on one device; *advice* is there when something is to be done."""
 
     id: str
     device: int
@@ -49,7 +49,7 @@ class CheckResult:
     sentence: str
     steps: tuple[str, ...]
     rule: str
-    advice: str
+    advice: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,20 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """What driver and layers printed while they were asked, bounded; *dropped* counts bytes that are not here."""
+class Header:
+    """What a stream begins with: who asks, how much, where, when (UTC, ISO 8601), and what extension it is."""
 
-    text: str
-    dropped: int
+    schema_version: str
+    tool: Tool
+    depth: Depth
+    environment: Environment
+    emulation: Emulation
+    started: str
+
+
+def make_header(depth: Depth, environment: Environment, emulation: Emulation, started: str) -> Header:
+    """Make the header of a stream that begins now."""
+    return Header(SCHEMA_VERSION, Tool("vkzircon", __version__), depth, environment, emulation, started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,27 +119,19 @@ class Report:
         return tuple(result for result in self.checks if result.device == index)
 
 
-def make_report(
-    transcript: Transcript,
-    depth: Depth,
-    *,
-    environment: Environment,
-    emulation: Emulation,
-    started: str,
-    duration_ms: float,
-    output: Output,
-) -> Report:
-    """Judge a transcript of a probe of *depth*."""
+def make_report(transcript: Transcript) -> Report:
+    """Judge a transcript that has its header."""
+    header: Header = decode(Header, transcript.header)
     facts = transcript.facts
-    checks = tuple(_results(facts, depth))
-    failure = transcript.failure or what_stopped(transcript, environment)
+    checks = tuple(_results(facts, header.depth))
+    failure = transcript.failure or what_stopped(transcript, header.environment)
     return Report(
-        schema_version=SCHEMA_VERSION,
-        tool=Tool("vkzircon", __version__),
-        summary=_summary(facts, checks, failure),
+        schema_version=header.schema_version,
+        tool=header.tool,
+        summary=_summary(facts, checks, failure, header.depth),
         error=failure,
-        emulation=emulation,
-        environment=environment,
+        emulation=header.emulation,
+        environment=header.environment,
         loader=facts.loader,
         kernel=facts.kernel,
         instance=facts.instance,
@@ -138,7 +139,7 @@ def make_report(
         devices=facts.devices,
         closed=facts.closed,
         checks=checks,
-        run=Run(started, duration_ms, transcript.steps, transcript.messages, output),
+        run=Run(header.started, transcript.ended_ms, transcript.steps, transcript.messages, transcript.output),
     )
 
 
@@ -149,31 +150,37 @@ def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
                 if depth is Depth.IDENTITY and check.needs_extension:
                     continue
                 verdict = check.verdict(facts, device)
+                advice = check.advice if SEVERITY[verdict.outcome] >= SEVERITY[Outcome.WARN] else None
                 yield CheckResult(
-                    check.id, device.index, verdict.outcome, verdict.sentence, verdict.steps, check.rule, check.advice
+                    check.id, device.index, verdict.outcome, verdict.sentence, verdict.steps, check.rule, advice
                 )
 
 
-def _summary(facts: Facts, checks: tuple[CheckResult, ...], failure: Failure | None) -> Summary:
-    counts = {str(outcome): sum(result.outcome is outcome for result in checks) for outcome in Outcome}
-    found = [result.outcome for result in checks]
+def _summary(facts: Facts, checks: tuple[CheckResult, ...], failure: Failure | None, depth: Depth) -> Summary:
+    counts = {
+        str(outcome): sum(result.outcome is outcome for result in checks)
+        for outcome in Outcome
+        if outcome is not Outcome.ERROR
+    }
     if failure is not None:
-        crashed = failure.exit_code == Exit.CRASHED
-        worst = Outcome.CRASH if crashed else Outcome.FAIL
+        worst = Outcome.CRASH if failure.exit_code == Exit.CRASHED else Outcome.ERROR
         return Summary(worst, failure.message, failure.exit_code, counts)
+    found = [result.outcome for result in checks]
     offering = [device for device in facts.devices if device.selected and offers_extension(device)]
     # What was left out, or is only worth knowing, makes a device neither better nor worse.
     counting = [outcome for outcome in found if outcome not in (Outcome.INFO, Outcome.SKIP)] if offering else []
-    worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.SKIP)
+    worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS if offering else Outcome.SKIP)
     codes = {_EXITS.get(outcome, Exit.OK) for outcome in found} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
     exit_code = next(code for code in EXIT_PRECEDENCE if code in codes)
-    return Summary(worst, _sentence(facts, offering, checks, exit_code), int(exit_code), counts)
+    return Summary(worst, _sentence(facts, offering, checks, exit_code, depth), int(exit_code), counts)
 
 
 _EXITS = {Outcome.FAIL: Exit.FAILED, Outcome.CRASH: Exit.CRASHED, Outcome.TIMEOUT: Exit.CRASHED}
 
 
-def _sentence(facts: Facts, offering: list[Device], checks: tuple[CheckResult, ...], exit_code: Exit) -> str:
+def _sentence(
+    facts: Facts, offering: list[Device], checks: tuple[CheckResult, ...], exit_code: Exit, depth: Depth
+) -> str:
     if exit_code is Exit.NOT_OFFERED:
         asked = [device for device in facts.devices if device.selected]
         return f"{EXTENSION} is not offered by {_names(asked)}."
@@ -185,15 +192,24 @@ def _sentence(facts: Facts, offering: list[Device], checks: tuple[CheckResult, .
         ids = list(dict.fromkeys(result.id for result in bad))
         more = f" and {len(ids) - _MOST_NAMES} more" if len(ids) > _MOST_NAMES else ""
         return f"{_names(broken)}: failed {', '.join(ids[:_MOST_NAMES])}{more}."
-    shares = "shares its memory as a Zircon VMO" if len(offering) == 1 else "share their memory as Zircon VMOs"
-    return f"{_names(offering)} {shares}."
+    one = len(offering) == 1
+    if depth is Depth.IDENTITY:
+        return f"{_names(offering)} {'offers' if one else 'offer'} {EXTENSION}."
+    shares = "shares its memory as a Zircon VMO" if one else "share their memory as Zircon VMOs"
+    warned = list(dict.fromkeys(result.id for result in checks if result.outcome is Outcome.WARN))
+    return f"{_names(offering)} {shares}{_warnings(warned)}."
+
+
+def _warnings(ids: list[str]) -> str:
+    return f"; warned of {', '.join(ids[:_MOST_NAMES])}" if ids else ""
 
 
 def _names(devices: list[Device]) -> str:
     names = [
         display_name(device.identity.value) if device.identity.value else f"device {device.index}" for device in devices
     ]
-    return ", ".join(names) if len(names) <= _MOST_NAMES else f"{len(names)} devices"
+    can_be_told_apart = len(set(names)) == len(names) <= _MOST_NAMES
+    return ", ".join(names) if can_be_told_apart else f"{len(names)} devices"
 
 
 _MOST_NAMES = 3

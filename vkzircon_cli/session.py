@@ -3,60 +3,69 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from vkzircon_cli import emulation as layer
 from vkzircon_cli import isolation
-from vkzircon_cli.environment import EMULATION_VARIABLE, environment
+from vkzircon_cli.environment import EMULATION_VARIABLE, environment, without_home
 from vkzircon_cli.errors import CannotAsk, Exit, Stop
 from vkzircon_cli.events import Event, Fold, error
 from vkzircon_cli.offer import select_devices
-from vkzircon_cli.report import Emulation, Output, Report, make_report
+from vkzircon_cli.report import Emulation, Report, make_header, make_report
 from vkzircon_cli.request import Request
 
 
 def run(request: Request, watch: Callable[[Event], None]) -> Report:
-    """Probe what *request* asks for and judge it; *watch* hears every event as it comes.
+    """Probe what *request* asks for and judge it; *watch* hears every event as it comes, the header first.
 
     Ctrl-C ends the probe and gives the report of what was learned until then, with exit code 130.
 
     Raises:
         Usage: the device asked for is not there, or not one, or emulation was asked for in a way that cannot be.
     """
-    started, began = datetime.now(UTC), time.monotonic()
-    surroundings = environment()
-    fold, capture = Fold(), isolation.Capture()
-    environ: dict[str, str] = {}
+    fold = Fold()
     interrupted = False
-    try:
-        environ = layer.variables(os.environ) if request.emulate else {}
-        with closing(isolation.events(request, environ, capture)) as stream:
-            _feed(stream, fold, watch)
-    except CannotAsk as stop:
-        fold.add(error(stop, stop.cause))
-    except KeyboardInterrupt:
-        interrupted = True
-        fold.add(error(_Interrupted("Interrupted: this report holds what was learned until then."), "interrupted"))
+    with closing(_stream(request)) as stream:
+        try:
+            _feed(map(without_home, stream), fold, watch)
+        except KeyboardInterrupt:
+            interrupted = True
+            _feed([error(_Interrupted(_INTERRUPTED), "interrupted")], fold, watch)
     transcript = fold.transcript()
     if request.device is not None and transcript.facts.devices and not interrupted:
         select_devices([device.identity.value for device in transcript.facts.devices], request.device)
-    return make_report(
-        transcript,
-        request.depth,
-        environment=surroundings,
-        emulation=_emulation({**os.environ, **environ}),
-        started=started.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        duration_ms=round((time.monotonic() - began) * 1000, 3),
-        output=Output(bytes(capture.kept).decode("utf-8", "backslashreplace"), capture.dropped),
-    )
+    return make_report(transcript)
 
 
-def _feed(stream: Iterator[Event], fold: Fold, watch: Callable[[Event], None]) -> None:
+def _stream(request: Request) -> Generator[Event, None, None]:
+    """Yield the whole stream: header, probe, what was printed meanwhile, and the end."""
+    began = time.monotonic()
+    started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    stop: CannotAsk | None = None
+    environ: dict[str, str] = {}
+    try:
+        environ = layer.variables(os.environ) if request.emulate else {}
+    except CannotAsk as no_layer:
+        stop = no_layer
+    header = make_header(request.depth, environment(), _emulation({**os.environ, **environ}), started)
+    yield {"event": "header", **asdict(header)}
+    if stop is not None:
+        yield error(stop, stop.cause)
+    else:
+        yield from isolation.events(request, environ)
+    yield {"event": "done", "ms": round((time.monotonic() - began) * 1000, 3)}
+
+
+def _feed(stream: Iterable[Event], fold: Fold, watch: Callable[[Event], None]) -> None:
     for event in stream:
         fold.add(event)
         watch(event)
+
+
+_INTERRUPTED = "Interrupted: this report holds what was learned until then."
 
 
 class _Interrupted(Stop):

@@ -27,6 +27,7 @@ class Outcome(StrEnum):
     FAIL = "fail"
     TIMEOUT = "timeout"
     CRASH = "crash"
+    ERROR = "error"  # of a summary only: there was nobody to ask, or the run was interrupted
 
 
 SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks a machine everything, in a fixed order, as a stream of events. Never prints and never judges."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 from vkzircon_cli import driver
 from vkzircon_cli.errors import CannotAsk, Stop, Usage
-from vkzircon_cli.events import Event, ask, error
+from vkzircon_cli.events import Asker, Event, answer_of, error
 from vkzircon_cli.facts import Identity, Instance
 from vkzircon_cli.offer import select_devices
 from vkzircon_cli.probe.device import probe_identity
@@ -18,39 +19,55 @@ from vkzircon_cli.request import Depth, Request
 from vkzircon_cli.zircon import Zircon, open_zircon
 
 
-def probe(request: Request, on_call: Callable[[str], None]) -> Iterator[Event]:
+def probe(
+    request: Request, on_call: Callable[[str], None], answered: Mapping[str, Any], began: float
+) -> Iterator[Event]:
     """Ask what *request* wants; *on_call* hears the name of each call just before it is made.
 
-    The last event is ``done``: a stream without it was cut short.
+    What an earlier process has *answered* is not asked again; what it had opened is opened again. Each event has its
+    time since *began*, on the monotonic clock, in milliseconds. The last one is ``done``: a stream without it was cut.
     """
+    for event in _events(_Machine(request, on_call, Asker(answered))):
+        yield {**event, "ms": round((time.monotonic() - began) * 1000, 3)}
+
+
+def _events(machine: "_Machine") -> Iterator[Event]:
     try:
-        yield from _Machine(request, on_call).probe()
+        yield from machine.probe()
     except Stop as stop:
         yield error(stop, stop.cause if isinstance(stop, CannotAsk) else "usage")
     yield {"event": "done"}
 
 
+_LAST_STEP = "instance.destroy"
+
+
 class _Machine:
     """One run over one loader, one kernel and all of their devices."""
 
-    def __init__(self, request: Request, on_call: Callable[[str], None]) -> None:
+    def __init__(self, request: Request, on_call: Callable[[str], None], ask: Asker) -> None:
+        self._ask = ask
         self._request = request
         self._on_call = on_call
         self._kernel: Zircon | None = None
 
     def probe(self) -> Iterator[Event]:
+        if self._ask.knows(_LAST_STEP):
+            return
         vulkan = driver.open_loader(self._on_call)
-        yield from ask("loader", "loader", lambda: probe_loader(vulkan))
-        yield from ask("kernel", "kernel", self._open_kernel)
+        yield from self._ask("loader", "loader", lambda: probe_loader(vulkan))
+        yield from self._ask("kernel", "kernel", self._open_kernel, live=True)
         with ExitStack() as stack:
             instance = InstanceProbe(vulkan, stack)
-            made = (yield from ask("instance", "instance", instance.create)).value
-            yield from ({"event": "message", "severity": m.severity, "text": m.text} for m in instance.messages)
+            is_first = not self._ask.knows("instance")
+            made = (yield from self._ask("instance", "instance", instance.create, live=True)).value
+            if is_first:
+                yield from ({"event": "message", "severity": m.severity, "text": m.text} for m in instance.messages)
             if instance.opened is not None and made is not None:
-                yield from ask("devices", "device_count", instance.devices)
+                yield from self._ask("devices", "device_count", instance.devices, live=True)
                 yield from self._devices(instance.opened, made, instance.physical_devices)
             if instance.opened is not None:
-                yield from ask("instance.destroy", "closed", instance.destroy)
+                yield from self._ask(_LAST_STEP, "closed", instance.destroy)
 
     def _open_kernel(self) -> Any:
         self._kernel = open_zircon(self._on_call)
@@ -59,9 +76,8 @@ class _Machine:
     def _devices(self, instance: driver.Instance, made: Instance, physical_devices: list[Any]) -> Iterator[Event]:
         identities: list[Identity | None] = []
         for index, physical in enumerate(physical_devices):
-            answer = yield from ask(
-                f"device{index}/identity", "identity", partial(probe_identity, instance, physical), device=index
-            )
+            question = partial(probe_identity, instance, physical)
+            answer = yield from self._ask(f"device{index}/identity", "identity", question, device=index)
             identities.append(answer.value)
         try:
             selected = sorted(select_devices(identities, self._request.device))
@@ -69,7 +85,25 @@ class _Machine:
             selected = []  # whoever typed the selector asks the same of the same facts, and says so
         yield {"event": "select", "devices": selected}
         for index in selected:
-            if (identity := identities[index]) is not None:
-                device = DeviceProbe(instance, physical_devices[index], index, made=made, kernel=self._kernel)
-                only_identity = self._request.depth is Depth.IDENTITY
-                yield from device.extensions() if only_identity else device.everything(identity)
+            identity = identities[index]
+            # A device whose closing was asked, answered or not, is not opened again only to be closed.
+            if identity is None or self._ask.knows(f"device{index}/close"):
+                continue
+            physical = physical_devices[index]
+            if self._ask.resumes:
+                physical = _same(instance, physical_devices, index, identity)
+            device = DeviceProbe(self._ask, instance, physical, index, made=made, kernel=self._kernel)
+            only_identity = self._request.depth is Depth.IDENTITY
+            yield from device.extensions() if only_identity else device.everything(identity)
+
+
+def _same(instance: driver.Instance, physical_devices: list[Any], index: int, identity: Identity) -> Any:
+    """Find the device again that an earlier process knew: by its UUID, since the order may have changed."""
+    here = answer_of(partial(probe_identity, instance, physical_devices[index])).value
+    if identity.uuids.value is None or here is None or here.uuids == identity.uuids:
+        return physical_devices[index]
+    for physical in physical_devices:
+        other = answer_of(partial(probe_identity, instance, physical)).value
+        if other is not None and other.uuids == identity.uuids:
+            return physical
+    return physical_devices[index]

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from vkzircon_cli import driver
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.events import Asking, Event, ask
+from vkzircon_cli.events import Asker, Asking, Event
 from vkzircon_cli.facts import Extension, ExternalMemoryProperties, Identity, Instance, MemoryType, OpenDevice
 from vkzircon_cli.offer import cannot_export, dependency_leg, find_extension
 from vkzircon_cli.probe.capabilities import probe_external_buffer
@@ -31,7 +31,17 @@ T = TypeVar("T")
 class DeviceProbe:
     """Asks one physical device. *made* holds the instance's facts; *kernel* is None where there is no libzircon."""
 
-    def __init__(self, instance: driver.Instance, physical: Any, index: int, *, made: Instance, kernel: Zircon | None):
+    def __init__(
+        self,
+        ask: Asker,
+        instance: driver.Instance,
+        physical: Any,
+        index: int,
+        *,
+        made: Instance,
+        kernel: Zircon | None,
+    ) -> None:
+        self._asker = ask
         self._instance = instance
         self._physical = physical
         self._index = index
@@ -54,10 +64,10 @@ class DeviceProbe:
         offer = yield from self._external_buffer(identity)
         opener = DeviceOpener(self._instance, self._physical, extensions, leg)
         with self._stack:
-            yield from self._ask("open", "opened", lambda: self._open(opener))
+            yield from self._ask("open", "opened", lambda: self._open(opener), live=True)
             if self._device is not None:
                 yield from self._memory_types(self._device, opener, memory.types, offer)
-                yield from ask(f"device{self._index}/close", "closed", self._close, device=self._index)
+                yield from self._asker(f"device{self._index}/close", "closed", self._close, device=self._index)
 
     def _ask(self, name: str, fact: str, question: Callable[[], T], **key: Any) -> Asking[T]:
         """Ask under this device's prefix; a lost device is not asked anything more."""
@@ -67,7 +77,7 @@ class DeviceProbe:
                 raise NotAsked("the device was lost in an earlier step")
             return question()
 
-        return ask(f"device{self._index}/{name}", fact, unless_lost, device=self._index, **key)
+        return self._asker(f"device{self._index}/{name}", fact, unless_lost, device=self._index, **key)
 
     def _external_buffer(self, identity: Identity) -> Generator[Event, None, ExternalMemoryProperties | None]:
         answer = yield from self._ask(

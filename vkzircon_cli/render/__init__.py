@@ -17,7 +17,15 @@ class View(StrEnum):
 
 
 class Format(StrEnum):
-    """How a result is written."""
+    """How a result is written. A trace is no rendering of a report, but the events themselves as they come."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    TRACE = "trace"
+
+
+class Rendered(StrEnum):
+    """The formats that a report can be rendered in once it is whole."""
 
     TERMINAL = "terminal"
     JSON = "json"

@@ -54,7 +54,7 @@ def _write_instance(sheet: Sheet, instance: Instance) -> None:
 
 def _system(environment: Environment) -> str:
     privileged = ", raised privileges" if environment.elevated else ""
-    shared = "" if environment.isolated else ", probed without a child process"
+    shared = "" if environment.isolated else ", not isolated: a driver that crashes takes this program along"
     return f"{environment.system} {environment.machine}, Python {environment.python}{privileged}{shared}"
 
 

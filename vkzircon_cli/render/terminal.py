@@ -41,7 +41,7 @@ def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
         write_opening(sheet, report)
     else:
         write_emulation(sheet, report)
-    for device in report.devices:
+    for device in (device for device in report.devices if device.selected):
         write_title(sheet, device)
         write_identity(sheet, device, verbose)
         write_extension(sheet, report, device)
@@ -52,5 +52,6 @@ def _write_findings(sheet: Sheet, report: Report, verbose: bool) -> None:
     write_checks(sheet, report, verbose)
     if verbose:
         write_steps(sheet, report)
-    if verbose or report.error or any(result.outcome in _BAD for result in report.checks):
+    complained = any(message.severity == "error" for message in report.run.messages)
+    if verbose or complained or report.error or any(result.outcome in _BAD for result in report.checks):
         write_printed(sheet, report, verbose)

@@ -20,6 +20,7 @@ _LOOKS = {
     Outcome.FAIL: ("✗", "red"),
     Outcome.TIMEOUT: ("✗", "bold red"),
     Outcome.CRASH: ("✗", "bold red"),
+    Outcome.ERROR: ("✗", "red"),
 }
 _COUNTED = {
     Outcome.PASS: "passed",
@@ -92,7 +93,7 @@ class _Row:
 def _rows(results: Sequence[CheckResult], verbose: bool) -> Iterator[_Row]:
     for result in results:
         if verbose or result.outcome not in (Outcome.PASS, Outcome.SKIP):
-            explained = (("rule", result.rule), ("advice", result.advice)) if result.outcome in _EXPLAINED else ()
+            explained = (("rule", result.rule), ("advice", result.advice)) if result.advice is not None else ()
             yield _Row(result.outcome, result.id, result.sentence, explained)
     if not verbose:
         yield from _skips(results)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole tool in a stand-in for a Fuchsia process: everything works but isolation, and the report says so."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from program import Ran, environment
+
+from vkzircon_cli import emulation
+
+STAND_IN = Path(__file__).with_name("fuchsia_process.py")
+# On Fuchsia the loader is libvulkan.so, and nothing answers to libvulkan.so.1.
+HIDE_LOADER = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+#include <string.h>
+void *dlopen(const char *name, int flags) {
+    void *(*next)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+    if (name != NULL && strcmp(name, "libvulkan.so.1") == 0) name = "/nonexistent/libvulkan.so.1";
+    return next(name, flags);
+}
+"""
+
+Process = Callable[..., Ran]
+
+
+@pytest.fixture(name="fuchsia")
+def _fuchsia(tmp_path: Path, lavapipe: str, layer: emulation.Installation) -> Process:
+    """Run the program in the stand-in, with the layer on as a driver that simply has the extension."""
+    source, hide, libraries = tmp_path / "hide.c", tmp_path / "libhide.so", tmp_path / "lib"
+    source.write_text(HIDE_LOADER)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", hide, source, "-ldl"], check=True)
+    libraries.mkdir()
+    (libraries / "libzircon.so").symlink_to(layer.libzircon)
+    env = {
+        "LD_PRELOAD": str(hide),
+        "LD_LIBRARY_PATH": str(libraries),
+        "VK_DRIVER_FILES": lavapipe,
+        "VK_ADD_LAYER_PATH": str(layer.manifest.parent),
+        "VK_INSTANCE_LAYERS": emulation.LAYER_NAME,
+        "VKZIRCON_PLATFORM": "fuchsia",
+    }
+
+    def run(*arguments: str, timeout: float = 60, **more: str) -> Ran:
+        done = subprocess.run(
+            [sys.executable, STAND_IN, *arguments],
+            env=environment({**env, **more}),
+            cwd="/",
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+def test_the_whole_report_comes_out(fuchsia: Process) -> None:
+    """Loader by its Fuchsia name, libzircon by its soname, every check as elsewhere, and nothing on stderr."""
+    ran = fuchsia("--format", "json")
+    assert (ran.code, ran.err) == (0, "")
+    report = ran.json
+    assert report["loader"]["value"]["library"] == "libvulkan.so"
+    assert report["kernel"]["value"]["library"] == "libzircon.so"
+    assert report["environment"]["platform"] == "fuchsia"
+    assert report["environment"]["isolated"] is False
+    assert {check["id"] for check in report["checks"] if check["outcome"] != "pass"} == {"device.hardware"}
+
+
+def test_a_person_is_told_that_nothing_is_isolated(fuchsia: Process) -> None:
+    """The terminal report says that a driver that crashes would take it along."""
+    ran = fuchsia()
+    assert (ran.code, ran.err) == (0, "")
+    assert "not isolated" in ran.out
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("devices",), ("--help",), ("--version",), ("check", "--quiet")])
+def test_every_command_works(fuchsia: Process, arguments: tuple[str, ...]) -> None:
+    """No command needs what is not there."""
+    ran = fuchsia(*arguments)
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_an_unwritable_place_is_exit_6(fuchsia: Process) -> None:
+    """Only standard output can be written to: --output says so."""
+    ran = fuchsia("--output", "/report.txt")
+    assert ran.code == 6
+    assert "/report.txt" in ran.err
+
+
+def test_a_hang_ends_at_the_limit_with_what_was_learned(fuchsia: Process, broken_driver: Callable[[str], str]) -> None:
+    """Without fork another thread watches: the step is named, the exit code is 5, and the report is whole."""
+    began = time.monotonic()
+    ran = fuchsia("--format", "json", "--timeout", "1", VK_DRIVER_FILES=broken_driver("for (;;) pause();"))
+    assert ran.code == 5
+    assert time.monotonic() - began < 4
+    assert ran.json["error"]["cause"] == "driver-hung"
+
+
+def test_a_crash_leaves_a_trace_that_says_where(
+    fuchsia: Process, broken_driver: Callable[[str], str], tmp_path: Path
+) -> None:
+    """The process is gone with the driver; the trace was out before, and `show` names the step."""
+    ran = fuchsia("--format", "trace", VK_DRIVER_FILES=broken_driver("raise(SIGSEGV);"))
+    assert ran.code == -11
+    last = json.loads(ran.out.splitlines()[-1])
+    assert (last["event"], last["step"]) == ("begin", "instance")
+    trace = tmp_path / "trace"
+    trace.write_text(ran.out)
+    shown = fuchsia("show", str(trace))
+    assert shown.code == 5
+    assert "The trace stops in step instance" in " ".join(shown.out.split())

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The probe in a forked child: a pipe for its events, one for what it prints, a page with the call that it is in.
+
+The parent opens neither libvulkan nor libzircon, so that nothing a driver does to its process can reach the report.
+"""
+
+import json
+import mmap
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from vkzircon_cli.errors import Exit, Stop, missing_package
+from vkzircon_cli.events import Event, error, to_line
+from vkzircon_cli.facts import Missing, MissingKind
+from vkzircon_cli.request import Request
+
+_OUTPUT_LIMIT = 64 * 1024
+_CHUNK = 64 * 1024
+_TICK_S = 0.2  # how often a silent child is looked after: a grandchild may keep its pipes open
+_JOURNAL_SIZE = 128
+_PR_SET_PDEATHSIG = 1
+
+REPORT_A_FAULT = "Please report it with the output of: vkzircon report --format json"
+
+
+@dataclass(slots=True)
+class Capture:
+    """What the child printed: the first `_OUTPUT_LIMIT` bytes, and how many more there were."""
+
+    kept: bytearray = field(default_factory=bytearray)
+    dropped: int = 0
+
+    def text(self) -> str:
+        """Give what was kept; bytes that are not UTF-8 as escapes."""
+        return bytes(self.kept).decode("utf-8", "backslashreplace")
+
+    def add(self, data: bytes) -> None:
+        """Take what came."""
+        room = _OUTPUT_LIMIT - len(self.kept)
+        self.kept += data[:room]
+        self.dropped += max(0, len(data) - room)
+
+
+class Child:
+    """A forked probe that goes on where *answered* ends. *fate* is what cut it short, None while nothing did."""
+
+    def __init__(self, request: Request, environ: dict[str, str], answered: Mapping[str, Any], began: float) -> None:
+        self.fate: Missing | None = None
+        self.step: str | None = None
+        self._timeout_s = request.timeout_s
+        self._journal = mmap.mmap(-1, _JOURNAL_SIZE)
+        self._events, events_end = os.pipe()
+        self._output, output_end = os.pipe()
+        ends = _ChildsEnds(self._journal, events_end, output_end, os.getpid(), began)
+        self._pid = os.fork()
+        if self._pid == 0:
+            _run_child(request, environ, answered, ends)
+        os.close(events_end)
+        os.close(output_end)
+        self._status: int | None = None
+
+    def events(self, capture: Capture) -> Iterator[Event]:
+        """Yield the child's events, and a ``tick`` now and then while there is none; see *fate* at the end."""
+        rest = b""
+        deadline = time.monotonic() + self._timeout_s
+        open_pipes = {self._events, self._output}
+        while self._events in open_pipes:
+            ready, _, _ = select.select(list(open_pipes), [], [], min(_TICK_S, max(0.0, deadline - time.monotonic())))
+            if self._output in ready and not self._take_output(capture):
+                open_pipes.discard(self._output)
+            if self._events in ready:
+                data = os.read(self._events, _CHUNK)
+                if not data:
+                    open_pipes.discard(self._events)
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    deadline = time.monotonic() + self._timeout_s
+                    event: Event = json.loads(line)
+                    self._note(event)
+                    yield event
+                    if event["event"] == "done":
+                        self._drain(capture)
+                        return
+            elif time.monotonic() >= deadline:
+                self.fate = Missing(MissingKind.TIMED_OUT, self._call(), "", f"no answer within {self._timeout_s:g} s")
+                return
+            elif not ready:
+                if self._has_ended():
+                    break
+                yield {"event": "tick"}
+        self._drain(capture)
+        self.fate = self._death()
+
+    def _note(self, event: Event) -> None:
+        if event["event"] == "begin":
+            self.step = event["step"]
+        elif event["event"] == "end":
+            self.step = None
+
+    def _take_output(self, capture: Capture) -> bool:
+        data = os.read(self._output, _CHUNK)
+        capture.add(data)
+        return bool(data)
+
+    def _drain(self, capture: Capture) -> None:
+        while select.select([self._output], [], [], 0)[0] and self._take_output(capture):
+            pass
+
+    def _has_ended(self) -> bool:
+        if self._status is None:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            self._status = status if pid else None
+        return self._status is not None
+
+    def _call(self) -> str:
+        return self._journal[:_JOURNAL_SIZE].split(b"\0", 1)[0].decode("ascii", "replace")
+
+    def _death(self) -> Missing:
+        if self._status is None:
+            self._status = os.waitpid(self._pid, 0)[1]
+        code = os.waitstatus_to_exitcode(self._status)
+        result = _signal_name(-code) if code < 0 else ""
+        reason = f"killed by {result}" if code < 0 else f"the process left with exit code {code}"
+        return Missing(MissingKind.CRASHED, self._call(), result, reason)
+
+    def end(self) -> None:
+        """Kill the child if it still runs, reap it, and close what this side holds."""
+        if self._status is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+            self._status = os.waitpid(self._pid, 0)[1]
+        os.close(self._events)
+        os.close(self._output)
+        self._journal.close()
+
+
+class _OurFault(Stop):
+    """The probe raised what it should not."""
+
+    exit_code = Exit.OUR_FAULT
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+@dataclass(frozen=True, slots=True)
+class _ChildsEnds:
+    """What the child has of the parent's: its id, the shared page, where events and output go, when the run began."""
+
+    journal: mmap.mmap
+    events: int
+    output: int
+    parent: int
+    began: float
+
+
+def _run_child(request: Request, environ: dict[str, str], answered: Mapping[str, Any], ends: _ChildsEnds) -> NoReturn:
+    """Be the child: never returns."""
+    code = 70
+    try:
+        # A driver that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(ends.output, 1)
+        os.dup2(ends.output, 2)
+        _die_with(ends.parent)
+        os.environ.update(environ)
+        from vkzircon_cli.probe import probe
+
+        for event in probe(request, journaled(ends.journal), answered, ends.began):
+            os.write(ends.events, to_line(event))
+        code = 0
+    except ImportError as gone:
+        _write_error(ends, missing_package(gone), "no-package")
+    except BaseException as fault:  # noqa: BLE001 - the parent tells of it, and keeps the trace with the output
+        import traceback
+
+        os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
+        said = f"A fault of vkzircon's own ended the probe: {type(fault).__name__}: {fault}."
+        _write_error(ends, _OurFault(said, REPORT_A_FAULT), "our-fault")
+    finally:
+        os._exit(code)
+
+
+def _write_error(ends: _ChildsEnds, stop: Stop, cause: str) -> None:
+    os.write(ends.events, to_line(error(stop, cause)) + to_line({"event": "done"}))
+
+
+def _die_with(parent: int) -> None:
+    """Ask the kernel to end this process when the parent's does, however that ends."""
+    from vkzircon_cli import _abi
+
+    libc: Any = _abi.ffi.dlopen(None)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def journaled(journal: mmap.mmap) -> Callable[[str], None]:
+    """Make the listener that writes each call's name where the parent can read it after this process is gone."""
+
+    def on_call(name: str) -> None:
+        entry = name.encode("ascii")[: _JOURNAL_SIZE - 1] + b"\0"
+        journal[: len(entry)] = entry
+
+    return on_call
