@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trace is out line by line, and `show` reads it whole or cut off anywhere, without Vulkan."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from program import Run
+
+from vkzircon_cli.errors import Usage
+from vkzircon_cli.reading import read
+
+NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
+
+
+@pytest.fixture(name="trace")
+def _trace(emulated: Run) -> bytes:
+    """A real trace of the main job."""
+    ran = emulated("--format", "trace")
+    assert (ran.code, ran.err) == (0, "")
+    return ran.out.encode()
+
+
+def test_a_trace_is_one_event_a_line(trace: bytes) -> None:
+    """Header first, done last, every begin with its end."""
+    events = [json.loads(line) for line in trace.splitlines()]
+    assert events[0]["event"] == "header"
+    assert events[-1]["event"] == "done"
+    begun = [event["step"] for event in events if event["event"] == "begin"]
+    assert begun == [event["step"] for event in events if event["event"] == "end"]
+    assert len(begun) == len(set(begun)) > 10
+
+
+def test_a_whole_trace_shows_as_the_report_it_is_of(trace: bytes, emulated: Run, vkzircon: Run, tmp_path: Path) -> None:
+    """`show` of a trace and the direct report differ in what differs from run to run, and in nothing else."""
+    file = tmp_path / "whole.trace"
+    file.write_bytes(trace)
+    shown = vkzircon("show", str(file), "--format", "json", **NO_VULKAN)
+    direct = emulated("--format", "json")
+    assert shown.code == direct.code == 0
+    assert list(shown.json) == list(direct.json)
+    assert shown.json["summary"] == direct.json["summary"]
+    assert shown.json["checks"] == direct.json["checks"]
+
+
+def test_a_saved_report_shows_as_it_was(emulated: Run, vkzircon: Run, tmp_path: Path) -> None:
+    """Rendering a saved report gives the same bytes as rendering it when it was made."""
+    file = tmp_path / "report.json"
+    assert emulated("--format", "json", "--output", str(file)).code == 0
+    assert vkzircon("show", str(file), "--format", "json", **NO_VULKAN).out == file.read_text()
+    assert "EMULATED RUN" in vkzircon("show", str(file), **NO_VULKAN).out
+
+
+def test_a_trace_cut_at_any_line_names_the_step(trace: bytes, tmp_path: Path) -> None:
+    """Whatever line is the last, what was answered is there, and the step that was asked is named."""
+    file = tmp_path / "cut.trace"
+    lines = trace.splitlines(keepends=True)
+    for count in range(1, len(lines)):
+        file.write_bytes(b"".join(lines[:count]))
+        report = read(file)
+        last = json.loads(lines[count - 1])
+        assert report.error is not None
+        assert report.error.cause == "cut-off"
+        assert (last["event"] == "begin") == (f"stops in step {last.get('step')}:" in report.error.message)
+        assert report.summary.exit_code == 5
+
+
+def test_a_trace_cut_at_any_byte_is_read_to_there(trace: bytes, tmp_path: Path) -> None:
+    """A line that was cut in its middle is left out; only a cut header leaves nothing to read."""
+    file = tmp_path / "cut.trace"
+    header = trace.index(b"\n")
+    dice = random.Random(20)
+    for size in [0, 1, header - 1, *(dice.randrange(header, len(trace) - 1) for _ in range(200))]:
+        file.write_bytes(trace[:size])
+        if size < header:
+            with pytest.raises(Usage):
+                read(file)
+        else:
+            assert read(file).error is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
+        (b"[1, 2]", "not a report of vkzircon"),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"schema_version": "2.0"}', "schema version 2.0"),
+        (b'{"schema_version": "1.0"}', "not a whole report"),
+        (b"[" * 20000, "is not JSON"),
+        (b'\xff\xfe{"a": 1}', "is not JSON"),
+        (b'{"event": "header"}\nnonsense\n{"event": "done"}\n', "line 2"),
+        (b'{"event": "header"}\n{"event": "end", "step": "x"}\n{"event": "done"}\n', "line 2"),
+        (b'{"event": "header"}\n{"event": "done"}\n', "do not fit together"),
+    ],
+)
+def test_what_is_neither_report_nor_trace_is_one_sentence(
+    vkzircon: Run, tmp_path: Path, content: bytes, said: str
+) -> None:
+    """A damaged or foreign file is exit 2 with its name and the place, never a traceback."""
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    ran = vkzircon("show", str(file), **NO_VULKAN)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert str(file) in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_read_is_exit_2(vkzircon: Run, tmp_path: Path) -> None:
+    """A missing file and a folder are named."""
+    for path in (tmp_path / "gone", tmp_path):
+        ran = vkzircon("show", str(path), **NO_VULKAN)
+        assert ran.code == 2
+        assert str(path) in ran.err
+
+
+def test_a_trace_can_go_to_a_file(vkzircon: Run, tmp_path: Path) -> None:
+    """--output takes the lines as they come; standard output stays empty, and a folder is refused."""
+    file = tmp_path / "trace"
+    ran = vkzircon("--format", "trace", "--output", str(file), **NO_VULKAN)
+    assert (ran.code, ran.out) == (4, "")
+    assert json.loads(file.read_text().splitlines()[-1])["event"] == "done"
+    assert vkzircon("--format", "trace", "--output", str(tmp_path), **NO_VULKAN).code == 6
