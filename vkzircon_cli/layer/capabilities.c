@@ -2,6 +2,7 @@
 //
 // The external-memory queries. The driver is asked about host memory, and its answer told as one about VMOs.
 #include "chain.h"
+#include "faulty.h"
 
 #include <string.h>
 
@@ -11,6 +12,13 @@ static const VkExternalMemoryProperties zircon_properties = {
     .exportFromImportedHandleTypes = ZIRCON_VMO,
     .compatibleHandleTypes = ZIRCON_VMO,
 };
+
+static VkExternalMemoryProperties told_properties(bool shareable) {
+    VkExternalMemoryProperties told = shareable ? zircon_properties : (VkExternalMemoryProperties){0};
+    if (shareable)
+        faulty_capabilities(&told);
+    return told;
+}
 
 // Export rests on import: our VMO is what the driver takes in. A resource that must have a dedicated allocation cannot
 // be shared, because none is allowed beside a host pointer (VUID-VkMemoryAllocateInfo-pNext-02806).
@@ -66,13 +74,19 @@ VKAPI_ATTR void VKAPI_CALL hook_GetPhysicalDeviceExternalBufferProperties(
         next(handle, info, properties);
         return;
     }
+    vkz_point(VKZ_POINT_CAPABILITIES);
+    if (vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
+        return;
     VkPhysicalDeviceExternalBufferInfo below = *info;
     below.handleType = HOST_MEMORY;
     next(handle, &below, properties);
     // Host memory is never protected.
     const bool shareable = takes_host_memory(&properties->externalMemoryProperties) &&
-                           !(info->flags & VK_BUFFER_CREATE_PROTECTED_BIT) && buffer_memory_types(physical, info);
-    properties->externalMemoryProperties = shareable ? zircon_properties : (VkExternalMemoryProperties){0};
+                           !(info->flags & VK_BUFFER_CREATE_PROTECTED_BIT) && buffer_memory_types(physical, info) &&
+                           !vkz_fault(VKZ_FAULT_DENY_ALL);
+    properties->externalMemoryProperties = told_properties(shareable);
+    if (vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER))
+        properties->sType = 0;
 }
 
 // As small as an image may be that a cube, a block of texels and a subsampled plane fit into.
@@ -156,10 +170,10 @@ static VkResult query_image(const struct physical_device *physical, const VkPhys
     VkResult result = ask_about_host_memory(physical, info, &below);
     properties->imageFormatProperties = below.imageFormatProperties;
     const bool shareable = result == VK_SUCCESS && takes_host_memory(&external->externalMemoryProperties) &&
-                           may_be_shared(info) && image_memory_types(physical, info);
+                           may_be_shared(info) && image_memory_types(physical, info) && !vkz_fault(VKZ_FAULT_DENY_ALL);
     if (result == VK_SUCCESS && !shareable)
         result = VK_ERROR_FORMAT_NOT_SUPPORTED;
-    external->externalMemoryProperties = shareable ? zircon_properties : (VkExternalMemoryProperties){0};
+    external->externalMemoryProperties = told_properties(shareable);
     if (!shareable) // the spec: every member is 0 where the combination is not supported
         memset(&properties->imageFormatProperties, 0, sizeof properties->imageFormatProperties);
     return result;
@@ -174,5 +188,11 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_GetPhysicalDeviceImageFormatProperties2(
         external && external->handleType == ZIRCON_VMO ? physical_device_of(instance, handle) : NULL;
     if (!physical || !physical->memory_types)
         return instance->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
-    return query_image(physical, info, properties);
+    vkz_point(VKZ_POINT_CAPABILITIES);
+    if (vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
+        return VK_SUCCESS;
+    const VkResult result = query_image(physical, info, properties);
+    if (vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER))
+        faulty_clobber(properties);
+    return result;
 }

@@ -99,6 +99,8 @@ static VkResult create_below(struct device *device, VkPhysicalDevice handle, PFN
     device->physical = physical_device_of(instance_of(handle), handle);
     if (!device->physical)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
+    if (device->physical->memory_types && vkz_fault(VKZ_FAULT_REFUSE_DEVICE))
+        return VK_ERROR_INITIALIZATION_FAILED;
     if (device->physical->memory_types)
         return create_emulating(device->physical, create, info, allocator, &device->handle);
     // The loader takes the manifest's word for the name and does not show it to a driver that lacks it.
@@ -109,6 +111,7 @@ static VkResult create_below(struct device *device, VkPhysicalDevice handle, PFN
 
 VKAPI_ATTR VkResult VKAPI_CALL hook_CreateDevice(VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
                                                  const VkAllocationCallbacks *allocator, VkDevice *handle) {
+    vkz_point(VKZ_POINT_CREATE_DEVICE);
     VkLayerDeviceCreateInfo *link = loader_link(info);
     if (!link || !link->u.pLayerInfo)
         return VK_ERROR_INITIALIZATION_FAILED;
@@ -138,6 +141,7 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateDevice(VkPhysicalDevice physical, cons
 }
 
 VKAPI_ATTR void VKAPI_CALL hook_DestroyDevice(VkDevice handle, const VkAllocationCallbacks *allocator) {
+    vkz_point(VKZ_POINT_DESTROY_DEVICE);
     if (!handle)
         return;
     pthread_mutex_lock(&devices_mutex);

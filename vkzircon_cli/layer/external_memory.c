@@ -3,32 +3,20 @@
 // What the extension does. A VMO's pages, mapped here, are the driver's host memory: an export makes the VMO, an import
 // maps somebody's, and from then on both are the same.
 #include "chain.h"
+#include "faulty.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct memory {
-    struct entry entry; // by VkDeviceMemory
-    zx_handle_t vmo;    // ours: closed when the memory is freed
-    bool exportable;
-    zx_vaddr_t pages;
-    size_t length;
-    VkDeviceSize asked; // allocationSize, the application's
-    VkDeviceSize size;  // and the driver's
-};
-
-// What an application's VkMemoryAllocateInfo asks of us.
-struct request {
-    bool imports;
-    bool exports;
-    bool refused; // something that only another handle type could give
-    zx_handle_t handle;
-};
+// What the spec says of a struct without a handle type.
+static bool is_ignored(VkFlags types) {
+    return types == 0 && !vkz_fault(VKZ_FAULT_NO_HANDLE_TYPE_REFUSED);
+}
 
 static void read_import(const VkMemoryAllocateInfo *info, struct request *request) {
     const VkImportMemoryZirconHandleInfoFUCHSIA *import =
         chain_find(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA);
-    if (!import || import->handleType == 0) // "ignored", says the spec
+    if (!import || is_ignored(import->handleType))
         return;
     request->imports = true;
     request->refused |= import->handleType != ZIRCON_VMO; // 04771
@@ -37,14 +25,16 @@ static void read_import(const VkMemoryAllocateInfo *info, struct request *reques
 
 static void read_export(const VkMemoryAllocateInfo *info, struct request *request) {
     const VkExportMemoryAllocateInfo *export = chain_find(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
-    if (!export || !(export->handleTypes & ZIRCON_VMO))
+    if (!export || is_ignored(export->handleTypes) || (export->handleTypes && !(export->handleTypes & ZIRCON_VMO)))
         return;
     request->exports = true;
     request->refused |= export->handleTypes != ZIRCON_VMO; // 09860: we report no other type as compatible
 }
 
 static struct request read_request(const VkMemoryAllocateInfo *info) {
-    struct request request = {0};
+    const VkMemoryDedicatedAllocateInfo *dedicated =
+        chain_find(info->pNext, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
+    struct request request = {.dedicated = dedicated && (dedicated->buffer || dedicated->image)};
     read_import(info, &request);
     read_export(info, &request);
     return request;
@@ -64,24 +54,35 @@ static VkResult import_failure(zx_status_t status) {
 }
 
 static VkResult map_import(struct memory *memory, zx_handle_t handle) {
-    const zx_status_t status = vkz_vmo_map(handle, memory->asked, &memory->pages, &memory->length);
+    zx_status_t status = vkz_vmo_map(handle, memory->asked, &memory->pages, &memory->length);
+    if (status == ZX_OK && vkz_any_fault())
+        status = faulty_import(memory);
     return status == ZX_OK ? VK_SUCCESS : import_failure(status);
 }
 
-static VkResult map_export(struct memory *memory) {
+static zx_status_t make_vmo(struct memory *memory) {
     static const char name[] = "vkzircon-emulated";
-    zx_status_t status = zx_vmo_create(memory->asked, 0, &memory->vmo);
-    if (status == ZX_OK)
-        status = zx_object_set_property(memory->vmo, ZX_PROP_NAME, name, sizeof name);
+    const zx_status_t status = zx_vmo_create(memory->asked, 0, &memory->vmo);
+    return status == ZX_OK ? zx_object_set_property(memory->vmo, ZX_PROP_NAME, name, sizeof name) : status;
+}
+
+static VkResult map_export(struct device *device, struct memory *memory) {
+    const struct vkz_origin origin = {.exported = true, .memory_type = memory->type};
+    zx_status_t status = vkz_any_fault() ? faulty_make_vmo(device, memory) : make_vmo(memory);
     if (status == ZX_OK)
         status = vkz_vmo_map(memory->vmo, memory->asked, &memory->pages, &memory->length);
+    if (status == ZX_OK && vkz_any_fault())
+        status = faulty_export(memory);
+    if (status == ZX_OK)
+        status = vkz_vmo_set_origin(memory->vmo, &origin);
     return status == ZX_OK ? VK_SUCCESS : VK_ERROR_OUT_OF_DEVICE_MEMORY;
 }
 
 static void unmap(struct memory *memory) {
     if (memory->length)
         zx_vmar_unmap(zx_vmar_root_self(), memory->pages, memory->length);
-    zx_handle_close(memory->vmo);
+    if (!memory->imported || !vkz_fault(VKZ_FAULT_LEAK_HANDLE))
+        zx_handle_close(memory->vmo);
 }
 
 // The trial only tried some pages; these are the ones that count.
@@ -125,6 +126,8 @@ static VkResult allocate_below(const struct device *device, const struct memory 
 // "After successful import the application must do nothing more with the handle": its number dies here, so that whoever
 // tries notices.
 static VkResult take_handle(struct memory *memory, zx_handle_t handle) {
+    if (faulty_take_handle(memory, handle))
+        return VK_SUCCESS;
     const zx_status_t status = zx_handle_replace(handle, ZX_RIGHT_SAME_RIGHTS, &memory->vmo);
     return status == ZX_OK ? VK_SUCCESS : import_failure(status);
 }
@@ -132,7 +135,10 @@ static VkResult take_handle(struct memory *memory, zx_handle_t handle) {
 static VkResult allocate_pages(struct device *device, struct memory *memory, const struct request *request,
                                const VkMemoryAllocateInfo *info, const VkAllocationCallbacks *allocator,
                                VkDeviceMemory *handle) {
-    VkResult result = request->imports ? map_import(memory, request->handle) : map_export(memory);
+    VkResult result = faulty_refusal(request, info->allocationSize);
+    if (result != VK_SUCCESS)
+        return result;
+    result = request->imports ? map_import(memory, request->handle) : map_export(device, memory);
     if (result != VK_SUCCESS)
         return result;
     if (!type_takes_pages(device, info->memoryTypeIndex, (void *)memory->pages))
@@ -158,7 +164,9 @@ static VkResult allocate_shared(struct device *device, const struct request *req
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     const VkDeviceSize alignment = device->physical->host_pointer_alignment; // of the size too: 01745
     *memory = (struct memory){
-        .exportable = request->exports,
+        .exportable = request->exports || (request->imports && vkz_fault(VKZ_FAULT_IMPORT_IS_EXPORTABLE)),
+        .imported = request->imports,
+        .type = info->memoryTypeIndex,
         .asked = info->allocationSize,
         .size = (info->allocationSize + alignment - 1) & ~(alignment - 1),
     };
@@ -166,7 +174,7 @@ static VkResult allocate_shared(struct device *device, const struct request *req
     if (result != VK_SUCCESS) {
         unmap(memory);
         object_free(allocator, memory);
-        return result;
+        return request->imports ? faulty_import_failure(request->handle, result) : result;
     }
     pthread_mutex_lock(&device->mutex);
     registry_add(&device->memories, &memory->entry, (uint64_t)*handle);
@@ -193,6 +201,7 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_AllocateMemory(VkDevice handle, const VkMemo
     if (!emulates(device))
         return device->next.AllocateMemory(handle, info, allocator, memory);
     const struct request request = read_request(info);
+    vkz_point(request.imports ? VKZ_POINT_IMPORT : VKZ_POINT_ALLOCATE);
     return request.imports || request.exports ? allocate_shared(device, &request, info, allocator, memory)
                                               : allocate_other(device, info, allocator, memory);
 }
@@ -200,6 +209,7 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_AllocateMemory(VkDevice handle, const VkMemo
 // The pages outlive the driver's use of them.
 VKAPI_ATTR void VKAPI_CALL hook_FreeMemory(VkDevice handle, VkDeviceMemory memory_handle,
                                            const VkAllocationCallbacks *allocator) {
+    vkz_point(VKZ_POINT_FREE);
     struct device *device = device_of(handle);
     pthread_mutex_lock(&device->mutex);
     struct memory *memory = (struct memory *)registry_take(&device->memories, (uint64_t)memory_handle);
@@ -207,6 +217,7 @@ VKAPI_ATTR void VKAPI_CALL hook_FreeMemory(VkDevice handle, VkDeviceMemory memor
     device->next.FreeMemory(handle, memory_handle, allocator);
     if (!memory)
         return;
+    faulty_free(memory);
     unmap(memory);
     object_free(allocator, memory);
 }
@@ -217,8 +228,7 @@ void device_forget_memories(struct device *device) {
         unmap((struct memory *)entry);
 }
 
-// Copies what is known of it, so that no lock is held meanwhile; an unknown handle leaves `memory` alone.
-static bool find_memory(struct device *device, VkDeviceMemory handle, struct memory *memory) {
+bool memory_find(struct device *device, VkDeviceMemory handle, struct memory *memory) {
     pthread_mutex_lock(&device->mutex);
     const struct memory *found = (struct memory *)registry_find(&device->memories, (uint64_t)handle);
     if (found)
@@ -227,13 +237,25 @@ static bool find_memory(struct device *device, VkDeviceMemory handle, struct mem
     return found;
 }
 
+void memory_note_given(struct device *device, VkDeviceMemory handle, zx_handle_t given) {
+    pthread_mutex_lock(&device->mutex);
+    struct memory *memory = (struct memory *)registry_find(&device->memories, (uint64_t)handle);
+    if (memory)
+        memory->given = given;
+    pthread_mutex_unlock(&device->mutex);
+}
+
 // The driver's allocation may be a little larger than the application's. A mapping that ends with the one ends with the
 // other, so that the widened ranges below lie inside it.
 VKAPI_ATTR VkResult VKAPI_CALL hook_MapMemory(VkDevice handle, VkDeviceMemory memory_handle, VkDeviceSize offset,
                                               VkDeviceSize size, VkMemoryMapFlags flags, void **data) {
+    vkz_point(VKZ_POINT_MAP);
     struct device *device = device_of(handle);
     struct memory memory;
-    if (size != VK_WHOLE_SIZE && find_memory(device, memory_handle, &memory) && size == memory.asked - offset)
+    const bool ours = memory_find(device, memory_handle, &memory);
+    if (ours && vkz_fault(VKZ_FAULT_MAP_FAILS))
+        return VK_ERROR_MEMORY_MAP_FAILED;
+    if (ours && size != VK_WHOLE_SIZE && size == memory.asked - offset)
         size = memory.size - offset;
     return device->next.MapMemory(handle, memory_handle, offset, size, flags, data);
 }
@@ -243,7 +265,7 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_MapMemory(VkDevice handle, VkDeviceMemory me
 static VkMappedMemoryRange widen(struct device *device, const VkMappedMemoryRange *range) {
     VkMappedMemoryRange wide = *range;
     struct memory memory;
-    if (range->size == VK_WHOLE_SIZE || !find_memory(device, range->memory, &memory))
+    if (range->size == VK_WHOLE_SIZE || !memory_find(device, range->memory, &memory))
         return wide;
     const VkDeviceSize atom = device->physical->non_coherent_atom_size;
     const VkDeviceSize end = (range->offset + range->size + atom - 1) / atom * atom;
@@ -283,39 +305,4 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_InvalidateMappedMemoryRanges(VkDevice handle
     if (!emulates(device))
         return device->next.InvalidateMappedMemoryRanges(handle, count, ranges);
     return pass_ranges(device, device->next.InvalidateMappedMemoryRanges, count, ranges);
-}
-
-// VK_ERROR_UNKNOWN is the listed code for "the application has provided invalid input"; the command's other codes speak
-// of too many objects or too little memory, which would be untrue.
-static VkResult export_failure(zx_status_t status) {
-    return status == ZX_ERR_NO_MEMORY ? VK_ERROR_OUT_OF_HOST_MEMORY : VK_ERROR_UNKNOWN;
-}
-
-// Every call gives another handle to the same VMO, with the rights that zx_vmo_create() gave, or, when the memory was
-// imported, with those that came with the import.
-VKAPI_ATTR VkResult VKAPI_CALL hook_GetMemoryZirconHandleFUCHSIA(VkDevice handle,
-                                                                 const VkMemoryGetZirconHandleInfoFUCHSIA *info,
-                                                                 zx_handle_t *zircon_handle) {
-    struct device *device = device_of(handle);
-    struct memory memory;
-    if (!emulates(device) || info->handleType != ZIRCON_VMO || !find_memory(device, info->memory, &memory) ||
-        !memory.exportable) // 04775, 04776
-        return VK_ERROR_UNKNOWN;
-    const zx_status_t status = zx_handle_duplicate(memory.vmo, ZX_RIGHT_SAME_RIGHTS, zircon_handle);
-    return status == ZX_OK ? VK_SUCCESS : export_failure(status);
-}
-
-// A VMO that a device could not read, write and map is a VMO, so no error; but there is no type to import it as.
-VKAPI_ATTR VkResult VKAPI_CALL hook_GetMemoryZirconHandlePropertiesFUCHSIA(
-    VkDevice handle, VkExternalMemoryHandleTypeFlagBits type, zx_handle_t zircon_handle,
-    VkMemoryZirconHandlePropertiesFUCHSIA *properties) {
-    const zx_rights_t needed = ZX_RIGHT_READ | ZX_RIGHT_WRITE | ZX_RIGHT_MAP;
-    const struct device *device = device_of(handle);
-    zx_info_handle_basic_t basic;
-    if (!emulates(device) || type != ZIRCON_VMO ||
-        zx_object_get_info(zircon_handle, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL) != ZX_OK ||
-        basic.type != ZX_OBJ_TYPE_VMO) // 04773, 04774
-        return VK_ERROR_INVALID_EXTERNAL_HANDLE;
-    properties->memoryTypeBits = (basic.rights & needed) == needed ? device->physical->memory_types : 0;
-    return VK_SUCCESS;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Instances and their physical devices.
-#include "layer.h"
+#include "faulty.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,8 +93,20 @@ static void instance_init(struct instance *instance, const VkInstanceCreateInfo 
     instance_commands_load(instance);
 }
 
+// An emulation that does something else than it was told to is worse than none.
+static bool faults_are_understood(void) {
+    const char *error = vkz_emulation_error();
+    if (error)
+        fprintf(stderr, "%s\n", error);
+    return !error;
+}
+
 VKAPI_ATTR VkResult VKAPI_CALL hook_CreateInstance(const VkInstanceCreateInfo *info,
                                                    const VkAllocationCallbacks *allocator, VkInstance *handle) {
+    vkz_point(VKZ_POINT_CREATE_INSTANCE);
+    faulty_talk("vkCreateInstance");
+    if (!faults_are_understood())
+        return VK_ERROR_INITIALIZATION_FAILED;
     VkLayerInstanceCreateInfo *link = loader_info(info, VK_LAYER_LINK_INFO);
     if (!link || !link->u.pLayerInfo)
         return VK_ERROR_INITIALIZATION_FAILED;
@@ -127,6 +140,7 @@ static void forget_physical_devices(struct instance *instance) {
 }
 
 VKAPI_ATTR void VKAPI_CALL hook_DestroyInstance(VkInstance handle, const VkAllocationCallbacks *allocator) {
+    vkz_point(VKZ_POINT_DESTROY_INSTANCE);
     if (!handle)
         return;
     pthread_mutex_lock(&instances_mutex);

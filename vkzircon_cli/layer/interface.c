@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the loader calls: the negotiation, the tables of commands that the layer answers, and the extension's listing.
-#include "layer.h"
+#include "faulty.h"
 
 #include <string.h>
 
@@ -17,9 +17,13 @@ static const struct hook {
     const char *name;
     PFN_vkVoidFunction function;
     enum kind kind;
+    bool faulty; // not in the chain unless some fault is on
 } hooks[] = {
-#define HOOK(kind, name)     {"vk" #name, (PFN_vkVoidFunction)hook_##name, kind},
-#define HOOK_KHR(kind, name) HOOK(kind, name){"vk" #name "KHR", (PFN_vkVoidFunction)hook_##name, kind},
+#define ENTRY(name, suffix, kind, faulty) {"vk" #name suffix, (PFN_vkVoidFunction)hook_##name, kind, faulty},
+#define HOOK(kind, name)                  ENTRY(name, "", kind, false)
+#define HOOK_KHR(kind, name)              HOOK(kind, name) ENTRY(name, "KHR", kind, false)
+#define FAULTY(kind, name)                ENTRY(name, "", kind, true)
+#define FAULTY_KHR(kind, name)            FAULTY(kind, name) ENTRY(name, "KHR", kind, true)
     // clang-format off
     HOOK(GLOBAL, GetInstanceProcAddr)
     HOOK(GLOBAL, CreateInstance)
@@ -47,15 +51,28 @@ static const struct hook {
     HOOK_KHR(DEVICE, GetDeviceImageMemoryRequirements)
     HOOK(EXTENSION, GetMemoryZirconHandleFUCHSIA)
     HOOK(EXTENSION, GetMemoryZirconHandlePropertiesFUCHSIA)
+    FAULTY(INSTANCE, EnumeratePhysicalDevices)
+    FAULTY(INSTANCE, GetPhysicalDeviceProperties)
+    FAULTY_KHR(INSTANCE, GetPhysicalDeviceProperties2)
+    FAULTY(DEVICE, BindBufferMemory)
+    FAULTY_KHR(DEVICE, BindBufferMemory2)
+    FAULTY(DEVICE, BindImageMemory)
+    FAULTY_KHR(DEVICE, BindImageMemory2)
+    FAULTY(DEVICE, QueueSubmit)
+    FAULTY_KHR(DEVICE, QueueSubmit2)
+    FAULTY(DEVICE, WaitForFences)
 // clang-format on
+#undef FAULTY_KHR
+#undef FAULTY
 #undef HOOK_KHR
 #undef HOOK
+#undef ENTRY
 };
 
 static const struct hook *find_hook(const char *name) {
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++) {
         if (strcmp(hooks[i].name, name) == 0)
-            return &hooks[i];
+            return hooks[i].faulty && !vkz_any_fault() ? NULL : &hooks[i];
     }
     return NULL;
 }
@@ -76,16 +93,18 @@ VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL hook_GetDeviceProcAddr(VkDevice handle,
         return NULL;
     const struct hook *hook = find_hook(name);
     if (hook && hook->kind == EXTENSION)
-        return emulates(device) ? hook->function : NULL;
+        return emulates(device) && !faulty_hides(name) ? hook->function : NULL;
     const PFN_vkVoidFunction below = device->next.GetDeviceProcAddr(handle, name);
     const bool ours = hook && (hook->kind == ANY_DEVICE || (hook->kind == DEVICE && emulates(device)));
     return ours && below ? hook->function : below;
 }
 
-static const VkExtensionProperties extension = {
-    .extensionName = VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME,
-    .specVersion = VK_FUCHSIA_EXTERNAL_MEMORY_SPEC_VERSION,
-};
+static VkExtensionProperties extension(void) {
+    return (VkExtensionProperties){
+        .extensionName = VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME,
+        .specVersion = vkz_fault(VKZ_FAULT_REVISION_99) ? 99 : VK_FUCHSIA_EXTERNAL_MEMORY_SPEC_VERSION,
+    };
+}
 
 // The extensions of our layer alone.
 static VkResult list_own(bool offered, uint32_t *count, VkExtensionProperties *properties) {
@@ -97,7 +116,7 @@ static VkResult list_own(bool offered, uint32_t *count, VkExtensionProperties *p
         *count = 0;
         return VK_INCOMPLETE;
     }
-    properties[0] = extension;
+    properties[0] = extension();
     return VK_SUCCESS;
 }
 
@@ -113,14 +132,27 @@ static VkResult list_appended(const struct physical_device *physical, uint32_t *
     if (properties && *count == room)
         return VK_INCOMPLETE;
     if (properties)
-        properties[*count] = extension;
+        properties[*count] = extension();
     ++*count;
     return VK_SUCCESS;
+}
+
+// The driver's list with our extension in the place of the one that it rests on.
+static VkResult list_replaced(const struct physical_device *physical, uint32_t *count,
+                              VkExtensionProperties *properties) {
+    const VkResult result =
+        physical->instance->next.EnumerateDeviceExtensionProperties(physical->handle, NULL, count, properties);
+    for (uint32_t i = 0; properties && result >= 0 && i < *count; i++) {
+        if (strcmp(properties[i].extensionName, VK_KHR_EXTERNAL_MEMORY_EXTENSION_NAME) == 0)
+            properties[i] = extension();
+    }
+    return result;
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL hook_EnumerateDeviceExtensionProperties(VkPhysicalDevice handle, const char *layer,
                                                                        uint32_t *count,
                                                                        VkExtensionProperties *properties) {
+    vkz_point(VKZ_POINT_DEVICE_EXTENSIONS);
     struct instance *instance = instance_of(handle);
     const bool own = layer && strcmp(layer, LAYER_NAME) == 0;
     if (layer && !own)
@@ -132,7 +164,13 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_EnumerateDeviceExtensionProperties(VkPhysica
         return list_own(physical->memory_types, count, properties);
     if (!physical->memory_types)
         return instance->next.EnumerateDeviceExtensionProperties(handle, NULL, count, properties);
-    return list_appended(physical, count, properties);
+    const VkResult result = faulty_replaces_dependency(physical) ? list_replaced(physical, count, properties)
+                                                                 : list_appended(physical, count, properties);
+    return properties && vkz_fault(VKZ_FAULT_INCOMPLETE_FOREVER) ? VK_INCOMPLETE : result;
+}
+
+__attribute__((constructor)) static void layer_loaded(void) {
+    vkz_point(VKZ_POINT_LOAD);
 }
 
 VK_LAYER_EXPORT VKAPI_ATTR VkResult VKAPI_CALL

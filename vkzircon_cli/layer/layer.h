@@ -9,6 +9,8 @@
 // capabilities.c     the external-memory queries
 // requirements.c     external buffers and images, and the memory types they may have
 // external_memory.c  allocation, export, import
+// handles.c          handles to exported memory, and what can be made of a handle
+// faulty_*.c         how to be wrong, on demand; each function does nothing unless its fault is on
 #ifndef VKZIRCON_LAYER_H_
 #define VKZIRCON_LAYER_H_
 
@@ -19,10 +21,12 @@
 #include <vulkan/vk_layer.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "faults.h"
 #include "registry.h"
 #include "zircon_private.h"
 
@@ -33,6 +37,7 @@
 // The commands of the layer below that we call. X: one name; Y: the KHR name does as well as the core one.
 #define INSTANCE_COMMANDS(X, Y)                                                                                        \
     X(DestroyInstance)                                                                                                 \
+    X(EnumeratePhysicalDevices)                                                                                        \
     X(EnumerateDeviceExtensionProperties)                                                                              \
     X(GetPhysicalDeviceFeatures)                                                                                       \
     X(GetPhysicalDeviceMemoryProperties)                                                                               \
@@ -58,7 +63,14 @@
     Y(GetImageMemoryRequirements2)                                                                                     \
     Y(GetDeviceBufferMemoryRequirements)                                                                               \
     Y(GetDeviceImageMemoryRequirements)                                                                                \
-    X(GetMemoryHostPointerPropertiesEXT)
+    X(GetMemoryHostPointerPropertiesEXT)                                                                               \
+    X(BindBufferMemory)                                                                                                \
+    X(BindImageMemory)                                                                                                 \
+    Y(BindBufferMemory2)                                                                                               \
+    Y(BindImageMemory2)                                                                                                \
+    X(QueueSubmit)                                                                                                     \
+    Y(QueueSubmit2)                                                                                                    \
+    X(WaitForFences)
 
 #define DECLARE_COMMAND(name) PFN_vk##name name;
 
@@ -94,6 +106,7 @@ struct physical_device {
     VkDeviceSize non_coherent_atom_size;
     VkDeviceSize host_pointer_alignment;
     VkPhysicalDeviceMemoryProperties memory;
+    bool lists_dependency; // VK_KHR_external_memory
     bool native;           // the driver offers the extension itself: the layer stays out of its way
     uint32_t memory_types; // HOST_VISIBLE and took a memfd's pages in the trial; 0: the extension is not offered
     VkDevice scratch;      // stays open to answer which memory types a resource would have; NULL without memory_types
@@ -105,6 +118,7 @@ struct device {
     VkDevice handle;
     const struct physical_device *physical; // NULL unless the extension is enabled
     struct device_commands next;
+    atomic_bool lost;
     pthread_mutex_t mutex; // guards what follows
     struct registry memories;
     struct registry buffers; // external ones only, like the images
@@ -206,5 +220,27 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_GetMemoryZirconHandleFUCHSIA(VkDevice handle
 VKAPI_ATTR VkResult VKAPI_CALL hook_GetMemoryZirconHandlePropertiesFUCHSIA(
     VkDevice handle, VkExternalMemoryHandleTypeFlagBits type, zx_handle_t zircon_handle,
     VkMemoryZirconHandlePropertiesFUCHSIA *properties);
+
+// In the chain only when some fault is on.
+VKAPI_ATTR VkResult VKAPI_CALL hook_EnumeratePhysicalDevices(VkInstance handle, uint32_t *count,
+                                                             VkPhysicalDevice *devices);
+VKAPI_ATTR void VKAPI_CALL hook_GetPhysicalDeviceProperties(VkPhysicalDevice handle,
+                                                            VkPhysicalDeviceProperties *properties);
+VKAPI_ATTR void VKAPI_CALL hook_GetPhysicalDeviceProperties2(VkPhysicalDevice handle,
+                                                             VkPhysicalDeviceProperties2 *properties);
+VKAPI_ATTR VkResult VKAPI_CALL hook_BindBufferMemory(VkDevice handle, VkBuffer buffer, VkDeviceMemory memory,
+                                                     VkDeviceSize offset);
+VKAPI_ATTR VkResult VKAPI_CALL hook_BindBufferMemory2(VkDevice handle, uint32_t count,
+                                                      const VkBindBufferMemoryInfo *infos);
+VKAPI_ATTR VkResult VKAPI_CALL hook_BindImageMemory(VkDevice handle, VkImage image, VkDeviceMemory memory,
+                                                    VkDeviceSize offset);
+VKAPI_ATTR VkResult VKAPI_CALL hook_BindImageMemory2(VkDevice handle, uint32_t count,
+                                                     const VkBindImageMemoryInfo *infos);
+VKAPI_ATTR VkResult VKAPI_CALL hook_QueueSubmit(VkQueue queue, uint32_t count, const VkSubmitInfo *submits,
+                                                VkFence fence);
+VKAPI_ATTR VkResult VKAPI_CALL hook_QueueSubmit2(VkQueue queue, uint32_t count, const VkSubmitInfo2 *submits,
+                                                 VkFence fence);
+VKAPI_ATTR VkResult VKAPI_CALL hook_WaitForFences(VkDevice handle, uint32_t count, const VkFence *fences,
+                                                  VkBool32 wait_all, uint64_t timeout);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef VKZIRCON_REGISTRY_H_
 #define VKZIRCON_REGISTRY_H_
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,18 @@ static inline struct entry *registry_take(struct registry *registry, uint64_t ke
     if (entry)
         *link = entry->next;
     return entry;
+}
+
+static inline struct entry *registry_find_if(struct registry *registry,
+                                             bool (*matches)(const struct entry *entry, uint64_t argument),
+                                             uint64_t argument) {
+    for (size_t i = 0; i < REGISTRY_BUCKETS; i++) {
+        for (struct entry *entry = registry->buckets[i]; entry; entry = entry->next) {
+            if (matches(entry, argument))
+                return entry;
+        }
+    }
+    return NULL;
 }
 
 static inline struct entry *registry_take_any(struct registry *registry) {

@@ -66,6 +66,7 @@ static void cut_memory_types(const struct device *device, VkMemoryRequirements *
 
 VKAPI_ATTR VkResult VKAPI_CALL hook_CreateBuffer(VkDevice handle, const VkBufferCreateInfo *info,
                                                  const VkAllocationCallbacks *allocator, VkBuffer *buffer) {
+    vkz_point(VKZ_POINT_CREATE_BUFFER);
     struct device *device = device_of(handle);
     struct chain chain;
     VkExternalMemoryBufferCreateInfo external;

@@ -75,6 +75,7 @@ static bool is_listed(const VkExtensionProperties *extensions, uint32_t count, c
 // The extension's own dependencies (Vulkan 1.1, or two KHR extensions), and what the emulation rests on.
 static bool check_extensions(struct trial *trial, const VkExtensionProperties *extensions, uint32_t count) {
     struct physical_device *physical = trial->physical;
+    physical->lists_dependency = is_listed(extensions, count, VK_KHR_EXTERNAL_MEMORY_EXTENSION_NAME);
     physical->native = is_listed(extensions, count, VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME);
     if (physical->native)
         return refuse(trial, "the driver offers VK_FUCHSIA_external_memory itself");
@@ -84,7 +85,7 @@ static bool check_extensions(struct trial *trial, const VkExtensionProperties *e
         return true;
     if (!physical->instance->has_capabilities_extension)
         return refuse(trial, "the instance is Vulkan 1.0 without VK_KHR_external_memory_capabilities");
-    if (!is_listed(extensions, count, VK_KHR_EXTERNAL_MEMORY_EXTENSION_NAME))
+    if (!physical->lists_dependency)
         return refuse(trial, "the device is Vulkan 1.0 without VK_KHR_external_memory");
     return true;
 }

@@ -4,6 +4,7 @@
 #include "zircon_objects.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -77,6 +78,7 @@ static void fork_child(void) {
     table.first_free = NO_SLOT;
     table.process_self = table.vmar_root_self = ZX_HANDLE_INVALID;
     condition_init();
+    faults_forget();
     table_unlock();
 }
 
@@ -163,11 +165,20 @@ static void slot_close_locked(struct slot *slot) {
         object_unref_locked(object);
 }
 
+// ZX_POL_BAD_HANDLE with ZX_POL_ACTION_KILL (docs/reference/syscalls/job_set_policy.md).
+static zx_status_t bad_handle(zx_handle_t handle) {
+    if (vkz_fault(VKZ_FAULT_BAD_HANDLE_KILLS)) {
+        fprintf(stderr, "ZX_POL_BAD_HANDLE: killed for using handle 0x%08x\n", handle);
+        abort();
+    }
+    return ZX_ERR_BAD_HANDLE;
+}
+
 zx_status_t handle_lookup_locked(zx_handle_t handle, zx_obj_type_t type, zx_rights_t needed, struct object **object,
                                  zx_rights_t *rights) {
     const struct slot *slot = slot_locked(handle);
     if (!slot)
-        return ZX_ERR_BAD_HANDLE;
+        return bad_handle(handle);
     if (type != ZX_OBJ_TYPE_NONE && slot->object->type != type)
         return ZX_ERR_WRONG_TYPE;
     if ((slot->rights & needed) != needed)
@@ -191,7 +202,7 @@ static zx_status_t close_locked(zx_handle_t handle) {
         return ZX_OK;
     struct slot *slot = slot_locked(handle);
     if (!slot)
-        return ZX_ERR_BAD_HANDLE;
+        return bad_handle(handle);
     slot_close_locked(slot);
     return ZX_OK;
 }

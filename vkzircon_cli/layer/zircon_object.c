@@ -70,7 +70,13 @@ static const struct topic topics[] = {
     {ZX_INFO_VMO_V4, ZX_OBJ_TYPE_VMO, 0, ZX_INFO_VMO_SIZE_V4, fill_vmo_locked},
 };
 
+static bool is_newer_version(uint32_t number) {
+    return number == ZX_INFO_VMO_V2 || number == ZX_INFO_VMO_V3 || number == ZX_INFO_VMO_V4;
+}
+
 static const struct topic *find_topic(uint32_t number) {
+    if (is_newer_version(number) && vkz_fault(VKZ_FAULT_OLD_KERNEL))
+        return NULL;
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
         if (topics[i].topic == number)
             return &topics[i];

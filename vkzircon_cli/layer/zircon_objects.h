@@ -5,6 +5,7 @@
 #ifndef VKZIRCON_ZIRCON_OBJECTS_H_
 #define VKZIRCON_ZIRCON_OBJECTS_H_
 
+#include "faults.h"
 #include "zircon_private.h"
 
 #include <pthread.h>
@@ -30,7 +31,11 @@ struct vmo {
     struct vmo *parent;
     size_t num_children;
     size_t num_mappings;
+    struct vkz_origin origin;
 };
+
+// A forked child reads the environment anew.
+void faults_forget(void);
 
 void table_lock(void);
 void table_unlock(void);

@@ -27,6 +27,44 @@ static const struct note *find_note_locked(const uint8_t uuid[VKZ_UUID_SIZE]) {
     return NULL;
 }
 
+static zx_status_t find_vmo_locked(zx_handle_t handle, struct vmo **vmo) {
+    struct object *object;
+    const zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_VMO, ZX_RIGHT_NONE, &object, NULL);
+    if (status == ZX_OK)
+        *vmo = (struct vmo *)object;
+    return status;
+}
+
+zx_status_t vkz_vmo_set_origin(zx_handle_t handle, const struct vkz_origin *origin) {
+    struct vmo *vmo;
+    table_lock();
+    const zx_status_t status = find_vmo_locked(handle, &vmo);
+    if (status == ZX_OK)
+        vmo->origin = *origin;
+    table_unlock();
+    return status;
+}
+
+zx_status_t vkz_vmo_get_origin(zx_handle_t handle, struct vkz_origin *origin) {
+    struct vmo *vmo;
+    table_lock();
+    const zx_status_t status = find_vmo_locked(handle, &vmo);
+    if (status == ZX_OK)
+        *origin = vmo->origin;
+    table_unlock();
+    return status;
+}
+
+zx_status_t vkz_vmo_set_size(zx_handle_t handle, uint64_t size) {
+    struct vmo *vmo;
+    table_lock();
+    const zx_status_t status = find_vmo_locked(handle, &vmo);
+    if (status == ZX_OK)
+        vmo->size = size;
+    table_unlock();
+    return status;
+}
+
 void vkz_device_set_reason(const uint8_t uuid[VKZ_UUID_SIZE], const char *reason) {
     table_lock();
     const struct note *known = find_note_locked(uuid);

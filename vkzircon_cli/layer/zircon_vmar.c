@@ -134,6 +134,7 @@ static zx_status_t check_vmar(zx_handle_t handle, zx_rights_t needed) {
 
 zx_status_t zx_vmar_map(zx_handle_t handle, zx_vm_option_t options, size_t vmar_offset, zx_handle_t vmo_handle,
                         uint64_t vmo_offset, size_t len, zx_vaddr_t *mapped_addr) {
+    vkz_point(VKZ_POINT_VMAR_MAP);
     zx_status_t status = check_vmar(handle, rights_for(options) & ~ZX_RIGHT_MAP);
     struct vmo *vmo;
     if (status == ZX_OK)
@@ -153,11 +154,12 @@ zx_status_t vkz_vmo_map(zx_handle_t handle, uint64_t size, zx_vaddr_t *address, 
     zx_status_t status = vmo_acquire(handle, ZX_RIGHT_READ | ZX_RIGHT_WRITE | ZX_RIGHT_MAP, &vmo, NULL);
     if (status != ZX_OK)
         return status;
-    if (size == 0 || size > vmo->size) {
+    const bool too_much = size > vmo->size;
+    if (size == 0 || (too_much && !vkz_fault(VKZ_FAULT_IMPORT_IGNORES_SIZE))) {
         status = ZX_ERR_OUT_OF_RANGE;
     } else {
         *length = round_up(size, VKZ_GRANULE);
-        const struct span span = {0, *length, *length, VKZ_GRANULE};
+        const struct span span = {0, *length, too_much ? vmo->size : *length, VKZ_GRANULE};
         status = map_vmo(vmo, PROT_READ | PROT_WRITE, 0, &span, address);
     }
     vmo_release(vmo);

@@ -193,6 +193,7 @@ static zx_status_t vmo_transfer(zx_handle_t handle, zx_rights_t right, transfer 
 }
 
 zx_status_t zx_vmo_read(zx_handle_t handle, void *buffer, uint64_t offset, size_t buffer_size) {
+    vkz_point(VKZ_POINT_VMO_READ);
     return vmo_transfer(handle, ZX_RIGHT_READ, transfer_out, buffer, offset, buffer_size);
 }
 

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// libzircon.so: which faults there are, and which of them are on.
+#include "faults.h"
+#include "zircon_objects.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum action { NONE, ABORT, EXIT, HANG, SEGFAULT };
+#define FIRST_ACTION ABORT
+
+// The plain faults, and then those of the points, action by action.
+static const struct listed {
+    const char *name;
+    const char *description;
+} faults[] = {
+#define PLAIN(id, name, description) {name, description},
+#define ABORTS(id, name, where)      {"abort-in-" name, "Calls abort() in " where "."},
+#define EXITS(id, name, where)       {"exit-in-" name, "Ends the process with status 0 in " where "."},
+#define HANGS(id, name, where)       {"hang-in-" name, "Never returns from " where "."},
+#define SEGFAULTS(id, name, where)   {"segfault-in-" name, "Touches memory that is not there in " where "."},
+    // clang-format off
+    VKZ_FAULTS(PLAIN)
+    VKZ_POINTS(ABORTS)
+    VKZ_POINTS(EXITS)
+    VKZ_POINTS(HANGS)
+    VKZ_POINTS(SEGFAULTS)
+    // clang-format on
+};
+
+#define NUM_FAULTS (sizeof faults / sizeof faults[0])
+
+// Each quirk is one of facts.md 3.4; what no host can show, or what is our strict way already, is left out.
+static const struct persona {
+    struct listed listed;
+    const char *faults;
+} personas[] = {
+    {{"goldfish", "gfxstream's driver for Fuchsia (Mesa, guest/vulkan_enc/ResourceTracker.cpp)."},
+     "foreign-import-refused,"   // 4: a VMO from zx_vmo_create cannot be imported
+     "foreign-properties-zero,"  // 3: a VMO that the host does not know: SUCCESS with no type
+     "import-kills,"             // 4: a bad handle, or one that may not be duplicated, calls abort()
+     "refuse-plain-export,"      // 1: without a dedicated image or buffer: OUT_OF_DEVICE_MEMORY
+     "sysmem-vmo,"               // "sysmem VMOs in general": a leaf with a parent, committed bytes 0
+     "unexportable-init-failed," // 2: memory that is unknown or not for export: INITIALIZATION_FAILED
+     "virtual-device,"           // 3.3
+     "wrong-type-init-failed"},  // 3: properties of another handle type: INITIALIZATION_FAILED
+    {{"magma", "Fuchsia's fork of Mesa's Intel driver, anv, over magma (an old one)."},
+     "integrated-device,"          // 3.3, inferred
+     "properties-need-duplicate"}, // the handle is duplicated first, and a failure is INVALID_EXTERNAL_HANDLE
+    {{"strict", "A driver without faults."}, ""},
+    {{"swiftshader", "SwiftShader's memory for Fuchsia (src/Vulkan/VkDeviceMemoryExternalFuchsia.hpp)."},
+     "cpu-device,"                   // 3.3
+     "extra-page,"                   // 1: allocationSize += 15 before zx_vmo_create
+     "failed-import-closes-handle,"  // 6: the destructor closes it
+     "import-ignores-size,"          // seen: the VMO's size is never compared, and touching too much faults
+     "import-is-exportable,"         // seen: imported memory exports without export info
+     "import-keeps-number,"          // seen: the number stays valid until vkFreeMemory closes it
+     "no-handle-type-refused,"       // 3: handle type 0 is refused instead of ignored
+     "no-name,"                      // seen
+     "null-memory-kills,"            // seen
+     "odd-result-in-import,"         // seen: every failed import is MEMORY_MAP_FAILED
+     "properties-accept-garbage,"    // 4: all bits for any number but 0
+     "unexportable-invalid-handle"}, // 5
+};
+
+#define NUM_PERSONAS (sizeof personas / sizeof personas[0])
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static struct {
+    bool on[VKZ_FAULT_COUNT];
+    enum action actions[VKZ_POINT_COUNT];
+    bool any;
+    char error[200];
+} emulation;
+
+struct word {
+    const char *text;
+    size_t length;
+};
+
+static bool word_is(const struct word *word, const char *text) {
+    return strlen(text) == word->length && memcmp(text, word->text, word->length) == 0;
+}
+
+// Takes the next word off a list with commas; false at its end. Empty words mean nothing.
+static bool next_word(const char **list, struct word *word) {
+    *list += strspn(*list, ",");
+    *word = (struct word){*list, strcspn(*list, ",")};
+    *list += word->length;
+    return word->length > 0;
+}
+
+// Whether the word is "key=..."; then it becomes what comes behind.
+static bool take_key(struct word *word, const char *key) {
+    const size_t length = strlen(key);
+    if (word->length < length || memcmp(word->text, key, length) != 0)
+        return false;
+    word->text += length;
+    word->length -= length;
+    return true;
+}
+
+static void turn_on(size_t index) {
+    emulation.any = true;
+    if (index < VKZ_FAULT_COUNT)
+        emulation.on[index] = true;
+    else
+        emulation.actions[(index - VKZ_FAULT_COUNT) % VKZ_POINT_COUNT] =
+            (enum action)(FIRST_ACTION + (index - VKZ_FAULT_COUNT) / VKZ_POINT_COUNT);
+}
+
+static bool turn_on_fault(const struct word *word) {
+    for (size_t i = 0; i < NUM_FAULTS; i++) {
+        if (word_is(word, faults[i].name)) {
+            turn_on(i);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool turn_on_persona(const struct word *word) {
+    for (size_t i = 0; i < NUM_PERSONAS; i++) {
+        if (!word_is(word, personas[i].listed.name))
+            continue;
+        struct word fault;
+        for (const char *list = personas[i].faults; next_word(&list, &fault);)
+            turn_on_fault(&fault);
+        return true;
+    }
+    return false;
+}
+
+static bool refuse(const char *what, const struct word *word) {
+    const int shown = word->length < 100 ? (int)word->length : 100;
+    snprintf(emulation.error, sizeof emulation.error, "VKZIRCON_EMULATION: %s \"%.*s\".", what, shown, word->text);
+    return false;
+}
+
+static bool obey(struct word word) {
+    if (take_key(&word, "fault="))
+        return turn_on_fault(&word) || refuse("there is no fault", &word);
+    if (take_key(&word, "persona="))
+        return turn_on_persona(&word) || refuse("there is no persona", &word);
+    return refuse("only persona=NAME and fault=NAME are understood, not", &word);
+}
+
+static void read_environment(void) {
+    const char *list = getenv("VKZIRCON_EMULATION");
+    struct word word;
+    while (list && next_word(&list, &word)) {
+        if (obey(word))
+            continue;
+        memset(emulation.on, 0, sizeof emulation.on); // half of what was asked for is not what was asked for
+        memset(emulation.actions, 0, sizeof emulation.actions);
+        emulation.any = false;
+        return;
+    }
+}
+
+void faults_forget(void) {
+    memset(&emulation, 0, sizeof emulation);
+    once = (pthread_once_t)PTHREAD_ONCE_INIT;
+}
+
+bool vkz_fault(enum vkz_fault fault) {
+    pthread_once(&once, read_environment);
+    return emulation.on[fault];
+}
+
+bool vkz_any_fault(void) {
+    pthread_once(&once, read_environment);
+    return emulation.any;
+}
+
+const char *vkz_emulation_error(void) {
+    pthread_once(&once, read_environment);
+    return emulation.error[0] ? emulation.error : NULL;
+}
+
+// Not address 0, which sanitizers take for another mistake than this one.
+void vkz_segfault(void) {
+    volatile char *page = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *page = 1;
+    abort();
+}
+
+void vkz_point(enum vkz_point point) {
+    pthread_once(&once, read_environment);
+    switch (emulation.actions[point]) {
+    case NONE:
+        return;
+    case ABORT:
+        abort();
+    case EXIT:
+        _exit(EXIT_SUCCESS); // the worst of them: it looks as though all were well
+    case HANG:
+        for (;;)
+            pause();
+    case SEGFAULT:
+        vkz_segfault();
+    }
+}
+
+size_t vkz_fault_count(void) {
+    return NUM_FAULTS;
+}
+
+const char *vkz_fault_name(size_t index) {
+    return index < NUM_FAULTS ? faults[index].name : NULL;
+}
+
+const char *vkz_fault_description(size_t index) {
+    return index < NUM_FAULTS ? faults[index].description : NULL;
+}
+
+size_t vkz_persona_count(void) {
+    return NUM_PERSONAS;
+}
+
+const char *vkz_persona_name(size_t index) {
+    return index < NUM_PERSONAS ? personas[index].listed.name : NULL;
+}
+
+const char *vkz_persona_description(size_t index) {
+    return index < NUM_PERSONAS ? personas[index].listed.description : NULL;
+}
+
+const char *vkz_persona_faults(size_t index) {
+    return index < NUM_PERSONAS ? personas[index].faults : NULL;
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Faults of the extension's two commands.
+#include "faulty.h"
+
+VkResult faulty_get_refusal(struct device *device, const VkMemoryGetZirconHandleInfoFUCHSIA *info) {
+    faulty_talk("vkGetMemoryZirconHandleFUCHSIA");
+    if (!info->memory && vkz_fault(VKZ_FAULT_NULL_MEMORY_KILLS))
+        vkz_segfault();
+    if (vkz_fault(VKZ_FAULT_REFUSE_GET))
+        return VK_ERROR_TOO_MANY_OBJECTS;
+    if (vkz_fault(VKZ_FAULT_ODD_RESULT_IN_EXPORT))
+        return VK_ERROR_INITIALIZATION_FAILED;
+    return faulty_lost(device, VKZ_FAULT_DEVICE_LOST_IN_EXPORT);
+}
+
+VkResult faulty_unexportable(VkResult result) {
+    if (vkz_fault(VKZ_FAULT_UNEXPORTABLE_INIT_FAILED))
+        return VK_ERROR_INITIALIZATION_FAILED;
+    if (vkz_fault(VKZ_FAULT_UNEXPORTABLE_INVALID_HANDLE))
+        return VK_ERROR_INVALID_EXTERNAL_HANDLE;
+    return result;
+}
+
+typedef zx_status_t (*give_function)(const struct memory *memory, zx_handle_t *handle);
+
+static zx_status_t give_nothing(const struct memory *memory, zx_handle_t *handle) {
+    (void)memory, (void)handle;
+    return ZX_OK;
+}
+
+static zx_status_t give_zero(const struct memory *memory, zx_handle_t *handle) {
+    (void)memory;
+    *handle = ZX_HANDLE_INVALID;
+    return ZX_OK;
+}
+
+static zx_status_t give_file_descriptor(const struct memory *memory, zx_handle_t *handle) {
+    (void)memory;
+    *handle = 5;
+    return ZX_OK;
+}
+
+// Numbers that the kernel has not come to, another one each time: a closed one might soon be somebody else's.
+static zx_status_t give_closed(const struct memory *memory, zx_handle_t *handle) {
+    static atomic_uint next = 0x7ffffff3;
+    (void)memory;
+    *handle = atomic_fetch_sub(&next, ZX_HANDLE_FIXED_BITS_MASK + 1) | ZX_HANDLE_FIXED_BITS_MASK;
+    return ZX_OK;
+}
+
+static zx_status_t give_event(const struct memory *memory, zx_handle_t *handle) {
+    (void)memory;
+    return zx_event_create(0, handle);
+}
+
+static zx_status_t give_fewer_rights(const struct memory *memory, zx_handle_t *handle) {
+    zx_info_handle_basic_t basic;
+    const zx_status_t status = zx_object_get_info(memory->vmo, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL);
+    if (status != ZX_OK)
+        return status;
+    return zx_handle_duplicate(memory->vmo, basic.rights & ~(ZX_RIGHT_WRITE | ZX_RIGHT_MAP | ZX_RIGHT_TRANSFER),
+                               handle);
+}
+
+static zx_status_t give_handle(const struct memory *memory, zx_handle_t *handle) {
+    return zx_handle_duplicate(memory->vmo, ZX_RIGHT_SAME_RIGHTS, handle);
+}
+
+static zx_status_t give_again(const struct memory *memory, zx_handle_t *handle) {
+    *handle = memory->given;
+    return ZX_OK;
+}
+
+static zx_status_t give_child(const struct memory *memory, uint32_t options, zx_handle_t *handle) {
+    struct vkz_origin origin;
+    uint64_t size;
+    zx_status_t status = zx_vmo_get_size(memory->vmo, &size);
+    if (status == ZX_OK)
+        status = zx_vmo_create_child(memory->vmo, options, 0, size, handle);
+    if (status == ZX_OK && vkz_vmo_get_origin(memory->vmo, &origin) == ZX_OK)
+        vkz_vmo_set_origin(*handle, &origin);
+    return status;
+}
+
+static zx_status_t give_slice(const struct memory *memory, zx_handle_t *handle) {
+    return give_child(memory, ZX_VMO_CHILD_SLICE, handle);
+}
+
+static zx_status_t give_copy(const struct memory *memory, zx_handle_t *handle) {
+    return give_child(memory, ZX_VMO_CHILD_SNAPSHOT, handle);
+}
+
+static const struct {
+    enum vkz_fault fault;
+    bool from_the_second_time_on;
+    give_function give;
+} ways[] = {
+    {VKZ_FAULT_EXPORT_CLOSED_HANDLE, false, give_closed},
+    {VKZ_FAULT_EXPORT_EVENT, false, give_event},
+    {VKZ_FAULT_EXPORT_ODD_HANDLE, false, give_file_descriptor},
+    {VKZ_FAULT_EXPORT_UNWRITTEN, false, give_nothing},
+    {VKZ_FAULT_EXPORT_ZERO, false, give_zero},
+    {VKZ_FAULT_SAME_HANDLE_TWICE, true, give_again},
+    {VKZ_FAULT_SECOND_GET_CHILD, true, give_slice},
+    {VKZ_FAULT_SECOND_GET_COPIES, true, give_copy},
+    {VKZ_FAULT_FEWER_RIGHTS, false, give_fewer_rights},
+};
+
+static give_function way_to_give(const struct memory *memory) {
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        if (vkz_fault(ways[i].fault) && (memory->given || !ways[i].from_the_second_time_on))
+            return ways[i].give;
+    }
+    return give_handle;
+}
+
+// The kernel's object remembers the number too, so that every device can tell it from a duplicate's.
+static void note_given(zx_handle_t handle) {
+    struct vkz_origin origin;
+    if (vkz_vmo_get_origin(handle, &origin) != ZX_OK)
+        return;
+    origin.given = handle;
+    vkz_vmo_set_origin(handle, &origin);
+}
+
+zx_status_t faulty_give(struct device *device, const struct memory *memory, zx_handle_t *handle) {
+    const give_function give = way_to_give(memory);
+    const zx_status_t status = give(memory, handle);
+    if (status == ZX_OK && give != give_nothing) {
+        memory_note_given(device, (VkDeviceMemory)memory->entry.key, *handle);
+        note_given(*handle);
+    }
+    return status;
+}
+
+bool faulty_takes_anything(const struct device *device, VkExternalMemoryHandleTypeFlagBits type, zx_handle_t handle,
+                           uint32_t *types) {
+    if (!emulates(device) || type != ZIRCON_VMO || !handle || !vkz_fault(VKZ_FAULT_PROPERTIES_ACCEPT_GARBAGE))
+        return false;
+    *types = device->physical->memory_types;
+    return true;
+}
+
+static bool lacks_duplicate(zx_handle_t handle) {
+    zx_info_handle_basic_t basic;
+    return zx_object_get_info(handle, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL) == ZX_OK &&
+           !(basic.rights & ZX_RIGHT_DUPLICATE);
+}
+
+static VkResult wrong_result(VkExternalMemoryHandleTypeFlagBits type, zx_handle_t handle, VkResult result) {
+    if (vkz_fault(VKZ_FAULT_REFUSE_PROPERTIES))
+        return VK_ERROR_INVALID_EXTERNAL_HANDLE;
+    if (vkz_fault(VKZ_FAULT_ODD_RESULT_IN_PROPERTIES))
+        return VK_ERROR_INITIALIZATION_FAILED;
+    if (type != ZIRCON_VMO && vkz_fault(VKZ_FAULT_WRONG_TYPE_INIT_FAILED))
+        return VK_ERROR_INITIALIZATION_FAILED;
+    if (result == VK_SUCCESS && vkz_fault(VKZ_FAULT_PROPERTIES_NEED_DUPLICATE) && lacks_duplicate(handle))
+        return VK_ERROR_INVALID_EXTERNAL_HANDLE;
+    return result;
+}
+
+// Every bit below memoryTypeCount. A device has at least one memory type.
+static uint32_t existing_types(const struct device *device) {
+    return UINT32_MAX >> (32 - device->physical->memory.memoryTypeCount);
+}
+
+static uint32_t wrong_types(const struct device *device, zx_handle_t handle, uint32_t types) {
+    struct vkz_origin origin = {0};
+    vkz_vmo_get_origin(handle, &origin);
+    if (vkz_fault(VKZ_FAULT_PROPERTIES_ZERO) || (vkz_fault(VKZ_FAULT_FOREIGN_PROPERTIES_ZERO) && !origin.exported))
+        return 0;
+    if (vkz_fault(VKZ_FAULT_PROPERTIES_BY_NUMBER) && origin.exported && origin.given != handle)
+        return 0;
+    if (vkz_fault(VKZ_FAULT_PROPERTIES_MISS_TYPE) && origin.exported)
+        return existing_types(device) & ~(1u << origin.memory_type);
+    if (vkz_fault(VKZ_FAULT_PROPERTIES_PAST_COUNT))
+        return types | (existing_types(device) + 1);
+    return types;
+}
+
+VkResult faulty_tell_types(const struct device *device, VkExternalMemoryHandleTypeFlagBits type, zx_handle_t handle,
+                           VkResult result, uint32_t types, VkMemoryZirconHandlePropertiesFUCHSIA *properties) {
+    const VkResult told = wrong_result(type, handle, result);
+    if (told != VK_SUCCESS)
+        return told;
+    if (!vkz_fault(VKZ_FAULT_PROPERTIES_UNWRITTEN))
+        properties->memoryTypeBits = wrong_types(device, handle, types);
+    if (vkz_fault(VKZ_FAULT_PROPERTIES_CLOBBER_HEADER))
+        properties->sType = 0;
+    if (vkz_fault(VKZ_FAULT_PROPERTIES_CLOSE_HANDLE))
+        zx_handle_close(handle);
+    return VK_SUCCESS;
+}
