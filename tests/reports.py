@@ -135,7 +135,7 @@ def device(index: int = 0, who: Identity | None = None, has: Memory | None = Non
     everything = (1 << len(has.types)) - 1
     numbers = tuple(range(len(has.types)))
     zircon = flags(0x800, HANDLE_TYPE_BITS)
-    shared = ExternalMemoryProperties(flags(6, FEATURE_BITS), zircon, zircon, True)
+    shared = ExternalMemoryProperties(flags(6, FEATURE_BITS), zircon, zircon, written=True, header_kept=True)
     found = HandleProperties(everything, numbers, True, True, Answer(True), Answer(everything))
     return Device(
         index=index,
@@ -221,6 +221,7 @@ def good_report() -> Report:
                 ("VK_EXT_debug_utils",),
                 (Extension("VK_EXT_debug_utils", 2),),
                 (Layer("VK_LAYER_MESA_overlay", "Mesa Overlay layer", api_version(1 << 22 | 1 << 12), 1),),
+                False,
             )
         ),
         device_count=Answer(1),

@@ -100,7 +100,7 @@ def test_a_missing_package_is_one_line(vkzircon: Run, tmp_path: Path, package: s
     )
     ran = vkzircon(PYTHONPATH=str(tmp_path))
     assert ran.code == 4
-    assert package in ran.out + ran.err
+    assert f"pip install {package.removeprefix('_').removesuffix('_backend')}" in " ".join((ran.out + ran.err).split())
     assert "Traceback" not in ran.out + ran.err
 
 
@@ -159,6 +159,57 @@ def test_quiet_prints_nothing(vkzircon: Run) -> None:
     """With --quiet the exit code tells."""
     ran = vkzircon("check", "--quiet", **NO_VULKAN)
     assert (ran.code, ran.out, ran.err) == (4, "", "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_descriptors_change_no_verdict(lavapipe: str, closed: str) -> None:
+    """A service may start us without some of the standard descriptors: none of ours lands on their numbers."""
+    script = f"exec {PROGRAM} check --quiet {closed}"
+    env = environment({"VK_DRIVER_FILES": lavapipe})
+    assert subprocess.run(["sh", "-c", script], env=env, check=False).returncode == 3
+
+
+def test_escape_sequences_never_reach_a_terminal(vkzircon: Run) -> None:
+    """Whatever is in a variable or a path is shown on stdout and stderr, never acted upon."""
+    hostile = "/x\x1b[31m\x9b\u202e.so"
+    for env in ({"VKZIRCON_LIBVULKAN": hostile}, {"VK_DRIVER_FILES": hostile}, {"VKZIRCON_LIBZIRCON": hostile}):
+        for arguments in ((), ("--format", "json"), ("--output", f"/gone{hostile}")):
+            ran = vkzircon(*arguments, **env)
+            assert not set(ran.out + ran.err) & set("\x1b\x9b\u202e")
+
+
+def test_the_home_folder_is_nowhere(vkzircon: Run, tmp_path: Path) -> None:
+    """Reports are pasted: no path, message or sentence has the home folder in it."""
+    home = tmp_path / "jane.doe"
+    home.mkdir()
+    (home / "gone.json").write_text(
+        '{"file_format_version": "1.0.0", "ICD": {"library_path": "' + str(home) + '/x.so"}}'
+    )
+    (home / "comma.json").write_text("{,}")
+    for env in (
+        {"VKZIRCON_LIBVULKAN": f"{home}/x.so"},
+        {"VKZIRCON_LIBZIRCON": f"{home}/x.so"},
+        {"VK_DRIVER_FILES": f"{home}/gone.json"},
+        {"VK_DRIVER_FILES": f"{home}/comma.json"},
+    ):
+        for arguments in (("--verbose",), ("--format", "json"), ("--format", "trace")):
+            ran = vkzircon(*arguments, HOME=str(home), USER="jane.doe", **env)
+            assert ran.code == 4
+            assert "jane.doe" not in ran.out + ran.err
+            assert "~/" in ran.out
+
+
+def test_only_listed_variables_are_read(vkzircon: Run) -> None:
+    """No secret of the environment comes into a report."""
+    ran = vkzircon("--format", "json", AWS_SECRET_ACCESS_KEY="hunter2", VK_FOO="hunter2", **NO_VULKAN)
+    assert "hunter2" not in ran.out
+
+
+def test_an_unknown_platform_is_refused(vkzircon: Run) -> None:
+    """VKZIRCON_PLATFORM takes two words."""
+    ran = vkzircon(VKZIRCON_PLATFORM="windows")
+    assert (ran.code, ran.out) == (2, "")
+    assert "fuchsia or linux" in ran.err
 
 
 def test_hardly_any_environment_is_enough(lavapipe: str) -> None:

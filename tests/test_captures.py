@@ -32,7 +32,7 @@ def test_a_capture_is_judged_as_it_was(capture: Path) -> None:
     )
     for device in report.devices:
         then = {result.id: result.outcome for result in report.of_device(device.index)}
-        assert {check.id: check.verdict(facts, device).outcome for check in in_order()} == then
+        assert {check.id: check.verdict(facts, device).outcome for check in in_order() if check.id in then} == then
 
 
 def test_the_h100_shared_what_the_issue_asks_for() -> None:

@@ -121,6 +121,18 @@ def test_emulation_refuses_another_libzircon(emulated: Run) -> None:
     assert "VKZIRCON_LIBZIRCON" in ran.err
 
 
+def test_emulation_is_told_from_what_was_loaded(vkzircon: Run, lavapipe: str, layer: emulation.Installation) -> None:
+    """The layer turned on by the loader's own means is told; --emulate that the loader did not heed is exit 4."""
+    on = {"VK_ADD_LAYER_PATH": str(layer.manifest.parent), "VK_LOADER_LAYERS_ENABLE": "*VKZIRCON*"}
+    env = {"VK_DRIVER_FILES": lavapipe, "VKZIRCON_LIBZIRCON": str(layer.libzircon), **on}
+    by_the_loader = vkzircon("--format", "json", **env)
+    assert (by_the_loader.code, by_the_loader.json["emulation"]["active"]) == (0, True)
+    not_there = vkzircon("--format", "json", VK_DRIVER_FILES=lavapipe, VK_INSTANCE_LAYERS=emulation.LAYER_NAME)
+    assert (not_there.code, not_there.json["emulation"]["active"]) == (3, False)
+    off = vkzircon("--emulate", "--format", "json", VK_DRIVER_FILES=lavapipe, VK_LOADER_LAYERS_DISABLE="*")
+    assert (off.code, off.json["error"]["cause"]) == (4, "no-emulation")
+
+
 def test_emulation_keeps_the_users_own_layer_settings(emulated: Run, tmp_path: Path) -> None:
     """A VK_LAYER_PATH of the user's is added to, since the loader would ignore VK_ADD_LAYER_PATH beside it."""
     assert emulated(VK_LAYER_PATH=str(tmp_path)).code == 0

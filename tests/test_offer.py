@@ -71,7 +71,7 @@ def test_a_device_without_a_name_gets_one() -> None:
 
 
 def _instance(version: int, *enabled: str) -> Instance:
-    return Instance(api_version(version), enabled, (), ())
+    return Instance(api_version(version), enabled, (), (), is_emulated=False)
 
 
 def test_the_extension_stands_on_either_leg() -> None:

@@ -12,18 +12,24 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.environment import Variable
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Message, Output, Transcript
-from vkzircon_cli.facts import Answer, Device, Facts, Missing, MissingKind
+from vkzircon_cli.facts import Answer, Device, Facts, Missing, MissingKind, not_asked
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.report import Emulation, Report, make_header, make_report
+from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
 from vkzircon_cli.request import Depth
 
 GOOD = reports.good_report()
 
 
-def _report(*devices: Device, messages: tuple[Message, ...] = (), variables: Any = (), **changes: Any) -> Report:
+def _report(
+    *devices: Device,
+    messages: tuple[Message, ...] = (),
+    variables: Any = (),
+    emulate: bool = False,
+    **changes: Any,
+) -> Report:
     facts = Facts(GOOD.loader, GOOD.kernel, GOOD.instance, Answer(len(devices)), devices, Answer(True))
     where = replace(GOOD.environment, variables=variables, platform="linux")
-    header = make_header(Depth.EVERYTHING, where, Emulation(False, None, ""), "2026-01-01T00:00:00Z")
+    header = make_header(Depth.EVERYTHING, where, EmulationAsked(emulate, ""), "2026-01-01T00:00:00Z")
     return make_report(
         Transcript(replace(facts, **changes), None, messages, (), asdict(header), Output("", 0), False, None, 1.0)
     )
@@ -50,6 +56,32 @@ def test_a_failed_check_is_exit_1_and_named() -> None:
     report = _report(_without_vmo(reports.device()))
     assert (report.summary.outcome, report.exit_code) == (Outcome.FAIL, Exit.FAILED)
     assert report.summary.sentence == "Verdant X1: failed export.handle-given, export.handle-is-vmo."
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: replace(d, exports=(), imports=(), data=()),
+        lambda d: replace(d, imports=tuple(replace(row, imported=not_asked("no type in common")) for row in d.imports)),
+        lambda d: replace(d, data=()),
+    ],
+)
+def test_what_was_not_seen_is_not_claimed(change: Any) -> None:
+    """Nothing failed, but without an export, an import and bytes that came round nobody says that memory is shared."""
+    report = _report(change(reports.device()))
+    assert (report.summary.outcome, report.exit_code) == (Outcome.SKIP, Exit.OK)
+    assert report.summary.sentence == "Nothing failed, but Verdant X1 was not seen to share memory."
+
+
+def test_an_emulated_report_is_one_whose_layer_was_loaded() -> None:
+    """Not what was asked for decides, but what vkCreateInstance loaded; --emulate without it is an error."""
+    instance = GOOD.instance.value
+    assert instance is not None
+    assert _report(reports.device(), instance=Answer(replace(instance, is_emulated=True))).emulation.active
+    assert not _report(reports.device()).emulation.active
+    report = _report(reports.device(), emulate=True)
+    assert report.error is not None
+    assert (report.error.cause, report.exit_code) == ("no-emulation", Exit.CANNOT_ASK)
 
 
 def test_a_warning_shows_and_exits_0() -> None:

@@ -65,7 +65,6 @@ typedef struct {
 } zx_info_vmo_t;
 
 zx_status_t zx_object_get_info(zx_handle_t, uint32_t topic, void *, size_t, size_t *actual, size_t *avail);
-zx_status_t zx_vmo_create(uint64_t size, uint32_t options, zx_handle_t *);
 zx_status_t zx_vmo_get_size(zx_handle_t, uint64_t *size);
 zx_status_t zx_vmo_read(zx_handle_t, void *, uint64_t offset, size_t);
 zx_status_t zx_vmo_write(zx_handle_t, const void *, uint64_t offset, size_t);
@@ -78,5 +77,4 @@ zx_status_t zx_handle_duplicate(zx_handle_t, uint32_t rights, zx_handle_t *);
 uint32_t zx_system_get_page_size(void);
 zx_handle_t zx_vmar_root_self(void);
 
-int memcmp(const void *, const void *, size_t);
 int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);

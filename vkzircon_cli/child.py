@@ -4,6 +4,7 @@
 The parent opens neither libvulkan nor libzircon, so that nothing a driver does to its process can reach the report.
 """
 
+import fcntl
 import json
 import mmap
 import os
@@ -12,39 +13,28 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from vkzircon_cli.errors import Exit, Stop, missing_package
-from vkzircon_cli.events import Event, error, to_line
+from vkzircon_cli.capture import Capture
+from vkzircon_cli.events import Event, to_line
 from vkzircon_cli.facts import Missing, MissingKind
+from vkzircon_cli.guard import probe_events
 from vkzircon_cli.request import Request
 
-_OUTPUT_LIMIT = 64 * 1024
 _CHUNK = 64 * 1024
 _TICK_S = 0.2  # how often a silent child is looked after: a grandchild may keep its pipes open
 _JOURNAL_SIZE = 128
 _PR_SET_PDEATHSIG = 1
 
-REPORT_A_FAULT = "Please report it with the output of: vkzircon report --format json"
 
-
-@dataclass(slots=True)
-class Capture:
-    """What the child printed: the first `_OUTPUT_LIMIT` bytes, and how many more there were."""
-
-    kept: bytearray = field(default_factory=bytearray)
-    dropped: int = 0
-
-    def text(self) -> str:
-        """Give what was kept; bytes that are not UTF-8 as escapes."""
-        return bytes(self.kept).decode("utf-8", "backslashreplace")
-
-    def add(self, data: bytes) -> None:
-        """Take what came."""
-        room = _OUTPUT_LIMIT - len(self.kept)
-        self.kept += data[:room]
-        self.dropped += max(0, len(data) - room)
+def _pipe() -> tuple[int, int]:
+    """Make a pipe whose ends are none of the standard descriptors, which the child puts its own things on."""
+    ends = os.pipe()
+    moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
+    for end in ends:
+        os.close(end)
+    return moved[0], moved[1]
 
 
 class Child:
@@ -55,8 +45,8 @@ class Child:
         self.step: str | None = None
         self._timeout_s = request.timeout_s
         self._journal = mmap.mmap(-1, _JOURNAL_SIZE)
-        self._events, events_end = os.pipe()
-        self._output, output_end = os.pipe()
+        self._events, events_end = _pipe()
+        self._output, output_end = _pipe()
         ends = _ChildsEnds(self._journal, events_end, output_end, os.getpid(), began)
         self._pid = os.fork()
         if self._pid == 0:
@@ -91,7 +81,7 @@ class Child:
                 self.fate = Missing(MissingKind.TIMED_OUT, self._call(), "", f"no answer within {self._timeout_s:g} s")
                 return
             elif not ready:
-                if self._has_ended():
+                if self._has_ended() and not select.select([self._events], [], [], 0)[0]:
                     break
                 yield {"event": "tick"}
         self._drain(capture)
@@ -133,17 +123,11 @@ class Child:
         """Kill the child if it still runs, reap it, and close what this side holds."""
         if self._status is None:
             with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+                os.killpg(self._pid, signal.SIGKILL)  # with whatever the driver started
             self._status = os.waitpid(self._pid, 0)[1]
         os.close(self._events)
         os.close(self._output)
         self._journal.close()
-
-
-class _OurFault(Stop):
-    """The probe raised what it should not."""
-
-    exit_code = Exit.OUR_FAULT
 
 
 def _signal_name(number: int) -> str:
@@ -170,30 +154,18 @@ def _run_child(request: Request, environ: dict[str, str], answered: Mapping[str,
     try:
         # A driver that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.setpgid(0, 0)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(ends.output, 1)
         os.dup2(ends.output, 2)
-        _die_with(ends.parent)
+        with suppress(ImportError):  # of cffi, which the probe is about to miss as well
+            _die_with(ends.parent)
         os.environ.update(environ)
-        from vkzircon_cli.probe import probe
-
-        for event in probe(request, journaled(ends.journal), answered, ends.began):
+        for event in probe_events(request, journaled(ends.journal), answered, ends.began):
             os.write(ends.events, to_line(event))
         code = 0
-    except ImportError as gone:
-        _write_error(ends, missing_package(gone), "no-package")
-    except BaseException as fault:  # noqa: BLE001 - the parent tells of it, and keeps the trace with the output
-        import traceback
-
-        os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
-        said = f"A fault of vkzircon's own ended the probe: {type(fault).__name__}: {fault}."
-        _write_error(ends, _OurFault(said, REPORT_A_FAULT), "our-fault")
     finally:
         os._exit(code)
-
-
-def _write_error(ends: _ChildsEnds, stop: Stop, cause: str) -> None:
-    os.write(ends.events, to_line(error(stop, cause)) + to_line({"event": "done"}))
 
 
 def _die_with(parent: int) -> None:

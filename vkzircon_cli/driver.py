@@ -17,9 +17,9 @@ from weakref import WeakKeyDictionary
 
 from vkzircon_cli import _abi, text
 from vkzircon_cli.environment import FUCHSIA, LIBVULKAN_VARIABLE, platform
-from vkzircon_cli.errors import CannotAsk, Refused
+from vkzircon_cli.errors import CannotAsk, Refused, TimedOut
 from vkzircon_cli.libraries import linker_reason
-from vkzircon_cli.vocabulary import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCCESS, result_name
+from vkzircon_cli.vocabulary import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCCESS, VK_TIMEOUT, result_name
 
 LIBRARY_NAMES = ("libvulkan.so.1", "libvulkan.so")
 FENCE_TIMEOUT_NS = 10_000_000_000
@@ -191,10 +191,9 @@ def _loader_hint() -> str:
 class Instance:
     """A VkInstance."""
 
-    def __init__(self, vulkan: Vulkan, handle: Any, extensions: tuple[str, ...]) -> None:
+    def __init__(self, vulkan: Vulkan, handle: Any) -> None:
         self.vulkan = vulkan
         self.handle = handle
-        self.extensions = extensions
 
     def function(self, name: str) -> Any:
         """Look up an instance-level command.
@@ -206,12 +205,16 @@ class Instance:
         return self.vulkan._cast(name, address)
 
     def has_function(self, name: str) -> bool:
-        """Tell whether the loader answers for *name*."""
+        """Tell whether the loader answers for *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
         return bool(self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode()) != self.vulkan.ffi.NULL)
 
 
 class Device:
-    """A VkDevice with a queue, if it has one. *lost* is set by the first call that answers VK_ERROR_DEVICE_LOST."""
+    """A VkDevice with a queue, if it has one.
+
+    *lost* is set by the first call that answers VK_ERROR_DEVICE_LOST, *stuck* by work that never ended: nothing that
+    such work may use can be destroyed any more, nor the device.
+    """
 
     def __init__(self, instance: Instance, physical: Any, handle: Any, queue_family: int | None) -> None:
         self.instance = instance
@@ -220,6 +223,7 @@ class Device:
         self.handle = handle
         self.queue_family = queue_family
         self.lost = False
+        self.stuck = False
         self._functions: dict[str, Any] = {}
 
     def has_function(self, name: str) -> bool:
@@ -233,10 +237,15 @@ class Device:
         self._check(name, function(*arguments))
 
     def get(self, name: str, *arguments: Any) -> None:
-        """Call the device's command *name*, which answers nothing."""
+        """Call the device's command *name*, which answers nothing; a stuck device destroys nothing."""
+        if self.stuck and name.startswith(("vkDestroy", "vkFree")):
+            return
         self.vulkan.call_void(name, self._function(name), *arguments)
 
     def _check(self, name: str, result: int) -> None:
+        if result == VK_TIMEOUT:
+            self.stuck = True
+            raise TimedOut(name, f"no end within {FENCE_TIMEOUT_NS // 10**9} s")
         if result == VK_ERROR_DEVICE_LOST:
             self.lost = True
         if result != VK_SUCCESS:
@@ -252,7 +261,7 @@ class Device:
 
 
 @contextmanager
-def instance(vulkan: Vulkan, create_info: Any, extensions: tuple[str, ...]) -> Iterator[Instance]:
+def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
     """Create a VkInstance and destroy it.
 
     Raises:
@@ -260,7 +269,7 @@ def instance(vulkan: Vulkan, create_info: Any, extensions: tuple[str, ...]) -> I
     """
     made = vulkan.ffi.new("VkInstance *")
     vulkan.call("vkCreateInstance", vulkan.global_function("vkCreateInstance"), create_info, vulkan.ffi.NULL, made)
-    opened = Instance(vulkan, made[0], extensions)
+    opened = Instance(vulkan, made[0])
     try:
         yield opened
     finally:

@@ -11,6 +11,7 @@ from vkzircon_cli.environment import EMULATION_VARIABLE, LIBZIRCON_VARIABLE
 from vkzircon_cli.errors import CannotAsk, Usage
 
 LAYER_NAME = "VK_LAYER_VKZIRCON_external_memory"
+LAYER_LIBRARY = "libVkLayer_vkzircon_external_memory.so"
 _MANIFEST = "VkLayer_vkzircon_external_memory.json"
 _LIBZIRCON = "libzircon.so"
 

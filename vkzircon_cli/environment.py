@@ -5,6 +5,7 @@ Only the variables listed here are ever read into a report.
 """
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -83,16 +84,19 @@ def can_fork() -> bool:
 def without_home(value: Any) -> Any:
     """Write the home folder as ``~`` in every string of *value*: reports are pasted where people have no names."""
     home = os.environ.get("HOME", "").rstrip("/")
-    return _replaced(value, home + "/", "~/") if len(home) > 1 else value
+    if len(home) <= 1:
+        return value
+    # A path begins where no other path goes on: /opt/home/x is none of /home's.
+    return _shortened(value, re.compile(rf"(?<![\w./~-]){re.escape(home)}(?=/)"))
 
 
-def _replaced(value: Any, old: str, new: str) -> Any:
+def _shortened(value: Any, home: re.Pattern[str]) -> Any:
     if isinstance(value, str):
-        return value.replace(old, new)
+        return home.sub("~", value)
     if isinstance(value, dict):
-        return {name: _replaced(item, old, new) for name, item in value.items()}
+        return {name: _shortened(item, home) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_replaced(item, old, new) for item in value]
+        return [_shortened(item, home) for item in value]
     return value
 
 

@@ -40,6 +40,14 @@ class Refused(Exception):
         self.missing = Missing(MissingKind.REFUSED, call, result, reason)
 
 
+class TimedOut(Exception):
+    """Work that was given to the device never ended. The probe turns it into a `Missing` of that kind."""
+
+    def __init__(self, call: str, reason: str) -> None:
+        super().__init__(call, reason)
+        self.missing = Missing(MissingKind.TIMED_OUT, call, "VK_TIMEOUT", reason)
+
+
 class NotAsked(Exception):
     """A question that makes no sense here: the probe turns it into a `Missing` of that kind."""
 
@@ -75,7 +83,8 @@ class CannotAsk(Stop):
 
 def missing_package(error: ImportError) -> CannotAsk:
     """Say which Python package cannot be imported and how to get it."""
-    fix = f"Install it with: python3 -m pip install {error.name or 'vkzircon'}"
+    package = {"_cffi_backend": "cffi"}.get(error.name or "", error.name or "vkzircon")
+    fix = f"Install it with: python3 -m pip install {package}"
     return CannotAsk("no-package", f"A Python package is missing or broken: {error}.", fix)
 
 

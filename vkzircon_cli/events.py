@@ -23,7 +23,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
-from vkzircon_cli.errors import NotAsked, Refused, Stop
+from vkzircon_cli.errors import NotAsked, Refused, Stop, TimedOut
 from vkzircon_cli.facts import NEVER_REACHED, Answer, Device, Facts, Missing, MissingKind
 
 Event = dict[str, Any]
@@ -85,7 +85,7 @@ def answer_of(question: Callable[[], T]) -> Answer[T]:
     """Call *question* and turn what stops it into data."""
     try:
         return Answer(question())
-    except (Refused, NotAsked) as stopped:
+    except (Refused, NotAsked, TimedOut) as stopped:
         return Answer(None, stopped.missing)
 
 

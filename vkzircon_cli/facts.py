@@ -79,12 +79,13 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """What vkCreateInstance was given and what it was made among."""
+    """What vkCreateInstance was given and made among; *is_emulated* tells whether our own layer was loaded by it."""
 
     api_version: Version
     enabled_extensions: tuple[str, ...]
     extensions: tuple[Extension, ...]
     layers: tuple[Layer, ...]
+    is_emulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +190,15 @@ class OpenDevice:
 
 @dataclass(frozen=True, slots=True)
 class ExternalMemoryProperties:
-    """VkExternalMemoryProperties. *header_kept* is False when the driver changed the structure's sType or pNext."""
+    """VkExternalMemoryProperties. *written* is False when two calls with complementary sentinels left them there.
+
+    *header_kept* is False when the driver changed the structure's sType or pNext.
+    """
 
     features: Flags
     export_from_imported_handle_types: Flags
     compatible_handle_types: Flags
+    written: bool
     header_kept: bool
 
 
@@ -284,7 +289,11 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two handles side by side; *seen* compares what was written through the first with what the second reads."""
+    """Two handles side by side.
+
+    Of two gets *seen* compares what was written through the first with what the second reads, of two exports what was
+    written into each with what it holds after the other was written.
+    """
 
     first: Handle
     second: Handle

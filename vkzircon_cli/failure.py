@@ -14,8 +14,8 @@ _DRIVER_VARIABLES = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
 _MOST_WORDS = 3
 
 
-def what_stopped(transcript: Transcript, environment: Environment) -> Failure | None:
-    """Tell what kept every device from being asked, None where a device was."""
+def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
+    """Tell what kept every device from being asked as wanted (*emulate*: with the layer), None where one was."""
     facts = transcript.facts
     if transcript.is_cut:
         return _cut(transcript)
@@ -25,6 +25,8 @@ def what_stopped(transcript: Transcript, environment: Environment) -> Failure | 
             return _died(missing, transcript.messages)
     if facts.instance.missing is not None:
         return _no_instance(facts.instance.missing, transcript.messages, environment)
+    if emulate and facts.instance.value is not None and not facts.instance.value.is_emulated:
+        return _no_emulation(environment)
     if facts.device_count.missing is not None or facts.device_count.value == 0:
         return _no_device(facts.device_count.missing, environment)
     return None
@@ -64,6 +66,12 @@ def _no_instance(missing: Missing, messages: tuple[Message, ...], environment: E
 def _manifest_hint(messages: tuple[Message, ...]) -> str:
     files = sorted({word.strip(",") for m in messages for word in m.text.split() if word.strip(",.").endswith(".json")})
     return f"Mend or remove {' and '.join(files)}: one malformed manifest stops the loader for all drivers."
+
+
+def _no_emulation(environment: Environment) -> Failure:
+    ignored = "the process runs with raised privileges" if environment.elevated else "something keeps it out"
+    hint = f"Look at the VK_ variables that filter layers: {ignored}."
+    return Failure("no-emulation", "The loader did not load the emulation layer.", hint, Exit.CANNOT_ASK)
 
 
 def _no_device(missing: Missing | None, environment: Environment) -> Failure:

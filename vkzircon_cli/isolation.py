@@ -12,10 +12,12 @@ import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from vkzircon_cli.capture import Capture, OwnOutput
 from vkzircon_cli.environment import can_fork
 from vkzircon_cli.errors import Exit, Stop
 from vkzircon_cli.events import Event, ended, error
 from vkzircon_cli.facts import Missing, MissingKind
+from vkzircon_cli.guard import probe_events
 from vkzircon_cli.request import Request
 
 _MOST_CRASHES = 64
@@ -47,7 +49,7 @@ class _Resuming:
         self._began = time.monotonic()
 
     def events(self) -> Generator[Event, None, None]:
-        from vkzircon_cli.child import Capture, Child
+        from vkzircon_cli.child import Child
 
         capture, goes_on = Capture(), True
         while goes_on:
@@ -59,7 +61,7 @@ class _Resuming:
             if child.fate is not None:
                 yield from self._cut_short(child.step, child.fate)
             goes_on = child.fate is not None and child.step is not None and not self._has_enough()
-        yield {"event": "output", "text": capture.text(), "dropped": capture.dropped}
+        yield capture.event()
 
     def _noted(self, stream: Iterator[Event]) -> Iterator[Event]:
         for event in stream:
@@ -97,33 +99,35 @@ def _in_thread(request: Request) -> Iterator[Event]:
 
     The thread waits until each event was taken: what is written of a step is written before the step can kill us.
     """
-    from vkzircon_cli.probe import probe
-
     made: queue.Queue[Event] = queue.Queue(maxsize=1)
     calls = [""]
     began = time.monotonic()
 
     def ask() -> None:
-        for event in probe(request, lambda name: calls.__setitem__(0, name), {}, began):
+        for event in probe_events(request, lambda name: calls.__setitem__(0, name), {}, began):
             made.put(event)
             made.join()
 
-    threading.Thread(target=ask, daemon=True).start()
-    step, event = None, {"event": ""}
-    while event["event"] != "done":
-        deadline = time.monotonic() + request.timeout_s
-        while (taken := _take(made)) is None and time.monotonic() < deadline:
-            yield {"event": "tick"}
-        if taken is None:
-            if step is not None:
-                reason = f"no answer within {request.timeout_s:g} s"
-                yield ended(step, Missing(MissingKind.TIMED_OUT, calls[0], "", reason), began)
-            return
-        event = taken
-        step = {"begin": event.get("step"), "end": None}.get(event["event"], step)
-        if event["event"] != "done":
-            yield event
-        made.task_done()
+    with OwnOutput() as printed:
+        threading.Thread(target=ask, daemon=True).start()
+        step, event = None, {"event": ""}
+        while event["event"] != "done":
+            deadline = time.monotonic() + request.timeout_s
+            while (taken := _take(made)) is None and time.monotonic() < deadline:
+                printed.drain()
+                yield {"event": "tick"}
+            if taken is None:
+                if step is not None:
+                    reason = f"no answer within {request.timeout_s:g} s"
+                    yield ended(step, Missing(MissingKind.TIMED_OUT, calls[0], "", reason), began)
+                break
+            event = taken
+            step = {"begin": event.get("step"), "end": None}.get(event["event"], step)
+            if event["event"] != "done":
+                yield event
+            made.task_done()
+        printed.drain()
+    yield printed.capture.event()
 
 
 def _take(made: "queue.Queue[Event]") -> Event | None:

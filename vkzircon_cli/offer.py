@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.facts import Device, Extension, Identity, Instance, MemoryType
 from vkzircon_cli.text import visible
-from vkzircon_cli.vocabulary import DEVICE_COHERENT_AMD, EXTENSION, HOST_VISIBLE, PROTECTED
+from vkzircon_cli.vocabulary import DEVICE_COHERENT_AMD, EXTENSION, HOST_COHERENT, HOST_VISIBLE, PROTECTED
 
 _API_1_1 = 1 << 22 | 1 << 12
 UNNAMED = "(no name)"
@@ -95,6 +95,11 @@ def cannot_export(memory_type: MemoryType) -> str | None:
     if memory_type.flags.value & DEVICE_COHERENT_AMD:
         return "DEVICE_COHERENT_AMD needs a feature that is not enabled"
     return None
+
+
+def is_host_coherent(memory_type: MemoryType) -> bool:
+    """Tell whether the host and the device see each other's writes without flush and invalidate."""
+    return bool(memory_type.flags.value & HOST_COHERENT)
 
 
 def is_host_visible(memory_type: MemoryType) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn, Self
 
 from vkzircon_cli.errors import NotWritten
+from vkzircon_cli.text import visible
 
 
 class PipeClosed(Exception):
@@ -128,7 +129,7 @@ def say(text: str) -> None:
     stream = sys.__stderr__
     if stream is not None:
         with suppress(OSError, ValueError):
-            os.write(stream.fileno(), (text + "\n").encode(stream.encoding or "utf-8", "backslashreplace"))
+            os.write(stream.fileno(), (visible(text) + "\n").encode(stream.encoding or "utf-8", "backslashreplace"))
 
 
 def is_terminal(stream: object) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from vkzircon_cli import __version__
 from vkzircon_cli.checks import SEVERITY, Outcome, in_order
+from vkzircon_cli.emulation import LAYER_NAME
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
 from vkzircon_cli.events import Failure, Message, Output, StepTime, Transcript, decode
@@ -40,6 +41,14 @@ class Emulation:
 
 
 @dataclass(frozen=True, slots=True)
+class EmulationAsked:
+    """Whether the emulation was asked for, and how it would behave if it is on."""
+
+    asked: bool
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """One check's verdict on one device; *advice* is there when something is to be done."""
 
@@ -64,17 +73,17 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a stream begins with: who asks, how much, where, when (UTC, ISO 8601), and what extension it is."""
+    """What a stream begins with: who asks, how much, where, of which emulation, and when (UTC, ISO 8601)."""
 
     schema_version: str
     tool: Tool
     depth: Depth
     environment: Environment
-    emulation: Emulation
+    emulation: EmulationAsked
     started: str
 
 
-def make_header(depth: Depth, environment: Environment, emulation: Emulation, started: str) -> Header:
+def make_header(depth: Depth, environment: Environment, emulation: EmulationAsked, started: str) -> Header:
     """Make the header of a stream that begins now."""
     return Header(SCHEMA_VERSION, Tool("vkzircon", __version__), depth, environment, emulation, started)
 
@@ -124,13 +133,13 @@ def make_report(transcript: Transcript) -> Report:
     header: Header = decode(Header, transcript.header)
     facts = transcript.facts
     checks = tuple(_results(facts, header.depth))
-    failure = transcript.failure or what_stopped(transcript, header.environment)
+    failure = transcript.failure or what_stopped(transcript, header.environment, header.emulation.asked)
     return Report(
         schema_version=header.schema_version,
         tool=header.tool,
         summary=_summary(facts, checks, failure, header.depth),
         error=failure,
-        emulation=header.emulation,
+        emulation=_emulation(facts, header.emulation),
         environment=header.environment,
         loader=facts.loader,
         kernel=facts.kernel,
@@ -141,6 +150,12 @@ def make_report(transcript: Transcript) -> Report:
         checks=checks,
         run=Run(header.started, transcript.ended_ms, transcript.steps, transcript.messages, transcript.output),
     )
+
+
+def _emulation(facts: Facts, asked: EmulationAsked) -> Emulation:
+    """Tell from what was loaded, not from what was asked for, whether the extension is our own."""
+    active = facts.instance.value is not None and facts.instance.value.is_emulated
+    return Emulation(active, LAYER_NAME if active else None, asked.settings if active else "")
 
 
 def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
@@ -169,7 +184,10 @@ def _summary(facts: Facts, checks: tuple[CheckResult, ...], failure: Failure | N
     offering = [device for device in facts.devices if device.selected and offers_extension(device)]
     # What was left out, or is only worth knowing, makes a device neither better nor worse.
     counting = [outcome for outcome in found if outcome not in (Outcome.INFO, Outcome.SKIP)] if offering else []
+    was_seen = depth is Depth.IDENTITY or all(_was_seen(device, checks) for device in offering)
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS if offering else Outcome.SKIP)
+    if worst is Outcome.PASS and not was_seen:
+        worst = Outcome.SKIP
     codes = {_EXITS.get(outcome, Exit.OK) for outcome in found} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
     exit_code = next(code for code in EXIT_PRECEDENCE if code in codes)
     return Summary(worst, _sentence(facts, offering, checks, exit_code, depth), int(exit_code), counts)
@@ -195,9 +213,24 @@ def _sentence(
     one = len(offering) == 1
     if depth is Depth.IDENTITY:
         return f"{_names(offering)} {'offers' if one else 'offer'} {EXTENSION}."
+    unseen = [device for device in offering if not _was_seen(device, checks)]
+    if unseen:
+        return f"Nothing failed, but {_names(unseen)} {'was' if len(unseen) == 1 else 'were'} not seen to share memory."
     shares = "shares its memory as a Zircon VMO" if one else "share their memory as Zircon VMOs"
     warned = list(dict.fromkeys(result.id for result in checks if result.outcome is Outcome.WARN))
     return f"{_names(offering)} {shares}{_warnings(warned)}."
+
+
+# Sharing was seen where memory was exported and imported, and bytes came round.
+_SEEN = (("export.memory-type",), ("import.same-device",), ("data.host-write", "data.gpu-fill"))
+
+
+def _was_seen(device: Device, checks: tuple[CheckResult, ...]) -> bool:
+    good = {result.id for result in checks if result.device == device.index and result.outcome in _GOOD}
+    return all(good.intersection(ids) for ids in _SEEN)
+
+
+_GOOD = (Outcome.PASS, Outcome.INFO, Outcome.WARN)
 
 
 def _warnings(ids: list[str]) -> str:

@@ -3,7 +3,7 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from vkzircon_cli.environment import EMULATION_VARIABLE, environment, without_ho
 from vkzircon_cli.errors import CannotAsk, Exit, Stop
 from vkzircon_cli.events import Event, Fold, error
 from vkzircon_cli.offer import select_devices
-from vkzircon_cli.report import Emulation, Report, make_header, make_report
+from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
 from vkzircon_cli.request import Request
 
 
@@ -50,7 +50,12 @@ def _stream(request: Request) -> Generator[Event, None, None]:
         environ = layer.variables(os.environ) if request.emulate else {}
     except CannotAsk as no_layer:
         stop = no_layer
-    header = make_header(request.depth, environment(), _emulation({**os.environ, **environ}), started)
+    header = make_header(
+        request.depth,
+        environment(),
+        EmulationAsked(request.emulate, {**os.environ, **environ}.get(EMULATION_VARIABLE, "")),
+        started,
+    )
     yield {"event": "header", **asdict(header)}
     if stop is not None:
         yield error(stop, stop.cause)
@@ -72,12 +77,3 @@ class _Interrupted(Stop):
     """Ctrl-C."""
 
     exit_code = Exit.INTERRUPTED
-
-
-def _emulation(environ: Mapping[str, str]) -> Emulation:
-    active = layer.LAYER_NAME in environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep)
-    return Emulation(
-        active=active,
-        layer=layer.LAYER_NAME if active else None,
-        settings=environ.get(EMULATION_VARIABLE, "") if active else "",
-    )

@@ -39,7 +39,8 @@ _VMO = 0x17
 # (version, size) of ZX_INFO_VMO, newest first: a kernel answers NOT_SUPPORTED to a version that it does not know.
 _VMO_VERSIONS = ((4, 176), (3, 128), (2, 120), (1, 104))
 _SAME_RIGHTS = 1 << 31
-_PERM_READ, _PERM_WRITE = 1, 2
+_PERM_READ = 1
+_CACHE_CLEAN_INVALIDATE = 9
 
 ffi: Any = _abi.ffi
 
@@ -112,19 +113,27 @@ class Zircon:
 
     @contextmanager
     def mapped(self, handle: int, size: int) -> Iterator[memoryview]:
-        """Map the first *size* bytes of the VMO for reading and writing, and unmap them."""
+        """Map the first *size* bytes of the VMO for reading, and unmap them."""
         root, address = self._function("zx_vmar_root_self")(), ffi.new("uintptr_t *")
-        self._call("zx_vmar_map", root, _PERM_READ | _PERM_WRITE, 0, handle, 0, size, address)
+        self._call("zx_vmar_map", root, _PERM_READ, 0, handle, 0, size, address)
         try:
             yield memoryview(ffi.buffer(ffi.cast("uint8_t *", address[0]), size))
         finally:
             self._call("zx_vmar_unmap", root, address[0], size)
 
-    def duplicate(self, handle: int, rights: int = _SAME_RIGHTS) -> int:
-        """Make another handle to the same object; the caller closes it."""
+    @contextmanager
+    def duplicated(self, handle: int) -> Iterator[int]:
+        """Make another handle to the same object with the same rights, and close it."""
         made = ffi.new("zx_handle_t *")
-        self._call("zx_handle_duplicate", handle, rights, made)
-        return int(made[0])
+        self._call("zx_handle_duplicate", handle, _SAME_RIGHTS, made)
+        try:
+            yield int(made[0])
+        finally:
+            self.close(int(made[0]))
+
+    def clean_and_invalidate(self, handle: int, size: int) -> None:
+        """Write back and drop the cache lines of the VMO's first *size* bytes, so that the next read is of memory."""
+        self._call("zx_vmo_op_range", handle, _CACHE_CLEAN_INVALIDATE, 0, size, ffi.NULL, 0)
 
     def close(self, handle: int) -> None:
         """Close *handle*, if it is one that lives."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vkzircon_cli.checks.registry import Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Answer, Device, ExternalBuffer, ExternalMemoryProperties, Facts, MissingKind
+from vkzircon_cli.facts import Answer, Device, ExternalBuffer, ExternalMemoryProperties, Facts
 from vkzircon_cli.vocabulary import EXPORTABLE, FEATURE_BITS, IMPORTABLE, ZIRCON_VMO
 
 
@@ -14,8 +14,9 @@ def _usage(buffer: ExternalBuffer) -> str:
 
 
 def _answers(device: Device) -> Iterator[tuple[ExternalBuffer, str, ExternalMemoryProperties]]:
+    """Give the answers that were written; only `well_formed` speaks of the others."""
     for buffer in device.external_buffers:
-        if buffer.properties.value is not None:
+        if buffer.properties.value is not None and buffer.properties.value.written:
             yield buffer, f"device{device.index}/buffer/transfer", buffer.properties.value
 
 
@@ -71,16 +72,22 @@ def compatible(_: Facts, device: Device) -> Iterator[Finding]:
 )
 def well_formed(_: Facts, device: Device) -> Iterator[Finding]:
     yield from _unanswered(device)
-    for buffer, step, found in _answers(device):
-        if not found.header_kept:
-            yield Finding(Outcome.FAIL, "sType or pNext was changed", _usage(buffer), step)
-        elif found.features.value >> len(FEATURE_BITS):
-            value = found.features.value
-            yield Finding(
-                Outcome.FAIL, f"the features are 0x{value:x}: not written, or no features", _usage(buffer), step
-            )
-        else:
-            yield Finding(Outcome.PASS, "the answer is well formed", _usage(buffer), step)
+    for buffer in device.external_buffers:
+        if buffer.properties.value is not None:
+            where = f"device{device.index}/buffer/transfer"
+            fault = _malformed(buffer.properties.value)
+            outcome = Outcome.FAIL if fault else Outcome.PASS
+            yield Finding(outcome, fault or "the answer is well formed", _usage(buffer), where)
+
+
+def _malformed(found: ExternalMemoryProperties) -> str | None:
+    if not found.written:
+        return "nothing was written"
+    if not found.header_kept:
+        return "sType or pNext was changed"
+    if found.features.value >> len(FEATURE_BITS):
+        return f"the features are 0x{found.features.value:x}, which has bits that are none"
+    return None
 
 
 @check(
@@ -90,7 +97,7 @@ def well_formed(_: Facts, device: Device) -> Iterator[Finding]:
     advice="Programs trust the query: a driver must mean what it reports.",
 )
 def agree_export(_: Facts, device: Device) -> Iterator[Finding]:
-    tried = [row for row in device.exports if row.handle.value is not None or _was_refused(row.handle)]
+    tried = [row for row in device.exports if _was_tried(row.handle)]
     yield from _agrees(device, EXPORTABLE, "export", bool(tried), any(row.handle.value for row in tried))
 
 
@@ -101,12 +108,13 @@ def agree_export(_: Facts, device: Device) -> Iterator[Finding]:
     advice="Programs trust the query: a driver must mean what it reports.",
 )
 def agree_import(_: Facts, device: Device) -> Iterator[Finding]:
-    tried = [row for row in device.imports if row.imported.value is not None or _was_refused(row.imported)]
+    tried = [row for row in device.imports if _was_tried(row.imported)]
     yield from _agrees(device, IMPORTABLE, "import", bool(tried), any(row.imported.value for row in tried))
 
 
-def _was_refused(answer: Answer[Any]) -> bool:
-    return answer.missing is not None and answer.missing.kind is MissingKind.REFUSED
+def _was_tried(answer: Answer[Any]) -> bool:
+    """Tell whether it came to the allocation that exports or imports; what is refused before or after says nothing."""
+    return answer.value is not None or (answer.missing is not None and answer.missing.call == "vkAllocateMemory")
 
 
 def _agrees(device: Device, feature: int, verb: str, tried: bool, worked: bool) -> Iterator[Finding]:

@@ -21,7 +21,9 @@ def _is_software(device: Device) -> bool:
 )
 def hardware(facts: Facts, device: Device) -> Iterator[Finding]:
     step = f"device{device.index}/identity"
-    if not _is_software(device):
+    if device.identity.missing is not None:
+        yield unanswered(device.identity.missing, step=step, refused=Outcome.SKIP)
+    elif not _is_software(device):
         yield Finding(Outcome.PASS, "the device is not a software rasterizer", step=step)
     elif all(_is_software(other) for other in facts.devices):
         yield Finding(Outcome.WARN, "only software devices (CPU) were found", step=step)

@@ -4,12 +4,24 @@
 from collections.abc import Callable, Iterator
 
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Answer, Comparison, Device, Export, Facts, Handle, MissingKind, Pair, PairOfHandles
+from vkzircon_cli.facts import (
+    Answer,
+    Comparison,
+    Device,
+    Export,
+    Facts,
+    Handle,
+    Missing,
+    MissingKind,
+    Pair,
+    PairOfHandles,
+)
 from vkzircon_cli.vocabulary import LISTED_RESULTS, OBJECT_TYPE_VMO, looks_like_handle
 
 EXPECTED_RIGHTS = ("READ", "WRITE", "MAP", "DUPLICATE", "TRANSFER", "GET_PROPERTY", "INSPECT")
 _RESIZABLE = 1 << 1
 _INVALID = "0x00000000"
+_DOES_NOT_APPLY = ("ZX_ERR_BAD_STATE", "ZX_ERR_NOT_SUPPORTED")
 
 
 def subject(memory_type: int) -> str:
@@ -22,11 +34,22 @@ def step(device: Device, memory_type: int, name: str) -> str:
     return f"device{device.index}/type{memory_type}/{name}"
 
 
-def _handles(device: Device) -> Iterator[tuple[str, str, Export, Handle]]:
+def _exported(device: Device) -> Iterator[tuple[str, str, Export, Handle]]:
     for export in device.exports:
         if export.handle.value is not None:
             where = step(device, export.memory_type, f"export.{export.form}")
             yield subject(export.memory_type), where, export, export.handle.value
+
+
+def _handles(device: Device) -> Iterator[tuple[str, str, Handle]]:
+    """Give every handle that was got and described, also the second ones: a driver may fail at the second only."""
+    for name, where, _, handle in _exported(device):
+        yield name, where, handle
+    for table, what in ((device.two_gets, "export.two-gets"), (device.two_exports, "export.two-exports")):
+        for name, where, answer in _pairs(device, table, what):
+            if answer.value is not None:
+                yield name, where, answer.value.first
+                yield name, where, answer.value.second
 
 
 @check(
@@ -56,17 +79,20 @@ def memory_type(_: Facts, device: Device) -> Iterator[Finding]:
 )
 def result_codes(_: Facts, device: Device) -> Iterator[Finding]:
     for export in device.exports:
-        missing = export.handle.missing
         where = step(device, export.memory_type, f"export.{export.form}")
-        if missing is None:
-            yield Finding(Outcome.PASS, "VK_SUCCESS", subject(export.memory_type), where)
-        elif missing.kind is MissingKind.REFUSED and missing.call in LISTED_RESULTS:
-            listed = not missing.result or missing.result in LISTED_RESULTS[missing.call]
-            says = f"{missing.call} answered {missing.result or missing.reason}"
-            why = "" if listed else ", which is not among the results it may give"
-            yield Finding(Outcome.PASS if listed else Outcome.WARN, says + why, subject(export.memory_type), where)
-        else:
-            yield unanswered(missing, subject(export.memory_type), where)
+        yield listed_result(export.handle.missing, subject(export.memory_type), where)
+
+
+def listed_result(missing: Missing | None, name: str, where: str) -> Finding:
+    """Judge whether what a call was refused with is among the results that vk.xml lists for it."""
+    if missing is None:
+        return Finding(Outcome.PASS, "VK_SUCCESS", name, where)
+    if missing.kind is not MissingKind.REFUSED or missing.call not in LISTED_RESULTS or not missing.result:
+        return unanswered(missing, name, where, Outcome.SKIP)
+    says = f"{missing.call} answered {missing.result}"
+    if missing.result in ("VK_SUCCESS", *LISTED_RESULTS[missing.call]):
+        return Finding(Outcome.PASS, says, name, where)
+    return Finding(Outcome.WARN, f"{says}, which is not among the results it may give", name, where)
 
 
 @check(
@@ -76,7 +102,7 @@ def result_codes(_: Facts, device: Device) -> Iterator[Finding]:
     advice="The driver says success and gives nothing: look at how it duplicates its handle (goldfish, for one).",
 )
 def handle_given(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, _export, handle in _handles(device):
+    for name, where, handle in _handles(device):
         if not handle.written:
             yield Finding(Outcome.FAIL, "VK_SUCCESS, and no handle was written", name, where)
         elif handle.value == _INVALID:
@@ -92,7 +118,7 @@ def handle_given(_: Facts, device: Device) -> Iterator[Finding]:
     advice="The number is no Zircon handle: the driver may have given an index or a file descriptor of its own.",
 )
 def handle_shape(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, _export, handle in _handles(device):
+    for name, where, handle in _handles(device):
         if not handle.written or handle.value == _INVALID:
             yield Finding(Outcome.SKIP, "there is no handle", name, where)
         else:
@@ -108,7 +134,7 @@ def handle_shape(_: Facts, device: Device) -> Iterator[Finding]:
     advice="What the driver gave cannot be shared; look at how it makes and duplicates the handle.",
 )
 def handle_is_vmo(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, _export, handle in _handles(device):
+    for name, where, handle in _handles(device):
         basic = handle.basic.value
         if handle.valid.missing is not None:
             yield unanswered(handle.valid.missing, name, where)
@@ -129,7 +155,7 @@ def handle_is_vmo(_: Facts, device: Device) -> Iterator[Finding]:
     advice="Without READ, WRITE and MAP nobody can use it; without DUPLICATE and TRANSFER it cannot be passed on.",
 )
 def rights(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, _export, handle in _handles(device):
+    for name, where, handle in _handles(device):
         if handle.basic.value is None:
             yield unanswered(handle.basic.missing, name, where, Outcome.WARN)  # type: ignore[arg-type]
             continue
@@ -145,7 +171,7 @@ def rights(_: Facts, device: Device) -> Iterator[Finding]:
     advice="An importer that asks for the allocation's size would run past the VMO's end.",
 )
 def size(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, export, handle in _handles(device):
+    for name, where, export, handle in _exported(device):
         if handle.size.value is None:
             yield unanswered(handle.size.missing, name, where)  # type: ignore[arg-type]
         else:
@@ -162,7 +188,7 @@ def size(_: Facts, device: Device) -> Iterator[Finding]:
 )
 def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
     page = facts.kernel.value.page_size.value if facts.kernel.value is not None else None
-    for name, where, _export, handle in _handles(device):
+    for name, where, handle in _handles(device):
         if page is None or handle.size.value is None:
             yield Finding(Outcome.SKIP, "the page size or the VMO's size is not known", name, where)
         else:
@@ -178,7 +204,7 @@ def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
     advice="A RESIZABLE VMO can shrink while others have it mapped, and they then fault.",
 )
 def fixed_size(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, _export, handle in _handles(device):
+    for name, where, handle in _handles(device):
         if handle.info.value is None:
             yield unanswered(handle.info.missing, name, where, Outcome.WARN)  # type: ignore[arg-type]
         else:
@@ -202,8 +228,8 @@ def two_gets_distinct(_: Facts, device: Device) -> Iterator[Finding]:
     for name, where, answer in _pairs(device, device.two_gets, "export.two-gets"):
         if answer.value is None:
             yield unanswered(answer.missing, name, where)  # type: ignore[arg-type]
-        elif answer.value.first.value == _INVALID:
-            yield Finding(Outcome.SKIP, "there is no handle", name, where)
+        elif _INVALID in (answer.value.first.value, answer.value.second.value):
+            yield Finding(Outcome.SKIP, "one of them is no handle", name, where)
         else:
             same = answer.value.first.value == answer.value.second.value
             says = "both gets gave the same number" if same else "two gets gave two handles"
@@ -236,28 +262,37 @@ def same_koid(_: Facts, device: Device) -> Iterator[Finding]:
         if answer.value is None:
             yield unanswered(answer.missing, name, where, Outcome.INFO)  # type: ignore[arg-type]
             continue
-        first, second = answer.value.first.basic.value, answer.value.second.basic.value
-        if first is None or second is None:
+        koids = _koids(answer.value)
+        if koids is None:
             yield Finding(Outcome.SKIP, "the kernel told no koid", name, where)
         else:
-            same = first.koid == second.koid
+            same = koids == 1
             says = "both handles have one koid" if same else "the handles have two koids"
             yield Finding(Outcome.PASS if same else Outcome.INFO, says, name, where)
 
 
 @check(
     "export.two-exports-apart",
-    meaning="Two allocations are two VMOs, and neither shows the other's bytes.",
+    meaning="Two allocations are two VMOs, and writing into one leaves the other as it was.",
     rule="memory.adoc, vkAllocateMemory: each allocation is its own memory",
     advice="The driver hands out one pool: whoever gets a handle to one buffer reads all the others.",
 )
 def two_exports_apart(_: Facts, device: Device) -> Iterator[Finding]:
-    def judge(seen: Comparison) -> tuple[Outcome, str]:
-        if not seen.wrong:
-            return Outcome.FAIL, "what was written into one allocation is read in the other"
-        return Outcome.PASS, "neither allocation shows the other's bytes"
+    def judge(kept: Comparison) -> tuple[Outcome, str]:
+        if kept.wrong:
+            return Outcome.FAIL, f"{kept.wrong} of {kept.count} bytes changed when the other allocation was written"
+        return Outcome.PASS, "writing into one allocation leaves the other as it was"
 
+    for name, where, answer in _pairs(device, device.two_exports, "export.two-exports"):
+        if answer.value is not None and _koids(answer.value) == 1:
+            yield Finding(Outcome.FAIL, "both allocations gave handles to one VMO", name, where)
     yield from _seen(device, device.two_exports, "export.two-exports", judge)
+
+
+def _koids(pair: Pair) -> int | None:
+    """Count the kernel objects behind two handles, None where the kernel does not tell."""
+    first, second = pair.first.basic.value, pair.second.basic.value
+    return None if first is None or second is None else len({first.koid, second.koid})
 
 
 def _seen(
@@ -276,11 +311,14 @@ def _seen(
 def compared(
     answer: Answer[Comparison], row: str, where: str, judge: Callable[[Comparison], tuple[Outcome, str]]
 ) -> Finding:
-    """Make the finding of one comparison; a kernel that cannot read this VMO (BAD_STATE: not CACHED) is a skip."""
+    """Make the finding of one comparison; a VMO that cannot be looked into is a skip.
+
+    BAD_STATE means that it is not CACHED (zx_vmo_read), NOT_SUPPORTED that it can be resized (zx_vmar_map).
+    """
     if answer.value is not None:
         outcome, says = judge(answer.value)
         return Finding(outcome, says, row, where)
-    does_not_apply = answer.missing is not None and answer.missing.result == "ZX_ERR_BAD_STATE"
+    does_not_apply = answer.missing is not None and answer.missing.result in _DOES_NOT_APPLY
     return unanswered(answer.missing, row, where, Outcome.SKIP if does_not_apply else Outcome.FAIL)  # type: ignore[arg-type]
 
 

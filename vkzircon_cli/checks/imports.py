@@ -3,9 +3,21 @@
 
 from collections.abc import Iterator
 
-from vkzircon_cli.checks.export import step, subject
+from vkzircon_cli.checks.export import listed_result, step, subject
 from vkzircon_cli.checks.registry import Finding, Outcome, check, unanswered
 from vkzircon_cli.facts import Device, Facts
+
+
+@check(
+    "import.result-codes",
+    meaning="What an import is refused with is a result that vkAllocateMemory may give.",
+    rule="memory.adoc, return codes of vkAllocateMemory",
+    advice="Programs switch on the listed codes; report the other one to the driver's vendor.",
+)
+def result_codes(_: Facts, device: Device) -> Iterator[Finding]:
+    for row in device.imports:
+        where = step(device, row.memory_type, f"import.{row.kind}")
+        yield listed_result(row.imported.missing, subject(row.memory_type), where)
 
 
 @check(

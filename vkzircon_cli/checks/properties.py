@@ -3,11 +3,10 @@
 
 from collections.abc import Iterator
 
-from vkzircon_cli.checks.export import step, subject
+from vkzircon_cli.checks.export import listed_result, step, subject
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Device, Facts, HandleProperties, MissingKind
+from vkzircon_cli.facts import Device, Facts, HandleProperties
 from vkzircon_cli.quantities import ranges
-from vkzircon_cli.vocabulary import LISTED_RESULTS
 
 _CALL = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
 
@@ -42,21 +41,8 @@ def succeeds(_: Facts, device: Device) -> Iterator[Finding]:
 )
 def result_codes(_: Facts, device: Device) -> Iterator[Finding]:
     for row in device.properties:
-        name, where, missing = (
-            subject(row.memory_type),
-            step(device, row.memory_type, "properties"),
-            row.properties.missing,
-        )
-        if missing is None:
-            yield Finding(Outcome.PASS, "VK_SUCCESS", name, where)
-        elif missing.kind is MissingKind.REFUSED and missing.call == _CALL and missing.result:
-            listed = missing.result in LISTED_RESULTS[_CALL]
-            why = "" if listed else ", which is not among the results it may give"
-            yield Finding(
-                Outcome.PASS if listed else Outcome.WARN, f"{_CALL} answered {missing.result}{why}", name, where
-            )
-        else:
-            yield unanswered(missing, name, where, Outcome.SKIP)
+        where = step(device, row.memory_type, "properties")
+        yield listed_result(row.properties.missing, subject(row.memory_type), where)
 
 
 @check(

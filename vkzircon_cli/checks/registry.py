@@ -5,11 +5,11 @@ A check is a small pure function over facts. It yields one `Finding` a row (a me
 wins, and the rows that share it are told in one sentence.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from vkzircon_cli.facts import Answer, Device, Facts, Missing, MissingKind
+from vkzircon_cli.facts import Answer, Device, Facts, Handle, Missing, MissingKind
 from vkzircon_cli.offer import offers_extension
 from vkzircon_cli.quantities import ranges
 from vkzircon_cli.vocabulary import EXTENSION
@@ -68,14 +68,41 @@ class Check:
 
     def verdict(self, facts: Facts, device: Device) -> Verdict:
         """Judge *device*."""
-        if self.needs_extension and device.extensions.missing is not None:
-            return fold([unanswered(device.extensions.missing)])
         if self.needs_extension and not offers_extension(device):
-            return Verdict(Outcome.SKIP, f"{EXTENSION} is not offered.", ())
-        verdict = fold(self.judge(facts, device))
-        if self.rule == PRACTICE and verdict.outcome is Outcome.FAIL:
-            return replace(verdict, outcome=Outcome.WARN)
-        return verdict
+            return Verdict(Outcome.SKIP, _sentence(_blocked(device)), ())
+        findings = [self._capped(finding) for finding in self.judge(facts, device)]
+        return fold(findings) if findings else Verdict(Outcome.SKIP, _sentence(_blocked(device)), ())
+
+    def _capped(self, finding: Finding) -> Finding:
+        """Keep to it that what rests on practice alone warns at most."""
+        is_too_much = self.rule == PRACTICE and finding.outcome is Outcome.FAIL
+        return replace(finding, outcome=Outcome.WARN) if is_too_much else finding
+
+
+def _blocked(device: Device) -> str:
+    """Tell what kept a check from having anything to look at: the first thing on the way that was not there."""
+    if device.extensions.missing is not None:
+        return f"the device's extensions are not known: {describe(device.extensions.missing)}"
+    if not offers_extension(device):
+        return f"{EXTENSION} is not offered"
+    if not device.external_buffers:
+        return f"what {EXTENSION} rests on is not there"
+    if device.opened.missing is not None:
+        return f"the device did not open: {describe(device.opened.missing)}"
+    return _no_export([export.handle for export in device.exports])
+
+
+def _no_export(handles: list[Answer[Handle]]) -> str:
+    refused = [handle.missing for handle in handles if handle.missing is not None]
+    if not handles:
+        return "there is no memory type to export"
+    if len(refused) == len(handles):
+        return f"nothing was exported: {describe(refused[0])}"
+    return "what was exported is no handle to a VMO, so nothing can be done with it"
+
+
+def _sentence(text: str) -> str:
+    return sentence_case(text) + "."
 
 
 REGISTRY: dict[str, Check] = {}
@@ -97,25 +124,22 @@ def check(id: str, *, meaning: str, rule: str, advice: str, needs_extension: boo
     return register
 
 
-def fold(findings: Iterable[Finding]) -> Verdict:
-    """Make one verdict of all *findings*; none at all is a skip, and a row that was skipped never hides another."""
-    found = list(findings)
-    if not found:
-        return Verdict(Outcome.SKIP, "Nothing was exported that could be looked at.", ())
-    told = [finding for finding in found if finding.outcome is not Outcome.SKIP] or found
+def fold(findings: Sequence[Finding]) -> Verdict:
+    """Make one verdict of *findings*, of which there is one at least; a row that was skipped never hides another."""
+    told = [finding for finding in findings if finding.outcome is not Outcome.SKIP] or findings
     worst = max((finding.outcome for finding in told), key=SEVERITY.__getitem__)
     rows = [finding for finding in told if finding.outcome is worst]
     return Verdict(worst, " ".join(_sentences(rows)), tuple(dict.fromkeys(row.step for row in rows if row.step)))
 
 
-def _sentences(rows: list[Finding]) -> Iterator[str]:
+def _sentences(rows: Sequence[Finding]) -> Iterator[str]:
     subjects: dict[str, list[str]] = {}
     for row in rows:
         subjects.setdefault(row.sentence, []).append(row.subject)
     for sentence, of in subjects.items():
-        named = [subject for subject in of if subject]
+        named = list(dict.fromkeys(subject for subject in of if subject))
         text = f"{_joined(named)}: {sentence}" if named else sentence
-        yield sentence_case(text) + "."
+        yield _sentence(text)
 
 
 def sentence_case(text: str) -> str:
@@ -128,7 +152,7 @@ def _joined(subjects: list[str]) -> str:
     heads = {subject.rpartition(" ")[0] for subject in subjects}
     if len(subjects) == 1 or len(heads) > 1 or heads == {""}:
         return ", ".join(subjects)
-    return f"{heads.pop()}s {ranges(int(subject.rpartition(' ')[2]) for subject in subjects)}"
+    return f"{heads.pop()}s {ranges(sorted(int(subject.rpartition(' ')[2]) for subject in subjects))}"
 
 
 _OUTCOMES = {
@@ -152,14 +176,9 @@ def describe(missing: Missing) -> str:
     if missing.kind is MissingKind.TIMED_OUT:
         where = f" in {missing.call}" if missing.call else ""
         return f"the driver hung{where} ({missing.reason})"
+    if missing.result == "VK_SUCCESS":
+        return f"{missing.call} answered VK_SUCCESS, but {missing.reason}"
     if missing.result:
         why = f" ({missing.reason})" if missing.reason else ""
         return f"{missing.call} answered {missing.result}{why}"
     return f"{missing.call}: {missing.reason}" if missing.call else missing.reason
-
-
-def rows(answers: Iterable[tuple[str, str, Answer[object]]], refused: Outcome = Outcome.FAIL) -> Iterator[Finding]:
-    """Yield the findings of those (subject, step, answer) that have no answer."""
-    for subject, step, answer in answers:
-        if answer.missing is not None:
-            yield unanswered(answer.missing, subject, step, refused)

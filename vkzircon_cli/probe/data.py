@@ -7,14 +7,13 @@ from vkzircon_cli.driver import Device
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.events import answer_of
 from vkzircon_cli.facts import Answer, Comparison, MemoryType, RoundTrip, Write
-from vkzircon_cli.offer import is_host_visible
-from vkzircon_cli.probe.bytes import compare, pattern, words
-from vkzircon_cli.probe.export import NO_KERNEL, TEST_SIZE
+from vkzircon_cli.offer import is_host_coherent, is_host_visible
+from vkzircon_cli.probe.bytes import compare, new_pattern, new_word, words
+from vkzircon_cli.probe.commands import fill
+from vkzircon_cli.probe.export import TEST_SIZE
 from vkzircon_cli.probe.imports import Shared, shared_memory
-from vkzircon_cli.probe.resources import Memory, fill, mapped
+from vkzircon_cli.probe.memory import Memory, mapped
 from vkzircon_cli.zircon import Zircon
-
-_WORD = 0xC0FFEE5A
 
 
 class DataProbe:
@@ -38,16 +37,17 @@ class DataProbe:
                 size=len(written),
                 through_export_map=self._through_map(shared.exported, written),
                 through_import_map=self._through_map(shared.imported, written),
-                through_vmo_read=self._through_vmo(shared, written, self._read_vmo),
-                through_vmo_map=self._through_vmo(shared, written, self._map_vmo),
+                through_vmo_read=self._through_vmo(shared, written, _read_vmo),
+                through_vmo_map=self._through_vmo(shared, written, _map_vmo),
             )
 
     def _write(self, write: Write, shared: Shared) -> bytes:
         if write is Write.GPU_FILL:
-            fill(self._device, shared.buffer, _WORD)
-            return words(TEST_SIZE, _WORD)
+            word = new_word()
+            fill(self._device, shared.buffer, word)
+            return words(TEST_SIZE, word)
         self._must_be_visible(shared.exported)
-        written = pattern(TEST_SIZE, 0x2A)
+        written = new_pattern(TEST_SIZE)
         with mapped(self._device, shared.exported) as view:
             view[: len(written)] = written
         return written
@@ -68,17 +68,20 @@ class DataProbe:
         self, shared: Shared, written: bytes, look: Callable[[Zircon, int, bytes], Comparison]
     ) -> Answer[Comparison]:
         def ask() -> Comparison:
-            if self._kernel is None or shared.handle is None:
-                raise NotAsked(NO_KERNEL)
             # What the host sees of a VMO whose memory it cannot map is the driver's business, not the spec's.
             self._must_be_visible(shared.exported)
-            return look(self._kernel, shared.handle, written)
+            kernel, value = shared.handle.kernel("READ", "MAP")
+            if not is_host_coherent(self._types[shared.exported.memory_type]):
+                kernel.clean_and_invalidate(value, len(written))
+            return look(kernel, value, written)
 
         return answer_of(ask)
 
-    def _read_vmo(self, kernel: Zircon, handle: int, written: bytes) -> Comparison:
-        return compare(written, kernel.read(handle, 0, len(written)))
 
-    def _map_vmo(self, kernel: Zircon, handle: int, written: bytes) -> Comparison:
-        with kernel.mapped(handle, len(written)) as view:
-            return compare(written, view)
+def _read_vmo(kernel: Zircon, value: int, written: bytes) -> Comparison:
+    return compare(written, kernel.read(value, 0, len(written)))
+
+
+def _map_vmo(kernel: Zircon, value: int, written: bytes) -> Comparison:
+    with kernel.mapped(value, len(written)) as view:
+        return compare(written, view)

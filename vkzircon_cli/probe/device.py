@@ -42,6 +42,7 @@ from vkzircon_cli.vocabulary import (
 _API_1_1, _API_1_2 = 1 << 22 | 1 << 12, 1 << 22 | 2 << 12
 _DRIVER_PROPERTIES = "VK_KHR_driver_properties"
 _DEPENDENCY = "VK_KHR_external_memory"
+_PORTABILITY_SUBSET = "VK_KHR_portability_subset"
 
 
 def probe_identity(instance: driver.Instance, physical: Any) -> Identity:
@@ -76,7 +77,7 @@ class _Details:
 
     def __init__(self, instance: driver.Instance, physical: Any, version: int) -> None:
         self._vulkan = vulkan = instance.vulkan
-        self._has_ids = version >= _API_1_1
+        self._has_ids = version >= _API_1_1 and instance.has_function("vkGetPhysicalDeviceProperties2")
         self._has_driver = self._has_ids and (version >= _API_1_2 or _lists(instance, physical, _DRIVER_PROPERTIES))
         self._limits = vulkan.struct(
             "VkPhysicalDeviceMaintenance3Properties", "PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES"
@@ -176,10 +177,12 @@ class DeviceOpener:
     def __init__(self, instance: driver.Instance, physical: Any, extensions: tuple[Extension, ...], leg: str) -> None:
         self.instance = instance
         self.physical = physical
-        self.queue_families = _queue_families(instance, physical)
-        self.queue_family = _transfer_family(self.queue_families)
-        needs_extension = _DEPENDENCY in leg and find_extension(extensions, _DEPENDENCY)
-        self.enabled = (EXTENSION, _DEPENDENCY) if needs_extension else (EXTENSION,)
+        self.queue_families: tuple[QueueFamily, ...] = ()
+        self.queue_family: int | None = None
+        needed = [_DEPENDENCY] if _DEPENDENCY in leg else []
+        if find_extension(extensions, _PORTABILITY_SUBSET):
+            needed.append(_PORTABILITY_SUBSET)  # listed, it must be enabled: VUID-VkDeviceCreateInfo-pProperties-04451
+        self.enabled = (EXTENSION, *needed)
 
     @contextmanager
     def open(self) -> Iterator[driver.Device]:
@@ -188,6 +191,9 @@ class DeviceOpener:
         Raises:
             Refused: vkCreateDevice said no.
         """
+        if not self.queue_families:
+            self.queue_families = _queue_families(self.instance, self.physical)
+            self.queue_family = _transfer_family(self.queue_families)
         with driver.device(self.instance, self.physical, self._create_info(), self.queue_family) as device:
             yield device
 

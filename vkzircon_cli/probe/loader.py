@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from vkzircon_cli import driver
+from vkzircon_cli.emulation import LAYER_LIBRARY
 from vkzircon_cli.environment import FUCHSIA, platform
 from vkzircon_cli.errors import Refused
 from vkzircon_cli.events import Message, answer_of
@@ -66,12 +67,13 @@ class InstanceProbe:
         enabled = tuple(name for name in _WANTED if name in {e.name for e in extensions.value or ()})
         version = min(_API_1_1, _loader_version(self._vulkan))
         info = self._create_info(enabled, version)
-        self.opened = self._stack.enter_context(driver.instance(self._vulkan, info, enabled))
+        self.opened = self._stack.enter_context(driver.instance(self._vulkan, info))
         return Instance(
             api_version=api_version(version),
             enabled_extensions=enabled,
             extensions=extensions.value or (),
             layers=self._layers(),
+            is_emulated=bool(mapped_file(LAYER_LIBRARY)),
         )
 
     def devices(self) -> int:

@@ -13,8 +13,8 @@ from vkzircon_cli.offer import cannot_export, dependency_leg, find_extension
 from vkzircon_cli.probe.capabilities import probe_external_buffer
 from vkzircon_cli.probe.device import DeviceOpener, probe_extensions, probe_memory
 from vkzircon_cli.probe.export import TEST_SIZE, probe_buffer_requirements
+from vkzircon_cli.probe.memory import BUFFER_USAGE
 from vkzircon_cli.probe.memory_type import MemoryTypeProbe
-from vkzircon_cli.probe.resources import BUFFER_USAGE
 from vkzircon_cli.vocabulary import (
     BUFFER_CREATE_BITS,
     BUFFER_USAGE_BITS,
@@ -73,8 +73,8 @@ class DeviceProbe:
         """Ask under this device's prefix; a lost device is not asked anything more."""
 
         def unless_lost() -> T:
-            if self._device is not None and self._device.lost:
-                raise NotAsked("the device was lost in an earlier step")
+            if self._device is not None and (self._device.lost or self._device.stuck):
+                raise NotAsked(f"the device was {'lost' if self._device.lost else 'stuck'} in an earlier step")
             return question()
 
         return self._asker(f"device{self._index}/{name}", fact, unless_lost, device=self._index, **key)
@@ -109,7 +109,7 @@ class DeviceProbe:
             "buffer-requirements", "buffer_requirements", lambda: probe_buffer_requirements(device)
         )
         size = requirements.value.size if requirements.value else TEST_SIZE
-        dedicated_only = offer is not None and offer.features.value & DEDICATED_ONLY
+        dedicated_only = offer is not None and offer.written and offer.features.value & DEDICATED_ONLY
         probe = MemoryTypeProbe(self._ask, device, opener, self._kernel, types=types, size=size)
         for memory_type in types:
             reason = cannot_export(memory_type)

@@ -2,45 +2,34 @@
 """Ask vkGetMemoryZirconHandlePropertiesFUCHSIA which memory types take an exported VMO."""
 
 from vkzircon_cli.driver import Device
-from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.events import answer_of
-from vkzircon_cli.facts import Answer, HandleProperties, not_asked
-from vkzircon_cli.probe.export import NO_KERNEL
-from vkzircon_cli.probe.resources import OwnedHandle, PropertiesCall, exportable_memory, exported_handle
+from vkzircon_cli.facts import HandleProperties
+from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, exported_handle
+from vkzircon_cli.probe.memory import exportable_memory
+from vkzircon_cli.quantities import bits_of
 from vkzircon_cli.zircon import Zircon
-
-_SENTINEL = 0xA5A5A5A5
 
 
 def probe_properties(device: Device, kernel: Zircon | None, size: int, memory_type: int) -> HandleProperties:
-    """Ask twice with complementary sentinels: every mask is a legal answer, so one call cannot show that none came."""
+    """Ask about an exported VMO, and about a duplicate of its handle."""
     with exportable_memory(device, size, memory_type) as memory, exported_handle(device, kernel, memory) as handle:
-        value = handle.usable(kernel)
-        first = PropertiesCall(device, value, _SENTINEL)
-        second = PropertiesCall(device, value, _SENTINEL ^ 0xFFFFFFFF)
+        found = PropertiesAnswer(device, handle.usable())
         return HandleProperties(
-            memory_type_bits=second.bits,
-            memory_types=tuple(bit for bit in range(32) if second.bits >> bit & 1),
-            written=first.bits == second.bits,
-            header_kept=first.header_kept and second.header_kept,
-            handle_valid=answer_of(lambda: kernel.valid(value)) if kernel else not_asked(NO_KERNEL),
-            duplicate_bits=_duplicate_bits(device, kernel, value),
+            memory_type_bits=found.bits,
+            memory_types=bits_of(found.bits),
+            written=found.written,
+            header_kept=found.header_kept,
+            handle_valid=answer_of(lambda: _is_valid(handle)),
+            duplicate_bits=answer_of(lambda: _duplicates_bits(device, handle)),
         )
 
 
-def _duplicate_bits(device: Device, kernel: Zircon | None, value: int) -> Answer[int]:
-    def ask() -> int:
-        if kernel is None:
-            raise NotAsked(NO_KERNEL)
-        duplicate = kernel.duplicate(value)
-        try:
-            return PropertiesCall(device, duplicate, _SENTINEL).bits
-        finally:
-            kernel.close(duplicate)
-
-    return answer_of(ask)
+def _is_valid(handle: OwnedHandle) -> bool:
+    kernel, value = handle.kernel()
+    return kernel.valid(value)
 
 
-def types_taking(device: Device, handle: OwnedHandle) -> int:
-    """Ask for the mask of memory types that may import *handle* (VUID-VkMemoryAllocateInfo-None-04749)."""
-    return PropertiesCall(device, handle.value, _SENTINEL).bits
+def _duplicates_bits(device: Device, handle: OwnedHandle) -> int:
+    kernel, value = handle.kernel("DUPLICATE")
+    with kernel.duplicated(value) as duplicate:
+        return PropertiesAnswer(device, duplicate).bits
