@@ -11,6 +11,7 @@ import pytest
 from program import PROGRAM, Ran, Run, environment
 
 from vkzircon_cli import emulation
+from vkzircon_cli.request import Emulate
 
 
 @pytest.fixture(name="report", scope="module")
@@ -146,7 +147,7 @@ def _vulkaninfo(**env: str) -> Ran:
 
 def test_vulkaninfo_lists_the_extension_with_the_layer_only(lavapipe: str, layer: emulation.Installation) -> None:
     """Any Vulkan program sees the emulated extension, revision 1, and none sees it unasked."""
-    on = emulation.variables({}) | {"VK_DRIVER_FILES": lavapipe}
+    on = emulation.variables({}, Emulate()) | {"VK_DRIVER_FILES": lavapipe}
     listed = re.compile(r"VK_FUCHSIA_external_memory\s*:\s*extension revision\s*1")
     assert listed.search(_vulkaninfo(**on).out)
     assert not listed.search(_vulkaninfo(VK_DRIVER_FILES=lavapipe).out)

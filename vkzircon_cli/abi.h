@@ -77,4 +77,14 @@ zx_status_t zx_handle_duplicate(zx_handle_t, uint32_t rights, zx_handle_t *);
 uint32_t zx_system_get_page_size(void);
 zx_handle_t zx_vmar_root_self(void);
 
+/* Of our own libzircon only: see layer/zircon_private.h. */
+const char *vkz_emulation_error(void);
+size_t vkz_fault_count(void);
+const char *vkz_fault_name(size_t);
+const char *vkz_fault_description(size_t);
+size_t vkz_persona_count(void);
+const char *vkz_persona_name(size_t);
+const char *vkz_persona_description(size_t);
+const char *vkz_persona_faults(size_t);
+
 int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);

@@ -14,15 +14,19 @@ import typer
 from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
-from vkzircon_cli import session
+from vkzircon_cli import emulation, session
 from vkzircon_cli.errors import Exit, Usage
 from vkzircon_cli.events import Event, to_line
 from vkzircon_cli.options import (
+    Command,
     Device,
-    Emulate,
+    EmulateOption,
+    Faults,
+    ListFaults,
     NoColor,
     OutputFile,
     OutputFormat,
+    Persona,
     Quiet,
     SavedFile,
     ShowFormat,
@@ -36,9 +40,9 @@ from vkzircon_cli.render import Format, Rendered, Style, View, render
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
 from vkzircon_cli.report import Report
-from vkzircon_cli.request import DEFAULT_TIMEOUT_S, Depth, Request
+from vkzircon_cli.request import DEFAULT_TIMEOUT_S, Depth, Emulate, Request
 
-_COMMANDS = ("report", "check", "devices", "show")
+_COMMANDS = ("report", "check", "devices", "emulate", "show")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -90,7 +94,9 @@ def report(
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
-    emulate: Emulate = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
     version: Version = False,
 ) -> Exit:
@@ -99,7 +105,7 @@ def report(
     A report holds names, UUIDs and versions of devices and drivers, paths of libraries with the home folder as ~, and
     the VK_ and VKZIRCON_ variables that change what Vulkan does. Nothing is sent anywhere.
     """
-    request = Request(Depth.EVERYTHING, device, emulate, timeout)
+    request = Request(Depth.EVERYTHING, device, _emulation(emulate, persona, fault), timeout)
     return _finish(request, Style(View.REPORT, format, verbose), _Place(output, quiet, no_color))
 
 
@@ -111,12 +117,14 @@ def check(
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
-    emulate: Emulate = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
     version: Version = False,
 ) -> Exit:
     """Print only the verdicts of a report."""
-    request = Request(Depth.EVERYTHING, device, emulate, timeout)
+    request = Request(Depth.EVERYTHING, device, _emulation(emulate, persona, fault), timeout)
     return _finish(request, Style(View.CHECKS, format, verbose), _Place(output, quiet, no_color))
 
 
@@ -128,7 +136,9 @@ def devices(
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
-    emulate: Emulate = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
     version: Version = False,
 ) -> Exit:
@@ -136,8 +146,44 @@ def devices(
 
     A record each: index, UUID, name, driver, and whether the extension is offered.
     """
-    request = Request(Depth.IDENTITY, device, emulate, timeout)
+    request = Request(Depth.IDENTITY, device, _emulation(emulate, persona, fault), timeout)
     return _finish(request, Style(View.DEVICES, format, verbose), _Place(output, quiet, no_color))
+
+
+@app.command(epilog=_EPILOG, context_settings={"allow_interspersed_args": False})
+def emulate(
+    command: Command = None,
+    persona: Persona = None,
+    fault: Faults = None,
+    list: ListFaults = False,
+    version: Version = False,
+) -> Exit:
+    """Run any Vulkan program with the emulation on.
+
+    As in: vkzircon emulate --persona goldfish -- vulkaninfo. The program's exit code and signals are its own.
+    """
+    from vkzircon_cli.faults import refuse_unknown_faults
+
+    if list:
+        return _list_faults()
+    if not command:
+        raise Usage("There is no program to run.", "As in: vkzircon emulate -- vulkaninfo")
+    environ = {**os.environ, **emulation.variables(os.environ, Emulate(persona, tuple(fault or ())))}
+    refuse_unknown_faults(emulation.open_libzircon(environ))
+    try:
+        os.execvpe(command[0], command, environ)
+    except OSError as error:
+        raise Usage(f"{command[0]} cannot be run: {error.strerror}.", "Give a program that is there.") from error
+
+
+def _list_faults() -> Exit:
+    from vkzircon_cli.faults import list_faults, list_personas
+
+    lib = emulation.open_libzircon(os.environ)
+    personas = [f"  {entry.name:<28}  {entry.description}" for entry in list_personas(lib)]
+    faults = [f"  {entry.name:<28}  {entry.description}" for entry in list_faults(lib)]
+    write("\n".join(["Personas (--persona):", *personas, "", "Faults (--fault):", *faults, ""]), None)
+    return Exit.OK
 
 
 @app.command(epilog=_EPILOG)
@@ -155,6 +201,12 @@ def show(
     It needs no Vulkan. A trace may stop anywhere: the step in which it stops is named.
     """
     return _present(read(file), Style(View.REPORT, Format(format), verbose), _Place(output, quiet, no_color))
+
+
+def _emulation(asked: bool, persona: str | None, faults: list[str] | None) -> Emulate | None:
+    if not asked and (persona or faults):
+        raise Usage("--persona and --fault are the emulation's, which is not on.", "Add --emulate.")
+    return Emulate(persona, tuple(faults or ())) if asked else None
 
 
 @dataclass(frozen=True, slots=True)

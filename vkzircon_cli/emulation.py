@@ -5,10 +5,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import vkzircon_cli
 from vkzircon_cli.environment import EMULATION_VARIABLE, LIBZIRCON_VARIABLE
-from vkzircon_cli.errors import CannotAsk, Usage
+from vkzircon_cli.errors import CannotAsk, Usage, missing_package
+from vkzircon_cli.request import Emulate
 
 LAYER_NAME = "VK_LAYER_VKZIRCON_external_memory"
 LAYER_LIBRARY = "libVkLayer_vkzircon_external_memory.so"
@@ -42,7 +44,21 @@ def find() -> Installation:
     )
 
 
-def variables(environ: Mapping[str, str]) -> dict[str, str]:
+def open_libzircon(environ: Mapping[str, str]) -> Any:
+    """Open our own libzircon, which reads VKZIRCON_EMULATION of *environ* as it is opened.
+
+    Raises:
+        CannotAsk: there is none, or no cffi to open it with.
+    """
+    try:
+        from vkzircon_cli import _abi
+    except ImportError as gone:
+        raise missing_package(gone) from gone
+    os.environ[EMULATION_VARIABLE] = environ.get(EMULATION_VARIABLE, "")
+    return _abi.ffi.dlopen(str(find().libzircon))
+
+
+def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
     """Give the environment variables that put the layer first and our libzircon in reach, added to *environ*'s own.
 
     Raises:
@@ -62,8 +78,16 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
         path: _joined(environ.get(path), str(installed.manifest.parent)),
         "VK_INSTANCE_LAYERS": f"{LAYER_NAME}:{layers}" if layers else LAYER_NAME,
         LIBZIRCON_VARIABLE: str(installed.libzircon),
-        EMULATION_VARIABLE: environ.get(EMULATION_VARIABLE) or "persona=strict",
+        EMULATION_VARIABLE: _settings(environ.get(EMULATION_VARIABLE) or "persona=strict", asked),
     }
+
+
+def _settings(given: str, asked: Emulate) -> str:
+    """Write what is asked for in the variable's own words; a persona replaces the given one, faults are added."""
+    words = given.split(",")
+    if asked.persona is not None:
+        words = [f"persona={asked.persona}", *(word for word in words if not word.startswith("persona="))]
+    return ",".join([*words, *(f"fault={name}" for name in asked.faults)])
 
 
 def _joined(before: str | None, folder: str) -> str:

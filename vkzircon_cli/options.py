@@ -47,7 +47,15 @@ OutputFile = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing: the exit code tells.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more rows, and the time of each step.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colour, as with NO_COLOR.")]
-Emulate = Annotated[bool, typer.Option("--emulate", help="On Linux: turn on the emulation layer.")]
+EmulateOption = Annotated[bool, typer.Option("--emulate", help="On Linux: turn on the emulation layer.")]
+Persona = Annotated[
+    str | None,
+    typer.Option("--persona", metavar="NAME", help="With --emulate: behave as that driver does (emulate --list)."),
+]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option("--fault", metavar="NAME", help="With --emulate: be wrong in that way (emulate --list); repeatable."),
+]
 Timeout = Annotated[
     float,
     typer.Option(
@@ -59,6 +67,8 @@ Timeout = Annotated[
         help="How long one step may take.",
     ),
 ]
+ListFaults = Annotated[bool, typer.Option("--list", help="List the personas and the faults.")]
+Command = Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND ...", help="The program and its arguments.")]
 Version = Annotated[
     bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
 ]

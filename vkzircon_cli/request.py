@@ -15,10 +15,21 @@ class Depth(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Emulate:
+    """An emulation asked for: a persona by name, None for whatever the environment says, and faults on top."""
+
+    persona: str | None = None
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One probing. *device* is the selector as typed, or None for all; *timeout_s* is a step's limit in seconds."""
+    """One probing.
+
+    *device* is the selector as typed, None for all; *emulate* None is no emulation; *timeout_s* is a step's limit.
+    """
 
     depth: Depth = Depth.EVERYTHING
     device: str | None = None
-    emulate: bool = False
+    emulate: Emulate | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from vkzircon_cli import emulation as layer
 from vkzircon_cli import isolation
 from vkzircon_cli.environment import EMULATION_VARIABLE, environment, without_home
-from vkzircon_cli.errors import CannotAsk, Exit, Stop
+from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
 from vkzircon_cli.events import Event, Fold, error
 from vkzircon_cli.offer import select_devices
 from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
@@ -35,6 +35,8 @@ def run(request: Request, watch: Callable[[Event], None]) -> Report:
             interrupted = True
             _feed([error(_Interrupted(_INTERRUPTED), "interrupted")], fold, watch)
     transcript = fold.transcript()
+    if transcript.failure is not None and transcript.failure.exit_code == Exit.USAGE:
+        raise Usage(transcript.failure.message, transcript.failure.hint)
     if request.device is not None and transcript.facts.devices and not interrupted:
         select_devices([device.identity.value for device in transcript.facts.devices], request.device)
     return make_report(transcript)
@@ -47,13 +49,13 @@ def _stream(request: Request) -> Generator[Event, None, None]:
     stop: CannotAsk | None = None
     environ: dict[str, str] = {}
     try:
-        environ = layer.variables(os.environ) if request.emulate else {}
+        environ = layer.variables(os.environ, request.emulate) if request.emulate else {}
     except CannotAsk as no_layer:
         stop = no_layer
     header = make_header(
         request.depth,
         environment(),
-        EmulationAsked(request.emulate, {**os.environ, **environ}.get(EMULATION_VARIABLE, "")),
+        EmulationAsked(request.emulate is not None, {**os.environ, **environ}.get(EMULATION_VARIABLE, "")),
         started,
     )
     yield {"event": "header", **asdict(header)}

@@ -15,6 +15,7 @@ from vkzircon_cli.environment import LIBZIRCON_VARIABLE
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
 from vkzircon_cli.events import answer_of
 from vkzircon_cli.facts import Answer, Handle, HandleBasic, VmoInfo, not_asked
+from vkzircon_cli.faults import refuse_unknown_faults
 from vkzircon_cli.libraries import linker_reason
 from vkzircon_cli.vocabulary import (
     CACHE_POLICIES,
@@ -214,11 +215,14 @@ def open_zircon(on_call: Callable[[str], None]) -> Zircon:
     Raises:
         Refused: there is none, which leaves the Vulkan side to be tested.
         CannotAsk: VKZIRCON_LIBZIRCON names one that cannot be opened.
+        Usage: it is our own, and was told of a persona or fault that it does not have.
     """
     chosen = os.environ.get(LIBZIRCON_VARIABLE)
     library = chosen or LIBRARY_NAME
     try:
-        return Zircon(ffi.dlopen(library), library, on_call)
+        lib = ffi.dlopen(library)
+        refuse_unknown_faults(lib)
+        return Zircon(lib, library, on_call)
     except OSError as error:
         said = linker_reason(error, library)
         if chosen:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vkzircon_cli.checks.registry import Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Answer, Device, ExternalBuffer, ExternalMemoryProperties, Facts
+from vkzircon_cli.facts import Answer, Device, ExternalBuffer, ExternalMemoryProperties, Facts, MissingKind
 from vkzircon_cli.vocabulary import EXPORTABLE, FEATURE_BITS, IMPORTABLE, ZIRCON_VMO
 
 
@@ -114,7 +114,8 @@ def agree_import(_: Facts, device: Device) -> Iterator[Finding]:
 
 def _was_tried(answer: Answer[Any]) -> bool:
     """Tell whether it came to the allocation that exports or imports; what is refused before or after says nothing."""
-    return answer.value is not None or (answer.missing is not None and answer.missing.call == "vkAllocateMemory")
+    missing = answer.missing
+    return missing is None or (missing.kind is MissingKind.REFUSED and missing.call == "vkAllocateMemory")
 
 
 def _agrees(device: Device, feature: int, verb: str, tried: bool, worked: bool) -> Iterator[Finding]:

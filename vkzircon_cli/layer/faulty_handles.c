@@ -118,7 +118,9 @@ static give_function way_to_give(const struct memory *memory) {
 // The kernel's object remembers the number too, so that every device can tell it from a duplicate's.
 static void note_given(zx_handle_t handle) {
     struct vkz_origin origin;
-    if (vkz_vmo_get_origin(handle, &origin) != ZX_OK)
+    // What a fault gave may be no handle, and with bad-handle-kills only this question is safe to ask of it.
+    if (zx_object_get_info(handle, ZX_INFO_HANDLE_VALID, NULL, 0, NULL, NULL) != ZX_OK ||
+        vkz_vmo_get_origin(handle, &origin) != ZX_OK)
         return;
     origin.given = handle;
     vkz_vmo_set_origin(handle, &origin);

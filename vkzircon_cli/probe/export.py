@@ -11,7 +11,7 @@ from vkzircon_cli.events import answer_of
 from vkzircon_cli.facts import Answer, BufferRequirements, Comparison, Handle, Pair, not_asked
 from vkzircon_cli.probe.bytes import both, compare, new_pattern
 from vkzircon_cli.probe.device import DeviceOpener
-from vkzircon_cli.probe.handles import OwnedHandle, exported_handle
+from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle
 from vkzircon_cli.probe.memory import exportable_memory, external_buffer
 from vkzircon_cli.zircon import Zircon
 
@@ -80,6 +80,8 @@ def probe_fresh_bytes(device: Device, kernel: Zircon | None, size: int, memory_t
 
 def probe_outlives(opener: DeviceOpener, kernel: Zircon | None, size: int, memory_type: int) -> Comparison:
     """Write, get, free, allocate and fill anew, destroy the device, and read the VMO."""
+    if kernel is None:
+        raise NotAsked(NO_KERNEL)  # and nobody could close the handle once its device is gone
     written = new_pattern(size)
     with ExitStack() as kept:
         with ExitStack() as opened:

@@ -7,6 +7,7 @@ from typing import Any
 
 from vkzircon_cli.driver import Device, zircon_ffi
 from vkzircon_cli.errors import NotAsked, Refused
+from vkzircon_cli.events import answer_of
 from vkzircon_cli.facts import Handle, HandleBasic, not_asked
 from vkzircon_cli.probe.memory import Memory, imported_memory
 from vkzircon_cli.vocabulary import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
@@ -52,10 +53,25 @@ class OwnedHandle:
         is_vmo = self._kernel is None or (self._basic is not None and self._basic.type.value == OBJECT_TYPE_VMO)
         if not self.written or not looks_like_handle(self.value) or not is_vmo:
             raise Refused(_GET, "VK_SUCCESS", f"{handle_text(self.value)} is no handle to a VMO")
-        lacking = [right for right in rights if self._basic is not None and right not in self._basic.rights.names]
+        lacking = [right for right in rights if self._basic is not None and not self.has_right(right)]
         if lacking:
             raise NotAsked(f"the handle lacks {', '.join(lacking)}")
         return self.value
+
+    def is_alive(self) -> bool:
+        """Ask whether the number is still the handle that was got: handles are reused, koids are not.
+
+        Raises:
+            NotAsked: there is no kernel to ask.
+        """
+        if self._kernel is None:
+            raise NotAsked(NO_KERNEL)
+        now = self._ask_basic()
+        return now is not None and self._basic is not None and now.koid == self._basic.koid
+
+    def has_right(self, right: str) -> bool:
+        """Tell whether the kernel grants *right* on it."""
+        return self._basic is not None and right in self._basic.rights.names
 
     def kernel(self, *rights: str) -> tuple[Zircon, int]:
         """Give the kernel and the number for a look into the VMO that needs *rights*; raises as `usable`."""
@@ -65,10 +81,8 @@ class OwnedHandle:
 
     def close(self) -> None:
         """Close it if it still is what it was: a driver may have closed it, and its number may be another's by now."""
-        if self._kernel is not None and self._basic is not None and not self.taken:
-            now = self._ask_basic()
-            if now is not None and now.koid == self._basic.koid:
-                self._kernel.close(self.value)
+        if self._kernel is not None and not self.taken and self.is_alive():
+            self._kernel.close(self.value)
 
 
 @contextmanager
@@ -109,16 +123,22 @@ def imported_handle(device: Device, handle: OwnedHandle, size: int, memory_type:
 
 
 class PropertiesAnswer:
-    """vkGetMemoryZirconHandlePropertiesFUCHSIA, asked twice.
+    """vkGetMemoryZirconHandlePropertiesFUCHSIA, asked twice of a *handle* that is usable.
 
-    Every mask is a legal answer, so only two calls with complementary sentinels show whether one was *written*.
+    Every mask is a legal answer, so only two calls with complementary sentinels show whether one was *written*. A
+    driver that closed the handle in the first call (*kept* is then False) is not shown the dead number again.
     """
 
-    def __init__(self, device: Device, handle: int) -> None:
-        first, first_kept = _ask_properties(device, handle, _SENTINEL)
-        self.bits, second_kept = _ask_properties(device, handle, _SENTINEL ^ 0xFFFFFFFF)
-        self.written = first == self.bits
-        self.header_kept = first_kept and second_kept
+    def __init__(self, device: Device, handle: OwnedHandle) -> None:
+        value = handle.usable()
+        self.bits, self.header_kept = _ask_properties(device, value, _SENTINEL)
+        self.written = self.bits != _SENTINEL
+        self.kept = answer_of(handle.is_alive)
+        if self.kept.value is not False:
+            again, header_kept = _ask_properties(device, value, _SENTINEL ^ 0xFFFFFFFF)
+            self.written = again == self.bits
+            self.header_kept = self.header_kept and header_kept
+            self.kept = answer_of(handle.is_alive)
 
 
 def _ask_properties(device: Device, handle: int, sentinel: int) -> tuple[int, bool]:
@@ -135,11 +155,12 @@ def types_taking(device: Device, handle: OwnedHandle) -> int:
         NotAsked: there was no answer, so no type may be chosen.
     """
     try:
-        answer = PropertiesAnswer(device, handle.usable())
+        answer = PropertiesAnswer(device, handle)
     except Refused as refused:
         raise NotAsked(f"{refused.missing.call} answered {refused.missing.result}, so no type is known") from refused
-    if not answer.written:
-        raise NotAsked(f"{_PROPERTIES} wrote no answer, so no type is known")
+    if not answer.written or answer.kept.value is False:
+        what = "closed the handle" if answer.written else "wrote no answer"
+        raise NotAsked(f"{_PROPERTIES} {what}, so nothing is imported")
     return answer.bits
 
 

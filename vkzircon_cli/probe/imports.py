@@ -56,7 +56,7 @@ def shared_memory(device: Device, kernel: Zircon | None, memory_type: int) -> It
             buffer, requirements = stack.enter_context(external_buffer(device, TEST_SIZE))
             exported = stack.enter_context(exportable_memory(device, requirements.size, memory_type))
             handle = stack.enter_context(exported_handle(device, kernel, exported))
-            kept = stack.enter_context(exported_handle(device, kernel, exported))
+            kept = stack.enter_context(_second_handle(device, kernel, exported, handle))
         except Refused as refused:
             raise NotAsked(f"{refused.missing.call} answered {refused.missing.result} before an import") from refused
         _must_hold(kernel, handle, requirements.size)
@@ -64,6 +64,19 @@ def shared_memory(device: Device, kernel: Zircon | None, memory_type: int) -> It
         imported = stack.enter_context(imported_handle(device, handle, requirements.size, import_type))
         bind(device, buffer, imported)
         yield Shared(exported, imported, buffer, candidates, kept)
+
+
+@contextmanager
+def _second_handle(
+    device: Device, kernel: Zircon | None, exported: Memory, handle: OwnedHandle
+) -> Iterator[OwnedHandle]:
+    """Make a handle to look into the VMO with while the import has the other: a duplicate, or another get."""
+    if kernel is not None and handle.has_right("DUPLICATE"):
+        with kernel.duplicated(handle.usable()) as duplicate:
+            yield OwnedHandle(kernel, duplicate)
+    else:
+        with exported_handle(device, kernel, exported) as second:
+            yield second
 
 
 def _must_hold(kernel: Zircon | None, handle: OwnedHandle, size: int) -> None:

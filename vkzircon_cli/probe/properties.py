@@ -3,7 +3,7 @@
 
 from vkzircon_cli.driver import Device
 from vkzircon_cli.events import answer_of
-from vkzircon_cli.facts import HandleProperties
+from vkzircon_cli.facts import HandleProperties, not_asked
 from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, exported_handle
 from vkzircon_cli.probe.memory import exportable_memory
 from vkzircon_cli.quantities import bits_of
@@ -13,23 +13,20 @@ from vkzircon_cli.zircon import Zircon
 def probe_properties(device: Device, kernel: Zircon | None, size: int, memory_type: int) -> HandleProperties:
     """Ask about an exported VMO, and about a duplicate of its handle."""
     with exportable_memory(device, size, memory_type) as memory, exported_handle(device, kernel, memory) as handle:
-        found = PropertiesAnswer(device, handle.usable())
+        found = PropertiesAnswer(device, handle)
         return HandleProperties(
             memory_type_bits=found.bits,
             memory_types=bits_of(found.bits),
             written=found.written,
             header_kept=found.header_kept,
-            handle_valid=answer_of(lambda: _is_valid(handle)),
-            duplicate_bits=answer_of(lambda: _duplicates_bits(device, handle)),
+            handle_valid=found.kept,
+            duplicate_bits=not_asked("the driver closed the handle")
+            if found.kept.value is False
+            else answer_of(lambda: _duplicates_bits(device, handle)),
         )
-
-
-def _is_valid(handle: OwnedHandle) -> bool:
-    kernel, value = handle.kernel()
-    return kernel.valid(value)
 
 
 def _duplicates_bits(device: Device, handle: OwnedHandle) -> int:
     kernel, value = handle.kernel("DUPLICATE")
     with kernel.duplicated(value) as duplicate:
-        return PropertiesAnswer(device, duplicate).bits
+        return PropertiesAnswer(device, OwnedHandle(kernel, duplicate)).bits

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults and personas through the real program: steps that die cost themselves only, and nothing is left behind."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from program import PROGRAM, Run, environment
+
+from vkzircon_cli import emulation
+from vkzircon_cli.facts import Form
+
+
+def test_the_listing_names_personas_and_faults(vkzircon: Run, layer: emulation.Installation) -> None:
+    """`emulate --list` needs no Vulkan and has a line for each."""
+    assert layer.libzircon.is_file()
+    ran = vkzircon("emulate", "--list", VKZIRCON_LIBVULKAN="/nonexistent")
+    assert (ran.code, ran.err) == (0, "")
+    for name in ("swiftshader", "goldfish", "magma", "strict", "export-zero", "hang-in-export", "import-copies"):
+        assert f"\n  {name} " in ran.out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--fault", "export-zer"), "export-zero"),
+        (("--persona", "goldfsh"), "goldfish"),
+        (("--fault", "nothing like it"), "vkzircon emulate --list"),
+        (("--fault", "\x1b[31m"), "vkzircon emulate --list"),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest(emulated: Run, options: tuple[str, ...], said: str) -> None:
+    """A typo never passes as a good driver: exit 2, and what it may have meant."""
+    ran = emulated(*options, "--format", "json")
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert "\x1b" not in ran.err
+
+
+def test_a_fault_without_emulation_is_refused(vkzircon: Run) -> None:
+    """Emulation is never turned on unasked, also not by --fault."""
+    ran = vkzircon("--fault", "export-zero")
+    assert ran.code == 2
+    assert "Add --emulate" in ran.err
+
+
+def test_emulate_runs_any_program(vkzircon: Run, lavapipe: str, layer: emulation.Installation) -> None:
+    """The extension is there for it, its exit code is ours, and what cannot be run is said."""
+    assert layer.manifest.is_file()
+    ran = vkzircon("emulate", "--", "vulkaninfo", VK_DRIVER_FILES=lavapipe)
+    assert "VK_FUCHSIA_external_memory" in ran.out
+    assert vkzircon("emulate", "--persona", "goldfish", "--", "sh", "-c", "exit 37").code == 37
+    assert vkzircon("emulate", "--", "sh", "-c", "kill -TERM $$").code == -signal.SIGTERM
+    assert vkzircon("emulate", "--", "no-such-program").code == 2
+    assert vkzircon("emulate").code == 2
+    assert vkzircon("emulate", "--fault", "nope", "--", "true").code == 2
+
+
+@pytest.mark.parametrize("how", ["segfault", "abort", "exit"])
+def test_a_step_that_dies_costs_that_step(emulated: Run, how: str) -> None:
+    """The report has every other step, names call and signal, and takes less than 2 s more than a good run."""
+    began = time.monotonic()
+    good = emulated("--format", "json")
+    between = time.monotonic()
+    bad = emulated("--format", "json", "--fault", f"{how}-in-bind")
+    assert time.monotonic() - between < between - began + 2
+    assert (good.code, bad.code) == (0, 5)
+    steps = [step["step"] for step in bad.json["run"]["steps"]]
+    assert steps == [step["step"] for step in good.json["run"]["steps"]]
+    (row,) = bad.json["devices"][0]["imports"]
+    missing = row["imported"]["missing"]
+    assert (missing["kind"], missing["call"]) == ("crashed", "vkBindBufferMemory")
+    expected = {"segfault": "SIGSEGV", "abort": "SIGABRT", "exit": "exit code"}[how]
+    assert expected in missing["result"] + missing["reason"]
+    others = [
+        {row["id"]: row["outcome"] for row in ran.json["checks"] if row["id"].startswith(("export.", "properties."))}
+        for ran in (good, bad)
+    ]
+    assert others[0] == others[1]
+
+
+def test_the_issues_own_crash(emulated: Run) -> None:
+    """`vkzircon --emulate --fault segfault-in-export` prints a report and exits 5."""
+    ran = emulated("--fault", "segfault-in-export")
+    assert (ran.code, ran.err) == (5, "")
+    assert "crashed in vkGetMemoryZirconHandleFUCHSIA" in " ".join(ran.out.split())
+
+
+def test_a_hang_costs_the_limit_once(emulated: Run) -> None:
+    """One step that hangs costs --timeout, and the rest is there."""
+    began = time.monotonic()
+    ran = emulated("--fault", "hang-in-export", "--timeout", "2", "--format", "json")
+    assert ran.code == 5
+    assert 2 <= time.monotonic() - began < 4
+    missing = ran.json["devices"][0]["exports"][0]["handle"]["missing"]
+    assert (missing["kind"], missing["call"]) == ("timed-out", "vkGetMemoryZirconHandleFUCHSIA")
+    assert ran.json["closed"]["value"] is True
+
+
+def test_two_hangs_end_the_run(emulated: Run) -> None:
+    """A driver that hangs again and again is not waited for step after step: the report says that it gave up."""
+    began = time.monotonic()
+    ran = emulated("--fault", "hang-in-vmo-read", "--timeout", "1", "--format", "json")
+    assert ran.code == 5
+    assert time.monotonic() - began < 4
+    assert "the rest was not asked" in ran.json["run"]["messages"][-1]["text"]
+
+
+@pytest.mark.parametrize("talk", ["talks-on-stdout", "talks-on-stderr"])
+def test_a_driver_that_talks_is_kept_out_of_the_result(emulated: Run, talk: str) -> None:
+    """Its words are in the report and nowhere else."""
+    ran = emulated("--fault", talk, "--format", "json")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json["run"]["output"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "shown"),
+    [
+        ("name-not-utf8", "\\x"),
+        ("name-hostile", "\\x1b"),
+        ("name-empty", "(no name)"),
+        ("name-unterminated", "Device 0: "),
+    ],
+)
+def test_hostile_names_are_shown_and_obeyed_by_nobody(emulated: Run, fault: str, shown: str) -> None:
+    """Escape sequences, markup, wrong bytes and a missing NUL stand in the report as text."""
+    ran = emulated("--fault", fault)
+    assert ran.code == 0
+    assert shown in ran.out
+    assert not set(ran.out) & {chr(code) for code in (*range(10), *range(11, 32), *range(127, 160))}
+    assert emulated("--fault", fault, "--format", "json").json["summary"]["exit_code"] == 0
+
+
+def test_a_lost_device_is_asked_nothing_more(emulated: Run) -> None:
+    """After VK_ERROR_DEVICE_LOST the steps behind it are left out, and the device is still closed."""
+    ran = emulated("--fault", "device-lost-in-submit", "--format", "json")
+    assert ran.code == 1
+    rows = {row["write"]: row["round_trip"] for row in ran.json["devices"][0]["data"]}
+    assert rows["gpu-fill"]["missing"]["result"] == "VK_ERROR_DEVICE_LOST"
+    assert ran.json["devices"][0]["closed"]["value"] is True
+
+
+def test_old_kernels_are_asked_in_their_own_version(emulated: Run) -> None:
+    """A kernel that knows the first ZX_INFO_VMO only answers in that one."""
+    ran = emulated("--fault", "old-kernel", "--format", "json")
+    assert ran.code == 0
+    assert ran.json["devices"][0]["exports"][0]["handle"]["value"]["info"]["value"]["version"] == 1
+
+
+def test_a_job_policy_that_kills_never_strikes(emulated: Run) -> None:
+    """Only ZX_INFO_HANDLE_VALID is ever shown a number that may be no handle."""
+    for other in ("export-zero", "export-closed-handle", "export-odd-handle", "properties-close-handle"):
+        assert emulated("check", "--quiet", "--fault", "bad-handle-kills", "--fault", other).code == 1
+
+
+# What each persona's driver does, by facts.md 3.4, and where that is seen.
+def test_swiftshader_makes_vmos_a_page_larger(emulated: Run) -> None:
+    """allocationSize + 15 before zx_vmo_create: 64 KiB become 69632 bytes; the original size is what imports."""
+    ran = emulated("--persona", "swiftshader", "--format", "json")
+    assert ran.code == 0
+    (device,) = ran.json["devices"]
+    handle = device["exports"][0]["handle"]["value"]
+    assert handle["size"]["value"] == 69632
+    assert handle["info"]["value"]["name"] == ""
+    assert device["identity"]["value"]["type"]["name"] == "cpu"
+    assert device["imports"][0]["imported"]["value"]["allocation_size"] == 65536
+
+
+def test_goldfish_refuses_plain_exports(emulated: Run) -> None:
+    """Without a dedicated allocation vkAllocateMemory answers OUT_OF_DEVICE_MEMORY; the device is virtual."""
+    ran = emulated("--persona", "goldfish", "--format", "json")
+    (device,) = ran.json["devices"]
+    assert device["identity"]["value"]["type"]["name"] == "virtual"
+    plain = [row["handle"]["missing"] for row in device["exports"] if row["form"] == Form.PLAIN]
+    assert {missing["result"] for missing in plain} == {"VK_ERROR_OUT_OF_DEVICE_MEMORY"}
+
+
+def test_magma_shares_as_it_should(emulated: Run) -> None:
+    """Fuchsia's anv exports all types of an integrated GPU."""
+    ran = emulated("--persona", "magma", "--format", "json")
+    assert ran.code == 0
+    assert ran.json["devices"][0]["identity"]["value"]["type"]["name"] == "integrated"
+
+
+def _leftovers(mark: str) -> list[str]:
+    """Find processes of *mark*, and memfds that any process but this one still holds."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "environ").read_bytes():
+                found.append(str(folder))
+        except OSError:
+            continue
+    return found
+
+
+def test_random_faults_and_kills_leave_nothing(lavapipe: str, layer: emulation.Installation, tmp_path: Path) -> None:
+    """200 runs with a random fault, persona and kill time: no process stays, and what was written can be read."""
+    listing = subprocess.run([PROGRAM, "emulate", "--list"], capture_output=True, text=True, check=True).stdout
+    names = [line.split()[0] for line in listing.splitlines() if line.startswith("  ")]
+    personas = ("strict", "swiftshader", "goldfish", "magma")
+    faults = [name for name in names if name not in personas]
+    dice = random.Random(200)
+    mark = f"VKZIRCON_TEST=random-{os.getpid()}"
+    env = environment({"VK_DRIVER_FILES": lavapipe, "VKZIRCON_TEST": mark.partition("=")[2]})
+    file = tmp_path / "trace"
+    for _ in range(200):
+        options = ["--persona", dice.choice(personas), "--fault", dice.choice(faults), "--timeout", "0.3"]
+        with file.open("wb") as out:
+            running = subprocess.Popen(
+                [PROGRAM, "--emulate", "--format", "trace", *options], env=env, stdout=out, stderr=subprocess.PIPE
+            )
+        try:
+            running.wait(timeout=dice.uniform(0.05, 0.6))
+        except subprocess.TimeoutExpired:
+            running.send_signal(dice.choice((signal.SIGINT, signal.SIGKILL, signal.SIGTERM)))
+        _, err = running.communicate(timeout=10)
+        assert b"Traceback" not in err
+        assert running.returncode in (0, 1, 3, 4, 5, 130, -signal.SIGKILL, -signal.SIGTERM)
+        _reads(file)
+    deadline = time.monotonic() + 5
+    while _leftovers(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _leftovers(mark) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["trace"]
+    assert layer.manifest.is_file()
+
+
+def _reads(file: Path) -> None:
+    from vkzircon_cli.reading import read
+
+    if b"\n" in file.read_bytes():
+        read(file)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The walk through the whole registry: for every check a driver that is wrong in that way, run for real.
+
+With the fault the check says so, and no other speaks but those that must follow; without it every check passes. What a
+driver without that fault would be asked further is skipped, since it cannot be asked any more.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from program import Run
+
+from vkzircon_cli.checks import REGISTRY
+
+# Lavapipe is a CPU, which is a warning of its own; the walk goes over a device that says it is none.
+GOOD = ("discrete-device",)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What is wrong, what the check makes of it, and which other checks cannot but speak too."""
+
+    faults: tuple[str, ...]
+    outcome: str = "fail"
+    follows: tuple[str, ...] = ()
+    base: tuple[str, ...] = GOOD
+
+
+IMPORTS = ("capabilities.agree-import", "import.same-device", "data.host-write", "data.gpu-fill")
+
+WALK = {
+    "extension.listed": Wrong(("incomplete-forever",)),
+    "extension.revision": Wrong(("revision-99",), "info"),
+    "extension.dependencies": Wrong(("no-dependency",)),
+    "extension.entry-points": Wrong(("hide-properties",), follows=("properties.succeeds",)),
+    "device.hardware": Wrong(("cpu-device",), "warn", base=()),
+    "device.unique": Wrong((), "warn"),  # with the driver's manifest given twice
+    "device.opens": Wrong(("refuse-device",)),
+    "device.closes": Wrong(("segfault-in-destroy-instance",), "crash"),
+    "capabilities.offered": Wrong(("deny-import",), "warn", follows=("capabilities.agree-import",)),
+    "capabilities.compatible": Wrong(("incompatible-with-itself",)),
+    "capabilities.well-formed": Wrong(("capabilities-clobber-header",)),
+    "capabilities.agree-export": Wrong(("deny-export",), "warn", follows=("capabilities.offered",)),
+    "capabilities.agree-import": Wrong(("refuse-import",), follows=IMPORTS),
+    "export.memory-type": Wrong(("refuse-get",)),
+    "export.result-codes": Wrong(("odd-result-in-export",), "warn", follows=("export.memory-type",)),
+    "export.handle-given": Wrong(("export-zero",), follows=("export.handle-is-vmo",)),
+    "export.handle-shape": Wrong(("export-odd-handle",), follows=("export.handle-is-vmo",)),
+    "export.handle-is-vmo": Wrong(("export-closed-handle",)),
+    # The layer cannot take back what it cannot write, and says so.
+    "export.rights": Wrong(("fewer-rights",), "warn", follows=("properties.bits-set", "properties.exporting-type")),
+    "export.size": Wrong(
+        ("vmo-too-small",),
+        follows=("export.two-gets-share", "export.two-exports-apart", "export.fresh-zeros", "export.outlives"),
+    ),
+    "export.whole-pages": Wrong(("odd-size",), "warn"),
+    "export.fixed-size": Wrong(("resizable-vmo",), "warn"),
+    "export.two-gets-distinct": Wrong(("same-handle-twice",)),
+    "export.two-gets-share": Wrong(("second-get-copies",), follows=("export.same-koid",)),
+    "export.same-koid": Wrong(("second-get-child",), "info"),
+    "export.two-exports-apart": Wrong(("one-pool",)),
+    "export.fresh-zeros": Wrong(("old-data",), "info"),
+    "export.outlives": Wrong(("recycles-memory",)),
+    "properties.succeeds": Wrong(("refuse-properties",)),
+    "properties.result-codes": Wrong(("odd-result-in-properties",), "warn", follows=("properties.succeeds",)),
+    "properties.written": Wrong(("properties-unwritten",)),
+    "properties.bits-set": Wrong(("properties-zero",), follows=("properties.exporting-type",)),
+    "properties.bits-in-range": Wrong(("properties-past-count",)),
+    # Lavapipe has one memory type: without it there is none.
+    "properties.exporting-type": Wrong(("properties-miss-type",), "warn", follows=("properties.bits-set",)),
+    "properties.duplicate-agrees": Wrong(("properties-by-number",)),
+    "properties.handle-kept": Wrong(("properties-close-handle",)),
+    "import.result-codes": Wrong(("import-needs-extra-page",), "warn", follows=IMPORTS),
+    "import.same-device": Wrong(("invalid-import",), follows=IMPORTS),
+    "data.host-write": Wrong(("import-copies",), follows=("data.gpu-fill",)),
+    "data.gpu-fill": Wrong(("device-lost-in-submit",)),
+}
+
+
+def _outcomes(emulated: Run, faults: tuple[str, ...], **env: str) -> dict[str, str]:
+    options = [word for fault in faults for word in ("--fault", fault)]
+    ran = emulated("check", "--format", "json", *options, **env)
+    assert "Traceback" not in ran.out + ran.err
+    return {check["id"]: check["outcome"] for check in ran.json["checks"] if check["device"] == 0}
+
+
+def test_every_check_is_walked() -> None:
+    """A check without a driver that fails it is no check."""
+    assert set(WALK) == set(REGISTRY)
+
+
+def test_without_a_fault_every_check_passes(emulated: Run) -> None:
+    """The walk starts from a device of which there is nothing to say."""
+    assert set(_outcomes(emulated, GOOD).values()) == {"pass"}
+
+
+@pytest.mark.parametrize("id", list(WALK))
+def test_with_its_fault_the_check_speaks(emulated: Run, lavapipe: str, tmp_path: Path, id: str) -> None:
+    """The one thing that is wrong is told by its check, and what has nothing to do with it stays silent."""
+    wrong = WALK[id]
+    env = {}
+    if id == "device.unique":
+        twin = tmp_path / "twin.json"
+        twin.write_text(Path(lavapipe).read_text())
+        env["VK_DRIVER_FILES"] = f"{lavapipe}:{twin}"
+    outcomes = _outcomes(emulated, (*wrong.base, *wrong.faults), **env)
+    assert outcomes[id] == wrong.outcome
+    speaking = {name for name, outcome in outcomes.items() if outcome not in ("pass", "skip")}
+    assert speaking - {id} <= set(wrong.follows)
