@@ -23,14 +23,18 @@ static void must(VkResult result, const char *what) {
 
 #define MUST(call) must((call), #call)
 
-void gpu_open_instance(struct gpu *gpu, uint32_t api_version) {
+VkResult gpu_create_instance(struct gpu *gpu, uint32_t api_version) {
     *gpu = (struct gpu){0};
     const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = api_version};
     const VkInstanceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
         .pApplicationInfo = &application,
     };
-    MUST(vkCreateInstance(&info, NULL, &gpu->instance));
+    return vkCreateInstance(&info, NULL, &gpu->instance);
+}
+
+void gpu_open_instance(struct gpu *gpu, uint32_t api_version) {
+    MUST(gpu_create_instance(gpu, api_version));
     uint32_t count = 1;
     if (vkEnumeratePhysicalDevices(gpu->instance, &count, &gpu->physical) < 0 || count == 0)
         must(VK_ERROR_INITIALIZATION_FAILED, "no physical device");
@@ -57,7 +61,8 @@ static void find_shared_types(struct gpu *gpu) {
     gpu->shared_type = gpu_pick_type(gpu->shared_types);
 }
 
-VkResult gpu_create_device(struct gpu *gpu, const char *const *extensions, uint32_t num_extensions, const void *next) {
+VkResult gpu_create_bare_device(struct gpu *gpu, const char *const *extensions, uint32_t num_extensions,
+                                const void *next) {
     VkPhysicalDeviceFeatures features;
     vkGetPhysicalDeviceFeatures(gpu->physical, &features);
     const VkDeviceQueueCreateInfo queue = {
@@ -83,9 +88,14 @@ VkResult gpu_create_device(struct gpu *gpu, const char *const *extensions, uint3
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO};
     MUST(vkCreateCommandPool(gpu->device, &pool, NULL, &gpu->pool));
     load_extension(gpu);
-    if (gpu->get_handle_properties)
-        find_shared_types(gpu);
     return VK_SUCCESS;
+}
+
+VkResult gpu_create_device(struct gpu *gpu, const char *const *extensions, uint32_t num_extensions, const void *next) {
+    const VkResult result = gpu_create_bare_device(gpu, extensions, num_extensions, next);
+    if (result == VK_SUCCESS && gpu->get_handle_properties)
+        find_shared_types(gpu);
+    return result;
 }
 
 void gpu_open(struct gpu *gpu, const char *const *extensions, uint32_t num_extensions) {

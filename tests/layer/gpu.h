@@ -28,10 +28,13 @@ struct gpu {
 };
 
 // The first physical device. `extensions` are the device's; all core features are on. Failing ends the program.
+VkResult gpu_create_instance(struct gpu *gpu, uint32_t api_version); // and nothing else
 void gpu_open_instance(struct gpu *gpu, uint32_t api_version);
 void gpu_open(struct gpu *gpu, const char *const *extensions, uint32_t num_extensions);
 void gpu_open_zircon(struct gpu *gpu); // with VK_FUCHSIA_external_memory alone
 VkResult gpu_create_device(struct gpu *gpu, const char *const *extensions, uint32_t num_extensions, const void *next);
+VkResult gpu_create_bare_device(struct gpu *gpu, const char *const *extensions, uint32_t num_extensions,
+                                const void *next); // asks nothing of it, so that shared_types stays 0
 void gpu_close(struct gpu *gpu);
 
 VkBuffer gpu_make_buffer(const struct gpu *gpu, VkDeviceSize size, VkExternalMemoryHandleTypeFlags external);

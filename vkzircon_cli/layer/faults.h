@@ -92,7 +92,7 @@
     X(PROPERTIES_ACCEPT_GARBAGE, "properties-accept-garbage",                                                          \
       "The properties of any number but 0 name every memory type that a VMO can have.")                                \
     X(PROPERTIES_BY_NUMBER, "properties-by-number",                                                                    \
-      "The properties are those of the handle's number: a duplicate has no memory type.")                              \
+      "Only under the number that was given out last do the properties of an exported VMO name memory types.")         \
     X(PROPERTIES_CLOBBER_HEADER, "properties-clobber-header",                                                          \
       "vkGetMemoryZirconHandlePropertiesFUCHSIA sets its output's sType to 0.")                                        \
     X(PROPERTIES_CLOSE_HANDLE, "properties-close-handle",                                                              \

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Each fault does what it says, and nothing else that a program can see.
+#include "../test.h"
+#include "runs.h"
+
+#include <signal.h>
+
+static struct observation strict;
+
+static void without_faults_all_is_well(void) {
+    run(EVERYTHING, "persona=strict", PATIENCE_MS, &strict);
+    for (size_t i = 0; i < NUM_ASPECTS; i++) {
+        if (aspects[i].strict != ANY && !CHECK_EQ(strict.values[i], aspects[i].strict))
+            fprintf(stderr, "that was %s\n", aspects[i].name);
+    }
+}
+
+static void a_fault_does_its_one_thing(size_t fault) {
+    char emulation[100];
+    struct observation seen;
+    snprintf(emulation, sizeof emulation, "fault=%s", vkz_fault_name(fault));
+    run(EVERYTHING, emulation, PATIENCE_MS, &seen);
+    CHECK_EQ(count_wrong(&seen, &strict, &fault_expectations[fault]), 0);
+}
+
+static void every_fault_has_an_expectation(void) {
+    for (size_t i = 0; i < VKZ_FAULT_COUNT; i++) {
+        if (i != VKZ_FAULT_NULL_MEMORY_KILLS)
+            CHECK(fault_expectations[i].unseen || fault_expectations[i].changes[0].aspect);
+    }
+}
+
+static void null_memory_kills(void) {
+    struct observation seen;
+    run(NULL_MEMORY, "persona=strict", PATIENCE_MS, &seen);
+    CHECK_EQ(seen.values[GET_UNEXPORTABLE], VK_ERROR_UNKNOWN);
+    CHECK_EQ(seen.values[ENDED], 0);
+    run(NULL_MEMORY, "fault=null-memory-kills", PATIENCE_MS, &seen);
+    CHECK_EQ(seen.values[GET_UNEXPORTABLE], UNSEEN);
+    CHECK_EQ(seen.values[ENDED], DIED_OF(SIGSEGV));
+}
+
+static void bytes_that_are_not_there_fault(void) {
+    struct observation seen;
+    run(MISSING_BYTE, "fault=import-ignores-size", PATIENCE_MS, &seen);
+    CHECK_EQ(seen.values[IMPORT_TOO_MUCH], VK_SUCCESS);
+    CHECK_EQ(seen.values[WRONG_IN_IMPORT], UNSEEN);
+    CHECK_EQ(seen.values[ENDED], DIED_OF(SIGSEGV));
+}
+
+// What nobody understands is told on stderr, which is seen here only as an instance that cannot be had.
+static void an_unknown_name_makes_no_instance(void) {
+    static const char *const emulations[] = {"fault=nobody", "persona=nobody", "nobody", "persona=strict,faults=x"};
+    struct observation seen;
+    for (size_t i = 0; i < sizeof emulations / sizeof emulations[0]; i++) {
+        run(EVERYTHING, emulations[i], PATIENCE_MS, &seen);
+        CHECK_EQ(seen.values[CREATE_INSTANCE], VK_ERROR_INITIALIZATION_FAILED);
+        CHECK_EQ(seen.values[ENDED], 0);
+    }
+}
+
+int main(int argc, char **argv) {
+    run_child_main(argc, argv);
+    RUN(without_faults_all_is_well());
+    RUN(every_fault_has_an_expectation());
+    for (size_t i = 0; i < VKZ_FAULT_COUNT; i++) {
+        printf("%s: ", vkz_fault_name(i));
+        RUN(a_fault_does_its_one_thing(i));
+    }
+    RUN(null_memory_kills());
+    RUN(bytes_that_are_not_there_fault());
+    RUN(an_unknown_name_makes_no_instance());
+    return test_result();
+}
