@@ -8,48 +8,47 @@ Make variants with `dataclasses.replace` and the builders' arguments.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from vkzircon_cli.answers import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.environment import Environment, Variable
 from vkzircon_cli.events import Failure, Message, Output, StepTime
 from vkzircon_cli.facts import (
-    Answer,
-    BufferRequirements,
-    Comparison,
-    Data,
     Device,
     DriverIdentity,
     EntryPoint,
-    Export,
     Extension,
     ExternalBuffer,
     ExternalMemoryProperties,
-    Form,
-    Handle,
-    HandleBasic,
-    HandleProperties,
     Heap,
     Identity,
-    Import,
-    Imported,
-    ImportKind,
     Instance,
     Kernel,
     Layer,
     Loader,
     Memory,
     MemoryType,
-    Missing,
-    MissingKind,
     OpenDevice,
-    Properties,
     QueueFamily,
-    RoundTrip,
     Uuids,
-    VmoInfo,
-    Write,
-    not_asked,
 )
 from vkzircon_cli.report import SCHEMA_VERSION, CheckResult, Emulation, Report, Run, Summary, Tool
+from vkzircon_cli.vmo_facts import (
+    BufferRequirements,
+    Comparison,
+    Data,
+    Export,
+    Form,
+    Handle,
+    HandleBasic,
+    HandleProperties,
+    Import,
+    Imported,
+    ImportKind,
+    Properties,
+    RoundTrip,
+    VmoInfo,
+    Write,
+)
 from vkzircon_cli.vocabulary import (
     BUFFER_USAGE_BITS,
     DEVICE_TYPES,

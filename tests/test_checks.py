@@ -8,30 +8,21 @@ from typing import Any, TypeVar
 import pytest
 import reports
 
+from vkzircon_cli.answers import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.checks import REGISTRY, Outcome, in_order
 from vkzircon_cli.checks.registry import GROUPS, PRACTICE, Finding, fold
 from vkzircon_cli.events import fold as fold_events
-from vkzircon_cli.facts import (
-    Answer,
+from vkzircon_cli.facts import Device, EntryPoint, Extension, ExternalMemoryProperties, Facts, OpenDevice, Uuids
+from vkzircon_cli.vmo_facts import (
     Comparison,
-    Device,
-    EntryPoint,
-    Extension,
-    ExternalMemoryProperties,
-    Facts,
     FreshBytes,
     Handle,
     HandleProperties,
-    Missing,
-    MissingKind,
-    OpenDevice,
     Outlives,
     Pair,
     PairOfHandles,
     RoundTrip,
-    Uuids,
     Write,
-    not_asked,
 )
 from vkzircon_cli.vocabulary import FEATURE_BITS, HANDLE_TYPE_BITS, RIGHT_BITS, VMO_BITS, api_version, flags, named
 

@@ -12,7 +12,7 @@ import pytest
 from program import PROGRAM, Run, environment
 
 from vkzircon_cli import emulation
-from vkzircon_cli.facts import Form
+from vkzircon_cli.vmo_facts import Form
 
 
 def test_the_listing_names_personas_and_faults(vkzircon: Run, layer: emulation.Installation) -> None:

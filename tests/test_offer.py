@@ -6,8 +6,9 @@ import reports
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vkzircon_cli.answers import Answer, not_asked
 from vkzircon_cli.errors import Usage
-from vkzircon_cli.facts import Answer, Extension, Instance, Uuids, not_asked
+from vkzircon_cli.facts import Extension, Instance, Uuids
 from vkzircon_cli.offer import cannot_export, dependency_leg, display_name, select_devices
 from vkzircon_cli.vocabulary import api_version
 

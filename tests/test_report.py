@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import reports
 
+from vkzircon_cli.answers import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.environment import Variable
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Message, Output, Transcript
-from vkzircon_cli.facts import Answer, Device, Facts, Missing, MissingKind, not_asked
+from vkzircon_cli.facts import Device, Facts
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
 from vkzircon_cli.request import Depth

@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.capture import Capture
 from vkzircon_cli.events import Event, to_line
-from vkzircon_cli.facts import Missing, MissingKind
 from vkzircon_cli.guard import probe_events
 from vkzircon_cli.request import Request
 

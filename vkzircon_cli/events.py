@@ -23,8 +23,9 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
+from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind
 from vkzircon_cli.errors import NotAsked, Refused, Stop, TimedOut
-from vkzircon_cli.facts import NEVER_REACHED, Answer, Device, Facts, Missing, MissingKind
+from vkzircon_cli.facts import Device, Facts
 
 Event = dict[str, Any]
 T = TypeVar("T")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why nothing could be asked, told from the facts: no driver, no device, or a driver that died before it had one."""
 
+from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.environment import FUCHSIA, Environment
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure, Message, Transcript
-from vkzircon_cli.facts import Missing, MissingKind
 from vkzircon_cli.text import visible
 
 _NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"

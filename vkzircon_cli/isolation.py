@@ -12,11 +12,11 @@ import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.capture import Capture, OwnOutput
 from vkzircon_cli.environment import can_fork
 from vkzircon_cli.errors import Exit, Stop
 from vkzircon_cli.events import Event, ended, error
-from vkzircon_cli.facts import Missing, MissingKind
 from vkzircon_cli.guard import probe_events
 from vkzircon_cli.request import Request
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vkzircon_cli import __version__
+from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks import SEVERITY, Outcome, in_order
 from vkzircon_cli.emulation import LAYER_NAME
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
 from vkzircon_cli.events import Failure, Message, Output, StepTime, Transcript, decode
-from vkzircon_cli.facts import Answer, Device, Facts, Instance, Kernel, Loader
+from vkzircon_cli.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.offer import display_name, offers_extension
 from vkzircon_cli.request import Depth

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from vkzircon_cli import _abi, text
+from vkzircon_cli.answers import Answer, not_asked
 from vkzircon_cli.environment import LIBZIRCON_VARIABLE
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
 from vkzircon_cli.events import answer_of
-from vkzircon_cli.facts import Answer, Handle, HandleBasic, VmoInfo, not_asked
 from vkzircon_cli.faults import refuse_unknown_faults
 from vkzircon_cli.libraries import linker_reason
+from vkzircon_cli.vmo_facts import Handle, HandleBasic, VmoInfo
 from vkzircon_cli.vocabulary import (
     CACHE_POLICIES,
     OBJECT_TYPE_VMO,

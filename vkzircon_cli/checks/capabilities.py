@@ -4,8 +4,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from vkzircon_cli.answers import Answer, MissingKind
 from vkzircon_cli.checks.registry import Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Answer, Device, ExternalBuffer, ExternalMemoryProperties, Facts, MissingKind
+from vkzircon_cli.facts import Device, ExternalBuffer, ExternalMemoryProperties, Facts
 from vkzircon_cli.vocabulary import EXPORTABLE, FEATURE_BITS, IMPORTABLE, ZIRCON_VMO
 
 

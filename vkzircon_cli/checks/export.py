@@ -3,19 +3,10 @@
 
 from collections.abc import Callable, Iterator
 
+from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import (
-    Answer,
-    Comparison,
-    Device,
-    Export,
-    Facts,
-    Handle,
-    Missing,
-    MissingKind,
-    Pair,
-    PairOfHandles,
-)
+from vkzircon_cli.facts import Device, Facts
+from vkzircon_cli.vmo_facts import Comparison, Export, Handle, Pair, PairOfHandles
 from vkzircon_cli.vocabulary import LISTED_RESULTS, OBJECT_TYPE_VMO, looks_like_handle
 
 EXPECTED_RIGHTS = ("READ", "WRITE", "MAP", "DUPLICATE", "TRANSFER", "GET_PROPERTY", "INSPECT")

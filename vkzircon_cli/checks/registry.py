@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from vkzircon_cli.facts import Answer, Device, Facts, Handle, Missing, MissingKind
+from vkzircon_cli.answers import Answer, Missing, MissingKind
+from vkzircon_cli.facts import Device, Facts
 from vkzircon_cli.offer import offers_extension
 from vkzircon_cli.quantities import ranges
+from vkzircon_cli.vmo_facts import Handle
 from vkzircon_cli.vocabulary import EXTENSION
 
 PRACTICE = "none: practice"

@@ -3,7 +3,7 @@
 
 import itertools
 
-from vkzircon_cli.facts import Comparison
+from vkzircon_cli.vmo_facts import Comparison
 
 _PERIOD = 251  # prime, so that no page, cache line or row looks like the next
 _seeds = itertools.count(1)

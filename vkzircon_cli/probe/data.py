@@ -3,16 +3,18 @@
 
 from collections.abc import Callable, Sequence
 
+from vkzircon_cli.answers import Answer
 from vkzircon_cli.driver import Device
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.events import answer_of
-from vkzircon_cli.facts import Answer, Comparison, MemoryType, RoundTrip, Write
+from vkzircon_cli.facts import MemoryType
 from vkzircon_cli.offer import is_host_coherent, is_host_visible
 from vkzircon_cli.probe.bytes import compare, new_pattern, new_word, words
 from vkzircon_cli.probe.commands import fill
 from vkzircon_cli.probe.export import TEST_SIZE
 from vkzircon_cli.probe.imports import Shared, shared_memory
 from vkzircon_cli.probe.memory import Memory, mapped
+from vkzircon_cli.vmo_facts import Comparison, RoundTrip, Write
 from vkzircon_cli.zircon import Zircon
 
 

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from vkzircon_cli import driver
+from vkzircon_cli.answers import Answer, not_asked
 from vkzircon_cli.events import answer_of
 from vkzircon_cli.facts import (
-    Answer,
     DriverIdentity,
     EntryPoint,
     Extension,
@@ -19,7 +19,6 @@ from vkzircon_cli.facts import (
     OpenDevice,
     QueueFamily,
     Uuids,
-    not_asked,
 )
 from vkzircon_cli.offer import find_extension
 from vkzircon_cli.vocabulary import (

@@ -5,14 +5,15 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
+from vkzircon_cli.answers import Answer, not_asked
 from vkzircon_cli.driver import Device
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.events import answer_of
-from vkzircon_cli.facts import Answer, BufferRequirements, Comparison, Handle, Pair, not_asked
 from vkzircon_cli.probe.bytes import both, compare, new_pattern
 from vkzircon_cli.probe.device import DeviceOpener
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle
 from vkzircon_cli.probe.memory import exportable_memory, external_buffer
+from vkzircon_cli.vmo_facts import BufferRequirements, Comparison, Handle, Pair
 from vkzircon_cli.zircon import Zircon
 
 TEST_SIZE = 65_536

@@ -7,10 +7,10 @@ from typing import Any
 
 from vkzircon_cli.driver import Device
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.facts import BufferRequirements, Imported
 from vkzircon_cli.probe.export import TEST_SIZE
 from vkzircon_cli.probe.handles import OwnedHandle, exported_handle, imported_handle, types_taking
 from vkzircon_cli.probe.memory import Memory, bind, exportable_memory, external_buffer
+from vkzircon_cli.vmo_facts import BufferRequirements, Imported
 from vkzircon_cli.zircon import Zircon
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vkzircon_cli.driver import Device, zircon_ffi
-from vkzircon_cli.facts import BufferRequirements
+from vkzircon_cli.vmo_facts import BufferRequirements
 from vkzircon_cli.vocabulary import USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRCON_VMO
 
 BUFFER_USAGE = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST

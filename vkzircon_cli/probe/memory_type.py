@@ -8,13 +8,14 @@ from typing import Any
 from vkzircon_cli import driver
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.events import Asking, Event
-from vkzircon_cli.facts import Form, Handle, ImportKind, MemoryType, Write
+from vkzircon_cli.facts import MemoryType
 from vkzircon_cli.offer import is_host_visible
 from vkzircon_cli.probe import export
 from vkzircon_cli.probe.data import DataProbe
 from vkzircon_cli.probe.device import DeviceOpener
 from vkzircon_cli.probe.imports import probe_import
 from vkzircon_cli.probe.properties import probe_properties
+from vkzircon_cli.vmo_facts import Form, Handle, ImportKind, Write
 from vkzircon_cli.vocabulary import OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.zircon import Zircon
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask vkGetMemoryZirconHandlePropertiesFUCHSIA which memory types take an exported VMO."""
 
+from vkzircon_cli.answers import not_asked
 from vkzircon_cli.driver import Device
 from vkzircon_cli.events import answer_of
-from vkzircon_cli.facts import HandleProperties, not_asked
 from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, exported_handle
 from vkzircon_cli.probe.memory import exportable_memory
 from vkzircon_cli.quantities import bits_of
+from vkzircon_cli.vmo_facts import HandleProperties
 from vkzircon_cli.zircon import Zircon
 
 

@@ -4,7 +4,7 @@
 from rich.text import Text
 
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.facts import Missing, MissingKind
+from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.render.sheet import Sheet
 
 _WORDS = {

@@ -4,8 +4,9 @@
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from vkzircon_cli.answers import Answer
 from vkzircon_cli.environment import Environment
-from vkzircon_cli.facts import Answer, Instance, Kernel, Loader
+from vkzircon_cli.facts import Instance, Kernel, Loader
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.sheet import Sheet

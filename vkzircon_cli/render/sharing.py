@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
+from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.facts import Comparison, Data, Device, Export, Handle, Missing, MissingKind, Write
+from vkzircon_cli.facts import Device
 from vkzircon_cli.quantities import bits_of, exactly, ranges
 from vkzircon_cli.render.answers import missing_word
 from vkzircon_cli.render.columns import Column
 from vkzircon_cli.render.sheet import Sheet
+from vkzircon_cli.vmo_facts import Comparison, Data, Export, Handle, Write
 
 _ROUND_TRIP = "round trip"
 SHARING_COLUMNS = (
