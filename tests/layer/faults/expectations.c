@@ -5,6 +5,8 @@
 
 #include <signal.h>
 
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers" // only personas have facts
+
 // What is not seen without an import, a VMO, an open handle, a handle, an export, a device.
 #define NO_IMPORT (GROUP(IMPORTED) | GROUP(IMPORTED_BYTES))
 #define NO_VMO    (GROUP(VMO) | GROUP(SECOND) | GROUP(PROPERTIES) | GROUP(IMPORTING) | GROUP(KEPT) | NO_IMPORT)

@@ -60,6 +60,7 @@ static void exec_child(const struct child *child, int report_end, const char *ar
     setenv("VKZIRCON_EMULATION", emulation, 1);
     // A fault's SIGSEGV is to arrive as one.
     setenv("ASAN_OPTIONS", "handle_segv=0:handle_abort=0", 1);
+    setenv("TSAN_OPTIONS", "handle_segv=0:handle_abort=0", 1);
     dup2(report_end, REPORT);
     dup2(child->streams[0], STDOUT_FILENO);
     dup2(child->streams[1], STDERR_FILENO);
@@ -143,6 +144,18 @@ static bool is_as_expected(const struct observation *seen, const struct observat
     if (change && change->value == OTHER)
         return value != usual && value != UNSEEN;
     return value == (change ? change->value : usual);
+}
+
+int count_unusual(const struct observation *strict) {
+    int unusual = 0;
+    for (enum aspect aspect = 0; aspect < NUM_ASPECTS; aspect++) {
+        const int64_t value = strict->values[aspect];
+        if (aspects[aspect].strict == ANY ? value != UNSEEN : value == aspects[aspect].strict)
+            continue;
+        fprintf(stderr, "without faults %s is %" PRId64 "\n", aspects[aspect].name, value);
+        unusual++;
+    }
+    return unusual;
 }
 
 int count_wrong(const struct observation *seen, const struct observation *strict, const struct expectation *expected) {

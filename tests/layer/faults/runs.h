@@ -31,7 +31,8 @@ struct expectation {
     } changes[20];        // ended by one of aspect 0, which never changes
 };
 
-// Compares all aspects, tells those that are wrong, and how many.
+// Compare all aspects, tell those that are wrong, and how many: of a driver without faults, and of one that has some.
+int count_unusual(const struct observation *strict);
 int count_wrong(const struct observation *seen, const struct observation *strict, const struct expectation *expected);
 
 extern const struct expectation fault_expectations[VKZ_FAULT_COUNT];

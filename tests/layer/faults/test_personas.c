@@ -58,6 +58,11 @@ static const struct expectation swiftshader = {
 
 static struct observation strict;
 
+static void an_empty_variable_is_strict(void) {
+    run(EVERYTHING, "", PATIENCE_MS, &strict);
+    CHECK_EQ(count_unusual(&strict), 0);
+}
+
 static void has_its_quirks(const char *emulation, const struct expectation *expected) {
     struct observation seen;
     run(EVERYTHING, emulation, PATIENCE_MS, &seen);
@@ -84,7 +89,7 @@ static void a_fault_adds_to_a_persona(void) {
 
 int main(int argc, char **argv) {
     run_child_main(argc, argv);
-    run(EVERYTHING, "", PATIENCE_MS, &strict);
+    RUN(an_empty_variable_is_strict());
     RUN(has_its_quirks("persona=strict", &(const struct expectation){0}));
     RUN(has_its_quirks("persona=goldfish", &goldfish));
     RUN(has_its_quirks("persona=magma", &magma));
