@@ -65,6 +65,8 @@ typedef struct {
 } zx_info_vmo_t;
 
 zx_status_t zx_object_get_info(zx_handle_t, uint32_t topic, void *, size_t, size_t *actual, size_t *avail);
+zx_status_t zx_vmo_create(uint64_t size, uint32_t options, zx_handle_t *);
+zx_status_t zx_event_create(uint32_t options, zx_handle_t *);
 zx_status_t zx_vmo_get_size(zx_handle_t, uint64_t *size);
 zx_status_t zx_vmo_read(zx_handle_t, void *, uint64_t offset, size_t);
 zx_status_t zx_vmo_write(zx_handle_t, const void *, uint64_t offset, size_t);
@@ -76,6 +78,7 @@ zx_status_t zx_handle_close(zx_handle_t);
 zx_status_t zx_handle_duplicate(zx_handle_t, uint32_t rights, zx_handle_t *);
 uint32_t zx_system_get_page_size(void);
 zx_handle_t zx_vmar_root_self(void);
+zx_handle_t zx_process_self(void);
 
 /* Of our own libzircon only: see layer/zircon_private.h. */
 const char *vkz_emulation_error(void);

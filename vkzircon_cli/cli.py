@@ -23,6 +23,7 @@ from vkzircon_cli.options import (
     EmulateOption,
     Faults,
     ListFaults,
+    Negative,
     NoColor,
     OutputFile,
     OutputFormat,
@@ -30,6 +31,8 @@ from vkzircon_cli.options import (
     Quiet,
     SavedFile,
     ShowFormat,
+    Size,
+    Stress,
     Timeout,
     Verbose,
     Version,
@@ -40,7 +43,7 @@ from vkzircon_cli.render import Format, Rendered, Style, View, render
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
 from vkzircon_cli.report import Report
-from vkzircon_cli.request import DEFAULT_TIMEOUT_S, Depth, Emulate, Request
+from vkzircon_cli.request import DEFAULT_SIZE, DEFAULT_TIMEOUT_S, Depth, Emulate, Request
 
 _COMMANDS = ("report", "check", "devices", "emulate", "show")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
@@ -98,6 +101,9 @@ def report(
     persona: Persona = None,
     fault: Faults = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
+    size: Size = DEFAULT_SIZE,
+    stress: Stress = False,
+    negative: Negative = False,
     version: Version = False,
 ) -> Exit:
     """Export, import, compare, and report it all.
@@ -105,7 +111,7 @@ def report(
     A report holds names, UUIDs and versions of devices and drivers, paths of libraries with the home folder as ~, and
     the VK_ and VKZIRCON_ variables that change what Vulkan does. Nothing is sent anywhere.
     """
-    request = Request(Depth.EVERYTHING, device, _emulation(emulate, persona, fault), timeout)
+    request = Request(Depth.EVERYTHING, device, _emulation(emulate, persona, fault), timeout, size, stress, negative)
     return _finish(request, Style(View.REPORT, format, verbose), _Place(output, quiet, no_color))
 
 
@@ -121,10 +127,13 @@ def check(
     persona: Persona = None,
     fault: Faults = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
+    size: Size = DEFAULT_SIZE,
+    stress: Stress = False,
+    negative: Negative = False,
     version: Version = False,
 ) -> Exit:
     """Print only the verdicts of a report."""
-    request = Request(Depth.EVERYTHING, device, _emulation(emulate, persona, fault), timeout)
+    request = Request(Depth.EVERYTHING, device, _emulation(emulate, persona, fault), timeout, size, stress, negative)
     return _finish(request, Style(View.CHECKS, format, verbose), _Place(output, quiet, no_color))
 
 

@@ -95,6 +95,13 @@ class Vulkan:
         self._kept[made] = (next, *fields.values())
         return made
 
+    def struct_of(self, name: str, **fields: Any) -> Any:
+        """Make a zeroed structure that has no sType."""
+        made = self.ffi.new(f"{name} *")
+        for field, value in fields.items():
+            setattr(made, field, value)
+        return made
+
     def strings(self, names: tuple[str, ...]) -> Any:
         """Make a `const char *const *` that keeps its strings alive."""
         each = [self.ffi.new("char[]", name.encode()) for name in names]

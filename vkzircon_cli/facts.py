@@ -10,14 +10,19 @@ from dataclasses import dataclass
 
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.vmo_facts import (
-    BufferRequirements,
     Data,
     Export,
     FreshBytes,
+    Image,
     Import,
+    Negative,
     Outlives,
     PairOfHandles,
     Properties,
+    Release,
+    Requirements,
+    Stress,
+    Tiling,
 )
 from vkzircon_cli.vocabulary import Flags, Named, Version
 
@@ -185,6 +190,26 @@ class ExternalBuffer:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalImage:
+    """vkGetPhysicalDeviceImageFormatProperties2 for 2D images of one format, tiling, usage and handle type."""
+
+    format: Named
+    tiling: Tiling
+    usage: Flags
+    handle_type: Flags
+    properties: Answer[ExternalMemoryProperties]
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalSemaphore:
+    """vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT."""
+
+    features: Flags
+    export_from_imported_handle_types: Flags
+    compatible_handle_types: Flags
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """Everything that was seen of one physical device; *closed* is vkDestroyDevice returning.
 
@@ -197,8 +222,10 @@ class Device:
     memory: Answer[Memory]
     extensions: Answer[tuple[Extension, ...]]
     opened: Answer[OpenDevice]
-    buffer_requirements: Answer[BufferRequirements]
+    requirements: tuple[Requirements, ...]
     external_buffers: tuple[ExternalBuffer, ...]
+    external_images: tuple[ExternalImage, ...]
+    external_semaphore: Answer[ExternalSemaphore]
     exports: tuple[Export, ...]
     two_gets: tuple[PairOfHandles, ...]
     two_exports: tuple[PairOfHandles, ...]
@@ -206,7 +233,11 @@ class Device:
     outlives: tuple[Outlives, ...]
     properties: tuple[Properties, ...]
     imports: tuple[Import, ...]
+    releases: tuple[Release, ...]
     data: tuple[Data, ...]
+    images: tuple[Image, ...]
+    stress: tuple[Stress, ...]
+    negative: tuple[Negative, ...]
     closed: Answer[bool]
 
 

@@ -2,6 +2,7 @@
 """The command line's options, each written once. Accepted values are checked here, before anything is asked."""
 
 import math
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,21 @@ from vkzircon_cli import __version__
 from vkzircon_cli.render import Format, Rendered
 
 _MOST_SECONDS = 3600.0
+
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_SMALLEST, _LARGEST = 4096, 1 << 40
+
+
+def parse_size(text: str | int) -> int:
+    """Read a size in bytes: a whole number with K, M or G (powers of 1024), and iB behind it or not."""
+    found = re.fullmatch(r"(\d{1,15})\s*([KMG]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
+    size = int(found[1]) * _UNITS[found[2].upper()] if found else 0
+    if not _SMALLEST <= size <= _LARGEST:
+        raise typer.BadParameter(
+            f"{str(text)!r} is no size from {_SMALLEST} bytes to 1024 GiB (4096, 64K, 16MiB, 1GiB)"
+        )
+    return size - size % 4  # a device fills whole 32-bit words
 
 
 def _show_version(asked: bool) -> None:
@@ -55,6 +71,14 @@ Persona = Annotated[
 Faults = Annotated[
     list[str] | None,
     typer.Option("--fault", metavar="NAME", help="With --emulate: be wrong in that way (emulate --list); repeatable."),
+]
+Stress = Annotated[bool, typer.Option("--stress", help="Also repeat imports and exports until a leak would show.")]
+Negative = Annotated[bool, typer.Option("--negative", help="Also call with wrong inputs, last of all.")]
+Size = Annotated[
+    int,
+    typer.Option(
+        "--size", metavar="BYTES", parser=parse_size, help="Bytes that a round trip moves: 4096, 64K, 16MiB, 1GiB."
+    ),
 ]
 Timeout = Annotated[
     float,

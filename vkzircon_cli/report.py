@@ -189,12 +189,18 @@ def _summary(facts: Facts, checks: tuple[CheckResult, ...], failure: Failure | N
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS if offering else Outcome.SKIP)
     if worst is Outcome.PASS and not was_seen:
         worst = Outcome.SKIP
-    codes = {_EXITS.get(outcome, Exit.OK) for outcome in found} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
+    codes = {_exit(result) for result in checks} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
     exit_code = next(code for code in EXIT_PRECEDENCE if code in codes)
     return Summary(worst, _sentence(facts, offering, checks, exit_code, depth), int(exit_code), counts)
 
 
 _EXITS = {Outcome.FAIL: Exit.FAILED, Outcome.CRASH: Exit.CRASHED, Outcome.TIMEOUT: Exit.CRASHED}
+
+
+def _exit(result: CheckResult) -> Exit:
+    """Give the exit code that one result asks for; dying of a wrong input is told, and not held against the driver."""
+    died = result.outcome in (Outcome.CRASH, Outcome.TIMEOUT)
+    return Exit.OK if died and result.id.startswith("negative.") else _EXITS.get(result.outcome, Exit.OK)
 
 
 def _sentence(
@@ -204,8 +210,8 @@ def _sentence(
         asked = [device for device in facts.devices if device.selected]
         return f"{EXTENSION} is not offered by {_names(asked)}."
     if exit_code is Exit.CRASHED:
-        return next(result.sentence for result in checks if _EXITS.get(result.outcome) is exit_code)
-    bad = [result for result in checks if result.outcome in _EXITS]
+        return next(result.sentence for result in checks if _exit(result) is exit_code)
+    bad = [result for result in checks if _exit(result) is Exit.FAILED]
     if bad:
         broken = [device for device in facts.devices if device.index in {result.device for result in bad}]
         ids = list(dict.fromkeys(result.id for result in bad))

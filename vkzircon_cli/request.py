@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 DEFAULT_TIMEOUT_S = 15.0
+DEFAULT_SIZE = 65_536
 
 
 class Depth(StrEnum):
@@ -27,9 +28,13 @@ class Request:
     """One probing.
 
     *device* is the selector as typed, None for all; *emulate* None is no emulation; *timeout_s* is a step's limit.
+    *size* is what the data's round trips move, in bytes; *stress* and *negative* ask more.
     """
 
     depth: Depth = Depth.EVERYTHING
     device: str | None = None
     emulate: Emulate | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
+    size: int = DEFAULT_SIZE
+    stress: bool = False
+    negative: bool = False

@@ -135,18 +135,35 @@ class Properties:
 
 
 class ImportKind(StrEnum):
-    """Where an exported VMO is imported."""
+    """Where, or how, an exported VMO is imported."""
 
     SAME_DEVICE = "same-device"
+    SECOND_DEVICE = "second-device"
+    SECOND_INSTANCE = "second-instance"
+    OTHER_DEVICE = "other-device"
+    TWICE = "twice"
+    OWN_VMO = "own-vmo"
+    WHOLE_SIZE = "whole-size"
+    BIND_OFFSET = "bind-offset"
+    RE_EXPORT = "re-export"
+    BIND_EXPORT_IMPORT_BIND = "bind-export-import-bind"
+    EXPORT_BIND_IMPORT_BIND = "export-bind-import-bind"
+    EXPORT_IMPORT_BIND_BIND = "export-import-bind-bind"
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """An import that succeeded and was bound to a buffer. *candidates* is properties bits AND the buffer's bits."""
+    """An import that succeeded and was bound. *candidates* is properties bits AND the resource's bits.
+
+    *kept* compares what was written before the import with what the import reads, *shared* what was written through
+    the import with what every other side reads.
+    """
 
     memory_type: int
     candidates: int
     allocation_size: int
+    kept: Answer[Comparison]
+    shared: Answer[Comparison]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +176,36 @@ class Import:
     imported: Answer[Imported]
 
 
+@dataclass(frozen=True, slots=True)
+class Released:
+    """ZX_INFO_HANDLE_COUNT of an imported VMO before the import, and after the imported memory was freed."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What freeing imported memory does to the handle that the import took."""
+
+    memory_type: int
+    released: Answer[Released]
+
+
+class Tiling(StrEnum):
+    """VkImageTiling."""
+
+    OPTIMAL = "optimal"
+    LINEAR = "linear"
+
+
 class Write(StrEnum):
     """Who writes the bytes."""
 
     HOST_MAP = "host-map"
+    IMPORT_MAP = "import-map"
     GPU_FILL = "gpu-fill"
+    GPU_COPY = "gpu-copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +220,61 @@ class RoundTrip:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageTrip:
+    """An image cleared in exported memory, every pixel of it read back from the import."""
+
+    memory_type: int
+    size: int
+    seen: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One format and tiling, in the first memory type that takes such images."""
+
+    tiling: Tiling
+    format: Named
+    trip: Answer[ImageTrip]
+
+
+@dataclass(frozen=True, slots=True)
+class Stressed:
+    """Rounds that were repeated, and the process's open handles and resident bytes before and after them."""
+
+    rounds: int
+    handles_before: int
+    handles_after: int
+    resident_before: int
+    resident_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stress:
+    """One way to repeat: imports of one VMO, or whole rounds of export, import and free."""
+
+    what: str
+    memory_type: int
+    stressed: Answer[Stressed]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a call answered that must not succeed, and whether the caller's handle lived on (None: it never did)."""
+
+    result: str
+    handle_lives: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """One wrong input to one call."""
+
+    what: str
+    call: str
+    refusal: Answer[Refusal]
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """One round trip on the device that exported the memory."""
 
@@ -186,11 +283,26 @@ class Data:
     round_trip: Answer[RoundTrip]
 
 
-@dataclass(frozen=True, slots=True)
-class BufferRequirements:
-    """VkMemoryRequirements of a buffer made with VkExternalMemoryBufferCreateInfo."""
+class ResourceKind(StrEnum):
+    """What is bound to shared memory."""
 
-    buffer_size: int
+    BUFFER = "buffer"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRequirements:
+    """VkMemoryRequirements of a resource made for external memory; *requires_dedicated* is None before Vulkan 1.1."""
+
     size: int
     alignment: int
     memory_type_bits: int
+    requires_dedicated: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What memory the test's buffer, or its image, needs."""
+
+    resource: ResourceKind
+    needed: Answer[MemoryRequirements]

@@ -37,6 +37,7 @@ LIBRARY_NAME = "libzircon.so"
 _HANDLE_VALID = 1
 _HANDLE_BASIC = 2
 _HANDLE_COUNT = 19
+_PROCESS_HANDLE_STATS = 21
 _VMO = 0x17
 # (version, size) of ZX_INFO_VMO, newest first: a kernel answers NOT_SUPPORTED to a version that it does not know.
 _VMO_VERSIONS = ((4, 176), (3, 128), (2, 120), (1, 104))
@@ -124,14 +125,41 @@ class Zircon:
             self._call("zx_vmar_unmap", root, address[0], size)
 
     @contextmanager
-    def duplicated(self, handle: int) -> Iterator[int]:
-        """Make another handle to the same object with the same rights, and close it."""
+    def duplicated(self, handle: int, rights: int = _SAME_RIGHTS) -> Iterator[int]:
+        """Make another handle to the same object, with the same rights if no others are given, and close it."""
         made = ffi.new("zx_handle_t *")
-        self._call("zx_handle_duplicate", handle, _SAME_RIGHTS, made)
+        self._call("zx_handle_duplicate", handle, rights, made)
         try:
             yield int(made[0])
         finally:
             self.close(int(made[0]))
+
+    @contextmanager
+    def created(self, size: int) -> Iterator[int]:
+        """Create a VMO of our own and close the handle, if it is still ours."""
+        made = ffi.new("zx_handle_t *")
+        self._call("zx_vmo_create", size, 0, made)
+        try:
+            yield int(made[0])
+        finally:
+            self.close(int(made[0]))
+
+    @contextmanager
+    def event(self) -> Iterator[int]:
+        """Create an event, an object that is no VMO, and close the handle."""
+        made = ffi.new("zx_handle_t *")
+        self._call("zx_event_create", 0, made)
+        try:
+            yield int(made[0])
+        finally:
+            self.close(int(made[0]))
+
+    def open_handles(self) -> int:
+        """Count this process's handles, by ZX_INFO_PROCESS_HANDLE_STATS."""
+        counts = ffi.new("uint32_t[64]")
+        process = self._function("zx_process_self")()
+        self._info(process, _PROCESS_HANDLE_STATS, counts, 256)
+        return sum(counts)
 
     def clean_and_invalidate(self, handle: int, size: int) -> None:
         """Write back and drop the cache lines of the VMO's first *size* bytes, so that the next read is of memory."""

@@ -7,24 +7,45 @@ from typing import Any
 from vkzircon_cli.answers import Answer, MissingKind
 from vkzircon_cli.checks.registry import Finding, Outcome, check, unanswered
 from vkzircon_cli.facts import Device, ExternalBuffer, ExternalMemoryProperties, Facts
-from vkzircon_cli.vocabulary import EXPORTABLE, FEATURE_BITS, IMPORTABLE, ZIRCON_VMO
+from vkzircon_cli.vmo_facts import ResourceKind
+from vkzircon_cli.vocabulary import (
+    DEDICATED_ONLY,
+    EXPORTABLE,
+    FEATURE_BITS,
+    IMPORTABLE,
+    USAGE_TRANSFER_DST,
+    USAGE_TRANSFER_SRC,
+    ZIRCON_VMO,
+)
+
+_OWN_USAGE = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
+_SEMAPHORE_BOTH = 3
 
 
 def _usage(buffer: ExternalBuffer) -> str:
     return f"{'|'.join(buffer.usage.names)} buffers"
 
 
+def _step(device: Device, buffer: ExternalBuffer) -> str:
+    return f"device{device.index}/buffer/{'+'.join(buffer.usage.names).lower()}"
+
+
 def _answers(device: Device) -> Iterator[tuple[ExternalBuffer, str, ExternalMemoryProperties]]:
     """Give the answers that were written; only `well_formed` speaks of the others."""
     for buffer in device.external_buffers:
         if buffer.properties.value is not None and buffer.properties.value.written:
-            yield buffer, f"device{device.index}/buffer/transfer", buffer.properties.value
+            yield buffer, _step(device, buffer), buffer.properties.value
+
+
+def _own(device: Device) -> Iterator[tuple[ExternalBuffer, str, ExternalMemoryProperties]]:
+    """Give the answer for the usage of the probe's own buffers."""
+    return (row for row in _answers(device) if row[0].usage.value == _OWN_USAGE)
 
 
 def _unanswered(device: Device) -> Iterator[Finding]:
     for buffer in device.external_buffers:
         if buffer.properties.missing is not None:
-            yield unanswered(buffer.properties.missing, _usage(buffer), f"device{device.index}/buffer/transfer")
+            yield unanswered(buffer.properties.missing, _usage(buffer), _step(device, buffer))
 
 
 @check(
@@ -75,7 +96,7 @@ def well_formed(_: Facts, device: Device) -> Iterator[Finding]:
     yield from _unanswered(device)
     for buffer in device.external_buffers:
         if buffer.properties.value is not None:
-            where = f"device{device.index}/buffer/transfer"
+            where = _step(device, buffer)
             fault = _malformed(buffer.properties.value)
             outcome = Outcome.FAIL if fault else Outcome.PASS
             yield Finding(outcome, fault or "the answer is well formed", _usage(buffer), where)
@@ -120,7 +141,7 @@ def _was_tried(answer: Answer[Any]) -> bool:
 
 
 def _agrees(device: Device, feature: int, verb: str, tried: bool, worked: bool) -> Iterator[Finding]:
-    for buffer, step, found in _answers(device):
+    for buffer, step, found in _own(device):
         promised = bool(found.features.value & feature)
         if not tried:
             yield Finding(Outcome.SKIP, f"no {verb} was tried", _usage(buffer), step)
@@ -133,3 +154,68 @@ def _agrees(device: Device, feature: int, verb: str, tried: bool, worked: bool) 
             yield Finding(
                 Outcome.PASS, f"{verb} is {'promised' if promised else 'denied'}, and so it is", _usage(buffer), step
             )
+
+
+@check(
+    "capabilities.dedicated",
+    meaning="A buffer requires dedicated memory if and only if DEDICATED_ONLY is reported for it.",
+    rule="capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT; VUID-VkMemoryAllocateInfo-pNext-00639",
+    advice="A program that asks either question gets another answer: it should do as the stricter one says.",
+)
+def dedicated(_: Facts, device: Device) -> Iterator[Finding]:
+    for row in device.requirements:
+        if row.resource is not ResourceKind.BUFFER or row.needed.value is None:
+            continue
+        requires = row.needed.value.requires_dedicated
+        for buffer, step, found in _own(device):
+            reported = bool(found.features.value & DEDICATED_ONLY)
+            if requires is None:
+                yield Finding(Outcome.SKIP, "the device has no version-2 query", _usage(buffer), step)
+            elif requires == reported:
+                yield Finding(Outcome.PASS, f"both say {'yes' if reported else 'no'}", _usage(buffer), step)
+            else:
+                says = (
+                    f"DEDICATED_ONLY is {'' if reported else 'not '}reported, and {'' if requires else 'not '}required"
+                )
+                yield Finding(Outcome.FAIL, says, _usage(buffer), step)
+
+
+@check(
+    "capabilities.images",
+    meaning="Images of the test's formats are exported and imported as the driver says they can be.",
+    rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
+    advice="Programs trust the query: a driver must mean what it reports.",
+)
+def images(_: Facts, device: Device) -> Iterator[Finding]:
+    tried = {(row.tiling, row.format.value): row.trip for row in device.images}
+    for row in device.external_images:
+        name, step = (
+            f"{row.tiling} {row.format.name}",
+            f"device{device.index}/image/{row.tiling}.{row.format.name.lower()}",
+        )
+        trip = tried.get((row.tiling, row.format.value))
+        if row.properties.missing is not None:
+            yield unanswered(row.properties.missing, name, step, Outcome.SKIP)
+        elif trip is None or (trip.missing is not None and trip.missing.kind is not MissingKind.REFUSED):
+            yield Finding(Outcome.SKIP, "such an image was not tried", name, step)
+        elif trip.missing is not None:
+            yield unanswered(trip.missing, name, step)
+        else:
+            yield Finding(Outcome.PASS, "promised, and so it is", name, step)
+
+
+@check(
+    "capabilities.semaphore",
+    meaning="Where VK_FUCHSIA_external_semaphore is listed, ZIRCON_EVENT semaphores can be exported and imported.",
+    rule="capabilities.adoc, VkExternalSemaphoreProperties",
+    advice="The sibling extension is listed without what it is for.",
+)
+def semaphore(_: Facts, device: Device) -> Iterator[Finding]:
+    step = f"device{device.index}/semaphore"
+    found = device.external_semaphore.value
+    if found is None:
+        yield unanswered(device.external_semaphore.missing, step=step)  # type: ignore[arg-type]
+    else:
+        names = " and ".join(found.features.names) or "nothing"
+        both = found.features.value & _SEMAPHORE_BOTH == _SEMAPHORE_BOTH
+        yield Finding(Outcome.PASS if both else Outcome.FAIL, f"ZIRCON_EVENT: {names}", step=step)

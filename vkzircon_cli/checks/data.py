@@ -38,6 +38,46 @@ def gpu_fill(_: Facts, device: Device) -> Iterator[Finding]:
     yield from _written(device, Write.GPU_FILL)
 
 
+@check(
+    "data.host-write-import",
+    meaning="What the host writes into imported memory is seen in the exported memory and through the VMO.",
+    rule="memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA: both allocations are the same memory",
+    advice="The import is a copy, or a cache is not kept coherent: nothing is shared.",
+)
+def host_write_import(_: Facts, device: Device) -> Iterator[Finding]:
+    yield from _written(device, Write.IMPORT_MAP)
+
+
+@check(
+    "data.gpu-copy",
+    meaning="What the device copies into imported memory is seen in the exported memory and through the VMO.",
+    rule="memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA: both allocations are the same memory",
+    advice="The import is a copy, or a cache is not kept coherent: nothing is shared.",
+)
+def gpu_copy(_: Facts, device: Device) -> Iterator[Finding]:
+    yield from _written(device, Write.GPU_COPY)
+
+
+@check(
+    "data.image",
+    meaning="An image that is cleared in exported memory has that colour in every pixel of the import.",
+    rule="memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA: both allocations are the same memory",
+    advice="Formats, tilings and create-info must be the same on both sides; look which formats are wrong.",
+)
+def image(_: Facts, device: Device) -> Iterator[Finding]:
+    for row in device.images:
+        name, where = (
+            f"{row.tiling} {row.format.name}",
+            f"device{device.index}/image/{row.tiling}.{row.format.name.lower()}/trip",
+        )
+        if row.trip.value is None:
+            yield unanswered(row.trip.missing, name, where)  # type: ignore[arg-type]
+        else:
+            seen = row.trip.value.seen
+            says = f"{seen.wrong} of {seen.count} bytes have another colour" if seen.wrong else "every pixel is right"
+            yield Finding(Outcome.FAIL if seen.wrong else Outcome.PASS, says, name, where)
+
+
 def _written(device: Device, write: Write) -> Iterator[Finding]:
     for row in device.data:
         if row.write is write:
@@ -54,7 +94,12 @@ def _row(device: Device, row: Data) -> Finding:
 
 
 # The side that wrote: right bytes there are nothing shared, wrong ones are a failure all the same.
-_OWN_SIDE = {Write.HOST_MAP: "through_export_map", Write.GPU_FILL: "through_import_map"}
+_OWN_SIDE = {
+    Write.HOST_MAP: "through_export_map",
+    Write.IMPORT_MAP: "through_import_map",
+    Write.GPU_FILL: "through_import_map",
+    Write.GPU_COPY: "through_import_map",
+}
 
 
 def _places(write: Write, trip: RoundTrip) -> Iterator[Finding]:

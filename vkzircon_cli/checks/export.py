@@ -2,11 +2,13 @@
 """Does an export give a real VMO, the right one, and its own?"""
 
 from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import or_
 
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
 from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.vmo_facts import Comparison, Export, Handle, Pair, PairOfHandles
+from vkzircon_cli.vmo_facts import Comparison, Export, Form, Handle, Pair, PairOfHandles
 from vkzircon_cli.vocabulary import LISTED_RESULTS, OBJECT_TYPE_VMO, looks_like_handle
 
 EXPECTED_RIGHTS = ("READ", "WRITE", "MAP", "DUPLICATE", "TRANSFER", "GET_PROPERTY", "INSPECT")
@@ -45,21 +47,54 @@ def _handles(device: Device) -> Iterator[tuple[str, str, Handle]]:
 
 @check(
     "export.memory-type",
-    meaning="Every memory type that an external buffer names can be exported.",
+    meaning="Every memory type that an external resource names can be exported, in one form at least.",
     rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-    advice="Nothing can be shared from that type; look at the result code, and whether a dedicated allocation works.",
+    advice="Nothing can be shared from that type, plain or dedicated; look at the result code.",
 )
 def memory_type(_: Facts, device: Device) -> Iterator[Finding]:
-    requirements = device.buffer_requirements.value
-    if device.buffer_requirements.missing is not None:
-        yield unanswered(device.buffer_requirements.missing, step=f"device{device.index}/buffer-requirements")
+    named = _named_types(device)
+    for number, rows in _by_type(device).items():
+        name = subject(number)
+        good = [row for row in rows if row.handle.value is not None]
+        if good:
+            where = [step(device, number, f"export.{row.form}") for row in good]
+            forms = ", ".join(row.form for row in good)
+            yield Finding(Outcome.PASS, f"{good[0].allocation_size} bytes were exported ({forms})", name, where[0])
+            continue
+        refusals = [row for row in rows if row.handle.missing and row.handle.missing.kind is not MissingKind.NOT_ASKED]
+        told = (refusals or rows)[0]
+        where_told = step(device, number, f"export.{told.form}")
+        worth = Outcome.FAIL if named >> number & 1 else Outcome.INFO
+        yield unanswered(told.handle.missing, name, where_told, worth)  # type: ignore[arg-type]
+
+
+def _named_types(device: Device) -> int:
+    """Give the mask of memory types that the test's buffer or image may be bound to; all, where nobody told."""
+    masks = [row.needed.value.memory_type_bits for row in device.requirements if row.needed.value is not None]
+    return reduce(or_, masks) if masks else (1 << 32) - 1
+
+
+def _by_type(device: Device) -> dict[int, list[Export]]:
+    rows: dict[int, list[Export]] = {}
     for export in device.exports:
-        name, where = subject(export.memory_type), step(device, export.memory_type, f"export.{export.form}")
-        named = requirements is None or requirements.memory_type_bits >> export.memory_type & 1
-        if export.handle.missing is not None:
-            yield unanswered(export.handle.missing, name, where, Outcome.FAIL if named else Outcome.INFO)
-        else:
-            yield Finding(Outcome.PASS, f"{export.allocation_size} bytes were exported", name, where)
+        rows.setdefault(export.memory_type, []).append(export)
+    return rows
+
+
+@check(
+    "export.form",
+    meaning="Plain memory can be exported, without a buffer or image of its own.",
+    rule=PRACTICE,
+    advice="Chain VkMemoryDedicatedAllocateInfo to every export: that is the form this driver takes (goldfish).",
+)
+def form(_: Facts, device: Device) -> Iterator[Finding]:
+    for number, rows in _by_type(device).items():
+        good = [row.form for row in rows if row.handle.value is not None]
+        if good:
+            is_plain = Form.PLAIN in good
+            says = "plain exports work" if is_plain else f"only {' and '.join(good)} exports work"
+            where = step(device, number, f"export.{Form.PLAIN}")
+            yield Finding(Outcome.PASS if is_plain else Outcome.INFO, says, subject(number), where)
 
 
 @check(

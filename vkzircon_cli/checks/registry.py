@@ -59,7 +59,11 @@ Judge = Callable[[Facts, Device], Iterable[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A registered check. *rule* is the VUID or chapter that it rests on, or `PRACTICE`, which warns at most."""
+    """A registered check.
+
+    *rule* is the VUID or chapter that it rests on, or `PRACTICE`, which warns at most; *option* is the one that asks
+    for what it looks at, '' where that is always asked.
+    """
 
     id: str
     meaning: str
@@ -67,13 +71,17 @@ class Check:
     advice: str
     needs_extension: bool
     judge: Judge
+    option: str = ""
 
     def verdict(self, facts: Facts, device: Device) -> Verdict:
         """Judge *device*."""
         if self.needs_extension and not offers_extension(device):
             return Verdict(Outcome.SKIP, _sentence(_blocked(device)), ())
         findings = [self._capped(finding) for finding in self.judge(facts, device)]
-        return fold(findings) if findings else Verdict(Outcome.SKIP, _sentence(_blocked(device)), ())
+        if findings:
+            return fold(findings)
+        why = _blocked(device) or f"it is asked with {self.option} only"
+        return Verdict(Outcome.SKIP, _sentence(why), ())
 
     def _capped(self, finding: Finding) -> Finding:
         """Keep to it that what rests on practice alone warns at most."""
@@ -91,6 +99,8 @@ def _blocked(device: Device) -> str:
         return f"what {EXTENSION} rests on is not there"
     if device.opened.missing is not None:
         return f"the device did not open: {describe(device.opened.missing)}"
+    if device.imports:
+        return ""
     return _no_export([export.handle for export in device.exports])
 
 
@@ -108,7 +118,7 @@ def _sentence(text: str) -> str:
 
 
 REGISTRY: dict[str, Check] = {}
-GROUPS = ("extension", "device", "capabilities", "export", "properties", "import", "data")
+GROUPS = ("extension", "device", "capabilities", "export", "properties", "import", "data", "stress", "negative")
 
 
 def in_order() -> list[Check]:
@@ -116,11 +126,13 @@ def in_order() -> list[Check]:
     return sorted(REGISTRY.values(), key=lambda check: GROUPS.index(check.id.partition(".")[0]))
 
 
-def check(id: str, *, meaning: str, rule: str, advice: str, needs_extension: bool = True) -> Callable[[Judge], Judge]:
+def check(
+    id: str, *, meaning: str, rule: str, advice: str, needs_extension: bool = True, option: str = ""
+) -> Callable[[Judge], Judge]:
     """Register the decorated function under a dotted *id*, which is public and never changes."""
 
     def register(judge: Judge) -> Judge:
-        REGISTRY[id] = Check(id, meaning, rule, advice, needs_extension, judge)
+        REGISTRY[id] = Check(id, meaning, rule, advice, needs_extension, judge, option)
         return judge
 
     return register

@@ -92,7 +92,9 @@ class _Machine:
             physical = physical_devices[index]
             if self._ask.resumes:
                 physical = _same(instance, physical_devices, index, identity)
-            device = DeviceProbe(self._ask, instance, physical, index, made=made, kernel=self._kernel)
+            device = DeviceProbe(
+                self._ask, instance, physical, index, request=self._request, made=made, kernel=self._kernel
+            )
             only_identity = self._request.depth is Depth.IDENTITY
             yield from device.extensions() if only_identity else device.everything(identity)
 

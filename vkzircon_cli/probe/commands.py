@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command buffers for as long as a `with` block lasts, and what they are used for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,8 @@ from vkzircon_cli.driver import FENCE_TIMEOUT_NS, Device
 from vkzircon_cli.errors import NotAsked
 
 _WHOLE_SIZE = (1 << 64) - 1
+_EXTERNAL = (1 << 32) - 2  # VK_QUEUE_FAMILY_EXTERNAL
+_IGNORED = (1 << 32) - 1  # VK_QUEUE_FAMILY_IGNORED
 
 
 @contextmanager
@@ -73,16 +75,112 @@ def _submit(device: Device, command_buffers: Any) -> None:
 
 def fill(device: Device, buffer: Any, word: int) -> None:
     """Let the device fill the whole *buffer* with a 32-bit *word*, visible to the host afterwards."""
-    vulkan = device.vulkan
     with commands(device) as recording:
+        _acquire(device, recording, buffer)
         device.get("vkCmdFillBuffer", recording, buffer, 0, _WHOLE_SIZE, word)
-        # A fence alone does not make writes visible to the host: that takes a barrier to HOST (synchronization.adoc).
-        barrier = vulkan.struct(
-            "VkMemoryBarrier",
-            "MEMORY_BARRIER",
-            srcAccessMask=vulkan.lib.VK_ACCESS_TRANSFER_WRITE_BIT,
-            dstAccessMask=vulkan.lib.VK_ACCESS_HOST_READ_BIT,
+        _release(device, recording, buffer)
+        _to_host(device, recording)
+
+
+def copy(device: Device, source: Any, destination: Any, size: int) -> None:
+    """Let the device copy *size* bytes between buffers, visible to the host afterwards."""
+    with commands(device) as recording:
+        region = device.vulkan.struct_of("VkBufferCopy", size=size)
+        _acquire(device, recording, destination)
+        device.get("vkCmdCopyBuffer", recording, source, destination, 1, region)
+        _release(device, recording, destination)
+        _to_host(device, recording)
+
+
+def _to_host(device: Device, recording: Any) -> None:
+    """Make the device's writes visible to the host: a fence alone does not (synchronization.adoc)."""
+    vulkan = device.vulkan
+    barrier = vulkan.struct(
+        "VkMemoryBarrier",
+        "MEMORY_BARRIER",
+        srcAccessMask=vulkan.lib.VK_ACCESS_TRANSFER_WRITE_BIT,
+        dstAccessMask=vulkan.lib.VK_ACCESS_HOST_READ_BIT,
+    )
+    source, destination = vulkan.lib.VK_PIPELINE_STAGE_TRANSFER_BIT, vulkan.lib.VK_PIPELINE_STAGE_HOST_BIT
+    null = vulkan.ffi.NULL
+    device.get("vkCmdPipelineBarrier", recording, source, destination, 0, 1, barrier, 0, null, 0, null)
+
+
+def _acquire(device: Device, recording: Any, buffer: Any) -> None:
+    _buffer_transfer(device, recording, buffer, _EXTERNAL, device.queue_family)
+
+
+def _release(device: Device, recording: Any, buffer: Any) -> None:
+    _buffer_transfer(device, recording, buffer, device.queue_family, _EXTERNAL)
+
+
+def _buffer_transfer(device: Device, recording: Any, buffer: Any, giver: int | None, taker: int | None) -> None:
+    """Hand *buffer* from one queue family to another: shared memory belongs to EXTERNAL while others use it."""
+    vulkan, lib = device.vulkan, device.vulkan.lib
+    barrier = vulkan.struct(
+        "VkBufferMemoryBarrier",
+        "BUFFER_MEMORY_BARRIER",
+        srcAccessMask=lib.VK_ACCESS_TRANSFER_WRITE_BIT if taker == _EXTERNAL else 0,
+        dstAccessMask=0 if taker == _EXTERNAL else lib.VK_ACCESS_TRANSFER_WRITE_BIT,
+        srcQueueFamilyIndex=giver,
+        dstQueueFamilyIndex=taker,
+        buffer=buffer,
+        size=_WHOLE_SIZE,
+    )
+    stage, null = lib.VK_PIPELINE_STAGE_TRANSFER_BIT, vulkan.ffi.NULL
+    device.get("vkCmdPipelineBarrier", recording, stage, stage, 0, 0, null, 1, barrier, 0, null)
+
+
+def clear_image(device: Device, image: Any, words: Sequence[int]) -> None:
+    """Let the device clear the whole *image* to a colour of four 32-bit *words* and give it to EXTERNAL."""
+    lib = device.vulkan.lib
+    with commands(device) as recording:
+        undefined, target = lib.VK_IMAGE_LAYOUT_UNDEFINED, lib.VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL
+        _image_barrier(device, recording, image, (undefined, target), (_IGNORED, _IGNORED))
+        color = device.vulkan.struct_of("VkClearColorValue", uint32=list(words))
+        device.get("vkCmdClearColorImage", recording, image, target, color, 1, _whole_image(device))
+        layouts = (target, lib.VK_IMAGE_LAYOUT_GENERAL)
+        _image_barrier(device, recording, image, layouts, (device.queue_family, _EXTERNAL))
+
+
+def read_image(device: Device, image: Any, buffer: Any, width: int, height: int) -> None:
+    """Let the device take *image* from EXTERNAL and copy all of its pixels, tightly packed, into *buffer*."""
+    vulkan, lib = device.vulkan, device.vulkan.lib
+    with commands(device) as recording:
+        source = lib.VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL
+        layouts = (lib.VK_IMAGE_LAYOUT_GENERAL, source)
+        _image_barrier(device, recording, image, layouts, (_EXTERNAL, device.queue_family))
+        region = vulkan.struct_of(
+            "VkBufferImageCopy",
+            imageSubresource={"aspectMask": lib.VK_IMAGE_ASPECT_COLOR_BIT, "layerCount": 1},
+            imageExtent={"width": width, "height": height, "depth": 1},
         )
-        source, destination = vulkan.lib.VK_PIPELINE_STAGE_TRANSFER_BIT, vulkan.lib.VK_PIPELINE_STAGE_HOST_BIT
-        null = vulkan.ffi.NULL
-        device.get("vkCmdPipelineBarrier", recording, source, destination, 0, 1, barrier, 0, null, 0, null)
+        device.get("vkCmdCopyImageToBuffer", recording, image, source, buffer, 1, region)
+        _to_host(device, recording)
+
+
+def _image_barrier(
+    device: Device, recording: Any, image: Any, layouts: tuple[int, int], families: tuple[int | None, int | None]
+) -> None:
+    vulkan, lib = device.vulkan, device.vulkan.lib
+    access = lib.VK_ACCESS_TRANSFER_WRITE_BIT | lib.VK_ACCESS_TRANSFER_READ_BIT
+    barrier = vulkan.struct(
+        "VkImageMemoryBarrier",
+        "IMAGE_MEMORY_BARRIER",
+        srcAccessMask=0 if families[0] == _EXTERNAL else access,
+        dstAccessMask=0 if families[1] == _EXTERNAL else access,
+        oldLayout=layouts[0],
+        newLayout=layouts[1],
+        srcQueueFamilyIndex=families[0],
+        dstQueueFamilyIndex=families[1],
+        image=image,
+        subresourceRange=_whole_image(device)[0],
+    )
+    stage, null = lib.VK_PIPELINE_STAGE_TRANSFER_BIT, vulkan.ffi.NULL
+    device.get("vkCmdPipelineBarrier", recording, stage, stage, 0, 0, null, 0, null, 1, barrier)
+
+
+def _whole_image(device: Device) -> Any:
+    vulkan = device.vulkan
+    aspect = vulkan.lib.VK_IMAGE_ASPECT_COLOR_BIT
+    return vulkan.struct_of("VkImageSubresourceRange", aspectMask=aspect, levelCount=1, layerCount=1)

@@ -9,104 +9,128 @@ from vkzircon_cli.answers import Answer, not_asked
 from vkzircon_cli.driver import Device
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.events import answer_of
-from vkzircon_cli.probe.bytes import both, compare, new_pattern
+from vkzircon_cli.probe.bytes import Pattern, both, new_pattern, zeros
 from vkzircon_cli.probe.device import DeviceOpener
+from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle
-from vkzircon_cli.probe.memory import exportable_memory, external_buffer
-from vkzircon_cli.vmo_facts import BufferRequirements, Comparison, Handle, Pair
+from vkzircon_cli.vmo_facts import Comparison, Handle, Pair
 from vkzircon_cli.zircon import Zircon
 
-TEST_SIZE = 65_536
 
+def probe_export(device: Device, kernel: Zircon | None, shape: Shape, memory_type: int) -> Handle:
+    """Export one allocation and describe the handle.
 
-def probe_buffer_requirements(device: Device) -> BufferRequirements:
-    """Ask what memory an external transfer buffer of the test's size needs."""
-    with external_buffer(device, TEST_SIZE) as (_, requirements):
-        return requirements
-
-
-def probe_export(device: Device, kernel: Zircon | None, size: int, memory_type: int) -> Handle:
-    """Export a plain allocation and describe the handle."""
-    with exportable_memory(device, size, memory_type) as memory, exported_handle(device, kernel, memory) as handle:
+    Raises:
+        NotAsked: the dedicated resource does not take this memory type.
+    """
+    if shape.is_dedicated and not shape.needs.memory_type_bits >> memory_type & 1:
+        raise NotAsked(f"the {shape.kind} does not take this memory type")
+    with shape.memory(device, memory_type) as memory, exported_handle(device, kernel, memory) as handle:
         return handle.describe()
 
 
-def probe_two_gets(device: Device, kernel: Zircon | None, size: int, memory_type: int, *, look: bool) -> Pair:
-    """Export one allocation twice; the two handles should be two doors to one VMO. *look* into it only if it may be."""
-    with (
-        exportable_memory(device, size, memory_type) as memory,
-        exported_handle(device, kernel, memory) as first,
-        exported_handle(device, kernel, memory) as second,
-    ):
-        return Pair(first.describe(), second.describe(), _seen(look, partial(_through, first, second, size)))
+class ExportProbe:
+    """Looks closer at what one form exports from one memory type. *look* tells whether the host may look into it."""
+
+    def __init__(
+        self, device: Device, opener: DeviceOpener, kernel: Zircon | None, shape: Shape, memory_type: int, *, look: bool
+    ) -> None:
+        self._device = device
+        self._opener = opener
+        self._kernel = kernel
+        self._shape = shape
+        self._memory_type = memory_type
+        self._look = look
+
+    @property
+    def _size(self) -> int:
+        return self._shape.needs.size
+
+    def two_gets(self) -> Pair:
+        """Export one allocation twice; the two handles should be two doors to one VMO."""
+        with (
+            self._shape.memory(self._device, self._memory_type) as memory,
+            exported_handle(self._device, self._kernel, memory) as first,
+            exported_handle(self._device, self._kernel, memory) as second,
+        ):
+            return Pair(first.describe(), second.describe(), self._seen(partial(self._through, first, second)))
+
+    def two_exports(self) -> Pair:
+        """Export two allocations; they should be two VMOs."""
+        with (
+            self._shape.memory(self._device, self._memory_type) as one,
+            self._shape.memory(self._device, self._memory_type) as other,
+            exported_handle(self._device, self._kernel, one) as first,
+            exported_handle(self._device, self._kernel, other) as second,
+        ):
+            return Pair(first.describe(), second.describe(), self._seen(partial(self._apart, first, second)))
+
+    def fresh_bytes(self) -> Comparison:
+        """Look for bytes that somebody else left in a VMO that was just exported."""
+        self._must_look()
+        with (
+            self._shape.memory(self._device, self._memory_type) as memory,
+            exported_handle(self._device, self._kernel, memory) as handle,
+        ):
+            return compared(handle, zeros(self._size))
+
+    def outlives(self) -> Comparison:
+        """Write, get, free, allocate and fill anew, destroy the device, and read the VMO."""
+        self._must_look()
+        if self._kernel is None:
+            raise NotAsked(NO_KERNEL)  # and nobody could close the handle once its device is gone
+        written = new_pattern(self._size)
+        with ExitStack() as kept:
+            with ExitStack() as opened:
+                device = self._second_device(opened)
+                with self._shape.memory(device, self._memory_type) as memory:
+                    handle = kept.enter_context(exported_handle(device, self._kernel, memory))
+                    write(handle, written)
+                with (
+                    self._shape.memory(device, self._memory_type) as memory,
+                    exported_handle(device, self._kernel, memory) as later,
+                ):
+                    write(later, new_pattern(self._size))
+            return compared(handle, written)
+
+    def _second_device(self, stack: ExitStack) -> Device:
+        try:
+            return stack.enter_context(self._opener.open())
+        except Refused as refused:
+            # A driver may have a limit on devices (VK_ERROR_TOO_MANY_OBJECTS).
+            raise NotAsked(f"no second device: {refused.missing.result}") from refused
+
+    def _must_look(self) -> None:
+        if not self._look:
+            raise NotAsked("the memory type is not HOST_VISIBLE")
+
+    def _seen(self, question: Callable[[], Comparison]) -> Answer[Comparison]:
+        return answer_of(question) if self._look else not_asked("the memory type is not HOST_VISIBLE")
+
+    def _through(self, first: OwnedHandle, second: OwnedHandle) -> Comparison:
+        """Write through *first* and read through *second*."""
+        written = new_pattern(self._size)
+        write(first, written)
+        return compared(second, written)
+
+    def _apart(self, first: OwnedHandle, second: OwnedHandle) -> Comparison:
+        """Write each in turn, and see whether the other still holds what it held; old bytes may be in both."""
+        in_first, in_second, again = (new_pattern(self._size) for _ in range(3))
+        write(first, in_first)
+        write(second, in_second)
+        kept_by_first = compared(first, in_first)
+        write(first, again)
+        return both(kept_by_first, compared(second, in_second))
 
 
-def _seen(look: bool, compared: Callable[[], Comparison]) -> Answer[Comparison]:
-    return answer_of(compared) if look else not_asked("the memory type is not HOST_VISIBLE")
-
-
-def _through(first: OwnedHandle, second: OwnedHandle, size: int) -> Comparison:
-    """Write through *first* and read through *second*."""
-    written = new_pattern(size)
-    _write(first, written)
-    return compare(written, _read(second, size))
-
-
-def probe_two_exports(device: Device, kernel: Zircon | None, size: int, memory_type: int, *, look: bool) -> Pair:
-    """Export two allocations; they should be two VMOs. *look* into them only if they may be."""
-    with (
-        exportable_memory(device, size, memory_type) as one,
-        exportable_memory(device, size, memory_type) as other,
-        exported_handle(device, kernel, one) as first,
-        exported_handle(device, kernel, other) as second,
-    ):
-        return Pair(first.describe(), second.describe(), _seen(look, partial(_apart, first, second, size)))
-
-
-def _apart(first: OwnedHandle, second: OwnedHandle, size: int) -> Comparison:
-    """Write each in turn, and see whether the other still holds what it held: old bytes of others may be in both."""
-    in_first, in_second, again = new_pattern(size), new_pattern(size), new_pattern(size)
-    _write(first, in_first)
-    _write(second, in_second)
-    kept_by_first = compare(in_first, _read(first, size))
-    _write(first, again)
-    return both(kept_by_first, compare(in_second, _read(second, size)))
-
-
-def probe_fresh_bytes(device: Device, kernel: Zircon | None, size: int, memory_type: int) -> Comparison:
-    """Look for bytes that somebody else left in a VMO that was just exported."""
-    with exportable_memory(device, size, memory_type) as memory, exported_handle(device, kernel, memory) as handle:
-        return compare(bytes(size), _read(handle, size))
-
-
-def probe_outlives(opener: DeviceOpener, kernel: Zircon | None, size: int, memory_type: int) -> Comparison:
-    """Write, get, free, allocate and fill anew, destroy the device, and read the VMO."""
-    if kernel is None:
-        raise NotAsked(NO_KERNEL)  # and nobody could close the handle once its device is gone
-    written = new_pattern(size)
-    with ExitStack() as kept:
-        with ExitStack() as opened:
-            try:
-                device = opened.enter_context(opener.open())
-            except Refused as refused:
-                # A driver may have a limit on devices (VK_ERROR_TOO_MANY_OBJECTS).
-                raise NotAsked(f"no second device: {refused.missing.result}") from refused
-            with exportable_memory(device, size, memory_type) as memory:
-                handle = kept.enter_context(exported_handle(device, kernel, memory))
-                _write(handle, written)
-            with (
-                exportable_memory(device, size, memory_type) as memory,
-                exported_handle(device, kernel, memory) as later,
-            ):
-                _write(later, new_pattern(size))
-        return compare(written, _read(handle, size))
-
-
-def _write(handle: OwnedHandle, data: bytes) -> None:
+def write(handle: OwnedHandle, pattern: Pattern) -> None:
+    """Write *pattern* to the start of the VMO."""
     kernel, value = handle.kernel("WRITE")
-    kernel.write(value, 0, data)
+    for offset, data in pattern.chunks():
+        kernel.write(value, offset, data)
 
 
-def _read(handle: OwnedHandle, size: int) -> bytes:
+def compared(handle: OwnedHandle, pattern: Pattern) -> Comparison:
+    """Compare *pattern* with the start of the VMO."""
     kernel, value = handle.kernel("READ")
-    return kernel.read(value, 0, size)
+    return pattern.compare_chunks(lambda offset, size: kernel.read(value, offset, size))

@@ -2,14 +2,14 @@
 """Handles that an export gives: got, looked at, asked about, and given back."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from vkzircon_cli.answers import not_asked
 from vkzircon_cli.driver import Device, zircon_ffi
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.events import answer_of
-from vkzircon_cli.probe.memory import Memory, imported_memory
+from vkzircon_cli.probe.memory import ImportAsked, Memory, imported_memory
 from vkzircon_cli.vmo_facts import Handle, HandleBasic
 from vkzircon_cli.vocabulary import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
 from vkzircon_cli.zircon import Zircon, undescribed
@@ -109,16 +109,17 @@ def _give_to_the_driver(device: Device, handle: OwnedHandle, size: int) -> None:
     try:
         bits = types_taking(device, handle)
         if bits:
-            with imported_memory(device, handle.value, size, (bits & -bits).bit_length() - 1):
+            asked = ImportAsked(handle.value)
+            with imported_memory(device, asked, size, (bits & -bits).bit_length() - 1, None):
                 handle.taken = True
     except (Refused, NotAsked):
         return  # it stays open until this process ends, which is soon
 
 
 @contextmanager
-def imported_handle(device: Device, handle: OwnedHandle, size: int, memory_type: int) -> Iterator[Memory]:
+def taking(handle: OwnedHandle, importing: AbstractContextManager[Memory]) -> Iterator[Memory]:
     """Import *handle*: success takes it, a refusal leaves it ours."""
-    with imported_memory(device, handle.usable(), size, memory_type) as memory:
+    with importing as memory:
         handle.taken = True
         yield memory
 
@@ -132,20 +133,21 @@ class PropertiesAnswer:
 
     def __init__(self, device: Device, handle: OwnedHandle) -> None:
         value = handle.usable()
-        self.bits, self.header_kept = _ask_properties(device, value, _SENTINEL)
+        self.bits, self.header_kept = ask_properties(device, value, _SENTINEL)
         self.written = self.bits != _SENTINEL
         self.kept = answer_of(handle.is_alive)
         if self.kept.value is not False:
-            again, header_kept = _ask_properties(device, value, _SENTINEL ^ 0xFFFFFFFF)
+            again, header_kept = ask_properties(device, value, _SENTINEL ^ 0xFFFFFFFF)
             self.written = again == self.bits
             self.header_kept = self.header_kept and header_kept
             self.kept = answer_of(handle.is_alive)
 
 
-def _ask_properties(device: Device, handle: int, sentinel: int) -> tuple[int, bool]:
+def ask_properties(device: Device, handle: int, sentinel: int, handle_type: int = ZIRCON_VMO) -> tuple[int, bool]:
+    """Ask once: the bits, which are *sentinel* where none were written, and whether sType and pNext were left alone."""
     found = zircon_ffi.new("VkMemoryZirconHandlePropertiesFUCHSIA *")
     found.sType, found.memoryTypeBits = _S_TYPE_PROPERTIES, sentinel
-    device.call(_PROPERTIES, _device_pointer(device), ZIRCON_VMO, handle, found)
+    device.call(_PROPERTIES, _device_pointer(device), handle_type, handle, found)
     return int(found.memoryTypeBits), found.sType == _S_TYPE_PROPERTIES and found.pNext == zircon_ffi.NULL
 
 

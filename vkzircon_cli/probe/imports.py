@@ -1,92 +1,288 @@
 # SPDX-License-Identifier: Apache-2.0
 """Import exported VMOs: the form follows the export, the type both masks, the size the original."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from dataclasses import dataclass
 
+from vkzircon_cli.answers import Answer
 from vkzircon_cli.driver import Device
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.probe.export import TEST_SIZE
-from vkzircon_cli.probe.handles import OwnedHandle, exported_handle, imported_handle, types_taking
-from vkzircon_cli.probe.memory import Memory, bind, exportable_memory, external_buffer
-from vkzircon_cli.vmo_facts import BufferRequirements, Imported
+from vkzircon_cli.events import answer_of
+from vkzircon_cli.facts import MemoryType
+from vkzircon_cli.offer import is_host_visible
+from vkzircon_cli.probe.bytes import Pattern, both, new_pattern
+from vkzircon_cli.probe.export import compared, write
+from vkzircon_cli.probe.forms import Shape
+from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, taking, types_taking
+from vkzircon_cli.probe.memory import Memory, Resource, bind, mapped
+from vkzircon_cli.probe.places import Places
+from vkzircon_cli.vmo_facts import Comparison, Imported, ImportKind, Released
 from vkzircon_cli.zircon import Zircon
 
+_RELEASE_S = 1.0
 
+
+@dataclass(frozen=True, slots=True)
 class Shared:
-    """One VMO as two allocations: the exporter's memory, the importer's memory and its buffer.
+    """One VMO as two allocations: the exporter's memory, the importer's memory and what is bound to it.
 
     *handle* is a second handle to the VMO that stays ours.
     """
 
-    def __init__(self, exported: Memory, imported: Memory, buffer: Any, candidates: int, handle: OwnedHandle) -> None:
-        self.exported = exported
-        self.imported = imported
-        self.buffer = buffer
-        self.candidates = candidates
-        self.handle = handle
+    exporter: Device
+    importer: Device
+    exported: Memory
+    imported: Memory
+    resource: Resource
+    candidates: int
+    handle: OwnedHandle
+    kept: Answer[Comparison]
 
 
-def choose_type(bits: int, requirements: BufferRequirements, preferred: int) -> tuple[int, int]:
+def choose_type(bits: int, taken: int, preferred: int) -> tuple[int, int]:
     """Choose the importing memory type, *preferred* if it may, and give all candidates as a mask.
 
     Raises:
-        NotAsked: no type is in both masks.
+        NotAsked: no type is in both masks, the VMO's *bits* and those *taken* by the resource.
     """
-    candidates = bits & requirements.memory_type_bits
+    candidates = bits & taken
     if not candidates:
-        raise NotAsked(
-            f"no memory type takes both the VMO (0x{bits:x}) and the buffer (0x{requirements.memory_type_bits:x})"
-        )
+        raise NotAsked(f"no memory type takes both the VMO (0x{bits:x}) and what is bound to it (0x{taken:x})")
     lowest = (candidates & -candidates).bit_length() - 1
     return (preferred if candidates >> preferred & 1 else lowest), candidates
 
 
-@contextmanager
-def shared_memory(device: Device, kernel: Zircon | None, memory_type: int) -> Iterator[Shared]:
-    """Export a buffer's worth of memory, import it on the same device, and bind a buffer to the import.
+class ImportProbe:
+    """Imports what one device exports, everywhere and in every way."""
 
-    Raises:
-        NotAsked: it did not come to an import; what was refused before one is no import's fault.
-        Refused: the import, or binding to it.
-    """
-    with ExitStack() as stack:
-        try:
-            buffer, requirements = stack.enter_context(external_buffer(device, TEST_SIZE))
-            exported = stack.enter_context(exportable_memory(device, requirements.size, memory_type))
-            handle = stack.enter_context(exported_handle(device, kernel, exported))
-            kept = stack.enter_context(_second_handle(device, kernel, exported, handle))
-        except Refused as refused:
-            raise NotAsked(f"{refused.missing.call} answered {refused.missing.result} before an import") from refused
-        _must_hold(kernel, handle, requirements.size)
-        import_type, candidates = choose_type(types_taking(device, handle), requirements, memory_type)
-        imported = stack.enter_context(imported_handle(device, handle, requirements.size, import_type))
-        bind(device, buffer, imported)
-        yield Shared(exported, imported, buffer, candidates, kept)
+    def __init__(
+        self,
+        device: Device,
+        kernel: Zircon | None,
+        places: Places,
+        types: Sequence[MemoryType],
+        *,
+        can_export_again: bool,
+    ) -> None:
+        self._device = device
+        self._kernel = kernel
+        self._places = places
+        self._types = types
+        self._can_export_again = can_export_again
 
+    def probe(self, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
+        """Import once the way of *kind* and look whether memory is shared both ways.
 
-@contextmanager
-def _second_handle(
-    device: Device, kernel: Zircon | None, exported: Memory, handle: OwnedHandle
-) -> Iterator[OwnedHandle]:
-    """Make a handle to look into the VMO with while the import has the other: a duplicate, or another get."""
-    if kernel is not None and handle.has_right("DUPLICATE"):
-        with kernel.duplicated(handle.usable()) as duplicate:
-            yield OwnedHandle(kernel, duplicate)
-    else:
-        with exported_handle(device, kernel, exported) as second:
+        Raises:
+            NotAsked: it did not come to an import; what was refused before one is no import's fault.
+            Refused: the import, or binding to it.
+        """
+        if kind is ImportKind.OWN_VMO:
+            return self._own_vmo(shape, memory_type)
+        with self.shared(kind, shape, memory_type) as shared:
+            return self._imported(shared, answer_of(lambda: self._seen(kind, shape, shared)))
+
+    @contextmanager
+    def shared(self, kind: ImportKind, shape: Shape, memory_type: int) -> Iterator[Shared]:
+        """Export, import and bind in the order that *kind* asks for; raises as `probe`."""
+        if kind in _PLAIN_ONLY and shape.is_dedicated:
+            raise NotAsked("dedicated memory is bound at its start and has its resource's size")
+        if kind is ImportKind.RE_EXPORT and not self._can_export_again:
+            raise NotAsked("exportFromImportedHandleTypes does not have ZIRCON_VMO")
+        importer = self._places.find(kind)
+        used = shape.with_room() if kind is ImportKind.BIND_OFFSET else shape
+        with ExitStack() as stack:
+            try:
+                exported, handle, kept_handle, source = self._export(stack, kind, used, memory_type)
+                resource = stack.enter_context(used.resource(importer))
+            except Refused as refused:
+                raise NotAsked(
+                    f"{refused.missing.call} answered {refused.missing.result} before an import"
+                ) from refused
+            size = self._size_to_import(kind, handle, exported.size)
+            bits = types_taking(importer, handle)
+            import_type, candidates = choose_type(bits, resource.needs.memory_type_bits, memory_type)
+            written = answer_of(lambda: self._write_before(exported))
+            again = kind is ImportKind.RE_EXPORT
+            importing = used.imported(importer, handle.value, import_type, resource, size=size, export=again)
+            imported = stack.enter_context(taking(handle, importing))
+            if kind is ImportKind.EXPORT_IMPORT_BIND_BIND:
+                bind(self._device, source, exported)
+            bind(importer, resource, imported, used.room)
+            yield Shared(
+                exporter=self._device,
+                importer=importer,
+                exported=exported,
+                imported=imported,
+                resource=resource,
+                candidates=candidates,
+                handle=kept_handle,
+                kept=answer_of(lambda: self._still(importer, imported, written)),
+            )
+
+    def _export(
+        self, stack: ExitStack, kind: ImportKind, shape: Shape, memory_type: int
+    ) -> tuple[Memory, OwnedHandle, OwnedHandle, Resource]:
+        exported, source = stack.enter_context(shape.exportable(self._device, memory_type))
+        if kind is ImportKind.BIND_EXPORT_IMPORT_BIND:
+            bind(self._device, source, exported)
+        handle = stack.enter_context(exported_handle(self._device, self._kernel, exported))
+        if kind is ImportKind.EXPORT_BIND_IMPORT_BIND:
+            bind(self._device, source, exported)
+        kept = stack.enter_context(self._second_handle(exported, handle))
+        return exported, handle, kept, source
+
+    @contextmanager
+    def _second_handle(self, exported: Memory, handle: OwnedHandle) -> Iterator[OwnedHandle]:
+        """Make a handle to look into the VMO with while the import has the other: a duplicate, or another get."""
+        if self._kernel is not None and handle.has_right("DUPLICATE"):
+            with self._kernel.duplicated(handle.usable()) as duplicate:
+                yield OwnedHandle(self._kernel, duplicate)
+        else:
+            with exported_handle(self._device, self._kernel, exported) as second:
+                yield second
+
+    def _size_to_import(self, kind: ImportKind, handle: OwnedHandle, size: int) -> int:
+        """Keep to VUID-VkMemoryAllocateInfo-allocationSize-07903: an import never asks for more than the VMO holds."""
+        value = handle.usable()
+        if self._kernel is None:
+            if kind is ImportKind.WHOLE_SIZE:
+                raise NotAsked(NO_KERNEL)
+            return size
+        held = self._kernel.vmo_size(value)
+        if held < size:
+            raise NotAsked(f"the VMO holds {held} bytes, less than the {size} that were allocated")
+        return held if kind is ImportKind.WHOLE_SIZE else size
+
+    def _must_see(self, *memories: Memory) -> None:
+        if not all(is_host_visible(self._types[memory.memory_type]) for memory in memories):
+            raise NotAsked("the memory type is not HOST_VISIBLE")
+
+    def _write_before(self, exported: Memory) -> Pattern:
+        self._must_see(exported)
+        return _put(self._device, exported)
+
+    def _still(self, importer: Device, imported: Memory, written: Answer[Pattern]) -> Comparison:
+        """Compare what was written before the import with what the import reads: it must not change the contents."""
+        if written.value is None:
+            raise NotAsked(written.missing.reason if written.missing else "nothing was written before")
+        self._must_see(imported)
+        with mapped(importer, imported) as view:
+            return written.value.compare(view)
+
+    def _seen(self, kind: ImportKind, shape: Shape, shared: Shared) -> Comparison:
+        """Write through the import and read on every other side, and through a second import or export where asked."""
+        self._must_see(shared.exported, shared.imported)
+        if kind is ImportKind.TWICE:
+            with self._again(shape, shared) as second:
+                written = _put(shared.importer, second)
+                return both(self._in_exported(shared, written), _look(shared.importer, shared.imported, written))
+        written = _put(shared.importer, shared.imported)
+        seen = self._in_exported(shared, written)
+        if kind is ImportKind.RE_EXPORT:
+            with exported_handle(shared.importer, self._kernel, shared.imported) as again:
+                return both(seen, compared(again, written))
+        return seen
+
+    def _in_exported(self, shared: Shared, written: Pattern) -> Comparison:
+        return _look(shared.exporter, shared.exported, written)
+
+    @contextmanager
+    def _again(self, shape: Shape, shared: Shared) -> Iterator[Memory]:
+        """Import the same VMO a second time on the same device."""
+        with (
+            shape.resource(shared.importer) as resource,
+            exported_handle(self._device, self._kernel, shared.exported) as handle,
+            taking(
+                handle,
+                shape.imported(
+                    shared.importer, handle.usable(), shared.imported.memory_type, resource, size=shared.imported.size
+                ),
+            ) as second,
+        ):
+            bind(shared.importer, resource, second)
             yield second
 
+    def _imported(self, shared: Shared, seen: Answer[Comparison]) -> Imported:
+        return Imported(
+            memory_type=shared.imported.memory_type,
+            candidates=shared.candidates,
+            allocation_size=shared.imported.size,
+            kept=shared.kept,
+            shared=seen,
+        )
 
-def _must_hold(kernel: Zircon | None, handle: OwnedHandle, size: int) -> None:
-    """Keep to VUID-VkMemoryAllocateInfo-allocationSize-07903: an import never asks for more than the VMO holds."""
-    value = handle.usable()
-    if kernel is not None and (held := kernel.vmo_size(value)) < size:
-        raise NotAsked(f"the VMO holds {held} bytes, less than the {size} that were allocated")
+    def _own_vmo(self, shape: Shape, memory_type: int) -> Imported:
+        """Import a VMO that never came from Vulkan, one page larger than what is asked for."""
+        if shape.is_dedicated:
+            raise NotAsked("a VMO of our own was never a dedicated allocation")
+        if self._kernel is None:
+            raise NotAsked(NO_KERNEL)
+        size = shape.needs.size
+        with self._kernel.created(size + self._kernel.page_size()) as made, shape.resource(self._device) as resource:
+            handle = OwnedHandle(self._kernel, made)
+            bits = types_taking(self._device, handle)
+            import_type, candidates = choose_type(bits, resource.needs.memory_type_bits, memory_type)
+            with self._kernel.duplicated(made) as duplicate:
+                kept = OwnedHandle(self._kernel, duplicate)
+                written = new_pattern(size)
+                write(kept, written)
+                importing = shape.imported(self._device, handle.value, import_type, resource, size=size)
+                with taking(handle, importing) as imported:
+                    bind(self._device, resource, imported)
+                    still = answer_of(lambda: self._still(self._device, imported, Answer(written)))
+                    seen = answer_of(lambda: self._into_own(imported, kept))
+                    return Imported(import_type, candidates, size, still, seen)
+
+    def _into_own(self, imported: Memory, kept: OwnedHandle) -> Comparison:
+        self._must_see(imported)
+        return compared(kept, _put(self._device, imported))
+
+    def releases(self, shape: Shape, memory_type: int) -> Released:
+        """Count the VMO's handles before an import and after its memory was freed; the number itself tells nothing."""
+        with ExitStack() as stack:
+            try:
+                exported, _ = stack.enter_context(shape.exportable(self._device, memory_type))
+                handle = stack.enter_context(exported_handle(self._device, self._kernel, exported))
+                kept = stack.enter_context(self._second_handle(exported, handle))
+            except Refused as refused:
+                raise NotAsked(
+                    f"{refused.missing.call} answered {refused.missing.result} before an import"
+                ) from refused
+            kernel, value = kept.kernel("INSPECT")
+            before = kernel.handle_count(value)
+            size = self._size_to_import(ImportKind.SAME_DEVICE, handle, exported.size)
+            with shape.resource(self._device) as resource:
+                taken = resource.needs.memory_type_bits
+                import_type, _ = choose_type(types_taking(self._device, handle), taken, memory_type)
+                importing = shape.imported(self._device, handle.value, import_type, resource, size=size)
+                with taking(handle, importing):
+                    pass
+            return Released(before, _settled(kernel, value, before - 1))
 
 
-def probe_import(device: Device, kernel: Zircon | None, memory_type: int) -> Imported:
-    """Import a VMO on the device that exported it and bind a buffer to it."""
-    with shared_memory(device, kernel, memory_type) as shared:
-        return Imported(shared.imported.memory_type, shared.candidates, shared.imported.size)
+_PLAIN_ONLY = (ImportKind.WHOLE_SIZE, ImportKind.BIND_OFFSET)
+
+
+def _put(device: Device, memory: Memory) -> Pattern:
+    """Write a new pattern over all of *memory*."""
+    written = new_pattern(memory.size)
+    with mapped(device, memory) as view:
+        written.put(view)
+    return written
+
+
+def _look(device: Device, memory: Memory, written: Pattern) -> Comparison:
+    """Compare *written* with *memory*, as far as that goes."""
+    with mapped(device, memory) as view:
+        return Pattern(written.period, min(written.size, memory.size)).compare(view)
+
+
+def _settled(kernel: Zircon, handle: int, wanted: int) -> int:
+    """Ask for the count until it is *wanted*, a second long: a driver may free behind a thread of its own."""
+    deadline = time.monotonic() + _RELEASE_S
+    while (count := kernel.handle_count(handle)) != wanted and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return count

@@ -1,17 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Buffers and device memory for as long as a `with` block lasts."""
+"""Buffers, images and device memory for as long as a `with` block lasts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from vkzircon_cli.driver import Device, zircon_ffi
-from vkzircon_cli.vmo_facts import BufferRequirements
+from vkzircon_cli.vmo_facts import MemoryRequirements, ResourceKind, Tiling
 from vkzircon_cli.vocabulary import USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRCON_VMO
 
-BUFFER_USAGE = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
+TRANSFER = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
 _S_TYPE_IMPORT = 1000364000
 _WHOLE_SIZE = (1 << 64) - 1
+_TILINGS = {Tiling.OPTIMAL: 0, Tiling.LINEAR: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """A 2D image with one level, layer and sample, for transfers only."""
+
+    format: int
+    tiling: Tiling
+    width: int = 64
+    height: int = 64
+
+    @property
+    def vk_tiling(self) -> int:
+        """Give the VkImageTiling."""
+        return _TILINGS[self.tiling]
+
+
+class Resource:
+    """A buffer or an image that may be bound to exported or imported memory."""
+
+    def __init__(self, kind: ResourceKind, handle: Any, needs: MemoryRequirements) -> None:
+        self.kind = kind
+        self.handle = handle
+        self.needs = needs
 
 
 class Memory:
@@ -24,57 +50,150 @@ class Memory:
 
 
 @contextmanager
-def external_buffer(device: Device, size: int) -> Iterator[tuple[Any, BufferRequirements]]:
+def external_buffer(device: Device, size: int) -> Iterator[Resource]:
     """Create a transfer buffer for exported or imported memory (VUID-vkBindBufferMemory-memory-02726)."""
     vulkan = device.vulkan
     external = vulkan.struct(
         "VkExternalMemoryBufferCreateInfo", "EXTERNAL_MEMORY_BUFFER_CREATE_INFO", handleTypes=ZIRCON_VMO
     )
-    info = vulkan.struct("VkBufferCreateInfo", "BUFFER_CREATE_INFO", external, size=size, usage=BUFFER_USAGE)
+    with _buffer(device, size, external) as handle:
+        needs = _requirements(device, "Buffer", "BUFFER", buffer=handle)
+        yield Resource(ResourceKind.BUFFER, handle, needs)
+
+
+@contextmanager
+def _buffer(device: Device, size: int, chained: Any) -> Iterator[Any]:
+    vulkan = device.vulkan
+    info = vulkan.struct("VkBufferCreateInfo", "BUFFER_CREATE_INFO", chained, size=size, usage=TRANSFER)
     made = vulkan.ffi.new("VkBuffer *")
     device.call("vkCreateBuffer", device.handle, info, vulkan.ffi.NULL, made)
     try:
-        found = vulkan.ffi.new("VkMemoryRequirements *")
-        device.get("vkGetBufferMemoryRequirements", device.handle, made[0], found)
-        yield made[0], BufferRequirements(size, found.size, found.alignment, found.memoryTypeBits)
+        yield made[0]
     finally:
         device.get("vkDestroyBuffer", device.handle, made[0], vulkan.ffi.NULL)
 
 
 @contextmanager
-def exportable_memory(device: Device, size: int, memory_type: int) -> Iterator[Memory]:
+def host_buffer(device: Device, size: int, host_visible: int) -> Iterator[tuple[Any, Memory]]:
+    """Create a buffer of ordinary memory that the host can map; *host_visible* is the mask of such types."""
+    with _buffer(device, size, None) as handle:
+        needs = _requirements(device, "Buffer", "BUFFER", buffer=handle)
+        bits = needs.memory_type_bits & host_visible
+        lowest = (bits & -bits).bit_length() - 1
+        with _memory(device, None, needs.size, lowest) as memory:
+            device.call("vkBindBufferMemory", device.handle, handle, memory.handle, 0)
+            yield handle, memory
+
+
+@contextmanager
+def external_image(device: Device, spec: ImageSpec) -> Iterator[Resource]:
+    """Create an image for shared memory, which starts UNDEFINED (VUID-VkImageCreateInfo-pNext-01443)."""
+    vulkan = device.vulkan
+    external = vulkan.struct(
+        "VkExternalMemoryImageCreateInfo", "EXTERNAL_MEMORY_IMAGE_CREATE_INFO", handleTypes=ZIRCON_VMO
+    )
+    info = vulkan.struct(
+        "VkImageCreateInfo",
+        "IMAGE_CREATE_INFO",
+        external,
+        imageType=vulkan.lib.VK_IMAGE_TYPE_2D,
+        format=spec.format,
+        extent={"width": spec.width, "height": spec.height, "depth": 1},
+        mipLevels=1,
+        arrayLayers=1,
+        samples=1,
+        tiling=spec.vk_tiling,
+        usage=TRANSFER,
+    )
+    made = vulkan.ffi.new("VkImage *")
+    device.call("vkCreateImage", device.handle, info, vulkan.ffi.NULL, made)
+    try:
+        yield Resource(ResourceKind.IMAGE, made[0], _requirements(device, "Image", "IMAGE", image=made[0]))
+    finally:
+        device.get("vkDestroyImage", device.handle, made[0], vulkan.ffi.NULL)
+
+
+def _requirements(device: Device, kind: str, s_type: str, **resource: Any) -> MemoryRequirements:
+    """Ask with the version-2 query, which alone tells of dedicated allocations, where the device has it."""
+    vulkan = device.vulkan
+    name = f"vkGet{kind}MemoryRequirements2"
+    if not device.has_function(name):
+        found = vulkan.ffi.new("VkMemoryRequirements *")
+        device.get(f"vkGet{kind}MemoryRequirements", device.handle, *resource.values(), found)
+        return MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, None)
+    dedicated = vulkan.struct("VkMemoryDedicatedRequirements", "MEMORY_DEDICATED_REQUIREMENTS")
+    both = vulkan.struct("VkMemoryRequirements2", "MEMORY_REQUIREMENTS_2", dedicated)
+    info = vulkan.struct(f"Vk{kind}MemoryRequirementsInfo2", f"{s_type}_MEMORY_REQUIREMENTS_INFO_2", **resource)
+    device.get(name, device.handle, info, both)
+    found = both.memoryRequirements
+    requires = bool(dedicated.requiresDedicatedAllocation)
+    return MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, requires)
+
+
+@contextmanager
+def exportable_memory(device: Device, size: int, memory_type: int, dedicated: Resource | None) -> Iterator[Memory]:
     """Allocate memory that may be exported: asked for the VMO type alone, as one driver refuses any union."""
-    export = device.vulkan.struct("VkExportMemoryAllocateInfo", "EXPORT_MEMORY_ALLOCATE_INFO", handleTypes=ZIRCON_VMO)
-    with _memory(device, export, size, memory_type) as memory:
+    with _memory(device, _export(device, _dedicated(device, dedicated)), size, memory_type) as memory:
         yield memory
 
 
+@dataclass(frozen=True, slots=True)
+class ImportAsked:
+    """What an import is given. With *export* the memory may be exported again (VUID-...-handleType-04776)."""
+
+    handle: int
+    handle_type: int = ZIRCON_VMO
+    export: bool = False
+
+
 @contextmanager
-def imported_memory(device: Device, handle: int, size: int, memory_type: int) -> Iterator[Memory]:
-    """Allocate memory out of a VMO. Inside the block *handle* is the driver's; a refusal leaves it the caller's."""
+def imported_memory(
+    device: Device, asked: ImportAsked, size: int, memory_type: int, dedicated: Resource | None
+) -> Iterator[Memory]:
+    """Allocate memory out of a VMO. Inside the block the handle is the driver's; a refusal leaves it the caller's."""
+    chained = _dedicated(device, dedicated)
     info = zircon_ffi.new("VkImportMemoryZirconHandleInfoFUCHSIA *")
-    info.sType, info.handleType, info.handle = _S_TYPE_IMPORT, ZIRCON_VMO, handle
-    with _memory(device, info, size, memory_type) as memory:
+    info.sType, info.handleType, info.handle = _S_TYPE_IMPORT, asked.handle_type, asked.handle
+    last = _export(device, chained) if asked.export else chained
+    if last is not None:
+        info.pNext = zircon_ffi.cast("void *", int(device.vulkan.ffi.cast("uintptr_t", last)))
+    with _memory(device, info, size, memory_type, kept=last) as memory:
         yield memory
 
 
+def _dedicated(device: Device, resource: Resource | None) -> Any:
+    if resource is None:
+        return None
+    one = {str(resource.kind): resource.handle}
+    return device.vulkan.struct("VkMemoryDedicatedAllocateInfo", "MEMORY_DEDICATED_ALLOCATE_INFO", **one)
+
+
+def _export(device: Device, chained: Any) -> Any:
+    return device.vulkan.struct(
+        "VkExportMemoryAllocateInfo", "EXPORT_MEMORY_ALLOCATE_INFO", chained, handleTypes=ZIRCON_VMO
+    )
+
+
 @contextmanager
-def _memory(device: Device, chained: Any, size: int, memory_type: int) -> Iterator[Memory]:
+def _memory(device: Device, chained: Any, size: int, memory_type: int, kept: Any = None) -> Iterator[Memory]:
+    """Allocate memory; *kept* is what *chained* points to and must live as long as it."""
     vulkan = device.vulkan
     info = vulkan.struct(
         "VkMemoryAllocateInfo", "MEMORY_ALLOCATE_INFO", chained, allocationSize=size, memoryTypeIndex=memory_type
     )
     made = vulkan.ffi.new("VkDeviceMemory *")
     device.call("vkAllocateMemory", device.handle, info, vulkan.ffi.NULL, made)
+    del kept
     try:
         yield Memory(made[0], size, memory_type)
     finally:
         device.get("vkFreeMemory", device.handle, made[0], vulkan.ffi.NULL)
 
 
-def bind(device: Device, buffer: Any, memory: Memory) -> None:
-    """Bind *buffer* to the start of *memory*."""
-    device.call("vkBindBufferMemory", device.handle, buffer, memory.handle, 0)
+def bind(device: Device, resource: Resource, memory: Memory, offset: int = 0) -> None:
+    """Bind *resource* to *memory* at *offset*."""
+    name = "vkBindBufferMemory" if resource.kind is ResourceKind.BUFFER else "vkBindImageMemory"
+    device.call(name, device.handle, resource.handle, memory.handle, offset)
 
 
 @contextmanager

@@ -1,96 +1,147 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is asked of each memory type. Each step makes and frees all that it needs, so that any can be left out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from vkzircon_cli import driver
+from vkzircon_cli.answers import Answer
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.events import Asking, Event
 from vkzircon_cli.facts import MemoryType
 from vkzircon_cli.offer import is_host_visible
-from vkzircon_cli.probe import export
+from vkzircon_cli.probe import negative
 from vkzircon_cli.probe.data import DataProbe
 from vkzircon_cli.probe.device import DeviceOpener
-from vkzircon_cli.probe.imports import probe_import
+from vkzircon_cli.probe.export import ExportProbe, probe_export
+from vkzircon_cli.probe.forms import Shape
+from vkzircon_cli.probe.imports import ImportProbe
 from vkzircon_cli.probe.properties import probe_properties
-from vkzircon_cli.vmo_facts import Form, Handle, ImportKind, Write
+from vkzircon_cli.probe.stress import StressProbe
+from vkzircon_cli.vmo_facts import Form, Handle, ImportKind, RoundTrip, Write
 from vkzircon_cli.vocabulary import OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.zircon import Zircon
 
+Ask = Callable[..., Asking[Any]]
 
-def _is_usable(handle: Handle) -> bool:
+
+def is_usable(handle: Handle) -> bool:
     """Tell whether anything can be done with what the driver gave; where no kernel says so, its shape must do."""
     if handle.valid.value is None:
         return handle.written and looks_like_handle(int(handle.value, 16))
     return handle.basic.value is not None and handle.basic.value.type.value == OBJECT_TYPE_VMO
 
 
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every step on one open device works with."""
+
+    device: driver.Device
+    opener: DeviceOpener
+    kernel: Zircon | None
+    types: tuple[MemoryType, ...]
+    shapes: Mapping[Form, Shape]
+    imports: ImportProbe
+    data: DataProbe
+
+
 class MemoryTypeProbe:
-    """Exports *size* bytes of each memory type of an open device and does with them all that can be done."""
+    """Exports from each memory type in every form, and does with what comes out all that can be done."""
 
-    def __init__(
-        self,
-        ask: Callable[..., Asking[Any]],
-        device: driver.Device,
-        opener: DeviceOpener,
-        kernel: Zircon | None,
-        *,
-        types: tuple[MemoryType, ...],
-        size: int,
-    ) -> None:
+    def __init__(self, ask: Ask, bench: Bench) -> None:
         self._ask = ask
-        self._device = device
-        self._opener = opener
-        self._kernel = kernel
-        self._size = size
-        self._types = types
-        self._data = DataProbe(device, kernel, types)
+        self._bench = bench
+        self._first: tuple[int, Form] | None = None
 
-    def probe(self, memory_type: int, reason: str | None) -> Iterator[Event]:
-        """Ask one memory type, or note the *reason* why it is not asked; what does not export is asked no further."""
-        step, form = f"type{memory_type}", Form.PLAIN
-        exported = yield from self._ask(
-            f"{step}/export.{form}",
-            "exports",
-            partial(self._export, memory_type, reason),
-            form=form,
-            memory_type=memory_type,
-            allocation_size=self._size,
-        )
-        if exported.value is not None and _is_usable(exported.value):
-            yield from self._exported(step, memory_type)
+    def probe(self, memory_type: int, reasons: Mapping[Form, str]) -> Iterator[Event]:
+        """Ask one memory type; *reasons* says of which forms not, and why. What does not export is asked no further."""
+        step = f"type{memory_type}"
+        exported = []
+        for form, shape in self._bench.shapes.items():
+            answer: Answer[Handle] = yield from self._ask(
+                f"{step}/export.{form}",
+                "exports",
+                partial(self._export, shape, memory_type, reasons.get(form)),
+                form=form,
+                memory_type=memory_type,
+                allocation_size=shape.needs.size,
+            )
+            if answer.value is not None and is_usable(answer.value):
+                exported.append(form)
+        if exported:
+            self._first = self._first or (memory_type, exported[0])
+            yield from self._looked_into(step, self._bench.shapes[exported[0]], memory_type)
+        for form in exported:
+            yield from self._imports(step, self._bench.shapes[form], memory_type)
+        if exported:
+            yield from self._moved(step, memory_type, exported)
 
-    def _export(self, memory_type: int, reason: str | None) -> Handle:
+    def _export(self, shape: Shape, memory_type: int, reason: str | None) -> Handle:
         if reason is not None:
             raise NotAsked(reason)
-        return export.probe_export(self._device, self._kernel, self._size, memory_type)
+        return probe_export(self._bench.device, self._bench.kernel, shape, memory_type)
 
-    def _exported(self, step: str, memory_type: int) -> Iterator[Event]:
-        on_device = (self._device, self._kernel, self._size, memory_type)
-        # Memory that the host cannot map may be where the CPU must not reach (sysmem's external heap): keep out of it.
-        look = is_host_visible(self._types[memory_type])
-        questions: tuple[tuple[str, str, Callable[[], object]], ...] = (
-            ("export.two-gets", "two_gets", partial(export.probe_two_gets, *on_device, look=look)),
-            ("export.two-exports", "two_exports", partial(export.probe_two_exports, *on_device, look=look)),
-            ("properties", "properties", partial(probe_properties, *on_device)),
+    def _looked_into(self, step: str, shape: Shape, memory_type: int) -> Iterator[Event]:
+        bench = self._bench
+        look = is_host_visible(bench.types[memory_type])
+        closer = ExportProbe(bench.device, bench.opener, bench.kernel, shape, memory_type, look=look)
+        asked: tuple[tuple[str, str, Callable[[], object]], ...] = (
+            ("export.two-gets", "two_gets", closer.two_gets),
+            ("export.two-exports", "two_exports", closer.two_exports),
+            ("export.fresh-bytes", "fresh_bytes", closer.fresh_bytes),
+            ("export.outlives", "outlives", closer.outlives),
+            ("properties", "properties", partial(probe_properties, bench.device, bench.kernel, shape, memory_type)),
+            ("import.releases-handle", "releases", partial(bench.imports.releases, shape, memory_type)),
         )
-        if look:
-            questions += (
-                ("export.fresh-bytes", "fresh_bytes", partial(export.probe_fresh_bytes, *on_device)),
-                ("export.outlives", "outlives", partial(export.probe_outlives, self._opener, *on_device[1:])),
-            )
-        for name, fact, question in questions:
+        for name, fact, question in asked:
             yield from self._ask(f"{step}/{name}", fact, question, memory_type=memory_type)
-        yield from self._ask(
-            f"{step}/import.{ImportKind.SAME_DEVICE}",
-            "imports",
-            partial(probe_import, self._device, self._kernel, memory_type),
-            kind=ImportKind.SAME_DEVICE,
-            form=Form.PLAIN,
-            memory_type=memory_type,
-        )
+
+    def _imports(self, step: str, shape: Shape, memory_type: int) -> Iterator[Event]:
+        for kind in ImportKind:
+            yield from self._ask(
+                f"{step}/import.{kind}.{shape.form}",
+                "imports",
+                partial(self._bench.imports.probe, kind, shape, memory_type),
+                kind=kind,
+                form=shape.form,
+                memory_type=memory_type,
+            )
+
+    def _moved(self, step: str, memory_type: int, exported: list[Form]) -> Iterator[Event]:
+        buffers = [form for form in exported if form is not Form.DEDICATED_IMAGE]
         for write in Write:
-            round_trip = partial(self._data.round_trip, write, memory_type)
-            yield from self._ask(f"{step}/data.{write}", "data", round_trip, write=write, memory_type=memory_type)
+            yield from self._ask(
+                f"{step}/data.{write}",
+                "data",
+                partial(self._round_trip, write, buffers, memory_type),
+                write=write,
+                memory_type=memory_type,
+            )
+
+    def _round_trip(self, write: Write, buffers: Sequence[Form], memory_type: int) -> RoundTrip:
+        if not buffers:
+            raise NotAsked("no buffer's memory was exported")
+        return self._bench.data.round_trip(write, buffers[0], memory_type)
+
+    def stress(self) -> Iterator[Event]:
+        """Repeat imports and whole rounds, with the first memory type and form that exported."""
+        if self._first is None:
+            return
+        (memory_type, form), bench = self._first, self._bench
+        probe = StressProbe(bench.device, bench.kernel, bench.shapes[form], memory_type)
+        for what, question in (("imports", probe.imports), ("rounds", probe.rounds)):
+            step = f"type{memory_type}/stress.{what}"
+            yield from self._ask(step, "stress", question, what=what, memory_type=memory_type)
+
+    def negative(self) -> Iterator[Event]:
+        """Call the driver with what it must refuse, last of all: it may take the process with it."""
+        if self._first is None:
+            return
+        (memory_type, form), bench = self._first, self._bench
+        probe = negative.NegativeProbe(bench.device, bench.kernel, bench.shapes[form], memory_type)
+        for call in negative.CALLS:
+            for what, question in probe.cases().items():
+                step = f"negative.{'import' if call == negative.IMPORT else 'properties'}.{what}"
+                yield from self._ask(step, "negative", partial(question, call), what=what, call=call)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The order in which one device is asked, from its extensions to its closing."""
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any, TypeVar
 
 from vkzircon_cli import driver
@@ -10,22 +11,33 @@ from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.events import Asker, Asking, Event
 from vkzircon_cli.facts import Extension, ExternalMemoryProperties, Identity, Instance, MemoryType, OpenDevice
 from vkzircon_cli.offer import cannot_export, dependency_leg, find_extension
-from vkzircon_cli.probe.capabilities import probe_external_buffer
+from vkzircon_cli.probe.capabilities import probe_external_buffer, probe_external_image, probe_external_semaphore
+from vkzircon_cli.probe.data import DataProbe
 from vkzircon_cli.probe.device import DeviceOpener, probe_extensions, probe_memory
-from vkzircon_cli.probe.export import TEST_SIZE, probe_buffer_requirements
-from vkzircon_cli.probe.memory import BUFFER_USAGE
-from vkzircon_cli.probe.memory_type import MemoryTypeProbe
+from vkzircon_cli.probe.forms import Shape
+from vkzircon_cli.probe.images import COLORS, Color, ImageProbe, image_spec
+from vkzircon_cli.probe.imports import ImportProbe
+from vkzircon_cli.probe.memory import TRANSFER, Resource, external_buffer, external_image
+from vkzircon_cli.probe.memory_type import Bench, MemoryTypeProbe
+from vkzircon_cli.probe.places import Places
+from vkzircon_cli.request import DEFAULT_SIZE, Request
+from vkzircon_cli.vmo_facts import Form, MemoryRequirements, ResourceKind, Tiling
 from vkzircon_cli.vocabulary import (
     BUFFER_CREATE_BITS,
     BUFFER_USAGE_BITS,
     DEDICATED_ONLY,
     HANDLE_TYPE_BITS,
+    IMAGE_USAGE_BITS,
+    SIBLING_DEVICE_EXTENSIONS,
     ZIRCON_VMO,
     flags,
 )
 from vkzircon_cli.zircon import Zircon
 
 T = TypeVar("T")
+_SEMAPHORE = SIBLING_DEVICE_EXTENSIONS[0]
+# Each alone, and the two that the probe's own buffers have.
+_USAGES = (TRANSFER, *(1 << bit for bit in range(len(BUFFER_USAGE_BITS))))
 
 
 class DeviceProbe:
@@ -38,6 +50,7 @@ class DeviceProbe:
         physical: Any,
         index: int,
         *,
+        request: Request,
         made: Instance,
         kernel: Zircon | None,
     ) -> None:
@@ -45,6 +58,7 @@ class DeviceProbe:
         self._instance = instance
         self._physical = physical
         self._index = index
+        self._request = request
         self._made = made
         self._kernel = kernel
         self._stack = ExitStack()
@@ -61,12 +75,15 @@ class DeviceProbe:
         leg = dependency_leg(self._made, identity, extensions or ())
         if extensions is None or memory is None or find_extension(extensions) is None or leg is None:
             return
-        offer = yield from self._external_buffer(identity)
+        offer = yield from self._external_buffers(identity)
+        images = yield from self._external_images()
+        yield from self._ask("semaphore", "external_semaphore", partial(self._semaphore, extensions))
         opener = DeviceOpener(self._instance, self._physical, extensions, leg)
         with self._stack:
             yield from self._ask("open", "opened", lambda: self._open(opener), live=True)
             if self._device is not None:
-                yield from self._memory_types(self._device, opener, memory.types, offer)
+                places = Places(self._device, opener, identity, self._stack)
+                yield from self._opened(self._device, opener, places, memory.types, offer, images)
                 yield from self._asker(f"device{self._index}/close", "closed", self._close, device=self._index)
 
     def _ask(self, name: str, fact: str, question: Callable[[], T], **key: Any) -> Asking[T]:
@@ -79,16 +96,43 @@ class DeviceProbe:
 
         return self._asker(f"device{self._index}/{name}", fact, unless_lost, device=self._index, **key)
 
-    def _external_buffer(self, identity: Identity) -> Generator[Event, None, ExternalMemoryProperties | None]:
-        answer = yield from self._ask(
-            "buffer/transfer",
-            "external_buffers",
-            lambda: probe_external_buffer(self._instance, self._physical, identity, BUFFER_USAGE, ZIRCON_VMO),
-            usage=flags(BUFFER_USAGE, BUFFER_USAGE_BITS),
-            flags=flags(0, BUFFER_CREATE_BITS),
-            handle_type=flags(ZIRCON_VMO, HANDLE_TYPE_BITS),
-        )
-        return answer.value
+    def _external_buffers(self, identity: Identity) -> Generator[Event, None, ExternalMemoryProperties | None]:
+        """Ask for every usage; give the answer for the probe's own."""
+        own = None
+        for usage in _USAGES:
+            named = flags(usage, BUFFER_USAGE_BITS)
+            answer = yield from self._ask(
+                f"buffer/{'+'.join(named.names).lower()}",
+                "external_buffers",
+                partial(probe_external_buffer, self._instance, self._physical, identity, usage, ZIRCON_VMO),
+                usage=named,
+                flags=flags(0, BUFFER_CREATE_BITS),
+                handle_type=flags(ZIRCON_VMO, HANDLE_TYPE_BITS),
+            )
+            own = answer.value if usage == TRANSFER else own
+        return own
+
+    def _external_images(self) -> Generator[Event, None, dict[tuple[Color, Tiling], ExternalMemoryProperties | None]]:
+        found = {}
+        for tiling in Tiling:
+            for color in COLORS:
+                spec = image_spec(color, tiling)
+                answer = yield from self._ask(
+                    f"image/{tiling}.{color.format.name.lower()}",
+                    "external_images",
+                    partial(probe_external_image, self._instance, self._physical, spec, TRANSFER, ZIRCON_VMO),
+                    format=color.format,
+                    tiling=tiling,
+                    usage=flags(TRANSFER, IMAGE_USAGE_BITS),
+                    handle_type=flags(ZIRCON_VMO, HANDLE_TYPE_BITS),
+                )
+                found[color, tiling] = answer.value
+        return found
+
+    def _semaphore(self, extensions: tuple[Extension, ...]) -> Any:
+        if find_extension(extensions, _SEMAPHORE) is None:
+            raise NotAsked(f"{_SEMAPHORE} is not listed")
+        return probe_external_semaphore(self._instance, self._physical)
 
     def _open(self, opener: DeviceOpener) -> OpenDevice:
         self._device = self._stack.enter_context(opener.open())
@@ -98,21 +142,85 @@ class DeviceProbe:
         self._stack.close()
         return True
 
-    def _memory_types(
+    def _opened(  # noqa: PLR0917 - what one open device is asked with
         self,
         device: driver.Device,
         opener: DeviceOpener,
+        places: Places,
         types: tuple[MemoryType, ...],
         offer: ExternalMemoryProperties | None,
+        images: Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None],
     ) -> Iterator[Event]:
-        requirements = yield from self._ask(
-            "buffer-requirements", "buffer_requirements", lambda: probe_buffer_requirements(device)
-        )
-        size = requirements.value.size if requirements.value else TEST_SIZE
-        dedicated_only = offer is not None and offer.written and offer.features.value & DEDICATED_ONLY
-        probe = MemoryTypeProbe(self._ask, device, opener, self._kernel, types=types, size=size)
+        shapes, image_reason = yield from self._shapes(device, images)
+        can_export_again = offer is not None and bool(offer.export_from_imported_handle_types.value & ZIRCON_VMO)
+        imports = ImportProbe(device, self._kernel, places, types, can_export_again=can_export_again)
+        data = DataProbe(device, imports, types, self._request.size)
+        probe = MemoryTypeProbe(self._ask, Bench(device, opener, self._kernel, types, shapes, imports, data))
         for memory_type in types:
-            reason = cannot_export(memory_type)
-            if reason is None and dedicated_only:
-                reason = "buffers are DEDICATED_ONLY, so plain memory may not be exported"
-            yield from probe.probe(memory_type.index, reason)
+            yield from probe.probe(memory_type.index, _reasons(memory_type, offer, image_reason))
+        yield from self._images(ImageProbe(device, self._kernel, types), images)
+        if self._request.stress:
+            yield from probe.stress()
+        if self._request.negative:
+            yield from probe.negative()
+
+    def _shapes(
+        self, device: driver.Device, images: Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None]
+    ) -> Generator[Event, None, tuple[dict[Form, Shape], str]]:
+        """Ask what buffer and image need, and make a shape of each form; the words say why there is no image."""
+        spec = next((image_spec(*key) for key, found in images.items() if found is not None), None)
+        needed = {
+            ResourceKind.BUFFER: (yield from self._needs(ResourceKind.BUFFER, partial(external_buffer, device, _SIZE)))
+        }
+        reason = "no image of the test's formats can be exported"
+        if spec is not None:
+            image = yield from self._needs(ResourceKind.IMAGE, partial(external_image, device, spec))
+            needed[ResourceKind.IMAGE] = image
+            reason = "" if image is not None else "the image could not be created"
+        shapes = {}
+        for form in Form:
+            kind = ResourceKind.IMAGE if form is Form.DEDICATED_IMAGE else ResourceKind.BUFFER
+            needs = needed.get(kind) or MemoryRequirements(_SIZE, 1, (1 << 32) - 1, None)
+            shapes[form] = Shape(form, size=_SIZE, image=spec or image_spec(COLORS[0], Tiling.LINEAR), needs=needs)
+        return shapes, reason
+
+    def _needs(
+        self, kind: ResourceKind, make: Callable[[], AbstractContextManager[Resource]]
+    ) -> Generator[Event, None, MemoryRequirements | None]:
+        def ask() -> MemoryRequirements:
+            with make() as resource:
+                return resource.needs
+
+        answer = yield from self._ask(f"requirements.{kind}", "requirements", ask, resource=kind)
+        return answer.value
+
+    def _images(
+        self, probe: ImageProbe, images: Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None]
+    ) -> Iterator[Event]:
+        for (color, tiling), found in images.items():
+            yield from self._ask(
+                f"image/{tiling}.{color.format.name.lower()}/trip",
+                "images",
+                partial(_image_trip, probe, color, tiling, found),
+                tiling=tiling,
+                format=color.format,
+            )
+
+
+_SIZE = DEFAULT_SIZE
+
+
+def _image_trip(probe: ImageProbe, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:
+    if found is None or not found.written or not found.features.value:
+        raise NotAsked("such images cannot be exported, says the driver")
+    return probe.trip(color, tiling)
+
+
+def _reasons(memory_type: MemoryType, offer: ExternalMemoryProperties | None, image_reason: str) -> dict[Form, str]:
+    """Tell which forms a memory type is not asked for, and why."""
+    if (reason := cannot_export(memory_type)) is not None:
+        return dict.fromkeys(Form, reason)
+    reasons = {Form.DEDICATED_IMAGE: image_reason} if image_reason else {}
+    if offer is not None and offer.written and offer.features.value & DEDICATED_ONLY:
+        reasons[Form.PLAIN] = "buffers are DEDICATED_ONLY, so plain memory may not be exported"
+    return reasons

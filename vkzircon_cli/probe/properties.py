@@ -4,16 +4,16 @@
 from vkzircon_cli.answers import not_asked
 from vkzircon_cli.driver import Device
 from vkzircon_cli.events import answer_of
+from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, exported_handle
-from vkzircon_cli.probe.memory import exportable_memory
 from vkzircon_cli.quantities import bits_of
 from vkzircon_cli.vmo_facts import HandleProperties
 from vkzircon_cli.zircon import Zircon
 
 
-def probe_properties(device: Device, kernel: Zircon | None, size: int, memory_type: int) -> HandleProperties:
+def probe_properties(device: Device, kernel: Zircon | None, shape: Shape, memory_type: int) -> HandleProperties:
     """Ask about an exported VMO, and about a duplicate of its handle."""
-    with exportable_memory(device, size, memory_type) as memory, exported_handle(device, kernel, memory) as handle:
+    with shape.memory(device, memory_type) as memory, exported_handle(device, kernel, memory) as handle:
         found = PropertiesAnswer(device, handle)
         return HandleProperties(
             memory_type_bits=found.bits,

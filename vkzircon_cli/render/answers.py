@@ -3,8 +3,8 @@
 
 from rich.text import Text
 
-from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.answers import Missing, MissingKind
+from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.render.sheet import Sheet
 
 _WORDS = {

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clear an image in exported memory to a known colour, and read every pixel of it from the import."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from vkzircon_cli.driver import Device
+from vkzircon_cli.errors import NotAsked, Refused
+from vkzircon_cli.facts import MemoryType
+from vkzircon_cli.offer import cannot_export, is_host_visible
+from vkzircon_cli.probe.bytes import Pattern
+from vkzircon_cli.probe.commands import clear_image, read_image
+from vkzircon_cli.probe.forms import Shape
+from vkzircon_cli.probe.handles import exported_handle, taking, types_taking
+from vkzircon_cli.probe.imports import choose_type
+from vkzircon_cli.probe.memory import ImageSpec, Memory, Resource, bind, external_image, host_buffer, mapped
+from vkzircon_cli.vmo_facts import Form, ImageTrip, Tiling
+from vkzircon_cli.vocabulary import Named
+from vkzircon_cli.zircon import Zircon
+
+
+@dataclass(frozen=True, slots=True)
+class Color:
+    """A format, the colour to clear to as 32-bit words, and the bytes of one pixel that this must leave."""
+
+    format: Named
+    words: tuple[int, int, int, int]
+    pixel: bytes
+
+
+def _floats(*values: int) -> tuple[int, int, int, int]:
+    red, green, blue, alpha = values
+    return red, green, blue, alpha
+
+
+# 0.2, 0.4, 0.6 and 0.8 are 51, 102, 153 and 204 of 255 exactly, so no rounding is left to the driver.
+_FIFTHS = _floats(0x3E4CCCCD, 0x3ECCCCCD, 0x3F19999A, 0x3F4CCCCD)
+COLORS = (
+    Color(Named(37, "R8G8B8A8_UNORM"), _FIFTHS, bytes((51, 102, 153, 204))),
+    Color(Named(44, "B8G8R8A8_UNORM"), _FIFTHS, bytes((153, 102, 51, 204))),
+    Color(Named(9, "R8_UNORM"), _FIFTHS, bytes((51,))),
+    Color(Named(98, "R32_UINT"), (0xC0FFEE5A, 0, 0, 0), (0xC0FFEE5A).to_bytes(4, "little")),
+    Color(Named(109, "R32G32B32A32_SFLOAT"), _FIFTHS, b"".join(word.to_bytes(4, "little") for word in _FIFTHS)),
+)
+
+
+def image_spec(color: Color, tiling: Tiling) -> ImageSpec:
+    """Give the image that a colour is cleared into."""
+    return ImageSpec(color.format.value, tiling)
+
+
+class ImageProbe:
+    """Makes the images' round trips of one device."""
+
+    def __init__(self, device: Device, kernel: Zircon | None, types: Sequence[MemoryType]) -> None:
+        self._device = device
+        self._kernel = kernel
+        self._types = types
+
+    def trip(self, color: Color, tiling: Tiling) -> ImageTrip:
+        """Export, clear, import, read: in the first memory type that takes the image and exports it.
+
+        Raises:
+            NotAsked: no memory type does.
+            Refused: the driver refused a call on the way.
+        """
+        spec = image_spec(color, tiling)
+        with ExitStack() as stack:
+            source = stack.enter_context(external_image(self._device, spec))
+            shape = Shape(Form.DEDICATED_IMAGE, size=0, image=spec, needs=source.needs)
+            memory = self._export(stack, shape, source)
+            bind(self._device, source, memory)
+            clear_image(self._device, source.handle, color.words)
+            handle = stack.enter_context(exported_handle(self._device, self._kernel, memory))
+            target = stack.enter_context(external_image(self._device, spec))
+            bits = types_taking(self._device, handle)
+            import_type, _ = choose_type(bits, target.needs.memory_type_bits, memory.memory_type)
+            importing = shape.imported(self._device, handle.value, import_type, target, size=memory.size)
+            imported = stack.enter_context(taking(handle, importing))
+            bind(self._device, target, imported)
+            pixels = Pattern(color.pixel, spec.width * spec.height * len(color.pixel))
+            return self._read(target, spec, pixels, memory.memory_type)
+
+    def _export(self, stack: ExitStack, shape: Shape, source: Resource) -> Memory:
+        refused: Refused | None = None
+        for memory_type in self._types:
+            if source.needs.memory_type_bits >> memory_type.index & 1 and not cannot_export(memory_type):
+                try:
+                    return stack.enter_context(shape.exportable_for(self._device, memory_type.index, source))
+                except Refused as error:
+                    refused = error
+        if refused is not None:
+            raise refused
+        raise NotAsked(f"no memory type of the image's (0x{source.needs.memory_type_bits:x}) can be exported")
+
+    def _read(self, target: Resource, spec: ImageSpec, pixels: Pattern, memory_type: int) -> ImageTrip:
+        visible = sum(1 << t.index for t in self._types if is_host_visible(t))
+        with host_buffer(self._device, pixels.size, visible) as (buffer, memory):
+            read_image(self._device, target.handle, buffer, spec.width, spec.height)
+            with mapped(self._device, memory) as view:
+                return ImageTrip(memory_type, pixels.size, pixels.compare(view))

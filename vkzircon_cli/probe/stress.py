@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Repeat exports and imports until a leak would show in the kernel's counts."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from vkzircon_cli.driver import Device
+from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.probe.forms import Shape
+from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, taking, types_taking
+from vkzircon_cli.probe.imports import choose_type
+from vkzircon_cli.vmo_facts import Stressed
+from vkzircon_cli.zircon import Zircon
+
+IMPORTS = 4096
+ROUNDS = 1024
+_WARM_UP = 16
+
+
+class StressProbe:
+    """Repeats with one form from one memory type."""
+
+    def __init__(self, device: Device, kernel: Zircon | None, shape: Shape, memory_type: int) -> None:
+        self._device = device
+        self._kernel = kernel
+        self._shape = shape
+        self._memory_type = memory_type
+
+    def imports(self) -> Stressed:
+        """Import one VMO again and again, one import alive at a time, as the conformance suite does."""
+        kernel = self._opened()
+        with ExitStack() as stack:
+            memory = stack.enter_context(self._shape.memory(self._device, self._memory_type))
+            handle = stack.enter_context(exported_handle(self._device, kernel, memory))
+            resource = stack.enter_context(self._shape.resource(self._device))
+            bits = types_taking(self._device, handle)
+            import_type, _ = choose_type(bits, resource.needs.memory_type_bits, self._memory_type)
+
+            def once() -> None:
+                with kernel.duplicated(handle.usable("DUPLICATE")) as duplicate:
+                    again = OwnedHandle(kernel, duplicate)
+                    importing = self._shape.imported(self._device, duplicate, import_type, resource, size=memory.size)
+                    with taking(again, importing):
+                        pass
+
+            return self._repeat(IMPORTS, once)
+
+    def rounds(self) -> Stressed:
+        """Export, import and free, all of it anew each time."""
+        kernel = self._opened()
+
+        def once() -> None:
+            with ExitStack() as stack:
+                memory = stack.enter_context(self._shape.memory(self._device, self._memory_type))
+                handle = stack.enter_context(exported_handle(self._device, kernel, memory))
+                resource = stack.enter_context(self._shape.resource(self._device))
+                bits = types_taking(self._device, handle)
+                import_type, _ = choose_type(bits, resource.needs.memory_type_bits, self._memory_type)
+                importing = self._shape.imported(self._device, handle.value, import_type, resource, size=memory.size)
+                stack.enter_context(taking(handle, importing))
+
+        return self._repeat(ROUNDS, once)
+
+    def _opened(self) -> Zircon:
+        if self._kernel is None:
+            raise NotAsked(NO_KERNEL)
+        return self._kernel
+
+    def _repeat(self, rounds: int, once: Callable[[], None]) -> Stressed:
+        """Run *once* a few times for whatever is made on first use, then *rounds* times between two looks."""
+        kernel = self._opened()
+        for _ in range(_WARM_UP):
+            once()
+        handles, resident = kernel.open_handles(), _resident()
+        for _ in range(rounds):
+            once()
+        return Stressed(rounds, handles, kernel.open_handles(), resident, _resident())
+
+
+def _resident() -> int:
+    """Give the process's resident bytes, 0 where the system does not tell (only Linux's /proc does)."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return 0
+    return int(pages) * 4096
