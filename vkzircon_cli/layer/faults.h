@@ -50,7 +50,7 @@
       "vkGetDeviceProcAddr gives NULL for vkGetMemoryZirconHandlePropertiesFUCHSIA.")                                  \
     X(IMPORT_COPIES, "import-copies", "An import copies the VMO's bytes instead of sharing them.")                     \
     X(IMPORT_IGNORES_SIZE, "import-ignores-size",                                                                      \
-      "An import of more bytes than the VMO has succeeds; touching those that are not there faults.")                  \
+      "An import of more bytes than the VMO has succeeds, if the host's driver lets it; to touch the rest faults.")    \
     X(IMPORT_IS_EXPORTABLE, "import-is-exportable", "Imported memory can be exported though nobody asked for that.")   \
     X(IMPORT_KEEPS_HANDLE, "import-keeps-handle",                                                                      \
       "An import duplicates the handle and leaves the caller's open, so that nobody closes it.")                       \

@@ -51,6 +51,8 @@
     X(OBJECT, TYPE, ZX_OBJ_TYPE_VMO)                                                                                   \
     X(OBJECT, RIGHTS, ZX_DEFAULT_VMO_RIGHTS)                                                                           \
     X(VMO, VMO_SIZE, SIZE)                                                                                             \
+    X(VMO, READ, ZX_OK)                                                                                                \
+    X(VMO, WRITE, ZX_OK)                                                                                               \
     X(VMO, OLDEST_INFO, ZX_OK)                                                                                         \
     X(VMO, NEWEST_INFO, ZX_OK)                                                                                         \
     X(VMO, FLAGS, ZX_INFO_VMO_TYPE_PAGED | ZX_INFO_VMO_VIA_HANDLE)                                                     \
@@ -58,8 +60,6 @@
     X(VMO, HAS_PARENT, 0)                                                                                              \
     X(VMO, IS_NAMED, 1)                                                                                                \
     X(VMO, IS_COMMITTED, 1)                                                                                            \
-    X(VMO, READ, ZX_OK)                                                                                                \
-    X(VMO, WRITE, ZX_OK)                                                                                               \
     X(VMO, VMAR_MAP, ZX_OK)                                                                                            \
     X(PROPERTIES, ASK, VK_SUCCESS)                                                                                     \
     X(PROPERTIES, ASK_BITS, ANY)                                                                                       \

@@ -127,6 +127,12 @@ void run(enum what what, const char *emulation, int patience_ms, struct observat
     close(child.streams[1]);
 }
 
+bool driver_takes_holes(void) {
+    struct observation seen;
+    run(MISSING_BYTE, "fault=import-ignores-size", PATIENCE_MS, &seen);
+    return seen.values[IMPORT_TOO_MUCH] != VK_ERROR_OUT_OF_DEVICE_MEMORY;
+}
+
 static const struct change *find_change(const struct expectation *expected, enum aspect aspect) {
     for (const struct change *change = expected->changes; change->aspect; change++) {
         if (change->aspect == aspect)

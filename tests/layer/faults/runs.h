@@ -18,6 +18,9 @@ void run_child_main(int argc, char **argv);
 
 void run(enum what what, const char *emulation, int patience_ms, struct observation *seen);
 
+// Whether the driver takes memory with a hole in it, as import-ignores-size gives it. One that pins pages does not.
+bool driver_takes_holes(void);
+
 // The value of a change: something else than without the fault.
 #define OTHER INT64_MAX
 
