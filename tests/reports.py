@@ -33,7 +33,6 @@ from vkzircon_cli.facts import (
 )
 from vkzircon_cli.report import SCHEMA_VERSION, CheckResult, Emulation, Report, Run, Summary, Tool
 from vkzircon_cli.vmo_facts import (
-    BufferRequirements,
     Comparison,
     Data,
     Export,
@@ -44,7 +43,10 @@ from vkzircon_cli.vmo_facts import (
     Import,
     Imported,
     ImportKind,
+    MemoryRequirements,
     Properties,
+    Requirements,
+    ResourceKind,
     RoundTrip,
     VmoInfo,
     Write,
@@ -150,8 +152,10 @@ def device(index: int = 0, who: Identity | None = None, has: Memory | None = Non
                 tuple(EntryPoint(name, True) for name in ENTRY_POINTS),
             )
         ),
-        buffer_requirements=Answer(BufferRequirements(_SIZE, _SIZE, 64, everything)),
+        requirements=(Requirements(ResourceKind.BUFFER, Answer(MemoryRequirements(_SIZE, 64, everything, False))),),
         external_buffers=(ExternalBuffer(flags(3, BUFFER_USAGE_BITS), flags(0, ()), zircon, Answer(shared)),),
+        external_images=(),
+        external_semaphore=not_asked("VK_FUCHSIA_external_semaphore is not listed"),
         exports=tuple(Export(Form.PLAIN, number, _SIZE, Answer(handle(number))) for number in numbers),
         two_gets=(),
         two_exports=(),
@@ -159,12 +163,22 @@ def device(index: int = 0, who: Identity | None = None, has: Memory | None = Non
         outlives=(),
         properties=tuple(Properties(number, Answer(found)) for number in numbers),
         imports=tuple(
-            Import(ImportKind.SAME_DEVICE, Form.PLAIN, number, Answer(Imported(number, everything, _SIZE)))
+            Import(ImportKind.SAME_DEVICE, Form.PLAIN, number, Answer(imported(number, everything)))
             for number in numbers
         ),
+        releases=(),
         data=tuple(row for each in has.types for row in _data(each)),
+        images=(),
+        stress=(),
+        negative=(),
         closed=Answer(True),
     )
+
+
+def imported(memory_type: int, candidates: int) -> Imported:
+    """Make an import that shares as it should."""
+    good = Answer(Comparison(_SIZE, 0, None))
+    return Imported(memory_type, candidates, _SIZE, good, good)
 
 
 def _data(of: MemoryType) -> tuple[Data, Data]:
@@ -179,7 +193,7 @@ def without_extension(of: Device) -> Device:
         of,
         extensions=Answer((Extension("VK_KHR_external_memory", 1),)),
         opened=not_asked("VK_FUCHSIA_external_memory is not offered"),
-        buffer_requirements=not_asked("VK_FUCHSIA_external_memory is not offered"),
+        requirements=(),
         external_buffers=(),
         exports=(),
         properties=(),

@@ -12,24 +12,58 @@ from vkzircon_cli.answers import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.checks import REGISTRY, Outcome, in_order
 from vkzircon_cli.checks.registry import GROUPS, PRACTICE, Finding, fold
 from vkzircon_cli.events import fold as fold_events
-from vkzircon_cli.facts import Device, EntryPoint, Extension, ExternalMemoryProperties, Facts, OpenDevice, Uuids
+from vkzircon_cli.facts import (
+    Device,
+    EntryPoint,
+    Extension,
+    ExternalImage,
+    ExternalMemoryProperties,
+    ExternalSemaphore,
+    Facts,
+    OpenDevice,
+    Uuids,
+)
 from vkzircon_cli.vmo_facts import (
     Comparison,
+    Data,
+    Form,
     FreshBytes,
     Handle,
     HandleProperties,
+    Image,
+    ImageTrip,
+    Import,
+    ImportKind,
+    Negative,
     Outlives,
     Pair,
     PairOfHandles,
+    Refusal,
+    Release,
+    Released,
     RoundTrip,
+    Stress,
+    Stressed,
+    Tiling,
     Write,
 )
-from vkzircon_cli.vocabulary import FEATURE_BITS, HANDLE_TYPE_BITS, RIGHT_BITS, VMO_BITS, api_version, flags, named
+from vkzircon_cli.vocabulary import (
+    FEATURE_BITS,
+    HANDLE_TYPE_BITS,
+    RIGHT_BITS,
+    SEMAPHORE_FEATURE_BITS,
+    VMO_BITS,
+    Named,
+    api_version,
+    flags,
+    named,
+)
 
 T = TypeVar("T")
 Change = Callable[[Device], Device]
 
 SAME, HALF = Comparison(64, 0, None), Comparison(64, 32, 32)
+RGBA8 = Named(37, "R8G8B8A8_UNORM")
 CRASHED = Missing(MissingKind.CRASHED, "vkX", "SIGSEGV", "killed by SIGSEGV")
 REFUSED = reports.refused("vkAllocateMemory", "VK_ERROR_OUT_OF_DEVICE_MEMORY")
 
@@ -43,7 +77,26 @@ def _good_device(index: int = 0) -> Device:
         two_exports=(PairOfHandles(0, Answer(Pair(first, other, Answer(SAME)))),),
         fresh_bytes=(FreshBytes(0, Answer(SAME)),),
         outlives=(Outlives(0, Answer(SAME)),),
+        external_images=(_external_image(),),
+        external_semaphore=Answer(
+            ExternalSemaphore(flags(3, SEMAPHORE_FEATURE_BITS), flags(0x80, ()), flags(0x80, ()))
+        ),
+        imports=tuple(Import(kind, Form.PLAIN, 0, Answer(reports.imported(0, 7))) for kind in ImportKind),
+        releases=(Release(0, Answer(Released(3, 2))),),
+        data=(*made.data, *(Data(write, 0, Answer(reports.round_trip())) for write in Write)),
+        images=(Image(Tiling.LINEAR, RGBA8, Answer(ImageTrip(0, 64, SAME))),),
+        stress=tuple(Stress(what, 0, Answer(Stressed(9, 2, 2, 1, 1))) for what in ("imports", "rounds")),
+        negative=tuple(
+            Negative("garbage", call, Answer(Refusal("VK_ERROR_INVALID_EXTERNAL_HANDLE", True)))
+            for call in ("vkAllocateMemory", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
+        ),
     )
+
+
+def _external_image() -> ExternalImage:
+    zircon = flags(0x800, HANDLE_TYPE_BITS)
+    found = ExternalMemoryProperties(flags(6, FEATURE_BITS), zircon, zircon, written=True, header_kept=True)
+    return ExternalImage(RGBA8, Tiling.LINEAR, flags(3, ()), zircon, Answer(found))
 
 
 def _facts(*devices: Device) -> Facts:
@@ -101,6 +154,46 @@ def _refused_export(missing: Missing) -> Change:
     )
 
 
+def _only_dedicated(device: Device) -> Device:
+    plain = replace(device.exports[0], handle=Answer(None, REFUSED))
+    return replace(device, exports=(plain, replace(device.exports[0], form=Form.DEDICATED_BUFFER)))
+
+
+def _import_of(kind: ImportKind) -> Change:
+    return lambda device: replace(
+        device,
+        imports=tuple(
+            replace(row, imported=Answer(None, REFUSED)) if row.kind is kind else row for row in device.imports
+        ),
+    )
+
+
+def _imported(**changes: Any) -> Change:
+    made = replace(reports.imported(0, 7), **changes)
+    return lambda device: replace(device, imports=(replace(device.imports[0], imported=Answer(made)),))
+
+
+def _requires_dedicated(device: Device) -> Device:
+    (row,) = device.requirements
+    assert row.needed.value is not None
+    return replace(
+        device, requirements=(replace(row, needed=Answer(replace(row.needed.value, requires_dedicated=True))),)
+    )
+
+
+def _image_trip(trip: Answer[ImageTrip]) -> Change:
+    return lambda device: replace(device, images=(replace(device.images[0], trip=trip),))
+
+
+def _stressed(**changes: Any) -> Change:
+    made = replace(Stressed(9, 2, 2, 1, 1), **changes)
+    return lambda device: replace(device, stress=tuple(replace(row, stressed=Answer(made)) for row in device.stress))
+
+
+def _refusal(refusal: Answer[Refusal]) -> Change:
+    return lambda device: replace(device, negative=tuple(replace(row, refusal=refusal) for row in device.negative))
+
+
 def _pair(table: str, **changes: Any) -> Change:
     def change(device: Device) -> Device:
         (row,) = getattr(device, table)
@@ -141,12 +234,14 @@ def _imports(missing: Missing) -> Change:
 
 def _data(write: Write, seen: Answer[Comparison]) -> Change:
     def change(device: Device) -> Device:
-        trip: RoundTrip = replace(reports.round_trip(), through_import_map=seen)
+        trip: RoundTrip = replace(reports.round_trip(), through_vmo_map=seen)
         rows = tuple(replace(row, round_trip=Answer(trip)) if row.write is write else row for row in device.data)
         return replace(device, data=rows)
 
     return change
 
+
+_INFORMATIVE = (ImportKind.OTHER_DEVICE, ImportKind.OWN_VMO, ImportKind.WHOLE_SIZE)
 
 # check id -> (change of the facts, outcome that follows, words in the sentence)
 BROKEN: dict[str, tuple[Change, Outcome, str]] = {
@@ -215,9 +310,45 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "properties.exporting-type": (_properties(memory_type_bits=2, memory_types=(1,)), Outcome.WARN, "not among"),
     "properties.duplicate-agrees": (_properties(duplicate_bits=Answer(1)), Outcome.FAIL, "0x1, the handle 0x7"),
     "properties.handle-kept": (_properties(handle_valid=Answer(False)), Outcome.FAIL, "gone after the call"),
+    "capabilities.dedicated": (_requires_dedicated, Outcome.FAIL, "DEDICATED_ONLY is not reported, and required"),
+    "capabilities.images": (_image_trip(Answer(None, REFUSED)), Outcome.FAIL, "VK_ERROR_OUT_OF_DEVICE_MEMORY"),
+    "capabilities.semaphore": (
+        lambda d: replace(d, external_semaphore=Answer(ExternalSemaphore(flags(0, ()), flags(0, ()), flags(0, ())))),
+        Outcome.FAIL,
+        "ZIRCON_EVENT: nothing",
+    ),
+    "export.form": (_only_dedicated, Outcome.INFO, "only dedicated-buffer exports work"),
+    **{
+        f"import.{kind}": (
+            _import_of(kind),
+            Outcome.INFO if kind in _INFORMATIVE else Outcome.FAIL,
+            "VK_ERROR_OUT_OF_DEVICE_MEMORY",
+        )
+        for kind in ImportKind
+    },
+    "import.contents-kept": (_imported(kept=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes changed"),
+    "import.shares": (_imported(shared=Answer(HALF)), Outcome.FAIL, "not seen on another side"),
+    "import.releases-handle": (
+        lambda d: replace(d, releases=(Release(0, Answer(Released(3, 3))),)),
+        Outcome.FAIL,
+        "3 handles after the import was freed, of 3 before",
+    ),
+    "data.host-write-import": (_data(Write.IMPORT_MAP, Answer(HALF)), Outcome.FAIL, "32 of 64 bytes are wrong"),
+    "data.gpu-copy": (_data(Write.GPU_COPY, Answer(HALF)), Outcome.FAIL, "32 of 64 bytes are wrong"),
+    "data.image": (_image_trip(Answer(ImageTrip(0, 64, HALF))), Outcome.FAIL, "32 of 64 bytes have another colour"),
+    "stress.imports": (_stressed(handles_after=11), Outcome.FAIL, "+9 handles are open after 9 times"),
+    "stress.rounds": (_stressed(handles_after=11), Outcome.FAIL, "+9 handles are open after 9 times"),
+    "stress.memory": (_stressed(resident_after=99 << 20), Outcome.INFO, "KiB more are resident"),
+    "negative.import-refused": (_refusal(Answer(Refusal("VK_SUCCESS", None))), Outcome.FAIL, "the import succeeded"),
+    "negative.handle-kept": (_refusal(Answer(Refusal("VK_X", False))), Outcome.WARN, "failed and closed the handle"),
+    "negative.properties-refused": (
+        _refusal(Answer(Refusal("VK_SUCCESS with memoryTypeBits 0xf", True))),
+        Outcome.INFO,
+        "VK_SUCCESS with memoryTypeBits 0xf",
+    ),
+    "negative.survives": (_refusal(Answer(None, CRASHED)), Outcome.CRASH, "crashed in vkX (SIGSEGV)"),
     "import.result-codes": (_imports(reports.refused("vkAllocateMemory", "VK_NOT_READY")), Outcome.WARN, "not among"),
-    "import.same-device": (_imports(REFUSED), Outcome.FAIL, "VK_ERROR_OUT_OF_DEVICE_MEMORY"),
-    "data.host-write": (_data(Write.HOST_MAP, Answer(HALF)), Outcome.FAIL, "importer's map: 32 of 64 bytes are wrong"),
+    "data.host-write": (_data(Write.HOST_MAP, Answer(HALF)), Outcome.FAIL, "zx_vmar_map: 32 of 64 bytes are wrong"),
     "data.gpu-fill": (_data(Write.GPU_FILL, Answer(HALF)), Outcome.FAIL, "the first at 32"),
 }
 
@@ -289,12 +420,14 @@ def test_a_refused_extension_list_is_one_failure(id: str) -> None:
     [
         (lambda d: replace(d, external_buffers=()), "What VK_FUCHSIA_external_memory rests on is not there."),
         (lambda d: replace(d, opened=Answer(None, REFUSED)), "The device did not open: vkAllocateMemory answered"),
-        (lambda d: replace(d, exports=()), "There is no memory type to export."),
+        (lambda d: replace(d, exports=(), imports=()), "There is no memory type to export."),
         (
-            lambda d: replace(d, exports=tuple(replace(e, handle=Answer(None, REFUSED)) for e in d.exports)),
+            lambda d: replace(
+                d, imports=(), exports=tuple(replace(e, handle=Answer(None, REFUSED)) for e in d.exports)
+            ),
             "Nothing was exported: vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY.",
         ),
-        (lambda d: d, "What was exported is no handle to a VMO"),
+        (lambda d: replace(d, imports=()), "What was exported is no handle to a VMO"),
     ],
 )
 def test_a_check_that_has_nothing_to_look_at_says_why(change: Change, reason: str) -> None:

@@ -181,10 +181,9 @@ def _summary(facts: Facts, checks: tuple[CheckResult, ...], failure: Failure | N
     if failure is not None:
         worst = Outcome.CRASH if failure.exit_code == Exit.CRASHED else Outcome.ERROR
         return Summary(worst, failure.message, failure.exit_code, counts)
-    found = [result.outcome for result in checks]
     offering = [device for device in facts.devices if device.selected and offers_extension(device)]
     # What was left out, or is only worth knowing, makes a device neither better nor worse.
-    counting = [outcome for outcome in found if outcome not in (Outcome.INFO, Outcome.SKIP)] if offering else []
+    counting = [result.outcome for result in checks if _counts(result)] if offering else []
     was_seen = depth is Depth.IDENTITY or all(_was_seen(device, checks) for device in offering)
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS if offering else Outcome.SKIP)
     if worst is Outcome.PASS and not was_seen:
@@ -195,6 +194,13 @@ def _summary(facts: Facts, checks: tuple[CheckResult, ...], failure: Failure | N
 
 
 _EXITS = {Outcome.FAIL: Exit.FAILED, Outcome.CRASH: Exit.CRASHED, Outcome.TIMEOUT: Exit.CRASHED}
+
+
+def _counts(result: CheckResult) -> bool:
+    """Tell whether a result makes the whole better or worse: no skip, nothing only worth knowing, no wrong input."""
+    if result.outcome in (Outcome.CRASH, Outcome.TIMEOUT):
+        return _exit(result) is not Exit.OK
+    return result.outcome not in (Outcome.INFO, Outcome.SKIP)
 
 
 def _exit(result: CheckResult) -> Exit:

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from vkzircon_cli import driver
-from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.errors import NotAsked, Usage
 from vkzircon_cli.events import Asker, Asking, Event
-from vkzircon_cli.facts import Extension, ExternalMemoryProperties, Identity, Instance, MemoryType, OpenDevice
+from vkzircon_cli.facts import Extension, ExternalMemoryProperties, Identity, Instance, Memory, MemoryType, OpenDevice
 from vkzircon_cli.offer import cannot_export, dependency_leg, find_extension
 from vkzircon_cli.probe.capabilities import probe_external_buffer, probe_external_image, probe_external_semaphore
 from vkzircon_cli.probe.data import DataProbe
@@ -72,6 +72,7 @@ class DeviceProbe:
         """Ask all there is; without the extension, or what it rests on, no more than who the device is."""
         extensions = (yield from self.extensions()).value
         memory = (yield from self._ask("memory", "memory", lambda: probe_memory(self._instance, self._physical))).value
+        self._must_fit(identity, memory)
         leg = dependency_leg(self._made, identity, extensions or ())
         if extensions is None or memory is None or find_extension(extensions) is None or leg is None:
             return
@@ -82,9 +83,23 @@ class DeviceProbe:
         with self._stack:
             yield from self._ask("open", "opened", lambda: self._open(opener), live=True)
             if self._device is not None:
-                places = Places(self._device, opener, identity, self._stack)
+                places = Places(self._device, opener, identity, self._index, self._stack)
                 yield from self._opened(self._device, opener, places, memory.types, offer, images)
                 yield from self._asker(f"device{self._index}/close", "closed", self._close, device=self._index)
+
+    def _must_fit(self, identity: Identity, memory: Memory | None) -> None:
+        """Refuse a size that was asked for and that no allocation of this device can have.
+
+        Raises:
+            Usage: it is past the limit.
+        """
+        limits = [heap.size for heap in memory.heaps] if memory is not None else []
+        most = max(limits, default=self._request.size)
+        if identity.max_memory_allocation_size.value is not None:
+            most = min(most, identity.max_memory_allocation_size.value)
+        if self._request.size != DEFAULT_SIZE and self._request.size > most:
+            said = f"--size {self._request.size} is more than device {self._index} allocates at once."
+            raise Usage(said, f"It takes 4096 to {most} bytes.")
 
     def _ask(self, name: str, fact: str, question: Callable[[], T], **key: Any) -> Asking[T]:
         """Ask under this device's prefix; a lost device is not asked anything more."""

@@ -18,8 +18,9 @@ from vkzircon_cli.vmo_facts import ImportKind
 class Places:
     """Opens each place when it is first wanted and keeps it open until *stack* closes."""
 
-    def __init__(self, device: Device, opener: DeviceOpener, identity: Identity, stack: ExitStack) -> None:
+    def __init__(self, device: Device, opener: DeviceOpener, identity: Identity, index: int, stack: ExitStack) -> None:
         self._device = device
+        self._index = index
         self._opener = opener
         self._identity = identity
         self._stack = stack
@@ -50,16 +51,17 @@ class Places:
 
     def _second_instance(self) -> Device:
         instance, physical_devices = _instance(self._device.vulkan, self._stack)
-        physical = next((p for p in physical_devices if self._is_same(instance, p)), None)
+        same = [index for index, physical in enumerate(physical_devices) if self._is_same(instance, physical)]
+        physical = physical_devices[self._index if self._index in same else same[0]] if same else None
         if physical is None:
             raise NotAsked("a second instance does not list the device again")
         return self._open(instance, physical)
 
     def _other_device(self) -> Device:
         instance, physical_devices = _instance(self._device.vulkan, self._stack)
-        for physical in physical_devices:
+        for index, physical in enumerate(physical_devices):
             listed = answer_of(partial(probe_extensions, instance, physical)).value or ()
-            if not self._is_same(instance, physical) and find_extension(listed):
+            if index != self._index and find_extension(listed):
                 return self._open(instance, physical)
         raise NotAsked("no other device offers the extension")
 
