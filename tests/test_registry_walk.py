@@ -12,6 +12,7 @@ import pytest
 from program import Run
 
 from vkzircon_cli.checks import REGISTRY
+from vkzircon_cli.vmo_facts import ImportKind
 
 # Lavapipe is a CPU, which is a warning of its own; the walk goes over a device that says it is none.
 GOOD = ("discrete-device",)
@@ -27,13 +28,22 @@ class Wrong:
     base: tuple[str, ...] = GOOD
 
 
-IMPORTS = ("capabilities.agree-import", "import.same-device", "data.host-write", "data.gpu-fill")
+KINDS = tuple(f"import.{kind}" for kind in ImportKind)
+BYTES = ("data.host-write", "data.host-write-import", "data.gpu-fill", "data.gpu-copy", "data.image")
+# What every program meets when imports fail; a VMO of our own is imported like any other.
+REPEATED = ("stress.imports", "stress.rounds", "stress.memory")
+IMPORTS = (
+    *("capabilities.agree-import", "capabilities.images", "import.result-codes", "negative.import-refused"),
+    *(*KINDS, *BYTES, *REPEATED),
+)
 
 WALK = {
     "extension.listed": Wrong(("incomplete-forever",)),
     "extension.revision": Wrong(("revision-99",), "info"),
     "extension.dependencies": Wrong(("no-dependency",)),
-    "extension.entry-points": Wrong(("hide-properties",), follows=("properties.succeeds",)),
+    "extension.entry-points": Wrong(
+        ("hide-properties",), follows=("properties.succeeds", *BYTES, "capabilities.images")
+    ),
     "device.hardware": Wrong(("cpu-device",), "warn", base=()),
     "device.unique": Wrong((), "warn"),  # with the driver's manifest given twice
     "device.opens": Wrong(("refuse-device",)),
@@ -43,21 +53,34 @@ WALK = {
     "capabilities.well-formed": Wrong(("capabilities-clobber-header",)),
     "capabilities.agree-export": Wrong(("deny-export",), "warn", follows=("capabilities.offered",)),
     "capabilities.agree-import": Wrong(("refuse-import",), follows=IMPORTS),
-    "export.memory-type": Wrong(("refuse-get",)),
-    "export.result-codes": Wrong(("odd-result-in-export",), "warn", follows=("export.memory-type",)),
-    "export.handle-given": Wrong(("export-zero",), follows=("export.handle-is-vmo",)),
-    "export.handle-shape": Wrong(("export-odd-handle",), follows=("export.handle-is-vmo",)),
-    "export.handle-is-vmo": Wrong(("export-closed-handle",)),
+    "capabilities.dedicated": Wrong(("dedicated-only-reported",), follows=("export.form",)),
+    "capabilities.images": Wrong(("refuse-import",), follows=IMPORTS),
+    "capabilities.semaphore": Wrong(("semaphore-listed",)),
+    "export.memory-type": Wrong(("refuse-get",), follows=("capabilities.images", "data.image")),
+    "export.form": Wrong(("refuse-plain-export",), "info"),
+    "export.result-codes": Wrong(
+        ("odd-result-in-export",), "warn", follows=("export.memory-type", "capabilities.images", "data.image")
+    ),
+    "export.handle-given": Wrong(
+        ("export-zero",), follows=("export.handle-is-vmo", "capabilities.images", "data.image")
+    ),
+    "export.handle-shape": Wrong(
+        ("export-odd-handle",), follows=("export.handle-is-vmo", "capabilities.images", "data.image")
+    ),
+    "export.handle-is-vmo": Wrong(("export-closed-handle",), follows=("capabilities.images", "data.image")),
     # The layer cannot take back what it cannot write, and says so.
     "export.rights": Wrong(("fewer-rights",), "warn", follows=("properties.bits-set", "properties.exporting-type")),
     "export.size": Wrong(
         ("vmo-too-small",),
-        follows=("export.two-gets-share", "export.two-exports-apart", "export.fresh-zeros", "export.outlives"),
+        follows=(
+            *("export.two-gets-share", "export.two-exports-apart", "export.fresh-zeros", "export.outlives"),
+            *("capabilities.images", "data.image", *REPEATED),
+        ),
     ),
     "export.whole-pages": Wrong(("odd-size",), "warn"),
     "export.fixed-size": Wrong(("resizable-vmo",), "warn"),
-    "export.two-gets-distinct": Wrong(("same-handle-twice",)),
-    "export.two-gets-share": Wrong(("second-get-copies",), follows=("export.same-koid",)),
+    "export.two-gets-distinct": Wrong(("same-handle-twice",), follows=("import.twice", "import.shares", *REPEATED)),
+    "export.two-gets-share": Wrong(("second-get-copies",), follows=("export.same-koid", "import.shares")),
     "export.same-koid": Wrong(("second-get-child",), "info"),
     "export.two-exports-apart": Wrong(("one-pool",)),
     "export.fresh-zeros": Wrong(("old-data",), "info"),
@@ -70,17 +93,35 @@ WALK = {
     # Lavapipe has one memory type: without it there is none.
     "properties.exporting-type": Wrong(("properties-miss-type",), "warn", follows=("properties.bits-set",)),
     "properties.duplicate-agrees": Wrong(("properties-by-number",)),
-    "properties.handle-kept": Wrong(("properties-close-handle",)),
+    "properties.handle-kept": Wrong(("properties-close-handle",), follows=("negative.handle-kept",)),
     "import.result-codes": Wrong(("import-needs-extra-page",), "warn", follows=IMPORTS),
-    "import.same-device": Wrong(("invalid-import",), follows=IMPORTS),
-    "data.host-write": Wrong(("import-copies",), follows=("data.gpu-fill",)),
+    **{id: Wrong(("invalid-import",), follows=IMPORTS) for id in KINDS},
+    "import.other-device": Wrong(("invalid-import",), "info", follows=("device.unique", *IMPORTS)),
+    "import.own-vmo": Wrong(("foreign-import-refused",), "info"),
+    "import.whole-size": Wrong(("invalid-import",), "info", follows=IMPORTS),
+    "import.contents-kept": Wrong(("one-byte-changed",), follows=("data.image",)),
+    "import.shares": Wrong(("import-copies",), follows=BYTES),
+    "import.releases-handle": Wrong(("leak-handle",), follows=("stress.imports", "stress.rounds")),
+    "data.host-write": Wrong(("import-copies",), follows=("import.shares", *BYTES)),
+    "data.host-write-import": Wrong(("import-copies",), follows=("import.shares", *BYTES)),
     "data.gpu-fill": Wrong(("device-lost-in-submit",)),
+    "data.gpu-copy": Wrong(("import-copies",), follows=("import.shares", *BYTES)),
+    "data.image": Wrong(("import-copies",), follows=("import.shares", *BYTES)),
+    "stress.imports": Wrong(("leak-handle",), follows=("stress.rounds", "import.releases-handle")),
+    "stress.rounds": Wrong(("leak-handle",), follows=("stress.imports", "import.releases-handle")),
+    "stress.memory": Wrong(("leak-memory",), "info"),
+    "negative.import-refused": Wrong(("odd-result-in-import",), "warn"),
+    "negative.handle-kept": Wrong(("failed-import-closes-handle",), "warn"),
+    "negative.properties-refused": Wrong(("properties-accept-garbage",), "info"),
+    "negative.survives": Wrong(("import-kills",), "crash", follows=("negative.import-refused",)),
 }
+# What lavapipe alone cannot show: a second GPU, and the sibling extension.
+NOT_ON_LAVAPIPE = {"import.other-device", "capabilities.semaphore"}
 
 
 def _outcomes(emulated: Run, faults: tuple[str, ...], **env: str) -> dict[str, str]:
     options = [word for fault in faults for word in ("--fault", fault)]
-    ran = emulated("check", "--format", "json", *options, **env)
+    ran = emulated("check", "--format", "json", "--stress", "--negative", *options, **env)
     assert "Traceback" not in ran.out + ran.err
     return {check["id"]: check["outcome"] for check in ran.json["checks"] if check["device"] == 0}
 
@@ -92,7 +133,8 @@ def test_every_check_is_walked() -> None:
 
 def test_without_a_fault_every_check_passes(emulated: Run) -> None:
     """The walk starts from a device of which there is nothing to say."""
-    assert set(_outcomes(emulated, GOOD).values()) == {"pass"}
+    outcomes = _outcomes(emulated, GOOD)
+    assert {id for id, outcome in outcomes.items() if outcome != "pass"} == NOT_ON_LAVAPIPE
 
 
 @pytest.mark.parametrize("id", list(WALK))
@@ -100,7 +142,7 @@ def test_with_its_fault_the_check_speaks(emulated: Run, lavapipe: str, tmp_path:
     """The one thing that is wrong is told by its check, and what has nothing to do with it stays silent."""
     wrong = WALK[id]
     env = {}
-    if id == "device.unique":
+    if id in ("device.unique", "import.other-device"):
         twin = tmp_path / "twin.json"
         twin.write_text(Path(lavapipe).read_text())
         env["VK_DRIVER_FILES"] = f"{lavapipe}:{twin}"

@@ -66,6 +66,7 @@
     X(INTEGRATED_DEVICE, "integrated-device", "The device says that it is an integrated GPU.")                         \
     X(INVALID_IMPORT, "invalid-import", "Every import answers VK_ERROR_INVALID_EXTERNAL_HANDLE.")                      \
     X(LEAK_HANDLE, "leak-handle", "vkFreeMemory of imported memory leaves its handle open.")                           \
+    X(LEAK_MEMORY, "leak-memory", "Every import of memory takes some more of the process's own, for good.")            \
     X(MAP_FAILS, "map-fails", "vkMapMemory of exported or imported memory answers VK_ERROR_MEMORY_MAP_FAILED.")        \
     X(NAME_EMPTY, "name-empty", "The device's name is empty.")                                                         \
     X(NAME_HOSTILE, "name-hostile", "The device's name has markup, escape sequences, line ends and text directions.")  \
@@ -124,6 +125,7 @@
       "From the second time on, vkGetMemoryZirconHandleFUCHSIA gives another VMO with the same pages.")                \
     X(SECOND_GET_COPIES, "second-get-copies",                                                                          \
       "From the second time on, vkGetMemoryZirconHandleFUCHSIA gives a copy of the VMO.")                              \
+    X(SEMAPHORE_LISTED, "semaphore-listed", "VK_FUCHSIA_external_semaphore is listed, and nothing of it is there.")    \
     X(SYSMEM_VMO, "sysmem-vmo", "Exported VMOs are children of another VMO, to which their bytes count.")              \
     X(TALKS_ON_STDERR, "talks-on-stderr", "The driver prints on stderr in vkCreateInstance and in every export.")      \
     X(TALKS_ON_STDOUT, "talks-on-stdout", "The driver prints on stdout in vkCreateInstance and in every export.")      \

@@ -11,6 +11,7 @@
 void faulty_talk(const char *where);
 bool faulty_hides(const char *command);
 bool faulty_replaces_dependency(const struct physical_device *physical);
+void faulty_list_semaphore(VkExtensionProperties *properties, uint32_t count);
 void faulty_capabilities(VkExternalMemoryProperties *told);
 void faulty_clobber(VkImageFormatProperties2 *properties);
 

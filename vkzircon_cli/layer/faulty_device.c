@@ -29,6 +29,14 @@ bool faulty_replaces_dependency(const struct physical_device *physical) {
     return physical->lists_dependency && vkz_fault(VKZ_FAULT_NO_DEPENDENCY);
 }
 
+// In the place of an extension that nobody enables to share memory.
+void faulty_list_semaphore(VkExtensionProperties *properties, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(properties[i].extensionName, VK_GOOGLE_DECORATE_STRING_EXTENSION_NAME) == 0)
+            strcpy(properties[i].extensionName, VK_FUCHSIA_EXTERNAL_SEMAPHORE_EXTENSION_NAME);
+    }
+}
+
 void faulty_capabilities(VkExternalMemoryProperties *told) {
     if (vkz_fault(VKZ_FAULT_DENY_EXPORT))
         told->externalMemoryFeatures &= ~(VkFlags)VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT;

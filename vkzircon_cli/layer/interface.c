@@ -166,6 +166,8 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_EnumerateDeviceExtensionProperties(VkPhysica
         return instance->next.EnumerateDeviceExtensionProperties(handle, NULL, count, properties);
     const VkResult result = faulty_replaces_dependency(physical) ? list_replaced(physical, count, properties)
                                                                  : list_appended(physical, count, properties);
+    if (properties && vkz_fault(VKZ_FAULT_SEMAPHORE_LISTED))
+        faulty_list_semaphore(properties, *count);
     return properties && vkz_fault(VKZ_FAULT_INCOMPLETE_FOREVER) ? VK_INCOMPLETE : result;
 }
 

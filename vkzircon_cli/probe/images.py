@@ -59,7 +59,7 @@ class ImageProbe:
         self._types = types
 
     def trip(self, color: Color, tiling: Tiling) -> ImageTrip:
-        """Export, clear, import, read: in the first memory type that takes the image and exports it.
+        """Export, import, clear, read: in the first memory type that takes the image and exports it.
 
         Raises:
             NotAsked: no memory type does.
@@ -71,7 +71,6 @@ class ImageProbe:
             shape = Shape(Form.DEDICATED_IMAGE, size=0, image=spec, needs=source.needs)
             memory = self._export(stack, shape, source)
             bind(self._device, source, memory)
-            clear_image(self._device, source.handle, color.words)
             handle = stack.enter_context(exported_handle(self._device, self._kernel, memory))
             target = stack.enter_context(external_image(self._device, spec))
             bits = types_taking(self._device, handle)
@@ -79,6 +78,8 @@ class ImageProbe:
             importing = shape.imported(self._device, handle.value, import_type, target, size=memory.size)
             imported = stack.enter_context(taking(handle, importing))
             bind(self._device, target, imported)
+            # Only now: an import that copied what was there before would show the colour, too.
+            clear_image(self._device, source.handle, color.words)
             pixels = Pattern(color.pixel, spec.width * spec.height * len(color.pixel))
             return self._read(target, spec, pixels, memory.memory_type)
 
