@@ -66,14 +66,13 @@ def test_a_step_that_dies_costs_that_step(emulated: Run, how: str) -> None:
     began = time.monotonic()
     good = emulated("--format", "json")
     between = time.monotonic()
-    bad = emulated("--format", "json", "--fault", f"{how}-in-bind")
+    bad = emulated("--format", "json", "--fault", f"{how}-in-vmar-map")
     assert time.monotonic() - between < between - began + 2
     assert (good.code, bad.code) == (0, 5)
     steps = [step["step"] for step in bad.json["run"]["steps"]]
     assert steps == [step["step"] for step in good.json["run"]["steps"]]
-    (row,) = bad.json["devices"][0]["imports"]
-    missing = row["imported"]["missing"]
-    assert (missing["kind"], missing["call"]) == ("crashed", "vkBindBufferMemory")
+    missing = bad.json["devices"][0]["data"][0]["round_trip"]["missing"]
+    assert (missing["kind"], missing["call"]) == ("crashed", "zx_vmar_map")
     expected = {"segfault": "SIGSEGV", "abort": "SIGABRT", "exit": "exit code"}[how]
     assert expected in missing["result"] + missing["reason"]
     others = [
@@ -101,12 +100,24 @@ def test_a_hang_costs_the_limit_once(emulated: Run) -> None:
     assert ran.json["closed"]["value"] is True
 
 
-def test_two_hangs_end_the_run(emulated: Run) -> None:
-    """A driver that hangs again and again is not waited for step after step: the report says that it gave up."""
+def test_a_call_that_hung_is_not_made_again(emulated: Run) -> None:
+    """What hangs in every step costs its limit once: the later steps say that it hung before."""
     began = time.monotonic()
     ran = emulated("--fault", "hang-in-vmo-read", "--timeout", "1", "--format", "json")
     assert ran.code == 5
-    assert time.monotonic() - began < 4
+    assert 1 <= time.monotonic() - began < 3
+    trips = [row["round_trip"]["value"]["through_vmo_read"]["missing"] for row in ran.json["devices"][0]["data"]]
+    assert {missing["reason"] for missing in trips} == {"zx_vmo_read hung in an earlier step"}
+    assert ran.json["closed"]["value"] is True
+
+
+def test_two_hangs_end_the_run(emulated: Run) -> None:
+    """A driver that hangs again and again is not waited for step after step: the report says that it gave up."""
+    began = time.monotonic()
+    hangs = ("--fault", "hang-in-vmo-read", "--fault", "hang-in-vmar-map")
+    ran = emulated(*hangs, "--timeout", "1", "--format", "json")
+    assert ran.code == 5
+    assert 2 <= time.monotonic() - began < 5
     assert "the rest was not asked" in ran.json["run"]["messages"][-1]["text"]
 
 

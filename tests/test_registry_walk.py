@@ -95,7 +95,7 @@ WALK = {
     "properties.duplicate-agrees": Wrong(("properties-by-number",)),
     "properties.handle-kept": Wrong(("properties-close-handle",), follows=("negative.handle-kept",)),
     "import.result-codes": Wrong(("import-needs-extra-page",), "warn", follows=IMPORTS),
-    **{id: Wrong(("invalid-import",), follows=IMPORTS) for id in KINDS},
+    **{kind: Wrong(("invalid-import",), follows=IMPORTS) for kind in KINDS},
     "import.other-device": Wrong(("invalid-import",), "info", follows=("device.unique", *IMPORTS)),
     "import.own-vmo": Wrong(("foreign-import-refused",), "info"),
     "import.whole-size": Wrong(("invalid-import",), "info", follows=IMPORTS),
@@ -134,7 +134,7 @@ def test_every_check_is_walked() -> None:
 def test_without_a_fault_every_check_passes(emulated: Run) -> None:
     """The walk starts from a device of which there is nothing to say."""
     outcomes = _outcomes(emulated, GOOD)
-    assert {id for id, outcome in outcomes.items() if outcome != "pass"} == NOT_ON_LAVAPIPE
+    assert {name for name, outcome in outcomes.items() if outcome != "pass"} == NOT_ON_LAVAPIPE
 
 
 @pytest.mark.parametrize("id", list(WALK))

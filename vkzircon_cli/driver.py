@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from vkzircon_cli import _abi, text
 from vkzircon_cli.environment import FUCHSIA, LIBVULKAN_VARIABLE, platform
-from vkzircon_cli.errors import CannotAsk, Refused, TimedOut
+from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, TimedOut
 from vkzircon_cli.libraries import linker_reason
 from vkzircon_cli.vocabulary import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCCESS, VK_TIMEOUT, result_name
 
@@ -74,10 +74,32 @@ def _import(path: Path) -> Any:
     return module
 
 
+class Calls:
+    """Hears the name of each call before it is made, and keeps from those that *hung* in an earlier process."""
+
+    def __init__(self, on_call: Callable[[str], None], hung: frozenset[str] = frozenset()) -> None:
+        self._on_call = on_call
+        self._hung = hung
+
+    def __call__(self, name: str) -> None:
+        """Tell of a call.
+
+        Raises:
+            NotAsked: it would hang again.
+        """
+        if name in self._hung:
+            raise NotAsked(f"{name} hung in an earlier step")
+        self._on_call(name)
+
+    def hangs(self, name: str) -> bool:
+        """Tell whether a call hung before."""
+        return name in self._hung
+
+
 class Vulkan:
     """An opened loader. *on_call* hears the name of each driver call before it is made."""
 
-    def __init__(self, ffi: Any, lib: Any, library: str, on_call: Callable[[str], None]) -> None:
+    def __init__(self, ffi: Any, lib: Any, library: str, on_call: Calls) -> None:
         self.ffi = ffi
         self.lib = lib
         self.library = library
@@ -168,7 +190,7 @@ class Vulkan:
 _ZIRCON_COMMANDS = ("vkGetMemoryZirconHandleFUCHSIA", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
 
 
-def open_loader(on_call: Callable[[str], None]) -> Vulkan:
+def open_loader(on_call: Calls) -> Vulkan:
     """Open the Vulkan loader: the library that VKZIRCON_LIBVULKAN names, or the first of `LIBRARY_NAMES`.
 
     Raises:
@@ -244,8 +266,8 @@ class Device:
         self._check(name, function(*arguments))
 
     def get(self, name: str, *arguments: Any) -> None:
-        """Call the device's command *name*, which answers nothing; a stuck device destroys nothing."""
-        if self.stuck and name.startswith(("vkDestroy", "vkFree")):
+        """Call the device's command *name*, which answers nothing; where that would hang nothing is destroyed."""
+        if (self.stuck or self.vulkan.on_call.hangs(name)) and name.startswith(("vkDestroy", "vkFree")):
             return
         self.vulkan.call_void(name, self._function(name), *arguments)
 
@@ -281,7 +303,8 @@ def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
         yield opened
     finally:
         destroy = opened.function("vkDestroyInstance")
-        vulkan.call_void("vkDestroyInstance", destroy, made[0], vulkan.ffi.NULL)
+        if not vulkan.on_call.hangs("vkDestroyInstance"):
+            vulkan.call_void("vkDestroyInstance", destroy, made[0], vulkan.ffi.NULL)
 
 
 @contextmanager

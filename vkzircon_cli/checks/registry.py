@@ -164,9 +164,10 @@ def sentence_case(text: str) -> str:
 def _joined(subjects: list[str]) -> str:
     """Join "memory type 1", "memory type 2" and "memory type 3" to "memory types 1-3"."""
     heads = {subject.rpartition(" ")[0] for subject in subjects}
-    if len(subjects) == 1 or len(heads) > 1 or heads == {""}:
+    numbers = [subject.rpartition(" ")[2] for subject in subjects]
+    if len(subjects) == 1 or len(heads) > 1 or not all(number.isdigit() for number in numbers):
         return ", ".join(subjects)
-    return f"{heads.pop()}s {ranges(sorted(int(subject.rpartition(' ')[2]) for subject in subjects))}"
+    return f"{heads.pop()}s {ranges(sorted(int(number) for number in numbers))}"
 
 
 _OUTCOMES = {

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from vkzircon_cli import driver
+from vkzircon_cli.answers import MissingKind
 from vkzircon_cli.errors import CannotAsk, Stop, Usage
 from vkzircon_cli.events import Asker, Event, answer_of, error
 from vkzircon_cli.facts import Identity, Instance
@@ -27,8 +28,15 @@ def probe(
     What an earlier process has *answered* is not asked again; what it had opened is opened again. Each event has its
     time since *began*, on the monotonic clock, in milliseconds. The last one is ``done``: a stream without it was cut.
     """
-    for event in _events(_Machine(request, on_call, Asker(answered))):
+    calls = driver.Calls(on_call, _hung(answered))
+    for event in _events(_Machine(request, calls, Asker(answered))):
         yield {**event, "ms": round((time.monotonic() - began) * 1000, 3)}
+
+
+def _hung(answered: Mapping[str, Any]) -> frozenset[str]:
+    """Give the calls that hung: what waits for ever once would cost its limit in every step that makes it."""
+    missing = [answer["missing"] for answer in answered.values() if answer["missing"] is not None]
+    return frozenset(each["call"] for each in missing if each["kind"] == MissingKind.TIMED_OUT)
 
 
 def _events(machine: "_Machine") -> Iterator[Event]:
@@ -45,7 +53,7 @@ _LAST_STEP = "instance.destroy"
 class _Machine:
     """One run over one loader, one kernel and all of their devices."""
 
-    def __init__(self, request: Request, on_call: Callable[[str], None], ask: Asker) -> None:
+    def __init__(self, request: Request, on_call: driver.Calls, ask: Asker) -> None:
         self._ask = ask
         self._request = request
         self._on_call = on_call

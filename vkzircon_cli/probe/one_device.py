@@ -154,6 +154,8 @@ class DeviceProbe:
         return opener.describe(self._device)
 
     def _close(self) -> bool:
+        if self._instance.vulkan.on_call.hangs("vkDestroyDevice"):
+            raise NotAsked("vkDestroyDevice hung in an earlier step")
         self._stack.close()
         return True
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device on the page: who it is, and which extension it offers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
@@ -14,9 +14,7 @@ from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.report import Report
 from vkzircon_cli.vocabulary import (
     DEVICE_TYPE_CPU,
-    EXPORTABLE,
     EXTENSION,
-    IMPORTABLE,
     SIBLING_DEVICE_EXTENSIONS,
     SIBLING_INSTANCE_EXTENSIONS,
 )
@@ -43,8 +41,8 @@ def _write_device(sheet: Sheet, report: Report, device: Device, verbose: bool) -
     _write_siblings(sheet, report, device)
     if device.opened.value:
         sheet.field("entry points", *_entry_points(device.opened.value, verbose))
-    for buffer in device.external_buffers:
-        sheet.field("buffers", _buffer(buffer), prose=True)
+    for words in _grouped(device.external_buffers):
+        sheet.field("buffers", words, prose=True)
     if verbose:
         _write_limits(sheet, device)
     write_memory(sheet, device, verbose)
@@ -135,13 +133,20 @@ def _entry_points(opened: OpenDevice, verbose: bool) -> Iterator[str]:
     yield from (f"{entry.name} is NULL" for entry in opened.entry_points if not entry.resolved)
 
 
-def _buffer(buffer: ExternalBuffer) -> str:
-    usage = "|".join(buffer.usage.names)
-    if buffer.properties.value is None:
-        return f"{usage}: {why_missing(buffer.properties.missing)}"
-    features = buffer.properties.value.features
-    can_share = features.value & (EXPORTABLE | IMPORTABLE)
-    return f"{usage}: {' '.join(features.names) if can_share else 'neither EXPORTABLE nor IMPORTABLE'}"
+def _grouped(buffers: Sequence[ExternalBuffer]) -> Iterator[str]:
+    """Say each answer once, with the usages that got it."""
+    usages: dict[str, list[str]] = {}
+    for buffer in buffers:
+        usages.setdefault(_features(buffer), []).append("|".join(buffer.usage.names))
+    for features, of in usages.items():
+        yield f"{'every usage' if len(of) == len(buffers) else ', '.join(of)}: {features}"
+
+
+def _features(buffer: ExternalBuffer) -> str:
+    found = buffer.properties.value
+    if found is None:
+        return why_missing(buffer.properties.missing)
+    return " ".join(found.features.names) or "neither EXPORTABLE nor IMPORTABLE"
 
 
 def _write_limits(sheet: Sheet, device: Device) -> None:

@@ -9,7 +9,7 @@ from vkzircon_cli.facts import Device, Heap, MemoryType
 from vkzircon_cli.quantities import about
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.columns import Column
-from vkzircon_cli.render.sharing import SHARING_COLUMNS, sharing_cells, write_notes, write_vmos
+from vkzircon_cli.render.sharing import SHARING_COLUMNS, sharing_cells, write_notes, write_vmos, write_ways
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.vocabulary import Flags
 
@@ -37,6 +37,7 @@ def write_memory(sheet: Sheet, device: Device, verbose: bool) -> None:
     if verbose:
         write_vmos(sheet, device)
     write_notes(sheet, device)
+    write_ways(sheet, device)
 
 
 def _write_heaps(sheet: Sheet, heaps: Sequence[Heap]) -> None:

@@ -12,7 +12,7 @@ from vkzircon_cli.quantities import bits_of, exactly, ranges
 from vkzircon_cli.render.answers import missing_word
 from vkzircon_cli.render.columns import Column
 from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.vmo_facts import Comparison, Data, Export, Handle, Write
+from vkzircon_cli.vmo_facts import Comparison, Data, Export, Form, Handle, Write
 
 _ROUND_TRIP = "round trip"
 SHARING_COLUMNS = (
@@ -22,12 +22,17 @@ SHARING_COLUMNS = (
     Column(_ROUND_TRIP),
 )
 _VMO_COLUMNS = ("type", "handle", "koid", "name", "flags", "parent", "committed", "cache policy")
-_WRITES = {Write.HOST_MAP: "host write", Write.GPU_FILL: "GPU fill"}
+_WRITES = {
+    Write.HOST_MAP: "host write",
+    Write.IMPORT_MAP: "import write",
+    Write.GPU_FILL: "GPU fill",
+    Write.GPU_COPY: "GPU copy",
+}
 
 
 def sharing_cells(sheet: Sheet, device: Device, memory_type: int) -> list[Text]:
     """Give the cells under `SHARING_COLUMNS` for one memory type."""
-    export = next((row for row in device.exports if row.memory_type == memory_type), None)
+    export = _best(device, memory_type)
     handle = export.handle.value if export else None
     size = handle.size.value if handle else None
     return [
@@ -38,12 +43,26 @@ def sharing_cells(sheet: Sheet, device: Device, memory_type: int) -> list[Text]:
     ]
 
 
+def _best(device: Device, memory_type: int) -> Export | None:
+    """Give the first form that exported, else the first that was asked, else the first."""
+    rows = [row for row in device.exports if row.memory_type == memory_type]
+    asked = [row for row in rows if row.handle.missing and row.handle.missing.kind is not MissingKind.NOT_ASKED]
+    return next((row for row in (*(row for row in rows if row.handle.value), *asked, *rows)), None)
+
+
+def _types_exported(device: Device) -> list[Export]:
+    """Give one row a memory type."""
+    types = dict.fromkeys(row.memory_type for row in device.exports)
+    return [best for number in types if (best := _best(device, number))]
+
+
 def _export(sheet: Sheet, export: Export | None) -> Text:
     if export is None or export.handle.value is None:
         return missing_word(sheet, export.handle.missing if export else None)
     handle = export.handle.value
     good = handle.written and handle.valid.value is not False
-    return sheet.text("ok", "green") if good else sheet.text("fail", "red")
+    word = "ok" if export.form is Form.PLAIN else "dedicated"
+    return sheet.text(word, "green") if good else sheet.text("fail", "red")
 
 
 def _bits(sheet: Sheet, device: Device, memory_type: int) -> Text:
@@ -74,7 +93,7 @@ def _comparisons(trip: Data) -> Iterator[Comparison]:
 
 def write_vmos(sheet: Sheet, device: Device) -> None:
     """Write what the kernel says of each exported VMO."""
-    handles = [(row.memory_type, row.handle.value) for row in device.exports if row.handle.value]
+    handles = [(row.memory_type, row.handle.value) for row in _types_exported(device) if row.handle.value]
     if handles:
         sheet.blank()
         rows = [[sheet.text(cell) for cell in _vmo(index, handle)] for index, handle in handles]
@@ -103,11 +122,26 @@ def write_notes(sheet: Sheet, device: Device) -> None:
         types_of.setdefault((label, words), []).append(memory_type)
     labels_of: dict[str, list[str]] = {}
     for (label, words), types in types_of.items():
-        labels_of.setdefault(f"{_types(types, len(device.exports))}{words}", []).append(label)
+        labels_of.setdefault(f"{_types(types, len(_types_exported(device)))}{words}", []).append(label)
     if labels_of:
         sheet.blank()
     for words, labels in labels_of.items():
-        sheet.field(_ROUND_TRIP if labels == [*_WRITES.values()] else ", ".join(labels), words, prose=True)
+        are_trips = len(labels) > 1 and set(labels) <= set(_WRITES.values())
+        sheet.field(_ROUND_TRIP if are_trips else ", ".join(labels), words, prose=True)
+
+
+def write_ways(sheet: Sheet, device: Device) -> None:
+    """Write how many ways of importing worked, and how many images came round."""
+    imports = [row.imported for row in device.imports]
+    if imports:
+        good = sum(answer.value is not None for answer in imports)
+        left = sum(answer.missing is not None and answer.missing.kind is MissingKind.NOT_ASKED for answer in imports)
+        skipped = f", {left} left out" if left else ""
+        sheet.field("imports", f"{good} of {len(imports)} ways worked{skipped}")
+    if device.images:
+        trips = [row.trip.value for row in device.images if row.trip.value]
+        good = sum(not trip.seen.wrong for trip in trips)
+        sheet.field("images", f"{good} of {len(device.images)} formats and tilings came round")
 
 
 def _types(types: Sequence[int], of: int) -> str:
@@ -117,7 +151,7 @@ def _types(types: Sequence[int], of: int) -> str:
 
 
 def _rights(device: Device) -> Iterator[tuple[str, str, int]]:
-    for export in device.exports:
+    for export in _types_exported(device):
         basic = export.handle.value.basic.value if export.handle.value else None
         if basic:
             yield "VMO rights", " ".join(basic.rights.names) or "none", export.memory_type
@@ -131,7 +165,7 @@ def _reasons(device: Device) -> Iterator[tuple[str, str, int]]:
 
 
 def _unanswered(device: Device) -> Iterator[tuple[str, int, Missing | None]]:
-    for export in device.exports:
+    for export in _types_exported(device):
         yield "export", export.memory_type, export.handle.missing
     for properties in device.properties:
         yield "VMO bits", properties.memory_type, properties.properties.missing
