@@ -4,6 +4,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vkzircon_cli.vocabulary import ZIRCON_VMO
+
 DEFAULT_TIMEOUT_S = 15.0
 
 
@@ -12,6 +14,14 @@ class Depth(StrEnum):
 
     IDENTITY = "identity"
     EVERYTHING = "everything"
+    MATRIX = "matrix"
+
+
+class Formats(StrEnum):
+    """Which formats a matrix has."""
+
+    COMMON = "common"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +37,12 @@ class Request:
     """One probing.
 
     *device* is the selector as typed, None for all; *emulate* None is no emulation; *timeout_s* is a step's limit.
+    Only a matrix has a *handle_type* and *formats*.
     """
 
     depth: Depth = Depth.EVERYTHING
     device: str | None = None
     emulate: Emulate | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
+    handle_type: int = ZIRCON_VMO
+    formats: Formats = Formats.COMMON

@@ -10,7 +10,7 @@ from typing import Any
 from vkzircon_cli import driver
 from vkzircon_cli.errors import CannotAsk, Stop, Usage
 from vkzircon_cli.events import Asker, Event, answer_of, error
-from vkzircon_cli.facts import Identity, Instance
+from vkzircon_cli.facts import Device, Identity, Instance
 from vkzircon_cli.offer import select_devices
 from vkzircon_cli.probe.device import probe_identity
 from vkzircon_cli.probe.loader import InstanceProbe, probe_kernel, probe_loader
@@ -27,8 +27,16 @@ def probe(
     What an earlier process has *answered* is not asked again; what it had opened is opened again. Each event has its
     time since *began*, on the monotonic clock, in milliseconds. The last one is ``done``: a stream without it was cut.
     """
-    for event in _events(_Machine(request, on_call, Asker(answered))):
+    for event in _events(_Machine(request, on_call, Asker(answered, _shape(request.depth)))):
         yield {**event, "ms": round((time.monotonic() - began) * 1000, 3)}
+
+
+def _shape(depth: Depth) -> type:
+    if depth is not Depth.MATRIX:
+        return Device
+    from vkzircon_cli.matrix_facts import MatrixDevice
+
+    return MatrixDevice
 
 
 def _events(machine: "_Machine") -> Iterator[Event]:
@@ -92,9 +100,21 @@ class _Machine:
             physical = physical_devices[index]
             if self._ask.resumes:
                 physical = _same(instance, physical_devices, index, identity)
+            if self._request.depth is Depth.MATRIX:
+                yield from self._matrix(instance, physical, index, made, identity)
+                continue
             device = DeviceProbe(self._ask, instance, physical, index, made=made, kernel=self._kernel)
             only_identity = self._request.depth is Depth.IDENTITY
             yield from device.extensions() if only_identity else device.everything(identity)
+
+    def _matrix(
+        self, instance: driver.Instance, physical: Any, index: int, made: Instance, identity: Identity
+    ) -> Iterator[Event]:
+        from vkzircon_cli.probe.matrix import MatrixProbe
+
+        request = self._request
+        probe = MatrixProbe(instance, physical, identity, made=made, handle_type=request.handle_type)
+        yield from probe.probe(self._ask, index, request.formats)
 
 
 def _same(instance: driver.Instance, physical_devices: list[Any], index: int, identity: Identity) -> Any:
