@@ -82,7 +82,9 @@ def test_a_person_is_told_that_nothing_is_isolated(fuchsia: Process) -> None:
     assert "not isolated" in ran.out
 
 
-@pytest.mark.parametrize("arguments", [("check",), ("devices",), ("--help",), ("--version",), ("check", "--quiet")])
+@pytest.mark.parametrize(
+    "arguments", [("check",), ("devices",), ("matrix",), ("--help",), ("--version",), ("check", "--quiet")]
+)
 def test_every_command_works(fuchsia: Process, arguments: tuple[str, ...]) -> None:
     """No command needs what is not there."""
     ran = fuchsia(*arguments)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 from typer._completion_classes import completion_init
@@ -22,7 +22,10 @@ from vkzircon_cli.options import (
     Device,
     EmulateOption,
     Faults,
+    FormatSet,
+    HandleType,
     ListFaults,
+    MatrixOutputFormat,
     Negative,
     NoColor,
     OutputFile,
@@ -39,13 +42,16 @@ from vkzircon_cli.options import (
 )
 from vkzircon_cli.output import Lines, is_terminal, say, terminal_width, write
 from vkzircon_cli.reading import read
-from vkzircon_cli.render import Format, Rendered, Style, View, render
+from vkzircon_cli.render import Format, MatrixFormat, Rendered, Style, View, render, render_matrix
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
-from vkzircon_cli.report import Report
-from vkzircon_cli.request import DEFAULT_SIZE, DEFAULT_TIMEOUT_S, Depth, Emulate, Request
+from vkzircon_cli.report import Document, Report
+from vkzircon_cli.request import DEFAULT_SIZE, DEFAULT_TIMEOUT_S, Depth, Emulate, Formats, Request
+from vkzircon_cli.vocabulary import HANDLE_TYPES
 
-_COMMANDS = ("report", "check", "devices", "emulate", "show")
+T = TypeVar("T")
+
+_COMMANDS = ("report", "check", "devices", "matrix", "emulate", "show")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -159,6 +165,36 @@ def devices(
     return _finish(request, Style(View.DEVICES, format, verbose), _Place(output, quiet, no_color))
 
 
+@app.command(epilog=_EPILOG)
+def matrix(
+    device: Device = None,
+    handle_type: HandleType = "zircon-vmo",
+    formats: FormatSet = Formats.COMMON,
+    format: MatrixOutputFormat = MatrixFormat.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    version: Version = False,
+) -> Exit:
+    """Show what buffers and images can be shared.
+
+    The driver is asked for each usage of buffers, and for each format, tiling and usage of images; nothing is tried.
+    Exit code 3 says that no chosen device supports the handle type at all.
+    """
+    emulated, asked = _emulation(emulate, persona, fault), HANDLE_TYPES[handle_type]
+    request = Request(Depth.MATRIX, device, emulated, timeout, handle_type=asked, formats=formats)
+    place = _Place(output, quiet, no_color)
+    found = _watched(lambda watch: session.run_matrix(request, watch))
+    return _deliver(
+        found, format is MatrixFormat.TERMINAL, lambda page: render_matrix(found, format, verbose, page), place
+    )
+
+
 @app.command(epilog=_EPILOG, context_settings={"allow_interspersed_args": False})
 def emulate(
     command: Command = None,
@@ -231,12 +267,16 @@ def _finish(request: Request, style: Style, place: _Place) -> Exit:
     """Probe, render, write, and give the exit code."""
     if style.format is Format.TRACE:
         return _trace(request, place)
+    return _present(_watched(lambda watch: session.run(request, watch)), style, place)
+
+
+def _watched(run: Callable[[Callable[[Event], None]], T]) -> T:
+    """Run with a sign of life on a terminal."""
     progress = Progress(_line_writer(), terminal_width() or 80)
     try:
-        report = session.run(request, progress)
+        return run(progress)
     finally:
         progress.close()
-    return _present(report, style, place)
 
 
 def _trace(request: Request, place: _Place) -> Exit:
@@ -251,18 +291,22 @@ def _trace(request: Request, place: _Place) -> Exit:
 
 
 def _present(report: Report, style: Style, place: _Place) -> Exit:
+    return _deliver(report, style.format is Format.TERMINAL, lambda page: render(report, style, page), place)
+
+
+def _deliver(report: Document, is_for_people: bool, rendered: Callable[[Page], str], place: _Place) -> Exit:
     if place.path is not None or not place.quiet:
-        write(render(report, style, _page(place)), place.path)
-    if report.error is not None and _must_be_said(report, style, place):
+        write(rendered(_page(place)), place.path)
+    if report.error is not None and _must_be_said(report, is_for_people, place):
         say(f"vkzircon: {report.error.message} {report.error.hint}")
     return report.exit_code
 
 
-def _must_be_said(report: Report, style: Style, place: _Place) -> bool:
+def _must_be_said(report: Document, is_for_people: bool, place: _Place) -> bool:
     """Tell whether the error goes to standard error too; where a person reads the report it stands on top of that."""
     if place.quiet:
         return report.exit_code is Exit.OUR_FAULT
-    return style.format is not Format.TERMINAL or place.path is not None
+    return not is_for_people or place.path is not None
 
 
 def _line_writer() -> Callable[[str], None] | None:

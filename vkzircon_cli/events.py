@@ -33,10 +33,14 @@ Asking = Generator[Event, None, Answer[T]]
 
 
 class Asker:
-    """Puts questions as events. *answered* holds the answers, as JSON, that an earlier process got before it died."""
+    """Puts questions as events. *answered* holds the answers, as JSON, that an earlier process got before it died.
 
-    def __init__(self, answered: Mapping[str, Any] | None = None) -> None:
+    *of_device* is the dataclass whose fields the facts of a device are.
+    """
+
+    def __init__(self, answered: Mapping[str, Any] | None = None, of_device: type = Device) -> None:
         self._answered = answered or {}
+        self._of_device = of_device
 
     @property
     def resumes(self) -> bool:
@@ -63,7 +67,8 @@ class Asker:
         question is put again, since what it opened died with the earlier process.
         """
         if step in self._answered:
-            known: Answer[T] = decode(_shape_of(fact, device), self._answered[step])
+            shape = _shape_of(fact, Facts if device is None else self._of_device)
+            known: Answer[T] = decode(shape, self._answered[step])
             return answer_of(question) if live and known.value is not None else known
         plain = {name: asdict(value) if is_dataclass(value) else value for name, value in key.items()}  # type: ignore[arg-type]
         yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": plain}
@@ -72,9 +77,8 @@ class Asker:
         return answer
 
 
-def _shape_of(fact: str, device: int | None) -> Any:
+def _shape_of(fact: str, owner: Any) -> Any:
     """Give the type of *fact*'s answer: the field's own, or that of the one answer in its table's rows."""
-    owner: Any = Facts if device is None else Device
     shape: Any = next(f.type for f in fields(owner) if f.name == fact)
     if get_origin(shape) is tuple:
         (row,) = [f.type for f in fields(get_args(shape)[0]) if get_origin(f.type) is Answer]
@@ -250,19 +254,22 @@ class Fold:
         return not self._is_done and self._failure is None
 
     def _facts(self) -> Facts:
-        found = sorted({s.begin["device"] for s in self._steps.values() if s.begin["device"] is not None})
-        devices = tuple(self._device(index) for index in found)
         answers = {f.name: self._answer(f.name, f.type, None) for f in fields(Facts) if get_origin(f.type) is Answer}
-        return Facts(devices=devices, **answers)
+        return Facts(devices=self.devices(Device), **answers)
 
-    def _device(self, index: int) -> Device:
+    def devices(self, shape: type[T]) -> tuple[T, ...]:
+        """Fold what was asked of each device into a *shape*: a dataclass with answers and tables of rows."""
+        found = sorted({s.begin["device"] for s in self._steps.values() if s.begin["device"] is not None})
+        return tuple(self._device(shape, index) for index in found)
+
+    def _device(self, shape: type[T], index: int) -> T:
         found: dict[str, Any] = {"index": index, "selected": self._selected is None or index in self._selected}
-        for f in fields(Device):
+        for f in fields(shape):  # type: ignore[arg-type]
             if get_origin(f.type) is Answer:
                 found[f.name] = self._answer(f.name, f.type, index)
             elif get_origin(f.type) is tuple:
                 found[f.name] = tuple(self._row(get_args(f.type)[0], step) for step in self._of(f.name, index))
-        return Device(**found)
+        return shape(**found)
 
     def _of(self, fact: str, device: int | None) -> Iterable[_Open]:
         return (s for s in self._steps.values() if s.begin["fact"] == fact and s.begin["device"] == device)

@@ -14,6 +14,7 @@ from vkzircon_cli.vocabulary import DEVICE_COHERENT_AMD, EXTENSION, HOST_COHEREN
 
 _API_1_1 = 1 << 22 | 1 << 12
 UNNAMED = "(no name)"
+CAPABILITIES_EXTENSION = "VK_KHR_external_memory_capabilities"
 _SHORTEST_UUID = 4  # digits of a prefix; less than that is more likely a part of a name
 
 
@@ -78,7 +79,7 @@ def dependency_leg(instance: Instance, identity: Identity, extensions: Iterable[
     """Name the leg that VK_FUCHSIA_external_memory stands on, None where it has none (vk.xml, `depends`)."""
     if has_vulkan_1_1(identity) and instance.api_version.value >= _API_1_1:
         return "Vulkan 1.1"
-    capabilities, memory = "VK_KHR_external_memory_capabilities", "VK_KHR_external_memory"
+    capabilities, memory = CAPABILITIES_EXTENSION, "VK_KHR_external_memory"
     if capabilities in instance.enabled_extensions and find_extension(extensions, memory):
         return f"{capabilities} and {memory}"
     return None

@@ -9,7 +9,10 @@ from typing import Annotated
 import typer
 
 from vkzircon_cli import __version__
-from vkzircon_cli.render import Format, Rendered
+from vkzircon_cli.render import Format, MatrixFormat, Rendered
+from vkzircon_cli.request import Formats
+from vkzircon_cli.text import visible
+from vkzircon_cli.vocabulary import HANDLE_TYPES
 
 _MOST_SECONDS = 3600.0
 
@@ -45,6 +48,16 @@ def _output(path: Path | None) -> Path | None:
     if path is not None and str(path) in ("", ".", "..", "-"):
         raise typer.BadParameter("a file's name is needed; without the option the result goes to standard output")
     return path
+
+
+def _handle_type(name: str) -> str:
+    if name not in HANDLE_TYPES:
+        raise typer.BadParameter(f"{visible(repr(name))} is not one of {', '.join(HANDLE_TYPES)}")
+    return name
+
+
+def _handle_types(incomplete: str) -> list[str]:
+    return [name for name in HANDLE_TYPES if name.startswith(incomplete)]
 
 
 Device = Annotated[
@@ -91,6 +104,18 @@ Timeout = Annotated[
         help="How long one step may take.",
     ),
 ]
+HandleType = Annotated[
+    str,
+    typer.Option(
+        "--handle-type",
+        metavar="NAME",
+        callback=_handle_type,
+        autocompletion=_handle_types,
+        help="What to share by: zircon-vmo, opaque-fd, dma-buf, host-allocation, ...",
+    ),
+]
+FormatSet = Annotated[Formats, typer.Option("--formats", help="Which image formats are asked for.")]
+MatrixOutputFormat = Annotated[MatrixFormat, typer.Option("--format", "-f", help="How the result is written.")]
 ListFaults = Annotated[bool, typer.Option("--list", help="List the personas and the faults.")]
 Command = Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND ...", help="The program and its arguments.")]
 Version = Annotated[

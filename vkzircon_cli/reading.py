@@ -96,6 +96,8 @@ def _report(path: Path, raw: bytes) -> Report:
         raise Usage(f"{_shown(path)} is not JSON: {visible(str(error))}.", _WHAT_IT_TAKES) from error
     if not isinstance(document, dict) or not isinstance(document.get("schema_version"), str):
         raise Usage(f"{_shown(path)} is JSON, but not a report of vkzircon.", _WHAT_IT_TAKES)
+    if "handle_type" in document:
+        raise Usage(f"{_shown(path)} is a matrix, which cannot be shown again.", _WHAT_IT_TAKES)
     _check_version(path, document["schema_version"])
     try:
         report: Report = decode(Report, document)

@@ -7,6 +7,7 @@ one machine differ there, and in koids and handle values, and nowhere else.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 from vkzircon_cli import __version__
 from vkzircon_cli.answers import Answer
@@ -100,6 +101,32 @@ class Run:
     output: Output
 
 
+class Document(Protocol):
+    """What the result of any command that probes begins and ends with."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def summary(self) -> Summary:
+        """What it all came to."""
+
+    @property
+    def error(self) -> Failure | None:
+        """What kept everybody from being asked."""
+
+    @property
+    def emulation(self) -> Emulation:
+        """Whether this is our own emulation."""
+
+    @property
+    def run(self) -> Run:
+        """What differs from run to run."""
+
+    @property
+    def exit_code(self) -> Exit:
+        """The exit code that it comes to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """Everything that one command found."""
@@ -140,7 +167,7 @@ def make_report(transcript: Transcript) -> Report:
         tool=header.tool,
         summary=_summary(facts, checks, failure, header.depth),
         error=failure,
-        emulation=_emulation(facts, header.emulation),
+        emulation=emulation_of(facts, header.emulation),
         environment=header.environment,
         loader=facts.loader,
         kernel=facts.kernel,
@@ -153,7 +180,7 @@ def make_report(transcript: Transcript) -> Report:
     )
 
 
-def _emulation(facts: Facts, asked: EmulationAsked) -> Emulation:
+def emulation_of(facts: Facts, asked: EmulationAsked) -> Emulation:
     """Tell from what was loaded, not from what was asked for, whether the extension is our own."""
     active = facts.instance.value is not None and facts.instance.value.is_emulated
     return Emulation(active, LAYER_NAME if active else None, asked.settings if active else "")

@@ -4,6 +4,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vkzircon_cli.vocabulary import ZIRCON_VMO
+
 DEFAULT_TIMEOUT_S = 15.0
 DEFAULT_SIZE = 65_536
 
@@ -13,6 +15,14 @@ class Depth(StrEnum):
 
     IDENTITY = "identity"
     EVERYTHING = "everything"
+    MATRIX = "matrix"
+
+
+class Formats(StrEnum):
+    """Which formats a matrix has."""
+
+    COMMON = "common"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,7 @@ class Request:
 
     *device* is the selector as typed, None for all; *emulate* None is no emulation; *timeout_s* is a step's limit.
     *size* is what the data's round trips move, in bytes; *stress* and *negative* ask more.
+    Only a matrix has a *handle_type* and *formats*.
     """
 
     depth: Depth = Depth.EVERYTHING
@@ -38,3 +49,5 @@ class Request:
     size: int = DEFAULT_SIZE
     stress: bool = False
     negative: bool = False
+    handle_type: int = ZIRCON_VMO
+    formats: Formats = Formats.COMMON

@@ -7,15 +7,19 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from vkzircon_cli import emulation as layer
 from vkzircon_cli import isolation
 from vkzircon_cli.environment import EMULATION_VARIABLE, environment, without_home
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
-from vkzircon_cli.events import Event, Fold, error
+from vkzircon_cli.events import Event, Fold, Transcript, error
 from vkzircon_cli.offer import select_devices
 from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
 from vkzircon_cli.request import Request
+
+if TYPE_CHECKING:
+    from vkzircon_cli.matrix import MatrixReport
 
 
 def run(request: Request, watch: Callable[[Event], None]) -> Report:
@@ -26,6 +30,19 @@ def run(request: Request, watch: Callable[[Event], None]) -> Report:
     Raises:
         Usage: the device asked for is not there, or not one, or emulation was asked for in a way that cannot be.
     """
+    return make_report(_folded(request, watch)[1])
+
+
+def run_matrix(request: Request, watch: Callable[[Event], None]) -> "MatrixReport":
+    """Ask for the matrix that *request* wants, as `run` does for a report."""
+    from vkzircon_cli.matrix import make_matrix
+    from vkzircon_cli.matrix_facts import MatrixDevice
+
+    fold, transcript = _folded(request, watch)
+    return make_matrix(transcript, fold.devices(MatrixDevice), request.handle_type)
+
+
+def _folded(request: Request, watch: Callable[[Event], None]) -> tuple[Fold, Transcript]:
     fold = Fold()
     interrupted = False
     with closing(_stream(request)) as stream:
@@ -39,7 +56,7 @@ def run(request: Request, watch: Callable[[Event], None]) -> Report:
         raise Usage(transcript.failure.message, transcript.failure.hint)
     if request.device is not None and transcript.facts.devices and not interrupted:
         select_devices([device.identity.value for device in transcript.facts.devices], request.device)
-    return make_report(transcript)
+    return fold, transcript
 
 
 def _stream(request: Request) -> Generator[Event, None, None]:

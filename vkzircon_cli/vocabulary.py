@@ -257,16 +257,17 @@ SEMAPHORE_HANDLE_BITS = (
     "",
     "ZIRCON_EVENT_FUCHSIA",
 )
-IMAGE_USAGE_BITS = (
-    "TRANSFER_SRC",
-    "TRANSFER_DST",
-    "SAMPLED",
-    "STORAGE",
-    "COLOR_ATTACHMENT",
-    "DEPTH_STENCIL_ATTACHMENT",
-    "TRANSIENT_ATTACHMENT",
-    "INPUT_ATTACHMENT",
-)
+_AUTHORS = ("_EXT", "_ANDROID", "_FUCHSIA", "_NV", "_QNX")
+
+
+def _plain_name(handle_type: str) -> str:
+    for author in _AUTHORS:
+        handle_type = handle_type.removesuffix(author)
+    return handle_type.lower().replace("_", "-")
+
+
+# As a command line has them: opaque-fd, zircon-vmo.
+HANDLE_TYPES: Mapping[str, int] = {_plain_name(name): 1 << bit for bit, name in enumerate(HANDLE_TYPE_BITS)}
 BUFFER_USAGE_BITS = (
     "TRANSFER_SRC",
     "TRANSFER_DST",
@@ -278,6 +279,21 @@ BUFFER_USAGE_BITS = (
     "VERTEX_BUFFER",
     "INDIRECT_BUFFER",
 )
+BUFFER_USAGES: Mapping[str, int] = {name: 1 << bit for bit, name in enumerate(BUFFER_USAGE_BITS)}
+IMAGE_USAGE_BITS = (
+    "TRANSFER_SRC",
+    "TRANSFER_DST",
+    "SAMPLED",
+    "STORAGE",
+    "COLOR_ATTACHMENT",
+    "DEPTH_STENCIL_ATTACHMENT",
+    "TRANSIENT_ATTACHMENT",
+    "INPUT_ATTACHMENT",
+)
+# Those that an image may have alone (VUID-VkImageCreateInfo-usage-00966).
+IMAGE_USAGES: Mapping[str, int] = {
+    name: 1 << bit for bit, name in enumerate(IMAGE_USAGE_BITS) if name != "TRANSIENT_ATTACHMENT"
+}
 BUFFER_CREATE_BITS = ("SPARSE_BINDING", "SPARSE_RESIDENCY", "SPARSE_ALIASED", "PROTECTED")
 RIGHT_BITS = (
     "DUPLICATE",

@@ -11,7 +11,7 @@ from vkzircon_cli import driver
 from vkzircon_cli.answers import MissingKind
 from vkzircon_cli.errors import CannotAsk, Stop, Usage
 from vkzircon_cli.events import Asker, Event, answer_of, error
-from vkzircon_cli.facts import Identity, Instance
+from vkzircon_cli.facts import Device, Identity, Instance
 from vkzircon_cli.offer import select_devices
 from vkzircon_cli.probe.device import probe_identity
 from vkzircon_cli.probe.loader import InstanceProbe, probe_kernel, probe_loader
@@ -29,7 +29,7 @@ def probe(
     time since *began*, on the monotonic clock, in milliseconds. The last one is ``done``: a stream without it was cut.
     """
     calls = driver.Calls(on_call, _hung(answered))
-    for event in _events(_Machine(request, calls, Asker(answered))):
+    for event in _events(_Machine(request, calls, Asker(answered, _shape(request.depth)))):
         yield {**event, "ms": round((time.monotonic() - began) * 1000, 3)}
 
 
@@ -37,6 +37,14 @@ def _hung(answered: Mapping[str, Any]) -> frozenset[str]:
     """Give the calls that hung: what waits for ever once would cost its limit in every step that makes it."""
     missing = [answer["missing"] for answer in answered.values() if answer["missing"] is not None]
     return frozenset(each["call"] for each in missing if each["kind"] == MissingKind.TIMED_OUT)
+
+
+def _shape(depth: Depth) -> type:
+    if depth is not Depth.MATRIX:
+        return Device
+    from vkzircon_cli.matrix_facts import MatrixDevice
+
+    return MatrixDevice
 
 
 def _events(machine: "_Machine") -> Iterator[Event]:
@@ -100,11 +108,23 @@ class _Machine:
             physical = physical_devices[index]
             if self._ask.resumes:
                 physical = _same(instance, physical_devices, index, identity)
+            if self._request.depth is Depth.MATRIX:
+                yield from self._matrix(instance, physical, index, made, identity)
+                continue
             device = DeviceProbe(
                 self._ask, instance, physical, index, request=self._request, made=made, kernel=self._kernel
             )
             only_identity = self._request.depth is Depth.IDENTITY
             yield from device.extensions() if only_identity else device.everything(identity)
+
+    def _matrix(
+        self, instance: driver.Instance, physical: Any, index: int, made: Instance, identity: Identity
+    ) -> Iterator[Event]:
+        from vkzircon_cli.probe.matrix import MatrixProbe
+
+        request = self._request
+        probe = MatrixProbe(instance, physical, identity, made=made, handle_type=request.handle_type)
+        yield from probe.probe(self._ask, index, request.formats)
 
 
 def _same(instance: driver.Instance, physical_devices: list[Any], index: int, identity: Identity) -> Any:

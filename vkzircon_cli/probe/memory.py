@@ -13,7 +13,7 @@ from vkzircon_cli.vocabulary import USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRC
 TRANSFER = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
 _S_TYPE_IMPORT = 1000364000
 _WHOLE_SIZE = (1 << 64) - 1
-_TILINGS = {Tiling.OPTIMAL: 0, Tiling.LINEAR: 1}
+TILINGS = {Tiling.OPTIMAL: 0, Tiling.LINEAR: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ImageSpec:
     @property
     def vk_tiling(self) -> int:
         """Give the VkImageTiling."""
-        return _TILINGS[self.tiling]
+        return TILINGS[self.tiling]
 
 
 class Resource:

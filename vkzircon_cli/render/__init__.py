@@ -3,9 +3,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.report import Report
+
+if TYPE_CHECKING:
+    from vkzircon_cli.matrix import MatrixReport
 
 
 class View(StrEnum):
@@ -22,6 +26,14 @@ class Format(StrEnum):
     TERMINAL = "terminal"
     JSON = "json"
     TRACE = "trace"
+
+
+class MatrixFormat(StrEnum):
+    """The formats of a matrix."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    CSV = "csv"
 
 
 class Rendered(StrEnum):
@@ -50,3 +62,18 @@ def render(report: Report, style: Style, page: Page) -> str:
 
     views = {View.REPORT: render_report, View.CHECKS: render_checks, View.DEVICES: render_devices}
     return views[style.view](report, page, style.verbose)
+
+
+def render_matrix(matrix: "MatrixReport", format: MatrixFormat, verbose: bool, page: Page) -> str:
+    """Write *matrix* in *format*; *page* and *verbose* count on a terminal only."""
+    if format is MatrixFormat.JSON:
+        from vkzircon_cli.render.json import render_json
+
+        return render_json(matrix)
+    if format is MatrixFormat.CSV:
+        from vkzircon_cli.render.csv import render_csv
+
+        return render_csv(matrix)
+    from vkzircon_cli.render.matrix import render_matrix_terminal
+
+    return render_matrix_terminal(matrix, page, verbose)

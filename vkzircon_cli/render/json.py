@@ -4,10 +4,10 @@
 import json
 from dataclasses import asdict
 
-from vkzircon_cli.report import Report
+from vkzircon_cli.report import Document
 
 
-def render_json(report: Report) -> str:
+def render_json(report: Document) -> str:
     """Write *report* as ASCII JSON: no NaN, integers decimal, and no control character but the line feed."""
     text = json.dumps(asdict(report), indent=2, allow_nan=False)
     # json leaves DEL alone, which some terminals act upon; it can only stand inside a string.

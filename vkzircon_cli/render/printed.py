@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.report import Report
+from vkzircon_cli.report import Document
 
 _MOST_LINES = 10
 
 
-def write_printed(sheet: Sheet, report: Report, verbose: bool) -> None:
+def write_printed(sheet: Sheet, report: Document, verbose: bool) -> None:
     """Write loader messages and what was printed, each different line once."""
     said = [f"{message.severity}: {message.text}" for message in report.run.messages]
     _write_lines(sheet, "The loader said", said, verbose)

@@ -3,10 +3,10 @@
 
 from vkzircon_cli.render.columns import Column
 from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.report import Report
+from vkzircon_cli.report import Document
 
 
-def write_steps(sheet: Sheet, report: Report) -> None:
+def write_steps(sheet: Sheet, report: Document) -> None:
     """Write every step with its time."""
     if not report.run.steps:
         return

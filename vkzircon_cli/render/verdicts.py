@@ -10,7 +10,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.report import CheckResult, Report
+from vkzircon_cli.report import CheckResult, Document, Report
 
 _LOOKS = {
     Outcome.PASS: ("✓", "green"),
@@ -35,7 +35,7 @@ _EXPLAINED = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 _MOST_IDS = 3
 
 
-def write_opening(sheet: Sheet, report: Report) -> None:
+def write_opening(sheet: Sheet, report: Document) -> None:
     """Say first whether this is emulated, then what it came to, then what to do if nothing could be asked."""
     write_emulation(sheet, report)
     error = report.error
@@ -46,7 +46,7 @@ def write_opening(sheet: Sheet, report: Report) -> None:
         sheet.prose(error.hint, indent=label.cell_len)
 
 
-def write_emulation(sheet: Sheet, report: Report) -> None:
+def write_emulation(sheet: Sheet, report: Document) -> None:
     """Say that this is an emulated run, where it is one."""
     if report.emulation.active:
         settings = f" ({report.emulation.settings})" if report.emulation.settings else ""

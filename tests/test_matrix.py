@@ -1,0 +1,418 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The matrix: what a driver says it shares, asked through the real program, and written in three formats."""
+
+import csv
+import io
+import json
+import unicodedata
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reports
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from program import Run
+from rich.cells import cell_len
+
+from vkzircon_cli import driver
+from vkzircon_cli.answers import Answer, Missing, MissingKind
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.events import decode
+from vkzircon_cli.facts import ExternalMemoryProperties
+from vkzircon_cli.formats import COMMON_FORMATS, FORMATS
+from vkzircon_cli.matrix import MatrixReport
+from vkzircon_cli.matrix_facts import ImageFormat, MatrixDevice, Support
+from vkzircon_cli.render import MatrixFormat, render_matrix
+from vkzircon_cli.render.page import Page
+from vkzircon_cli.report import Summary
+from vkzircon_cli.vmo_facts import Tiling
+from vkzircon_cli.vocabulary import (
+    BUFFER_USAGES,
+    FEATURE_BITS,
+    HANDLE_TYPE_BITS,
+    HANDLE_TYPES,
+    IMAGE_USAGES,
+    ZIRCON_VMO,
+    Named,
+    flags,
+)
+
+NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
+SCREEN = Page(80, cuts=True, color=False, ascii=False)
+ZIRCON = flags(ZIRCON_VMO, HANDLE_TYPE_BITS)
+
+
+def _supports(document: Any, format: str | None = None) -> list[Any]:
+    """Give the answers of the first device: for one format of images, or for buffers."""
+    (device, *_) = document["devices"]
+    if format is None:
+        return list(device["buffers"]["value"])
+    return next(list(i["answers"]["value"]) for i in device["image_formats"] if i["format"]["name"] == format)
+
+
+def _features(document: Any, format: str | None = None) -> dict[tuple[str | None, str], list[str] | None]:
+    return {
+        (support["tiling"], usage): support["properties"] and support["properties"]["features"]["names"]
+        for support in _supports(document, format)
+        for usage in support["usages"]
+    }
+
+
+def test_the_emulation_shares_buffers_and_images(emulated: Run) -> None:
+    """On the strict emulation everything is exported and imported, nothing in dedicated memory only."""
+    ran = emulated("matrix", "--format", "json")
+    assert (ran.code, ran.err) == (0, "")
+    document = ran.json
+    assert document["emulation"]["active"] is True
+    assert document["handle_type"] == {"value": 0x800, "names": ["ZIRCON_VMO_FUCHSIA"]}
+    both = ["EXPORTABLE", "IMPORTABLE"]
+    assert _features(document) == {(None, usage): both for usage in BUFFER_USAGES}
+    colors = _features(document, "R8G8B8A8_UNORM")
+    assert len(colors) == 2 * len(IMAGE_USAGES)
+    assert colors["optimal", "SAMPLED"] == colors["linear", "TRANSFER_DST"] == both
+    assert colors["optimal", "DEPTH_STENCIL_ATTACHMENT"] is None
+    for support in _supports(document) + _supports(document, "R8G8B8A8_UNORM"):
+        if support["properties"]:
+            assert support["properties"]["compatible_handle_types"]["names"] == ["ZIRCON_VMO_FUCHSIA"]
+            assert support["properties"]["written"] is support["properties"]["header_kept"] is True
+
+
+def test_a_format_that_is_not_supported_is_a_cell(emulated: Run) -> None:
+    """VK_ERROR_FORMAT_NOT_SUPPORTED stands in the document and is no failure."""
+    ran = emulated("matrix", "--format", "json")
+    (optimal, linear) = _supports(ran.json, "ASTC_4x4_UNORM_BLOCK")
+    assert optimal["result"] == linear["result"] == "VK_ERROR_FORMAT_NOT_SUPPORTED"
+    assert optimal["properties"] is linear["properties"] is None
+    assert ran.json["error"] is None
+
+
+@pytest.mark.parametrize("handle_type", ["opaque-fd", "host-allocation"])
+def test_a_plain_linux_driver_is_asked_for_other_handle_types(vkzircon: Run, lavapipe: str, handle_type: str) -> None:
+    """Without the emulation lavapipe shares buffers by file descriptor, and takes host memory in."""
+    ran = vkzircon("matrix", "--handle-type", handle_type, "--format", "json", VK_DRIVER_FILES=lavapipe)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json["handle_type"]["value"] == HANDLE_TYPES[handle_type]
+    assert all("IMPORTABLE" in (features or ()) for features in _features(ran.json).values())
+
+
+def test_a_handle_type_that_no_device_supports_is_exit_3(vkzircon: Run, lavapipe: str) -> None:
+    """Lavapipe knows no VMOs: that is told, with what can be asked instead."""
+    ran = vkzircon("matrix", VK_DRIVER_FILES=lavapipe)
+    assert (ran.code, ran.err) == (3, "")
+    assert "can be shared as zircon-vmo." in " ".join(ran.out.split())
+    assert "vkzircon matrix --emulate" in ran.out
+    document = vkzircon("matrix", "--format", "json", VK_DRIVER_FILES=lavapipe).json
+    assert document["summary"]["exit_code"] == 3
+    assert document["summary"]["counts"]["supported"] == 0
+
+
+def test_all_formats_are_those_of_vulkan_1_1(vkzircon: Run, lavapipe: str) -> None:
+    """--formats all asks for every one of them, each in its own step."""
+    arguments = ("matrix", "--handle-type", "opaque-fd", "--formats", "all", "--format", "json")
+    document = vkzircon(*arguments, VK_DRIVER_FILES=lavapipe).json
+    (device,) = document["devices"]
+    assert [image["format"]["name"] for image in device["image_formats"]] == list(FORMATS.values())
+    steps = {step["step"] for step in document["run"]["steps"]}
+    assert {f"device0/image/{name}" for name in FORMATS.values()} <= steps
+    assert sum(document["summary"]["counts"].values()) == 9 + len(FORMATS) * 14
+
+
+@pytest.mark.parametrize("fault", [(), ("--fault", "segfault-in-capabilities"), ("--fault", "capabilities-unwritten")])
+def test_csv_says_what_json_says(emulated: Run, fault: tuple[str, ...]) -> None:
+    """Line for line, also where there is no answer."""
+    text = emulated("matrix", "--format", "csv", *fault).out
+    document = emulated("matrix", "--format", "json", *fault).json
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert len(lines) == 9 + len(COMMON_FORMATS) * 14
+    wanted = {}
+    (device,) = document["devices"]
+    rows = [("buffer", "", device["buffers"])]
+    rows += [("image", image["format"]["name"], image["answers"]) for image in device["image_formats"]]
+    for resource, name, answer in rows:
+        for support in answer["value"] or ():
+            for usage in support["usages"]:
+                wanted[resource, name, support["tiling"] or "", usage] = support
+        if answer["missing"]:
+            missing = {line["missing"] for line in lines if (line["resource"], line["format"]) == (resource, name)}
+            assert missing == {answer["missing"]["kind"]}
+    answered = [line for line in lines if not line["missing"]]
+    assert len(answered) == len(wanted)
+    for line in answered:
+        support = wanted[line["resource"], line["format"], line["tiling"], line["usage"]]
+        found = support["properties"] or {}
+        assert line["result"] == (support["result"] or "")
+        for column in ("features", "export_from_imported_handle_types", "compatible_handle_types"):
+            assert line[column] == "|".join(found[column]["names"] if found else ())
+        for column in ("written", "header_kept"):
+            assert line[column] == (str(found[column]).lower() if found else "")
+
+
+def test_a_crash_costs_the_format_that_was_asked(emulated: Run) -> None:
+    """The document is whole, each question that killed the driver says so, and the exit code is 5."""
+    ran = emulated("matrix", "--format", "json", "--fault", "segfault-in-capabilities")
+    assert (ran.code, ran.err) == (5, "")
+    (device,) = ran.json["devices"]
+    for answer in (device["buffers"], *(image["answers"] for image in device["image_formats"])):
+        assert (answer["missing"]["kind"], answer["missing"]["result"]) == ("crashed", "SIGSEGV")
+    assert device["image_formats"][0]["answers"]["missing"]["call"] == "vkGetPhysicalDeviceImageFormatProperties2"
+    assert len(device["image_formats"]) == len(COMMON_FORMATS)
+    assert ran.json["summary"]["outcome"] == "crash"
+    assert "24 formats" not in emulated("matrix", "--fault", "segfault-in-capabilities").out
+
+
+def test_a_hang_ends_the_run_at_the_limit(emulated: Run) -> None:
+    """Two steps that hang are enough, and what was not asked says so."""
+    ran = emulated("matrix", "--format", "json", "--fault", "hang-in-capabilities", "--timeout", "0.5")
+    assert ran.code == 5
+    assert ran.json["summary"]["outcome"] == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("fault", "cells"),
+    [
+        ("deny-import", {"E"}),
+        ("deny-export", {"I"}),
+        ("dedicated-only-reported", {"EID"}),
+        ("capabilities-unwritten", {"?"}),
+    ],
+)
+def test_what_the_driver_says_is_in_the_cells(emulated: Run, fault: str, cells: set[str]) -> None:
+    """Each letter is one feature; an answer that was never written is none."""
+    ran = emulated("matrix", "--fault", fault, COLUMNS="80")
+    row = next(line.split() for line in ran.out.splitlines() if line.startswith("  R8G8B8A8_UNORM"))
+    assert set(row[1:]) - {"-"} == cells
+    assert ran.code == (3 if cells == {"?"} else 0)
+
+
+def test_an_answer_whose_header_was_changed_is_told(emulated: Run) -> None:
+    """The answers are read all the same, each begun with a fresh header."""
+    ran = emulated("matrix", "--fault", "capabilities-clobber-header")
+    assert ran.code == 0
+    assert "changed sType or pNext" in ran.out
+
+
+def test_a_vulkan_1_0_device_is_asked_by_the_khr_name(emulated: Run) -> None:
+    """Formats of Vulkan 1.1 are left out with the reason."""
+    document = emulated("matrix", "--fault", "no-dependency", "--format", "json").json
+    assert _features(document, "R8_UNORM")["linear", "SAMPLED"] == ["EXPORTABLE", "IMPORTABLE"]
+    missing = [i["answers"]["missing"] for i in document["devices"][0]["image_formats"] if i["answers"]["missing"]]
+    assert {m["reason"] for m in missing} == {"the format needs Vulkan 1.1"}
+
+
+def test_nobody_to_ask_is_exit_4_in_every_format(vkzircon: Run) -> None:
+    """JSON has the error inside; CSV has its headers and the sentence on stderr."""
+    document, table, page = (vkzircon("matrix", "--format", f, **NO_VULKAN) for f in ("json", "csv", "terminal"))
+    assert document.code == table.code == page.code == 4
+    assert document.json["error"]["cause"] == "no-loader"
+    assert table.out.splitlines() == [table.out.strip()]
+    assert "No Vulkan loader" in table.err
+    assert "No Vulkan loader" in page.out
+
+
+def test_output_and_quiet_are_as_everywhere(emulated: Run, tmp_path: Path) -> None:
+    """A file takes the result and leaves stdout empty; --quiet leaves the exit code; no place to write is exit 6."""
+    file = tmp_path / "matrix.csv"
+    ran = emulated("matrix", "--format", "csv", "--output", str(file))
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    assert file.read_text().startswith("device,name,")
+    quiet = emulated("matrix", "--quiet")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+    assert emulated("matrix", "--output", str(tmp_path)).code == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--handle-type", "vmo"), "is not one of opaque-fd"),
+        (("--handle-type", "\x1b[31m"), "is not one of opaque-fd"),
+        (("--handle-type", ""), "is not one of opaque-fd"),
+        (("--formats", "most"), "is not one of 'common', 'all'"),
+        (("--format", "trace"), "is not one of 'terminal', 'json', 'csv'"),
+        (("--fault", "x"), "Add --emulate"),
+        (("extra",), "unexpected extra argument"),
+    ],
+)
+def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...], said: str) -> None:
+    """A mistake is exit 2, one line on stderr, and nothing on stdout."""
+    ran = vkzircon("matrix", *arguments, **NO_VULKAN)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert ran.err.count("\n") == 1
+    assert "\x1b" not in ran.err
+
+
+def test_no_such_device_is_exit_2(vkzircon: Run, lavapipe: str) -> None:
+    """As with every command that probes."""
+    ran = vkzircon("matrix", "--device", "7", VK_DRIVER_FILES=lavapipe)
+    assert (ran.code, ran.out) == (2, "")
+    assert "No device matches" in ran.err
+
+
+@pytest.mark.parametrize("fault", ["name-hostile", "name-not-utf8", "name-empty", "name-unterminated"])
+def test_a_hostile_name_stays_text(emulated: Run, fault: str) -> None:
+    """On a terminal, in CSV and in JSON."""
+    for written in ("terminal", "csv", "json"):
+        ran = emulated("matrix", "--fault", fault, "--format", written)
+        assert (ran.code, ran.err) == (0, "")
+        assert not {c for c in ran.out if unicodedata.category(c) in ("Cc", "Cf")} - {"\n"}
+    assert len(list(csv.reader(io.StringIO(emulated("matrix", "--fault", fault, "--format", "csv").out)))) == 346
+
+
+def test_a_matrix_cannot_be_shown_again(emulated: Run, vkzircon: Run, tmp_path: Path) -> None:
+    """`show` says what the file is."""
+    file = tmp_path / "matrix.json"
+    emulated("matrix", "--format", "json", "--output", str(file))
+    ran = vkzircon("show", str(file))
+    assert (ran.code, ran.out) == (2, "")
+    assert "is a matrix" in ran.err
+
+
+def test_handle_types_are_the_specs_without_their_authors() -> None:
+    """Lower case, dashes, one name each."""
+    assert HANDLE_TYPES["zircon-vmo"] == 0x800
+    assert HANDLE_TYPES["dma-buf"] == 0x200
+    assert HANDLE_TYPES["host-allocation"] == 0x80
+    assert HANDLE_TYPES["android-hardware-buffer"] == 0x400
+    assert len(HANDLE_TYPES) == len(HANDLE_TYPE_BITS)
+
+
+def test_formats_are_those_of_the_binding() -> None:
+    """Every format of Vulkan 1.0, and of VK_KHR_sampler_ycbcr_conversion, under the spec's name."""
+    constants = driver.binding().ffi.typeof("VkFormat").elements
+    wanted = {
+        number: name.removeprefix("VK_FORMAT_").removesuffix("_KHR")
+        for number, name in constants.items()
+        if 0 < number < 1000 or number // 1000 == 1000156
+    }
+    assert wanted == FORMATS
+    assert len(COMMON_FORMATS) == 24
+
+
+def _properties(features: int = 6, **changes: object) -> ExternalMemoryProperties:
+    made = ExternalMemoryProperties(flags(features, FEATURE_BITS), ZIRCON, ZIRCON, written=True, header_kept=True)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def _image(name: str, *answers: Support, missing: Missing | None = None) -> ImageFormat:
+    number = next(number for number, known in FORMATS.items() if known == name)
+    return ImageFormat(Named(number, name), Answer(None, missing) if missing else Answer(answers))
+
+
+def _all(tiling: Tiling | None, result: str | None, properties: ExternalMemoryProperties | None) -> Support:
+    return Support(tiling, tuple(IMAGE_USAGES if tiling else BUFFER_USAGES), result, properties)
+
+
+LONGEST = "G10X6_B10X6_R10X6_3PLANE_420_UNORM_3PACK16"
+NOT_SUPPORTED = "VK_ERROR_FORMAT_NOT_SUPPORTED"
+CRASH = Missing(MissingKind.CRASHED, "vkX", "SIGSEGV", "killed by SIGSEGV")
+
+
+def _matrix(name: str = "Verdant X1") -> MatrixReport:
+    """Make a matrix with every kind of cell."""
+    report = reports.good_report()
+    no = [_all(tiling, NOT_SUPPORTED, None) for tiling in Tiling]
+    some = (
+        Support(Tiling.OPTIMAL, tuple(IMAGE_USAGES)[:3], "VK_SUCCESS", _properties(7)),
+        Support(Tiling.OPTIMAL, tuple(IMAGE_USAGES)[3:4], "VK_SUCCESS", _properties(0)),
+        Support(Tiling.OPTIMAL, tuple(IMAGE_USAGES)[4:5], "VK_ERROR_UNKNOWN", None),
+        Support(Tiling.OPTIMAL, tuple(IMAGE_USAGES)[5:], NOT_SUPPORTED, None),
+        _all(Tiling.LINEAR, "VK_SUCCESS", _properties(written=False)),
+    )
+    device = MatrixDevice(
+        0,
+        True,
+        Answer(reports.identity(name)),
+        Answer((_all(None, None, _properties()),)),
+        (
+            _image("R8_UNORM", *some),
+            _image(LONGEST, *some),
+            _image("S8_UINT", *no),
+            _image("R8_SNORM", missing=CRASH),
+        ),
+    )
+    return MatrixReport(
+        "1.0",
+        report.tool,
+        Summary(Outcome.CRASH, "The driver crashed in vkX (SIGSEGV).", 5, {}),
+        None,
+        report.emulation,
+        report.environment,
+        ZIRCON,
+        (device, replace(device, index=1, selected=False)),
+        report.run,
+    )
+
+
+def _text(page: Page = SCREEN, verbose: bool = False, matrix: MatrixReport | None = None) -> str:
+    return render_matrix(matrix or _matrix(), MatrixFormat.TERMINAL, verbose, page)
+
+
+def test_every_cell_has_a_sign_and_every_sign_a_meaning() -> None:
+    """What is on the page is in the legend, and nothing else."""
+    text = _text()
+    row = next(line for line in text.splitlines() if line.startswith("  R8_UNORM"))
+    assert row.split() == ["R8_UNORM", "EID", "EID", "EID", "0", "!", "-", "-"]
+    for words in (
+        "E can be exported",
+        "D in dedicated memory only",
+        "0 success, but neither",
+        "? success, but nothing",
+    ):
+        assert words in " ".join(text.split())
+    assert f"!  R8_UNORM, {LONGEST}:" in text
+    assert "VK_ERROR_UNKNOWN" in text
+    assert "crash  R8_SNORM: the driver crashed in vkX (SIGSEGV)" in text
+    good = replace(_matrix(), devices=(replace(_matrix().devices[0], image_formats=()),))
+    assert "dedicated memory" not in _text(matrix=good)
+    assert "src" not in _text(matrix=good)
+
+
+def test_formats_with_nothing_to_share_are_counted_and_listed_when_asked_for() -> None:
+    """218 rows of dashes tell nobody anything."""
+    assert "S8_UINT" not in _text()
+    assert "1 format with nothing to share" in _text()
+    assert "S8_UINT" in _text(verbose=True)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_no_line_is_wider_than_the_screen(width: int) -> None:
+    """The table fits 80 columns with the longest name; where it doesn't it becomes a list with the same words."""
+    text = _text(replace(SCREEN, width=width), verbose=True)
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert ("src  dst  smp" in text) == (width == 80)
+    assert "EID" in text
+    assert LONGEST in "".join(text.split())
+
+
+def test_color_and_ascii_change_no_word() -> None:
+    """Colour decorates; a stream without our glyphs gets the same table."""
+    import re
+
+    colored = _text(replace(SCREEN, color=True))
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == _text()
+    assert "\x1b[" in colored
+    assert _text(replace(SCREEN, ascii=True)).isascii()
+
+
+def test_a_formula_stays_a_name() -> None:
+    """A spreadsheet is not made to compute what a driver is called."""
+    text = render_matrix(_matrix("=1+1"), MatrixFormat.CSV, False, SCREEN)
+    assert {line["name"] for line in csv.DictReader(io.StringIO(text))} == {"'=1+1"}
+
+
+def test_json_comes_back_as_it_was() -> None:
+    """The document is the dataclass, and nothing is lost in it."""
+    document = json.loads(render_matrix(_matrix(), MatrixFormat.JSON, False, SCREEN))
+    assert decode(MatrixReport, document) == _matrix()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(), st.integers(20, 100), st.sampled_from(list(MatrixFormat)))
+def test_no_name_breaks_a_page(name: str, width: int, format: MatrixFormat) -> None:
+    """Whatever a device is called, nothing raises and no control character gets through."""
+    text = render_matrix(_matrix(name), format, True, replace(SCREEN, width=width))
+    assert not {c for c in text if unicodedata.category(c) in ("Cc", "Cf")} - {"\n"}
+    if format is MatrixFormat.TERMINAL:
+        assert max(map(cell_len, text.splitlines())) <= width

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask what buffers and images a driver says it can share by one handle type: every usage, tiling and format."""
+
+import struct
+from collections.abc import Iterator
+from functools import cached_property, partial
+from typing import Any
+
+from vkzircon_cli import driver
+from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.events import Asker, Event
+from vkzircon_cli.facts import ExternalMemoryProperties, Identity, Instance
+from vkzircon_cli.formats import COMMON_FORMATS, FIRST_OF_VULKAN_1_1, FORMATS
+from vkzircon_cli.matrix_facts import Support
+from vkzircon_cli.offer import CAPABILITIES_EXTENSION, has_vulkan_1_1
+from vkzircon_cli.probe.capabilities import probe_external_buffer
+from vkzircon_cli.probe.memory import TILINGS
+from vkzircon_cli.request import Formats
+from vkzircon_cli.vmo_facts import Tiling
+from vkzircon_cli.vocabulary import (
+    BUFFER_USAGES,
+    FEATURE_BITS,
+    HANDLE_TYPE_BITS,
+    IMAGE_USAGES,
+    VK_SUCCESS,
+    Named,
+    flags,
+    result_name,
+)
+
+_CALL = "vkGetPhysicalDeviceImageFormatProperties2"
+_IMAGE_TYPE_2D = 1
+_UNWRITTEN = 0xA5A5A5A5  # no legal set of features
+_HEADER = struct.calcsize("@iP")  # sType and pNext
+_WORDS = struct.Struct("@iPIII4x")  # VkExternalImageFormatProperties
+
+
+class MatrixProbe:
+    """Asks one physical device. *made* holds the instance's facts."""
+
+    def __init__(
+        self, instance: driver.Instance, physical: Any, identity: Identity, *, made: Instance, handle_type: int
+    ) -> None:
+        self._instance = instance
+        self._physical = physical
+        self._identity = identity
+        self._made = made
+        self._handle_type = handle_type
+
+    def probe(self, ask: Asker, index: int, formats: Formats) -> Iterator[Event]:
+        """Ask for all buffers in one step, then for each format in one of its own: a crash costs no more."""
+        yield from ask(f"device{index}/buffers", "buffers", self._buffers, device=index)
+        for number, name in (FORMATS if formats is Formats.ALL else COMMON_FORMATS).items():
+            question, key = partial(self._format, number), Named(number, name)
+            yield from ask(f"device{index}/image/{name}", "image_formats", question, device=index, format=key)
+
+    def _buffers(self) -> tuple[Support, ...]:
+        self._refuse_unaskable()
+        usages: dict[ExternalMemoryProperties, list[str]] = {}
+        for name, usage in BUFFER_USAGES.items():
+            found = probe_external_buffer(self._instance, self._physical, self._identity, usage, self._handle_type)
+            usages.setdefault(found, []).append(name)
+        return tuple(Support(None, tuple(names), None, found) for found, names in usages.items())
+
+    def _format(self, number: int) -> tuple[Support, ...]:
+        self._refuse_unaskable()
+        if number >= FIRST_OF_VULKAN_1_1 and not has_vulkan_1_1(self._identity):
+            raise NotAsked("the format needs Vulkan 1.1")
+        return self._images.ask(number)
+
+    def _refuse_unaskable(self) -> None:
+        if not (has_vulkan_1_1(self._identity) or CAPABILITIES_EXTENSION in self._made.enabled_extensions):
+            raise NotAsked(f"needs Vulkan 1.1 or {CAPABILITIES_EXTENSION}")
+
+    @cached_property
+    def _images(self) -> "_ImageQuery":
+        return _ImageQuery(self._instance, self._physical, self._identity, self._handle_type)
+
+
+class _ImageQuery:
+    """vkGetPhysicalDeviceImageFormatProperties2, or its KHR name, with structures that are made once.
+
+    There are thousands of questions, most of them answered within a microsecond, so that nothing is made for each.
+    """
+
+    def __init__(self, instance: driver.Instance, physical: Any, identity: Identity, handle_type: int) -> None:
+        vulkan = instance.vulkan
+        self._name = _CALL if has_vulkan_1_1(identity) and instance.has_function(_CALL) else _CALL + "KHR"
+        self._function = instance.function(self._name)
+        self._vulkan = vulkan
+        self._physical = physical
+        external = vulkan.struct(
+            "VkPhysicalDeviceExternalImageFormatInfo",
+            "PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO",
+            handleType=handle_type,
+        )
+        self._info = vulkan.struct(
+            "VkPhysicalDeviceImageFormatInfo2", "PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2", external, type=_IMAGE_TYPE_2D
+        )
+        self._external = vulkan.struct("VkExternalImageFormatProperties", "EXTERNAL_IMAGE_FORMAT_PROPERTIES")
+        self._external.externalMemoryProperties.externalMemoryFeatures = _UNWRITTEN
+        self._found = vulkan.struct("VkImageFormatProperties2", "IMAGE_FORMAT_PROPERTIES_2", self._external)
+
+    def ask(self, number: int) -> tuple[Support, ...]:
+        """Ask for every tiling and usage of one format; usages that got the same answer stand together."""
+        # Told once: nothing else is called before the last of them has answered.
+        self._vulkan.on_call(self._name)
+        info, function, physical, found = self._info, self._function, self._physical, self._found
+        found_words, external_words = self._vulkan.ffi.buffer(found), self._vulkan.ffi.buffer(self._external)
+        found_blank, external_blank = found_words[:], external_words[:]
+        usages: dict[tuple[Tiling, int, bytes, bytes], list[str]] = {}
+        info.format = number
+        for tiling, tiling_number in TILINGS.items():
+            info.tiling = tiling_number
+            for name, usage in IMAGE_USAGES.items():
+                info.usage = usage
+                result = function(physical, info, found)
+                key = tiling, result, found_words[:_HEADER], external_words[:]
+                # Whatever was written, the next question begins with the same.
+                found_words[:], external_words[:] = found_blank, external_blank
+                usages.setdefault(key if result == VK_SUCCESS else (tiling, result, b"", b""), []).append(name)
+        blank = found_blank[:_HEADER], external_blank[:_HEADER]
+        return tuple(_support(key, tuple(names), blank) for key, names in usages.items())
+
+
+def _support(
+    key: tuple[Tiling, int, bytes, bytes], usages: tuple[str, ...], blank_headers: tuple[bytes, bytes]
+) -> Support:
+    tiling, result, found_header, words = key
+    if result != VK_SUCCESS:
+        return Support(tiling, usages, result_name(result), None)
+    _, _, features, from_imported, compatible = _WORDS.unpack(words)
+    properties = ExternalMemoryProperties(
+        features=flags(features, FEATURE_BITS),
+        export_from_imported_handle_types=flags(from_imported, HANDLE_TYPE_BITS),
+        compatible_handle_types=flags(compatible, HANDLE_TYPE_BITS),
+        written=features != _UNWRITTEN,
+        header_kept=(found_header, words[:_HEADER]) == blank_headers,
+    )
+    return Support(tiling, usages, result_name(result), properties)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The matrix for spreadsheets and scripts: one line for each usage, tiling and format of each device."""
+
+import csv
+from collections.abc import Iterator
+from io import StringIO
+
+from vkzircon_cli.answers import Answer
+from vkzircon_cli.matrix import MatrixReport, name_of
+from vkzircon_cli.matrix_facts import MatrixDevice, Support
+from vkzircon_cli.text import visible
+from vkzircon_cli.vmo_facts import Tiling
+from vkzircon_cli.vocabulary import BUFFER_USAGES, IMAGE_USAGES, Flags
+
+COLUMNS = (
+    "device",
+    "name",
+    "handle_type",
+    "resource",
+    "format",
+    "tiling",
+    "usage",
+    "result",
+    "features",
+    "export_from_imported_handle_types",
+    "compatible_handle_types",
+    "written",
+    "header_kept",
+    "missing",
+)
+_FORMULA = ("=", "+", "-", "@")
+
+
+def render_csv(matrix: MatrixReport) -> str:
+    """Write *matrix* with a line of headers; flags of one field are separated by ``|``, what has no value is empty.
+
+    What has no answer has the kind of its absence under *missing*.
+    """
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for device in matrix.chosen:
+        about = (device.index, _name(device), name_of(matrix.handle_type))
+        writer.writerows((*about, *line) for line in _lines(device))
+    return text.getvalue()
+
+
+def _name(device: MatrixDevice) -> str:
+    """Give the name so that no spreadsheet takes it for a formula."""
+    name = visible(device.identity.value.name) if device.identity.value else ""
+    return f"'{name}" if name.startswith(_FORMULA) else name
+
+
+def _lines(device: MatrixDevice) -> Iterator[tuple[str, ...]]:
+    yield from (("buffer", "", *cells) for cells in _cells(device.buffers, [""], list(BUFFER_USAGES)))
+    for image in device.image_formats:
+        cells_of = _cells(image.answers, list(Tiling), list(IMAGE_USAGES))
+        yield from (("image", image.format.name, *cells) for cells in cells_of)
+
+
+def _cells(answer: Answer[tuple[Support, ...]], tilings: list[str], usages: list[str]) -> Iterator[tuple[str, ...]]:
+    """Give tiling, usage and answer, in the order in which they were asked."""
+    found = {(s.tiling or "", usage): _answer(s) for s in answer.value or () for usage in s.usages}
+    nothing = ("",) * 6 + (str(answer.missing.kind),) if answer.missing else ("",) * 7
+    for tiling in tilings:
+        for usage in usages:
+            yield (tiling, usage, *found.get((tiling, usage), nothing))
+
+
+def _answer(support: Support) -> tuple[str, ...]:
+    found = support.properties
+    if found is None:
+        return (support.result or "", *("",) * 6)
+    words = (found.features, found.export_from_imported_handle_types, found.compatible_handle_types)
+    kept = (found.written, found.header_kept)
+    return (support.result or "", *map(_flags, words), *(str(yes).lower() for yes in kept), "")
+
+
+def _flags(word: Flags) -> str:
+    return "|".join(word.names)

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The matrix for people: usages of buffers, then a table a tiling with a row for each format."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.text import Text
+
+from vkzircon_cli.answers import Answer, Missing
+from vkzircon_cli.environment import LINUX
+from vkzircon_cli.errors import Exit
+from vkzircon_cli.matrix import MatrixReport, name_of
+from vkzircon_cli.matrix_facts import ImageFormat, MatrixDevice, Support
+from vkzircon_cli.offer import UNNAMED, display_name
+from vkzircon_cli.quantities import counted
+from vkzircon_cli.render.answers import missing_word, why_missing
+from vkzircon_cli.render.columns import Column, fitted, total
+from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.printed import write_printed
+from vkzircon_cli.render.sheet import Sheet
+from vkzircon_cli.render.steps import write_steps
+from vkzircon_cli.render.verdicts import write_opening
+from vkzircon_cli.vmo_facts import Tiling
+from vkzircon_cli.vocabulary import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IMPORTABLE
+
+_INDENT = 2
+_CELL_WIDTH, _BETWEEN = 3, "  "
+# Each image usage in three letters.
+_SHORT = dict(zip(IMAGE_USAGES, ("src", "dst", "smp", "sto", "col", "d/s", "inp"), strict=True))
+_LETTERS = ((EXPORTABLE, "E"), (IMPORTABLE, "I"), (DEDICATED_ONLY, "D"))
+_NONE, _NOTHING, _UNWRITTEN, _OTHER = "-", "0", "?", "!"
+_NOT_SUPPORTED = "VK_ERROR_FORMAT_NOT_SUPPORTED"
+_LEGEND = {
+    "E": "can be exported",
+    "I": "can be imported",
+    "D": "in dedicated memory only",
+    _NONE: "not supported",
+    _NOTHING: "success, but neither export nor import",
+    _UNWRITTEN: "success, but nothing was written",
+    _OTHER: "another result, named below the table",
+}
+_STYLES = {_NONE: "dim", _NOTHING: "yellow", _UNWRITTEN: "red", _OTHER: "red"}
+_MOST_NAMES = 4
+
+
+def render_matrix_terminal(matrix: MatrixReport, page: Page, verbose: bool) -> str:
+    """Write the whole matrix; without *verbose* formats that cannot be shared are only counted."""
+    sheet = Sheet(page)
+    write_opening(sheet, matrix)
+    for device in matrix.chosen:
+        _write_device(sheet, matrix, device, verbose)
+    _write_legend(sheet, matrix, verbose)
+    if verbose:
+        write_steps(sheet, matrix)
+    if verbose or matrix.exit_code in (Exit.CRASHED, Exit.CANNOT_ASK, Exit.OUR_FAULT):
+        write_printed(sheet, matrix, verbose)
+    _write_next_steps(sheet, matrix)
+    return sheet.finish()
+
+
+def _write_device(sheet: Sheet, matrix: MatrixReport, device: MatrixDevice, verbose: bool) -> None:
+    identity = device.identity.value
+    sheet.blank()
+    name = display_name(identity) if identity else UNNAMED
+    sheet.value(sheet.text(f"Device {device.index}: {name}, {name_of(matrix.handle_type)}", "bold"))
+    if identity is None:
+        sheet.field("identity", why_missing(device.identity.missing), prose=True)
+    if device.buffers.value:
+        sheet.heading("Buffers")
+        for support in device.buffers.value:
+            sheet.item(sheet.join(_cell(sheet, support), _BETWEEN), " ".join(support.usages), indent=_INDENT)
+    for tiling in Tiling:
+        _write_tiling(sheet, device, tiling, verbose)
+    if any(s.properties and not s.properties.header_kept for _, answer in _answers(device) for s in answer.value or ()):
+        sheet.blank()
+        sheet.prose("The driver changed sType or pNext of an answer.", indent=_INDENT)
+    _write_unanswered(sheet, device)
+
+
+def _write_tiling(sheet: Sheet, device: MatrixDevice, tiling: Tiling, verbose: bool) -> None:
+    answered = [image for image in device.image_formats if image.answers.value is not None]
+    if not answered:
+        return
+    shown = _shown(answered, tiling, verbose)
+    sheet.heading(f"Images, {tiling} tiling")
+    if shown:
+        _write_formats(sheet, shown, tiling)
+    if left := len(answered) - len(shown):
+        sheet.prose(f"{counted(left, 'format')} with nothing to share: --verbose lists them.", indent=_INDENT)
+    _write_other_results(sheet, answered, tiling)
+
+
+def _of(image: ImageFormat, tiling: Tiling) -> list[Support]:
+    return [support for support in image.answers.value or () if support.tiling is tiling]
+
+
+def _shown(images: Iterable[ImageFormat], tiling: Tiling, verbose: bool) -> list[ImageFormat]:
+    nothing = () if verbose else (_NONE, _NOTHING)
+    return [image for image in images if any(_word(support) not in nothing for support in _of(image, tiling))]
+
+
+def _write_formats(sheet: Sheet, images: Sequence[ImageFormat], tiling: Tiling) -> None:
+    # One wide column and not seven: Rich takes its time for each cell.
+    columns = (Column("format"), Column(_BETWEEN.join(_SHORT.values())))
+    rows = [_row(sheet, image, tiling) for image in images]
+    room = sheet.page.width - _INDENT
+    if sheet.page.cuts and total(fitted(columns, rows, room)) > room:
+        _write_lists(sheet, images, tiling)
+    else:
+        sheet.table(columns, rows, _INDENT)
+
+
+def _row(sheet: Sheet, image: ImageFormat, tiling: Tiling) -> list[Text]:
+    cells = {usage: _cell(sheet, support) for support in _of(image, tiling) for usage in support.usages}
+    return [sheet.text(image.format.name), Text(_BETWEEN).join(cells[usage] for usage in _SHORT)]
+
+
+def _write_lists(sheet: Sheet, images: Sequence[ImageFormat], tiling: Tiling) -> None:
+    """Write what a table would hold where there is no room for one: usages by what they can."""
+    for image in images:
+        sheet.value(image.format.name, indent=_INDENT)
+        for support in _of(image, tiling):
+            usages = " ".join(_SHORT[usage] for usage in support.usages)
+            sheet.item(sheet.join(_cell(sheet, support), _BETWEEN), usages, indent=2 * _INDENT)
+
+
+def _cell(sheet: Sheet, support: Support) -> Text:
+    word = _word(support)
+    style = _STYLES.get(word) or ("yellow" if "D" in word else "green")
+    return sheet.text(word.ljust(_CELL_WIDTH), style)
+
+
+def _word(support: Support) -> str:
+    found = support.properties
+    if found is None:
+        return _NONE if support.result == _NOT_SUPPORTED else _OTHER
+    if not found.written:
+        return _UNWRITTEN
+    word = "".join(letter for bit, letter in _LETTERS if found.features.value & bit)
+    return word or (_NONE if support.result is None else _NOTHING)
+
+
+def _write_other_results(sheet: Sheet, images: Iterable[ImageFormat], tiling: Tiling) -> None:
+    formats_of: dict[str, list[str]] = {}
+    for image in images:
+        for support in _of(image, tiling):
+            if _word(support) == _OTHER:
+                formats_of.setdefault(support.result or "", []).append(image.format.name)
+    for result, formats in formats_of.items():
+        label = sheet.text(f"{_OTHER}  ", _STYLES[_OTHER])
+        sheet.item(label, f"{_some(dict.fromkeys(formats))}: {result}", indent=_INDENT)
+
+
+def _some(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - _MOST_NAMES} more" if len(every) > _MOST_NAMES else ""
+    return ", ".join(every[:_MOST_NAMES]) + more
+
+
+def _write_unanswered(sheet: Sheet, device: MatrixDevice) -> None:
+    names_of: dict[Missing, list[str]] = {}
+    for name, answer in _answers(device):
+        if answer.missing is not None:
+            names_of.setdefault(answer.missing, []).append(name)
+    if names_of:
+        sheet.heading("Without an answer")
+    for missing, names in names_of.items():
+        label = sheet.join(missing_word(sheet, missing), "  ")
+        sheet.item(label, f"{_some(names)}: {why_missing(missing)}", indent=_INDENT)
+
+
+def _answers(device: MatrixDevice) -> Iterator[tuple[str, Answer[tuple[Support, ...]]]]:
+    yield "buffers", device.buffers
+    yield from ((image.format.name, image.answers) for image in device.image_formats)
+
+
+def _write_legend(sheet: Sheet, matrix: MatrixReport, verbose: bool) -> None:
+    """Say what the letters on this page mean, and no others."""
+    of_buffers = [support for device in matrix.chosen for support in device.buffers.value or ()]
+    of_images = [
+        support
+        for device in matrix.chosen
+        for tiling in Tiling
+        for image in _shown(device.image_formats, tiling, verbose)
+        for support in _of(image, tiling)
+    ]
+    used = set("".join(map(_word, [*of_buffers, *of_images])))
+    if not used:
+        return
+    sheet.blank()
+    sheet.prose(", ".join(f"{sign} {meaning}" for sign, meaning in _LEGEND.items() if sign in used) + ".")
+    if of_images:
+        sheet.prose(
+            "src transfer source, dst transfer destination, smp sampled, sto storage, col color attachment, "
+            "d/s depth or stencil attachment, inp input attachment: each asked for alone, of 2D images."
+        )
+
+
+def _write_next_steps(sheet: Sheet, matrix: MatrixReport) -> None:
+    if matrix.exit_code is not Exit.NOT_OFFERED or matrix.environment.platform != LINUX or matrix.emulation.active:
+        return
+    sheet.heading("Next")
+    steps = {
+        "vkzircon matrix --handle-type opaque-fd": "what the driver shares by file descriptor",
+        "vkzircon matrix --emulate": "the same with the extension emulated by a layer of vkzircon's own",
+    }
+    for command, purpose in steps.items():
+        sheet.value(sheet.text(command, "bold"), indent=2)
+        sheet.prose(purpose, indent=4)
