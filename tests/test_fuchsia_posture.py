@@ -80,7 +80,10 @@ def test_a_person_is_told_that_nothing_is_isolated(fuchsia: Process) -> None:
     assert "not isolated" in ran.out
 
 
-@pytest.mark.parametrize("arguments", [("check",), ("devices",), ("--help",), ("--version",), ("check", "--quiet")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("check",), ("devices",), ("--help",), ("--version",), ("check", "--quiet"), ("explain", "04751"), ("explain",)],
+)
 def test_every_command_works(fuchsia: Process, arguments: tuple[str, ...]) -> None:
     """No command needs what is not there."""
     ran = fuchsia(*arguments)
