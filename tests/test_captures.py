@@ -11,6 +11,7 @@ from vkzircon_cli.events import decode
 from vkzircon_cli.facts import Facts
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report import Report
+from vkzircon_cli.vmo_facts import Form
 
 FOLDER = Path(__file__).parent / "golden" / "captures"
 CAPTURES = sorted(FOLDER.glob("*.json"))
@@ -41,6 +42,7 @@ def test_the_h100_shared_what_the_issue_asks_for() -> None:
     assert report.summary.exit_code == 0
     assert report.emulation.active
     (device,) = report.devices
-    assert [export.memory_type for export in device.exports if export.handle.value] == [2, 3]
+    assert {export.memory_type for export in device.exports if export.handle.value} == {2, 3}
+    assert {export.form for export in device.exports if export.handle.value} == set(Form)
     assert {row.properties.value.memory_type_bits for row in device.properties if row.properties.value} == {0xC}
     assert all(row.round_trip.value for row in device.data)

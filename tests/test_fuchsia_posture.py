@@ -83,7 +83,17 @@ def test_a_person_is_told_that_nothing_is_isolated(fuchsia: Process) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("check",), ("devices",), ("matrix",), ("--help",), ("--version",), ("check", "--quiet")]
+    "arguments",
+    [
+        ("check",),
+        ("devices",),
+        ("matrix",),
+        ("--help",),
+        ("--version",),
+        ("check", "--quiet"),
+        ("explain", "04751"),
+        ("explain",),
+    ],
 )
 def test_every_command_works(fuchsia: Process, arguments: tuple[str, ...]) -> None:
     """No command needs what is not there."""

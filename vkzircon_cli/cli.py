@@ -39,6 +39,7 @@ from vkzircon_cli.options import (
     Timeout,
     Verbose,
     Version,
+    Word,
 )
 from vkzircon_cli.output import Lines, is_terminal, say, terminal_width, write
 from vkzircon_cli.reading import read
@@ -51,7 +52,7 @@ from vkzircon_cli.vocabulary import HANDLE_TYPES
 
 T = TypeVar("T")
 
-_COMMANDS = ("report", "check", "devices", "matrix", "emulate", "show")
+_COMMANDS = ("report", "check", "devices", "matrix", "emulate", "show", "explain")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -246,6 +247,35 @@ def show(
     It needs no Vulkan. A trace may stop anywhere: the step in which it stops is named.
     """
     return _present(read(file), Style(View.REPORT, Format(format), verbose), _Place(output, quiet, no_color))
+
+
+# A number below 0 is a word here, not an option; what else looks like one is refused where the word is read.
+@app.command(epilog=_EPILOG, context_settings={"ignore_unknown_options": True})
+def explain(
+    word: Word = None,
+    format: ShowFormat = Rendered.TERMINAL,
+    output: OutputFile = None,
+    no_color: NoColor = False,
+    version: Version = False,
+) -> Exit:
+    """Say what a word of a report means.
+
+    A check id, a VUID, a VkResult or a zx_status_t, by name or number, and the emulation's personas and faults: the
+    meaning, the usual causes, what to do. Without a word: the words. It needs no Vulkan.
+    """
+    from vkzircon_cli import explanations
+    from vkzircon_cli.render import explanation
+
+    page, as_json = _page(_Place(output, False, no_color)), format is Rendered.JSON
+    if word is None:
+        groups = explanations.word_groups()
+        text = explanation.render_words_json(groups) if as_json else explanation.render_words(groups, page)
+    else:
+        found = explanations.explain(word)
+        render_json, render_text = explanation.render_explanations_json, explanation.render_explanations
+        text = render_json(word, found) if as_json else render_text(found, page)
+    write(text, output)
+    return Exit.OK
 
 
 def _emulation(asked: bool, persona: str | None, faults: list[str] | None) -> Emulate | None:

@@ -60,6 +60,12 @@ def _handle_types(incomplete: str) -> list[str]:
     return [name for name in HANDLE_TYPES if name.startswith(incomplete)]
 
 
+def _words() -> list[str]:
+    from vkzircon_cli.explanations import words
+
+    return list(words())
+
+
 Device = Annotated[
     str | None,
     typer.Option("--device", "-d", metavar="SEL", help="Ask one device: its index, UUID prefix, or part of its name."),
@@ -67,6 +73,10 @@ Device = Annotated[
 OutputFormat = Annotated[Format, typer.Option("--format", "-f", help="How the result is written.")]
 ShowFormat = Annotated[Rendered, typer.Option("--format", "-f", help="How the result is written.")]
 SavedFile = Annotated[Path, typer.Argument(metavar="FILE", help="A report (--format json) or a trace.")]
+Word = Annotated[
+    str | None,
+    typer.Argument(metavar="[WORD]", autocompletion=_words, help="What to explain, in upper or lower case."),
+]
 OutputFile = Annotated[
     Path | None,
     typer.Option(

@@ -3,12 +3,18 @@
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from vkzircon_cli.report import Document
 
 
 def render_json(report: Document) -> str:
-    """Write *report* as ASCII JSON: no NaN, integers decimal, and no control character but the line feed."""
-    text = json.dumps(asdict(report), indent=2, allow_nan=False)
+    """Write *report* as one document."""
+    return to_json(asdict(report))
+
+
+def to_json(document: dict[str, Any]) -> str:
+    """Write *document* as ASCII JSON: no NaN, integers decimal, and no control character but the line feed."""
+    text = json.dumps(document, indent=2, allow_nan=False)
     # json leaves DEL alone, which some terminals act upon; it can only stand inside a string.
     return text.replace("\x7f", "\\u007f") + "\n"

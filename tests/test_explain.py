@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every word of a report can be explained, a typo gets the nearest words, and nothing of it needs Vulkan."""
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from program import Run
+
+from vkzircon_cli import emulation
+from vkzircon_cli.checks import REGISTRY
+from vkzircon_cli.errors import Usage
+from vkzircon_cli.explanations import Explanation, Group, explain, word_groups, words
+from vkzircon_cli.explanations.checks import CAUSES
+from vkzircon_cli.faults import list_faults, list_personas
+from vkzircon_cli.vocabulary import VK_RESULTS, ZX_STATUS
+
+NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so", "VKZIRCON_LIBZIRCON": "/nonexistent/libzircon.so"}
+# The numbers of the rules that bear on the extension: its own, and those that an export or import must keep.
+OWN = ("04771", "04772", "04773", "04774", "04775", "04776", "04749", "07902", "07903", "04751", "04752")
+NEAR = ("06657", "07897", "07899", "00639", "00643", "00644", "03333", "01713", "01714", "04101", "09860", "00920")
+FAR = ("00990", "01443", "02726", "02985", "02728", "02989", "02964", "02965")
+# vk.xml: each structure's and command's members, of which every one has its implicit rule.
+IMPLICIT = {
+    "VkImportMemoryZirconHandleInfoFUCHSIA": ("sType-sType", "handleType-parameter"),
+    "VkMemoryZirconHandlePropertiesFUCHSIA": ("sType-sType", "pNext-pNext"),
+    "VkMemoryGetZirconHandleInfoFUCHSIA": ("sType-sType", "pNext-pNext", "memory-parameter", "handleType-parameter"),
+    "vkGetMemoryZirconHandleFUCHSIA": (
+        "device-parameter",
+        "pGetZirconHandleInfo-parameter",
+        "pZirconHandle-parameter",
+    ),
+    "vkGetMemoryZirconHandlePropertiesFUCHSIA": (
+        "device-parameter",
+        "handleType-parameter",
+        "pMemoryZirconHandleProperties-parameter",
+    ),
+}
+STRING, STRINGS = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+EXPLANATION = {
+    "type": "object",
+    "properties": {
+        "word": STRING,
+        "group": {"enum": list(Group)},
+        "meaning": {"type": "string", "minLength": 1},
+        "causes": STRINGS,
+        "advice": {"type": "string", "minLength": 1},
+        "also": STRINGS,
+        "rule": STRING,
+    },
+    "required": ["word", "group", "meaning", "causes", "advice", "also", "rule"],
+    "additionalProperties": False,
+}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "schema_version": {"const": "1.0"},
+        "asked": {"type": ["string", "null"]},
+        "explanations": {"type": "array", "items": EXPLANATION},
+        "groups": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"group": {"enum": list(Group)}, "about": STRING, "words": STRINGS},
+                "required": ["group", "about", "words"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["schema_version", "asked", "explanations", "groups"],
+    "additionalProperties": False,
+}
+
+
+def _all() -> list[Explanation]:
+    return [explanation for group in word_groups() for explanation in group.explanations]
+
+
+def _word(asked: str) -> str:
+    """Give the one word that *asked* stands for."""
+    (found,) = explain(asked)
+    return found.word
+
+
+@pytest.mark.parametrize("id", list(REGISTRY))
+def test_every_check_is_explained_with_its_own_words(id: str) -> None:
+    """What the registry says is what is explained, so that the two cannot differ."""
+    (found,) = explain(id)
+    check = REGISTRY[id]
+    assert (found.group, found.meaning, found.advice, found.rule) == (
+        Group.CHECK,
+        check.meaning,
+        check.advice,
+        check.rule,
+    )
+
+
+def test_causes_are_of_checks_that_there_are() -> None:
+    """A check that is renamed keeps its causes."""
+    assert set(CAUSES) <= set(REGISTRY)
+
+
+@pytest.mark.parametrize("id", list(REGISTRY))
+def test_a_rule_that_a_check_names_is_explained(id: str) -> None:
+    """A reader goes on from the check to the VUID that it rests on."""
+    for vuid in re.findall(r"VUID-[A-Za-z0-9-]+", REGISTRY[id].rule):
+        assert _word(vuid) == vuid
+
+
+@pytest.mark.parametrize("name", VK_RESULTS.values())
+def test_every_result_is_explained_however_it_is_written(name: str) -> None:
+    """With VK_ERROR_, without VK_, without both, in lower case."""
+    short = name.removeprefix("VK_")
+    for asked in (name, name.lower(), short, short.removeprefix("ERROR_")):
+        assert _word(asked) == name
+
+
+@pytest.mark.parametrize("name", ZX_STATUS.values())
+def test_every_status_is_explained_however_it_is_written(name: str) -> None:
+    """With ZX_ERR_, without ZX_, without both, in lower case."""
+    short = name.removeprefix("ZX_")
+    for asked in (name, name.lower(), short, short.removeprefix("ERR_")):
+        assert _word(asked) == name
+
+
+@pytest.mark.parametrize("number", sorted({*VK_RESULTS, *ZX_STATUS}))
+def test_a_number_is_all_that_it_may_be(number: int) -> None:
+    """Vulkan and the kernel use the same numbers: -4 is a lost device and too little memory."""
+    meant = {names[number] for names in (VK_RESULTS, ZX_STATUS) if number in names}
+    assert {found.word for found in explain(str(number))} == meant
+
+
+@pytest.mark.parametrize("number", [*OWN, *NEAR, *FAR])
+def test_every_numbered_rule_is_explained_by_its_number(number: str) -> None:
+    """The number alone, without its zeros, whole, without VUID- and in lower case."""
+    word = _word(number)
+    assert re.fullmatch(rf"VUID-[A-Za-z]+-[A-Za-z]+-{number}", word)
+    for asked in (number.lstrip("0"), word, word.removeprefix("VUID-"), word.lower()):
+        assert _word(asked) == word
+
+
+def test_the_implicit_rules_are_explained() -> None:
+    """One for each member and parameter that can be wrong."""
+    wanted = {f"VUID-{of}-{name}" for of, names in IMPLICIT.items() for name in names}
+    have = {each.word for each in _all() if each.group is Group.VUID and not each.also}
+    assert have == wanted
+    assert all(_word(word.upper()) == word for word in wanted)
+
+
+def test_no_rule_is_there_that_nobody_asked_for() -> None:
+    """The lists above are the whole of it."""
+    numbered = {each.also[0] for each in _all() if each.group is Group.VUID and each.also}
+    assert numbered == {*OWN, *NEAR, *FAR}
+
+
+def test_a_rule_with_two_owners_is_found_under_both() -> None:
+    """vkBindBufferMemory and VkBindBufferMemoryInfo share their rules' numbers; the layer of 2023 has an older one."""
+    assert _word("VUID-VkBindBufferMemoryInfo-memory-02985") == "VUID-vkBindBufferMemory-memory-02985"
+    assert _word("VUID-VkExportMemoryAllocateInfo-handleTypes-00656").endswith("-09860")
+
+
+def test_every_explanation_is_whole() -> None:
+    """Every field is a sentence on one line in ASCII; no word stands twice, and no short form is two of a kind."""
+    explanations = _all()
+    assert max(Counter(each.word for each in explanations).values()) == 1
+    for group in word_groups():
+        short = Counter(also for each in group.explanations for also in each.also)
+        assert max(short.values(), default=1) == 1
+    for each in explanations:
+        for field in (each.meaning, each.advice, *each.causes):
+            assert field.isascii()
+            assert field.isprintable()
+            assert field == " ".join(field.split())
+            assert field.endswith(".")
+            assert len(field) < 320, each.word
+
+
+def test_personas_and_faults_are_explained(layer: emulation.Installation) -> None:
+    """As libzircon lists them, with the command that tries them."""
+    lib = emulation.open_libzircon({})
+    assert layer.libzircon.is_file()
+    for entry in (*list_personas(lib), *list_faults(lib)):
+        (found,) = explain(entry.name.upper())
+        assert (found.word, found.meaning) == (entry.name, entry.description)
+        assert entry.name in found.advice
+
+
+def test_without_an_emulation_the_rest_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a Fuchsia device, where none is installed."""
+    monkeypatch.setattr("vkzircon_cli.__path__", [])
+    assert _word("bad_state") == "ZX_ERR_BAD_STATE"
+    with pytest.raises(Usage, match="export-zero"):
+        explain("export-zero")
+
+
+@pytest.mark.parametrize(
+    ("typo", "near"),
+    [
+        ("export.right", "export.rights"),
+        ("vk_error_invalid_external_handel", "VK_ERROR_INVALID_EXTERNAL_HANDLE"),
+        ("bad_stat", "ZX_ERR_BAD_STATE"),
+        ("04571", "VUID-VkMemoryDedicatedAllocateInfo-image-04751"),
+        ("goldfisch", "goldfish"),
+    ],
+)
+def test_a_typo_gets_the_nearest_words(vkzircon: Run, typo: str, near: str) -> None:
+    """In one line on standard error, with exit code 2."""
+    ran = vkzircon("explain", typo, **NO_VULKAN)
+    assert (ran.code, ran.out) == (2, "")
+    assert f'"{typo}" is not a word' in ran.err
+    assert "Did you mean " in ran.err
+    assert near in ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("",), '"" is not a word'),
+        (("\x1b[31m\x07\n\u202e",), r'"\x1b[31m\x07\n\u202e" is not a word'),
+        (("x" * 10_000,), f'"{"x" * 60}..." is not a word'),
+        (("\x1b" * 10_000,), '..." is not a word'),
+        ((b"\xff\xfe".decode(errors="surrogateescape"),), r'"\udcff\udcfe" is not a word'),
+        (("--nope",), "No such option: --nope."),
+        (("-" + "y" * 10_000,), "No such option: -yyy"),
+        (("-77",), "-77 is the number of no VkResult and no zx_status_t"),
+        (("-99999999999999999999",), "-99999999999999999999 is the number of no"),
+        (("99",), "99 is the number of no"),
+        (("export.rights", "04751"), "unexpected extra argument"),
+        (("04751", "--format", "trace"), "'trace' is not one of 'terminal', 'json'"),
+        (("04751", "--output", "-"), "a file's name is needed"),
+    ],
+)
+def test_what_is_no_word_is_refused(vkzircon: Run, arguments: tuple[str, ...], said: str) -> None:
+    """Bounded and harmless on one line, with the help to ask."""
+    ran = vkzircon("explain", *arguments, **NO_VULKAN)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert "vkzircon explain" in ran.err
+    assert ran.err.isascii()
+    assert ran.err.rstrip("\n").isprintable()
+    assert len(ran.err) < 300
+
+
+@given(st.text(max_size=200))
+def test_no_word_breaks_it(word: str) -> None:
+    """Whatever it is, it is explained or refused."""
+    refused = None
+    try:
+        assert explain(word)
+    except Usage as usage:
+        refused = usage
+    assert refused is None or (refused.message.isprintable() and len(refused.message) < 150)
+
+
+@pytest.mark.parametrize("word", ["export.rights", "-4", "04751", "VK_ERROR_UNKNOWN", "magma"])
+def test_json_has_one_shape(vkzircon: Run, layer: emulation.Installation, word: str) -> None:
+    """The same keys for every kind of word, and the word as it was asked."""
+    assert layer.manifest.is_file()
+    ran = vkzircon("explain", word, "--format", "json", **NO_VULKAN)
+    assert (ran.code, ran.err) == (0, "")
+    Draft202012Validator(SCHEMA).validate(ran.json)
+    assert ran.json["asked"] == word
+    assert [each["word"] for each in ran.json["explanations"]] == [each.word for each in explain(word)]
+    assert ran.json["groups"] == []
+
+
+def test_without_a_word_the_words_are_listed(vkzircon: Run) -> None:
+    """For programs whole, for people in their short form; each of them can be explained."""
+    ran = vkzircon("explain", "--format", "json", **NO_VULKAN)
+    assert (ran.code, ran.err) == (0, "")
+    Draft202012Validator(SCHEMA).validate(ran.json)
+    assert [group["group"] for group in ran.json["groups"]] == list(Group)
+    listed = [word for group in ran.json["groups"] for word in group["words"]]
+    assert listed == [each.word for each in _all()]
+    shown = vkzircon("explain", **NO_VULKAN).out.replace(",", " ").split()
+    for each in _all():
+        assert {each.word, each.word.removeprefix("VUID-"), *each.also[:1]} & set(shown), each.word
+    assert all(explain(word) for word in words())
+
+
+@pytest.mark.parametrize("columns", ["20", "40", "80", "200"])
+@pytest.mark.parametrize("word", [(), ("VK_ERROR_INVALID_EXTERNAL_HANDLE",), ("export.rights",), ("-1",), ("04749",)])
+def test_the_page_is_not_left(vkzircon: Run, word: tuple[str, ...], columns: str) -> None:
+    """Lines end at the terminal's width, and never beyond 100 columns."""
+    ran = vkzircon("explain", *word, COLUMNS=columns, **NO_VULKAN)
+    assert (ran.code, ran.err) == (0, "")
+    assert max(map(len, ran.out.splitlines())) <= min(int(columns), 100)
+
+
+def test_it_is_plain_when_piped(vkzircon: Run) -> None:
+    """No escape codes, at most 80 columns but for the title; colour only where it is asked for."""
+    ran = vkzircon("explain", "VK_ERROR_INVALID_EXTERNAL_HANDLE", **NO_VULKAN)
+    assert (ran.code, ran.err) == (0, "")
+    assert "\x1b" not in ran.out
+    assert max(map(len, ran.out.splitlines()[1:])) <= 80
+    for said in ("VK_ERROR_INVALID_EXTERNAL_HANDLE", "-1000072003", "Usual causes", "SwiftShader", "What to do"):
+        assert said in ran.out
+    assert "\x1b" in vkzircon("explain", "04751", FORCE_COLOR="1", **NO_VULKAN).out
+    assert "\x1b" not in vkzircon("explain", "04751", "--no-color", FORCE_COLOR="1", **NO_VULKAN).out
+
+
+def test_it_is_written_to_a_file(vkzircon: Run) -> None:
+    """Standard output then stays empty; a place that cannot be written to is exit 6."""
+    ran = vkzircon("explain", "04751", "--output", "explained.txt", **NO_VULKAN)
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    assert vkzircon("explain", "04751", "--output", "/nonexistent/x", **NO_VULKAN).code == 6
+
+
+def test_practice_is_told_from_rules(vkzircon: Run) -> None:
+    """A reader learns whether a rule of Vulkan is broken."""
+    assert "rests on practice" in vkzircon("explain", "export.rights", **NO_VULKAN).out
+    assert "rests on VUID-VkMemoryAllocateInfo-allocationSize-07903" in vkzircon("explain", "export.size").out
+
+
+def test_words_are_completed(vkzircon: Run) -> None:
+    """A shell offers the words that begin as typed."""
+    typed = {"COMP_WORDS": "vkzircon explain export.r", "COMP_CWORD": "2", "_VKZIRCON_COMPLETE": "complete_bash"}
+    assert vkzircon(**typed, **NO_VULKAN).out.split() == ["export.result-codes", "export.rights"]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Explanations, and the list of words that have one, for people and for programs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from vkzircon_cli.checks.registry import PRACTICE
+from vkzircon_cli.explanations import Explanation, Group, WordGroup
+from vkzircon_cli.render.json import to_json
+from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.sheet import Sheet
+
+EXPLANATION_SCHEMA_VERSION = "1.0"
+_KINDS = {
+    Group.CHECK: ("check", "Checks"),
+    Group.VUID: ("valid usage", "Valid usage"),
+    Group.RESULT: ("VkResult", "VkResult"),
+    Group.STATUS: ("zx_status_t", "zx_status_t"),
+    Group.PERSONA: ("persona of the emulation", "Personas"),
+    Group.FAULT: ("fault of the emulation", "Faults"),
+}
+
+
+def render_explanations(explanations: Sequence[Explanation], page: Page) -> str:
+    """Write explanations one below the other."""
+    sheet = Sheet(page)
+    for explanation in explanations:
+        sheet.blank()
+        _write_explanation(sheet, explanation)
+    return sheet.finish()
+
+
+def _write_explanation(sheet: Sheet, explanation: Explanation) -> None:
+    title = sheet.text(explanation.word, "bold")
+    kind, _ = _KINDS[explanation.group]
+    also = f", also {' or '.join(explanation.also)}" if explanation.also else ""
+    sheet.value(sheet.join(title, f"  {kind}{also}") if title.cell_len < sheet.page.width else title)
+    sheet.prose(explanation.meaning, indent=2)
+    if explanation.rule:
+        sheet.prose(_rests_on(explanation.rule), indent=2)
+    if explanation.causes:
+        sheet.heading("What that driver does" if explanation.group is Group.PERSONA else "Usual causes")
+    for cause in explanation.causes:
+        sheet.item(sheet.text("- "), cause, indent=2)
+    sheet.heading("What to do")
+    sheet.prose(explanation.advice, indent=2)
+
+
+def _rests_on(rule: str) -> str:
+    if rule == PRACTICE:
+        return "It rests on practice: no rule demands it, so that it warns at most."
+    return f"It rests on {rule}."
+
+
+def render_words(groups: Sequence[WordGroup], page: Page) -> str:
+    """Write which words there are, in their shortest readable form."""
+    sheet = Sheet(page)
+    sheet.prose("vkzircon explain WORD says what a word means, what usually causes it, and what to do.")
+    for group in groups:
+        _, title = _KINDS[group.group]
+        sheet.heading(f"{title}: {group.about}")
+        brief = ", ".join(_brief(each) for each in group.explanations)
+        sheet.prose(brief or f"All of them: {group.listed_by}", indent=2)
+    return sheet.finish()
+
+
+def _brief(explanation: Explanation) -> str:
+    return explanation.also[0] if explanation.also else explanation.word.removeprefix("VUID-")
+
+
+def render_explanations_json(asked: str, explanations: Sequence[Explanation]) -> str:
+    """Write what was found as JSON."""
+    return to_json(_document(asked, [asdict(each) for each in explanations], []))
+
+
+def render_words_json(groups: Sequence[WordGroup]) -> str:
+    """Write which words there are as JSON."""
+    rows = [
+        {"group": each.group, "about": each.about, "words": [one.word for one in each.explanations]} for each in groups
+    ]
+    return to_json(_document(None, [], rows))
+
+
+def _document(asked: str | None, explanations: list[dict[str, Any]], groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give the document, which has all its keys whatever was asked."""
+    version = EXPLANATION_SCHEMA_VERSION
+    return {"schema_version": version, "asked": asked, "explanations": explanations, "groups": groups}
