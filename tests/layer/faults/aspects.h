@@ -25,6 +25,7 @@
     X(DEVICE, EXTENSION_LIST, VK_SUCCESS)                                                                              \
     X(DEVICE, EXTENSION_REVISION, 1)                                                                                   \
     X(DEVICE, LISTS_DEPENDENCY, 1)                                                                                     \
+    X(DEVICE, LISTS_SEMAPHORE, 0)                                                                                      \
     X(DEVICE, BUFFER_FEATURES, 6)                                                                                      \
     X(DEVICE, BUFFER_COMPATIBLE, ZIRCON_VMO)                                                                           \
     X(DEVICE, BUFFER_EXPORTED_AGAIN, ZIRCON_VMO)                                                                       \
@@ -101,6 +102,7 @@
     X(OPEN, WAIT, VK_SUCCESS)                                                                                          \
     X(KEPT, OUTLIVES, 1)                                                                                               \
     X(OPEN, HANDLES_LEFT, 0)                                                                                           \
+    X(OPEN, IMPORTS_GROW, 0)                                                                                           \
     X(REFUSED, IMPORT_WITHOUT_DUPLICATE, VK_SUCCESS)                                                                   \
     X(BAD_ASKING, ASK_GARBAGE, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                       \
     X(BAD, IMPORT_GARBAGE, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                           \

@@ -124,6 +124,7 @@ static void observe_open_device(struct scene *scene) {
     observe_work(scene);
     observe_outliving(scene, &ours, handle);
     scene->report(HANDLES_LEFT, open_handles() - before);
+    observe_growth(scene);
     observe_bad_handles(scene);
 }
 

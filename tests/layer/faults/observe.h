@@ -14,6 +14,7 @@ void observe_asking(const struct scene *scene, zx_handle_t handle); // not with 
 
 void observe_import(const struct scene *scene, const struct shared *ours, zx_handle_t handle);
 void observe_other_imports(const struct scene *scene);
+void observe_growth(const struct scene *scene);
 void observe_bad_handles(const struct scene *scene);
 
 #endif

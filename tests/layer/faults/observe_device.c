@@ -45,6 +45,7 @@ static void observe_extensions(const struct scene *scene) {
     const VkExtensionProperties *ours = find(list, count, VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME);
     scene->report(EXTENSION_REVISION, ours ? ours->specVersion : 0);
     scene->report(LISTS_DEPENDENCY, find(list, count, VK_KHR_EXTERNAL_MEMORY_EXTENSION_NAME) != NULL);
+    scene->report(LISTS_SEMAPHORE, find(list, count, VK_FUCHSIA_EXTERNAL_SEMAPHORE_EXTENSION_NAME) != NULL);
     free(list);
 }
 

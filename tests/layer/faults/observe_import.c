@@ -3,6 +3,10 @@
 // What an import does to bytes and handles.
 #include "observe.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 static void observe_imported_bytes(const struct scene *scene, const struct shared *ours,
                                    const struct shared *imported) {
     scene->report(WRONG_IN_IMPORT, (int64_t)pattern_wrong(imported->bytes, SIZE, 0x40));
@@ -55,6 +59,27 @@ static VkResult import_and_free(const struct scene *scene, VkDeviceSize size, zx
 static void close_if_open(zx_handle_t handle) {
     if (valid_status(handle) == ZX_OK)
         zx_handle_close(handle);
+}
+
+static int64_t resident_bytes(void) {
+    long all = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file || fscanf(file, "%ld %ld", &all, &resident) != 2)
+        abort();
+    fclose(file);
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
+
+// Imports that are freed may leave the process larger by a driver's own caches, and by no more.
+void observe_growth(const struct scene *scene) {
+    enum { IMPORTS = 48, ENOUGH = 16 * 1024 };
+    const int64_t before = resident_bytes();
+    for (int i = 0; i < IMPORTS; i++) {
+        const zx_handle_t vmo = new_vmo(SIZE);
+        import_and_free(scene, SIZE, vmo);
+        close_if_open(vmo);
+    }
+    scene->report(IMPORTS_GROW, resident_bytes() - before > (int64_t)IMPORTS * ENOUGH);
 }
 
 static VkResult import_without_type(const struct scene *scene) {
