@@ -226,8 +226,10 @@ def test_random_faults_and_kills_leave_nothing(lavapipe: str, layer: emulation.I
             running = subprocess.Popen(
                 [PROGRAM, "--emulate", "--format", "trace", *options], env=env, stdout=out, stderr=subprocess.PIPE
             )
+        while running.poll() is None and not file.stat().st_size:
+            time.sleep(0.01)  # before its first line the interpreter starts, and dies of a signal as it likes
         try:
-            running.wait(timeout=dice.uniform(0.05, 0.6))
+            running.wait(timeout=dice.uniform(0, 0.5))
         except subprocess.TimeoutExpired:
             running.send_signal(dice.choice((signal.SIGINT, signal.SIGKILL, signal.SIGTERM)))
         _, err = running.communicate(timeout=10)

@@ -96,6 +96,22 @@ def test_ctrl_c_in_a_hung_driver_ends_at_once(broken_driver: Broken) -> None:
     _wait_until_gone(f"VKZIRCON_TEST={_mark('ctrl-c')}")
 
 
+def test_ctrl_c_right_after_the_fork_ends_at_once_too(broken_driver: Broken) -> None:
+    """There is no moment at which Ctrl-C leaves the child alone with a driver that hangs, and the parent waiting."""
+    env = environment({"VK_DRIVER_FILES": broken_driver("for (;;) pause();")})
+    for _ in range(20):
+        running = subprocess.Popen(
+            [PROGRAM, "--format", "json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+        while running.poll() is None and not children.read_text():
+            pass
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=10)
+        assert (running.returncode, b"Traceback" in err) == (130, False)
+        assert b'"interrupted"' in out
+
+
 def test_killing_the_parent_leaves_no_child(broken_driver: Broken) -> None:
     """The child of a parent that was killed ends too, even inside a driver."""
     env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": _mark("killed")}

@@ -47,16 +47,21 @@ class Child:
         self._journal = mmap.mmap(-1, _JOURNAL_SIZE)
         self._events, events_end = _pipe()
         self._output, output_end = _pipe()
-        ends = _ChildsEnds(self._journal, events_end, output_end, os.getpid(), began)
+        self._status: int | None = None
+        # Ctrl-C waits until events() runs, where this side can end the child, and the child is sure that it is one.
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        ends = _ChildsEnds(self._journal, events_end, output_end, os.getpid(), began, self._mask)
         self._pid = os.fork()
         if self._pid == 0:
             _run_child(request, environ, answered, ends)
+        with suppress(OSError):  # the child does so too: whoever comes first, end() finds the group
+            os.setpgid(self._pid, 0)
         os.close(events_end)
         os.close(output_end)
-        self._status: int | None = None
 
     def events(self, capture: Capture) -> Iterator[Event]:
         """Yield the child's events, and a ``tick`` now and then while there is none; see *fate* at the end."""
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         rest = b""
         deadline = time.monotonic() + self._timeout_s
         open_pipes = {self._events, self._output}
@@ -139,13 +144,17 @@ def _signal_name(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _ChildsEnds:
-    """What the child has of the parent's: its id, the shared page, where events and output go, when the run began."""
+    """What the child has of the parent's: its id, the shared page, where events and output go, when the run began.
+
+    *mask* is what was blocked before the fork.
+    """
 
     journal: mmap.mmap
     events: int
     output: int
     parent: int
     began: float
+    mask: set[int | signal.Signals]
 
 
 def _run_child(request: Request, environ: dict[str, str], answered: Mapping[str, Any], ends: _ChildsEnds) -> NoReturn:
@@ -154,6 +163,7 @@ def _run_child(request: Request, environ: dict[str, str], answered: Mapping[str,
     try:
         # A driver that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ends.mask)
         os.setpgid(0, 0)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(ends.output, 1)

@@ -328,7 +328,7 @@ def _deliver(report: Document, is_for_people: bool, rendered: Callable[[Page], s
     if place.path is not None or not place.quiet:
         write(rendered(_page(place)), place.path)
     if report.error is not None and _must_be_said(report, is_for_people, place):
-        say(f"vkzircon: {report.error.message} {report.error.hint}")
+        say(f"vkzircon: {report.error.message} {report.error.hint}".rstrip())
     return report.exit_code
 
 

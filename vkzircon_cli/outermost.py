@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The outermost level: every way to end becomes an exit code and at most a sentence, never a traceback."""
+
+import os
+import sys
+
+from vkzircon_cli import output
+from vkzircon_cli.errors import Exit, Stop, missing_package
+
+_TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
+
+
+def run() -> int:
+    """Run the command line of this process and give its exit code."""
+    try:
+        from vkzircon_cli import cli
+
+        return cli.run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except output.PipeClosed:
+        return Exit.PIPE_CLOSED
+    except Stop as stopped:
+        output.say(f"vkzircon: {stopped.message} {stopped.hint}".rstrip())
+        return stopped.exit_code
+    except ImportError as error:
+        stop = missing_package(error)
+        output.say(f"vkzircon: {stop.message} {stop.hint}")
+        return stop.exit_code
+    except Exception as error:
+        if os.environ.get(_TRACE_VARIABLE):
+            raise
+        output.say(f"vkzircon: {_describe(error)}")
+        return Exit.OUR_FAULT
+
+
+def _describe(error: Exception) -> str:
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return (
+        f"A fault of vkzircon's own: {what}. Please report it with the command line and the trace that "
+        f"{_TRACE_VARIABLE}=1 prints."
+    )
