@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Repeat exports and imports until a leak would show in the kernel's counts."""
 
+import mmap
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -84,4 +85,4 @@ def _resident() -> int:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     except OSError:
         return 0
-    return int(pages) * 4096
+    return int(pages) * mmap.PAGESIZE
