@@ -14,7 +14,7 @@ from vkzircon_cli.vocabulary import LISTED_RESULTS, OBJECT_TYPE_VMO, looks_like_
 EXPECTED_RIGHTS = ("READ", "WRITE", "MAP", "DUPLICATE", "TRANSFER", "GET_PROPERTY", "INSPECT")
 _RESIZABLE = 1 << 1
 _INVALID = "0x00000000"
-_DOES_NOT_APPLY = ("ZX_ERR_BAD_STATE", "ZX_ERR_NOT_SUPPORTED")
+_DOES_NOT_APPLY = ("ZX_ERR_BAD_STATE", "ZX_ERR_NOT_SUPPORTED", "ZX_ERR_OUT_OF_RANGE")
 
 
 def subject(memory_type: int) -> str:
@@ -339,7 +339,8 @@ def compared(
 ) -> Finding:
     """Make the finding of one comparison; a VMO that cannot be looked into is a skip.
 
-    BAD_STATE means that it is not CACHED (zx_vmo_read), NOT_SUPPORTED that it can be resized (zx_vmar_map).
+    BAD_STATE means that it is not CACHED (zx_vmo_read), NOT_SUPPORTED that it can be resized (zx_vmar_map), and
+    OUT_OF_RANGE that it ends before the bytes do, which is another check's to say.
     """
     if answer.value is not None:
         outcome, says = judge(answer.value)

@@ -2,6 +2,7 @@
 """What to do next: one or two commands that fit the outcome."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.environment import LINUX
@@ -40,4 +41,17 @@ def _steps(report: Report, verbose: bool) -> Iterator[Step]:
 def _command(report: Report, emulate: bool) -> str:
     selected = [device.index for device in report.devices if device.selected]
     chosen = f" --device {selected[0]}" if len(selected) == 1 < len(report.devices) else ""
-    return f"vkzircon{' --emulate' if emulate else ''}{chosen}"
+    return f"vkzircon{_emulate(report) if emulate else ''}{chosen}{_more(report)}"
+
+
+def _emulate(report: Report) -> str:
+    """Write the options that make the emulation behave as it did; other settings have no option."""
+    settings = (setting.partition("=") for setting in report.emulation.settings.split(","))
+    told = [f" --{key} {quote(name)}" for key, _, name in settings if key in ("persona", "fault") and name != "strict"]
+    return " --emulate" + "".join(told)
+
+
+def _more(report: Report) -> str:
+    stress = any(device.stress for device in report.devices)
+    negative = any(device.negative for device in report.devices)
+    return f"{' --stress' if stress else ''}{' --negative' if negative else ''}"
