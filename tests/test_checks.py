@@ -48,6 +48,7 @@ from vkzircon_cli.vmo_facts import (
     Write,
 )
 from vkzircon_cli.vocabulary import (
+    BUFFER_USAGE_BITS,
     FEATURE_BITS,
     HANDLE_TYPE_BITS,
     RIGHT_BITS,
@@ -266,7 +267,11 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "device.unique": (_identity(uuids=Answer(Uuids("00000001-0000", "1"))), Outcome.WARN, "again as device 1"),
     "device.opens": (lambda d: replace(d, opened=Answer(None, CRASHED)), Outcome.CRASH, "crashed in vkX (SIGSEGV)"),
     "device.closes": (lambda d: replace(d, closed=Answer(None, CRASHED)), Outcome.CRASH, "vkDestroyDevice"),
-    "capabilities.offered": (_capabilities(features=0), Outcome.FAIL, "neither exportable nor importable"),
+    "capabilities.offered": (
+        lambda d: replace(_capabilities(features=0)(d), external_images=()),
+        Outcome.FAIL,
+        "neither exportable nor importable",
+    ),
     "capabilities.compatible": (_capabilities(compatible=1), Outcome.FAIL, "OPAQUE_FD, without ZIRCON_VMO"),
     "capabilities.well-formed": (_capabilities(written=False), Outcome.FAIL, "nothing was written"),
     "capabilities.agree-export": (_capabilities(features=4), Outcome.WARN, "export is denied, and works"),
@@ -378,6 +383,37 @@ def test_a_bad_device_is_told(id: str) -> None:
     assert verdict.outcome is outcome, verdict.sentence
     assert words.casefold() in verdict.sentence.casefold()
     assert verdict.steps
+
+
+def _another_usage_denied(device: Device) -> Device:
+    (own,) = device.external_buffers
+    (denied,) = _capabilities(features=0)(device).external_buffers
+    return replace(device, external_buffers=(own, replace(denied, usage=flags(4, BUFFER_USAGE_BITS))))
+
+
+def _only_images(device: Device) -> Device:
+    exports = tuple(replace(row, form=Form.DEDICATED_IMAGE) for row in device.exports)
+    imports = tuple(replace(row, form=Form.DEDICATED_IMAGE) for row in device.imports)
+    return replace(_capabilities(features=0)(device), exports=exports, imports=imports)
+
+
+@pytest.mark.parametrize(
+    ("id", "change", "outcome"),
+    [
+        ("capabilities.offered", _another_usage_denied, Outcome.INFO),
+        ("capabilities.offered", _capabilities(features=0), Outcome.WARN),  # but images are shared
+        ("capabilities.agree-export", _only_images, Outcome.SKIP),
+        ("capabilities.agree-import", _only_images, Outcome.SKIP),
+        ("import.same-device", lambda d: _imports(REFUSED)(_capabilities(features=2)(d)), Outcome.INFO),
+        ("stress.imports", _stressed(rounds=4096, handles_after=3), Outcome.INFO),  # a pool that came late
+        ("stress.rounds", _stressed(rounds=1024, handles_after=1), Outcome.INFO),  # a cache that went
+    ],
+)
+def test_what_no_rule_forbids_is_no_failure(id: str, change: Change, outcome: Outcome) -> None:
+    """A driver that is only unlike others is described, not blamed."""
+    odd = change(_good_device())
+    verdict = REGISTRY[id].verdict(_facts(odd), odd)
+    assert verdict.outcome is outcome, verdict.sentence
 
 
 @pytest.mark.parametrize("id", [check.id for check in REGISTRY.values() if check.rule == PRACTICE])

@@ -69,7 +69,15 @@ class Asker:
         if step in self._answered:
             shape = _shape_of(fact, Facts if device is None else self._of_device)
             known: Answer[T] = decode(shape, self._answered[step])
-            return answer_of(question) if live and known.value is not None else known
+            if not live or known.value is None:
+                return known
+            answer = answer_of(question)
+            if answer.missing is not None:
+                text = (
+                    f"{step} was not answered again after the crash ({answer.missing.reason or answer.missing.result})"
+                )
+                yield {"event": "message", "severity": "error", "text": f"{text}: what rests on it was not asked"}
+            return answer
         plain = {name: asdict(value) if is_dataclass(value) else value for name, value in key.items()}  # type: ignore[arg-type]
         yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": plain}
         answer = answer_of(question)

@@ -124,35 +124,23 @@ class Zircon:
         finally:
             self._call("zx_vmar_unmap", root, address[0], size)
 
-    @contextmanager
-    def duplicated(self, handle: int, rights: int = _SAME_RIGHTS) -> Iterator[int]:
-        """Make another handle to the same object, with the same rights if no others are given, and close it."""
+    def duplicate(self, handle: int, rights: int = _SAME_RIGHTS) -> int:
+        """Make another handle to the same object, with the same rights if no others are given; the caller closes it."""
         made = ffi.new("zx_handle_t *")
         self._call("zx_handle_duplicate", handle, rights, made)
-        try:
-            yield int(made[0])
-        finally:
-            self.close(int(made[0]))
+        return int(made[0])
 
-    @contextmanager
-    def created(self, size: int) -> Iterator[int]:
-        """Create a VMO of our own and close the handle, if it is still ours."""
+    def create(self, size: int) -> int:
+        """Create a VMO of our own; the caller closes it."""
         made = ffi.new("zx_handle_t *")
         self._call("zx_vmo_create", size, 0, made)
-        try:
-            yield int(made[0])
-        finally:
-            self.close(int(made[0]))
+        return int(made[0])
 
-    @contextmanager
-    def event(self) -> Iterator[int]:
-        """Create an event, an object that is no VMO, and close the handle."""
+    def create_event(self) -> int:
+        """Create an event, an object that is no VMO; the caller closes it."""
         made = ffi.new("zx_handle_t *")
         self._call("zx_event_create", 0, made)
-        try:
-            yield int(made[0])
-        finally:
-            self.close(int(made[0]))
+        return int(made[0])
 
     def open_handles(self) -> int:
         """Count this process's handles, by ZX_INFO_PROCESS_HANDLE_STATS."""

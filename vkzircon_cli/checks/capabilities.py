@@ -7,7 +7,7 @@ from typing import Any
 from vkzircon_cli.answers import Answer, MissingKind
 from vkzircon_cli.checks.registry import Finding, Outcome, check, unanswered
 from vkzircon_cli.facts import Device, ExternalBuffer, ExternalMemoryProperties, Facts
-from vkzircon_cli.vmo_facts import ResourceKind
+from vkzircon_cli.vmo_facts import Form, ResourceKind
 from vkzircon_cli.vocabulary import (
     DEDICATED_ONLY,
     EXPORTABLE,
@@ -64,8 +64,32 @@ def offered(_: Facts, device: Device) -> Iterator[Finding]:
             IMPORTABLE: "importable, not exportable",
             EXPORTABLE | IMPORTABLE: " and ".join(found.features.names),
         }[has]
-        outcome = {EXPORTABLE | IMPORTABLE: Outcome.PASS, EXPORTABLE: Outcome.WARN}.get(has, Outcome.FAIL)
-        yield Finding(outcome, says, _usage(buffer), step)
+        yield Finding(_offer(device, buffer, has), says, _usage(buffer), step)
+
+
+def _offer(device: Device, buffer: ExternalBuffer, has: int) -> Outcome:
+    """Tell what it is worth; no text says which usages a driver shares, only a driver that shares none is wrong."""
+    if has == EXPORTABLE | IMPORTABLE:
+        return Outcome.PASS
+    if buffer.usage.value != _OWN_USAGE:
+        return Outcome.INFO
+    return Outcome.WARN if has & EXPORTABLE or _shares_images(device) else Outcome.FAIL
+
+
+def _shares_images(device: Device) -> bool:
+    return any(found.features.value & EXPORTABLE for found in _image_answers(device))
+
+
+def _image_answers(device: Device) -> Iterator[ExternalMemoryProperties]:
+    answers = (image.properties.value for image in device.external_images)
+    return (found for found in answers if found is not None and found.written)
+
+
+def denies_import(device: Device, form: Form) -> bool:
+    """Tell whether the driver says that such resources are not imported, so that a refusal is its right."""
+    answers = _image_answers(device) if form is Form.DEDICATED_IMAGE else (found for _, _, found in _own(device))
+    features = [found.features.value for found in answers]
+    return bool(features) and not any(each & IMPORTABLE for each in features)
 
 
 @check(
@@ -119,7 +143,7 @@ def _malformed(found: ExternalMemoryProperties) -> str | None:
     advice="Programs trust the query: a driver must mean what it reports.",
 )
 def agree_export(_: Facts, device: Device) -> Iterator[Finding]:
-    tried = [row for row in device.exports if _was_tried(row.handle)]
+    tried = [row for row in device.exports if _was_tried(row.handle) and row.form is not Form.DEDICATED_IMAGE]
     yield from _agrees(device, EXPORTABLE, "export", bool(tried), any(row.handle.value for row in tried))
 
 
@@ -130,7 +154,7 @@ def agree_export(_: Facts, device: Device) -> Iterator[Finding]:
     advice="Programs trust the query: a driver must mean what it reports.",
 )
 def agree_import(_: Facts, device: Device) -> Iterator[Finding]:
-    tried = [row for row in device.imports if _was_tried(row.imported)]
+    tried = [row for row in device.imports if _was_tried(row.imported) and row.form is not Form.DEDICATED_IMAGE]
     yield from _agrees(device, IMPORTABLE, "import", bool(tried), any(row.imported.value for row in tried))
 
 

@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 
 from vkzircon_cli.answers import Answer
+from vkzircon_cli.checks.capabilities import denies_import
 from vkzircon_cli.checks.export import compared, listed_result, step, subject
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Judge, Outcome, check, unanswered
 from vkzircon_cli.facts import Device, Facts
@@ -37,7 +38,8 @@ def _works(kind: ImportKind, refused: Outcome) -> Judge:
     def judge(_: Facts, device: Device) -> Iterator[Finding]:
         for name, where, row in _rows(device, kind):
             if row.imported.value is None:
-                yield unanswered(row.imported.missing, name, where, refused)  # type: ignore[arg-type]
+                worth = Outcome.INFO if denies_import(device, row.form) else refused
+                yield unanswered(row.imported.missing, name, where, worth)  # type: ignore[arg-type]
             else:
                 yield Finding(Outcome.PASS, f"imported {row.imported.value.allocation_size} bytes", name, where)
 

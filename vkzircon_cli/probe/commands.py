@@ -139,17 +139,19 @@ def clear_image(device: Device, image: Any, words: Sequence[int]) -> None:
         _image_barrier(device, recording, image, (undefined, target), (_IGNORED, _IGNORED))
         color = device.vulkan.struct_of("VkClearColorValue", uint32=list(words))
         device.get("vkCmdClearColorImage", recording, image, target, color, 1, _whole_image(device))
-        layouts = (target, lib.VK_IMAGE_LAYOUT_GENERAL)
-        _image_barrier(device, recording, image, layouts, (device.queue_family, _EXTERNAL))
+        # Both halves of a transfer of ownership name the same layouts, so the layout changes on this side of it.
+        general = lib.VK_IMAGE_LAYOUT_GENERAL
+        _image_barrier(device, recording, image, (target, general), (_IGNORED, _IGNORED))
+        _image_barrier(device, recording, image, (general, general), (device.queue_family, _EXTERNAL))
 
 
 def read_image(device: Device, image: Any, buffer: Any, width: int, height: int) -> None:
     """Let the device take *image* from EXTERNAL and copy all of its pixels, tightly packed, into *buffer*."""
     vulkan, lib = device.vulkan, device.vulkan.lib
     with commands(device) as recording:
-        source = lib.VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL
-        layouts = (lib.VK_IMAGE_LAYOUT_GENERAL, source)
-        _image_barrier(device, recording, image, layouts, (_EXTERNAL, device.queue_family))
+        source, general = lib.VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, lib.VK_IMAGE_LAYOUT_GENERAL
+        _image_barrier(device, recording, image, (general, general), (_EXTERNAL, device.queue_family))
+        _image_barrier(device, recording, image, (general, source), (_IGNORED, _IGNORED))
         region = vulkan.struct_of(
             "VkBufferImageCopy",
             imageSubresource={"aspectMask": lib.VK_IMAGE_ASPECT_COLOR_BIT, "layerCount": 1},

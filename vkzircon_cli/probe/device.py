@@ -165,9 +165,15 @@ def _queue_families(instance: driver.Instance, physical: Any) -> tuple[QueueFami
 
 
 def _transfer_family(families: tuple[QueueFamily, ...]) -> int | None:
-    """Choose a family that can fill and copy; graphics and compute imply transfer (VkQueueFlagBits)."""
-    wanted = QUEUE_TRANSFER | QUEUE_GRAPHICS | QUEUE_COMPUTE
-    return next((family.index for family in families if family.count and family.flags.value & wanted), None)
+    """Choose a family that can fill, clear and copy: graphics and compute imply transfer (VkQueueFlagBits).
+
+    One of transfers alone comes last: vkCmdClearColorImage needs one of the others.
+    """
+    for wanted in (QUEUE_GRAPHICS | QUEUE_COMPUTE, QUEUE_TRANSFER):
+        for family in families:
+            if family.count and family.flags.value & wanted:
+                return family.index
+    return None
 
 
 class DeviceOpener:

@@ -87,6 +87,16 @@ class OwnedHandle:
 
 
 @contextmanager
+def owned(kernel: Zircon, value: int) -> Iterator[OwnedHandle]:
+    """Own a handle that we made ourselves, and close it unless an import took it."""
+    handle = OwnedHandle(kernel, value)
+    try:
+        yield handle
+    finally:
+        handle.close()
+
+
+@contextmanager
 def exported_handle(device: Device, kernel: Zircon | None, memory: Memory) -> Iterator[OwnedHandle]:
     """Get a handle to *memory*'s VMO and close it, unless an import took it."""
     vulkan = device.vulkan

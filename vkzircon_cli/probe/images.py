@@ -74,7 +74,7 @@ class ImageProbe:
             handle = stack.enter_context(exported_handle(self._device, self._kernel, memory))
             target = stack.enter_context(external_image(self._device, spec))
             bits = types_taking(self._device, handle)
-            import_type, _ = choose_type(bits, target.needs.memory_type_bits, memory.memory_type)
+            import_type, _ = choose_type(bits, target.needs.memory_type_bits, memory.memory_type, self._types)
             importing = shape.imported(self._device, handle.value, import_type, target, size=memory.size)
             imported = stack.enter_context(taking(handle, importing))
             bind(self._device, target, imported)

@@ -2,7 +2,7 @@
 """Import exported VMOs: the form follows the export, the type both masks, the size the original."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ from vkzircon_cli.offer import is_host_visible
 from vkzircon_cli.probe.bytes import Pattern, both, new_pattern
 from vkzircon_cli.probe.export import compared, write
 from vkzircon_cli.probe.forms import Shape
-from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, taking, types_taking
+from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, owned, taking, types_taking
 from vkzircon_cli.probe.memory import Memory, Resource, bind, mapped
 from vkzircon_cli.probe.places import Places
-from vkzircon_cli.vmo_facts import Comparison, Imported, ImportKind, Released
+from vkzircon_cli.vmo_facts import Comparison, Form, Imported, ImportKind, Released
 from vkzircon_cli.zircon import Zircon
 
 _RELEASE_S = 1.0
@@ -28,7 +28,7 @@ _RELEASE_S = 1.0
 class Shared:
     """One VMO as two allocations: the exporter's memory, the importer's memory and what is bound to it.
 
-    *handle* is a second handle to the VMO that stays ours.
+    *handle* is a second handle to the VMO that stays ours. *sees* tells whether the importer's memory is HOST_VISIBLE.
     """
 
     exporter: Device
@@ -38,16 +38,17 @@ class Shared:
     resource: Resource
     candidates: int
     handle: OwnedHandle
+    sees: bool
     kept: Answer[Comparison]
 
 
-def choose_type(bits: int, taken: int, preferred: int) -> tuple[int, int]:
+def choose_type(bits: int, taken: int, preferred: int, types: Sequence[MemoryType]) -> tuple[int, int]:
     """Choose the importing memory type, *preferred* if it may, and give all candidates as a mask.
 
     Raises:
-        NotAsked: no type is in both masks, the VMO's *bits* and those *taken* by the resource.
+        NotAsked: none of the importer's *types* is in both masks, the VMO's *bits* and those *taken* by the resource.
     """
-    candidates = bits & taken
+    candidates = bits & taken & ((1 << len(types)) - 1)
     if not candidates:
         raise NotAsked(f"no memory type takes both the VMO (0x{bits:x}) and what is bound to it (0x{taken:x})")
     lowest = (candidates & -candidates).bit_length() - 1
@@ -64,7 +65,7 @@ class ImportProbe:
         places: Places,
         types: Sequence[MemoryType],
         *,
-        can_export_again: bool,
+        can_export_again: Mapping[Form, bool],
     ) -> None:
         self._device = device
         self._kernel = kernel
@@ -89,9 +90,9 @@ class ImportProbe:
         """Export, import and bind in the order that *kind* asks for; raises as `probe`."""
         if kind in _PLAIN_ONLY and shape.is_dedicated:
             raise NotAsked("dedicated memory is bound at its start and has its resource's size")
-        if kind is ImportKind.RE_EXPORT and not self._can_export_again:
+        if kind is ImportKind.RE_EXPORT and not self._can_export_again[shape.form]:
             raise NotAsked("exportFromImportedHandleTypes does not have ZIRCON_VMO")
-        importer = self._places.find(kind)
+        importer, types = self._places.find(kind)
         used = shape.with_room() if kind is ImportKind.BIND_OFFSET else shape
         with ExitStack() as stack:
             try:
@@ -103,7 +104,8 @@ class ImportProbe:
                 ) from refused
             size = self._size_to_import(kind, handle, exported.size)
             bits = types_taking(importer, handle)
-            import_type, candidates = choose_type(bits, resource.needs.memory_type_bits, memory_type)
+            import_type, candidates = choose_type(bits, resource.needs.memory_type_bits, memory_type, types)
+            sees = is_host_visible(types[import_type])
             written = answer_of(lambda: self._write_before(exported))
             again = kind is ImportKind.RE_EXPORT
             importing = used.imported(importer, handle.value, import_type, resource, size=size, export=again)
@@ -119,13 +121,16 @@ class ImportProbe:
                 resource=resource,
                 candidates=candidates,
                 handle=kept_handle,
-                kept=answer_of(lambda: self._still(importer, imported, written)),
+                sees=sees,
+                kept=answer_of(lambda: self._still(importer, imported, written, sees=sees)),
             )
 
     def _export(
         self, stack: ExitStack, kind: ImportKind, shape: Shape, memory_type: int
     ) -> tuple[Memory, OwnedHandle, OwnedHandle, Resource]:
         exported, source = stack.enter_context(shape.exportable(self._device, memory_type))
+        if kind in _BINDS_SOURCE and not source.needs.memory_type_bits >> memory_type & 1:
+            raise NotAsked("what is bound does not take this memory type")  # VUID-vkBindBufferMemory-memory-01035
         if kind is ImportKind.BIND_EXPORT_IMPORT_BIND:
             bind(self._device, source, exported)
         handle = stack.enter_context(exported_handle(self._device, self._kernel, exported))
@@ -138,8 +143,8 @@ class ImportProbe:
     def _second_handle(self, exported: Memory, handle: OwnedHandle) -> Iterator[OwnedHandle]:
         """Make a handle to look into the VMO with while the import has the other: a duplicate, or another get."""
         if self._kernel is not None and handle.has_right("DUPLICATE"):
-            with self._kernel.duplicated(handle.usable()) as duplicate:
-                yield OwnedHandle(self._kernel, duplicate)
+            with owned(self._kernel, self._kernel.duplicate(handle.usable())) as duplicate:
+                yield duplicate
         else:
             with exported_handle(self._device, self._kernel, exported) as second:
                 yield second
@@ -156,25 +161,24 @@ class ImportProbe:
             raise NotAsked(f"the VMO holds {held} bytes, less than the {size} that were allocated")
         return held if kind is ImportKind.WHOLE_SIZE else size
 
-    def _must_see(self, *memories: Memory) -> None:
-        if not all(is_host_visible(self._types[memory.memory_type]) for memory in memories):
-            raise NotAsked("the memory type is not HOST_VISIBLE")
+    def _sees(self, exported: Memory) -> bool:
+        return is_host_visible(self._types[exported.memory_type])
 
     def _write_before(self, exported: Memory) -> Pattern:
-        self._must_see(exported)
+        _must_see(self._sees(exported))
         return _put(self._device, exported)
 
-    def _still(self, importer: Device, imported: Memory, written: Answer[Pattern]) -> Comparison:
+    def _still(self, importer: Device, imported: Memory, written: Answer[Pattern], *, sees: bool) -> Comparison:
         """Compare what was written before the import with what the import reads: it must not change the contents."""
         if written.value is None:
             raise NotAsked(written.missing.reason if written.missing else "nothing was written before")
-        self._must_see(imported)
+        _must_see(sees)
         with mapped(importer, imported) as view:
             return written.value.compare(view)
 
     def _seen(self, kind: ImportKind, shape: Shape, shared: Shared) -> Comparison:
         """Write through the import and read on every other side, and through a second import or export where asked."""
-        self._must_see(shared.exported, shared.imported)
+        _must_see(self._sees(shared.exported) and shared.sees)
         if kind is ImportKind.TWICE:
             with self._again(shape, shared) as second:
                 written = _put(shared.importer, second)
@@ -221,23 +225,24 @@ class ImportProbe:
         if self._kernel is None:
             raise NotAsked(NO_KERNEL)
         size = shape.needs.size
-        with self._kernel.created(size + self._kernel.page_size()) as made, shape.resource(self._device) as resource:
-            handle = OwnedHandle(self._kernel, made)
+        made = self._kernel.create(size + self._kernel.page_size())
+        with owned(self._kernel, made) as handle, shape.resource(self._device) as resource:
             bits = types_taking(self._device, handle)
-            import_type, candidates = choose_type(bits, resource.needs.memory_type_bits, memory_type)
-            with self._kernel.duplicated(made) as duplicate:
-                kept = OwnedHandle(self._kernel, duplicate)
+            import_type, candidates = choose_type(bits, resource.needs.memory_type_bits, memory_type, self._types)
+            with owned(self._kernel, self._kernel.duplicate(made)) as kept:
                 written = new_pattern(size)
                 write(kept, written)
                 importing = shape.imported(self._device, handle.value, import_type, resource, size=size)
                 with taking(handle, importing) as imported:
                     bind(self._device, resource, imported)
-                    still = answer_of(lambda: self._still(self._device, imported, Answer(written)))
+                    still = answer_of(
+                        lambda: self._still(self._device, imported, Answer(written), sees=self._sees(imported))
+                    )
                     seen = answer_of(lambda: self._into_own(imported, kept))
                     return Imported(import_type, candidates, size, still, seen)
 
     def _into_own(self, imported: Memory, kept: OwnedHandle) -> Comparison:
-        self._must_see(imported)
+        _must_see(self._sees(imported))
         return compared(kept, _put(self._device, imported))
 
     def releases(self, shape: Shape, memory_type: int) -> Released:
@@ -256,13 +261,23 @@ class ImportProbe:
             size = self._size_to_import(ImportKind.SAME_DEVICE, handle, exported.size)
             with shape.resource(self._device) as resource:
                 taken = resource.needs.memory_type_bits
-                import_type, _ = choose_type(types_taking(self._device, handle), taken, memory_type)
+                import_type, _ = choose_type(types_taking(self._device, handle), taken, memory_type, self._types)
                 importing = shape.imported(self._device, handle.value, import_type, resource, size=size)
                 with taking(handle, importing):
                     pass
             return Released(before, _settled(kernel, value, before - 1))
 
 
+def _must_see(sees: bool) -> None:
+    if not sees:
+        raise NotAsked("the memory type is not HOST_VISIBLE")
+
+
+_BINDS_SOURCE = (
+    ImportKind.BIND_EXPORT_IMPORT_BIND,
+    ImportKind.EXPORT_BIND_IMPORT_BIND,
+    ImportKind.EXPORT_IMPORT_BIND_BIND,
+)
 _PLAIN_ONLY = (ImportKind.WHOLE_SIZE, ImportKind.BIND_OFFSET)
 
 

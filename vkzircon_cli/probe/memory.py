@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vkzircon_cli.driver import Device, zircon_ffi
+from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.vmo_facts import MemoryRequirements, ResourceKind, Tiling
 from vkzircon_cli.vocabulary import USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRCON_VMO
 
@@ -79,6 +80,8 @@ def host_buffer(device: Device, size: int, host_visible: int) -> Iterator[tuple[
     with _buffer(device, size, None) as handle:
         needs = _requirements(device, "Buffer", "BUFFER", buffer=handle)
         bits = needs.memory_type_bits & host_visible
+        if not bits:
+            raise NotAsked("no memory type that the host can map takes a buffer")
         lowest = (bits & -bits).bit_length() - 1
         with _memory(device, None, needs.size, lowest) as memory:
             device.call("vkBindBufferMemory", device.handle, handle, memory.handle, 0)

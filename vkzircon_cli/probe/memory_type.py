@@ -125,12 +125,14 @@ class MemoryTypeProbe:
             raise NotAsked("no buffer's memory was exported")
         return self._bench.data.round_trip(write, buffers[0], memory_type)
 
-    def stress(self) -> Iterator[Event]:
-        """Repeat imports and whole rounds, with the first memory type and form that exported."""
+    def stress(self, limit_s: float) -> Iterator[Event]:
+        """Repeat imports and whole rounds, each *limit_s* long at most, with the first type and form that exported."""
         if self._first is None:
             return
         (memory_type, form), bench = self._first, self._bench
-        probe = StressProbe(bench.device, bench.kernel, bench.shapes[form], memory_type)
+        probe = StressProbe(
+            bench.device, bench.kernel, bench.shapes[form], memory_type, types=bench.types, limit_s=limit_s
+        )
         for what, question in (("imports", probe.imports), ("rounds", probe.rounds)):
             step = f"type{memory_type}/stress.{what}"
             yield from self._ask(step, "stress", question, what=what, memory_type=memory_type)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from vkzircon_cli.driver import Device
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.probe.forms import Shape
-from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, ask_properties, exported_handle
+from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, ask_properties, exported_handle, owned, taking
 from vkzircon_cli.vmo_facts import Refusal
 from vkzircon_cli.vocabulary import ZIRCON_VMO
 from vkzircon_cli.zircon import Zircon
@@ -49,18 +49,19 @@ class NegativeProbe:
         return self._refusal(call, value, None)
 
     def _closed(self, call: str) -> Refusal:
-        with self._opened().created(4096) as made:
-            value = made
-            self._opened().close(value)
-            return self._dead(call, value)
+        value = self._opened().create(4096)
+        self._opened().close(value)
+        return self._dead(call, value)
 
     def _event(self, call: str) -> Refusal:
-        with self._opened().event() as made:
-            return self._refusal(call, made, OwnedHandle(self._kernel, made))
+        kernel = self._opened()
+        with owned(kernel, kernel.create_event()) as event:
+            return self._refusal(call, event.value, event)
 
     def _no_rights(self, call: str) -> Refusal:
-        with self._vmo() as handle, self._opened().duplicated(handle.usable("DUPLICATE"), 0) as bare:
-            return self._refusal(call, bare, OwnedHandle(self._kernel, bare))
+        kernel = self._opened()
+        with self._vmo() as handle, owned(kernel, kernel.duplicate(handle.usable("DUPLICATE"), 0)) as bare:
+            return self._refusal(call, bare.value, bare)
 
     def _wrong_type(self, call: str) -> Refusal:
         with self._vmo() as handle:
@@ -97,20 +98,18 @@ class NegativeProbe:
                 bits, _ = ask_properties(self._device, value, 0, handle_type)
                 result = f"VK_SUCCESS with memoryTypeBits 0x{bits:x}"
             else:
-                self._import(value, handle_type, size or self._shape.needs.size)
-                if handle is not None:
-                    handle.taken = True
+                self._import(value, handle, handle_type, size or self._shape.needs.size)
         except Refused as refused:
             result = refused.missing.result
         lives = handle.is_alive() if handle is not None and not handle.taken else None
         return Refusal(result, lives)
 
-    def _import(self, value: int, handle_type: int, size: int) -> None:
+    def _import(self, value: int, handle: OwnedHandle | None, handle_type: int, size: int) -> None:
         with self._shape.resource(self._device) as resource:
             importing = self._shape.imported(
                 self._device, value, self._memory_type, resource, size=size, handle_type=handle_type
             )
-            with importing:
+            with importing if handle is None else taking(handle, importing):
                 pass
 
 

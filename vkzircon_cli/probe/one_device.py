@@ -17,7 +17,7 @@ from vkzircon_cli.probe.device import DeviceOpener, probe_extensions, probe_memo
 from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.images import COLORS, Color, ImageProbe, image_spec
 from vkzircon_cli.probe.imports import ImportProbe
-from vkzircon_cli.probe.memory import TRANSFER, Resource, external_buffer, external_image
+from vkzircon_cli.probe.memory import TRANSFER, ImageSpec, Resource, external_buffer, external_image
 from vkzircon_cli.probe.memory_type import Bench, MemoryTypeProbe
 from vkzircon_cli.probe.places import Places
 from vkzircon_cli.request import DEFAULT_SIZE, Request
@@ -26,8 +26,10 @@ from vkzircon_cli.vocabulary import (
     BUFFER_CREATE_BITS,
     BUFFER_USAGE_BITS,
     DEDICATED_ONLY,
+    EXPORTABLE,
     HANDLE_TYPE_BITS,
     IMAGE_USAGE_BITS,
+    IMPORTABLE,
     SIBLING_DEVICE_EXTENSIONS,
     ZIRCON_VMO,
     flags,
@@ -83,7 +85,7 @@ class DeviceProbe:
         with self._stack:
             yield from self._ask("open", "opened", lambda: self._open(opener), live=True)
             if self._device is not None:
-                places = Places(self._device, opener, identity, self._index, self._stack)
+                places = Places(self._device, memory.types, opener, identity, self._index, self._stack)
                 yield from self._opened(self._device, opener, places, memory.types, offer, images)
                 yield from self._asker(f"device{self._index}/close", "closed", self._close, device=self._index)
 
@@ -168,8 +170,11 @@ class DeviceProbe:
         offer: ExternalMemoryProperties | None,
         images: Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None],
     ) -> Iterator[Event]:
-        shapes, image_reason = yield from self._shapes(device, images)
-        can_export_again = offer is not None and bool(offer.export_from_imported_handle_types.value & ZIRCON_VMO)
+        key = next((key for key, found in images.items() if _has(found, EXPORTABLE)), None)
+        shapes, image_reason = yield from self._shapes(device, image_spec(*key) if key else None)
+        can_export_again = {
+            form: _exports_again(images[key] if key and form is Form.DEDICATED_IMAGE else offer) for form in Form
+        }
         imports = ImportProbe(device, self._kernel, places, types, can_export_again=can_export_again)
         data = DataProbe(device, imports, types, self._request.size)
         probe = MemoryTypeProbe(self._ask, Bench(device, opener, self._kernel, types, shapes, imports, data))
@@ -177,15 +182,14 @@ class DeviceProbe:
             yield from probe.probe(memory_type.index, _reasons(memory_type, offer, image_reason))
         yield from self._images(ImageProbe(device, self._kernel, types), images)
         if self._request.stress:
-            yield from probe.stress()
+            yield from probe.stress(self._request.timeout_s / 3)
         if self._request.negative:
             yield from probe.negative()
 
     def _shapes(
-        self, device: driver.Device, images: Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None]
+        self, device: driver.Device, spec: ImageSpec | None
     ) -> Generator[Event, None, tuple[dict[Form, Shape], str]]:
         """Ask what buffer and image need, and make a shape of each form; the words say why there is no image."""
-        spec = next((image_spec(*key) for key, found in images.items() if found is not None), None)
         needed = {
             ResourceKind.BUFFER: (yield from self._needs(ResourceKind.BUFFER, partial(external_buffer, device, _SIZE)))
         }
@@ -228,9 +232,17 @@ _SIZE = DEFAULT_SIZE
 
 
 def _image_trip(probe: ImageProbe, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:
-    if found is None or not found.written or not found.features.value:
-        raise NotAsked("such images cannot be exported, says the driver")
+    if not _has(found, EXPORTABLE | IMPORTABLE):
+        raise NotAsked("such images cannot be both exported and imported, says the driver")
     return probe.trip(color, tiling)
+
+
+def _has(found: ExternalMemoryProperties | None, features: int) -> bool:
+    return found is not None and found.written and found.features.value & features == features
+
+
+def _exports_again(found: ExternalMemoryProperties | None) -> bool:
+    return found is not None and bool(found.export_from_imported_handle_types.value & ZIRCON_VMO)
 
 
 def _reasons(memory_type: MemoryType, offer: ExternalMemoryProperties | None, image_reason: str) -> dict[Form, str]:

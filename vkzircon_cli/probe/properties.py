@@ -5,7 +5,7 @@ from vkzircon_cli.answers import not_asked
 from vkzircon_cli.driver import Device
 from vkzircon_cli.events import answer_of
 from vkzircon_cli.probe.forms import Shape
-from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, exported_handle
+from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, exported_handle, owned
 from vkzircon_cli.quantities import bits_of
 from vkzircon_cli.vmo_facts import HandleProperties
 from vkzircon_cli.zircon import Zircon
@@ -29,5 +29,5 @@ def probe_properties(device: Device, kernel: Zircon | None, shape: Shape, memory
 
 def _duplicates_bits(device: Device, handle: OwnedHandle) -> int:
     kernel, value = handle.kernel("DUPLICATE")
-    with kernel.duplicated(value) as duplicate:
-        return PropertiesAnswer(device, OwnedHandle(kernel, duplicate)).bits
+    with owned(kernel, kernel.duplicate(value)) as duplicate:
+        return PropertiesAnswer(device, duplicate).bits

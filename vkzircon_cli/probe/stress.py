@@ -2,14 +2,16 @@
 """Repeat exports and imports until a leak would show in the kernel's counts."""
 
 import mmap
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from vkzircon_cli.driver import Device
 from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.facts import MemoryType
 from vkzircon_cli.probe.forms import Shape
-from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, taking, types_taking
+from vkzircon_cli.probe.handles import NO_KERNEL, exported_handle, owned, taking, types_taking
 from vkzircon_cli.probe.imports import choose_type
 from vkzircon_cli.vmo_facts import Stressed
 from vkzircon_cli.zircon import Zircon
@@ -22,11 +24,22 @@ _WARM_UP = 16
 class StressProbe:
     """Repeats with one form from one memory type."""
 
-    def __init__(self, device: Device, kernel: Zircon | None, shape: Shape, memory_type: int) -> None:
+    def __init__(
+        self,
+        device: Device,
+        kernel: Zircon | None,
+        shape: Shape,
+        memory_type: int,
+        *,
+        types: Sequence[MemoryType],
+        limit_s: float,
+    ) -> None:
         self._device = device
         self._kernel = kernel
         self._shape = shape
         self._memory_type = memory_type
+        self._types = types
+        self._limit_s = limit_s
 
     def imports(self) -> Stressed:
         """Import one VMO again and again, one import alive at a time, as the conformance suite does."""
@@ -36,12 +49,11 @@ class StressProbe:
             handle = stack.enter_context(exported_handle(self._device, kernel, memory))
             resource = stack.enter_context(self._shape.resource(self._device))
             bits = types_taking(self._device, handle)
-            import_type, _ = choose_type(bits, resource.needs.memory_type_bits, self._memory_type)
+            import_type, _ = choose_type(bits, resource.needs.memory_type_bits, self._memory_type, self._types)
 
             def once() -> None:
-                with kernel.duplicated(handle.usable("DUPLICATE")) as duplicate:
-                    again = OwnedHandle(kernel, duplicate)
-                    importing = self._shape.imported(self._device, duplicate, import_type, resource, size=memory.size)
+                with owned(kernel, kernel.duplicate(handle.usable("DUPLICATE"))) as again:
+                    importing = self._shape.imported(self._device, again.value, import_type, resource, size=memory.size)
                     with taking(again, importing):
                         pass
 
@@ -57,7 +69,7 @@ class StressProbe:
                 handle = stack.enter_context(exported_handle(self._device, kernel, memory))
                 resource = stack.enter_context(self._shape.resource(self._device))
                 bits = types_taking(self._device, handle)
-                import_type, _ = choose_type(bits, resource.needs.memory_type_bits, self._memory_type)
+                import_type, _ = choose_type(bits, resource.needs.memory_type_bits, self._memory_type, self._types)
                 importing = self._shape.imported(self._device, handle.value, import_type, resource, size=memory.size)
                 stack.enter_context(taking(handle, importing))
 
@@ -69,14 +81,19 @@ class StressProbe:
         return self._kernel
 
     def _repeat(self, rounds: int, once: Callable[[], None]) -> Stressed:
-        """Run *once* a few times for whatever is made on first use, then *rounds* times between two looks."""
+        """Run *once* a few times for whatever is made on first use, then *rounds* times between two looks.
+
+        Where the driver is slow it is fewer times: one step that says nothing for long would be taken for hung.
+        """
         kernel = self._opened()
         for _ in range(_WARM_UP):
             once()
         handles, resident = kernel.open_handles(), _resident()
-        for _ in range(rounds):
+        deadline, done = time.monotonic() + self._limit_s, 0
+        while done < rounds and time.monotonic() < deadline:
             once()
-        return Stressed(rounds, handles, kernel.open_handles(), resident, _resident())
+            done += 1
+        return Stressed(done, handles, kernel.open_handles(), resident, _resident())
 
 
 def _resident() -> int:
