@@ -55,7 +55,7 @@ WALK = {
     "capabilities.agree-import": Wrong(("refuse-import",), follows=IMPORTS),
     "capabilities.dedicated": Wrong(("dedicated-only-reported",), follows=("export.form",)),
     "capabilities.images": Wrong(("refuse-import",), follows=IMPORTS),
-    "capabilities.semaphore": Wrong(("semaphore-listed",)),
+    "capabilities.semaphore": Wrong(("semaphore-listed",), "warn"),
     "export.memory-type": Wrong(("refuse-get",), follows=("capabilities.images", "data.image")),
     "export.form": Wrong(("refuse-plain-export",), "info"),
     "export.result-codes": Wrong(
