@@ -22,6 +22,7 @@ from vkzircon_cli.vmo_facts import Comparison, Form, Imported, ImportKind, Relea
 from vkzircon_cli.zircon import Zircon
 
 _RELEASE_S = 1.0
+_OURS = 2  # handles to a VMO while it waits to be imported: the one to be taken, and the one to look with
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +259,8 @@ class ImportProbe:
                 ) from refused
             kernel, value = kept.kernel("INSPECT")
             before = kernel.handle_count(value)
+            if before < _OURS:  # a copy was looked at, or this kernel does not count
+                raise NotAsked(f"the kernel counts {before} of the {_OURS} handles that are open")
             size = self._size_to_import(ImportKind.SAME_DEVICE, handle, exported.size)
             with shape.resource(self._device) as resource:
                 taken = resource.needs.memory_type_bits
