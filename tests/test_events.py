@@ -111,3 +111,15 @@ def test_decoding_undoes_encoding(text: str, number: int) -> None:
     value = Answer((Extension(text, number),))
     line = to_line({"event": "x", "value": {"value": [{"name": text, "revision": number}], "missing": None}})
     assert decode(Answer[tuple[Extension, ...]], json.loads(line)["value"]) == value
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (Refused("vkX", "VK_ERROR_DEVICE_LOST"), "vkX answered VK_ERROR_DEVICE_LOST"),
+        (Refused("vkX", "", "the driver has no such entry point"), "vkX: the driver has no such entry point"),
+    ],
+)
+def test_a_refusal_says_the_result_or_why_there_is_none(refused: Refused, said: str) -> None:
+    """A call that the driver does not have gave no result, and none is spoken of."""
+    assert refused.said == said

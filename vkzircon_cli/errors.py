@@ -39,6 +39,12 @@ class Refused(Exception):
         super().__init__(call, result, reason)
         self.missing = Missing(MissingKind.REFUSED, call, result, reason)
 
+    @property
+    def said(self) -> str:
+        """Put the refusal in words; a call that the driver does not have gave no result."""
+        missing = self.missing
+        return f"{missing.call} answered {missing.result}" if missing.result else f"{missing.call}: {missing.reason}"
+
 
 class TimedOut(Exception):
     """Work that was given to the device never ended. The probe turns it into a `Missing` of that kind."""

@@ -170,7 +170,7 @@ def types_taking(device: Device, handle: OwnedHandle) -> int:
     try:
         answer = PropertiesAnswer(device, handle)
     except Refused as refused:
-        raise NotAsked(f"{refused.missing.call} answered {refused.missing.result}, so no type is known") from refused
+        raise NotAsked(f"{refused.said}, so no type is known") from refused
     if not answer.written or answer.kept.value is False:
         what = "closed the handle" if answer.written else "wrote no answer"
         raise NotAsked(f"{_PROPERTIES} {what}, so nothing is imported")

@@ -100,9 +100,7 @@ class ImportProbe:
                 exported, handle, kept_handle, source = self._export(stack, kind, used, memory_type)
                 resource = stack.enter_context(used.resource(importer))
             except Refused as refused:
-                raise NotAsked(
-                    f"{refused.missing.call} answered {refused.missing.result} before an import"
-                ) from refused
+                raise NotAsked(f"{refused.said}, before an import") from refused
             size = self._size_to_import(kind, handle, exported.size)
             bits = types_taking(importer, handle)
             import_type, candidates = choose_type(bits, resource.needs.memory_type_bits, memory_type, types)
@@ -254,9 +252,7 @@ class ImportProbe:
                 handle = stack.enter_context(exported_handle(self._device, self._kernel, exported))
                 kept = stack.enter_context(self._second_handle(exported, handle))
             except Refused as refused:
-                raise NotAsked(
-                    f"{refused.missing.call} answered {refused.missing.result} before an import"
-                ) from refused
+                raise NotAsked(f"{refused.said}, before an import") from refused
             kernel, value = kept.kernel("INSPECT")
             before = kernel.handle_count(value)
             if before < _OURS:  # a copy was looked at, or this kernel does not count
