@@ -5,10 +5,8 @@ Only the variables listed here are ever read into a report.
 """
 
 import os
-import re
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from vkzircon_cli.errors import Usage
 
@@ -79,25 +77,6 @@ def platform() -> str:
 def can_fork() -> bool:
     """Tell whether the probe can run in a child."""
     return hasattr(os, "fork") and platform() != FUCHSIA
-
-
-def without_home(value: Any) -> Any:
-    """Write the home folder as ``~`` in every string of *value*: reports are pasted where people have no names."""
-    home = os.environ.get("HOME", "").rstrip("/")
-    if len(home) <= 1:
-        return value
-    # A path begins where no other path goes on: /opt/home/x is none of /home's.
-    return _shortened(value, re.compile(rf"(?<![\w./~-]){re.escape(home)}(?=/)"))
-
-
-def _shortened(value: Any, home: re.Pattern[str]) -> Any:
-    if isinstance(value, str):
-        return home.sub("~", value)
-    if isinstance(value, dict):
-        return {name: _shortened(item, home) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_shortened(item, home) for item in value]
-    return value
 
 
 def environment() -> Environment:

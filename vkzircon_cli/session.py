@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from vkzircon_cli import emulation as layer
 from vkzircon_cli import isolation
-from vkzircon_cli.environment import EMULATION_VARIABLE, environment, without_home
+from vkzircon_cli.environment import EMULATION_VARIABLE, environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
 from vkzircon_cli.events import Event, Fold, Transcript, error
 from vkzircon_cli.offer import select_devices
+from vkzircon_cli.redaction import without_home
 from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
 from vkzircon_cli.request import Request
 

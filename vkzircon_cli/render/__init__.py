@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class View(StrEnum):
-    """How much of a report is shown on a terminal; the JSON document is always the whole report."""
+    """How much of a report is shown to people; documents for programs are always the whole report."""
 
     REPORT = "report"
     CHECKS = "checks"
@@ -22,6 +22,21 @@ class View(StrEnum):
 
 class Format(StrEnum):
     """How a result is written. A trace is no rendering of a report, but the events themselves as they come."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JUNIT = "junit"
+    TRACE = "trace"
+
+
+# Written to be read by strangers, so that what tells of people and machines is hidden in them.
+FOR_STRANGERS = (Format.MARKDOWN, Format.HTML)
+
+
+class DevicesFormat(StrEnum):
+    """The formats of a list of devices."""
 
     TERMINAL = "terminal"
     JSON = "json"
@@ -38,6 +53,16 @@ class MatrixFormat(StrEnum):
 
 class Rendered(StrEnum):
     """The formats that a report can be rendered in once it is whole."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JUNIT = "junit"
+
+
+class WordFormat(StrEnum):
+    """The formats of an explanation."""
 
     TERMINAL = "terminal"
     JSON = "json"

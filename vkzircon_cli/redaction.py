@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must not travel with a report: who ran it, on which host, passwords and keys, and the devices' own UUIDs.
+
+What is hidden leaves a mark in its place and is counted, so that a reader knows that there was something. The home
+folder is written as ``~`` in every result; the rest is hidden in results that are made to be read by strangers.
+"""
+
+import os
+import re
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from vkzircon_cli.answers import Missing
+from vkzircon_cli.environment import Variable
+from vkzircon_cli.events import Failure, StepTime
+from vkzircon_cli.facts import EntryPoint
+from vkzircon_cli.report import CheckResult, Tool
+from vkzircon_cli.vocabulary import Flags, Named, Version
+
+T = TypeVar("T")
+
+_HOMES = ("/home", "/Users", "/var/home", "/export/home")
+_SHORTEST_NAME = 3
+# Nobody is told by these, and they are words of many paths and messages.
+_NOBODY = frozenset({"root", "user", "localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "linux", "fuchsia"})
+_SECRET_WORDS = "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|COOKIE|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_KEY"
+_SECRET = re.compile(
+    rf"""(?<![A-Za-z0-9_])((?:[A-Z0-9]+_)*(?:{_SECRET_WORDS})(?:_[A-Z0-9]+)*(?:=|["']\s*:\s*))"""
+    r"""(?!<)("[^"]*"|'[^']*'|[^\s,;:&"']+)""",
+    re.IGNORECASE,
+)
+_URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)")
+_UUID = re.compile(
+    r"(?<![0-9A-Za-z])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9A-Za-z])", re.IGNORECASE
+)
+_OTHERS_HOME = re.compile(rf"(?<![\w.~-])({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>]+")
+
+# Words of ours and of the standards, which tell of nobody.
+_OURS = (Enum, Flags, Named, Version, Tool, StepTime, EntryPoint)
+_OUR_FIELDS = {
+    CheckResult: {"id", "steps", "rule", "advice"},
+    Failure: {"cause"},
+    Missing: {"kind", "call", "result"},
+    Variable: {"name"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """One kind of thing that was hidden, and how often."""
+
+    what: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whom a result could tell of: the home folder ('' if there is none), names of the user, names of the host."""
+
+    home: str = ""
+    users: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+def people() -> People:
+    """Ask this process who runs it, and where."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    of_home = home.rpartition("/")[2] if home.startswith(tuple(f"{folder}/" for folder in _HOMES)) else ""
+    host = os.uname().nodename
+    return People(
+        home=home,
+        users=_names(of_home, os.environ.get("USER", ""), os.environ.get("LOGNAME", ""), _account()),
+        hosts=_names(host, host.partition(".")[0]),
+    )
+
+
+def _account() -> str:
+    with suppress(ImportError, KeyError, OSError):  # no such database, or nobody of that number in it
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    return ""
+
+
+def _names(*names: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(n for n in names if len(n) >= _SHORTEST_NAME and n.casefold() not in _NOBODY))
+
+
+def without_home(value: Any) -> Any:
+    """Write the home folder as ``~`` in every string of *value*, which is of JSON's types."""
+    home = _home_pattern(os.environ.get("HOME", "").rstrip("/"))
+    return _shortened(value, home) if home else value
+
+
+def _home_pattern(home: str) -> re.Pattern[str] | None:
+    # A path begins where no other path goes on, and ends at a whole name: neither /opt/home/x nor /homes is /home's.
+    return re.compile(rf"(?<![\w./~-]){re.escape(home)}(?![\w-]|\.\w)") if len(home) > 1 else None
+
+
+def _shortened(value: Any, home: re.Pattern[str]) -> Any:
+    if isinstance(value, str):
+        return home.sub("~", value)
+    if isinstance(value, dict):
+        return {name: _shortened(item, home) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shortened(item, home) for item in value]
+    return value
+
+
+class Redactor:
+    """Hides, and counts what it hid; one UUID gets one mark, wherever it stands."""
+
+    def __init__(self, of: People) -> None:
+        self._home = _home_pattern(of.home)
+        self._hosts = _words(of.hosts)
+        self._users = _words(of.users)
+        self._uuids: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def hidden(self) -> tuple[Hidden, ...]:
+        """Tell what was hidden so far."""
+        return tuple(Hidden(what, count) for what, count in self._counts.items())
+
+    def text(self, words: str) -> str:
+        """Hide in one text; what it already hid it leaves alone."""
+        words = self._sub(_SECRET, r"\1<hidden>", words, "secret")
+        words = self._sub(_URL_PASSWORD, "<hidden>", words, "password in an address")
+        words = self._sub(self._home, "~", words, "home folder")
+        words = self._sub(_OTHERS_HOME, r"\1/<user>", words, "home folder")
+        words = self._sub(self._hosts, "<host>", words, "host name")
+        words = self._sub(self._users, "<user>", words, "user name")
+        return _UUID.sub(self._uuid, words)
+
+    def _sub(self, pattern: re.Pattern[str] | None, mark: str, words: str, what: str) -> str:
+        if pattern is None:
+            return words
+        words, count = pattern.subn(mark, words)
+        if count:
+            self._counts[what] += count
+        return words
+
+    def _uuid(self, found: re.Match[str]) -> str:
+        digits = found[0].replace("-", "").lower()
+        self._counts["UUID"] += 1
+        return self._uuids.setdefault(digits, f"<UUID {len(self._uuids) + 1}>")
+
+    def facts(self, value: T) -> T:
+        """Hide in every foreign text of *value*, a dataclass of a report or made of such; all else stays as it is."""
+        hidden: T = self._of(value)
+        return hidden
+
+    def _of(self, value: Any) -> Any:
+        if isinstance(value, _OURS):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, tuple):
+            return tuple(self._of(item) for item in value)
+        return self._fields_of(value) if is_dataclass(value) else value
+
+    def _fields_of(self, value: Any) -> Any:
+        ours = _OUR_FIELDS.get(type(value), frozenset())
+        before = {f.name: getattr(value, f.name) for f in fields(value)}
+        after = {name: item if name in ours else self._of(item) for name, item in before.items()}
+        for name in [name for name in after if f"{name}_hex" in after and after[name] != before[name]]:
+            after[f"{name}_hex"] = None  # it would tell what its neighbour hides
+        return type(value)(**after)
+
+
+def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Find *names* as whole words, the longest first."""
+    if not names:
+        return None
+    longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.compile(rf"(?<![\w.-])(?:{longest_first})(?![\w-])")
