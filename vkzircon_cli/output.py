@@ -16,17 +16,17 @@ class PipeClosed(Exception):
     """The reader of standard output went away."""
 
 
-def write(text: str, path: Path | None) -> None:
-    """Write *text* to *path*, or to standard output.
+def write(text: str, path: Path | None, *, as_utf8: bool = False) -> None:
+    """Write *text* to *path*, or to standard output in its own encoding unless *as_utf8*.
 
     Raises:
         NotWritten: it is not all there.
         PipeClosed: nobody reads standard output any more.
     """
     if path is None:
-        _write_stdout(text)
+        _write_stdout(text, as_utf8)
     else:
-        _write_file(text, path)
+        _write_file(text.encode("utf-8"), path)
 
 
 class Lines:
@@ -67,11 +67,20 @@ class Lines:
             os.close(self._descriptor)
 
 
-def _write_stdout(text: str) -> None:
+def write_bytes(data: bytes, path: Path) -> None:
+    """Write *data* to *path*.
+
+    Raises:
+        NotWritten: it is not all there.
+    """
+    _write_file(data, path)
+
+
+def _write_stdout(text: str, as_utf8: bool = False) -> None:
     stream = sys.__stdout__
     if stream is None:
         raise NotWritten("The result could not be written: standard output is closed.", "Use --output FILE.")
-    data = text.encode(stream.encoding or "utf-8", "backslashreplace")
+    data = text.encode("utf-8" if as_utf8 else stream.encoding or "utf-8", "backslashreplace")
     try:
         _write_all(stream.fileno(), data)
     except BrokenPipeError as error:
@@ -86,12 +95,12 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _write_file(text: str, path: Path) -> None:
+def _write_file(data: bytes, path: Path) -> None:
     try:
         if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")  # a device or a pipe cannot be replaced, only written to
+            path.write_bytes(data)  # a device or a pipe cannot be replaced, only written to
         else:
-            _replace(path, text.encode("utf-8"))
+            _replace(path, data)
     except OSError as error:
         _fail(str(path), error)
 
