@@ -13,11 +13,13 @@ from typer.core import TyperGroup
 
 from vkzircon_cli import emulation, session
 from vkzircon_cli.delivery import Place, deliver, finish, page_of, present, watched
+from vkzircon_cli.documents import DocumentKind, shape_of
 from vkzircon_cli.errors import Exit, Usage
 from vkzircon_cli.options import (
     Command,
     Device,
     DevicesOutputFormat,
+    DocumentName,
     EmulateOption,
     ExplainFormat,
     Faults,
@@ -47,12 +49,13 @@ from vkzircon_cli.options import (
 from vkzircon_cli.output import write
 from vkzircon_cli.reading import read
 from vkzircon_cli.render import DevicesFormat, Format, MatrixFormat, Rendered, Style, View, WordFormat, render_matrix
+from vkzircon_cli.report import SCHEMA_VERSION
 from vkzircon_cli.request import DEFAULT_SIZE, DEFAULT_TIMEOUT_S, Depth, Emulate, Formats, Judging, Request
 from vkzircon_cli.vocabulary import HANDLE_TYPES
 
 T = TypeVar("T")
 
-_COMMANDS = ("report", "check", "devices", "matrix", "emulate", "show", "explain")
+_COMMANDS = ("report", "check", "devices", "matrix", "emulate", "show", "schema", "explain")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -260,6 +263,24 @@ def show(
     """
     style = Style(View.REPORT, Format(format), verbose, not no_redact)
     return present(read(file), style, Place(output, quiet, no_color))
+
+
+@app.command(epilog=_EPILOG)
+def schema(
+    document: DocumentName = DocumentKind.REPORT,
+    output: OutputFile = None,
+    version: Version = False,
+) -> Exit:
+    """Print the JSON Schema of a document.
+
+    It is of the dialect 2020-12, and derived from what the documents are written from. It needs no Vulkan.
+    """
+    from vkzircon_cli.render.json import to_json
+    from vkzircon_cli.schema import schema_of
+
+    title = f"vkzircon {document}, schema version {SCHEMA_VERSION}"
+    write(to_json(schema_of(shape_of(document), title)), output, as_utf8=True)
+    return Exit.OK
 
 
 # A number below 0 is a word here, not an option; what else looks like one is refused where the word is read.

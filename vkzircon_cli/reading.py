@@ -123,7 +123,7 @@ def _report(path: Path, raw: bytes) -> Report:
 
 def _ended(report: Report) -> Report:
     """Give *report* if it has an exit code that there is."""
-    if report.summary.exit_code not in iter(Exit):
+    if report.summary.exit_code not in set(Exit):
         raise ValueError(f"summary.exit_code: {report.summary.exit_code} is no exit code of vkzircon")
     return report
 

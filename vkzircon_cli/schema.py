@@ -38,7 +38,7 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
 
 
 def parse(shape: Any, text: str | bytes) -> Any:
-    """Read the JSON *text* as *shape*: nothing is taken for what it is not, and keys that are not known are passed over.
+    """Read the JSON *text* as *shape*: nothing is taken for what it is not; keys that are not known are passed over.
 
     Raises:
         NotOfThisShape: it is not, or is no JSON.
