@@ -4,10 +4,16 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+
+from vkzircon_cli.documents import DocumentKind, shape_of
+from vkzircon_cli.schema import schema_of
 
 PROGRAM = Path(sys.executable).with_name("vkzircon")
 _OURS = ("VK_", "VKZIRCON_", "_VKZIRCON", "XDG_", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "PYTHON")
@@ -23,8 +29,29 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        """The one JSON document on standard output."""
-        return json.loads(self.out)
+        """The one JSON document on standard output; if it has a schema, it is valid."""
+        document = json.loads(self.out)
+        problems = [error.message for error in schema_errors(document)]
+        assert not problems, problems[:3]
+        return document
+
+
+def schema_errors(document: Any) -> Iterator[ValidationError]:
+    """Hold a document against its schema, by which it may have no key that is not in there."""
+    kind = next((kind for key, kind in _KINDS.items() if key in document), None)
+    return iter(()) if kind is None else _validator(kind).iter_errors(document)
+
+
+_KINDS = {"handle_type": DocumentKind.MATRIX, "areas": DocumentKind.DIFF, "checks": DocumentKind.REPORT}
+
+
+@cache
+def _validator(kind: DocumentKind) -> Draft202012Validator:
+    schema = schema_of(shape_of(kind), "")
+    for part in (schema, *schema["$defs"].values()):
+        if "properties" in part:
+            part["additionalProperties"] = False
+    return Draft202012Validator(schema)
 
 
 Run = Callable[..., Ran]

@@ -9,22 +9,33 @@ import pytest
 
 from vkzircon_cli.checks import in_order
 from vkzircon_cli.errors import Exit
+from vkzircon_cli.named_facts import FACTS, Kind, NamedFact
 
 README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- checks: generated, see tests/test_readme.py -->", "<!-- /checks -->"
 
 
-def _table() -> str:
+def _checks() -> list[str]:
     rows = [f"| `{check.id}` | {check.meaning} | {check.rule} |" for check in in_order()]
-    return "\n".join(["| check | holds when | rests on |", "|---|---|---|", *rows])
+    return ["| check | holds when | rests on |", "|---|---|---|", *rows]
 
 
-def test_the_table_of_checks_is_fresh() -> None:
-    """Every registered check stands in the README with its meaning and its rule."""
+def _facts() -> list[str]:
+    rows = [f"| `{fact.name}` | {_kind(fact)} | {fact.meaning} |" for fact in FACTS.values()]
+    return ["| fact | is a | what it is |", "|---|---|---|", *rows]
+
+
+def _kind(fact: NamedFact) -> str:
+    return f"{fact.kind}: {', '.join(fact.words)}" if fact.words and fact.kind is Kind.WORD else fact.kind
+
+
+@pytest.mark.parametrize(("name", "lines"), [("checks", _checks()), ("facts", _facts())])
+def test_a_generated_table_is_fresh(name: str, lines: list[str]) -> None:
+    """Every registered check, and every fact that can be required, stands in the README as the code has it."""
+    begin, end = f"<!-- {name}: generated, see tests/test_readme.py -->", f"<!-- /{name} -->"
     text = README.read_text()
-    wanted = f"{BEGIN}\n{_table()}\n{END}"
+    wanted = "\n".join([begin, *lines, end])
     if os.environ.get("VKZIRCON_UPDATE_GOLDEN"):
-        text = re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: wanted, text, flags=re.DOTALL)
+        text = re.sub(f"{re.escape(begin)}.*{re.escape(end)}", lambda _: wanted, text, flags=re.DOTALL)
         README.write_text(text)
     assert wanted in text
 

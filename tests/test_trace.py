@@ -89,11 +89,11 @@ def test_a_trace_cut_at_any_byte_is_read_to_there(trace: bytes, tmp_path: Path) 
         (b'{"a": NaN}', "NaN"),
         (b'{"schema_version": "2.0"}', "schema version 2.0"),
         (b'{"schema_version": "1.0"}', "not a whole report"),
-        (b"[" * 20000, "is not JSON"),
+        (b"[" * 20000, "nested more deeply"),
         (b'\xff\xfe{"a": 1}', "is not JSON"),
-        (b'{"event": "header"}\nnonsense\n{"event": "done"}\n', "line 2"),
-        (b'{"event": "header"}\n{"event": "end", "step": "x"}\n{"event": "done"}\n', "line 2"),
-        (b'{"event": "header"}\n{"event": "done"}\n', "do not fit together"),
+        (b'{"event": "header", "schema_version": "1.1"}\nnonsense\n{"event": "done"}\n', "line 2"),
+        (b'{"event": "header", "schema_version": "1.1"}\n{"event": "end", "step": "x"}\n{"event": "done"}\n', "line 2"),
+        (b'{"event": "header", "schema_version": "1.1"}\n{"event": "done"}\n', "do not fit together"),
     ],
 )
 def test_what_is_neither_report_nor_trace_is_one_sentence(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self, TextIO
 
 from vkzircon_cli.events import Event
+from vkzircon_cli.text import decode
 
 _LIMIT = 64 * 1024
 _CHUNK = 64 * 1024
@@ -28,8 +29,8 @@ class Capture:
 
     def event(self) -> Event:
         """Give it as an event; bytes that are not UTF-8 stand as escapes."""
-        text = bytes(self.kept).decode("utf-8", "backslashreplace")
-        return {"event": "output", "text": text, "dropped": self.dropped}
+        text, in_hex = decode(bytes(self.kept))
+        return {"event": "output", "text": text, "dropped": self.dropped, "text_hex": in_hex}
 
 
 class OwnOutput:

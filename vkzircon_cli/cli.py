@@ -4,10 +4,7 @@
 import contextlib
 import io
 import os
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import typer
@@ -15,24 +12,32 @@ from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
 from vkzircon_cli import emulation, session
+from vkzircon_cli.delivery import Place, deliver, finish, page_of, present, watched
+from vkzircon_cli.documents import DocumentKind, shape_of
 from vkzircon_cli.errors import Exit, Usage
-from vkzircon_cli.events import Event, to_line
 from vkzircon_cli.options import (
     Command,
     Device,
+    DevicesOutputFormat,
+    DocumentName,
     EmulateOption,
+    ExplainFormat,
     Faults,
     FormatSet,
     HandleType,
+    Ignore,
     ListFaults,
     MatrixOutputFormat,
     Negative,
     NoColor,
+    NoRedact,
     OutputFile,
     OutputFormat,
     Persona,
     Quiet,
+    Require,
     SavedFile,
+    Select,
     ShowFormat,
     Size,
     Stress,
@@ -41,18 +46,16 @@ from vkzircon_cli.options import (
     Version,
     Word,
 )
-from vkzircon_cli.output import Lines, is_terminal, say, terminal_width, write
+from vkzircon_cli.output import write
 from vkzircon_cli.reading import read
-from vkzircon_cli.render import Format, MatrixFormat, Rendered, Style, View, render, render_matrix
-from vkzircon_cli.render.page import Page, page_for
-from vkzircon_cli.render.progress import Progress
-from vkzircon_cli.report import Document, Report
-from vkzircon_cli.request import DEFAULT_SIZE, DEFAULT_TIMEOUT_S, Depth, Emulate, Formats, Request
+from vkzircon_cli.render import DevicesFormat, Format, MatrixFormat, Rendered, Style, View, WordFormat, render_matrix
+from vkzircon_cli.report import SCHEMA_VERSION
+from vkzircon_cli.request import DEFAULT_SIZE, DEFAULT_TIMEOUT_S, Depth, Emulate, Formats, Judging, Request
 from vkzircon_cli.vocabulary import HANDLE_TYPES
 
 T = TypeVar("T")
 
-_COMMANDS = ("report", "check", "devices", "matrix", "emulate", "show", "explain")
+_COMMANDS = ("report", "check", "devices", "matrix", "emulate", "show", "schema", "explain")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -104,6 +107,7 @@ def report(
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
+    no_redact: NoRedact = False,
     emulate: EmulateOption = False,
     persona: Persona = None,
     fault: Faults = None,
@@ -119,17 +123,21 @@ def report(
     the VK_ and VKZIRCON_ variables that change what Vulkan does. Nothing is sent anywhere.
     """
     request = Request(Depth.EVERYTHING, device, _emulation(emulate, persona, fault), timeout, size, stress, negative)
-    return _finish(request, Style(View.REPORT, format, verbose), _Place(output, quiet, no_color))
+    return finish(request, Style(View.REPORT, format, verbose, not no_redact), Place(output, quiet, no_color))
 
 
 @app.command(epilog=_EPILOG)
 def check(
     device: Device = None,
+    require: Require = None,
+    select: Select = None,
+    ignore: Ignore = None,
     format: OutputFormat = Format.TERMINAL,
     output: OutputFile = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
+    no_redact: NoRedact = False,
     emulate: EmulateOption = False,
     persona: Persona = None,
     fault: Faults = None,
@@ -139,15 +147,21 @@ def check(
     negative: Negative = False,
     version: Version = False,
 ) -> Exit:
-    """Print only the verdicts of a report."""
-    request = Request(Depth.EVERYTHING, device, _emulation(emulate, persona, fault), timeout, size, stress, negative)
-    return _finish(request, Style(View.CHECKS, format, verbose), _Place(output, quiet, no_color))
+    """Print only the verdicts of a report, and judge by conditions of your own.
+
+    A condition is a check's id, which must pass, or FACT OPERATOR VALUE: device.type=discrete,
+    memory.exportable-types>=1, vmo.rights>=READ|WRITE|MAP. Of several devices one must meet all conditions.
+    """
+    judging = Judging(tuple(require or ()), tuple(select or ()), tuple(ignore or ()))
+    emulated = _emulation(emulate, persona, fault)
+    request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, judging=judging)
+    return finish(request, Style(View.CHECKS, format, verbose, not no_redact), Place(output, quiet, no_color))
 
 
 @app.command(epilog=_EPILOG)
 def devices(
     device: Device = None,
-    format: OutputFormat = Format.TERMINAL,
+    format: DevicesOutputFormat = DevicesFormat.TERMINAL,
     output: OutputFile = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -163,7 +177,7 @@ def devices(
     A record each: index, UUID, name, driver, and whether the extension is offered.
     """
     request = Request(Depth.IDENTITY, device, _emulation(emulate, persona, fault), timeout)
-    return _finish(request, Style(View.DEVICES, format, verbose), _Place(output, quiet, no_color))
+    return finish(request, Style(View.DEVICES, Format(format), verbose), Place(output, quiet, no_color))
 
 
 @app.command(epilog=_EPILOG)
@@ -189,9 +203,9 @@ def matrix(
     """
     emulated, asked = _emulation(emulate, persona, fault), HANDLE_TYPES[handle_type]
     request = Request(Depth.MATRIX, device, emulated, timeout, handle_type=asked, formats=formats)
-    place = _Place(output, quiet, no_color)
-    found = _watched(lambda watch: session.run_matrix(request, watch))
-    return _deliver(
+    place = Place(output, quiet, no_color)
+    found = watched(lambda watch: session.run_matrix(request, watch))
+    return deliver(
         found, format is MatrixFormat.TERMINAL, lambda page: render_matrix(found, format, verbose, page), place
     )
 
@@ -240,20 +254,40 @@ def show(
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
+    no_redact: NoRedact = False,
     version: Version = False,
 ) -> Exit:
     """Render a saved report or trace.
 
     It needs no Vulkan. A trace may stop anywhere: the step in which it stops is named.
     """
-    return _present(read(file), Style(View.REPORT, Format(format), verbose), _Place(output, quiet, no_color))
+    style = Style(View.REPORT, Format(format), verbose, not no_redact)
+    return present(read(file), style, Place(output, quiet, no_color))
+
+
+@app.command(epilog=_EPILOG)
+def schema(
+    document: DocumentName = DocumentKind.REPORT,
+    output: OutputFile = None,
+    version: Version = False,
+) -> Exit:
+    """Print the JSON Schema of a document.
+
+    It is of the dialect 2020-12, and derived from what the documents are written from. It needs no Vulkan.
+    """
+    from vkzircon_cli.render.json import to_json
+    from vkzircon_cli.schema import schema_of
+
+    title = f"vkzircon {document}, schema version {SCHEMA_VERSION}"
+    write(to_json(schema_of(shape_of(document), title)), output, as_utf8=True)
+    return Exit.OK
 
 
 # A number below 0 is a word here, not an option; what else looks like one is refused where the word is read.
 @app.command(epilog=_EPILOG, context_settings={"ignore_unknown_options": True})
 def explain(
     word: Word = None,
-    format: ShowFormat = Rendered.TERMINAL,
+    format: ExplainFormat = WordFormat.TERMINAL,
     output: OutputFile = None,
     no_color: NoColor = False,
     version: Version = False,
@@ -266,7 +300,7 @@ def explain(
     from vkzircon_cli import explanations
     from vkzircon_cli.render import explanation
 
-    page, as_json = _page(_Place(output, False, no_color)), format is Rendered.JSON
+    page, as_json = page_of(Place(output, False, no_color)), format is WordFormat.JSON
     if word is None:
         groups = explanations.word_groups()
         text = explanation.render_words_json(groups) if as_json else explanation.render_words(groups, page)
@@ -282,79 +316,6 @@ def _emulation(asked: bool, persona: str | None, faults: list[str] | None) -> Em
     if not asked and (persona or faults):
         raise Usage("--persona and --fault are the emulation's, which is not on.", "Add --emulate.")
     return Emulate(persona, tuple(faults or ())) if asked else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the result goes."""
-
-    path: Path | None
-    quiet: bool
-    no_color: bool
-
-
-def _finish(request: Request, style: Style, place: _Place) -> Exit:
-    """Probe, render, write, and give the exit code."""
-    if style.format is Format.TRACE:
-        return _trace(request, place)
-    return _present(_watched(lambda watch: session.run(request, watch)), style, place)
-
-
-def _watched(run: Callable[[Callable[[Event], None]], T]) -> T:
-    """Run with a sign of life on a terminal."""
-    progress = Progress(_line_writer(), terminal_width() or 80)
-    try:
-        return run(progress)
-    finally:
-        progress.close()
-
-
-def _trace(request: Request, place: _Place) -> Exit:
-    """Write each event as it comes, so that what was asked last is known even when nothing comes after it."""
-    with Lines(None if place.quiet else place.path, silent=place.quiet) as lines:
-
-        def write_event(event: Event) -> None:
-            if event["event"] != "tick":
-                lines.write(to_line(event))
-
-        return session.run(request, write_event).exit_code
-
-
-def _present(report: Report, style: Style, place: _Place) -> Exit:
-    return _deliver(report, style.format is Format.TERMINAL, lambda page: render(report, style, page), place)
-
-
-def _deliver(report: Document, is_for_people: bool, rendered: Callable[[Page], str], place: _Place) -> Exit:
-    if place.path is not None or not place.quiet:
-        write(rendered(_page(place)), place.path)
-    if report.error is not None and _must_be_said(report, is_for_people, place):
-        say(f"vkzircon: {report.error.message} {report.error.hint}".rstrip())
-    return report.exit_code
-
-
-def _must_be_said(report: Document, is_for_people: bool, place: _Place) -> bool:
-    """Tell whether the error goes to standard error too; where a person reads the report it stands on top of that."""
-    if place.quiet:
-        return report.exit_code is Exit.OUR_FAULT
-    return not is_for_people or place.path is not None
-
-
-def _line_writer() -> Callable[[str], None] | None:
-    stream = sys.__stderr__
-    if not is_terminal(stream) or os.environ.get("TERM") == "dumb" or stream is None:
-        return None
-
-    def put(text: str) -> None:
-        stream.write(text)
-        stream.flush()
-
-    return put
-
-
-def _page(place: _Place) -> Page:
-    to_terminal = place.path is None and is_terminal(sys.__stdout__)
-    encoding = "utf-8" if place.path or sys.__stdout__ is None else sys.__stdout__.encoding
-    return page_for(to_terminal, encoding, os.environ, place.no_color, terminal_width())
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from vkzircon_cli import _abi, text
 from vkzircon_cli.environment import FUCHSIA, LIBVULKAN_VARIABLE, platform
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, TimedOut
+from vkzircon_cli.facts import Extension
 from vkzircon_cli.libraries import linker_reason
 from vkzircon_cli.vocabulary import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCCESS, VK_TIMEOUT, result_name
 
@@ -165,6 +166,11 @@ class Vulkan:
             if isinstance(element, self.ffi.CData) and self.ffi.typeof(element).kind == "struct":
                 self._kept[element] = (array,)
         return elements
+
+    def extension(self, properties: Any) -> Extension:
+        """Read a VkExtensionProperties."""
+        name, name_hex = self.string(properties.extensionName)
+        return Extension(name, properties.specVersion, name_hex)
 
     def string(self, characters: Any) -> tuple[str, str | None]:
         """Read a C char array up to its NUL, or all of it when the driver forgot the NUL."""

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 
 from vkzircon_cli.errors import Usage
+from vkzircon_cli.text import decode
 
 PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"
 EMULATION_VARIABLE = "VKZIRCON_EMULATION"
@@ -43,6 +44,7 @@ class Variable:
 
     name: str
     value: str
+    value_hex: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def platform() -> str:
     if chosen := os.environ.get(PLATFORM_VARIABLE):
         if chosen not in (FUCHSIA, LINUX):
             raise Usage(
-                f'{PLATFORM_VARIABLE} is "{_readable(chosen)}".', f"Set it to {FUCHSIA} or {LINUX}, or unset it."
+                f'{PLATFORM_VARIABLE} is "{decode(os.fsencode(chosen))[0]}".',
+                f"Set it to {FUCHSIA} or {LINUX}, or unset it.",
             )
         return chosen
     is_fuchsia = sys.platform.startswith("fuchsia") or os.uname().sysname == "Fuchsia"
@@ -77,6 +80,10 @@ def platform() -> str:
 def can_fork() -> bool:
     """Tell whether the probe can run in a child."""
     return hasattr(os, "fork") and platform() != FUCHSIA
+
+
+def _variable(name: str) -> Variable:
+    return Variable(name, *decode(os.fsencode(os.environ[name])))
 
 
 def environment() -> Environment:
@@ -89,9 +96,5 @@ def environment() -> Environment:
         python=".".join(str(part) for part in sys.version_info[:3]),
         elevated=os.getuid() != os.geteuid() or os.getgid() != os.getegid(),
         isolated=can_fork(),
-        variables=tuple(Variable(name, _readable(os.environ[name])) for name in VARIABLES if name in os.environ),
+        variables=tuple(_variable(name) for name in VARIABLES if name in os.environ),
     )
-
-
-def _readable(value: str) -> str:
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

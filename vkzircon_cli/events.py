@@ -18,7 +18,7 @@ A fact is the name of a field of `Facts` or `Device`: either one answer, or a ro
 import json
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin
@@ -136,7 +136,8 @@ def decode(shape: Any, value: Any) -> Any:
         answer, missing = value["value"], value["missing"]
         return Answer(None, decode(Missing, missing)) if missing is not None else Answer(decode(inner, answer))
     if is_dataclass(shape):
-        return shape(**{f.name: decode(f.type, value[f.name]) for f in fields(shape)})  # type: ignore[operator]
+        known = (f for f in fields(shape) if f.name in value or f.default is MISSING)
+        return shape(**{f.name: decode(f.type, value[f.name]) for f in known})  # type: ignore[operator]
     if isinstance(shape, type) and issubclass(shape, Enum):
         return shape(value)
     return value
@@ -158,6 +159,7 @@ class Message:
 
     severity: str
     text: str
+    text_hex: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ class Output:
 
     text: str
     dropped: int
+    text_hex: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,7 @@ class Fold:
         elif kind == "select":
             self._selected = frozenset(event["devices"])
         elif kind == "message":
-            self._messages.append(Message(event["severity"], event["text"]))
+            self._messages.append(decode(Message, event))
         elif kind == "error":
             self._failure = self._failure or decode(Failure, event)
         elif kind == "output":

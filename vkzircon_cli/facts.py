@@ -9,6 +9,7 @@ field's ``_hex`` neighbour then has all of the bytes. The annotations are real o
 from dataclasses import dataclass
 
 from vkzircon_cli.answers import Answer
+from vkzircon_cli.document import Size
 from vkzircon_cli.vmo_facts import (
     Data,
     Export,
@@ -33,6 +34,7 @@ class Extension:
 
     name: str
     revision: int
+    name_hex: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Layer:
     description: str
     api_version: Version
     revision: int
+    name_hex: str | None = None
+    description_hex: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +112,8 @@ class Identity:
     driver: Answer[DriverIdentity]
     uuids: Answer[Uuids]
     max_memory_allocation_count: int
-    max_memory_allocation_size: Answer[int]
-    non_coherent_atom_size: int
+    max_memory_allocation_size: Answer[Size]
+    non_coherent_atom_size: Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,7 @@ class Heap:
     """One of VkPhysicalDeviceMemoryProperties.memoryHeaps."""
 
     index: int
-    size: int
+    size: Size
     flags: Flags
 
 

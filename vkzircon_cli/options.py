@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from vkzircon_cli import __version__
-from vkzircon_cli.render import Format, MatrixFormat, Rendered
+from vkzircon_cli.documents import DocumentKind
+from vkzircon_cli.render import DevicesFormat, Format, MatrixFormat, Rendered, WordFormat
 from vkzircon_cli.request import Formats
 from vkzircon_cli.text import visible
 from vkzircon_cli.vocabulary import HANDLE_TYPES
@@ -66,11 +67,41 @@ def _words() -> list[str]:
     return list(words())
 
 
+def _checks(incomplete: str) -> list[str]:
+    from vkzircon_cli.checks import in_order
+    from vkzircon_cli.checks.registry import GROUPS
+
+    return [name for name in (*GROUPS, *(check.id for check in in_order())) if name.startswith(incomplete)]
+
+
+def _conditions(incomplete: str) -> list[str]:
+    from vkzircon_cli.named_facts import FACTS
+
+    return [*_checks(incomplete), *(name for name in FACTS if name.startswith(incomplete))]
+
+
+def _require(conditions: list[str] | None) -> list[str] | None:
+    from vkzircon_cli.conditions import parse_condition
+
+    for condition in conditions or ():
+        parse_condition(condition)
+    return conditions
+
+
+def _known(names: list[str] | None) -> list[str] | None:
+    from vkzircon_cli.conditions import refuse_unknown_checks
+
+    refuse_unknown_checks(names or ())
+    return names
+
+
 Device = Annotated[
     str | None,
     typer.Option("--device", "-d", metavar="SEL", help="Ask one device: its index, UUID prefix, or part of its name."),
 ]
 OutputFormat = Annotated[Format, typer.Option("--format", "-f", help="How the result is written.")]
+DevicesOutputFormat = Annotated[DevicesFormat, typer.Option("--format", "-f", help="How the result is written.")]
+ExplainFormat = Annotated[WordFormat, typer.Option("--format", "-f", help="How the result is written.")]
 ShowFormat = Annotated[Rendered, typer.Option("--format", "-f", help="How the result is written.")]
 SavedFile = Annotated[Path, typer.Argument(metavar="FILE", help="A report (--format json) or a trace.")]
 Word = Annotated[
@@ -94,6 +125,40 @@ Persona = Annotated[
 Faults = Annotated[
     list[str] | None,
     typer.Option("--fault", metavar="NAME", help="With --emulate: be wrong in that way (emulate --list); repeatable."),
+]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--require",
+        metavar="CONDITION",
+        autocompletion=_conditions,
+        callback=_require,
+        help="Fail unless this holds: a check's id, or a fact compared, as device.type=discrete; repeatable.",
+    ),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--select",
+        metavar="CHECK",
+        autocompletion=_checks,
+        callback=_known,
+        help="Only this check or group; repeatable.",
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore",
+        metavar="CHECK",
+        autocompletion=_checks,
+        callback=_known,
+        help="Not this check or group; repeatable.",
+    ),
+]
+NoRedact = Annotated[
+    bool,
+    typer.Option("--no-redact", help="Leave names of users and hosts, UUIDs and the like in Markdown and HTML."),
 ]
 Stress = Annotated[bool, typer.Option("--stress", help="Also repeat imports and exports until a leak would show.")]
 Negative = Annotated[bool, typer.Option("--negative", help="Also call with wrong inputs, last of all.")]
@@ -128,6 +193,7 @@ FormatSet = Annotated[Formats, typer.Option("--formats", help="Which image forma
 MatrixOutputFormat = Annotated[MatrixFormat, typer.Option("--format", "-f", help="How the result is written.")]
 ListFaults = Annotated[bool, typer.Option("--list", help="List the personas and the faults.")]
 Command = Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND ...", help="The program and its arguments.")]
+DocumentName = Annotated[DocumentKind, typer.Argument(metavar="[DOCUMENT]", help="report, matrix or diff.")]
 Version = Annotated[
     bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
 ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where results go: standard output, or a file that is written beside its place and renamed. Failure is loud."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -16,35 +17,49 @@ class PipeClosed(Exception):
     """The reader of standard output went away."""
 
 
-def write(text: str, path: Path | None) -> None:
-    """Write *text* to *path*, or to standard output.
+def write(text: str, path: Path | None, *, as_utf8: bool = False) -> None:
+    """Write *text* to *path*, or to standard output in its own encoding unless *as_utf8*.
 
     Raises:
         NotWritten: it is not all there.
         PipeClosed: nobody reads standard output any more.
     """
     if path is None:
-        _write_stdout(text)
+        _write_stdout(text, as_utf8)
     else:
-        _write_file(text, path)
+        _write_file(text.encode("utf-8"), path)
 
 
 class Lines:
-    """Lines that are out as soon as they are written: to *path*, to standard output, or nowhere if *silent*."""
+    """Lines that are out as soon as they are written: to *path*, to standard output, or nowhere if *silent*.
+
+    Until the last line is written the file is called ``PATH.part``, which stays if this process dies.
+    """
 
     def __init__(self, path: Path | None, *, silent: bool = False) -> None:
-        self._path = path
         self._silent = silent
+        self._wanted = path
+        self._place: Path | None = None
+        self._written: Path | None = None
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
-        """Open the file; an older one of that name is replaced from the first line on."""
-        if self._path is not None:
+        """Open the file; an older one of its name stays as it is until the last line is written."""
+        if self._wanted is not None:
             try:
-                self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+                self._open(self._wanted)
             except OSError as error:
-                _fail(str(self._path), error)
+                _fail(str(self._wanted), error)
         return self
+
+    def _open(self, wanted: Path) -> None:
+        self._written = wanted
+        if not _is_stream(wanted):
+            self._place = _real(wanted)
+            self._written = self._place.with_name(f"{self._place.name}.part")
+            if self._place.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        self._descriptor = os.open(self._written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
 
     def write(self, line: bytes) -> None:
         """Write one line.
@@ -57,21 +72,59 @@ class Lines:
             try:
                 _write_all(self._descriptor, line)
             except OSError as error:
-                _fail(str(self._path), error)
+                self._give_up()
+                _fail(str(self._wanted), error)
         elif not self._silent:
             _write_stdout(line.decode("ascii"))
 
+    def _give_up(self) -> None:
+        """Take away what is no whole file; a device or a pipe stays."""
+        if self._place is not None and self._written is not None:
+            with suppress(OSError):
+                self._written.unlink()
+            self._place = None
+
     def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        if self._descriptor is not None:
+        """Close the file and give it its name.
+
+        Raises:
+            NotWritten: that cannot be done.
+        """
+        if self._descriptor is None or self._written is None:
+            return
+        try:
             os.close(self._descriptor)
+            if self._place is not None:
+                self._written.replace(self._place)
+        except OSError as error:
+            self._give_up()
+            _fail(str(self._wanted), error)
 
 
-def _write_stdout(text: str) -> None:
+def _is_stream(path: Path) -> bool:
+    """Tell whether *path* is a device, a pipe or the like, which cannot be replaced, only written to."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _real(path: Path) -> Path:
+    """Follow links, so that what a link leads to is replaced and not the link: /dev/stdout is one."""
+    return Path(os.path.realpath(path))
+
+
+def write_bytes(data: bytes, path: Path) -> None:
+    """Write *data* to *path*.
+
+    Raises:
+        NotWritten: it is not all there.
+    """
+    _write_file(data, path)
+
+
+def _write_stdout(text: str, as_utf8: bool = False) -> None:
     stream = sys.__stdout__
     if stream is None:
         raise NotWritten("The result could not be written: standard output is closed.", "Use --output FILE.")
-    data = text.encode(stream.encoding or "utf-8", "backslashreplace")
+    data = text.encode("utf-8" if as_utf8 else stream.encoding or "utf-8", "backslashreplace")
     try:
         _write_all(stream.fileno(), data)
     except BrokenPipeError as error:
@@ -86,19 +139,19 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _write_file(text: str, path: Path) -> None:
+def _write_file(data: bytes, path: Path) -> None:
     try:
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")  # a device or a pipe cannot be replaced, only written to
+        if _is_stream(path):
+            path.write_bytes(data)
         else:
-            _replace(path, text.encode("utf-8"))
+            _replace(_real(path), data)
     except OSError as error:
         _fail(str(path), error)
 
 
 def _replace(path: Path, data: bytes) -> None:
     """Write beside *path* and rename, so that a full disk leaves the old file whole."""
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=".vkzircon.", suffix=".part")
     try:
         try:
             os.fchmod(descriptor, 0o666 & ~_umask())

@@ -2,16 +2,22 @@
 """Reads what was captured elsewhere: a report, or a trace that may stop anywhere."""
 
 import json
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vkzircon_cli.errors import Usage
-from vkzircon_cli.events import Event, Fold, decode
-from vkzircon_cli.report import SCHEMA_VERSION, Report, make_report
+from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.events import Event, Fold, Transcript
+from vkzircon_cli.report import SCHEMA_VERSION, Header, Report, make_report
+from vkzircon_cli.schema import parse
 from vkzircon_cli.text import visible
 
 _MOST_BYTES = 64 << 20
 _WHAT_IT_TAKES = "Give a file that vkzircon wrote with --format json or --format trace."
+_MOST_WORDS = 300
+# Other documents of ours, by a key that a report does not have.
+_OTHERS = {"handle_type": "a matrix", "explanations": "an explanation", "areas": "a difference of two reports"}
 
 
 def read(path: Path) -> Report:
@@ -22,9 +28,11 @@ def read(path: Path) -> Report:
     """
     raw = _bytes(path)
     first, newline, rest = raw.partition(b"\n")
-    if _is_header(first):
-        return _trace(path, first, rest if newline else b"")
-    return _report(path, raw)
+    header = _parsed(first)
+    if not isinstance(header, dict) or header.get("event") != "header":
+        return _report(path, raw)
+    _check_version(path, str(header.get("schema_version", "?")))
+    return _trace(path, first, rest if newline else b"")
 
 
 def _bytes(path: Path) -> bytes:
@@ -32,30 +40,34 @@ def _bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise Usage(f"{_shown(path)} cannot be read: {error.strerror}.", _WHAT_IT_TAKES) from error
+        raise _unfit(path, f" cannot be read: {error.strerror}") from error
     if len(raw) > _MOST_BYTES:
-        raise Usage(f"{_shown(path)} is larger than {_MOST_BYTES >> 20} MiB, as no report is.", _WHAT_IT_TAKES)
+        raise _unfit(path, f" is larger than {_MOST_BYTES >> 20} MiB, as no report is")
     return raw
 
 
-def _shown(path: Path) -> str:
-    return visible(str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
-
-
-def _is_header(line: bytes) -> bool:
-    event = _parsed(line)
-    return isinstance(event, dict) and event.get("event") == "header"
+def _unfit(path: Path, why: str) -> Usage:
+    name = visible(str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    return Usage(f"{name}{visible(why)[:_MOST_WORDS]}.", _WHAT_IT_TAKES)
 
 
 def _parsed(line: bytes) -> Any:
     try:
-        return json.loads(line, parse_constant=_refuse)
+        return _loads(line)
     except (ValueError, RecursionError):
         return None
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
+def _loads(text: str | bytes) -> Any:
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+
+
+def _refuse(number: str) -> Any:
+    raise ValueError(f"{number} is not JSON")
+
+
+def _finite(number: str) -> float:
+    return float(number) if math.isfinite(float(number)) else _refuse(f"{number[:20]}, an infinite number,")
 
 
 def _trace(path: Path, header: bytes, rest: bytes) -> Report:
@@ -69,7 +81,7 @@ def _trace(path: Path, header: bytes, rest: bytes) -> Report:
         try:
             fold.add(_event(event))
         except (KeyError, TypeError, ValueError) as error:
-            raise Usage(f"{_shown(path)}, line {number}: this is no event of a trace.", _WHAT_IT_TAKES) from error
+            raise _unfit(path, f", line {number}: this is no event of a trace") from error
     return _judged(path, fold)
 
 
@@ -80,38 +92,52 @@ def _event(event: Any) -> Event:
 
 
 def _judged(path: Path, fold: Fold) -> Report:
+    """Judge what was folded; the fold takes values as they come, so that their types are looked at here."""
     try:
-        return _known(path, make_report(fold.transcript()))
+        transcript = fold.transcript()
+        parse(Transcript, json.dumps(asdict(transcript)))
+        parse(Header, json.dumps(transcript.header))
+        return _ended(make_report(transcript))
+    except Usage:
+        raise  # an unknown version, or a condition that this vkzircon does not know
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        raise Usage(f"{_shown(path)} has events that do not fit together: {error}.", _WHAT_IT_TAKES) from error
+        raise _unfit(path, f" has events that do not fit together: {error}") from error
 
 
 def _report(path: Path, raw: bytes) -> Report:
     try:
-        document = json.loads(raw, parse_constant=_refuse)
+        text = raw.decode(json.detect_encoding(raw))
+        document = _loads(text)
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise Usage(f"{_shown(path)} is not JSON: {error.msg} at {where}.", _WHAT_IT_TAKES) from error
-    except (ValueError, RecursionError) as error:
-        raise Usage(f"{_shown(path)} is not JSON: {visible(str(error))}.", _WHAT_IT_TAKES) from error
-    if not isinstance(document, dict) or not isinstance(document.get("schema_version"), str):
-        raise Usage(f"{_shown(path)} is JSON, but not a report of vkzircon.", _WHAT_IT_TAKES)
-    if "handle_type" in document:
-        raise Usage(f"{_shown(path)} is a matrix, which cannot be shown again.", _WHAT_IT_TAKES)
-    _check_version(path, document["schema_version"])
+        raise _unfit(path, f" is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise _unfit(path, " is nested more deeply than any report is") from error
+    except ValueError as error:
+        raise _unfit(path, f" is not JSON: {error}") from error
+    _refuse_others(path, document)
     try:
-        report: Report = decode(Report, document)
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        raise Usage(f"{_shown(path)} is not a whole report: {visible(str(error))}.", _WHAT_IT_TAKES) from error
+        return _ended(parse(Report, text))
+    except ValueError as error:
+        raise _unfit(path, f" is not a whole report: {error}") from error
+
+
+def _ended(report: Report) -> Report:
+    """Give *report* if it has an exit code that there is."""
+    if report.summary.exit_code not in set(Exit):
+        raise ValueError(f"summary.exit_code: {report.summary.exit_code} is no exit code of vkzircon")
     return report
 
 
-def _known(path: Path, report: Report) -> Report:
-    _check_version(path, report.schema_version)
-    return report
+def _refuse_others(path: Path, document: Any) -> None:
+    if not isinstance(document, dict) or not isinstance(document.get("schema_version"), str):
+        raise _unfit(path, " is JSON, but not a report of vkzircon")
+    for key, what in _OTHERS.items():
+        if key in document:
+            raise _unfit(path, f" is {what}, and no report")
+    _check_version(path, document["schema_version"])
 
 
 def _check_version(path: Path, version: str) -> None:
     if version.split(".", maxsplit=1)[0] != SCHEMA_VERSION.split(".")[0]:
-        said = f"{_shown(path)} has schema version {visible(version)[:20]}; this vkzircon reads {SCHEMA_VERSION}."
-        raise Usage(said, "Use the vkzircon that wrote it, or a newer one.")
+        unfit = _unfit(path, f" has schema version {version[:20]}; this vkzircon reads {SCHEMA_VERSION}")
+        raise Usage(unfit.message, "Use the vkzircon that wrote it, or a newer one.")

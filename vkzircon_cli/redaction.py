@@ -40,7 +40,7 @@ _OTHERS_HOME = re.compile(rf"(?<![\w.~-])({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>
 
 # Words of ours and of the standards, which tell of nobody.
 _OURS = (Enum, Flags, Named, Version, Tool, StepTime, EntryPoint)
-_OUR_FIELDS = {
+_OUR_FIELDS: dict[type, set[str]] = {
     CheckResult: {"id", "steps", "rule", "advice"},
     Failure: {"cause"},
     Missing: {"kind", "call", "result"},
@@ -163,7 +163,7 @@ class Redactor:
         return self._fields_of(value) if is_dataclass(value) else value
 
     def _fields_of(self, value: Any) -> Any:
-        ours = _OUR_FIELDS.get(type(value), frozenset())
+        ours = _OUR_FIELDS.get(type(value), set())
         before = {f.name: getattr(value, f.name) for f in fields(value)}
         after = {name: item if name in ours else self._of(item) for name, item in before.items()}
         for name in [name for name in after if f"{name}_hex" in after and after[name] != before[name]]:

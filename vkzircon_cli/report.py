@@ -1,28 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report: environment, facts and verdicts, what they come to, and the exit code.
 
-The JSON form is `asdict` of `Report`. Times, messages and captured output live under ``run`` only, so that two runs on
-one machine differ there, and in koids and handle values, and nowhere else.
+The JSON form is `to_document` of `Report`. Times, messages and captured output live under ``run`` only, so that two
+runs on one machine differ there, and in koids and handle values, and nowhere else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from vkzircon_cli import __version__
 from vkzircon_cli.answers import Answer
-from vkzircon_cli.checks import SEVERITY, Outcome, in_order
+from vkzircon_cli.checks import Outcome, in_order
+from vkzircon_cli.conclusion import REQUIRED, conclude
+from vkzircon_cli.conclusion import CheckResult as CheckResult  # noqa: PLC0414
+from vkzircon_cli.conclusion import Summary as Summary  # noqa: PLC0414
+from vkzircon_cli.conditions import is_chosen, judge, parse_condition
 from vkzircon_cli.emulation import LAYER_NAME
 from vkzircon_cli.environment import Environment
-from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
+from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure, Message, Output, StepTime, Transcript, decode
 from vkzircon_cli.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.failure import what_stopped
-from vkzircon_cli.offer import display_name, offers_extension
-from vkzircon_cli.request import Depth
-from vkzircon_cli.vocabulary import EXTENSION
+from vkzircon_cli.named_facts import Seen
+from vkzircon_cli.request import NOTHING_ASKED, Depth, Judging
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +54,6 @@ class EmulationAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult:
-    """One check's verdict on one device; *advice* is there when something is to be done."""
-
-    id: str
-    device: int
-    outcome: Outcome
-    sentence: str
-    steps: tuple[str, ...]
-    rule: str
-    advice: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What it all came to: the worst outcome, one sentence, the process's exit code, and how many of each outcome."""
-
-    outcome: Outcome
-    sentence: str
-    exit_code: int
-    counts: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Header:
     """What a stream begins with: who asks, how much, where, of which emulation, and when (UTC, ISO 8601)."""
 
@@ -83,11 +63,18 @@ class Header:
     environment: Environment
     emulation: EmulationAsked
     started: str
+    judging: Judging = NOTHING_ASKED
 
 
-def make_header(depth: Depth, environment: Environment, emulation: EmulationAsked, started: str) -> Header:
+def make_header(
+    depth: Depth,
+    environment: Environment,
+    emulation: EmulationAsked,
+    started: str,
+    judging: Judging = NOTHING_ASKED,
+) -> Header:
     """Make the header of a stream that begins now."""
-    return Header(SCHEMA_VERSION, Tool("vkzircon", __version__), depth, environment, emulation, started)
+    return Header(SCHEMA_VERSION, Tool("vkzircon", __version__), depth, environment, emulation, started, judging)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +147,17 @@ def make_report(transcript: Transcript) -> Report:
     """Judge a transcript that has its header."""
     header: Header = decode(Header, transcript.header)
     facts = transcript.facts
-    checks = tuple(_results(facts, header.depth))
+    everything = tuple(_results(facts, header.depth))
+    emulation = emulation_of(facts, header.emulation)
+    chosen = tuple(result for result in everything if is_chosen(result.id, header.judging))
+    checks = chosen + tuple(_conditions(facts, header, emulation.active, everything))
     failure = transcript.failure or what_stopped(transcript, header.environment, header.emulation.asked)
     return Report(
         schema_version=header.schema_version,
         tool=header.tool,
-        summary=_summary(facts, checks, failure, header.depth),
+        summary=conclude(facts, everything, checks, failure, header.depth),
         error=failure,
-        emulation=emulation_of(facts, header.emulation),
+        emulation=emulation,
         environment=header.environment,
         loader=facts.loader,
         kernel=facts.kernel,
@@ -199,90 +189,17 @@ def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
                 )
 
 
-def _summary(facts: Facts, checks: tuple[CheckResult, ...], failure: Failure | None, depth: Depth) -> Summary:
-    counts = {
-        str(outcome): sum(result.outcome is outcome for result in checks)
-        for outcome in Outcome
-        if outcome is not Outcome.ERROR
-    }
-    if failure is not None:
-        worst = Outcome.CRASH if failure.exit_code == Exit.CRASHED else Outcome.ERROR
-        return Summary(worst, failure.message, failure.exit_code, counts)
-    offering = [device for device in facts.devices if device.selected and offers_extension(device)]
-    # What was left out, or is only worth knowing, makes a device neither better nor worse.
-    counting = [result.outcome for result in checks if _counts(result)] if offering else []
-    was_seen = depth is Depth.IDENTITY or all(_was_seen(device, checks) for device in offering)
-    worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS if offering else Outcome.SKIP)
-    if worst is Outcome.PASS and not was_seen:
-        worst = Outcome.SKIP
-    codes = {_exit(result) for result in checks} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
-    exit_code = next(code for code in EXIT_PRECEDENCE if code in codes)
-    return Summary(worst, _sentence(facts, offering, checks, exit_code, depth), int(exit_code), counts)
-
-
-_EXITS = {Outcome.FAIL: Exit.FAILED, Outcome.CRASH: Exit.CRASHED, Outcome.TIMEOUT: Exit.CRASHED}
-
-
-def _counts(result: CheckResult) -> bool:
-    """Tell whether a result makes the whole better or worse: no skip, nothing only worth knowing, no wrong input."""
-    if result.outcome in (Outcome.CRASH, Outcome.TIMEOUT):
-        return _exit(result) is not Exit.OK
-    return result.outcome not in (Outcome.INFO, Outcome.SKIP)
-
-
-def _exit(result: CheckResult) -> Exit:
-    """Give the exit code that one result asks for; dying of a wrong input is told, and not held against the driver."""
-    died = result.outcome in (Outcome.CRASH, Outcome.TIMEOUT)
-    return Exit.OK if died and result.id.startswith("negative.") else _EXITS.get(result.outcome, Exit.OK)
-
-
-def _sentence(
-    facts: Facts, offering: list[Device], checks: tuple[CheckResult, ...], exit_code: Exit, depth: Depth
-) -> str:
-    if exit_code is Exit.NOT_OFFERED:
-        asked = [device for device in facts.devices if device.selected]
-        return f"{EXTENSION} is not offered by {_names(asked)}."
-    if exit_code is Exit.CRASHED:
-        return next(result.sentence for result in checks if _exit(result) is exit_code)
-    bad = [result for result in checks if _exit(result) is Exit.FAILED]
-    if bad:
-        broken = [device for device in facts.devices if device.index in {result.device for result in bad}]
-        ids = list(dict.fromkeys(result.id for result in bad))
-        more = f" and {len(ids) - _MOST_NAMES} more" if len(ids) > _MOST_NAMES else ""
-        return f"{_names(broken)}: failed {', '.join(ids[:_MOST_NAMES])}{more}."
-    one = len(offering) == 1
-    if depth is Depth.IDENTITY:
-        return f"{_names(offering)} {'offers' if one else 'offer'} {EXTENSION}."
-    unseen = [device for device in offering if not _was_seen(device, checks)]
-    if unseen:
-        return f"Nothing failed, but {_names(unseen)} {'was' if len(unseen) == 1 else 'were'} not seen to share memory."
-    shares = "shares its memory as a Zircon VMO" if one else "share their memory as Zircon VMOs"
-    warned = list(dict.fromkeys(result.id for result in checks if result.outcome is Outcome.WARN))
-    return f"{_names(offering)} {shares}{_warnings(warned)}."
-
-
-# Sharing was seen where memory was exported and imported, and bytes came round.
-_SEEN = (("export.memory-type",), ("import.same-device",), ("data.host-write", "data.gpu-fill"))
-
-
-def _was_seen(device: Device, checks: tuple[CheckResult, ...]) -> bool:
-    good = {result.id for result in checks if result.device == device.index and result.outcome in _GOOD}
-    return all(good.intersection(ids) for ids in _SEEN)
-
-
-_GOOD = (Outcome.PASS, Outcome.INFO, Outcome.WARN)
-
-
-def _warnings(ids: list[str]) -> str:
-    return f"; warned of {', '.join(ids[:_MOST_NAMES])}" if ids else ""
-
-
-def _names(devices: list[Device]) -> str:
-    names = [
-        display_name(device.identity.value) if device.identity.value else f"device {device.index}" for device in devices
-    ]
-    can_be_told_apart = len(set(names)) == len(names) <= _MOST_NAMES
-    return ", ".join(names) if can_be_told_apart else f"{len(names)} devices"
-
-
-_MOST_NAMES = 3
+def _conditions(facts: Facts, header: Header, emulated: bool, results: Sequence[CheckResult]) -> Iterator[CheckResult]:
+    """Give a result for each condition and device: one device must meet them all, which it may do alone."""
+    judged = {}
+    for device in (device for device in facts.devices if device.selected):
+        seen = Seen(facts, device, header.environment.platform, emulated)
+        of_checks = {result.id: result for result in results if result.device == device.index}
+        judged[device.index] = [judge(parse_condition(text), seen, of_checks) for text in header.judging.require]
+    able = [index for index, verdicts in judged.items() if all(v.outcome is Outcome.PASS for v in verdicts)]
+    for index, verdicts in judged.items():
+        for text, verdict in zip(header.judging.require, verdicts, strict=True):
+            outcome, sentence = verdict.outcome, verdict.sentence
+            if outcome is Outcome.FAIL and able:
+                outcome, sentence = Outcome.INFO, f"{sentence} Device {able[0]} meets every condition."
+            yield CheckResult(f"{REQUIRED}{text}", index, outcome, sentence, verdict.steps, "--require", None)

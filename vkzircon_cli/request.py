@@ -34,12 +34,24 @@ class Emulate:
 
 
 @dataclass(frozen=True, slots=True)
+class Judging:
+    """What decides the verdict beside the checks themselves, as typed: conditions, and ids or groups of checks."""
+
+    require: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+NOTHING_ASKED = Judging()
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One probing.
 
     *device* is the selector as typed, None for all; *emulate* None is no emulation; *timeout_s* is a step's limit.
     *size* is what the data's round trips move, in bytes; *stress* and *negative* ask more.
-    Only a matrix has a *handle_type* and *formats*.
+    *judging* is what decides the verdict beside the checks. Only a matrix has a *handle_type* and *formats*.
     """
 
     depth: Depth = Depth.EVERYTHING
@@ -51,3 +63,4 @@ class Request:
     negative: bool = False
     handle_type: int = ZIRCON_VMO
     formats: Formats = Formats.COMMON
+    judging: Judging = NOTHING_ASKED

@@ -75,6 +75,7 @@ def _stream(request: Request) -> Generator[Event, None, None]:
         environment(),
         EmulationAsked(request.emulate is not None, {**os.environ, **environ}.get(EMULATION_VARIABLE, "")),
         started,
+        request.judging,
     )
     yield {"event": "header", **asdict(header)}
     if stop is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vkzircon_cli.answers import Answer
+from vkzircon_cli.document import Size
 from vkzircon_cli.vocabulary import Flags, Named
 
 
@@ -31,14 +32,15 @@ class VmoInfo:
 
     version: int
     name: str
-    size_bytes: int
+    size_bytes: Size
     flags: Flags
     parent_koid: str
-    num_children: int
-    num_mappings: int
-    share_count: int
-    committed_bytes: int
+    num_children: Size
+    num_mappings: Size
+    share_count: Size
+    committed_bytes: Size
     cache_policy: Named
+    name_hex: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Handle:
     written: bool
     valid: Answer[bool]
     basic: Answer[HandleBasic]
-    size: Answer[int]
+    size: Answer[Size]
     info: Answer[VmoInfo]
     handle_count: Answer[int]
 
@@ -69,7 +71,7 @@ class Export:
 
     form: Form
     memory_type: int
-    allocation_size: int
+    allocation_size: Size
     handle: Answer[Handle]
 
 
@@ -161,7 +163,7 @@ class Imported:
 
     memory_type: int
     candidates: int
-    allocation_size: int
+    allocation_size: Size
     kept: Answer[Comparison]
     shared: Answer[Comparison]
 
@@ -294,8 +296,8 @@ class ResourceKind(StrEnum):
 class MemoryRequirements:
     """VkMemoryRequirements of a resource made for external memory; *requires_dedicated* is None before Vulkan 1.1."""
 
-    size: int
-    alignment: int
+    size: Size
+    alignment: Size
     memory_type_bits: int
     requires_dedicated: bool | None
 

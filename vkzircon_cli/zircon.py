@@ -211,7 +211,7 @@ def undescribed(
 
 
 def _vmo_info(version: int, info: Any) -> VmoInfo:
-    name, _ = text.decode(ffi.string(info.name, 32))
+    name, name_hex = text.decode(ffi.string(info.name, 32))
     return VmoInfo(
         version=version,
         name=name,
@@ -223,6 +223,7 @@ def _vmo_info(version: int, info: Any) -> VmoInfo:
         share_count=info.share_count,
         committed_bytes=info.committed_bytes,
         cache_policy=named(info.cache_policy, CACHE_POLICIES),
+        name_hex=name_hex,
     )
 
 

@@ -4,6 +4,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -78,7 +79,7 @@ class _Machine:
             is_first = not self._ask.knows("instance")
             made = (yield from self._ask("instance", "instance", instance.create, live=True)).value
             if is_first:
-                yield from ({"event": "message", "severity": m.severity, "text": m.text} for m in instance.messages)
+                yield from ({"event": "message", **asdict(m)} for m in instance.messages)
             if instance.opened is not None and made is not None:
                 yield from self._ask("devices", "device_count", instance.devices, live=True)
                 yield from self._devices(instance.opened, made, instance.physical_devices)

@@ -130,7 +130,7 @@ def probe_extensions(instance: driver.Instance, physical: Any) -> tuple[Extensio
     vulkan = instance.vulkan
     name = "vkEnumerateDeviceExtensionProperties"
     found = vulkan.enumerate(name, instance.function(name), "VkExtensionProperties", physical, vulkan.ffi.NULL)
-    return tuple(Extension(vulkan.string(e.extensionName)[0], e.specVersion) for e in found)
+    return tuple(vulkan.extension(e) for e in found)
 
 
 def probe_memory(instance: driver.Instance, physical: Any) -> Memory:

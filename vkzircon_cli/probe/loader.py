@@ -111,21 +111,19 @@ class InstanceProbe:
         name = "vkEnumerateInstanceExtensionProperties"
         vulkan = self._vulkan
         found = vulkan.enumerate(name, vulkan.global_function(name), "VkExtensionProperties", vulkan.ffi.NULL)
-        return tuple(Extension(vulkan.string(e.extensionName)[0], e.specVersion) for e in found)
+        return tuple(vulkan.extension(e) for e in found)
 
     def _layers(self) -> tuple[Layer, ...]:
         name = "vkEnumerateInstanceLayerProperties"
         vulkan = self._vulkan
         found = vulkan.enumerate(name, vulkan.global_function(name), "VkLayerProperties")
-        return tuple(
-            Layer(
-                vulkan.string(layer.layerName)[0],
-                vulkan.string(layer.description)[0],
-                api_version(layer.specVersion),
-                layer.implementationVersion,
-            )
-            for layer in found
-        )
+        return tuple(map(self._layer, found))
+
+    def _layer(self, properties: Any) -> Layer:
+        name, name_hex = self._vulkan.string(properties.layerName)
+        description, description_hex = self._vulkan.string(properties.description)
+        version = api_version(properties.specVersion)
+        return Layer(name, description, version, properties.implementationVersion, name_hex, description_hex)
 
     def _messenger(self) -> Any:
         if platform() == FUCHSIA:
@@ -146,8 +144,8 @@ class InstanceProbe:
 def _listener(ffi: Any, messages: list[Message]) -> Callable[..., int]:
     def listen(severity: int, _types: int, data: Any, _user: Any) -> int:
         if len(messages) < _MOST_MESSAGES and data.pMessage != ffi.NULL:
-            said, _ = decode(ffi.string(data.pMessage, 4096))
-            messages.append(Message(_SEVERITIES.get(int(severity), str(severity)), said))
+            said = decode(ffi.string(data.pMessage, 4096))
+            messages.append(Message(_SEVERITIES.get(int(severity), str(severity)), *said))
         return 0  # VK_TRUE is reserved for layer development
 
     return listen

@@ -10,6 +10,7 @@ from vkzircon_cli.report import Report
 
 if TYPE_CHECKING:
     from vkzircon_cli.matrix import MatrixReport
+    from vkzircon_cli.redaction import Hidden
 
 
 class View(StrEnum):
@@ -70,15 +71,22 @@ class WordFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the command line says of the looks."""
+    """What the command line says of the looks; *redacts*: strangers are told nothing of people and machines."""
 
     view: View
     format: Format
-    verbose: bool
+    verbose: bool = False
+    redacts: bool = True
 
 
-def render(report: Report, style: Style, page: Page) -> str:
-    """Write *report* in *style*; *page* counts on a terminal only."""
+def render(report: Report, style: Style, page: Page, hidden: tuple["Hidden", ...] | None = None) -> str:
+    """Write *report* in *style*; *page* counts on a terminal only, what was *hidden* (None: nothing) elsewhere."""
+    if style.format in FOR_STRANGERS:
+        return _for_strangers(report, style, hidden)
+    if style.format is Format.JUNIT:
+        from vkzircon_cli.render.junit import render_junit
+
+        return render_junit(report)
     if style.format is Format.JSON:
         from vkzircon_cli.render.json import render_json
 
@@ -87,6 +95,16 @@ def render(report: Report, style: Style, page: Page) -> str:
 
     views = {View.REPORT: render_report, View.CHECKS: render_checks, View.DEVICES: render_devices}
     return views[style.view](report, page, style.verbose)
+
+
+def _for_strangers(report: Report, style: Style, hidden: tuple["Hidden", ...] | None) -> str:
+    if style.format is Format.HTML:
+        from vkzircon_cli.render.html import render_html
+
+        return render_html(report, style.view, hidden)
+    from vkzircon_cli.render.markdown import render_markdown
+
+    return render_markdown(report, style.view, hidden)
 
 
 def render_matrix(matrix: "MatrixReport", format: MatrixFormat, verbose: bool, page: Page) -> str:

@@ -2,15 +2,15 @@
 """The report for programs: one strict JSON document, the same keys whatever the machine."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
+from vkzircon_cli.document import to_document
 from vkzircon_cli.report import Document
 
 
 def render_json(report: Document) -> str:
     """Write *report* as one document."""
-    return to_json(asdict(report))
+    return to_json(to_document(report))
 
 
 def to_json(document: dict[str, Any]) -> str:

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever a report says, it is read back as it was written, and every format of it can be written."""
+
+import json
+
+import pytest
+from any_report import reports
+from hypothesis import HealthCheck, given, settings
+from program import schema_errors
+
+from vkzircon_cli.redaction import People, Redactor
+from vkzircon_cli.render import Format, Style, View, render
+from vkzircon_cli.render.json import render_json
+from vkzircon_cli.render.page import Page
+from vkzircon_cli.report import Report
+from vkzircon_cli.schema import parse
+
+slowly = settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+@slowly
+@given(reports())
+def test_what_was_written_is_read_back(report: Report) -> None:
+    """JSON loses nothing, is valid, and is the same when it is written again."""
+    text = render_json(report)
+    assert text.isascii()
+    assert parse(Report, text) == report
+    assert not list(schema_errors(json.loads(text)))
+
+
+@pytest.mark.parametrize("view", list(View))
+@pytest.mark.parametrize("format", [each for each in Format if each is not Format.TRACE])
+@slowly
+@given(report=reports())
+def test_every_format_takes_any_report(format: Format, view: View, report: Report) -> None:
+    """Nothing raises, whatever does not fit together."""
+    hidden = None
+    for width in (20, 100):
+        page = Page(width, cuts=True, color=False, ascii=False)
+        assert render(report, Style(view, format, verbose=True), page, hidden)
+
+
+@slowly
+@given(reports())
+def test_what_is_hidden_leaves_a_report(report: Report) -> None:
+    """Redaction keeps every type, so that the result is written and read like any other."""
+    hidden = Redactor(People("/home/x", ("someone",), ("example",))).facts(report)
+    assert parse(Report, render_json(hidden)) == hidden

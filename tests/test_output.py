@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A result is in its place whole, or what was there before is: whichever format, whatever goes wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from program import PROGRAM, Run, environment
+
+NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
+FORMATS = ("terminal", "json", "markdown", "html", "junit", "trace")
+
+
+def _in_shell(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program through a shell that prepares the ground first."""
+    return subprocess.run(
+        ["bash", "-c", f'{script}; exec "$0" "$@"', PROGRAM, *arguments],
+        cwd=cwd,
+        env=environment(NO_VULKAN),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_goes_to_a_file(vkzircon: Run, tmp_path: Path, format: str) -> None:
+    """Standard output stays empty, the file is that of standard output, and nothing else is left beside it."""
+    direct = vkzircon("--format", format, **NO_VULKAN)
+    ran = vkzircon("--format", format, "--output", "result", **NO_VULKAN)
+    assert (ran.code, ran.out) == (4, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+    if format == "terminal":
+        assert (tmp_path / "result").read_text() == direct.out
+    assert (tmp_path / "result").stat().st_size > 200
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, format: str) -> None:
+    """Where no more than 256 bytes can be written it is exit 6, said in a sentence, and the old file is whole."""
+    old = tmp_path / "result"
+    old.write_text("old")
+    # A limit on the size of files fails the same call in the same way, without a disk to fill.
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))"
+    limited = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
+    done = subprocess.run(
+        ["python3", "-c", limited, PROGRAM, "--format", format, "--output", str(old)],
+        env=environment(NO_VULKAN),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "could not be written" in done.stderr
+    assert old.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_where_no_file_can_be_made_it_is_exit_6(vkzircon: Run, tmp_path: Path, format: str) -> None:
+    """A folder that takes no files, a folder instead of a file, and a folder that is not there."""
+    (tmp_path / "folder").mkdir()
+    for place in ("/sys/vkzircon-result", "folder", "gone/result"):
+        ran = vkzircon("--format", format, "--output", place, **NO_VULKAN)
+        assert (ran.code, ran.out) == (6, ""), place
+        assert place in ran.err
+        assert ran.err.count("\n") == 1
+    assert not Path("/sys/vkzircon-result").exists()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_folder_that_vanished_is_exit_6(tmp_path: Path, format: str) -> None:
+    """So it is when the folder that the program stands in was removed meanwhile."""
+    done = _in_shell('mkdir here && cd here && rmdir "$PWD"', tmp_path, "--format", format, "--output", "result")
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "could not be written to result" in done.stderr
+
+
+@pytest.mark.parametrize("format", ["json", "trace"])
+def test_a_link_stays_a_link(vkzircon: Run, tmp_path: Path, format: str) -> None:
+    """What it leads to is replaced; /dev/stdout is such a link, and leads to whatever is there."""
+    (tmp_path / "store").mkdir()
+    target, link = tmp_path / "store" / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    assert vkzircon("--format", format, "--output", "link", **NO_VULKAN).code == 4
+    assert link.is_symlink()
+    assert json.loads(target.read_text().splitlines()[0] if format == "trace" else target.read_text())
+    assert "{" in vkzircon("--format", format, "--output", "/dev/stdout", **NO_VULKAN).out
+    assert Path("/dev/stdout").is_symlink()
+
+
+def test_a_trace_is_there_when_the_program_is_killed(tmp_path: Path, lavapipe: str) -> None:
+    """What was asked until then stands in FILE.part, which `show` reads; the old FILE is as it was."""
+    old = tmp_path / "trace"
+    old.write_text("old")
+    arguments = [str(PROGRAM), "--emulate", "--fault", "hang-in-export", "--format", "trace", "--output", "trace"]
+    env = environment({"VK_DRIVER_FILES": lavapipe})
+    with subprocess.Popen(arguments, cwd=tmp_path, env=env, start_new_session=True) as process:
+        part = tmp_path / "trace.part"
+        until = time.monotonic() + 30
+        while time.monotonic() < until and not (part.exists() and b"export" in part.read_bytes()):
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert old.read_text() == "old"
+    shown = subprocess.run(
+        [PROGRAM, "show", part, "--format", "json"], env=environment(NO_VULKAN), capture_output=True, check=False
+    )
+    assert json.loads(shown.stdout)["error"]["cause"] == "cut-off"
+
+
+def test_documents_are_utf_8_whatever_the_locale(vkzircon: Run) -> None:
+    """They say so themselves; only what is for this terminal keeps to its encoding."""
+    for name in ("html", "markdown", "junit"):
+        ran = vkzircon("--format", name, **NO_VULKAN, PYTHONIOENCODING="ascii", VK_DRIVER_FILES="/größe.json")
+        assert "größe" in ran.out

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a request to a result in its place: probe, redact, render, write, and the exit code."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from vkzircon_cli import session
+from vkzircon_cli.errors import Exit
+from vkzircon_cli.events import Event, to_line
+from vkzircon_cli.output import Lines, is_terminal, say, terminal_width, write
+from vkzircon_cli.redaction import Hidden, Redactor, people
+from vkzircon_cli.render import FOR_STRANGERS, Format, Style, render
+from vkzircon_cli.render.page import Page, page_for
+from vkzircon_cli.render.progress import Progress
+from vkzircon_cli.report import Document, Report
+from vkzircon_cli.request import Request
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the result goes."""
+
+    path: Path | None
+    quiet: bool
+    no_color: bool
+
+
+def finish(request: Request, style: Style, place: Place) -> Exit:
+    """Probe, render, write, and give the exit code."""
+    if style.format is Format.TRACE:
+        return _trace(request, place)
+    return present(watched(lambda watch: session.run(request, watch)), style, place)
+
+
+def watched(run: Callable[[Callable[[Event], None]], T]) -> T:
+    """Run with a sign of life on a terminal."""
+    progress = Progress(_line_writer(), terminal_width() or 80)
+    try:
+        return run(progress)
+    finally:
+        progress.close()
+
+
+def _trace(request: Request, place: Place) -> Exit:
+    """Write each event as it comes, so that what was asked last is known even when nothing comes after it."""
+    with Lines(None if place.quiet else place.path, silent=place.quiet) as lines:
+
+        def write_event(event: Event) -> None:
+            if event["event"] != "tick":
+                lines.write(to_line(event))
+
+        return session.run(request, write_event).exit_code
+
+
+def present(report: Report, style: Style, place: Place) -> Exit:
+    """Render, write, and give the exit code; strangers are told nothing of people and machines unless asked for."""
+    hidden: tuple[Hidden, ...] | None = None
+    if style.format in FOR_STRANGERS and style.redacts:
+        redactor = Redactor(people())
+        report = redactor.facts(report)
+        hidden = redactor.hidden
+    return deliver(report, style.format is Format.TERMINAL, lambda page: render(report, style, page, hidden), place)
+
+
+def deliver(report: Document, is_for_people: bool, rendered: Callable[[Page], str], place: Place) -> Exit:
+    """Write what is *rendered*, say an error where it would be overlooked, and give the exit code."""
+    if place.path is not None or not place.quiet:
+        write(rendered(page_of(place)), place.path, as_utf8=not is_for_people)
+    if report.error is not None and _must_be_said(report, is_for_people, place):
+        say(f"vkzircon: {report.error.message} {report.error.hint}".rstrip())
+    return report.exit_code
+
+
+def _must_be_said(report: Document, is_for_people: bool, place: Place) -> bool:
+    """Tell whether the error goes to standard error too; where a person reads the report it stands on top of that."""
+    if place.quiet:
+        return report.exit_code is Exit.OUR_FAULT
+    return not is_for_people or place.path is not None
+
+
+def _line_writer() -> Callable[[str], None] | None:
+    stream = sys.__stderr__
+    if not is_terminal(stream) or os.environ.get("TERM") == "dumb" or stream is None:
+        return None
+
+    def put(text: str) -> None:
+        stream.write(text)
+        stream.flush()
+
+    return put
+
+
+def page_of(place: Place) -> Page:
+    """Describe the page that the result is written on."""
+    to_terminal = place.path is None and is_terminal(sys.__stdout__)
+    encoding = "utf-8" if place.path or sys.__stdout__ is None else sys.__stdout__.encoding
+    return page_for(to_terminal, encoding, os.environ, place.no_color, terminal_width())

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documents that have a schema, and the dataclass that each is written from."""
+
+from enum import StrEnum
+
+
+class DocumentKind(StrEnum):
+    """A document by its name on the command line."""
+
+    REPORT = "report"
+    MATRIX = "matrix"
+    DIFF = "diff"
+
+
+def shape_of(kind: DocumentKind) -> type:
+    """Give the dataclass of a document."""
+    if kind is DocumentKind.MATRIX:
+        from vkzircon_cli.matrix import MatrixReport
+
+        return MatrixReport
+    if kind is DocumentKind.DIFF:
+        from vkzircon_cli.difference import Difference
+
+        return Difference
+    from vkzircon_cli.report import Report
+
+    return Report
