@@ -265,7 +265,7 @@ def test_a_change_stands_in_its_area_and_only_there(
     assert (change.area, change.what, change.before) == (area, what, was)
     assert change.after == now or (now == "" and change.after)
     assert difference.differs
-    assert {name: count for name, count in difference.counts.items() if count} == {area: 1}
+    assert {name: count for name, count in difference.areas.items() if count} == {area: 1}
     assert change.paths[0].startswith("report.")
 
 
@@ -285,7 +285,7 @@ def test_the_other_way_round_is_the_mirror(after: Callable[[], Report]) -> None:
         )
         for change in back.facts
     ] == list(forth.facts)
-    assert (back.before, back.after, back.counts) == (forth.after, forth.before, forth.counts)
+    assert (back.before, back.after, back.areas) == (forth.after, forth.before, forth.areas)
 
 
 def _emulated_report() -> Report:
@@ -602,7 +602,7 @@ def test_a_driver_that_gives_zero_handles_shows(emulated: Program, tmp_path: Pat
     assert failed == {"export.handle-given", "export.handle-is-vmo"}
     assert {change.id for change in difference.verdicts[:2]} == failed
     assert {change.kind for change in difference.verdicts} == {Kind.WORSE, Kind.REWORDED}
-    assert (difference.counts[Area.RIGHTS], difference.counts[Area.MEMORY]) == (0, 0)
+    assert (difference.areas[Area.RIGHTS], difference.areas[Area.MEMORY]) == (0, 0)
     assert "handle: a handle -> 0" in [
         f"{c.what.rpartition(': ')[2]}: {c.before} -> {c.after}" for c in difference.facts
     ]

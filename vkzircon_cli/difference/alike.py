@@ -104,7 +104,7 @@ def _subject(group: _Group, row: Row) -> str:
 
 
 def _plural(noun: str) -> str:
-    if noun in ("data", ""):
+    if noun in ("data", "") or noun.startswith("two "):
         return noun
     return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 

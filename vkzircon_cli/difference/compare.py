@@ -38,11 +38,11 @@ def compare(before: Report, after: Report) -> Difference:
     pairs = pair_devices(before.devices, after.devices)
     verdicts = compare_verdicts(before, after, pairs)
     facts = sorted(_facts(before, after, pairs), key=lambda change: _ORDER.index(change.area))
-    counts = _counts(verdicts, facts)
+    areas = _areas(verdicts, facts)
     return Difference(
         schema_version=DIFFERENCE_SCHEMA_VERSION,
-        differs=any(counts.values()),
-        counts=counts,
+        differs=any(areas.values()),
+        areas=areas,
         before=_side(before),
         after=_side(after),
         devices=tuple(_paired(pair) for pair in pairs),
@@ -52,7 +52,7 @@ def compare(before: Report, after: Report) -> Difference:
     )
 
 
-def _counts(verdicts: tuple[VerdictChange, ...], facts: list[FactChange]) -> dict[str, int]:
+def _areas(verdicts: tuple[VerdictChange, ...], facts: list[FactChange]) -> dict[str, int]:
     counts = {str(area): sum(change.area is area for change in facts) for area in Area}
     counts[Area.VERDICTS] = sum(change.kind is not Kind.REWORDED for change in verdicts)
     return counts

@@ -120,12 +120,12 @@ class Timings:
 class Difference:
     """What differs between two reports. Reworded sentences and times are told, and make no difference by themselves.
 
-    *counts* has each area, with how many of its changes make a difference.
+    *areas* has each area, with how many of its changes make a difference.
     """
 
     schema_version: str
     differs: bool
-    counts: dict[str, int]
+    areas: dict[str, int]
     before: Side
     after: Side
     devices: tuple[PairedDevice, ...]

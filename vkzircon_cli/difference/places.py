@@ -134,8 +134,6 @@ _LABELS: Mapping[str, str] = {
     "heap_index": "heap",
     "parent_koid": "parent",
     "size_bytes": "size in ZX_INFO_VMO",
-    "first": "first handle",
-    "second": "second handle",
     "through_vmo_read": "through zx_vmo_read",
     "through_vmo_map": "through zx_vmar_map",
     "kernel": "libzircon",
@@ -152,8 +150,9 @@ _LABELS: Mapping[str, str] = {
     "device_id": "device ID",
     "python": "Python",
 }
+_TWO = {"first": "first handle", "second": "second handle"}
 # What such a field is called where it is not entered, since one of the two reports has no answer there.
-_WHOLES: Mapping[str, str] = {"basic": "type and rights", "info": "ZX_INFO_VMO"}
+_WHOLES: Mapping[str, str] = {"basic": "type and rights", "info": "ZX_INFO_VMO", "opened": "opens with the extension"}
 _OWN_LABELS: Mapping[tuple[type, str], str] = {
     (DriverIdentity, "name"): "driver name",
     (DriverIdentity, "info"): "driver info",
@@ -210,7 +209,10 @@ class Place:
     about: Area | None = None
 
     def into(self, owner: type, field: str) -> "Place":
-        """Go into a field of a record."""
+        """Go into a field of a record; each of two handles is a row of its own, in words."""
+        if self.row and field in _TWO:
+            row = replace(self.row, names=(*self.row.names, _TWO[field]))
+            return replace(self, path=f"{self.path}.{field}", fields=(*self.fields, field), row=row)
         label = label_of(owner, field)
         silent = not label or (field in _SILENT and (owner, field) not in _OWN_LABELS)
         labels = self.labels if silent else (*self.labels, label)

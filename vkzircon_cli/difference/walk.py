@@ -10,7 +10,7 @@ from vkzircon_cli.answers import Answer, MissingKind
 from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.difference.model import Area, Kind
 from vkzircon_cli.difference.places import KIN, TABLES, Place, row_of, table_of
-from vkzircon_cli.difference.words import CHANCE, brief, brief_row, is_value, words_of
+from vkzircon_cli.difference.words import LEFT_OUT, brief, brief_row, is_value, words_of
 from vkzircon_cli.facts import Extension
 from vkzircon_cli.vmo_facts import PairOfHandles
 
@@ -36,9 +36,9 @@ class Walk:
         self._same_version = same_version
 
     def records(self, before: Any, after: Any, place: Place, leave: Iterable[str] = ()) -> Iterator[Unlike]:
-        """Compare two records of one type, field by field, but for what is chance and for what to *leave*."""
+        """Compare two records of one type, field by field, but for what is left out always and what to *leave* here."""
         owner = type(before)
-        skipped = CHANCE.get(owner, frozenset()).union(leave)
+        skipped = LEFT_OUT.get(owner, frozenset()).union(leave)
         for field in fields(before):
             was, now = getattr(before, field.name), getattr(after, field.name)
             is_absent = not self._same_version and field.default is not MISSING and field.default in (was, now)
@@ -60,7 +60,7 @@ class Walk:
     ) -> Iterator[Unlike]:
         if before.missing is None and after.missing is None:
             yield from self._field(owner, field, before.value, after.value, place)
-        elif before.missing != after.missing:
+        elif before.missing != after.missing and not _NOT_ASKED.issuperset((_why(before), _why(after))):
             was, now = (
                 describe(each.missing) if each.missing else brief(each.value, field, owner) for each in (before, after)
             )
@@ -103,18 +103,24 @@ def _text(key: tuple[Any, ...]) -> str:
     return ", ".join(names) + (f", {which}" if which else "")
 
 
+_NOT_ASKED = frozenset({MissingKind.NOT_ASKED})
+
+
+def _why(answer: Answer[Any]) -> MissingKind | None:
+    return answer.missing.kind if answer.missing else None
+
+
 def _was_not_asked(row: Any) -> bool:
     """Tell whether a row says nothing but why it was left out, which is no more than having no such row."""
     answers = [value for field in fields(row) if isinstance(value := getattr(row, field.name), Answer)]
-    reasons = [answer.missing.kind if answer.missing else None for answer in answers]
-    return bool(reasons) and set(reasons) == {MissingKind.NOT_ASKED}
+    return bool(answers) and _NOT_ASKED.issuperset(map(_why, answers))
 
 
 def _alone(before: Any, after: Any, place: Place) -> Unlike:
     row, kind = (after, Kind.NEW) if before is None else (before, Kind.GONE)
     table = table_of(place.fields[-1], type(row))
     key = {*table.names, table.number}
-    rest = [field.name for field in fields(row) if field.name not in key]
+    rest = [field.name for field in fields(row) if field.name not in key and not field.name.endswith("_hex")]
     words = brief_row(row, rest)
     return Unlike(place, kind, words if kind is Kind.GONE else None, words if kind is Kind.NEW else None)
 

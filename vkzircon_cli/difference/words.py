@@ -167,11 +167,12 @@ _ODD: Mapping[tuple[type | None, str], Callable[[Any], Words]] = {
     (Handle, "value"): _handle_value,
     (VmoInfo, "parent_koid"): _parent,
 }
-# Koids are never given twice, and the kernel takes pages back as it likes; `memory_types` is the mask once more.
-CHANCE: Mapping[type, frozenset[str]] = {
+# Koids are never given twice, and the kernel takes pages back as it likes. The last two are told elsewhere as well.
+LEFT_OUT: Mapping[type, frozenset[str]] = {
     HandleBasic: frozenset({"koid"}),
     VmoInfo: frozenset({"committed_bytes"}),
     HandleProperties: frozenset({"memory_types"}),
+    Instance: frozenset({"is_emulated"}),
 }
 
 
@@ -188,9 +189,9 @@ def brief(value: Any, field: str = "", owner: type | None = None) -> str:
         return _BRIEF[type(value)](value)
     if is_value(value):
         return words_of(field, value, owner).text
-    answers = [getattr(value, f.name) for f in fields(value) if isinstance(getattr(value, f.name), Answer)]
-    parts = answers or [getattr(value, f.name) for f in fields(value)]
-    return ", ".join(brief(part) for part in parts)
+    parts = [getattr(value, f.name) for f in fields(value) if not f.name.endswith("_hex")]
+    answers = [part for part in parts if isinstance(part, Answer)]
+    return ", ".join(brief(part) for part in answers or parts)
 
 
 def brief_row(row: Any, rest: Sequence[str]) -> str:
@@ -237,7 +238,7 @@ _BRIEF: Mapping[type, Callable[[Any], str]] = {
     Heap: lambda heap: f"{size(heap.size)}, {_set(heap.flags.names)}",
     MemoryType: lambda kind: f"heap {kind.heap_index}, {_set(kind.flags.names)}",
     Identity: display_name,
-    OpenDevice: lambda _: "opened",
+    OpenDevice: lambda _: "yes",
     QueueFamily: lambda family: f"{counted(family.count, 'queue')}, {_set(family.flags.names)}",
     Extension: lambda extension: f"revision {extension.revision}",
     Layer: lambda layer: layer.description or "found",
