@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A difference in sections and rows, in words, as the terminal and Markdown both show it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.difference import Area, Difference, FactChange, Kind, Said, VerdictChange
+from vkzircon_cli.quantities import counted
+
+_TITLES = {
+    Area.VERDICTS: "Verdicts",
+    Area.EXTENSION: "The extension",
+    Area.RIGHTS: "Rights of exported VMOs",
+    Area.SHARING: "Sharing",
+    Area.DEVICE: "Device",
+    Area.MEMORY: "Memory",
+    Area.MACHINE: "Machine",
+}
+_NOUNS = {
+    Area.VERDICTS: "verdict",
+    Area.EXTENSION: "fact of the extension",
+    Area.RIGHTS: "set of rights",
+    Area.SHARING: "answer on sharing",
+    Area.DEVICE: "fact of the device",
+    Area.MEMORY: "fact of the memory",
+    Area.MACHINE: "fact of the machine",
+}
+_MOST_IDS = 3
+_MOST_REWORDED = 5
+_MOST_MEMBERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One row: what it is about, and both sides, None where there is none. *word* is how a verdict changed.
+
+    Of a set, *before* and *after* are only what the other side has not.
+    """
+
+    subject: str
+    before: str | None
+    after: str | None
+    word: str = ""
+    is_set: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The rows of one area, of one device where there are several; *note* tells what is left out."""
+
+    title: str
+    rows: tuple[ChangeRow, ...]
+    note: str = ""
+
+
+def headline(difference: Difference) -> str:
+    """Say in one sentence what differs."""
+    told = [(difference.areas.get(area, 0), noun) for area, noun in _NOUNS.items()]
+    parts = [_counted(number, noun) for number, noun in told if number]
+    if parts:
+        total = sum(number for number, _ in told)
+        return f"{', '.join(parts)} {'differs' if total == 1 else 'differ'}."
+    reworded = sum(change.kind is Kind.REWORDED for change in difference.verdicts)
+    return f"Nothing differs but the wording of {counted(reworded, 'verdict')}." if reworded else "Nothing differs."
+
+
+def _counted(number: int, noun: str) -> str:
+    head, of, rest = noun.partition(" of ")
+    return f"{counted(number, head)}{of}{rest}" if head != "answer on sharing" else _answers(number)
+
+
+def _answers(number: int) -> str:
+    return f"{counted(number, 'answer')} on sharing"
+
+
+def sections(difference: Difference) -> Iterator[Section]:
+    """Give what differs, area by area and device by device; those in which nothing does are left out."""
+    places: list[int | None] = [None, *range(len(difference.devices))]
+    for area in Area:
+        for device in places:
+            if area is Area.VERDICTS:
+                changes = [change for change in difference.verdicts if change.device == device]
+                rows, note = _verdict_rows(changes)
+            else:
+                rows = [_fact_row(c) for c in difference.facts if c.area is area and c.device == device]
+                note = ""
+            if rows or note:
+                yield Section(_title(difference, area, device), tuple(rows), note)
+
+
+def _title(difference: Difference, area: Area, device: int | None) -> str:
+    if device is None or len(difference.devices) == 1:
+        return _TITLES[area]
+    of = difference.devices[device]
+    index = of.before if of.before is not None else of.after
+    return f"{_TITLES[area]} (device {index}, {of.name})"
+
+
+def _verdict_rows(changes: Sequence[VerdictChange]) -> tuple[list[ChangeRow], str]:
+    told = [change for change in changes if change.kind is not Kind.REWORDED]
+    reworded = [change for change in changes if change.kind is Kind.REWORDED]
+    # Why a check was skipped is the least of all.
+    worth_it = [change for change in reworded if change.after and change.after.outcome is not Outcome.SKIP]
+    shown = [*_grouped(told), *map(_verdict_row, worth_it[:_MOST_REWORDED])]
+    left = len(reworded) - min(len(worth_it), _MOST_REWORDED)
+    note = f"{counted(left, 'verdict')} came to the same in other words." if left > 0 else ""
+    return shown, note
+
+
+def _grouped(changes: Sequence[VerdictChange]) -> Iterator[ChangeRow]:
+    """Tell once of what was skipped for one reason, where it first stands."""
+    groups: dict[object, list[VerdictChange]] = {}
+    for change in changes:
+        groups.setdefault(_group_of(change), []).append(change)
+    for group in groups.values():
+        if len(group) > _MOST_IDS:
+            yield _group_row(group)
+        else:
+            yield from map(_verdict_row, group)
+
+
+def _group_of(change: VerdictChange) -> object:
+    if change.before is None or change.after is None:
+        return change.id
+    skip = next((said for said in (change.before, change.after) if said.outcome is Outcome.SKIP), None)
+    return (change.kind, change.before.outcome, change.after.outcome, skip.sentence) if skip else change.id
+
+
+def _group_row(group: Sequence[VerdictChange]) -> ChangeRow:
+    of = Counter(change.id.partition(".")[0] for change in group)
+    subject = f"{len(group)} checks: " + ", ".join(f"{count} of {name}" for name, count in of.items())
+    sides = [_side(said) for said in (group[0].before, group[0].after)]
+    return ChangeRow(subject, sides[0], sides[1], group[0].kind)
+
+
+def _side(said: Said | None) -> str | None:
+    if said is None:
+        return None
+    return _said(said) if said.outcome is Outcome.SKIP else str(said.outcome)
+
+
+def _said(said: Said) -> str:
+    return f"{said.outcome}: {said.sentence}"
+
+
+def _verdict_row(change: VerdictChange) -> ChangeRow:
+    before, after = (_said(said) if said else None for said in (change.before, change.after))
+    return ChangeRow(change.id, before, after, change.kind)
+
+
+def _fact_row(change: FactChange) -> ChangeRow:
+    if change.removed or change.added:
+        return ChangeRow(change.what, _members(change.removed), _members(change.added), is_set=True)
+    return ChangeRow(change.what, change.before, change.after)
+
+
+def _members(names: Sequence[str]) -> str | None:
+    if not names:
+        return None
+    left = len(names) - _MOST_MEMBERS
+    return ", ".join(names[:_MOST_MEMBERS]) + (f" and {left} more" if left > 0 else "")
+
+
+def milliseconds(time: float | None) -> str:
+    """Write a time that may not be known."""
+    return "an unknown time" if time is None else f"{time:.0f} ms"
