@@ -15,7 +15,7 @@ _SAFE = re.compile(r"[A-Za-z0-9]+(?:[-.,'/][A-Za-z0-9]+)*")
 _LINKED = re.compile(r"www\.|gh-[0-9]|[0-9a-f]{7,}\b|.*/.*/", re.IGNORECASE)
 _PARTS = re.compile(r"(\(?)(.*?)([),.;:]*)", re.DOTALL)
 _NUMBERED = re.compile(r"[0-9]+[.)]")  # begins a list
-_NOT_IN_SPAN = re.compile(r"[`|\\\s&<>]|^$")
+_NOT_IN_SPAN = re.compile(r"[`|\\&<>]|^ | $|  |^$")
 
 
 def prose(words: str, limit: int = 1000) -> str:
@@ -77,6 +77,14 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Write a table of cells that `prose` and `code` made."""
     lines = [headers, ["---"] * len(headers), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def fence(lines: Sequence[str]) -> list[str]:
+    """Write lines as a block of code, fenced by more marks than any of them has."""
+    shown = [visible(line.expandtabs()) for line in lines]
+    longest = max((len(run) for line in shown for run in re.findall("`+", line)), default=0)
+    mark = "`" * max(3, longest + 1)
+    return [f"{mark}text", *shown, mark]
 
 
 def folded(summary: str, body: str) -> str:

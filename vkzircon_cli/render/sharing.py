@@ -140,16 +140,22 @@ def notes(device: Device) -> Iterator[tuple[str, str]]:
 
 def write_ways(sheet: Sheet, device: Device) -> None:
     """Write how many ways of importing worked, and how many images came round."""
+    for label, words in ways(device):
+        sheet.field(label, words)
+
+
+def ways(device: Device) -> Iterator[tuple[str, str]]:
+    """Say how many ways of importing worked, and how many images came round, each under a label."""
     imports = [row.imported for row in device.imports]
     if imports:
         good = sum(answer.value is not None for answer in imports)
         left = sum(answer.missing is not None and answer.missing.kind is MissingKind.NOT_ASKED for answer in imports)
         skipped = f", {left} left out" if left else ""
-        sheet.field("imports", f"{good} of {len(imports)} ways worked{skipped}")
+        yield "imports", f"{good} of {len(imports)} ways worked{skipped}"
     if device.images:
         trips = [row.trip.value for row in device.images if row.trip.value]
         good = sum(not trip.seen.wrong for trip in trips)
-        sheet.field("images", f"{good} of {len(device.images)} formats and tilings came round")
+        yield "images", f"{good} of {len(device.images)} formats and tilings came round"
 
 
 def _types(types: Sequence[int], of: int) -> str:

@@ -77,7 +77,7 @@ def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) 
     width = max((len(row.outcome) for row in rows), default=0)
     for row in rows:
         _write_row(sheet, row, width)
-    sheet.prose(_counts(results), indent=2)
+    sheet.prose(f"{counts_of(results)}.", indent=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _write_row(sheet: Sheet, row: _Row, width: int) -> None:
         sheet.item(sheet.text(f"{name:8}", "dim"), words, indent=2 + label.cell_len)
 
 
-def _counts(results: Iterable[CheckResult]) -> str:
+def counts_of(results: Iterable[CheckResult]) -> str:
+    """Say how many results came to what."""
     outcomes = [result.outcome for result in results]
-    told = (f"{outcomes.count(outcome)} {word}" for outcome, word in _COUNTED.items() if outcome in outcomes)
-    return ", ".join(told) + "."
+    return ", ".join(f"{outcomes.count(outcome)} {word}" for outcome, word in _COUNTED.items() if outcome in outcomes)

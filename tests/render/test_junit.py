@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JUnit XML is read back as it was meant, by a library that CI systems' users use."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from any_report import hostile
+from hypothesis import given, settings
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
+from reports import concluded, device, emulated, good_report, identity, result, stopped, with_devices
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.reading import read
+from vkzircon_cli.render.junit import render_junit
+from vkzircon_cli.report import Report
+from vkzircon_cli.text import visible
+
+CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.json"))
+
+
+def _suites(report: Report) -> list[Any]:
+    parsed: Any = JUnitXml.fromstring(render_junit(report).encode())
+    assert isinstance(parsed, JUnitXml)
+    suites = list(parsed)
+    for outer in (parsed, *suites):
+        counted = outer.tests, outer.failures, outer.errors, outer.skipped
+        outer.update_statistics()
+        assert counted == (outer.tests, outer.failures, outer.errors, outer.skipped)
+    return suites
+
+
+def _only(report: Report, outcome: Outcome) -> Any:
+    (suite,) = _suites(concluded(report, outcome, "x", 1, result(outcome, "export.size", "It is too small.")))
+    (case,) = suite
+    assert isinstance(case, TestCase)
+    return case
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind"),
+    [
+        (Outcome.FAIL, Failure),
+        (Outcome.CRASH, Error),
+        (Outcome.TIMEOUT, Error),
+        (Outcome.SKIP, Skipped),
+    ],
+)
+def test_an_outcome_is_what_ci_systems_call_it(outcome: Outcome, kind: type) -> None:
+    """Failures fail, crashes and timeouts are errors, skips have their reason."""
+    case = _only(good_report(), outcome)
+    (told,) = case.result
+    assert isinstance(told, kind)
+    assert told.message == "It is too small."
+    assert (case.classname, case.name) == ("vkzircon.export", "export.size")
+    if outcome is not Outcome.SKIP:
+        assert told.type == outcome
+        assert "rule: VUID-VkMemoryAllocateInfo-allocationSize-07903" in told.text
+        assert "step: device0/type0/export.plain" in told.text
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PASS, Outcome.INFO, Outcome.WARN])
+def test_what_holds_passes(outcome: Outcome) -> None:
+    """What is only noted or warned of passes too, and is told in the case's output."""
+    case = _only(good_report(), outcome)
+    assert case.is_passed
+    assert (case.system_out or "") == ("" if outcome is Outcome.PASS else f"{outcome}: It is too small.")
+
+
+def test_a_suite_is_a_device() -> None:
+    """Each selected device has one; its name and driver are in it, and so is an emulation."""
+    report = with_devices(emulated(good_report()), device(0), device(1, identity("Umbra <2>")))
+    checks = (result(Outcome.PASS, "export.size", "."), result(Outcome.FAIL, "export.size", ".", device=1))
+    first, second = _suites(concluded(report, Outcome.FAIL, "x", 1, *checks))
+    assert (first.name, second.name) == ("device 0: Verdant X1 (EMULATED RUN)", "device 1: Umbra <2> (EMULATED RUN)")
+    assert (first.failures, second.failures) == (0, 1)
+    about = {each.name: each.value for each in second.properties()}
+    assert about == {
+        "driver": "verdant, version 0x1000002",
+        "emulated": "yes",
+        "emulation": "persona=strict",
+        "vulkan": "1.3.230",
+    }
+    assert first.timestamp == "2024-05-01T12:00:00"
+
+
+def test_a_run_that_could_ask_nobody_is_an_error() -> None:
+    """Without a driver there is a case all the same, in error with what to do: an empty file would look good."""
+    (suite,) = _suites(stopped(good_report(), "No Vulkan driver was found.", "Install one."))
+    (case,) = suite
+    (told,) = case.result
+    assert isinstance(told, Error)
+    assert (told.type, told.message, told.text) == ("no-driver", "No Vulkan driver was found.", "Install one.")
+
+
+def test_an_interrupted_run_has_its_devices_too() -> None:
+    """What was found until then stays, and the error stands before it."""
+    report = good_report()
+    error = stopped(report, "Interrupted.", "").error
+    suites = _suites(replace(report, error=error))
+    assert [suite.name for suite in suites] == ["vkzircon", "device 0: Verdant X1"]
+    assert suites[0].errors == 1
+
+
+def test_a_condition_is_a_case() -> None:
+    """What `check --require` asked for is named as it was typed."""
+    text = "require vmo.rights>=READ|WRITE & <more>"
+    (suite,) = _suites(concluded(good_report(), Outcome.FAIL, "x", 1, result(Outcome.FAIL, text, "No.")))
+    (case,) = suite
+    assert (case.classname, case.name) == ("vkzircon.require", text)
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_every_capture_is_read_back(capture: Path) -> None:
+    """Each check of the report is one case, failed or not as it was."""
+    report = read(capture)
+    suites = _suites(report)
+    assert sum(suite.tests for suite in suites) == len(report.checks) + (report.error is not None)
+    failed = sum(each.outcome is Outcome.FAIL for each in report.checks)
+    died = sum(each.outcome in (Outcome.CRASH, Outcome.TIMEOUT) for each in report.checks)
+    assert sum(suite.failures for suite in suites) == failed
+    assert sum(suite.errors for suite in suites) == died + (report.error is not None)
+
+
+@settings(deadline=None, max_examples=100)
+@given(hostile)
+def test_foreign_text_is_text(words: str) -> None:
+    """Whatever a driver says, the document keeps its shape and gives the words back, made visible."""
+    report = with_devices(emulated(good_report()), device(who=identity(words, info=words)))
+    report = concluded(report, Outcome.FAIL, words, 1, result(Outcome.FAIL, "export.size", words))
+    root = ET.fromstring(render_junit(report))
+    assert [element.tag for element in root.iter()] == [
+        "testsuites",
+        "testsuite",
+        "properties",
+        *["property"] * 4,
+        "testcase",
+        "failure",
+    ]
+    (failure,) = root.iter("failure")
+    assert failure.attrib["message"] == visible(words)

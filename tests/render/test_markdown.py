@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Markdown for an issue tracker: it keeps its shape, marks nobody, and never grows too large to be posted."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import pytest
+from any_report import NASTY, hostile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from reports import (
+    concluded,
+    device,
+    emulated,
+    good_report,
+    identity,
+    memory,
+    result,
+    said,
+    stopped,
+    with_devices,
+    with_variables,
+)
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.reading import read
+from vkzircon_cli.redaction import Hidden
+from vkzircon_cli.render import View
+from vkzircon_cli.render.markdown import render_markdown
+from vkzircon_cli.render.marks import code, fence, prose, table
+from vkzircon_cli.report import Report
+from vkzircon_cli.text import visible
+
+CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.json"))
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+MOST_BYTES = 60_000
+_TAGS = re.compile(r"</?([a-z]+)[^>]*>")
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    for token in MARKDOWN.parse(text):
+        yield token
+        yield from token.children or ()
+
+
+def _shape(text: str) -> list[str]:
+    """Give the blocks of a page in order, and the tags that are no code: what no foreign text may change."""
+    shape = []
+    for token in _tokens(text):
+        if token.type in ("html_block", "html_inline"):
+            shape += [tag for tag in _TAGS.findall(token.content) if tag != "code"]
+        elif token.type not in ("text", "code_inline", "inline", "softbreak"):
+            shape.append(token.type)
+    return shape
+
+
+def _plain_text(text: str) -> str:
+    """Give what a reader takes for text, without what stands in code."""
+    inside, plain = False, []
+    for token in _tokens(text):
+        if token.type == "html_inline":
+            inside = token.content == "<code>"
+        elif token.type == "text" and not inside:
+            plain.append(token.content)
+    return " ".join(plain)
+
+
+def _report(words: str) -> Report:
+    """Make a report in which everything foreign says *words*."""
+    who = identity(words, info=words)
+    report = with_devices(emulated(good_report()), device(who=who), replace(device(1, who), selected=False))
+    report = with_variables(report, VK_DRIVER_FILES=words)
+    checks = (result(Outcome.FAIL, "export.size", words), result(Outcome.PASS, "export.rights", words))
+    return concluded(report, Outcome.FAIL, words, 1, *checks)
+
+
+@settings(deadline=None, max_examples=200)
+@given(hostile.filter(lambda words: bool(visible(words).strip())))
+def test_no_text_changes_the_page(words: str) -> None:
+    """Every table, list and fold is that of a harmless report; no text is a link, a tag or a heading."""
+    for view in (View.REPORT, View.CHECKS):
+        assert _shape(render_markdown(_report(words), view, None)) == _shape(
+            render_markdown(_report("fine"), view, None)
+        )
+
+
+@settings(deadline=None, max_examples=200)
+@given(hostile)
+def test_no_text_mentions_anybody(words: str) -> None:
+    """What a tracker would act upon is in code: people, issues, addresses, emoji, formulas."""
+    plain = _plain_text(render_markdown(_report(words), View.REPORT, None))
+    assert not re.search(r"@\w|#\d|\w://|www\.|:\w+:|\$|\bGH-\d", plain)
+
+
+@given(st.lists(st.sampled_from(NASTY) | st.text(st.characters(codec="utf-8"), max_size=6), max_size=6).map(" ".join))
+def test_words_read_as_they_are(words: str) -> None:
+    """Rendered, prose has the words that went in, and a value has them to the letter."""
+
+    def read_back(text: str) -> str:
+        return "".join(unescape(token.content) for token in _tokens(text) if token.type in ("text", "code_inline"))
+
+    assert read_back(prose(words)).split() == visible(words).split()
+    if visible(words).strip():
+        assert read_back(code(words)).strip() == visible(words).strip()
+
+
+def test_a_plain_sentence_stays_plain() -> None:
+    """Most of what is said needs no code at all."""
+    sentence = "NVIDIA H100 80GB HBM3 shares its memory as a Zircon VMO; it's 1.5 times (or so) larger, isn't it."
+    assert prose(sentence) == sentence
+
+
+def test_long_words_are_cut_and_counted() -> None:
+    """A reader learns how much is missing."""
+    assert prose("x" * 100, limit=10) == "xxxxxxxxxx... (90 more characters)"
+    assert code("y y" * 100, limit=3) == "`y y... (297 more characters)`"
+
+
+def test_a_fence_is_longer_than_what_is_in_it() -> None:
+    """Printed lines cannot end their block."""
+    lines = ["```", "~~~", "`````", "\x1b[31m</details>"]
+    (token,) = MARKDOWN.parse("\n".join(fence(lines)))
+    assert token.content == "```\n~~~\n`````\n\\x1b[31m</details>\n"
+
+
+def test_a_table_is_one() -> None:
+    """It has the cells that it was given, whatever is in them."""
+    tokens = Counter(token.type for token in MARKDOWN.parse(table(("a", "b"), [[prose(w), code(w)] for w in NASTY])))
+    assert (tokens["table_open"], tokens["tr_open"], tokens["td_open"]) == (1, len(NASTY) + 1, 2 * len(NASTY))
+
+
+def _huge() -> Iterator[Report]:
+    yield with_variables(good_report(), VK_DRIVER_FILES="`|<&" * 25_000)
+    types = memory([7] * 32, [1 << 30] * 16)
+    yield with_devices(good_report(), *(device(index, identity("x" * 256), types) for index in range(32)))
+    yield said(good_report(), "".join(f"{line} \x1b{'|' * 60}\n" for line in range(900)), ["é" * 4096] * 50)
+    checks = [result(Outcome.FAIL, f"export.check-{number}", "@" * 5000) for number in range(500)]
+    yield concluded(good_report(), Outcome.FAIL, "@ " * 50_000, 1, *checks)
+    yield stopped(good_report(), "`" * 100_000, "<" * 100_000)
+
+
+@pytest.mark.parametrize("report", _huge())
+@pytest.mark.parametrize("view", list(View))
+def test_no_report_is_too_large(report: Report, view: View) -> None:
+    """Whatever is large is cut, said to be, and the page is whole: all folds and blocks end."""
+    text = render_markdown(report, view, (Hidden("user name", 3),) * 100)
+    assert len(text.encode()) < MOST_BYTES
+    assert Counter(_shape(text))["details"] % 2 == 0
+    assert "With --no-redact nothing is." in text.splitlines()[-1]
+    if len(text) > MOST_BYTES // 2:
+        assert "--format json has it all." in text
+    shape = _shape(text)
+    assert shape.count("table_open") == shape.count("table_close") > 0
+
+
+def test_what_failed_stands_first() -> None:
+    """The verdict, then what did not hold with rule and advice, and none of it folded away."""
+    report = concluded(emulated(good_report()), Outcome.FAIL, "Verdant X1: failed export.size.", 1)
+    report = replace(report, checks=(*report.checks, result(Outcome.FAIL, "export.size", "It is too small.")))
+    text = render_markdown(report, View.REPORT, None)
+    assert text.startswith("**EMULATED RUN** by `VK_LAYER_VKZIRCON_external_memory` (`persona=strict`)\n\n### FAIL: ")
+    unfolded = text.partition("<details>")[0]
+    for told in ("**FAIL** `export.size`: It is too small.", "rule: ", "advice: An importer", "| loader | "):
+        assert told in unfolded
+    assert "export.handle-is-vmo" in text.partition("<details>")[2]
+
+
+def test_checks_alone_are_shorter() -> None:
+    """What `check` writes has every verdict, and nothing of memory or steps."""
+    text = render_markdown(good_report(), View.CHECKS, None)
+    assert "All checks: 2 passed, 1 noted" in text
+    assert "Memory types" not in text
+    assert "Steps" not in text
+
+
+def test_the_foot_says_what_was_hidden() -> None:
+    """Nothing is hidden without a word, and where nothing was looked for nothing is said."""
+    assert "Hidden: UUID (4), user name (1). With --no-redact nothing is." in render_markdown(
+        good_report(), View.REPORT, (Hidden("UUID", 4), Hidden("user name", 1))
+    )
+    assert "Nothing had to be hidden." in render_markdown(good_report(), View.REPORT, ())
+    assert "idden" not in render_markdown(good_report(), View.REPORT, None)
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_every_capture_is_a_page(capture: Path) -> None:
+    """Real reports render to tables that are tables, under the limit, with every check's id."""
+    report = read(capture)
+    text = render_markdown(report, View.REPORT, None)
+    assert len(text.encode()) < MOST_BYTES
+    assert all(f"`{each.id}`" in text for each in report.checks)
+    assert not re.search(r"@\w|#\d|\w://", _plain_text(text))
+    assert "No room here" not in text

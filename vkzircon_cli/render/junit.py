@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdicts for CI systems: JUnit's XML, a suite a device, a case a check.
+
+No case has a time: a step serves many checks, and a sum that counts it many times over would be nobody's time.
+"""
+
+from collections.abc import Iterable, Iterator
+from xml.etree import ElementTree as ET
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.facts import Device
+from vkzircon_cli.offer import UNNAMED, display_name
+from vkzircon_cli.render.device import driver_lines
+from vkzircon_cli.report import CheckResult, Report
+from vkzircon_cli.text import visible
+
+_ELEMENTS = {
+    Outcome.FAIL: "failure",
+    Outcome.CRASH: "error",
+    Outcome.TIMEOUT: "error",
+    Outcome.SKIP: "skipped",
+}
+_COUNTED = ("failure", "error", "skipped")
+_ATTRIBUTES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+
+
+def render_junit(report: Report) -> str:
+    """Write the verdicts of *report*; one that has an error has a case that fails by it, so that no file looks good."""
+    suites = [_device_suite(report, device) for device in report.devices if report.of_device(device.index)]
+    if report.error or not suites:
+        suites.insert(0, _error_suite(report))
+    root = ET.Element("testsuites", name="vkzircon")
+    root.extend(suites)
+    _count(root, root.iter("testcase"))
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _device_suite(report: Report, device: Device) -> ET.Element:
+    identity = device.identity.value
+    name = f"device {device.index}: {display_name(identity) if identity else UNNAMED}"
+    about = {"emulated": "yes" if report.emulation.active else "no"}
+    if identity:
+        about |= {"driver": next(driver_lines(identity)), "vulkan": identity.api_version.text}
+    if report.emulation.active:
+        name += " (EMULATED RUN)"
+        about["emulation"] = report.emulation.settings
+    return _suite(report, name, about, [_case(result) for result in report.of_device(device.index)])
+
+
+def _error_suite(report: Report) -> ET.Element:
+    """Make a suite of what is no device's: why there was nobody to ask."""
+    case = _element("testcase", classname="vkzircon", name="can be asked")
+    error, sentence = report.error, report.summary.sentence
+    kind, message = (error.cause, error.message) if error else ("skip", sentence)
+    told = _element("error" if error else "skipped", type=kind, message=message)
+    told.text = visible(error.hint) if error else None
+    case.append(told)
+    return _suite(report, "vkzircon", {"vkzircon": report.tool.version}, [case])
+
+
+def _suite(report: Report, name: str, about: dict[str, str], cases: list[ET.Element]) -> ET.Element:
+    suite = _element("testsuite", name=name, timestamp=report.run.started.removesuffix("Z"))
+    properties = ET.SubElement(suite, "properties")
+    properties.extend(_element("property", name=each, value=value) for each, value in about.items())
+    suite.extend(cases)
+    _count(suite, cases)
+    return suite
+
+
+def _count(element: ET.Element, cases: Iterable[ET.Element]) -> None:
+    cases = list(cases)
+    element.set("tests", str(len(cases)))
+    for kind in _COUNTED:
+        element.set(_ATTRIBUTES[kind], str(sum(case.find(kind) is not None for case in cases)))
+
+
+def _case(result: CheckResult) -> ET.Element:
+    group = result.id.partition(".")[0] if " " not in result.id else "require"
+    case = _element("testcase", classname=f"vkzircon.{group}", name=result.id)
+    kind = _ELEMENTS.get(result.outcome)
+    if kind == "skipped":
+        case.append(_element(kind, message=result.sentence))
+    elif kind:
+        told = _element(kind, type=result.outcome, message=result.sentence)
+        told.text = "\n".join(_told(result))
+        case.append(told)
+    elif result.outcome is not Outcome.PASS:
+        ET.SubElement(case, "system-out").text = visible(f"{result.outcome}: {result.sentence}")
+    return case
+
+
+def _told(result: CheckResult) -> Iterator[str]:
+    yield visible(result.sentence)
+    yield f"rule: {visible(result.rule)}"
+    if result.advice:
+        yield f"advice: {visible(result.advice)}"
+    yield from (f"step: {visible(step)}" for step in result.steps)
+
+
+def _element(tag: str, **attributes: str) -> ET.Element:
+    """Make an element whose foreign text is visible; XML 1.0 has no way to write most control characters."""
+    return ET.Element(tag, {name: visible(str(value)) for name, value in attributes.items()})
