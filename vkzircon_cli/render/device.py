@@ -38,10 +38,10 @@ def _write_device(sheet: Sheet, report: Report, device: Device, verbose: bool) -
     write_title(sheet, device)
     write_identity(sheet, device, verbose)
     write_extension(sheet, report, device)
-    _write_siblings(sheet, report, device)
+    sheet.field("siblings", *siblings(report, device))
     if device.opened.value:
-        sheet.field("entry points", *_entry_points(device.opened.value, verbose))
-    for words in _grouped(device.external_buffers):
+        sheet.field("entry points", *entry_point_lines(device.opened.value, verbose))
+    for words in buffer_answers(device.external_buffers):
         sheet.field("buffers", words, prose=True)
     if verbose:
         _write_limits(sheet, device)
@@ -66,7 +66,7 @@ def write_identity(sheet: Sheet, device: Device, verbose: bool) -> None:
         sheet.field("identity", why_missing(device.identity.missing), prose=True)
         return
     sheet.field("type", "software (CPU)" if identity.type.value == DEVICE_TYPE_CPU else identity.type.name)
-    sheet.field("driver", *_driver(identity))
+    sheet.field("driver", *driver_lines(identity))
     sheet.field("Vulkan", identity.api_version.text)
     if uuids := identity.uuids.value:
         sheet.field("device UUID", uuids.device_uuid)
@@ -84,14 +84,18 @@ def _write_numbers(sheet: Sheet, identity: Identity) -> None:
 
 def write_extension(sheet: Sheet, report: Report, device: Device) -> None:
     """Write whether the device offers the extension, and what that rests on."""
+    offered = device.extensions.value is None or find_extension(device.extensions.value) is not None
+    sheet.field("extension", extension_words(report, device), prose=offered)
+
+
+def extension_words(report: Report, device: Device) -> str:
+    """Say whether the device offers the extension, and what that rests on."""
     if device.extensions.value is None:
-        sheet.field("extension", why_missing(device.extensions.missing), prose=True)
-        return
+        return why_missing(device.extensions.missing)
     found = find_extension(device.extensions.value)
     if found is None:
-        sheet.field("extension", f"{EXTENSION} is not offered")
-        return
-    sheet.field("extension", f"{EXTENSION} revision {found.revision}{_leg(report, device)}", prose=True)
+        return f"{EXTENSION} is not offered"
+    return f"{EXTENSION} revision {found.revision}{_leg(report, device)}"
 
 
 def _leg(report: Report, device: Device) -> str:
@@ -101,14 +105,16 @@ def _leg(report: Report, device: Device) -> str:
     return f", on {leg}" if leg else ", without what it depends on"
 
 
-def _write_siblings(sheet: Sheet, report: Report, device: Device) -> None:
+def siblings(report: Report, device: Device) -> list[str]:
+    """Name the other extensions of Fuchsia's that are there."""
     offered = [each for each in device.extensions.value or () if each.name in SIBLING_DEVICE_EXTENSIONS]
     if report.instance.value:
         offered += [each for each in report.instance.value.extensions if each.name in SIBLING_INSTANCE_EXTENSIONS]
-    sheet.field("siblings", *([f"{each.name} revision {each.revision}" for each in offered] or ["none"]))
+    return [f"{each.name} revision {each.revision}" for each in offered] or ["none"]
 
 
-def _driver(identity: Identity) -> Iterator[str]:
+def driver_lines(identity: Identity) -> Iterator[str]:
+    """Say which driver it is, and in which version, and what it says of itself."""
     driver, version = identity.driver.value, identity.driver_version
     name = (driver.name.strip() or UNNAMED) if driver else ""
     # A version without a text is a number whose packing only its vendor knows.
@@ -125,7 +131,8 @@ def _info(driver: DriverIdentity) -> Iterator[str]:
         yield driver.info
 
 
-def _entry_points(opened: OpenDevice, verbose: bool) -> Iterator[str]:
+def entry_point_lines(opened: OpenDevice, verbose: bool) -> Iterator[str]:
+    """Say how many entry points were found, and which were not; *verbose* names all."""
     resolved = [entry.name for entry in opened.entry_points if entry.resolved]
     yield f"{len(resolved)} of {len(opened.entry_points)} resolved"
     if verbose:
@@ -133,7 +140,7 @@ def _entry_points(opened: OpenDevice, verbose: bool) -> Iterator[str]:
     yield from (f"{entry.name} is NULL" for entry in opened.entry_points if not entry.resolved)
 
 
-def _grouped(buffers: Sequence[ExternalBuffer]) -> Iterator[str]:
+def buffer_answers(buffers: Sequence[ExternalBuffer]) -> Iterator[str]:
     """Say each answer once, with the usages that got it."""
     usages: dict[str, list[str]] = {}
     for buffer in buffers:

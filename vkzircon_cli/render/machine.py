@@ -18,10 +18,10 @@ T = TypeVar("T")
 def write_machine(sheet: Sheet, report: Report, verbose: bool) -> None:
     """Write where the report comes from."""
     sheet.heading("Machine")
-    _write_library(sheet, "loader", report.loader, _loader)
-    _write_library(sheet, "libzircon", report.kernel, _kernel)
-    sheet.field("system", _system(report.environment), prose=True)
-    if enabled := list(_enabled_layers(report)):
+    _write_library(sheet, "loader", report.loader, loader_words)
+    _write_library(sheet, "libzircon", report.kernel, kernel_words)
+    sheet.field("system", system_words(report.environment), prose=True)
+    if enabled := list(enabled_layers(report)):
         sheet.field("layers", *enabled)
     if variables := report.environment.variables:
         sheet.field("variables", *(f"{variable.name}={variable.value}" for variable in variables))
@@ -37,11 +37,13 @@ def _write_library(sheet: Sheet, label: str, answer: Answer[T], told: Callable[[
     sheet.field(label, f"{library}, {about}" if about else library, *([path] if path not in ("", library) else []))
 
 
-def _loader(loader: Loader) -> tuple[str, str, str]:
+def loader_words(loader: Loader) -> tuple[str, str, str]:
+    """Give the loader's library, the file behind it, and its version."""
     return loader.library, loader.path, f"Vulkan {loader.api_version.text}"
 
 
-def _kernel(kernel: Kernel) -> tuple[str, str, str]:
+def kernel_words(kernel: Kernel) -> tuple[str, str, str]:
+    """Give libzircon's library, the file behind it, and the size of pages."""
     size = kernel.page_size.value
     return kernel.library, kernel.path, f"pages of {size} bytes" if size else ""
 
@@ -53,13 +55,15 @@ def _write_instance(sheet: Sheet, instance: Instance) -> None:
     sheet.field("layers found", *(layers or ["none"]))
 
 
-def _system(environment: Environment) -> str:
+def system_words(environment: Environment) -> str:
+    """Say on which system the report was made, and with what rights."""
     privileged = ", raised privileges" if environment.elevated else ""
     shared = "" if environment.isolated else ", not isolated: a driver that crashes takes this program along"
     return f"{environment.system} {environment.machine}, Python {environment.python}{privileged}{shared}"
 
 
-def _enabled_layers(report: Report) -> Iterator[str]:
+def enabled_layers(report: Report) -> Iterator[str]:
+    """Name the layers that were turned on."""
     if report.emulation.layer:
         yield report.emulation.layer
     for variable in report.environment.variables:

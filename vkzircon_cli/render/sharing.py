@@ -22,7 +22,7 @@ SHARING_COLUMNS = (
     Column(_ROUND_TRIP),
 )
 _VMO_COLUMNS = ("type", "handle", "koid", "name", "flags", "parent", "committed", "cache policy")
-_WRITES = {
+WRITES = {
     Write.HOST_MAP: "host write",
     Write.IMPORT_MAP: "import write",
     Write.GPU_FILL: "GPU fill",
@@ -32,7 +32,7 @@ _WRITES = {
 
 def sharing_cells(sheet: Sheet, device: Device, memory_type: int) -> list[Text]:
     """Give the cells under `SHARING_COLUMNS` for one memory type."""
-    export = _best(device, memory_type)
+    export = best_export(device, memory_type)
     handle = export.handle.value if export else None
     size = handle.size.value if handle else None
     return [
@@ -43,17 +43,17 @@ def sharing_cells(sheet: Sheet, device: Device, memory_type: int) -> list[Text]:
     ]
 
 
-def _best(device: Device, memory_type: int) -> Export | None:
-    """Give the first form that exported, else the first that was asked, else the first."""
+def best_export(device: Device, memory_type: int) -> Export | None:
+    """Give of a memory type the first form that exported, else the first that was asked, else the first."""
     rows = [row for row in device.exports if row.memory_type == memory_type]
     asked = [row for row in rows if row.handle.missing and row.handle.missing.kind is not MissingKind.NOT_ASKED]
     return next((row for row in (*(row for row in rows if row.handle.value), *asked, *rows)), None)
 
 
-def _types_exported(device: Device) -> list[Export]:
-    """Give one row a memory type."""
+def types_exported(device: Device) -> list[Export]:
+    """Give one export a memory type, as `best_export` chooses."""
     types = dict.fromkeys(row.memory_type for row in device.exports)
-    return [best for number in types if (best := _best(device, number))]
+    return [best for number in types if (best := best_export(device, number))]
 
 
 def _export(sheet: Sheet, export: Export | None) -> Text:
@@ -74,7 +74,7 @@ def _bits(sheet: Sheet, device: Device, memory_type: int) -> Text:
 
 
 def _round_trip(sheet: Sheet, trips: Sequence[Data]) -> Text:
-    seen = [comparison for trip in trips for comparison in _comparisons(trip)]
+    seen = [comparison for trip in trips for comparison in comparisons(trip)]
     if any(comparison.wrong for comparison in seen):
         return sheet.text("fail", "red")
     missing = [trip.round_trip.missing for trip in trips if trip.round_trip.missing]
@@ -84,7 +84,8 @@ def _round_trip(sheet: Sheet, trips: Sequence[Data]) -> Text:
     return missing_word(sheet, next(iter(bad or missing), None))
 
 
-def _comparisons(trip: Data) -> Iterator[Comparison]:
+def comparisons(trip: Data) -> Iterator[Comparison]:
+    """Give what was seen in each place that could be looked at."""
     seen = trip.round_trip.value
     if seen is not None:
         places = (seen.through_export_map, seen.through_import_map, seen.through_vmo_read, seen.through_vmo_map)
@@ -93,7 +94,7 @@ def _comparisons(trip: Data) -> Iterator[Comparison]:
 
 def write_vmos(sheet: Sheet, device: Device) -> None:
     """Write what the kernel says of each exported VMO."""
-    handles = [(row.memory_type, row.handle.value) for row in _types_exported(device) if row.handle.value]
+    handles = [(row.memory_type, row.handle.value) for row in types_exported(device) if row.handle.value]
     if handles:
         sheet.blank()
         rows = [[sheet.text(cell) for cell in _vmo(index, handle)] for index, handle in handles]
@@ -117,17 +118,24 @@ def _vmo(memory_type: int, handle: Handle) -> Iterator[str]:
 
 def write_notes(sheet: Sheet, device: Device) -> None:
     """Write below the table what its cells have no room for: the VMOs' rights, and why an answer is missing."""
+    told = list(notes(device))
+    if told:
+        sheet.blank()
+    for label, words in told:
+        sheet.field(label, words, prose=True)
+
+
+def notes(device: Device) -> Iterator[tuple[str, str]]:
+    """Say the VMOs' rights and why an answer is missing, each once, under a label and with the types it is true of."""
     types_of: dict[tuple[str, str], list[int]] = {}
     for label, words, memory_type in (*_rights(device), *_reasons(device)):
         types_of.setdefault((label, words), []).append(memory_type)
     labels_of: dict[str, list[str]] = {}
     for (label, words), types in types_of.items():
-        labels_of.setdefault(f"{_types(types, len(_types_exported(device)))}{words}", []).append(label)
-    if labels_of:
-        sheet.blank()
+        labels_of.setdefault(f"{_types(types, len(types_exported(device)))}{words}", []).append(label)
     for words, labels in labels_of.items():
-        are_trips = len(labels) > 1 and set(labels) <= set(_WRITES.values())
-        sheet.field(_ROUND_TRIP if are_trips else ", ".join(labels), words, prose=True)
+        are_trips = len(labels) > 1 and set(labels) <= set(WRITES.values())
+        yield _ROUND_TRIP if are_trips else ", ".join(labels), words
 
 
 def write_ways(sheet: Sheet, device: Device) -> None:
@@ -151,7 +159,7 @@ def _types(types: Sequence[int], of: int) -> str:
 
 
 def _rights(device: Device) -> Iterator[tuple[str, str, int]]:
-    for export in _types_exported(device):
+    for export in types_exported(device):
         basic = export.handle.value.basic.value if export.handle.value else None
         if basic:
             yield "VMO rights", " ".join(basic.rights.names) or "none", export.memory_type
@@ -165,9 +173,9 @@ def _reasons(device: Device) -> Iterator[tuple[str, str, int]]:
 
 
 def _unanswered(device: Device) -> Iterator[tuple[str, int, Missing | None]]:
-    for export in _types_exported(device):
+    for export in types_exported(device):
         yield "export", export.memory_type, export.handle.missing
     for properties in device.properties:
         yield "VMO bits", properties.memory_type, properties.properties.missing
     for data in device.data:
-        yield _WRITES[data.write], data.memory_type, data.round_trip.missing
+        yield WRITES[data.write], data.memory_type, data.round_trip.missing

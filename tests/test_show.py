@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`show` renders what was captured elsewhere in any format, without Vulkan, as if it had been made here."""
+
+import json
+from pathlib import Path
+
+import pytest
+from program import Run
+
+from vkzircon_cli.reading import read
+from vkzircon_cli.render import FOR_STRANGERS, Format, Rendered, Style, View, render
+from vkzircon_cli.render.page import Page
+
+NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
+CAPTURES = sorted((Path(__file__).parent / "golden" / "captures").glob("*.json"))
+
+
+@pytest.mark.parametrize("format", list(Rendered))
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_every_capture_is_shown_in_every_format(vkzircon: Run, capture: Path, format: Rendered) -> None:
+    """The exit code is that of the report; the same renderer writes the same bytes as it would have there."""
+    ran = vkzircon("show", str(capture), "--format", format, **NO_VULKAN)
+    report = read(capture)
+    assert ran.code == report.exit_code
+    if Format(format) not in FOR_STRANGERS:
+        page = Page(80, cuts=False, color=False, ascii=False)
+        assert ran.out == render(report, Style(View.REPORT, Format(format)), page)
+    if format is Rendered.JSON:
+        assert ran.out == capture.read_text()
+
+
+@pytest.mark.parametrize("format", list(Rendered))
+@pytest.mark.parametrize("arguments", [(), ("--fault", "segfault-in-export"), ("--persona", "goldfish", "--negative")])
+def test_a_saved_report_renders_to_the_bytes_of_the_run(
+    emulated: Run, vkzircon: Run, tmp_path: Path, format: Rendered, arguments: tuple[str, ...]
+) -> None:
+    """The same run, once from its own events and once through its JSON report, comes to the same bytes."""
+    code = emulated(*arguments, "--format", "trace", "--output", "trace").code
+    assert vkzircon("show", "trace", "--format", "json", "--output", "report.json", **NO_VULKAN).code == code
+    direct = vkzircon("show", "trace", "--format", format, **NO_VULKAN)
+    shown = vkzircon("show", "report.json", "--format", format, **NO_VULKAN)
+    assert (direct.code, direct.out) == (code, shown.out)
+    assert len(shown.out) > 500
+    assert tmp_path.joinpath("report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"VkPhysicalDeviceProperties": {"apiVersion": 4206830}}', "is JSON, but not a report of vkzircon"),
+        (b'{"schema_version": "2.0", "devices": []}', "has schema version 2.0; this vkzircon reads 1.1"),
+        (b'{"event": "header", "schema_version": "2.0"}\n', "has schema version 2.0; this vkzircon reads 1.1"),
+        (b'{"schema_version": 1}', "not a report of vkzircon"),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested more deeply than any report is"),
+        (b'{"schema_version": "1.1", "x": 1e999}', "1e999, an infinite number, is not JSON"),
+        (b"PK\x03\x04\xff\xfe\x00", "is not JSON"),
+        (b"<html></html>", "is not JSON: Expecting value at line 1, column 1"),
+        (b'{"schema_version": "1.1", "handle_type": {}}', "is a matrix, and no report"),
+        (b'{"schema_version": "\x1b[31m9"}', "is not JSON"),
+        (b'{"schema_version": "\\u001b[31m9"}', "has schema version \\x1b[31m9"),
+    ],
+)
+def test_what_is_no_report_is_one_sentence(vkzircon: Run, tmp_path: Path, content: bytes, said: str) -> None:
+    """Exit 2, the file's name, why, and what to give instead; nothing that a terminal would act upon."""
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    for command in (("show",), ("diff", str(CAPTURES[0]))):
+        ran = vkzircon(*command, str(file), **NO_VULKAN)
+        assert (ran.code, ran.out) == (2, "")
+        assert said in ran.err
+        assert str(file) in ran.err
+        assert ran.err.rstrip("\n").isprintable()
+
+
+def test_a_report_cut_anywhere_is_one_sentence(vkzircon: Run, tmp_path: Path) -> None:
+    """A download that broke off is told with the place where it did."""
+    file = tmp_path / "cut.json"
+    whole = CAPTURES[0].read_bytes()
+    for size in (1, 100, len(whole) // 2, len(whole) - 3):
+        file.write_bytes(whole[:size])
+        ran = vkzircon("show", str(file), **NO_VULKAN)
+        assert (ran.code, ran.out) == (2, "")
+        assert "is not JSON" in ran.err
+
+
+def test_a_huge_file_is_not_read(vkzircon: Run, tmp_path: Path) -> None:
+    """100 MB are refused in a sentence, whatever is in them."""
+    file = tmp_path / "huge.json"
+    with file.open("wb") as stream:
+        stream.write(b'{"schema_version": "1.1", "x": "')
+        stream.truncate(100 << 20)
+    ran = vkzircon("show", str(file), **NO_VULKAN)
+    assert (ran.code, ran.out) == (2, "")
+    assert "is larger than 64 MiB, as no report is." in ran.err
+
+
+def test_a_report_of_the_first_schema_is_read(tmp_path: Path) -> None:
+    """What was written before exact numbers and hex had neighbours has neither, and is a report all the same."""
+
+    def older(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: older(item) for key, item in value.items() if not key.endswith(("_exact", "value_hex"))}
+        return [older(item) for item in value] if isinstance(value, list) else value
+
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(older(json.loads(CAPTURES[0].read_text())) | {"schema_version": "1.0"}))  # type: ignore[operator]
+    assert read(file).summary == read(CAPTURES[0]).summary
