@@ -215,7 +215,14 @@ _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]]
         "a handle",
         "0",
     ),
-    ("closed", lambda: _with(closed=Answer(None, refused("x", "y"))), Area.DEVICE, "destroying it returned", "yes", ""),
+    (
+        "closed",
+        lambda: _with(closed=Answer(None, refused("x", "y"))),
+        Area.DEVICE,
+        "vkDestroyDevice returned",
+        "yes",
+        "",
+    ),
     ("system", lambda: _environment(system="Linux 6.2"), Area.MACHINE, "system", "Linux 6.1.0", "Linux 6.2"),
     (
         "variable",
