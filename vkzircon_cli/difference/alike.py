@@ -2,7 +2,7 @@
 """Tells of what differs alike in one change: of five memory types, of all ways of importing."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from vkzircon_cli.difference.model import FactChange
 from vkzircon_cli.difference.places import Row, Table
@@ -14,39 +14,40 @@ _MOST_NAMES = 3
 
 @dataclass(slots=True)
 class _Group:
-    """Unlike things that one change tells of; each list holds what its members have, each once."""
+    """Unlike things that one change tells of; the keys of each dict are what its members have, each once."""
 
     of: Unlike
-    fields: tuple[str, ...]
-    names: tuple[str, ...]
-    numbers: tuple[int, ...]
-    paths: list[str] = field(default_factory=list)
+    fields: dict[str, None]
+    names: dict[str, None]
+    numbers: dict[int, None]
+    paths: list[str]
 
 
 def together(found: Iterable[Unlike]) -> Iterator[FactChange]:
     """Make changes of unlike things: first over the numbers of rows, then over their names, then over fields."""
     groups = [_group(unlike) for unlike in found]
-    groups = _merged(groups, lambda group: (group.fields, group.names), _add_numbers)
-    groups = _merged(groups, lambda group: (group.fields, group.numbers), _add_names)
-    groups = _merged(groups, lambda group: (group.names, group.numbers), _add_fields)
+    groups = _merged(groups, lambda group: (tuple(group.fields), tuple(group.names)))
+    groups = _merged(groups, lambda group: (tuple(group.fields), frozenset(group.numbers)))
+    groups = _merged(groups, lambda group: (tuple(group.names), frozenset(group.numbers)))
     return (_change(group) for group in groups)
 
 
 def _group(unlike: Unlike) -> _Group:
     row = unlike.place.row
-    names = (" ".join(row.names),) if row and row.names else ()
-    numbers = (row.number,) if row and row.number is not None else ()
-    return _Group(unlike, (unlike.place.field,), names, numbers, [unlike.place.path])
+    names = {" ".join(row.names): None} if row and row.names else {}
+    numbers = {row.number: None} if row and row.number is not None else {}
+    return _Group(unlike, {unlike.place.field: None}, names, numbers, [unlike.place.path])
 
 
-def _merged(
-    groups: list[_Group], by: Callable[[_Group], Hashable], add: Callable[[_Group, _Group], None]
-) -> list[_Group]:
+def _merged(groups: list[_Group], by: Callable[[_Group], Hashable]) -> list[_Group]:
+    """Merge groups that are alike, and the same in what *by* gives."""
     merged: dict[Hashable, _Group] = {}
     for group in groups:
         first = merged.setdefault((_alike(group), by(group)), group)
         if first is not group:
-            add(first, group)
+            first.fields |= group.fields
+            first.names |= group.names
+            first.numbers |= group.numbers
             first.paths += group.paths
     return list(merged.values())
 
@@ -58,18 +59,6 @@ def _alike(group: _Group) -> Hashable:
     # What stands in no row is one of its kind: to join it to another would only hide its name.
     table = place.row.table if place.row else place.path
     return table, place.area, replace(unlike, place=replace(place, path="", fields=(), row=None, labels=(), last=""))
-
-
-def _add_numbers(first: _Group, other: _Group) -> None:
-    first.numbers = tuple(sorted({*first.numbers, *other.numbers}))
-
-
-def _add_names(first: _Group, other: _Group) -> None:
-    first.names = tuple(dict.fromkeys((*first.names, *other.names)))
-
-
-def _add_fields(first: _Group, other: _Group) -> None:
-    first.fields = tuple(dict.fromkeys((*first.fields, *other.fields)))
 
 
 def _change(group: _Group) -> FactChange:
@@ -109,7 +98,8 @@ def _plural(noun: str) -> str:
     return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
-def _numbered(table: Table, numbers: tuple[int, ...]) -> str:
+def _numbered(table: Table, numbers: Iterable[int]) -> str:
+    numbers = sorted(numbers)
     if not numbers:
         return ""
     return f"of {table.of}{'s' * (len(numbers) > 1)} {ranges(numbers)}" if table.of else ranges(numbers)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which device of one report is which of the other."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vkzircon_cli.facts import Device
 from vkzircon_cli.offer import UNNAMED, display_name
+
+_Key = Callable[[Device], str | int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +25,29 @@ def pair_devices(before: tuple[Device, ...], after: tuple[Device, ...]) -> list[
     left, right = list(before), list(after)
     pairs: list[Pair] = []
     for matched_by, key in _KEYS:
-        for device in tuple(left):
-            wanted = key(device)
-            twin = next((other for other in right if wanted is not None and key(other) == wanted), None)
-            if twin is not None:
-                left.remove(device)
-                right.remove(twin)
-                pairs.append(Pair(device, twin, matched_by))
+        found = list(_matched(left, right, key))
+        pairs += [Pair(one, other, matched_by) for one, other in found]
+        left = _without(left, [one for one, _ in found])
+        right = _without(right, [other for _, other in found])
     pairs.sort(key=lambda pair: pair.before.index if pair.before else 0)
     return pairs + [Pair(device, None, None) for device in left] + [Pair(None, device, None) for device in right]
+
+
+def _matched(left: list[Device], right: list[Device], key: _Key) -> Iterator[tuple[Device, Device]]:
+    """Match in order those that have the same key; where there is none, nothing is."""
+    waiting: dict[str | int, deque[Device]] = {}
+    for device in right:
+        if (of := key(device)) is not None:
+            waiting.setdefault(of, deque()).append(device)
+    for device in left:
+        of = key(device)
+        if of is not None and waiting.get(of):
+            yield device, waiting[of].popleft()
+
+
+def _without(devices: list[Device], matched: list[Device]) -> list[Device]:
+    gone = {id(device) for device in matched}
+    return [device for device in devices if id(device) not in gone]
 
 
 def name_of(device: Device) -> str:
@@ -48,7 +65,7 @@ def _name(device: Device) -> str | None:
     return device.identity.value.name if device.identity.value else None
 
 
-_KEYS: tuple[tuple[str, Callable[[Device], str | int | None]], ...] = (
+_KEYS: tuple[tuple[str, _Key], ...] = (
     ("UUID", _uuid),
     ("name", _name),
     ("index", lambda device: device.index),

@@ -8,6 +8,7 @@ from typing import Any
 from vkzircon_cli.difference.model import Area
 from vkzircon_cli.environment import Variable
 from vkzircon_cli.facts import (
+    Device,
     DriverIdentity,
     EntryPoint,
     Extension,
@@ -19,6 +20,7 @@ from vkzircon_cli.facts import (
     QueueFamily,
 )
 from vkzircon_cli.offer import CAPABILITIES_EXTENSION
+from vkzircon_cli.report import Report
 from vkzircon_cli.vmo_facts import (
     Data,
     Export,
@@ -145,7 +147,6 @@ _LABELS: Mapping[str, str] = {
     "num_children": "children",
     "num_mappings": "mappings",
     "tool": "vkzircon",
-    "closed": "destroying it returned",
     "vendor_id": "vendor ID",
     "device_id": "device ID",
     "python": "Python",
@@ -154,6 +155,8 @@ _TWO = {"first": "first handle", "second": "second handle"}
 # What such a field is called where it is not entered, since one of the two reports has no answer there.
 _WHOLES: Mapping[str, str] = {"basic": "type and rights", "info": "ZX_INFO_VMO", "opened": "opens with the extension"}
 _OWN_LABELS: Mapping[tuple[type, str], str] = {
+    (Report, "closed"): "vkDestroyInstance returned",
+    (Device, "closed"): "vkDestroyDevice returned",
     (DriverIdentity, "name"): "driver name",
     (DriverIdentity, "info"): "driver info",
     (DriverIdentity, "id"): "driver ID",

@@ -4,7 +4,7 @@
 import re
 from collections.abc import Iterator
 
-from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome
 from vkzircon_cli.difference.devices import Pair
 from vkzircon_cli.difference.model import Kind, Said, VerdictChange
 from vkzircon_cli.report import CheckResult, Report
@@ -30,7 +30,7 @@ def _of_pair(before: Report, after: Report, number: int, pair: Pair) -> Iterator
     was = {result.id: _said(result) for result in before.of_device(pair.before.index)}
     now = {result.id: _said(result) for result in after.of_device(pair.after.index)}
     for check in dict.fromkeys((*was, *now)):
-        kind = _kind(was.get(check), now.get(check))
+        kind = _kind(check, was.get(check), now.get(check))
         if kind is not None:
             yield VerdictChange(check, number, kind, was.get(check), now.get(check))
 
@@ -39,13 +39,20 @@ def _said(result: CheckResult) -> Said:
     return Said(result.outcome, result.sentence)
 
 
-def _kind(before: Said | None, after: Said | None) -> Kind | None:
+def _kind(check: str, before: Said | None, after: Said | None) -> Kind | None:
     if before is None or after is None:
         return Kind.NEW if after else Kind.GONE
     if before.outcome is not after.outcome:
-        return _direction(before.outcome, after.outcome)
+        unasked = _was_left_out(check, before) or _was_left_out(check, after)
+        return Kind.CHANGED if unasked else _direction(before.outcome, after.outcome)
     same = _VOLATILE.sub("", before.sentence) == _VOLATILE.sub("", after.sentence)
     return None if same else Kind.REWORDED
+
+
+def _was_left_out(check: str, said: Said) -> bool:
+    """Tell whether nobody asked for what the check looks at: a run with fewer options is no worse a driver."""
+    option = REGISTRY[check].option if check in REGISTRY else ""
+    return said.outcome is Outcome.SKIP and bool(option) and option in said.sentence
 
 
 def _direction(before: Outcome, after: Outcome) -> Kind:

@@ -134,7 +134,8 @@ def _values(owner: type, field: str, before: Any, after: Any, place: Place) -> I
 
 
 def _only_in(these: tuple[str, ...] | None, those: tuple[str, ...] | None) -> tuple[str, ...]:
-    return tuple(name for name in these or () if name not in (those or ()))
+    there = frozenset(those or ())
+    return tuple(name for name in these or () if name not in there)
 
 
 def _is_redacted(hidden: Any, shown: Any) -> bool:

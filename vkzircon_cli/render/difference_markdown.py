@@ -84,7 +84,8 @@ def _section(section: Section, rows: list[ChangeRow]) -> str:
 
 def _cells(row: ChangeRow) -> list[str]:
     word = f"**{row.word}** " if row.word else ""
-    subject = word + (code if row.word else prose)(row.subject, _MOST_OF_A_CELL)
+    is_id = row.word and " " not in row.subject
+    subject = word + (code if is_id else prose)(row.subject, _MOST_OF_A_CELL)
     return [subject, *_both(row)]
 
 
