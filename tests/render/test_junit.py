@@ -25,7 +25,8 @@ def _suites(report: Report) -> list[Any]:
     parsed: Any = JUnitXml.fromstring(render_junit(report).encode())
     assert isinstance(parsed, JUnitXml)
     suites = list(parsed)
-    for outer in (parsed, *suites):
+    outers: list[Any] = [parsed, *suites]
+    for outer in outers:
         counted = outer.tests, outer.failures, outer.errors, outer.skipped
         outer.update_statistics()
         assert counted == (outer.tests, outer.failures, outer.errors, outer.skipped)
@@ -48,10 +49,10 @@ def _only(report: Report, outcome: Outcome) -> Any:
         (Outcome.SKIP, Skipped),
     ],
 )
-def test_an_outcome_is_what_ci_systems_call_it(outcome: Outcome, kind: type) -> None:
+def test_an_outcome_is_what_ci_systems_call_it(outcome: Outcome, kind: Any) -> None:
     """Failures fail, crashes and timeouts are errors, skips have their reason."""
     case = _only(good_report(), outcome)
-    (told,) = case.result
+    told: Any = case.result[0]
     assert isinstance(told, kind)
     assert told.message == "It is too small."
     assert (case.classname, case.name) == ("vkzircon.export", "export.size")

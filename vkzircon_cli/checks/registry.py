@@ -54,6 +54,7 @@ class Verdict:
     steps: tuple[str, ...]
 
 
+_NOT_REACHED = "nothing got so far that it could be seen"
 Judge = Callable[[Facts, Device], Iterable[Finding]]
 
 
@@ -80,7 +81,7 @@ class Check:
         findings = [self._capped(finding) for finding in self.judge(facts, device)]
         if findings:
             return fold(findings)
-        why = _blocked(device) or f"it is asked with {self.option} only"
+        why = _blocked(device) or (f"it is asked with {self.option} only" if self.option else _NOT_REACHED)
         return Verdict(Outcome.SKIP, _sentence(why), ())
 
     def _capped(self, finding: Finding) -> Finding:
