@@ -12,13 +12,16 @@ from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
 from vkzircon_cli import emulation, session
-from vkzircon_cli.delivery import Place, deliver, finish, page_of, present, watched
+from vkzircon_cli.delivery import Place, compare, deliver, finish, pack, page_of, present, watched
 from vkzircon_cli.documents import DocumentKind, shape_of
 from vkzircon_cli.errors import Exit, Usage
 from vkzircon_cli.options import (
+    DEFAULT_BUNDLE,
+    BundleFile,
     Command,
     Device,
     DevicesOutputFormat,
+    DiffOutputFormat,
     DocumentName,
     EmulateOption,
     ExplainFormat,
@@ -48,14 +51,24 @@ from vkzircon_cli.options import (
 )
 from vkzircon_cli.output import write
 from vkzircon_cli.reading import read
-from vkzircon_cli.render import DevicesFormat, Format, MatrixFormat, Rendered, Style, View, WordFormat, render_matrix
+from vkzircon_cli.render import (
+    DevicesFormat,
+    DiffFormat,
+    Format,
+    MatrixFormat,
+    Rendered,
+    Style,
+    View,
+    WordFormat,
+    render_matrix,
+)
 from vkzircon_cli.report import SCHEMA_VERSION
 from vkzircon_cli.request import DEFAULT_SIZE, DEFAULT_TIMEOUT_S, Depth, Emulate, Formats, Judging, Request
 from vkzircon_cli.vocabulary import HANDLE_TYPES
 
 T = TypeVar("T")
 
-_COMMANDS = ("report", "check", "devices", "matrix", "emulate", "show", "schema", "explain")
+_COMMANDS = ("report", "check", "devices", "matrix", "emulate", "show", "diff", "bundle", "schema", "explain")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -122,7 +135,8 @@ def report(
     A report holds names, UUIDs and versions of devices and drivers, paths of libraries with the home folder as ~, and
     the VK_ and VKZIRCON_ variables that change what Vulkan does. Nothing is sent anywhere.
     """
-    request = Request(Depth.EVERYTHING, device, _emulation(emulate, persona, fault), timeout, size, stress, negative)
+    emulated = _emulation(emulate, persona, fault)
+    request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, redacts=not no_redact)
     return finish(request, Style(View.REPORT, format, verbose, not no_redact), Place(output, quiet, no_color))
 
 
@@ -154,7 +168,9 @@ def check(
     """
     judging = Judging(tuple(require or ()), tuple(select or ()), tuple(ignore or ()))
     emulated = _emulation(emulate, persona, fault)
-    request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, judging=judging)
+    request = Request(
+        Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, judging=judging, redacts=not no_redact
+    )
     return finish(request, Style(View.CHECKS, format, verbose, not no_redact), Place(output, quiet, no_color))
 
 
@@ -263,6 +279,50 @@ def show(
     """
     style = Style(View.REPORT, Format(format), verbose, not no_redact)
     return present(read(file), style, Place(output, quiet, no_color))
+
+
+@app.command(epilog=_EPILOG)
+def diff(
+    before: SavedFile,
+    after: SavedFile,
+    format: DiffOutputFormat = DiffFormat.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+    no_redact: NoRedact = False,
+    version: Version = False,
+) -> Exit:
+    """Tell what differs between two saved reports.
+
+    Verdicts, extension, memory types, rights and all else that was seen; times, koids and handle values are no
+    difference. Exit code 0: nothing differs; 1: something does. It needs no Vulkan.
+    """
+    return compare(before, after, format, Place(output, quiet, no_color), redacts=not no_redact)
+
+
+@app.command(epilog=_EPILOG)
+def bundle(
+    device: Device = None,
+    output: BundleFile = DEFAULT_BUNDLE,
+    quiet: Quiet = False,
+    no_redact: NoRedact = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    size: Size = DEFAULT_SIZE,
+    stress: Stress = False,
+    negative: Negative = False,
+    version: Version = False,
+) -> Exit:
+    """Write one zip for a bug report.
+
+    The report in every format, the trace, the loader's log, manifests, versions. Names of users and hosts, UUIDs,
+    passwords and keys are hidden. What is missing is noted. Exit code 0: the zip is there, whatever the verdict.
+    """
+    emulated = _emulation(emulate, persona, fault)
+    request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, redacts=not no_redact)
+    return pack(request, output, quiet=quiet)
 
 
 @app.command(epilog=_EPILOG)

@@ -11,9 +11,9 @@ from typing import TypeVar
 from vkzircon_cli import session
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Event, to_line
-from vkzircon_cli.output import Lines, is_terminal, say, terminal_width, write
+from vkzircon_cli.output import Lines, is_terminal, say, terminal_width, write, write_bytes
 from vkzircon_cli.redaction import Hidden, Redactor, people
-from vkzircon_cli.render import FOR_STRANGERS, Format, Style, render
+from vkzircon_cli.render import FOR_STRANGERS, DiffFormat, Format, Style, render
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
 from vkzircon_cli.report import Document, Report
@@ -36,6 +36,36 @@ def finish(request: Request, style: Style, place: Place) -> Exit:
     if style.format is Format.TRACE:
         return _trace(request, place)
     return present(watched(lambda watch: session.run(request, watch)), style, place)
+
+
+def compare(before: Path, after: Path, format: DiffFormat, place: Place, *, redacts: bool) -> Exit:
+    """Read two reports, write what differs, and tell whether anything does."""
+    from vkzircon_cli import difference
+    from vkzircon_cli.reading import read
+    from vkzircon_cli.render.difference import render_difference
+
+    found = difference.compare(read(before), read(after))
+    hidden: tuple[Hidden, ...] | None = None
+    if format is DiffFormat.MARKDOWN and redacts:
+        redactor = Redactor(people())
+        found = redactor.facts(found)
+        hidden = redactor.hidden
+    if place.path is not None or not place.quiet:
+        is_for_people = format is DiffFormat.TERMINAL
+        write(render_difference(found, format, page_of(place), hidden), place.path, as_utf8=not is_for_people)
+    return Exit.FAILED if found.differs else Exit.OK
+
+
+def pack(request: Request, path: Path, *, quiet: bool) -> Exit:
+    """Probe, write the bundle, and say what is in it and what is not."""
+    from vkzircon_cli.bundle import make_bundle
+    from vkzircon_cli.render.contents import render_contents
+
+    bundle = watched(lambda watch: make_bundle(request, watch))
+    write_bytes(bundle.data, path)
+    if not quiet:
+        write(render_contents(bundle, str(path), page_of(Place(None, quiet, no_color=True))), None)
+    return Exit.OK
 
 
 def watched(run: Callable[[Callable[[Event], None]], T]) -> T:

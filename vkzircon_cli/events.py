@@ -67,7 +67,7 @@ class Asker:
         question is put again, since what it opened died with the earlier process.
         """
         if step in self._answered:
-            shape = _shape_of(fact, Facts if device is None else self._of_device)
+            shape = shape_of_answer(fact, Facts if device is None else self._of_device)
             known: Answer[T] = decode(shape, self._answered[step])
             if not live or known.value is None:
                 return known
@@ -85,7 +85,7 @@ class Asker:
         return answer
 
 
-def _shape_of(fact: str, owner: Any) -> Any:
+def shape_of_answer(fact: str, owner: Any) -> Any:
     """Give the type of *fact*'s answer: the field's own, or that of the one answer in its table's rows."""
     shape: Any = next(f.type for f in fields(owner) if f.name == fact)
     if get_origin(shape) is tuple:

@@ -10,7 +10,7 @@ import typer
 
 from vkzircon_cli import __version__
 from vkzircon_cli.documents import DocumentKind
-from vkzircon_cli.render import DevicesFormat, Format, MatrixFormat, Rendered, WordFormat
+from vkzircon_cli.render import DevicesFormat, DiffFormat, Format, MatrixFormat, Rendered, WordFormat
 from vkzircon_cli.request import Formats
 from vkzircon_cli.text import visible
 from vkzircon_cli.vocabulary import HANDLE_TYPES
@@ -193,6 +193,12 @@ FormatSet = Annotated[Formats, typer.Option("--formats", help="Which image forma
 MatrixOutputFormat = Annotated[MatrixFormat, typer.Option("--format", "-f", help="How the result is written.")]
 ListFaults = Annotated[bool, typer.Option("--list", help="List the personas and the faults.")]
 Command = Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND ...", help="The program and its arguments.")]
+DiffOutputFormat = Annotated[DiffFormat, typer.Option("--format", "-f", help="How the result is written.")]
+DEFAULT_BUNDLE = Path("vkzircon-bundle.zip")
+BundleFile = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="FILE", callback=_output, help="The zip's name."),
+]
 DocumentName = Annotated[DocumentKind, typer.Argument(metavar="[DOCUMENT]", help="report, matrix or diff.")]
 Version = Annotated[
     bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")

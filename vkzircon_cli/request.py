@@ -51,7 +51,8 @@ class Request:
 
     *device* is the selector as typed, None for all; *emulate* None is no emulation; *timeout_s* is a step's limit.
     *size* is what the data's round trips move, in bytes; *stress* and *negative* ask more.
-    *judging* is what decides the verdict beside the checks. Only a matrix has a *handle_type* and *formats*.
+    *judging* is what decides the verdict beside the checks; *redacts* writes the home folder as ``~``. Only a matrix
+    has a *handle_type* and *formats*.
     """
 
     depth: Depth = Depth.EVERYTHING
@@ -64,3 +65,4 @@ class Request:
     handle_type: int = ZIRCON_VMO
     formats: Formats = Formats.COMMON
     judging: Judging = NOTHING_ASKED
+    redacts: bool = True

@@ -48,7 +48,7 @@ def _folded(request: Request, watch: Callable[[Event], None]) -> tuple[Fold, Tra
     interrupted = False
     with closing(_stream(request)) as stream:
         try:
-            _feed(map(without_home, stream), fold, watch)
+            _feed(map(without_home, stream) if request.redacts else stream, fold, watch)
         except KeyboardInterrupt:
             interrupted = True
             _feed([error(_Interrupted(_INTERRUPTED), "interrupted")], fold, watch)

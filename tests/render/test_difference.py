@@ -21,7 +21,8 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.difference import Difference, compare
 from vkzircon_cli.events import StepTime
 from vkzircon_cli.reading import read
-from vkzircon_cli.render.difference import DiffFormat, render_difference
+from vkzircon_cli.render import DiffFormat
+from vkzircon_cli.render.difference import render_difference
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.report import Report
 from vkzircon_cli.schema import parse

@@ -62,6 +62,14 @@ class Rendered(StrEnum):
     JUNIT = "junit"
 
 
+class DiffFormat(StrEnum):
+    """The formats of a difference."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 class WordFormat(StrEnum):
     """The formats of an explanation."""
 

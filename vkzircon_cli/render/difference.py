@@ -2,12 +2,13 @@
 """What differs between two reports, for people and for programs."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from rich.text import Text
 
 from vkzircon_cli.difference import Difference, Side
 from vkzircon_cli.document import to_document
+from vkzircon_cli.redaction import Hidden
+from vkzircon_cli.render import DiffFormat
 from vkzircon_cli.render.change_rows import ChangeRow, Section, headline, milliseconds, sections
 from vkzircon_cli.render.columns import Column
 from vkzircon_cli.render.json import to_json
@@ -25,22 +26,16 @@ _TIME_COLUMNS = (
 )
 
 
-class DiffFormat(StrEnum):
-    """The formats of a difference."""
-
-    TERMINAL = "terminal"
-    JSON = "json"
-    MARKDOWN = "markdown"
-
-
-def render_difference(difference: Difference, format: DiffFormat, page: Page) -> str:
-    """Write *difference* in *format*; *page* counts on a terminal only."""
+def render_difference(
+    difference: Difference, format: DiffFormat, page: Page, hidden: tuple[Hidden, ...] | None = None
+) -> str:
+    """Write *difference* in *format*; *page* counts on a terminal only, and what was *hidden* in Markdown only."""
     if format is DiffFormat.JSON:
         return to_json(to_document(difference))
     if format is DiffFormat.MARKDOWN:
         from vkzircon_cli.render.difference_markdown import render_difference_markdown
 
-        return render_difference_markdown(difference)
+        return render_difference_markdown(difference, hidden)
     return _render_terminal(difference, page)
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from vkzircon_cli.difference import Difference, Side, Timings
 from vkzircon_cli.quantities import counted
+from vkzircon_cli.redaction import Hidden
 from vkzircon_cli.render.change_rows import ChangeRow, Section, headline, milliseconds, sections
-from vkzircon_cli.render.marks import code, folded, prose, table
+from vkzircon_cli.render.marks import code, folded, hidden_words, prose, table
 
 _MOST_BYTES = 60_000  # trackers take 65,536 characters
 _RESERVED = 1_000  # for what is said of what was left out
@@ -16,7 +17,7 @@ _UNFOLDED = 12  # more rows than these are folded away
 _HEADERS = ("", "before", "after")
 
 
-def render_difference_markdown(difference: Difference) -> str:
+def render_difference_markdown(difference: Difference, hidden: tuple[Hidden, ...] | None = None) -> str:
     """Write *difference*, under 60,000 bytes; what has no room is counted."""
     text = f"### {prose(headline(difference))}\n\n{_sides(difference)}"
     left = 0
@@ -28,7 +29,7 @@ def render_difference_markdown(difference: Difference) -> str:
     text += _fit(text, "\n" + _times(difference.timings))
     if left:
         text += f"\n{counted(left, 'row')} had no room here: `--format json` has all.\n"
-    return text
+    return text + hidden_words(hidden)
 
 
 def _size(text: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.render import View
 from vkzircon_cli.render.markdown_sections import Section, sections_of
-from vkzircon_cli.render.marks import code, prose
+from vkzircon_cli.render.marks import code, hidden_words, prose
 from vkzircon_cli.report import Report
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _MOST_BYTES = 60_000  # trackers take 65,536 characters
 _RESERVED = 2_000  # for the foot, and for what is said of what was left out
 _MOST_OF_A_CELL = 300
-_MOST_HIDDEN = 20
 
 
 def render_markdown(report: Report, view: View, hidden: "tuple[Hidden, ...] | None") -> str:
@@ -64,12 +63,5 @@ def _opening(report: Report) -> str:
 
 
 def _foot(hidden: "tuple[Hidden, ...] | None", left: list[str]) -> str:
-    lines = []
-    if left:
-        lines.append(f"No room here for {prose('; '.join(left))}: --format json has it all.")
-    if hidden:
-        told = ", ".join(f"{each.what} ({each.count})" for each in hidden[:_MOST_HIDDEN])
-        lines.append(f"Hidden: {prose(told)}. With --no-redact nothing is.")
-    elif hidden is not None:
-        lines.append("Nothing had to be hidden.")
-    return "".join(f"\n{line}\n" for line in lines)
+    cut = f"\nNo room here for {prose('; '.join(left))}: --format json has it all.\n" if left else ""
+    return cut + hidden_words(hidden)

@@ -7,8 +7,12 @@ linked and no mark is one.
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from vkzircon_cli.text import visible
+
+if TYPE_CHECKING:
+    from vkzircon_cli.redaction import Hidden
 
 _SAFE = re.compile(r"[A-Za-z0-9]+(?:[-.,'/][A-Za-z0-9]+)*")
 # Names that trackers link: addresses, issues (GH-12), commits, people and folders of repositories.
@@ -90,6 +94,14 @@ def fence(lines: Sequence[str]) -> list[str]:
 def folded(summary: str, body: str) -> str:
     """Fold *body* away below *summary*, which is ours; the blank line lets a table in it be one."""
     return f"<details><summary>{summary}</summary>\n\n{body}\n</details>\n"
+
+
+def hidden_words(hidden: "Sequence[Hidden] | None") -> str:
+    """Say in a paragraph what was hidden, and nothing where nothing was looked for."""
+    if hidden is None:
+        return ""
+    told = ", ".join(f"{each.what} ({each.count})" for each in hidden)
+    return f"\nHidden: {prose(told)}. With --no-redact nothing is.\n" if told else "\nNothing had to be hidden.\n"
 
 
 def _cut(words: str, limit: int) -> str:

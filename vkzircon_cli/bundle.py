@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One zip for a bug report: everything that somebody else needs to see what happened here, and nobody's name.
+
+A source that is missing is noted and never ends the bundle: it is made when things do not work.
+"""
+
+import io
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from vkzircon_cli import emulation, isolation, session
+from vkzircon_cli.environment import VARIABLES
+from vkzircon_cli.errors import Stop
+from vkzircon_cli.events import Event, Failure, Message, Output, decode, shape_of_answer, to_line
+from vkzircon_cli.facts import Device, Facts
+from vkzircon_cli.manifests import Manifest, read_manifests
+from vkzircon_cli.redaction import Hidden, Redactor, people
+from vkzircon_cli.render import Format, Style, View, render
+from vkzircon_cli.render.page import Page
+from vkzircon_cli.report import Header, Report
+from vkzircon_cli.request import Depth, Request
+from vkzircon_cli.text import visible
+
+FOLDER = "vkzircon-bundle"
+_PACKAGES = ("vulkan", "cffi", "typer", "rich", "pydantic", "jinja2")
+_PAGE = Page(80, cuts=False, color=False, ascii=False)
+_LONGEST_NAME = 60
+_FORMATS = {
+    "report.txt": (Format.TERMINAL, "the report, to be read as it is"),
+    "report.json": (Format.JSON, "the report for programs; vkzircon show report.json renders it"),
+    "report.md": (Format.MARKDOWN, "the report for an issue tracker"),
+    "report.html": (Format.HTML, "the report for a browser"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of the bundle, or why it is *missing*."""
+
+    name: str
+    about: str
+    data: bytes = b""
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The zip's bytes, the report that it was made of, its parts, and what was hidden (None: nothing was)."""
+
+    data: bytes
+    report: Report
+    parts: tuple[Part, ...]
+    hidden: tuple[Hidden, ...] | None
+
+
+def make_bundle(request: Request, watch: Callable[[Event], None]) -> Bundle:
+    """Probe as *request* says and collect; *watch* hears every event as it comes.
+
+    Raises:
+        Usage: as `session.run` does.
+    """
+    events: list[Event] = []
+
+    def hear(event: Event) -> None:
+        watch(event)
+        if event["event"] != "tick":
+            events.append(event)
+
+    report = session.run(request, hear)
+    collector = _Collector(Redactor(people()) if request.redacts else None)
+    parts = tuple(collector.parts(request, report, events))
+    hidden = collector.redactor.hidden if collector.redactor else None
+    contents = Part("CONTENTS.txt", "this list", _contents(report, parts, hidden).encode())
+    return Bundle(_zipped((contents, *parts), report.run.started), report, (contents, *parts), hidden)
+
+
+@dataclass(slots=True)
+class _Collector:
+    """Makes the parts; one redactor sees them all, so that one UUID has one mark in all files."""
+
+    redactor: Redactor | None
+    _facts: dict[str, tuple[str, type]] = field(default_factory=dict)
+
+    def parts(self, request: Request, report: Report, events: list[Event]) -> Iterator[Part]:
+        shown = self.redactor.facts(report) if self.redactor else report
+        hidden = self.redactor.hidden if self.redactor else None
+        for name, (written, about) in _FORMATS.items():
+            yield _rendered(name, about, shown, Style(View.REPORT, written, verbose=True), hidden)
+        trace = b"".join(to_line(self._event(event)) for event in events)
+        yield Part("trace.jsonl", "every event as it came; vkzircon show trace.jsonl renders it", trace)
+        yield Part("environment.txt", "the surroundings, and the variables that were looked at", _environment(shown))
+        yield Part("versions.txt", "which version of what", _versions(shown))
+        log, missing = _loader_log(request)
+        yield Part("loader.log", "what the loader says with VK_LOADER_DEBUG=all", self._text(log).encode(), missing)
+        yield from self._manifests(log)
+
+    def _text(self, words: str) -> str:
+        return self.redactor.text(words) if self.redactor else words
+
+    def _event(self, event: Event) -> Event:
+        """Hide in an event what is hidden in the report that it is folded into."""
+        if self.redactor is None:
+            return event
+        kind = event["event"]
+        if kind == "begin":
+            self._facts[event["step"]] = (event["fact"], Facts if event["device"] is None else Device)
+        elif kind == "end":
+            shape = shape_of_answer(*self._facts[event["step"]])
+            return event | {"answer": asdict(self.redactor.facts(decode(shape, event["answer"])))}
+        shape = {"header": Header, "message": Message, "output": Output, "error": Failure}.get(kind)
+        return event if shape is None else {"event": kind, **asdict(self.redactor.facts(decode(shape, event)))}
+
+    def _manifests(self, log: str) -> Iterator[Part]:
+        found = list(read_manifests(log))
+        if not found:
+            yield Part("manifests/", "the manifests that the loader read", missing="its log names none")
+        for number, manifest in enumerate(found, start=1):
+            name = f"manifests/{number:02}-{_file_name(self._text(manifest.path))}"
+            cut = f", without its last {manifest.dropped} bytes" if manifest.dropped else ""
+            about = visible(self._text(manifest.path)) + cut
+            yield Part(name, about, self._manifest(manifest), manifest.missing)
+
+    def _manifest(self, manifest: Manifest) -> bytes:
+        if self.redactor is None:
+            return manifest.data
+        return self.redactor.text(manifest.data.decode("utf-8", "backslashreplace")).encode()
+
+
+def _rendered(name: str, about: str, report: Report, style: Style, hidden: tuple[Hidden, ...] | None) -> Part:
+    try:
+        return Part(name, about, render(report, style, _PAGE, hidden).encode("utf-8", "backslashreplace"))
+    except ImportError as error:
+        return Part(name, about, missing=f"a Python package is missing: {error.name}")
+
+
+def _file_name(path: str) -> str:
+    """Make the last part of a foreign path a name that is one on any system."""
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in path.rpartition("/")[2])
+    return name[-_LONGEST_NAME:]
+
+
+def _loader_log(request: Request) -> tuple[str, str]:
+    """Create an instance once more, with the loader telling what it does: its log, or why there is none."""
+    try:
+        environ = emulation.variables(os.environ, request.emulate) if request.emulate else {}
+    except Stop as stopped:
+        return "", stopped.message
+    text = ""
+    for event in isolation.events(replace(request, depth=Depth.IDENTITY), {**environ, "VK_LOADER_DEBUG": "all"}):
+        if event["event"] == "output":
+            text = event["text"]
+            text += f"\n({event['dropped']} more bytes were not kept)\n" if event["dropped"] else ""
+    return text, "" if text else "the loader printed nothing"
+
+
+def _environment(report: Report) -> bytes:
+    where = report.environment
+    told = {variable.name: variable.value for variable in where.variables}
+    lines = [
+        f"platform: {where.platform}",
+        f"system: {where.system} {where.machine}",
+        f"Python: {where.python}",
+        f"raised privileges: {'yes' if where.elevated else 'no'}",
+        f"isolated: {'yes' if where.isolated else 'no'}",
+        "",
+        "These variables were looked at, and no others:",
+        *(f"{name}={told[name]}" if name in told else f"{name} is not set" for name in VARIABLES),
+    ]
+    return _lines(lines)
+
+
+def _versions(report: Report) -> bytes:
+    lines = [f"{report.tool.name} {report.tool.version}", f"Python {report.environment.python}"]
+    lines += [f"{package} {_version(package)}" for package in _PACKAGES]
+    if loader := report.loader.value:
+        lines.append(f"loader {loader.path or loader.library}, Vulkan {loader.api_version.text}")
+    if kernel := report.kernel.value:
+        lines.append(f"libzircon {kernel.path or kernel.library}")
+    for device in report.devices:
+        if who := device.identity.value:
+            driver = who.driver.value
+            told = f"{driver.name} {driver.info}" if driver else "driver"
+            version = who.driver_version.text or f"{who.driver_version.value:#x}"
+            lines.append(f"device {device.index} {who.name}: Vulkan {who.api_version.text}, {told}, version {version}")
+    return _lines(lines)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "is not installed"
+
+
+def _lines(lines: list[str]) -> bytes:
+    return "".join(f"{visible(line)}\n" for line in lines).encode()
+
+
+def _contents(report: Report, parts: tuple[Part, ...], hidden: tuple[Hidden, ...] | None) -> str:
+    lines = [f"{report.summary.outcome.upper()}, exit code {report.summary.exit_code}", ""]
+    lines += [f"{part.name}: {part.about}" for part in parts if not part.missing]
+    if missing := [part for part in parts if part.missing]:
+        lines += ["", "Missing:", *(f"{part.name}: {part.about}: {part.missing}" for part in missing)]
+    lines += ["", _hidden_words(hidden)]
+    return _lines(lines).decode()
+
+
+def _hidden_words(hidden: tuple[Hidden, ...] | None) -> str:
+    if hidden is None:
+        return "Nothing was hidden: --no-redact."
+    told = ", ".join(f"{each.what} ({each.count} times)" for each in hidden)
+    return f"Hidden: {told or 'nothing had to be'}. --no-redact leaves everything in."
+
+
+def _zipped(parts: tuple[Part, ...], started: str) -> bytes:
+    """Pack the parts that there are; the time of all is that of the run, so that it tells of no other."""
+    when = datetime.fromisoformat(started).timetuple()[:6]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in parts:
+            if not part.missing:
+                entry = zipfile.ZipInfo(f"{FOLDER}/{part.name}", when)
+                entry.external_attr = 0o100644 << 16
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, part.data)
+    return buffer.getvalue()
