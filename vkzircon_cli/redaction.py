@@ -14,16 +14,17 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from vkzircon_cli.answers import Missing
+from vkzircon_cli.conclusion import REQUIRED, CheckResult
 from vkzircon_cli.environment import Variable
 from vkzircon_cli.events import Failure, StepTime
 from vkzircon_cli.facts import EntryPoint
-from vkzircon_cli.report import CheckResult, Tool
+from vkzircon_cli.report import Tool
 from vkzircon_cli.vocabulary import Flags, Named, Version
 
 T = TypeVar("T")
 
 _HOMES = ("/home", "/Users", "/var/home", "/export/home")
-_SHORTEST_NAME = 3
+_SHORTEST_NAME = 2
 # Nobody is told by these, and they are words of many paths and messages.
 _NOBODY = frozenset({"root", "user", "localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "linux", "fuchsia"})
 _SECRET_WORDS = "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|COOKIE|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_KEY"
@@ -41,7 +42,7 @@ _OTHERS_HOME = re.compile(rf"(?<![\w.~-])({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>
 # Words of ours and of the standards, which tell of nobody.
 _OURS = (Enum, Flags, Named, Version, Tool, StepTime, EntryPoint)
 _OUR_FIELDS: dict[type, set[str]] = {
-    CheckResult: {"id", "steps", "rule", "advice"},
+    CheckResult: {"steps", "rule", "advice"},
     Failure: {"cause"},
     Missing: {"kind", "call", "result"},
     Variable: {"name"},
@@ -104,10 +105,16 @@ def _shortened(value: Any, home: re.Pattern[str]) -> Any:
     if isinstance(value, str):
         return home.sub("~", value)
     if isinstance(value, dict):
-        return {name: _shortened(item, home) for name, item in value.items()}
+        return _told_once(value, {name: _shortened(item, home) for name, item in value.items()})
     if isinstance(value, list | tuple):
         return [_shortened(item, home) for item in value]
     return value
+
+
+def _told_once(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Take away the hex of what was changed: it would tell what its neighbour hides."""
+    hidden = [name for name in after if f"{name}_hex" in after and after[name] != before[name]]
+    return after | {f"{name}_hex": None for name in hidden}
 
 
 class Redactor:
@@ -165,10 +172,10 @@ class Redactor:
     def _fields_of(self, value: Any) -> Any:
         ours = _OUR_FIELDS.get(type(value), set())
         before = {f.name: getattr(value, f.name) for f in fields(value)}
+        if isinstance(value, CheckResult) and not value.id.startswith(REQUIRED):
+            ours = ours | {"id"}  # a condition is as somebody typed it
         after = {name: item if name in ours else self._of(item) for name, item in before.items()}
-        for name in [name for name in after if f"{name}_hex" in after and after[name] != before[name]]:
-            after[f"{name}_hex"] = None  # it would tell what its neighbour hides
-        return type(value)(**after)
+        return type(value)(**_told_once(before, after))
 
 
 def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:

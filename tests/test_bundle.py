@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bundle is there whatever is broken, has what it says it has, and tells of nobody."""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import Ran, Run
+
+FOLDER = "vkzircon-bundle/"
+ALWAYS = ("CONTENTS.txt", "report.txt", "report.json", "report.md", "report.html", "trace.jsonl")
+UUID_OF_LAVAPIPE = "6d657361-"
+
+
+class Opened:
+    """A bundle on the disk, and what it says."""
+
+    def __init__(self, ran: Ran, path: Path) -> None:
+        self.ran = ran
+        with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+            assert archive.testzip() is None
+            self.infos = archive.infolist()
+            self.files = {info.filename.removeprefix(FOLDER): archive.read(info) for info in self.infos}
+
+    def text(self, name: str) -> str:
+        """Give a file of it, which is UTF-8."""
+        return self.files[name].decode()
+
+    @property
+    def manifests(self) -> list[str]:
+        """Name the manifests in it, without their numbers."""
+        return [name.partition("-")[2] for name in self.files if name.startswith("manifests/")]
+
+
+Bundled = Callable[..., Opened]
+
+
+@pytest.fixture(name="bundled")
+def _bundled(vkzircon: Run, tmp_path: Path) -> Bundled:
+    """Make a bundle and open it."""
+
+    def make(*arguments: str, **env: str | None) -> Opened:
+        ran = vkzircon("bundle", *arguments, **env)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.startswith("vkzircon-bundle.zip: ")
+        return Opened(ran, tmp_path / "vkzircon-bundle.zip")
+
+    return make
+
+
+@pytest.fixture(name="good")
+def _good(bundled: Bundled, lavapipe: str) -> Opened:
+    return bundled("--emulate", VK_DRIVER_FILES=lavapipe)
+
+
+def test_a_bundle_has_what_it_says(good: Opened) -> None:
+    """Every file is listed in CONTENTS.txt, is no path to elsewhere, and may be read by everybody."""
+    contents = good.text("CONTENTS.txt")
+    assert contents.startswith("WARN, exit code 0\n")
+    assert "Missing:" not in contents
+    for name in (*ALWAYS, "environment.txt", "versions.txt", "loader.log"):
+        assert good.files[name]
+        assert name == "CONTENTS.txt" or f"\n{name}: " in contents
+    for info in good.infos:
+        assert info.filename.startswith(FOLDER)
+        assert ".." not in info.filename
+        assert info.external_attr >> 16 == 0o100644
+        assert info.filename.removeprefix(FOLDER) in contents or info.filename.endswith("CONTENTS.txt")
+    assert sorted(good.manifests) >= ["VkLayer_vkzircon_external_memory.json"]
+    assert any(name.startswith("lvp_icd") for name in good.manifests)
+    assert "Vulkan Loader Version" in good.text("loader.log")
+    assert "loader " in good.text("versions.txt")
+
+
+def test_its_report_and_trace_are_shown(good: Opened, vkzircon: Run, tmp_path: Path) -> None:
+    """Out of the zip both come to the same verdicts, and render as the files beside them do."""
+    for name in ("report.json", "trace.jsonl"):
+        (tmp_path / name).write_bytes(good.files[name])
+    shown = [vkzircon("show", name, "--format", "json").json for name in ("report.json", "trace.jsonl")]
+    assert shown[0] == shown[1]
+    page = vkzircon("show", "report.json", "--format", "html").out
+    hidden = "Hidden"
+    assert page.partition(hidden)[0][:2000] == good.text("report.html").partition(hidden)[0][:2000]
+    markdown = vkzircon("show", "report.json", "--format", "markdown").out
+    assert markdown.rpartition("\n\n")[0] == good.text("report.md").rpartition("\n\n")[0]
+
+
+@pytest.fixture(name="private")
+def _private(tmp_path: Path, lavapipe: str) -> dict[str, str]:
+    """The surroundings of a person, with a manifest in their home that says who they are."""
+    home = tmp_path / "home" / "alice"
+    folder = home / ".local" / "share" / "vulkan" / "implicit_layer.d"
+    folder.mkdir(parents=True)
+    layer: Any = {"file_format_version": "1.0.0", "layer": {"name": "VK_LAYER_alice_x", "description": "of alice"}}
+    (folder / "alice.json").write_text(json.dumps(layer) + '\n{"API_TOKEN": "s3cr3t"}')
+    (folder / "bad.json").write_bytes(b'{"layer": "\xff\xfe alice"}')
+    (folder / "huge.json").write_bytes(b'{"alice": "' + b"x" * (5 << 20))
+    driver = home / "driver.json"
+    driver.write_text(Path(lavapipe).read_text())
+    return {"HOME": str(home), "USER": "alice", "VK_DRIVER_FILES": str(driver), "VK_LAYER_PATH": "/data/alice/x"}
+
+
+def test_nothing_private_is_in_any_file(bundled: Bundled, private: dict[str, str]) -> None:
+    """Home, user, host, UUIDs and secrets are in no file and no name, also not in manifests; all are counted."""
+    bundle = bundled("--emulate", **private)
+    for name, data in bundle.files.items():
+        for found in ("alice", private["HOME"], "s3cr3t", UUID_OF_LAVAPIPE):
+            assert found not in name
+            assert found.encode() not in data.replace(b"VK_LAYER_alice_x", b""), (name, found)
+        words = data.replace(b"/", b" ").replace(b'"', b" ").split()
+        assert os.uname().nodename.encode() not in words, name
+    assert "user name (" in bundle.ran.out
+    assert "UUID (" in bundle.text("CONTENTS.txt")
+    assert "<UUID 1>" in bundle.text("report.json")
+    assert "<UUID 1>" in bundle.text("trace.jsonl")
+    assert "VK_LAYER_PATH=/data/<user>/x" in bundle.text("environment.txt")
+
+
+def test_all_is_left_in_when_asked(bundled: Bundled, private: dict[str, str]) -> None:
+    """--no-redact leaves the home folder, the UUIDs and the bytes of manifests."""
+    bundle = bundled("--emulate", "--no-redact", **private)
+    assert private["HOME"] in bundle.text("report.json")
+    assert UUID_OF_LAVAPIPE in bundle.text("report.html")
+    assert "Nothing was hidden" in bundle.text("CONTENTS.txt")
+    assert b'{"layer": "\xff\xfe alice"}' in bundle.files.values()
+
+
+def test_a_manifest_is_bounded_and_never_fatal(bundled: Bundled, private: dict[str, str]) -> None:
+    """Of a huge one the beginning is there, bytes that are not UTF-8 are escaped."""
+    bundle = bundled("--emulate", **private)
+    huge = next(data for name, data in bundle.files.items() if name.endswith("huge.json"))
+    assert 60_000 < len(huge) <= 64 * 1024 + 10
+    assert "huge.json, without its last " in bundle.text("CONTENTS.txt")
+    assert b'{"layer": "\\xff\\xfe <user>"}' in bundle.files.values()
+
+
+def test_what_is_missing_is_noted(bundled: Bundled, tmp_path: Path) -> None:
+    """Without a loader there is a bundle all the same, with the reason in it."""
+    gone = tmp_path / "gone.json"
+    for env in ({"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}, {"VK_DRIVER_FILES": str(gone)}):
+        bundle = bundled(**env)
+        assert set(ALWAYS) <= set(bundle.files)
+        assert bundle.text("CONTENTS.txt").startswith("ERROR, exit code 4\n")
+    assert f"{gone.name}: " in bundle.text("CONTENTS.txt").partition("Missing:")[2]
+    assert "No such file" in bundle.ran.out
+
+
+@pytest.mark.parametrize("what", ["raise(SIGSEGV);", "pause();"])
+def test_a_driver_that_dies_or_hangs_costs_itself(bundled: Bundled, broken_driver: Any, what: str) -> None:
+    """Both probes of it end in time, and what was learned is there."""
+    bundle = bundled("--timeout", "1", VK_DRIVER_FILES=broken_driver(what))
+    assert set(ALWAYS) <= set(bundle.files)
+    assert json.loads(bundle.text("report.json"))["summary"]["exit_code"] == 5
+    assert "Searching for driver manifest files" in bundle.text("loader.log")
+
+
+def test_a_bundle_that_cannot_be_written_is_exit_6(vkzircon: Run) -> None:
+    """It is said where, as of any other result; a device that is not there is exit 2 before that."""
+    ran = vkzircon("bundle", "--output", "gone/x.zip", VKZIRCON_LIBVULKAN="/nonexistent/libvulkan.so")
+    assert (ran.code, ran.out) == (6, "")
+    assert "gone/x.zip" in ran.err

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must not travel is hidden everywhere, marked and counted; all else stays to the letter."""
+
+from dataclasses import replace
+
+import pytest
+import reports
+from any_report import hostile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.environment import Variable
+from vkzircon_cli.redaction import Hidden, People, Redactor, without_home
+from vkzircon_cli.render.json import render_json
+from vkzircon_cli.report import Report
+from vkzircon_cli.schema import parse
+
+ALICE = People("/home/alice", ("alice",), ("wonder.example.org", "wonder"))
+UUID = "6d657361-3232-2e33-2e36-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("words", "hidden"),
+    [
+        ("/home/alice/x.json", "~/x.json"),
+        ("/home/alice", "~"),
+        ("in /home/alice.", "in ~."),
+        ("A=/home/alice:/usr/lib", "A=~:/usr/lib"),
+        ("/home/alice.old/x", "/home/<user>/x"),
+        ("/home/alicette/x", "/home/<user>/x"),
+        ("/home/bob/x:/Users/carol/y", "/home/<user>/x:/Users/<user>/y"),
+        ("/opt/home/bob/x", "/opt/home/bob/x"),
+        ("/run/media/alice/stick", "/run/media/<user>/stick"),
+        ("alice@wonder: no", "<user>@<host>: no"),
+        ("wonder.example.org said", "<host> said"),
+        ("malice, alices, alice_2, alice-2", "malice, alices, alice_2, alice-2"),
+        ("Alice", "Alice"),
+        ("wonderful wonder-1", "wonderful wonder-1"),
+        ("API_TOKEN=abc123 x", "API_TOKEN=<hidden> x"),
+        ("api_key=abc123;x", "api_key=<hidden>;x"),
+        ('MY_SECRET="a b c" x', "MY_SECRET=<hidden> x"),
+        ('{"password": "a b"}', '{"password": <hidden>}'),
+        ("unexpected token: ) in line", "unexpected token: ) in line"),
+        ("MONKEY=banana KEYBOARD=us AUTHOR=me", "MONKEY=banana KEYBOARD=us AUTHOR=me"),
+        ("https://bob:pw@example.com/x", "https://<hidden>@example.com/x"),
+        (f"device {UUID}", "device <UUID 1>"),
+        (f"GPU-{UUID.upper()}", "GPU-<UUID 1>"),
+        (UUID.replace("-", ""), "<UUID 1>"),
+        (f"{UUID} {UUID} 00000000-0000-0000-0000-000000000000", "<UUID 1> <UUID 1> <UUID 2>"),
+        ("VK_KHR_external_memory 0x6d6573613232", "VK_KHR_external_memory 0x6d6573613232"),
+        ("", ""),
+    ],
+)
+def test_what_is_hidden_and_what_is_not(words: str, hidden: str) -> None:
+    """A path ends at a whole name, a name is a whole word, and what was hidden once is left alone."""
+    redactor = Redactor(ALICE)
+    assert redactor.text(words) == hidden
+    again = Redactor(ALICE)
+    assert again.text(hidden) == hidden
+    assert again.hidden == ()
+
+
+def test_what_was_hidden_is_counted() -> None:
+    """Each kind once, with how often, over everything that the redactor saw."""
+    redactor = Redactor(ALICE)
+    redactor.text("/home/alice/x /home/alice/y")
+    redactor.text(f"alice {UUID}")
+    redactor.text(f"{UUID}")
+    assert redactor.hidden == (Hidden("home folder", 2), Hidden("user name", 1), Hidden("UUID", 2))
+
+
+def test_nobody_is_nobody() -> None:
+    """Without a home, a user and a host only what shows by itself is hidden."""
+    assert Redactor(People()).text(f"/home/bob root localhost {UUID}") == "/home/<user> root localhost <UUID 1>"
+
+
+def _telling(name: str) -> Report:
+    """Make a report in which every foreign text is *name*."""
+    report = reports.with_devices(reports.emulated(reports.good_report()), reports.device(who=reports.identity(name)))
+    report = reports.said(reports.with_variables(report, VK_LAYER_PATH=name), name, [name])
+    return reports.concluded(report, Outcome.FAIL, name, 1, reports.result(Outcome.FAIL, "export.size", name))
+
+
+def test_a_report_tells_nobody() -> None:
+    """Names, variables, messages, output, sentences, UUIDs: nothing is left of them in any key."""
+    report = _telling("of alice at wonder")
+    text = render_json(Redactor(ALICE).facts(report))
+    assert "alice" not in text
+    assert "wonder" not in text
+    assert UUID not in text
+    assert "<UUID 1>" in text
+
+
+@pytest.mark.parametrize("user", ["export", "memory", "device", "size", "pass", "plain", "discrete", "linux", "type0"])
+def test_our_own_words_stay(user: str) -> None:
+    """Ids, rules, steps, names of the spec and keys are the same for a user who is called like one."""
+    report = reports.good_report()
+    hidden = Redactor(People("", (user,), ())).facts(report)
+    assert [(each.id, each.rule, each.steps) for each in hidden.checks] == [
+        (each.id, each.rule, each.steps) for each in report.checks
+    ]
+    assert hidden.devices[0].extensions == report.devices[0].extensions
+    assert hidden.devices[0].memory == report.devices[0].memory
+    assert hidden.run.steps == report.run.steps
+    assert parse(Report, render_json(hidden)) == hidden
+
+
+def test_a_condition_is_as_somebody_typed_it() -> None:
+    """It may name a person's device, and is no id of ours."""
+    result = reports.result(Outcome.FAIL, "require device.name=alice", "device.name is X.")
+    report = replace(reports.good_report(), checks=(result,))
+    assert Redactor(ALICE).facts(report).checks[0].id == "require device.name=<user>"
+
+
+def test_hex_does_not_tell_what_its_neighbour_hides() -> None:
+    """Bytes that are not UTF-8 stand in hex too, and go where their text was changed."""
+    who = reports.identity("alice \\xff", name_hex=b"alice \xff".hex())
+    hidden = Redactor(ALICE).facts(who)
+    assert (hidden.name, hidden.name_hex) == ("<user> \\xff", None)
+    variable = Variable("VK_LAYER_PATH", "/usr/lib\\xff", "2f")
+    assert Redactor(ALICE).facts(variable) == variable
+
+
+def test_home_is_short_in_every_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nothing else is hidden; its hex goes with it."""
+    monkeypatch.setenv("HOME", "/home/alice/")
+    event = {"text": "/home/alice/x", "text_hex": "2f", "many": ["/home/alice", "/home/alicette"], "n": 1}
+    assert without_home(event) == {"text": "~/x", "text_hex": None, "many": ["~", "/home/alicette"], "n": 1}
+    monkeypatch.setenv("HOME", "/")
+    assert without_home("/x") == "/x"
+
+
+@given(hostile, st.sampled_from(["alice", "wonder", "/home/alice/x", UUID, "TOKEN=x"]), hostile)
+def test_nothing_around_it_saves_a_name(before: str, name: str, after: str) -> None:
+    """Between any other texts it is found, and finding it twice is finding it once."""
+    redactor = Redactor(ALICE)
+    hidden = redactor.text(f"{before} {name} {after}")
+    assert f" {name} " not in f" {hidden} "
+    assert Redactor(ALICE).text(hidden) == hidden
+    assert redactor.hidden
