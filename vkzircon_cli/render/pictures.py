@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures for the HTML page, as geometry: where everything is, and the words for who cannot look.
+
+`templates/pictures.html` draws them as SVG. Nothing foreign is drawn but numbers, since text in a picture cannot wrap.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from vkzircon_cli.facts import Device, MemoryType
+from vkzircon_cli.quantities import bits_of, ranges
+from vkzircon_cli.render.html_marks import Look, Mark
+from vkzircon_cli.render.html_sharing import PLACES, export_mark, of_types, places_of, trip_mark
+from vkzircon_cli.render.sharing import WRITES, best_export
+from vkzircon_cli.vmo_facts import Data, Write
+from vkzircon_cli.vocabulary import MEMORY_PROPERTY_BITS
+
+# VK_MAX_MEMORY_TYPES
+_MOST_TYPES = 32
+_FEW_TYPES = 8
+_MOST_PATHS = 12
+_GUTTER = 88
+_STEP = 90
+_FLAG_ROW = 14
+_FLAGS_DRAWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Where a row of the matrix meets a memory type: is it *named* by the bits, the row's *own*, *imported* into?"""
+
+    column: int
+    x: float
+    named: bool
+    own: bool
+    imported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """A memory type that was asked to export; *past* says which bits name no memory type at all."""
+
+    memory_type: int
+    y: float
+    cells: tuple[Cell, ...]
+    past: str
+    export: Mark
+    trip: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class FlagRow:
+    """A memory property, and the places of the memory types that have it."""
+
+    name: str
+    y: float
+    xs: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Which memory types the VMO of each memory type can be imported into."""
+
+    cell: int
+    after: float
+    step: int
+    width: float
+    height: float
+    columns: tuple[tuple[int, float], ...]
+    flags: tuple[FlagRow, ...]
+    rows: tuple[MatrixRow, ...]
+    words: str
+
+
+def matrix(device: Device) -> Matrix | None:
+    """Draw the memory types that were asked to export against all there are, None where none was asked."""
+    types = (device.memory.value.types if device.memory.value else ())[:_MOST_TYPES]
+    asked = [each for each in types if best_export(device, each.index)]
+    if not asked:
+        return None
+    cell = 28 if len(types) <= _FEW_TYPES else 20
+    columns = tuple((each.index, _GUTTER + place * cell) for place, each in enumerate(types))
+    top = 22 + _FLAGS_DRAWN * _FLAG_ROW + 8
+    rows = tuple(_row(device, each.index, top + place * cell, columns) for place, each in enumerate(asked))
+    after = _GUTTER + len(types) * cell + 10
+    return Matrix(
+        cell=cell,
+        after=after,
+        step=_STEP,
+        width=after + (3 if any(row.past for row in rows) else 2) * _STEP,
+        height=top + len(rows) * cell + 2,
+        columns=columns,
+        flags=tuple(_flag_rows(types, cell)),
+        rows=rows,
+        words=" ".join(map(_row_words, rows)),
+    )
+
+
+def _flag_rows(types: Sequence[MemoryType], cell: int) -> Iterator[FlagRow]:
+    for bit, name in enumerate(MEMORY_PROPERTY_BITS[:_FLAGS_DRAWN]):
+        having = [place for place, each in enumerate(types) if each.flags.value >> bit & 1]
+        yield FlagRow(
+            name, 22 + bit * _FLAG_ROW + _FLAG_ROW / 2, tuple(_GUTTER + (place + 0.5) * cell for place in having)
+        )
+
+
+def _row(device: Device, number: int, y: float, columns: Sequence[tuple[int, float]]) -> MatrixRow:
+    found = next((row.properties.value for row in device.properties if row.memory_type == number), None)
+    bits = set(bits_of(found.memory_type_bits)) if found else set()
+    into = {
+        row.imported.value.memory_type for row in device.imports if row.memory_type == number and row.imported.value
+    }
+    past = sorted(bits - {column for column, _ in columns})
+    return MatrixRow(
+        memory_type=number,
+        y=y,
+        cells=tuple(Cell(column, x, column in bits, column == number, column in into) for column, x in columns),
+        past=f"bits {ranges(past)}"[:16] if past else "",
+        export=export_mark(device, number),
+        trip=trip_mark(device, number),
+    )
+
+
+def _row_words(row: MatrixRow) -> str:
+    named = [cell.column for cell in row.cells if cell.named]
+    bits = f"its VMO names {of_types(named)}" if named else "no memory type is named"
+    trip = f", round trip {row.trip.word}" if row.trip.word else ""
+    return f"Type {row.memory_type}: export {row.export.word}, {bits}{trip}."
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A place where the bytes were read."""
+
+    place: str
+    mark: Mark
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The way of bytes that came to the same in all of these memory types: who wrote, who read."""
+
+    title: str
+    writer: str
+    through: str
+    written: Mark
+    readers: tuple[Reader, ...]
+    words: str
+
+
+_WRITERS = {
+    Write.HOST_MAP: ("host", "exporter's map"),
+    Write.IMPORT_MAP: ("host", "importer's map"),
+    Write.GPU_FILL: ("GPU fill", "of the import"),
+    Write.GPU_COPY: ("GPU copy", "into the import"),
+}
+
+
+def paths(data: Iterable[Data]) -> tuple[list[Path], int]:
+    """Draw each way of bytes once for all memory types on which it came to the same; the number is how many more are.
+
+    What was not asked at all is not drawn.
+    """
+    types_of: dict[tuple[Write, tuple[Mark, ...]], list[int]] = {}
+    for row in data:
+        marks = places_of(row)
+        if any(mark.look is not Look.SKIP for mark in marks):
+            types_of.setdefault((row.write, marks), []).append(row.memory_type)
+    drawn = [_path(write, marks, types) for (write, marks), types in types_of.items()]
+    return drawn[:_MOST_PATHS], len(drawn[_MOST_PATHS:])
+
+
+def _path(write: Write, marks: Sequence[Mark], types: Sequence[int]) -> Path:
+    where = of_types(types)
+    seen = [f"{place} {mark.word}" for place, mark in zip(PLACES, marks, strict=True)]
+    writer, through = _WRITERS[write]
+    whole = all(mark is marks[0] for mark in marks) and marks[0].look is not Look.GOOD
+    return Path(
+        title=f"{WRITES[write][:1].upper()}{WRITES[write][1:]}, {where}",
+        writer=writer,
+        through=through,
+        written=marks[0] if whole else Mark("✓", "", Look.GOOD),
+        readers=tuple(
+            Reader(place, mark, 24 + 48 * number)
+            for number, (place, mark) in enumerate(zip(PLACES, marks, strict=True))
+        ),
+        words=f"{writer} writes by the {through}; read back by {', '.join(seen)}.",
+    )
