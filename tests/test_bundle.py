@@ -71,7 +71,7 @@ def test_a_bundle_has_what_it_says(good: Opened) -> None:
         assert ".." not in info.filename
         assert info.external_attr >> 16 == 0o100644
         assert info.filename.removeprefix(FOLDER) in contents or info.filename.endswith("CONTENTS.txt")
-    assert sorted(good.manifests) >= ["VkLayer_vkzircon_external_memory.json"]
+    assert "VkLayer_vkzircon_external_memory.json" in good.manifests
     assert any(name.startswith("lvp_icd") for name in good.manifests)
     assert "Vulkan Loader Version" in good.text("loader.log")
     assert "loader " in good.text("versions.txt")
@@ -96,10 +96,8 @@ def _private(tmp_path: Path, lavapipe: str) -> dict[str, str]:
     home = tmp_path / "home" / "alice"
     folder = home / ".local" / "share" / "vulkan" / "implicit_layer.d"
     folder.mkdir(parents=True)
-    layer: Any = {"file_format_version": "1.0.0", "layer": {"name": "VK_LAYER_alice_x", "description": "of alice"}}
-    (folder / "alice.json").write_text(json.dumps(layer) + '\n{"API_TOKEN": "s3cr3t"}')
-    (folder / "bad.json").write_bytes(b'{"layer": "\xff\xfe alice"}')
-    (folder / "huge.json").write_bytes(b'{"alice": "' + b"x" * (5 << 20))
+    layer = {"file_format_version": "1.0.0", "API_TOKEN": "s3cr3t", "layer": {"description": "of alice"}}
+    (folder / "alice.json").write_text(json.dumps(layer))
     driver = home / "driver.json"
     driver.write_text(Path(lavapipe).read_text())
     return {"HOME": str(home), "USER": "alice", "VK_DRIVER_FILES": str(driver), "VK_LAYER_PATH": "/data/alice/x"}
@@ -111,7 +109,7 @@ def test_nothing_private_is_in_any_file(bundled: Bundled, private: dict[str, str
     for name, data in bundle.files.items():
         for found in ("alice", private["HOME"], "s3cr3t", UUID_OF_LAVAPIPE):
             assert found not in name
-            assert found.encode() not in data.replace(b"VK_LAYER_alice_x", b""), (name, found)
+            assert found.encode() not in data, (name, found)
         words = data.replace(b"/", b" ").replace(b'"', b" ").split()
         assert os.uname().nodename.encode() not in words, name
     assert "user name (" in bundle.ran.out
@@ -123,31 +121,36 @@ def test_nothing_private_is_in_any_file(bundled: Bundled, private: dict[str, str
 
 def test_all_is_left_in_when_asked(bundled: Bundled, private: dict[str, str]) -> None:
     """--no-redact leaves the home folder, the UUIDs and the bytes of manifests."""
+    (Path(private["HOME"]) / ".local/share/vulkan/implicit_layer.d/odd.json").write_bytes(b'{"x": "\xff\xfe alice"}')
     bundle = bundled("--emulate", "--no-redact", **private)
     assert private["HOME"] in bundle.text("report.json")
     assert UUID_OF_LAVAPIPE in bundle.text("report.html")
     assert "Nothing was hidden" in bundle.text("CONTENTS.txt")
-    assert b'{"layer": "\xff\xfe alice"}' in bundle.files.values()
+    assert b'{"x": "\xff\xfe alice"}' in bundle.files.values()
 
 
 def test_a_manifest_is_bounded_and_never_fatal(bundled: Bundled, private: dict[str, str]) -> None:
     """Of a huge one the beginning is there, bytes that are not UTF-8 are escaped."""
+    folder = Path(private["HOME"]) / ".local/share/vulkan/implicit_layer.d"
+    (folder / "odd.json").write_bytes(b'{"x": "\xff\xfe alice"}')
+    (folder / "huge.json").write_bytes(b'{"x": "' + b"x" * (5 << 20))
     bundle = bundled("--emulate", **private)
     huge = next(data for name, data in bundle.files.items() if name.endswith("huge.json"))
     assert 60_000 < len(huge) <= 64 * 1024 + 10
     assert "huge.json, without its last " in bundle.text("CONTENTS.txt")
-    assert b'{"layer": "\\xff\\xfe <user>"}' in bundle.files.values()
+    assert b'{"x": "\\xff\\xfe <user>"}' in bundle.files.values()
 
 
 def test_what_is_missing_is_noted(bundled: Bundled, tmp_path: Path) -> None:
     """Without a loader there is a bundle all the same, with the reason in it."""
     gone = tmp_path / "gone.json"
-    for env in ({"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}, {"VK_DRIVER_FILES": str(gone)}):
-        bundle = bundled(**env)
+    no_loader, no_driver = bundled(VKZIRCON_LIBVULKAN="/nonexistent/libvulkan.so"), bundled(VK_DRIVER_FILES=str(gone))
+    for bundle in (no_loader, no_driver):
         assert set(ALWAYS) <= set(bundle.files)
         assert bundle.text("CONTENTS.txt").startswith("ERROR, exit code 4\n")
-    assert f"{gone.name}: " in bundle.text("CONTENTS.txt").partition("Missing:")[2]
-    assert "No such file" in bundle.ran.out
+    missing = no_driver.text("CONTENTS.txt").partition("Missing:")[2]
+    assert f"{gone}: No such file\n" in missing.replace("~", os.environ.get("HOME", ""))
+    assert "loader.log" in no_loader.text("CONTENTS.txt").partition("Missing:")[2]
 
 
 @pytest.mark.parametrize("what", ["raise(SIGSEGV);", "pause();"])
