@@ -74,9 +74,10 @@ _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 _EPILOG = (
-    "Exit codes: 0 nothing failed; 1 a check failed; 2 usage; 3 no chosen device offers the extension; 4 could not "
-    "ask: no loader, driver, device or permission; 5 the driver crashed or hung; 6 the result could not be written; "
-    "70 a fault of vkzircon's own; 130 interrupted; 141 the reader closed the pipe."
+    "Exit codes: 0 nothing failed; 1 a check failed, a condition was not met, or two reports differ; 2 usage; 3 no "
+    "chosen device offers the extension; 4 could not ask: no loader, driver, device or permission; 5 the driver "
+    "crashed or hung; 6 the result could not be written; 70 a fault of vkzircon's own; 130 interrupted; 141 the reader "
+    "closed the pipe."
 )
 
 
