@@ -50,7 +50,6 @@ from vkzircon_cli.options import (
     Word,
 )
 from vkzircon_cli.output import write
-from vkzircon_cli.reading import read
 from vkzircon_cli.render import (
     DevicesFormat,
     DiffFormat,
@@ -74,9 +73,10 @@ _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 _EPILOG = (
-    "Exit codes: 0 nothing failed; 1 a check failed; 2 usage; 3 no chosen device offers the extension; 4 could not "
-    "ask: no loader, driver, device or permission; 5 the driver crashed or hung; 6 the result could not be written; "
-    "70 a fault of vkzircon's own; 130 interrupted; 141 the reader closed the pipe."
+    "Exit codes: 0 nothing failed; 1 a check failed, a condition was not met, or two reports differ; 2 usage; 3 no "
+    "chosen device offers the extension; 4 could not ask: no loader, driver, device or permission; 5 the driver "
+    "crashed or hung; 6 the result could not be written; 70 a fault of vkzircon's own; 130 interrupted; 141 the reader "
+    "closed the pipe."
 )
 
 
@@ -277,6 +277,8 @@ def show(
 
     It needs no Vulkan. A trace may stop anywhere: the step in which it stops is named.
     """
+    from vkzircon_cli.reading import read
+
     style = Style(View.REPORT, Format(format), verbose, not no_redact)
     return present(read(file), style, Place(output, quiet, no_color))
 

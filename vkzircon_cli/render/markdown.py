@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vkzircon_cli.redaction import Hidden
 
 _MOST_BYTES = 60_000  # trackers take 65,536 characters
-_RESERVED = 2_000  # for the foot, and for what is said of what was left out
+_MOST_OF_WHAT_IS_LEFT = 1_000  # characters that say what was left out
 _MOST_OF_A_CELL = 300
 
 
@@ -24,8 +24,9 @@ def render_markdown(report: Report, view: View, hidden: "tuple[Hidden, ...] | No
     """Write *report*, under 60,000 bytes; the foot says what was *hidden*."""
     text = _opening(report)
     left: list[str] = []
+    reserved = _MOST_OF_WHAT_IS_LEFT * 2 + _size(hidden_words(hidden))
     for section in sections_of(report, view):
-        room = _MOST_BYTES - _RESERVED - _size(text) - 1
+        room = _MOST_BYTES - reserved - _size(text) - 1
         count = _fitting(section, room)
         if count or (not section.rows and _size(section.text(0)) <= room):
             text += "\n" + section.text(count)
@@ -63,5 +64,9 @@ def _opening(report: Report) -> str:
 
 
 def _foot(hidden: "tuple[Hidden, ...] | None", left: list[str]) -> str:
-    cut = f"\nNo room here for {prose('; '.join(left))}: --format json has it all.\n" if left else ""
+    cut = (
+        f"\nNo room here for {prose('; '.join(left), _MOST_OF_WHAT_IS_LEFT)}: --format json has it all.\n"
+        if left
+        else ""
+    )
     return cut + hidden_words(hidden)

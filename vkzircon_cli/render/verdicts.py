@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.conclusion import REQUIRED, CheckResult
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.report import CheckResult, Document, Report
+from vkzircon_cli.report import Document, Report
 
 _LOOKS = {
     Outcome.PASS: ("✓", "green"),
@@ -92,7 +93,9 @@ class _Row:
 
 def _rows(results: Sequence[CheckResult], verbose: bool) -> Iterator[_Row]:
     for result in results:
-        if verbose or result.outcome not in (Outcome.PASS, Outcome.SKIP):
+        # A condition was asked for, and its answer is what the reader waits for.
+        asked_for = verbose or result.id.startswith(REQUIRED)
+        if asked_for or result.outcome not in (Outcome.PASS, Outcome.SKIP):
             explained = (("rule", result.rule), ("advice", result.advice)) if result.advice is not None else ()
             yield _Row(result.outcome, result.id, result.sentence, explained)
     if not verbose:
