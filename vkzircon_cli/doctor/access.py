@@ -147,8 +147,7 @@ _EITHER = ("fuchsia.sysmem2.Allocator", "fuchsia.sysmem.Allocator")
 def routes_finding(svc: Path = SVC) -> Finding:
     """Tell of each service whether it is routed to this component."""
     try:
-        routed = frozenset(os.listdir(svc))
-        why = ""
+        routed, why = frozenset(entry.name for entry in svc.iterdir()), ""
     except OSError as error:
         routed, why = frozenset(), error.strerror or type(error).__name__
     has_sysmem = any(protocol in routed for protocol in _EITHER)

@@ -22,7 +22,8 @@ _STANDARD = (0, 1, 2)
 class Errand:
     """A child that runs *work*, begun at once, so that others can be begun beside it.
 
-    Each answer has *timeout_s* to come, counted from the one before. What the child prints is thrown away.
+    Close it where it may be that nobody waits for the answers. Each answer has *timeout_s* to come, counted from the
+    one before. What the child prints is thrown away.
     """
 
     def __init__(self, work: Callable[[], Iterable[Any]], timeout_s: float) -> None:
@@ -43,7 +44,7 @@ class Errand:
         try:
             fate = self._listen(data)
         finally:
-            self._end()
+            self.close()
         lines = bytes(data).split(b"\n")[:-1]
         return [json.loads(line) for line in lines], fate
 
@@ -70,12 +71,16 @@ class Errand:
         reason = f"killed by {name}" if name else f"the process left with exit code {code}"
         return Missing(MissingKind.CRASHED, "dlopen", name, reason)
 
-    def _end(self) -> None:
+    def close(self) -> None:
+        """End the child if it still runs; a second time does nothing."""
         if self._pid:
             with suppress(ProcessLookupError):
                 os.killpg(self._pid, signal.SIGKILL)  # with whatever a library started
             os.waitpid(self._pid, 0)
-        os.close(self._read)
+            self._pid = 0
+        if self._read >= 0:
+            os.close(self._read)
+            self._read = -1
 
 
 _UNFINISHED = 71  # no answer at all: work that ends by itself leaves with 0

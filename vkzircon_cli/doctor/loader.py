@@ -44,6 +44,11 @@ class LoaderTrial:
         self._names = names_tried(where.environ)
         self._errand = Errand(lambda: _try(self._names), where.timeout_s) if can_fork() else None
 
+    def close(self) -> None:
+        """End the child if it still runs."""
+        if self._errand is not None:
+            self._errand.close()
+
     def attempts(self) -> tuple[Attempt, ...] | None:
         """Give what came of each name that was tried, None where nothing can be opened without endangering us."""
         if self._errand is None:

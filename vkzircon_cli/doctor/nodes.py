@@ -49,6 +49,11 @@ class NodeTrial:
         self._errand = Errand(lambda: map(_open, paths), timeout_s) if paths and can_fork() else None
         self._paths = paths
 
+    def close(self) -> None:
+        """End the child if it still runs."""
+        if self._errand is not None:
+            self._errand.close()
+
     def nodes(self) -> tuple[Node, ...]:
         """Give the nodes, with what came of opening each."""
         answers, fate = self._errand.answers() if self._errand else ([], None)
