@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from vkzircon_cli.answers import Answer, Missing
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.conclusion import Summary
 from vkzircon_cli.document import Size
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.report import Report, Summary
+from vkzircon_cli.report import Report
 
 NASTY = (
     "\x1b[31m",

@@ -15,6 +15,8 @@ from typing import Any
 
 _GONE_CALLS = ("fork", "forkpty", "posix_spawn", "posix_spawnp", "execv", "execve", "execvp", "execvpe", "symlink")
 _GONE_MODULES = ("multiprocessing", "termios", "fcntl", "tty", "pty", "pwd", "grp", "resource")
+# What is for a host only, and on no device.
+_GONE_PACKAGES = ("pydantic", "pydantic_core", "jinja2", "markupsafe")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 _open, _os_open, _signal = builtins.open, os.open, signal.signal
@@ -51,7 +53,7 @@ def main() -> None:
     for call in _GONE_CALLS:
         if hasattr(os, call):
             delattr(os, call)
-    for module in _GONE_MODULES:
+    for module in (*_GONE_MODULES, *_GONE_PACKAGES):
         sys.modules[module] = None  # type: ignore[assignment]
     for variable in ("HOME", "TERM"):
         os.environ.pop(variable, None)

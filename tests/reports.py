@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from vkzircon_cli.answers import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.conclusion import CheckResult, Summary
 from vkzircon_cli.environment import Environment, Variable
 from vkzircon_cli.events import Failure, Message, Output, StepTime
 from vkzircon_cli.facts import (
@@ -31,7 +32,7 @@ from vkzircon_cli.facts import (
     QueueFamily,
     Uuids,
 )
-from vkzircon_cli.report import SCHEMA_VERSION, CheckResult, Emulation, Report, Run, Summary, Tool
+from vkzircon_cli.report import SCHEMA_VERSION, Emulation, Report, Run, Tool
 from vkzircon_cli.vmo_facts import (
     Comparison,
     Data,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from program import Ran, environment
+from program import Ran, Run, environment
 
 from vkzircon_cli import emulation
 
@@ -118,7 +118,7 @@ def test_a_hang_ends_at_the_limit_with_what_was_learned(fuchsia: Process, broken
 
 
 def test_a_crash_leaves_a_trace_that_says_where(
-    fuchsia: Process, broken_driver: Callable[[str], str], tmp_path: Path
+    fuchsia: Process, broken_driver: Callable[[str], str], tmp_path: Path, vkzircon: Run
 ) -> None:
     """The process is gone with the driver; the trace was out before, and `show` names the step."""
     ran = fuchsia("--format", "trace", VK_DRIVER_FILES=broken_driver("raise(SIGSEGV);"))
@@ -127,6 +127,26 @@ def test_a_crash_leaves_a_trace_that_says_where(
     assert (last["event"], last["step"]) == ("begin", "instance")
     trace = tmp_path / "trace"
     trace.write_text(ran.out)
-    shown = fuchsia("show", str(trace))
+    shown = vkzircon("show", str(trace))  # on the host
     assert shown.code == 5
     assert "The trace stops in step instance" in " ".join(shown.out.split())
+
+
+@pytest.mark.parametrize("command", ["report", "check"])
+@pytest.mark.parametrize("name", ["terminal", "json", "markdown", "junit", "trace"])
+def test_a_device_needs_no_host_packages(fuchsia: Process, command: str, name: str) -> None:
+    """Every format but HTML is written where neither pydantic nor a template engine is, conditions included."""
+    required = ("--require", "platform=fuchsia") if command == "check" else ()
+    ran = fuchsia(command, "--format", name, *required)
+    assert (ran.code, ran.err) == (0, "")
+    assert "llvmpipe" in ran.out
+
+
+def test_what_is_for_a_host_says_so(fuchsia: Process) -> None:
+    """HTML, and reading what was saved, name the package that is missing and how to get it."""
+    needing = {("--format", "html"): "jinja2", ("show", "x"): "pydantic", ("schema",): "pydantic"}
+    for arguments, package in needing.items():
+        ran = fuchsia(*arguments)
+        assert (ran.code, ran.out) == (4, "")
+        assert f"pip install {package}" in ran.err
+        assert ran.err.count("\n") == 1

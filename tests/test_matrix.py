@@ -19,6 +19,7 @@ from rich.cells import cell_len
 from vkzircon_cli import driver
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.conclusion import Summary
 from vkzircon_cli.events import decode
 from vkzircon_cli.facts import ExternalMemoryProperties
 from vkzircon_cli.formats import COMMON_FORMATS, FORMATS
@@ -26,7 +27,6 @@ from vkzircon_cli.matrix import MatrixReport
 from vkzircon_cli.matrix_facts import ImageFormat, MatrixDevice, Support
 from vkzircon_cli.render import MatrixFormat, render_matrix
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.report import Summary
 from vkzircon_cli.vmo_facts import Tiling
 from vkzircon_cli.vocabulary import (
     BUFFER_USAGES,

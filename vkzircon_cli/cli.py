@@ -50,7 +50,6 @@ from vkzircon_cli.options import (
     Word,
 )
 from vkzircon_cli.output import write
-from vkzircon_cli.reading import read
 from vkzircon_cli.render import (
     DevicesFormat,
     DiffFormat,
@@ -278,6 +277,8 @@ def show(
 
     It needs no Vulkan. A trace may stop anywhere: the step in which it stops is named.
     """
+    from vkzircon_cli.reading import read
+
     style = Style(View.REPORT, Format(format), verbose, not no_redact)
     return present(read(file), style, Place(output, quiet, no_color))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
+from vkzircon_cli.conclusion import Summary
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure, Transcript, decode
@@ -19,7 +20,7 @@ from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.matrix_facts import MatrixDevice, Support
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import counted
-from vkzircon_cli.report import Emulation, Header, Run, Summary, Tool, emulation_of
+from vkzircon_cli.report import Emulation, Header, Run, Tool, emulation_of
 from vkzircon_cli.vocabulary import BUFFER_USAGES, HANDLE_TYPE_BITS, HANDLE_TYPES, IMAGE_USAGES, Flags, flags
 
 SUPPORTED, NOT_SUPPORTED, UNANSWERED = "supported", "not-supported", "unanswered"

@@ -12,9 +12,7 @@ from typing import Any, ClassVar, Protocol
 from vkzircon_cli import __version__
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks import Outcome, in_order
-from vkzircon_cli.conclusion import REQUIRED, conclude
-from vkzircon_cli.conclusion import CheckResult as CheckResult  # noqa: PLC0414
-from vkzircon_cli.conclusion import Summary as Summary  # noqa: PLC0414
+from vkzircon_cli.conclusion import REQUIRED, CheckResult, Summary, conclude
 from vkzircon_cli.conditions import is_chosen, judge, parse_condition
 from vkzircon_cli.emulation import LAYER_NAME
 from vkzircon_cli.environment import Environment

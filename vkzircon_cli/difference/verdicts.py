@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 
 from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome
+from vkzircon_cli.conclusion import CheckResult
 from vkzircon_cli.difference.devices import Pair
 from vkzircon_cli.difference.model import Kind, Said, VerdictChange
-from vkzircon_cli.report import CheckResult, Report
+from vkzircon_cli.report import Report
 
 # How many bytes are wrong, and how much memory a process has, is chance.
 _VOLATILE = re.compile(r"[0-9]+(?= of [0-9]+ bytes)|(?<=the first at )[0-9]+|[0-9]+ KiB(?= more)")

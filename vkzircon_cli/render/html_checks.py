@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.conclusion import CheckResult
 from vkzircon_cli.facts import Device
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.html_marks import Mark, outcome_mark
-from vkzircon_cli.report import CheckResult, Report
+from vkzircon_cli.report import Report
 
 _COUNTED = {
     Outcome.CRASH: "crashed",

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.conclusion import CheckResult
 from vkzircon_cli.facts import Device
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import about
@@ -19,7 +20,7 @@ from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.sharing import SHARING_COLUMNS, notes, sharing_cells, ways
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.render.verdicts import counts_of
-from vkzircon_cli.report import CheckResult, Report
+from vkzircon_cli.report import Report
 from vkzircon_cli.vocabulary import Flags
 
 T = TypeVar("T")

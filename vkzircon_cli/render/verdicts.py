@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.conclusion import REQUIRED
+from vkzircon_cli.conclusion import REQUIRED, CheckResult
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.report import CheckResult, Document, Report
+from vkzircon_cli.report import Document, Report
 
 _LOOKS = {
     Outcome.PASS: ("✓", "green"),
