@@ -148,6 +148,8 @@ def _rendered(name: str, about: str, report: Report, style: Style, hidden: tuple
         return Part(name, about, render(report, style, _PAGE, hidden).encode("utf-8", "backslashreplace"))
     except ImportError as error:
         return Part(name, about, missing=f"a Python package is missing: {error.name}")
+    except Exception as fault:  # noqa: BLE001 - the other parts are what it takes to find it
+        return Part(name, about, missing=f"a fault of vkzircon's own: {type(fault).__name__}: {fault}")
 
 
 def _file_name(path: str) -> str:
