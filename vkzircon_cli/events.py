@@ -21,9 +21,10 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind
+from vkzircon_cli.document import Milliseconds
 from vkzircon_cli.errors import NotAsked, Refused, Stop, TimedOut
 from vkzircon_cli.facts import Device, Facts
 
@@ -127,7 +128,7 @@ def to_line(event: Event) -> bytes:
 def decode(shape: Any, value: Any) -> Any:
     """Rebuild *value*, parsed from JSON, as the type *shape* out of `facts`."""
     origin = get_origin(shape)
-    if origin is UnionType:
+    if origin in (Union, UnionType):
         return None if value is None else decode(next(a for a in get_args(shape) if a is not NoneType), value)
     if origin is tuple:
         return tuple(decode(get_args(shape)[0], item) for item in value)
@@ -176,8 +177,8 @@ class StepTime:
     """When a step began, and how long it took; *duration_ms* is None for one that never ended."""
 
     step: str
-    began_ms: float
-    duration_ms: float | None
+    began_ms: Milliseconds
+    duration_ms: Milliseconds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class Transcript:
     output: Output
     is_cut: bool
     stopped_in: str | None
-    ended_ms: float
+    ended_ms: Milliseconds
 
 
 _CUT = Missing(MissingKind.CRASHED, "", "", "the trace stops in this step")

@@ -14,6 +14,7 @@ from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks import Outcome, in_order
 from vkzircon_cli.conclusion import REQUIRED, CheckResult, Summary, conclude
 from vkzircon_cli.conditions import is_chosen, judge, parse_condition
+from vkzircon_cli.document import Milliseconds
 from vkzircon_cli.emulation import LAYER_NAME
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
@@ -80,7 +81,7 @@ class Run:
     """What differs from run to run. Times are in milliseconds, *started* is UTC in ISO 8601."""
 
     started: str
-    duration_ms: float
+    duration_ms: Milliseconds
     steps: tuple[StepTime, ...]
     messages: tuple[Message, ...]
     output: Output
