@@ -18,13 +18,13 @@ from vkzircon_cli.document import Milliseconds
 from vkzircon_cli.emulation import LAYER_NAME
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Failure, Message, Output, StepTime, Transcript, decode
+from vkzircon_cli.events import Culprit, Failure, Message, Output, StepTime, Transcript, decode
 from vkzircon_cli.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.named_facts import Seen
 from vkzircon_cli.request import NOTHING_ASKED, Depth, Judging
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,7 @@ class Report:
     closed: Answer[bool]
     checks: tuple[CheckResult, ...]
     run: Run
+    culprits: tuple[Culprit, ...] = ()
 
     @property
     def exit_code(self) -> Exit:
@@ -166,6 +167,7 @@ def make_report(transcript: Transcript) -> Report:
         closed=facts.closed,
         checks=checks,
         run=Run(header.started, transcript.ended_ms, transcript.steps, transcript.messages, transcript.output),
+        culprits=transcript.culprits,
     )
 
 

@@ -103,19 +103,21 @@ class _Child:
         os.close(write)
 
     def ended(self, until: float) -> Loading:
-        """Wait for the child's end, and end it at *until*."""
-        status: int | None = None
+        """Wait for the child's end, and end it at *until*; one that ended long ago is asked all the same."""
+        status = self._status()
         while status is None and time.monotonic() < until:
-            pid, found = os.waitpid(self._pid, os.WNOHANG)
-            status = found if pid else None
-            if status is None:
-                time.sleep(_POLL_S)
+            time.sleep(_POLL_S)
+            status = self._status()
         if status is None:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):  # it has no group yet, and no children
                 os.killpg(self._pid, signal.SIGKILL)
+            os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
-        said = _drained(self._read)
-        return _fate(status, said)
+        return _fate(status, _drained(self._read))
+
+    def _status(self) -> int | None:
+        pid, status = os.waitpid(self._pid, os.WNOHANG)
+        return status if pid else None
 
 
 def _drained(descriptor: int) -> bytes:

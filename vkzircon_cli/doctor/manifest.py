@@ -69,10 +69,20 @@ def examine(found: Found, kind: Kind) -> Manifest:
     return _examined(blank, root, parts[0] if parts else None)
 
 
+_MENDERS = {
+    "manifest.byte-order-mark": "sed -i '1s/^\\xef\\xbb\\xbf//' {}",
+    "manifest.utf-16": "iconv -f UTF-16 -t UTF-8 {}",
+    "manifest.bad-json": "python3 -m json.tool {}",
+    "manifest.comments": "python3 -m json.tool {}",
+    "manifest.truncated": "cat {}",
+}
+
+
 def _unreadable(path: str, nothing: Unreadable) -> Finding:
     where = f"{path}:{nothing.place}" if nothing.place else path
     cause = _GIVES_UP if nothing.stops else ""
-    return _fault(nothing.id, path, nothing.words, evidence=(where,), cause=cause)
+    command = _MENDERS.get(nothing.id, "ls -l {}").format(quote(path))
+    return _fault(nothing.id, path, nothing.words, evidence=(where,), cause=cause, command=command)
 
 
 def _fault(id: str, path: str, words: str, **more: Any) -> Finding:
