@@ -63,7 +63,7 @@ def implicit_layers(where: Surroundings) -> tuple[Found, ...]:
 def entries(where: Surroundings, variable: str) -> tuple[Entry, ...]:
     """Give the entries of a variable, each as it is written."""
     texts = where.environ.get(variable, "").split(os.pathsep)
-    return tuple(Entry(variable, text, Path(text).exists()) for text in texts if text)
+    return tuple(Entry(variable, text, os.path.lexists(text)) for text in texts if text)
 
 
 def folders(where: Surroundings, kind: str) -> Iterator[str]:

@@ -53,7 +53,12 @@ def _variable(where: Surroundings, name: str, overridden_by: str) -> Iterator[Fi
             f"{name} is in force: only what it names is looked at.",
             (f'{name}="{value}"',),
         )
-        yield from (_entry(entry) for entry in entries(where, name) if not entry.is_there)
+        yield from (_entry(each) for each in entries(where, name) if not each.is_there and not _is_examined(each))
+
+
+def _is_examined(entry: Entry) -> bool:
+    """Tell whether the entry is told of as a manifest that cannot be read, and no slip explains it."""
+    return entry.text.endswith(".json") and not _slip(entry.text)
 
 
 def _entry(entry: Entry) -> Finding:
