@@ -5,14 +5,14 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 from hypothesis import strategies as st
 
 from vkzircon_cli.answers import Answer, Missing
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.conclusion import Summary
-from vkzircon_cli.document import Size
+from vkzircon_cli.document import Milliseconds, Size
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.report import Report
 
@@ -64,7 +64,8 @@ _LARGEST = (1 << 64) - 1
 def _of(shape: Any) -> st.SearchStrategy[Any]:
     if shape in (Size, int):
         return st.sampled_from((0, 1, 3, 31, 1 << 31, (1 << 53) + 1, _LARGEST) if shape is Size else (0, 1, 2, 40, -5))
-    plain = {str: hostile, bool: st.booleans(), float: st.floats(0, 1e9, allow_nan=False), NoneType: st.none()}
+    times = st.floats(0, 1e9, allow_nan=False)
+    plain = {str: hostile, bool: st.booleans(), Milliseconds: times, NoneType: st.none()}
     if shape in plain:
         return plain[shape]
     if isinstance(shape, type) and issubclass(shape, Enum):
@@ -81,7 +82,7 @@ def _composed(shape: Any) -> st.SearchStrategy[Any]:
         return _of(inner[0]).map(Answer) | _of(Missing).map(lambda missing: Answer(None, missing))
     if origin is tuple:
         return st.lists(_of(inner[0]), max_size=2).map(tuple)
-    if origin is UnionType:
+    if origin in (Union, UnionType):
         return st.one_of(*map(_of, inner))
     assert is_dataclass(shape), shape
     return st.builds(shape, **{f.name: _of(f.type) for f in fields(shape)})  # type: ignore[arg-type]

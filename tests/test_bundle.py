@@ -4,13 +4,17 @@
 import io
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from program import Ran, Run
+from program import Ran, Run, environment
+
+from vkzircon_cli.bundle import Part, zipped
 
 FOLDER = "vkzircon-bundle/"
 ALWAYS = ("CONTENTS.txt", "report.txt", "report.json", "report.md", "report.html", "trace.jsonl")
@@ -139,6 +143,71 @@ def test_a_manifest_is_bounded_and_never_fatal(bundled: Bundled, private: dict[s
     assert 60_000 < len(huge) <= 64 * 1024 + 10
     assert "huge.json, without its last " in bundle.text("CONTENTS.txt")
     assert b'{"x": "\\xff\\xfe <user>"}' in bundle.files.values()
+
+
+def test_what_a_driver_names_is_no_manifest(bundled: Bundled, broken_driver: Any, tmp_path: Path) -> None:
+    """A driver that prints where somebody's keys are does not bring them into a bug report; its controls are shown."""
+    keys = tmp_path / "config.json"
+    keys.write_text('{"auth": "c2VjcmV0"}')
+    says = f'puts("read {keys}\\n{keys}\\n\\033[31mred"); fflush(stdout);'
+    driver = broken_driver(says)
+    bundle = bundled(VK_DRIVER_FILES=driver)
+    assert Path(driver).name in bundle.manifests
+    assert "config.json" not in bundle.manifests
+    assert not any(b"c2VjcmV0" in data for data in bundle.files.values())
+    assert "\n\\x1b[31mred\n" in bundle.text("loader.log")
+
+
+def test_a_manifest_is_found_by_any_path(bundled: Bundled, tmp_path: Path, lavapipe: str) -> None:
+    """Relative to where we are, with blanks, and with bytes that are not UTF-8."""
+    (tmp_path / "a b").mkdir()
+    odd = tmp_path / os.fsdecode(b"odd\xff")
+    odd.mkdir()
+    for place in (tmp_path / "near.json", tmp_path / "a b" / "blank s.json", odd / "odd.json"):
+        place.write_text(Path(lavapipe).read_text())
+    bundle = bundled(VK_DRIVER_FILES=f"./near.json:{tmp_path}/a b/blank s.json:{odd}/odd.json")
+    assert {"near.json", "blank_s.json", "odd.json"} <= set(bundle.manifests)
+    assert r"odd\xff/odd.json" + "\n" in bundle.text("CONTENTS.txt")
+    assert "Missing:" not in bundle.text("CONTENTS.txt")
+
+
+def test_ctrl_c_costs_the_loaders_log_only(bundled: Bundled, broken_driver: Any) -> None:
+    """Who does not wait for the second probe has the first."""
+    driver = broken_driver('if (getenv("VK_LOADER_DEBUG")) { kill(getppid(), SIGINT); pause(); }')
+    bundle = bundled(VK_DRIVER_FILES=driver, VK_LOADER_DEBUG=None)
+    assert set(ALWAYS) <= set(bundle.files)
+    assert "VK_LOADER_DEBUG=all: interrupted\n" in bundle.text("CONTENTS.txt")
+
+
+def test_without_fork_there_is_no_second_probe(bundled: Bundled, lavapipe: str) -> None:
+    """It would be in our own process, where a driver that dies takes the bundle along."""
+    bundle = bundled("--emulate", VK_DRIVER_FILES=lavapipe, VKZIRCON_PLATFORM="fuchsia")
+    assert set(ALWAYS) <= set(bundle.files)
+    assert "there is no fork here\n" in bundle.text("CONTENTS.txt")
+
+
+def test_without_jinja2_a_page_is_missing(tmp_path: Path) -> None:
+    """A device has no engine for pages; all else is there."""
+    code = "import sys; sys.modules['jinja2'] = None; from vkzircon_cli.__main__ import main; main()"
+    env = environment({"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"})
+    done = subprocess.run(
+        [sys.executable, "-c", code, "bundle"], env=env, cwd=tmp_path, capture_output=True, check=True
+    )
+    bundle = Opened(Ran(0, done.stdout.decode(), ""), tmp_path / "vkzircon-bundle.zip")
+    assert set(ALWAYS) - {"report.html"} <= set(bundle.files)
+    assert "report.html" not in bundle.files
+    assert "a Python package is missing: jinja2\n" in bundle.text("CONTENTS.txt")
+
+
+@pytest.mark.parametrize("started", ["1970-01-01T00:00:05Z", "2026-11-25T07:43:03Z", "2200-02-28T00:00:00Z"])
+def test_a_clock_that_was_never_set_costs_nothing(started: str) -> None:
+    """Whatever the time, there is a zip, and the same parts are the same bytes."""
+    parts = (Part("a.txt", "a", b"a"), Part("b.txt", "b", missing="gone"))
+    data = zipped(parts, started)
+    assert data == zipped(parts, started)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.namelist() == ["vkzircon-bundle/a.txt"]
+        assert 1980 <= archive.infolist()[0].date_time[0] <= 2107
 
 
 def test_what_is_missing_is_noted(bundled: Bundled, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must not travel is hidden everywhere, marked and counted; all else stays to the letter."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.environment import Variable
-from vkzircon_cli.redaction import Hidden, People, Redactor, without_home
+from vkzircon_cli.redaction import Hidden, People, Redactor, people, without_home
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report import Report
 from vkzircon_cli.schema import parse
@@ -35,15 +36,31 @@ UUID = "6d657361-3232-2e33-2e36-000000000000"
         ("alice@wonder: no", "<user>@<host>: no"),
         ("wonder.example.org said", "<host> said"),
         ("malice, alices, alice_2, alice-2", "malice, alices, alice_2, alice-2"),
+        ("/tmp/.alice/x /tmp/runtime-alice/x", "/tmp/.<user>/x /tmp/runtime-<user>/x"),
+        ("x.alice", "x.alice"),
+        (r"\xffalice", r"\xff<user>"),
+        (r"of\nalice\u2028alice\U0001f600alice", r"of\n<user>\u2028<user>\U0001f600<user>"),
+        ("\x1b[31malice\x1b[0;32mwonder\x1b[m", "\x1b[31m<user>\x1b[0;32m<host>\x1b[m"),
+        (r"\n/home/alice/x\t/home/bob/y", r"\n~/x\t/home/<user>/y"),
+        (rf"\xff{UUID}\n{UUID}", r"\xff<UUID 1>\n<UUID 1>"),
         ("Alice", "Alice"),
         ("wonderful wonder-1", "wonderful wonder-1"),
         ("API_TOKEN=abc123 x", "API_TOKEN=<hidden> x"),
         ("api_key=abc123;x", "api_key=<hidden>;x"),
         ('MY_SECRET="a b c" x', "MY_SECRET=<hidden> x"),
         ('{"password": "a b"}', '{"password": <hidden>}'),
+        (r'{"password": "a\"b", "x": 1}', '{"password": <hidden>, "x": 1}'),
+        ('{"password": "cut he', '{"password": <hidden>'),
+        ('{"password": "cut \\', '{"password": <hidden>'),
+        ('{"token": 123, "x": 1}', '{"token": <hidden>, "x": 1}'),
+        ("TOKEN=a:b,c=d x", "TOKEN=<hidden> x"),
+        ("MY_TOKEN_OF_TOKEN=a x", "MY_TOKEN_OF_TOKEN=<hidden> x"),
         ("unexpected token: ) in line", "unexpected token: ) in line"),
         ("MONKEY=banana KEYBOARD=us AUTHOR=me", "MONKEY=banana KEYBOARD=us AUTHOR=me"),
         ("https://bob:pw@example.com/x", "https://<hidden>@example.com/x"),
+        ("redis://:pw@h https://bob:p@w@h", "redis://<hidden>@h https://<hidden>@h"),
+        ("https://ghp_abc@h/x", "https://<hidden>@h/x"),
+        ("https://example.com/a?x=b@c", "https://example.com/a?x=b@c"),
         (f"device {UUID}", "device <UUID 1>"),
         (f"GPU-{UUID.upper()}", "GPU-<UUID 1>"),
         (UUID.replace("-", ""), "<UUID 1>"),
@@ -68,6 +85,33 @@ def test_what_was_hidden_is_counted() -> None:
     redactor.text(f"alice {UUID}")
     redactor.text(f"{UUID}")
     assert redactor.hidden == (Hidden("home folder", 2), Hidden("user name", 1), Hidden("UUID", 2))
+
+
+@pytest.mark.parametrize("name", ["host", "hidden", "UUID", "user"])
+def test_a_mark_is_not_hidden(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Somebody who is called as our marks are is left alone, so that hiding twice is hiding once."""
+    monkeypatch.setenv("USER", name)
+    redactor = Redactor(people())
+    once = redactor.text(f"TOKEN=x /home/bob {UUID}")
+    assert once == "TOKEN=<hidden> /home/<user> <UUID 1>"
+    assert redactor.text(once) == once
+
+
+def test_people_are_named_as_facts_name_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are no text are escapes; who became root by sudo is somebody."""
+    monkeypatch.setenv("HOME", "/data/al\udcffice")
+    monkeypatch.setenv("USER", "al\udcffice")
+    monkeypatch.setenv("SUDO_USER", "carol")
+    assert Redactor(people()).text(r"/data/al\xffice/x al\xffice carol") == "~/x <user> <user>"
+    assert without_home(r"/data/al\xffice/x") == "~/x"
+
+
+@pytest.mark.parametrize("words", ["TOKEN_" * 10_000, 'TOKEN="' * 9_000, "://" + "a:" * 32_000, "/home/" * 10_000])
+def test_long_texts_take_no_long_time(words: str) -> None:
+    """What a driver prints is searched in one go, and not again from each place in it."""
+    began = time.monotonic()
+    Redactor(ALICE).text(words)
+    assert time.monotonic() - began < 2
 
 
 def test_nobody_is_nobody() -> None:

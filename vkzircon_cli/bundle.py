@@ -5,15 +5,17 @@ A source that is missing is noted and never ends the bundle: it is made when thi
 """
 
 import io
+import locale
 import os
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from vkzircon_cli import emulation, isolation, session
-from vkzircon_cli.environment import VARIABLES
+from vkzircon_cli.environment import VARIABLES, can_fork
 from vkzircon_cli.errors import Stop
 from vkzircon_cli.events import Event, Failure, Message, Output, decode, shape_of_answer, to_line
 from vkzircon_cli.facts import Device, Facts
@@ -29,6 +31,7 @@ FOLDER = "vkzircon-bundle"
 _PACKAGES = ("vulkan", "cffi", "typer", "rich", "pydantic", "jinja2")
 _PAGE = Page(80, cuts=False, color=False, ascii=False)
 _LONGEST_NAME = 60
+_FIRST_YEAR, _LAST_YEAR = 1980, 2107  # of a zip; a device's clock may never have been set
 _FORMATS = {
     "report.txt": (Format.TERMINAL, "the report, to be read as it is"),
     "report.json": (Format.JSON, "the report for programs; vkzircon show report.json renders it"),
@@ -72,10 +75,19 @@ def make_bundle(request: Request, watch: Callable[[Event], None]) -> Bundle:
 
     report = session.run(request, hear)
     collector = _Collector(Redactor(people()) if request.redacts else None)
-    parts = tuple(collector.parts(request, report, events))
+    parts = tuple(collector.parts(report, events, lambda: _loader_log(request, watch)))
     hidden = collector.redactor.hidden if collector.redactor else None
     contents = Part("CONTENTS.txt", "this list", _contents(report, parts, hidden).encode())
-    return Bundle(_zipped((contents, *parts), report.run.started), report, (contents, *parts), hidden)
+    return Bundle(zipped((contents, *parts), report.run.started), report, (contents, *parts), hidden)
+
+
+@dataclass(slots=True)
+class _Log:
+    """What the loader printed: *text* to be read, its *raw* bytes; or why it is *missing*."""
+
+    text: str = ""
+    raw: bytes = b""
+    missing: str = ""
 
 
 @dataclass(slots=True)
@@ -85,7 +97,7 @@ class _Collector:
     redactor: Redactor | None
     _facts: dict[str, tuple[str, type]] = field(default_factory=dict)
 
-    def parts(self, request: Request, report: Report, events: list[Event]) -> Iterator[Part]:
+    def parts(self, report: Report, events: list[Event], ask_loader: Callable[[], _Log]) -> Iterator[Part]:
         shown = self.redactor.facts(report) if self.redactor else report
         hidden = self.redactor.hidden if self.redactor else None
         for name, (written, about) in _FORMATS.items():
@@ -94,9 +106,10 @@ class _Collector:
         yield Part("trace.jsonl", "every event as it came; vkzircon show trace.jsonl renders it", trace)
         yield Part("environment.txt", "the surroundings, and the variables that were looked at", _environment(shown))
         yield Part("versions.txt", "which version of what", _versions(shown))
-        log, missing = _loader_log(request)
-        yield Part("loader.log", "what the loader says with VK_LOADER_DEBUG=all", self._text(log).encode(), missing)
-        yield from self._manifests(log)
+        log = ask_loader()
+        about = "what the loader says with VK_LOADER_DEBUG=all"
+        yield Part("loader.log", about, _lines(self._text(log.text).removesuffix("\n").split("\n")), log.missing)
+        yield from self._manifests(log.raw)
 
     def _text(self, words: str) -> str:
         return self.redactor.text(words) if self.redactor else words
@@ -112,12 +125,12 @@ class _Collector:
             shape = shape_of_answer(*self._facts[event["step"]])
             return event | {"answer": asdict(self.redactor.facts(decode(shape, event["answer"])))}
         shape = {"header": Header, "message": Message, "output": Output, "error": Failure}.get(kind)
-        return event if shape is None else {"event": kind, **asdict(self.redactor.facts(decode(shape, event)))}
+        return event if shape is None else event | asdict(self.redactor.facts(decode(shape, event)))
 
-    def _manifests(self, log: str) -> Iterator[Part]:
+    def _manifests(self, log: bytes) -> Iterator[Part]:
         found = list(read_manifests(log))
         if not found:
-            yield Part("manifests/", "the manifests that the loader read", missing="its log names none")
+            yield Part("manifests/", "the manifests that the loader read", missing="no log of it names any")
         for number, manifest in enumerate(found, start=1):
             name = f"manifests/{number:02}-{_file_name(self._text(manifest.path))}"
             cut = f", without its last {manifest.dropped} bytes" if manifest.dropped else ""
@@ -135,6 +148,8 @@ def _rendered(name: str, about: str, report: Report, style: Style, hidden: tuple
         return Part(name, about, render(report, style, _PAGE, hidden).encode("utf-8", "backslashreplace"))
     except ImportError as error:
         return Part(name, about, missing=f"a Python package is missing: {error.name}")
+    except Exception as fault:  # noqa: BLE001 - the other parts are what it takes to find it
+        return Part(name, about, missing=f"a fault of vkzircon's own: {type(fault).__name__}: {fault}")
 
 
 def _file_name(path: str) -> str:
@@ -143,18 +158,33 @@ def _file_name(path: str) -> str:
     return name[-_LONGEST_NAME:]
 
 
-def _loader_log(request: Request) -> tuple[str, str]:
-    """Create an instance once more, with the loader telling what it does: its log, or why there is none."""
+def _loader_log(request: Request, watch: Callable[[Event], None]) -> _Log:
+    """Create an instance once more, with the loader telling what it does; *watch* hears only that time goes by."""
+    if not can_fork():
+        # A loader that is loaded reads the variable no more, and a driver that dies would take the bundle along.
+        return _Log(missing="a second probe needs a process of its own, and there is no fork here")
     try:
         environ = emulation.variables(os.environ, request.emulate) if request.emulate else {}
     except Stop as stopped:
-        return "", stopped.message
-    text = ""
-    for event in isolation.events(replace(request, depth=Depth.IDENTITY), {**environ, "VK_LOADER_DEBUG": "all"}):
-        if event["event"] == "output":
-            text = event["text"]
-            text += f"\n({event['dropped']} more bytes were not kept)\n" if event["dropped"] else ""
-    return text, "" if text else "the loader printed nothing"
+        return _Log(missing=stopped.message.rstrip("."))
+    asked = replace(request, depth=Depth.IDENTITY)
+    log = _Log(missing="the loader printed nothing")
+    try:
+        with closing(isolation.events(asked, {**environ, "VK_LOADER_DEBUG": "all"})) as stream:
+            for event in stream:
+                if event["event"] == "tick":
+                    watch(event)
+                elif event["event"] == "output" and event["text"]:
+                    log = _told(event)
+    except KeyboardInterrupt:
+        return _Log(missing="interrupted")
+    return log
+
+
+def _told(output: Event) -> _Log:
+    text, in_hex = output["text"], output["text_hex"]
+    more = f"\n({output['dropped']} more bytes were not kept)\n" if output["dropped"] else ""
+    return _Log(text + more, bytes.fromhex(in_hex) if in_hex else text.encode())
 
 
 def _environment(report: Report) -> bytes:
@@ -164,6 +194,7 @@ def _environment(report: Report) -> bytes:
         f"platform: {where.platform}",
         f"system: {where.system} {where.machine}",
         f"Python: {where.python}",
+        f"locale's encoding: {locale.getencoding()}",
         f"raised privileges: {'yes' if where.elevated else 'no'}",
         f"isolated: {'yes' if where.isolated else 'no'}",
         "",
@@ -216,9 +247,10 @@ def _hidden_words(hidden: tuple[Hidden, ...] | None) -> str:
     return f"Hidden: {told or 'nothing had to be'}. --no-redact leaves everything in."
 
 
-def _zipped(parts: tuple[Part, ...], started: str) -> bytes:
-    """Pack the parts that there are; the time of all is that of the run, so that it tells of no other."""
-    when = datetime.fromisoformat(started).timetuple()[:6]
+def zipped(parts: tuple[Part, ...], started: str) -> bytes:
+    """Pack the parts that there are: the same bytes for the same parts and *started*, which is the time of them all."""
+    year, month, day, hour, minute, second = datetime.fromisoformat(started).timetuple()[:6]
+    when = (min(max(year, _FIRST_YEAR), _LAST_YEAR), month, day, hour, minute, second)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for part in parts:

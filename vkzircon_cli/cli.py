@@ -17,6 +17,8 @@ from vkzircon_cli.documents import DocumentKind, shape_of
 from vkzircon_cli.errors import Exit, Usage
 from vkzircon_cli.options import (
     DEFAULT_BUNDLE,
+    After,
+    Before,
     BundleFile,
     Command,
     Device,
@@ -285,8 +287,8 @@ def show(
 
 @app.command(epilog=_EPILOG)
 def diff(
-    before: SavedFile,
-    after: SavedFile,
+    before: Before,
+    after: After,
     format: DiffOutputFormat = DiffFormat.TERMINAL,
     output: OutputFile = None,
     quiet: Quiet = False,

@@ -93,9 +93,9 @@ def refuse_unknown_checks(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in REGISTRY and name not in GROUPS:
-            raise Usage(
-                f"There is no check and no group of checks named {_quoted(name)}.", _nearest(name, [*GROUPS, *REGISTRY])
-            )
+            problem = f"There is no check and no group of checks named {_quoted(name)}."
+            groups = f"The groups are {', '.join(GROUPS)}; vkzircon explain lists the checks."
+            raise Usage(problem, _nearest(name, [*GROUPS, *REGISTRY], groups))
 
 
 def is_chosen(id: str, judging: Judging) -> bool:
@@ -108,15 +108,10 @@ def _quoted(words: str) -> str:
     return f'"{visible(words[:60])}"'
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    near = (
-        get_close_matches(name.lower(), known, n=3, cutoff=0.5) or [word for word in known if name and name in word][:3]
-    )
-    return (
-        f"Did you mean {' or '.join(near)}?"
-        if near
-        else f"{_HOW} All of them: vkzircon check --help, vkzircon explain."
-    )
+def _nearest(name: str, known: list[str], otherwise: str = _HOW) -> str:
+    near = get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    near = near or [word for word in known if name and name in word][:3]
+    return f"Did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def _value(fact: NamedFact, sign: str, text: str) -> Value:

@@ -25,6 +25,15 @@ class _SixtyFourBits:
         return {"type": "int", "ge": 0, "le": _LARGEST}
 
 
+class _Finite:
+    """Marks a field as a number that JSON has: no infinity, which is what an integer becomes that is too large."""
+
+    def __get_pydantic_core_schema__(self, *_: object) -> dict[str, Any]:
+        """Describe the number to pydantic."""
+        return {"type": "float", "allow_inf_nan": False}
+
+
+Milliseconds = Annotated[float, _Finite()]
 Size = Annotated[int, _SixtyFourBits()]
 _SIZES = (Size, Answer[Size], Size | None)
 

@@ -10,9 +10,12 @@ The same lines serve the progress display, the child process, the crash journal 
     {"event": "message", "severity": "error", "text": "..."}
     {"event": "error", "cause": "no-loader", "message": "...", "hint": "...", "exit_code": 4}
     {"event": "output", "text": "...", "dropped": 0}
+    {"event": "culprit", "kind": "driver", "path": "...", "sentence": "...", "command": "...", "left_out": true}
+    {"event": "again"}
     {"event": "done"}
 
-A fact is the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies.
+What comes after ``again`` replaces the steps before it: the culprits were left out, and all was asked once more. A fact
+is the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies.
 """
 
 import json
@@ -21,9 +24,10 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind
+from vkzircon_cli.document import Milliseconds
 from vkzircon_cli.errors import NotAsked, Refused, Stop, TimedOut
 from vkzircon_cli.facts import Device, Facts
 
@@ -127,7 +131,7 @@ def to_line(event: Event) -> bytes:
 def decode(shape: Any, value: Any) -> Any:
     """Rebuild *value*, parsed from JSON, as the type *shape* out of `facts`."""
     origin = get_origin(shape)
-    if origin is UnionType:
+    if origin in (Union, UnionType):
         return None if value is None else decode(next(a for a in get_args(shape) if a is not NoneType), value)
     if origin is tuple:
         return tuple(decode(get_args(shape)[0], item) for item in value)
@@ -172,12 +176,23 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Culprit:
+    """A manifest that kept the loader from working, and the command that mends it; *left_out* if the rest was asked."""
+
+    kind: str
+    path: str
+    sentence: str
+    command: str
+    left_out: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StepTime:
     """When a step began, and how long it took; *duration_ms* is None for one that never ended."""
 
     step: str
-    began_ms: float
-    duration_ms: float | None
+    began_ms: Milliseconds
+    duration_ms: Milliseconds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +211,8 @@ class Transcript:
     output: Output
     is_cut: bool
     stopped_in: str | None
-    ended_ms: float
+    ended_ms: Milliseconds
+    culprits: tuple[Culprit, ...] = ()
 
 
 _CUT = Missing(MissingKind.CRASHED, "", "", "the trace stops in this step")
@@ -221,13 +237,17 @@ class Fold:
     _messages: list[Message] = field(default_factory=list)
     _header: Event | None = None
     _output: Output = Output("", 0)
+    _culprits: list[Culprit] = field(default_factory=list)
     _ended_ms: float = 0.0
     _is_done: bool = False
 
     def add(self, event: Event) -> None:
         """Take one event; kinds that are not known are passed over, so that an older reader reads a newer stream."""
-        kind = event["event"]
         self._ended_ms = event.get("ms", self._ended_ms)
+        self._add_asked(event["event"], event)
+        self._add_told(event["event"], event)
+
+    def _add_asked(self, kind: str, event: Event) -> None:
         if kind == "begin":
             self._steps[event["step"]] = _Open(event)
         elif kind == "end":
@@ -235,12 +255,18 @@ class Fold:
             step.answer, step.end_ms = event["answer"], event.get("ms")
         elif kind == "select":
             self._selected = frozenset(event["devices"])
-        elif kind == "message":
+        elif kind == "again":
+            self._steps, self._selected, self._failure = {}, None, None
+
+    def _add_told(self, kind: str, event: Event) -> None:
+        if kind == "message":
             self._messages.append(decode(Message, event))
         elif kind == "error":
             self._failure = self._failure or decode(Failure, event)
         elif kind == "output":
-            self._output = decode(Output, event)
+            self._output = _joined(self._output, decode(Output, event))
+        elif kind == "culprit":
+            self._culprits.append(decode(Culprit, event))
         elif kind == "header":
             self._header = event
         elif kind == "done":
@@ -258,6 +284,7 @@ class Fold:
             output=self._output,
             stopped_in=next((name for name, step in self._steps.items() if step.answer is None), None),
             ended_ms=self._ended_ms,
+            culprits=tuple(self._culprits),
         )
 
     @property
@@ -307,6 +334,14 @@ class Fold:
         for name, step in self._steps.items():
             began = step.begin.get("ms", 0.0)
             yield StepTime(name, began, None if step.end_ms is None else round(step.end_ms - began, 3))
+
+
+def _joined(before: Output, more: Output) -> Output:
+    """Put what was printed in two probes together."""
+    parts = (before, more)
+    all_hex = "".join(part.text_hex or part.text.encode().hex() for part in parts)
+    in_hex = all_hex if before.text_hex or more.text_hex else None
+    return Output(before.text + more.text, before.dropped + more.dropped, in_hex)
 
 
 def fold(events: Iterable[Event]) -> Transcript:

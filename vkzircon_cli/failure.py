@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why nothing could be asked, told from the facts: no driver, no device, or a driver that died before it had one."""
 
+from dataclasses import replace
+
 from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.environment import FUCHSIA, Environment
@@ -16,6 +18,14 @@ _MOST_WORDS = 3
 
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
     """Tell what kept every device from being asked as wanted (*emulate*: with the layer), None where one was."""
+    failure = _what_stopped(transcript, environment, emulate)
+    if failure is None or not transcript.culprits:
+        return failure
+    named = " ".join(culprit.sentence for culprit in transcript.culprits[:_MOST_WORDS])
+    return replace(failure, hint=f"{named} vkzircon doctor tells more.")
+
+
+def _what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
     facts = transcript.facts
     if transcript.is_cut:
         return _cut(transcript)
@@ -30,6 +40,19 @@ def what_stopped(transcript: Transcript, environment: Environment, emulate: bool
     if facts.device_count.missing is not None or facts.device_count.value == 0:
         return _no_device(facts.device_count.missing, environment)
     return None
+
+
+def is_in_trouble(transcript: Transcript) -> bool:
+    """Tell whether the loader or a driver kept everybody from being asked, so that it may be left out."""
+    facts = transcript.facts
+    if transcript.failure is not None:
+        return transcript.failure.cause == "probe-died"
+    if facts.device_count.value == 0:
+        return True
+    return any(
+        answer.missing is not None and answer.missing.kind is not MissingKind.NOT_ASKED
+        for answer in (facts.instance, facts.device_count)
+    )
 
 
 def _cut(transcript: Transcript) -> Failure:

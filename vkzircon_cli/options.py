@@ -104,6 +104,8 @@ DevicesOutputFormat = Annotated[DevicesFormat, typer.Option("--format", "-f", he
 ExplainFormat = Annotated[WordFormat, typer.Option("--format", "-f", help="How the result is written.")]
 ShowFormat = Annotated[Rendered, typer.Option("--format", "-f", help="How the result is written.")]
 SavedFile = Annotated[Path, typer.Argument(metavar="FILE", help="A report (--format json) or a trace.")]
+Before = Annotated[Path, typer.Argument(metavar="A", help="A report or a trace, the earlier one.")]
+After = Annotated[Path, typer.Argument(metavar="B", help="The later one.")]
 Word = Annotated[
     str | None,
     typer.Argument(metavar="[WORD]", autocompletion=_words, help="What to explain, in upper or lower case."),

@@ -19,6 +19,7 @@ from vkzircon_cli.environment import Variable
 from vkzircon_cli.events import Failure, StepTime
 from vkzircon_cli.facts import EntryPoint
 from vkzircon_cli.report import Tool
+from vkzircon_cli.text import decode
 from vkzircon_cli.vocabulary import Flags, Named, Version
 
 T = TypeVar("T")
@@ -27,17 +28,37 @@ _HOMES = ("/home", "/Users", "/var/home", "/export/home")
 _SHORTEST_NAME = 2
 # Nobody is told by these, and they are words of many paths and messages.
 _NOBODY = frozenset({"root", "user", "localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "linux", "fuchsia"})
+# The words of our own marks: hiding what was hidden already would never end.
+_MARKS = frozenset({"hidden", "host", "uuid"})
+# A word also begins behind an escape, whose last character would pass for a letter of it: \n of JSON, \xff of bytes
+# that are no text, a terminal's colors.
+_AFTER_ESCAPE = (
+    r"(?<=\\[nrtbf])|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})|(?<=\\U[0-9a-fA-F]{8})"
+    r"|(?<=\x1b\[m)|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)|(?<=\x1b\[\d;\d\dm)"
+)
+
+
+def _not_behind(characters: str) -> str:
+    """Give the pattern of a place where no word of *characters* goes on."""
+    return rf"(?:(?<![{characters}])|{_AFTER_ESCAPE})"
+
+
 _SECRET_WORDS = "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|COOKIE|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_KEY"
+# A name with such a word in it; what belongs to it ends with its quotes, or with the text that was cut in them.
 _SECRET = re.compile(
-    rf"""(?<![A-Za-z0-9_])((?:[A-Z0-9]+_)*(?:{_SECRET_WORDS})(?:_[A-Z0-9]+)*(?:=|["']\s*:\s*))"""
-    r"""(?!<)("[^"]*"|'[^']*'|[^\s,;:&"']+)""",
+    rf"""(?<![A-Z0-9_])(?=[A-Z0-9_]*?(?<![A-Z0-9])(?:{_SECRET_WORDS})(?![A-Z0-9]))"""
+    r"""([A-Z0-9_]++(?:=|["']\s*+:\s*+))(?!<hidden>)"""
+    r"""(?:"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|(?<==)[^\s;&"']+|[^\s,;}\]"']+)""",
+    re.IGNORECASE | re.DOTALL,
+)
+# A password may stand alone, and have an @ in it.
+_URL_PASSWORD = re.compile(r"""(?<=://)(?!<hidden>@)[^\s/?#"'<>]+(?=@)""")
+_UUID = re.compile(
+    _not_behind("0-9A-Za-z") + r"(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
-_URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)")
-_UUID = re.compile(
-    r"(?<![0-9A-Za-z])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9A-Za-z])", re.IGNORECASE
-)
-_OTHERS_HOME = re.compile(rf"(?<![\w.~-])({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>]+")
+_AT_A_PATH = _not_behind(r"\w.~-")
+_OTHERS_HOME = re.compile(rf"{_AT_A_PATH}({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>]+")
 
 # Words of ours and of the standards, which tell of nobody.
 _OURS = (Enum, Flags, Named, Version, Tool, StepTime, EntryPoint)
@@ -68,14 +89,19 @@ class People:
 
 def people() -> People:
     """Ask this process who runs it, and where."""
-    home = os.environ.get("HOME", "").rstrip("/")
+    home = _variable("HOME").rstrip("/")
     of_home = home.rpartition("/")[2] if home.startswith(tuple(f"{folder}/" for folder in _HOMES)) else ""
     host = os.uname().nodename
     return People(
         home=home,
-        users=_names(of_home, os.environ.get("USER", ""), os.environ.get("LOGNAME", ""), _account()),
+        users=_names(of_home, *map(_variable, ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")), _account()),
         hosts=_names(host, host.partition(".")[0]),
     )
+
+
+def _variable(name: str) -> str:
+    """Read a variable as it stands in facts, where bytes that are no text are escapes."""
+    return decode(os.fsencode(os.environ.get(name, "")))[0]
 
 
 def _account() -> str:
@@ -87,18 +113,20 @@ def _account() -> str:
 
 
 def _names(*names: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(n for n in names if len(n) >= _SHORTEST_NAME and n.casefold() not in _NOBODY))
+    telling = (n for n in names if len(n) >= _SHORTEST_NAME and n.casefold() not in _NOBODY | _MARKS)
+    return tuple(dict.fromkeys(telling))
 
 
 def without_home(value: Any) -> Any:
     """Write the home folder as ``~`` in every string of *value*, which is of JSON's types."""
-    home = _home_pattern(os.environ.get("HOME", "").rstrip("/"))
+    home = _home_pattern(_variable("HOME").rstrip("/"))
     return _shortened(value, home) if home else value
 
 
 def _home_pattern(home: str) -> re.Pattern[str] | None:
     # A path begins where no other path goes on, and ends at a whole name: neither /opt/home/x nor /homes is /home's.
-    return re.compile(rf"(?<![\w./~-]){re.escape(home)}(?![\w-]|\.\w)") if len(home) > 1 else None
+    begins = _not_behind(r"\w./~-")
+    return re.compile(rf"{begins}{re.escape(home)}(?![\w-]|\.\w)") if len(home) > 1 else None
 
 
 def _shortened(value: Any, home: re.Pattern[str]) -> Any:
@@ -183,4 +211,6 @@ def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
     if not names:
         return None
     longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    return re.compile(rf"(?<![\w.-])(?:{longest_first})(?![\w-])")
+    # Behind a dash too, as in runtime-NAME; behind a dot only in the name of a hidden folder, not as a file's ending.
+    begins = _not_behind(r"\w.")
+    return re.compile(rf"(?:{begins}|(?<=/\.))(?:{longest_first})(?![\w-])")

@@ -14,16 +14,17 @@ from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks import Outcome, in_order
 from vkzircon_cli.conclusion import REQUIRED, CheckResult, Summary, conclude
 from vkzircon_cli.conditions import is_chosen, judge, parse_condition
+from vkzircon_cli.document import Milliseconds
 from vkzircon_cli.emulation import LAYER_NAME
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Failure, Message, Output, StepTime, Transcript, decode
+from vkzircon_cli.events import Culprit, Failure, Message, Output, StepTime, Transcript, decode
 from vkzircon_cli.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.named_facts import Seen
 from vkzircon_cli.request import NOTHING_ASKED, Depth, Judging
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Run:
     """What differs from run to run. Times are in milliseconds, *started* is UTC in ISO 8601."""
 
     started: str
-    duration_ms: float
+    duration_ms: Milliseconds
     steps: tuple[StepTime, ...]
     messages: tuple[Message, ...]
     output: Output
@@ -130,6 +131,7 @@ class Report:
     closed: Answer[bool]
     checks: tuple[CheckResult, ...]
     run: Run
+    culprits: tuple[Culprit, ...] = ()
 
     @property
     def exit_code(self) -> Exit:
@@ -165,6 +167,7 @@ def make_report(transcript: Transcript) -> Report:
         closed=facts.closed,
         checks=checks,
         run=Run(header.started, transcript.ended_ms, transcript.steps, transcript.messages, transcript.output),
+        culprits=transcript.culprits,
     )
 
 

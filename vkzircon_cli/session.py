@@ -3,7 +3,7 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from vkzircon_cli import isolation
 from vkzircon_cli.environment import EMULATION_VARIABLE, environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
 from vkzircon_cli.events import Event, Fold, Transcript, error
+from vkzircon_cli.failure import is_in_trouble
 from vkzircon_cli.offer import select_devices
 from vkzircon_cli.redaction import without_home
 from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
@@ -81,8 +82,25 @@ def _stream(request: Request) -> Generator[Event, None, None]:
     if stop is not None:
         yield error(stop, stop.cause)
     else:
-        yield from isolation.events(request, environ)
+        yield from _probed(request, environ)
     yield {"event": "done", "ms": round((time.monotonic() - began) * 1000, 3)}
+
+
+def _probed(request: Request, environ: dict[str, str]) -> Iterator[Event]:
+    """Probe; where nothing could be asked, look for what is to blame, leave it out, and probe once more."""
+    seen = Fold()
+    for event in isolation.events(request, environ):
+        seen.add(event)
+        yield event
+    if not is_in_trouble(seen.transcript()):
+        return
+    from vkzircon_cli.doctor.culprits import find_culprits
+
+    found = find_culprits(request, environ)
+    yield from ({"event": "culprit", **asdict(culprit)} for culprit in found.culprits)
+    if found.environ is not None:
+        yield {"event": "again"}
+        yield from isolation.events(request, {**environ, **found.environ})
 
 
 def _feed(stream: Iterable[Event], fold: Fold, watch: Callable[[Event], None]) -> None:

@@ -27,12 +27,13 @@ class Surroundings:
     timeout_s: float
 
 
-def surroundings(timeout_s: float) -> Surroundings:
-    """Read the surroundings of this process."""
+def surroundings(timeout_s: float, changed: Mapping[str, str] | None = None) -> Surroundings:
+    """Read the surroundings of this process, with what is *changed* for the probe on top."""
+    given = {**os.environ, **(changed or {})}
     return Surroundings(
         platform=platform(),
         elevated=os.getuid() != os.geteuid() or os.getgid() != os.getegid(),
-        environ={name: os.environ[name] for name in (*VARIABLES, *SEARCH_VARIABLES) if name in os.environ},
-        lookup=os.environ.get,
+        environ={name: given[name] for name in (*VARIABLES, *SEARCH_VARIABLES) if name in given},
+        lookup=given.get,
         timeout_s=timeout_s,
     )

@@ -9,7 +9,7 @@ from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.printed import write_printed
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.render.steps import write_steps
-from vkzircon_cli.render.verdicts import write_checks, write_emulation, write_opening
+from vkzircon_cli.render.verdicts import write_checks, write_culprits, write_emulation, write_opening
 from vkzircon_cli.report import Report
 
 _BAD = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
@@ -19,6 +19,7 @@ def render_report(report: Report, page: Page, verbose: bool = False) -> str:
     """Write the whole report: the verdict first, what to do next last."""
     sheet = Sheet(page)
     write_opening(sheet, report)
+    write_culprits(sheet, report)
     write_machine(sheet, report, verbose)
     write_devices(sheet, report, verbose)
     _write_findings(sheet, report, verbose)
@@ -30,6 +31,7 @@ def render_checks(report: Report, page: Page, verbose: bool = False) -> str:
     """Write the verdicts only."""
     sheet = Sheet(page)
     write_opening(sheet, report)
+    write_culprits(sheet, report)
     _write_findings(sheet, report, verbose)
     return sheet.finish()
 
@@ -41,6 +43,7 @@ def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
         write_opening(sheet, report)
     else:
         write_emulation(sheet, report)
+    write_culprits(sheet, report)
     for device in (device for device in report.devices if device.selected):
         write_title(sheet, device)
         write_identity(sheet, device, verbose)

@@ -47,6 +47,16 @@ def write_opening(sheet: Sheet, report: Document) -> None:
         sheet.prose(error.hint, indent=label.cell_len)
 
 
+def write_culprits(sheet: Sheet, report: Report) -> None:
+    """Say what was left out so that the rest could be asked, and how to mend it."""
+    for culprit in report.culprits:
+        if culprit.left_out:
+            label = sheet.text("! LEFT OUT  ", "yellow")
+            sheet.item(label, culprit.sentence)
+            if culprit.command:
+                sheet.value(culprit.command, indent=label.cell_len)
+
+
 def write_emulation(sheet: Sheet, report: Document) -> None:
     """Say that this is an emulated run, where it is one."""
     if report.emulation.active:

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every way in which a manifest can be wrong has its own finding, and that is what the real loader does with it."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.exams import driver_findings, examine_drivers
+from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.surroundings import Surroundings
+
+Made = Callable[[Path, str], None]
+
+
+def _where(**environ: str) -> Surroundings:
+    return Surroundings("linux", False, environ, environ.get, 1.0)
+
+
+def _body(library: str, **more: Any) -> str:
+    icd = {"library_path": library, "api_version": "1.1.0", **more}
+    return json.dumps({"file_format_version": "1.0.0", "ICD": {k: v for k, v in icd.items() if v is not None}})
+
+
+def _bytes(content: bytes) -> Made:
+    return lambda path, _: path.write_bytes(content) and None  # type: ignore[return-value]
+
+
+def _saying(**more: Any) -> Made:
+    return lambda path, library: path.write_text(_body(library, **more)) and None  # type: ignore[return-value]
+
+
+def _changed(change: Callable[[str], bytes]) -> Made:
+    return lambda path, library: path.write_bytes(change(_body(library))) and None  # type: ignore[return-value]
+
+
+def _rooted(**root: Any) -> Made:
+    return lambda path, library: path.write_text(json.dumps(root).replace("LIBRARY", library)) and None  # type: ignore[return-value]
+
+
+def _beside(name: str, content: bytes) -> Made:
+    def make(path: Path, _: str) -> None:
+        path.with_name(name).write_bytes(content)
+        path.write_text(_body(f"./{name}"))
+
+    return make
+
+
+def _elf(machine: int, kind: int) -> bytes:
+    return b"\x7fELF" + bytes([kind, 1, 1]) + bytes(9) + b"\x03\x00" + machine.to_bytes(2, "little") + bytes(44)
+
+
+LAYER = {"name": "VK_LAYER_x", "type": "GLOBAL", "library_path": "./x.so", "api_version": "1.1.0"}
+CASES: dict[str, tuple[Made, str, str]] = {
+    "fine": (_saying(), "manifest.fine", "which loads"),
+    "trailing-text": (_changed(lambda body: f"{body} more".encode()), "manifest.fine", "which loads"),
+    "latin-1": (_changed(lambda body: body.replace("{", '{"x": "é", ', 1).encode("latin-1")), "manifest.fine", "loads"),
+    "empty": (_bytes(b""), "manifest.empty", "is empty"),
+    "blank": (_bytes(b" \n"), "manifest.empty", "is empty"),
+    "byte-order-mark": (_changed(lambda body: body.encode("utf-8-sig")), "manifest.byte-order-mark", "byte-order mark"),
+    "utf-16": (_changed(lambda body: body.encode("utf-16")), "manifest.utf-16", "UTF-16"),
+    "comma": (_changed(lambda body: body[:-1].encode() + b",\n}"), "manifest.bad-json", "a comma behind its last item"),
+    "bad-json": (_bytes(b'{\n  "ICD": nope}'), "manifest.bad-json", "is not JSON"),
+    "nan": (_bytes(b'{"ICD": NaN}'), "manifest.bad-json", "NaN is no value"),
+    "deep": (_bytes(b"[" * 5000), "manifest.bad-json", "is not JSON"),
+    "comments": (_changed(lambda body: f"// driver\n{body}".encode()), "manifest.comments", "a comment"),
+    "truncated": (_changed(lambda body: body[:40].encode()), "manifest.truncated", "ends in the middle"),
+    "not-an-object": (_bytes(b"[]"), "manifest.not-an-object", "no object"),
+    "is-a-layer": (_rooted(file_format_version="1.0.0", layer=LAYER), "manifest.is-a-layer", "a layer's manifest"),
+    "no-version": (_rooted(ICD={"library_path": "LIBRARY"}), "manifest.missing-key", "no file_format_version"),
+    "no-icd": (_rooted(file_format_version="1.0.0"), "manifest.missing-key", "no ICD"),
+    "other-case": (_rooted(file_format_version="1.0.0", icd={}), "manifest.missing-key", "no ICD"),
+    "icd-is-text": (_rooted(file_format_version="1.0.0", ICD="x"), "manifest.missing-key", "no ICD"),
+    "no-library": (_saying(library_path=None), "manifest.missing-key", "no ICD.library_path"),
+    "empty-library": (_saying(library_path=""), "manifest.missing-key", "an empty ICD.library_path"),
+    "no-api": (_saying(api_version=None), "manifest.missing-key", "no ICD.api_version"),
+    "library-is-a-number": (_saying(library_path=5), "manifest.wrong-type", "is no text"),
+    "variant": (_saying(api_version="1.1.1.0"), "manifest.left-out", "variant"),
+    "32-bit-by-word": (_saying(library_arch="32"), "manifest.left-out", "32 bits"),
+    "library-gone": (_saying(library_path="/nonexistent/x.so"), "manifest.library-missing", "which is not there"),
+    "name-gone": (_saying(library_path="libnone.so"), "manifest.library-missing", "the linker does not find"),
+    "backslashes": (_saying(library_path=".\\x.so"), "manifest.library-missing", "the linker does not find"),
+    "text": (_beside("x.so", b"hello, I am no library at all\n"), "manifest.not-a-library", "not a shared library"),
+    "folder": (_saying(library_path="/usr"), "manifest.not-a-library", "cannot be read"),
+    "32-bit": (_beside("x.so", _elf(3, 1)), "manifest.wrong-class", "a 32-bit x86 library"),
+    "other-machine": (_beside("x.so", _elf(243, 2)), "manifest.wrong-machine", "a 64-bit RISC-V library"),
+    "broken-elf": (_beside("x.so", _elf(62, 2)), "manifest.not-loaded", "cannot be loaded"),
+    "no-driver": (_saying(library_path="libc.so.6"), "manifest.no-entry-point", "no vk_icdGetInstanceProcAddr"),
+    "fuchsia": (
+        _rooted(version=1, file_path="lib/x.so", manifest_path="data/x.json"),
+        "manifest.fuchsia-metadata",
+        "not the manifest",
+    ),
+    "fuchsia-2": (_rooted(version=2, file_path="x", manifest_path="y"), "manifest.fuchsia-metadata", "of version 2"),
+    "fuchsia-no-path": (_rooted(version=1, manifest_path="y"), "manifest.fuchsia-metadata", "no file_path"),
+}
+NOTES: dict[str, tuple[Made, str]] = {
+    "format": (
+        _rooted(file_format_version="9.9.9", ICD={"library_path": "LIBRARY", "api_version": "1.1.0"}),
+        "manifest.format-version",
+    ),
+    "api-number": (_saying(api_version=1.1), "manifest.api-version"),
+    "api-word": (_saying(api_version="latest"), "manifest.api-version"),
+    "portability": (_saying(is_portability_driver=True), "manifest.portability"),
+}
+
+
+@pytest.fixture(name="library")
+def _library(lavapipe: str) -> str:
+    """The good driver's library, as its manifest names it."""
+    return str(json.loads(Path(lavapipe).read_text())["ICD"]["library_path"])
+
+
+def _of(manifest: Path, beside: str = "") -> tuple[Finding, Finding]:
+    """Examine *manifest*, beside a good one or alone: its finding and the branch."""
+    where = _where(VK_DRIVER_FILES=f"{manifest}:{beside}" if beside else str(manifest))
+    exams = examine_drivers(where)
+    tree = driver_findings(exams, where)
+    return next(child for child in tree.children if child.subject == str(manifest)), tree
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_fault_has_its_own_finding(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
+    """Alone it fails with a sentence that names the file and the fact; beside a good driver that one is usable."""
+    make, word, said = CASES[name]
+    manifest = tmp_path / f"{name}.json"
+    make(manifest, library)
+    alone, tree = _of(manifest)
+    assert (alone.id, str(manifest) in alone.sentence) == (word, True)
+    assert said in alone.sentence
+    is_good = alone.outcome in (Outcome.PASS, Outcome.INFO)
+    assert is_good or alone.command
+    assert tree.outcome is (Outcome.PASS if is_good else alone.outcome)
+    assert next(
+        exam for exam in examine_drivers(_where(VK_DRIVER_FILES=f"{manifest}:{lavapipe}")) if exam.path == lavapipe
+    ).is_usable
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_what_the_loader_overlooks_is_a_note(name: str, tmp_path: Path, library: str) -> None:
+    """The driver works, and the note says who would not take it."""
+    make, word = NOTES[name]
+    manifest = tmp_path / f"{name}.json"
+    make(manifest, library)
+    found, tree = _of(manifest)
+    assert (found.id, tree.outcome) == ("manifest.fine", Outcome.PASS)
+    assert [(note.id, note.outcome) for note in found.children] == [(word, Outcome.INFO)]
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ('{\n  "a": 1,\n}', "2:9"),
+        ('{"a" 1}', "1:6"),
+        ("# x\n{}", "1:1"),
+        ('{"a": 1,\n "b": [1, 2,\n ]}', "2:12"),
+        ('{"a": "x', "1:7"),
+    ],
+)
+def test_an_error_of_json_has_line_and_column(tmp_path: Path, content: str, place: str) -> None:
+    """The place is where a person has to look: the comma, not the bracket behind it."""
+    manifest = tmp_path / "bad.json"
+    manifest.write_text(content)
+    assert _of(manifest)[0].evidence == (f"{manifest}:{place}",)
+
+
+def test_what_is_no_file_is_told(tmp_path: Path, lavapipe: str) -> None:
+    """A dangling link with its target, a pipe that nobody writes to, a link to itself."""
+    dangling, pipe, loop = tmp_path / "dangling.json", tmp_path / "pipe.json", tmp_path / "loop.json"
+    dangling.symlink_to("/nonexistent/driver.json")
+    os.mkfifo(pipe)
+    loop.symlink_to(loop)
+    found, _ = _of(dangling, lavapipe)
+    assert (found.id, found.outcome) == ("manifest.dangling-link", Outcome.WARN)
+    assert "/nonexistent/driver.json" in found.sentence
+    assert _of(pipe, lavapipe)[0].id == "manifest.unreadable"
+    assert _of(loop, lavapipe)[0].outcome is Outcome.WARN
+
+
+def test_a_problem_is_never_anothers(tmp_path: Path, library: str, lavapipe: str) -> None:
+    """All faults at once: each file keeps its own finding, and the good one is usable."""
+    for name, (make, _, _) in CASES.items():
+        make(tmp_path / f"{name}.json", library)
+    where = _where(VK_DRIVER_FILES=f"{tmp_path}:{lavapipe}")
+    found = {Path(exam.path).stem: exam.finding.id for exam in examine_drivers(where)}
+    # Those share the one file that each of them would lay beside its manifest.
+    shared = ("text", "32-bit", "other-machine", "broken-elf")
+    own = {name: word for name, (_, word, _) in CASES.items() if word != "manifest.fine" and name not in shared}
+    assert {name: found[name] for name in own} == own
+
+
+@pytest.mark.parametrize(
+    ("statement", "id", "outcome"),
+    [
+        ("raise(SIGSEGV);", "library.crashes", Outcome.CRASH),
+        ("exit(0);", "library.exits", Outcome.CRASH),
+        ("pause();", "library.hangs", Outcome.TIMEOUT),
+    ],
+)
+def test_loading_costs_a_child_only(
+    broken_driver: Callable[[str], str], lavapipe: str, statement: str, id: str, outcome: Outcome
+) -> None:
+    """A library that dies or hangs as it is loaded is found, and the good one beside it is loaded."""
+    manifest = Path(broken_driver(statement))
+    found, _ = _of(manifest, lavapipe)
+    assert (found.id, found.outcome) == (id, outcome)
+
+
+def test_a_missing_dependency_is_named(tmp_path: Path) -> None:
+    """Not the driver's library is missing, but one that it needs."""
+    for name, needs in (("needed", ()), ("driver", ("-L.", "-lneeded"))):
+        (tmp_path / f"{name}.c").write_text(f"void {name}(void) {{}}\n")
+        command = ["cc", "-shared", "-fPIC", "-o", f"lib{name}.so", f"{name}.c", "-Wl,--no-as-needed", *needs]
+        subprocess.run(command, cwd=tmp_path, check=True)
+    (tmp_path / "libneeded.so").unlink()
+    manifest = tmp_path / "driver.json"
+    manifest.write_text(_body("./libdriver.so"))
+    found, _ = _of(manifest)
+    assert found.id == "manifest.missing-dependency"
+    assert "needs libneeded.so" in found.sentence
+
+
+def _devices(*manifests: str) -> int:
+    """Ask the real loader how many devices there are with these manifests."""
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "VK_DRIVER_FILES": ":".join(manifests)}
+    asked = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, check=False)
+    return asked.stdout.count(b"deviceName")
+
+
+@pytest.mark.parametrize("name", [*CASES, *NOTES])
+def test_the_real_loader_does_as_it_is_said(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
+    """Usable is what gives a device, and what is said to stop the loader hides the good driver beside it."""
+    make = (CASES.get(name) or NOTES[name])[0]
+    manifest = tmp_path / f"{name}.json"
+    make(manifest, library)
+    (exam,) = examine_drivers(_where(VK_DRIVER_FILES=str(manifest)))
+    assert _devices(str(manifest)) == int(exam.is_usable)
+    assert _devices(str(manifest), lavapipe) == (0 if exam.stops_loader else 1 + exam.is_usable)
+
+
+def _walk(finding: Finding) -> Iterator[Finding]:
+    yield finding
+    for child in finding.children:
+        yield from _walk(child)
+
+
+@pytest.mark.parametrize(
+    ("value", "slip"),
+    [
+        ('"/x.json"', "the quotes are part of the value"),
+        ("~/x.json", "the shell has not expanded the ~"),
+        (" /x.json", "a blank is part of the value"),
+        ("/x.json,/y.json", "not by commas"),
+        ("/nonexistent", "which is not there."),
+    ],
+)
+def test_a_slip_in_a_variable_is_guessed(value: str, slip: str) -> None:
+    """The entry is shown in quotes, as it is, with what most likely went wrong."""
+    where = _where(VK_ICD_FILENAMES=value)
+    (found,) = [
+        each for each in _walk(driver_findings(examine_drivers(where), where)) if each.id == "variable.not-found"
+    ]
+    assert f'"{value}"' in found.sentence
+    assert slip in found.sentence
+
+
+def test_the_variable_in_force_is_told(lavapipe: str) -> None:
+    """Of two the newer counts; with raised privileges neither does."""
+    both = {"VK_DRIVER_FILES": lavapipe, "VK_ICD_FILENAMES": "/nonexistent.json"}
+    found = {each.id: each for each in _walk(driver_findings(examine_drivers(_where(**both)), _where(**both)))}
+    assert "VK_DRIVER_FILES is in force" in found["variable.in-force"].sentence
+    assert "VK_ICD_FILENAMES is ignored: VK_DRIVER_FILES" in found["variable.overridden"].sentence
+    elevated = Surroundings("linux", True, both, both.get, 1.0)
+    ids = [each.id for each in _walk(driver_findings(examine_drivers(elevated), elevated))]
+    assert ids.count("variable.ignored") == 2

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A driver or layer that keeps the loader from working is found, said, left out, and the good driver reported."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import Run
+
+Broken = Callable[[str], str]
+GOOD_NAME = "llvmpipe"
+
+
+def _shared(report: Any) -> bool:
+    return bool(GOOD_NAME in report["summary"]["sentence"] and report["summary"]["exit_code"] == 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"file_format_version": "1.0.0",\n "ICD": {"library_path": "x.so", "api_version": "1.1.0",}}', ":2:56)"),
+        (b"\xef\xbb\xbf{}", "byte-order mark"),
+        (b'{"file_format_version": ', "ends in the middle"),
+        (b'{"file_format_version": "1.0.0", "ICD": {"library_path": 5, "api_version": "1.1.0"}}', "is no text"),
+    ],
+)
+def test_a_manifest_that_stops_the_loader_is_left_out(
+    vkzircon: Run, lavapipe: str, tmp_path: Path, content: bytes, said: str
+) -> None:
+    """File, line and column are named, and the good driver's report is there with its own verdict."""
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(content)
+    for command in ("report", "check", "devices"):
+        ran = vkzircon(command, "--emulate", "--format", "json", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
+        assert (ran.code, ran.err) == (0, "")
+        assert GOOD_NAME in ran.json["summary"]["sentence"]
+        (culprit,) = ran.json["culprits"]
+        assert (culprit["kind"], culprit["left_out"]) == ("driver", True)
+        assert str(bad) in culprit["sentence"].replace("~", str(Path.home()))
+        assert said in culprit["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("raise(SIGSEGV);", "crashes when it is loaded (SIGSEGV)"),
+        ("exit(3);", "ends the program"),
+        ("pause();", "hangs"),
+    ],
+)
+def test_a_driver_that_dies_or_hangs_on_loading_is_left_out(
+    vkzircon: Run, lavapipe: str, broken_driver: Broken, statement: str, said: str
+) -> None:
+    """Whatever its constructor does, the good driver beside it shares memory, within twice the limit."""
+    began = time.monotonic()
+    bad = broken_driver(statement)
+    ran = vkzircon("--emulate", "--format", "json", "--timeout", "1", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
+    assert ran.code == 0
+    assert _shared(ran.json)
+    (culprit,) = ran.json["culprits"]
+    assert said in culprit["sentence"]
+    assert time.monotonic() - began < 8
+
+
+DRIVER = """
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+static int create_instance(const void *info, const void *allocator, void **instance) {
+    (void)info; (void)allocator; (void)instance;
+    %s
+    return -3;
+}
+static int extensions(const char *layer, unsigned *count, void *properties) {
+    (void)layer; (void)properties;
+    *count = 0;
+    return 0;
+}
+void *vk_icdGetInstanceProcAddr(void *instance, const char *name) {
+    (void)instance;
+    if (strcmp(name, "vkCreateInstance") == 0) return (void *)create_instance;
+    if (strcmp(name, "vkEnumerateInstanceExtensionProperties") == 0) return (void *)extensions;
+    return NULL;
+}
+int vk_icdNegotiateLoaderICDInterfaceVersion(unsigned *version) { *version = 2; return 0; }
+"""
+
+
+@pytest.fixture(name="late_driver")
+def _late_driver(tmp_path: Path) -> Broken:
+    """Build a driver that loads well, and does harm in vkCreateInstance."""
+
+    def build(statement: str) -> str:
+        source, library, manifest = tmp_path / "late.c", tmp_path / "late.so", tmp_path / "late.json"
+        source.write_text(DRIVER % statement)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+        body = {"file_format_version": "1.0.0", "ICD": {"library_path": str(library), "api_version": "1.0.0"}}
+        manifest.write_text(json.dumps(body))
+        return str(manifest)
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"), [("raise(SIGSEGV);", "crashed in vkCreateInstance"), ("pause();", "hung")]
+)
+def test_a_driver_that_fails_later_is_found_by_trying(
+    vkzircon: Run, lavapipe: str, late_driver: Broken, statement: str, said: str
+) -> None:
+    """Its library loads, so that only asking each driver alone tells which of them it is."""
+    bad = late_driver(statement)
+    ran = vkzircon("--emulate", "--format", "json", "--timeout", "1", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
+    assert ran.code == 0
+    assert _shared(ran.json)
+    (culprit,) = ran.json["culprits"]
+    assert said in culprit["sentence"]
+    assert bad in culprit["sentence"].replace("~", str(Path.home()))
+
+
+@pytest.fixture(name="implicit")
+def _implicit(tmp_path: Path, broken_driver: Broken) -> Callable[[str], dict[str, str]]:
+    """Install an implicit layer for a person, whose library does harm when it is loaded."""
+
+    def install(statement: str) -> dict[str, str]:
+        folder = tmp_path / ".local" / "share" / "vulkan" / "implicit_layer.d"
+        folder.mkdir(parents=True, exist_ok=True)
+        library = json.loads(Path(broken_driver(statement)).read_text())["ICD"]["library_path"]
+        layer = {
+            "name": "VK_LAYER_TEST_bad",
+            "type": "GLOBAL",
+            "library_path": library,
+            "api_version": "1.1.0",
+            "implementation_version": "1",
+            "description": "does harm",
+            "disable_environment": {"DISABLE_TEST_BAD": "1"},
+        }
+        (folder / "bad.json").write_text(json.dumps({"file_format_version": "1.0.0", "layer": layer}))
+        return {"HOME": str(tmp_path)}
+
+    return install
+
+
+@pytest.mark.parametrize("statement", ["raise(SIGSEGV);", "pause();"])
+def test_an_implicit_layer_that_does_harm_is_turned_off(
+    vkzircon: Run, lavapipe: str, implicit: Callable[[str], dict[str, str]], statement: str
+) -> None:
+    """It is named with the switch that turns it off, and the driver is asked without it."""
+    env = {**implicit(statement), "VK_DRIVER_FILES": lavapipe}
+    ran = vkzircon("--emulate", "--format", "json", "--timeout", "1", **env)
+    assert ran.code == 0
+    assert _shared(ran.json)
+    (culprit,) = ran.json["culprits"]
+    assert culprit["kind"] == "layer"
+    assert culprit["command"] == "export DISABLE_TEST_BAD=1"
+    assert vkzircon("--emulate", "--format", "json", **env, DISABLE_TEST_BAD="1").json["culprits"] == []
+
+
+def test_a_broken_layer_manifest_is_left_out_with_its_folder(vkzircon: Run, lavapipe: str, tmp_path: Path) -> None:
+    """The loader reads it before anything else and gives up; the search is led past it."""
+    folder = tmp_path / ".local" / "share" / "vulkan" / "implicit_layer.d"
+    folder.mkdir(parents=True)
+    (folder / "broken.json").write_text('{"layer": }')
+    env = {"HOME": str(tmp_path), "VK_DRIVER_FILES": lavapipe}
+    ran = vkzircon("--emulate", "--format", "json", **env)
+    assert ran.code == 0
+    assert "broken.json:1:11" in ran.json["culprits"][0]["sentence"]
+    text = vkzircon("--emulate", **env).out
+    assert text.index("LEFT OUT") < text.index("Machine")
+
+
+def test_without_a_good_driver_the_cause_is_named(vkzircon: Run, tmp_path: Path) -> None:
+    """Exit 4 says what is wrong with which file, and points to doctor."""
+    bad = tmp_path / "bad.json"
+    bad.write_text(
+        '{"file_format_version": "1.0.0", "ICD": {"library_path": "/nonexistent/x.so", "api_version": "1.1.0"}}'
+    )
+    ran = vkzircon("devices", "--format", "json", VK_DRIVER_FILES=str(bad))
+    assert ran.code == 4
+    assert "names /nonexistent/x.so, which is not there" in ran.json["error"]["hint"]
+    assert "vkzircon doctor" in ran.json["error"]["hint"]
+
+
+def test_a_trace_tells_it_all_and_shows_the_same(vkzircon: Run, lavapipe: str, tmp_path: Path) -> None:
+    """The stream has the first probe, the culprit and the second probe; what it comes to is that of the second."""
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    env = {"VK_DRIVER_FILES": f"{bad}:{lavapipe}"}
+    assert vkzircon("--emulate", "--format", "trace", "--output", "trace", **env).code == 0
+    kinds = [json.loads(line)["event"] for line in (tmp_path / "trace").read_text().splitlines()]
+    assert kinds.index("culprit") < kinds.index("again") < kinds.index("done")
+    shown = vkzircon("show", "trace", "--format", "json")
+    assert shown.code == 0
+    assert _shared(shown.json)
+    assert shown.json["culprits"][0]["left_out"]
+
+
+def test_a_healthy_machine_has_no_culprit(emulated: Run) -> None:
+    """Nothing is looked for where nothing is wrong."""
+    assert emulated("--format", "json").json["culprits"] == []

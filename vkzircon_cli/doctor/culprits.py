@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who keeps the loader from working: found among the manifests, or by trying drivers and layers one at a time.
+
+What is found is left out by the loader's own variables, so that the drivers that work can be asked.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from vkzircon_cli import isolation
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.checks.registry import describe, sentence_case
+from vkzircon_cli.doctor.exams import ManifestExam, examine_drivers, examine_layers
+from vkzircon_cli.doctor.manifest import Kind
+from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
+from vkzircon_cli.environment import FUCHSIA, can_fork
+from vkzircon_cli.events import Culprit, Fold
+from vkzircon_cli.failure import is_in_trouble
+from vkzircon_cli.request import Depth, Request
+
+# A driver that is only slow was waited for already, by the probe that ended in trouble.
+_MOST_SECONDS = 5.0
+_MOST_TRIED = 16
+# The folders that hold layers can be left out whole by the variable that names their parents.
+_FOLDERS = {
+    "XDG_DATA_HOME": "/.local/share/vulkan/",
+    "XDG_CONFIG_HOME": "/.config/vulkan/",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The culprits, and what to add to the environment so that they are left out; None if nothing would be left."""
+
+    culprits: tuple[Culprit, ...] = ()
+    environ: dict[str, str] | None = None
+
+
+def find_culprits(request: Request, environ: Mapping[str, str]) -> Found:
+    """Find who is to blame for a probe of *request* that could ask nobody; *environ* is what it was given besides."""
+    if not can_fork():
+        return Found()
+    where = surroundings(min(request.timeout_s, _MOST_SECONDS), environ)
+    if where.platform == FUCHSIA or where.elevated:
+        return Found()
+    drivers, layers = examine_drivers(where), examine_layers(where)
+    trial = _Trial(replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None), dict(environ))
+    bad = [exam for exam in (*drivers, *layers) if _is_bad(exam)]
+    if not bad and not any(exam.is_usable for exam in drivers):
+        return Found(tuple(_culprit(exam, left_out=False) for exam in drivers))
+    if bad:
+        without = _without(bad, drivers, layers, where)
+        works = without is not None and trial.problem(without) == ""
+        return Found(tuple(_culprit(exam, left_out=works) for exam in bad), without if works else None)
+    return _by_trial(trial, drivers, layers, where)
+
+
+def _is_bad(exam: ManifestExam) -> bool:
+    return exam.stops_loader or (exam.kills and exam.is_on is not False)
+
+
+def _culprit(exam: ManifestExam, *, left_out: bool, sentence: str = "") -> Culprit:
+    kind = "driver" if exam.manifest.kind is Kind.DRIVER else "layer"
+    found = exam.finding
+    where = f" ({found.evidence[0]})" if found.id.startswith("manifest.") and found.evidence else ""
+    said = sentence or f"{found.sentence.removesuffix('.')}{where}."
+    return Culprit(kind, exam.path, said, found.command, left_out)
+
+
+@dataclass(slots=True)
+class _Trial:
+    """Asks in a child who is there, with other drivers and layers than the surroundings have."""
+
+    request: Request
+    environ: dict[str, str]
+    _known: dict[tuple[tuple[str, str], ...], str] = field(default_factory=dict)
+
+    def problem(self, changed: Mapping[str, str]) -> str:
+        """Say what is wrong with *changed* on top, '' if devices can be asked."""
+        key = tuple(sorted(changed.items()))
+        if key not in self._known:
+            self._known[key] = self._asked({**self.environ, **changed})
+        return self._known[key]
+
+    def _asked(self, environ: dict[str, str]) -> str:
+        fold = Fold()
+        for event in isolation.events(self.request, environ):
+            fold.add(event)
+        transcript = fold.transcript()
+        if not is_in_trouble(transcript):
+            return ""
+        facts = transcript.facts
+        missing = facts.instance.missing or facts.device_count.missing
+        return describe(missing) if missing else "it reports no device"
+
+
+def _by_trial(
+    trial: _Trial, drivers: Iterable[ManifestExam], layers: Iterable[ManifestExam], where: Surroundings
+) -> Found:
+    """Turn off implicit layers, then ask each driver alone, until something works."""
+    on = [exam for exam in layers if exam.manifest.kind is Kind.IMPLICIT_LAYER and exam.is_on][:_MOST_TRIED]
+    quiet = _layers_off(on, where)
+    if on and trial.problem(quiet) == "":
+        guilty = [exam for exam in on if trial.problem(_layers_off([o for o in on if o is not exam], where))]
+        guilty = guilty or on  # each alone does no harm
+        told = (_culprit(e, left_out=True, sentence=_layer_words(e, trial, on, where)) for e in guilty)
+        return Found(tuple(told), _layers_off(guilty, where))
+    usable = [exam for exam in drivers if exam.is_usable][:_MOST_TRIED]
+    if len(usable) < _TWO:
+        return Found(tuple(_culprit(exam, left_out=False) for exam in drivers if exam.finding.outcome is Outcome.FAIL))
+    problems = {exam.path: trial.problem(_only([exam.path])) for exam in usable}
+    good = [path for path, problem in problems.items() if not problem]
+    culprits = [
+        _culprit(exam, left_out=bool(good), sentence=f"{sentence_case(problems[exam.path])}, with {exam.path}.")
+        for exam in usable
+        if problems[exam.path]
+    ]
+    return Found(tuple(culprits), _only(good) if good and culprits else None)
+
+
+_TWO = 2
+
+
+def _layer_words(exam: ManifestExam, trial: _Trial, on: list[ManifestExam], where: Surroundings) -> str:
+    problem = trial.problem(_layers_off([other for other in on if other is not exam], where))
+    return f"{exam.manifest.name} is to blame, an implicit layer ({exam.path}): {problem or 'with others it fails'}."
+
+
+def _without(
+    bad: list[ManifestExam], drivers: tuple[ManifestExam, ...], layers: tuple[ManifestExam, ...], where: Surroundings
+) -> dict[str, str] | None:
+    """Give the variables that leave the bad ones out, None where that cannot be done or leaves no driver."""
+    good = [exam.path for exam in drivers if exam.is_usable]
+    if not good:
+        return None
+    environ = _only(good)
+    for exam in (exam for exam in bad if exam in layers):
+        if not exam.stops_loader:
+            environ.update(_layers_off([exam], where))
+        elif (folder := _without_folder(exam.path, where)) is not None:
+            environ.update(folder)
+        else:
+            return None
+    return environ
+
+
+def _only(paths: list[str]) -> dict[str, str]:
+    """Name the only drivers that are looked at; loaders before 1.3.207 know the older name."""
+    named = os.pathsep.join(paths)
+    return {"VK_DRIVER_FILES": named, "VK_ICD_FILENAMES": named}
+
+
+def _layers_off(exams: list[ManifestExam], where: Surroundings) -> dict[str, str]:
+    """Turn layers off: implicit ones by their own switch, explicit ones by not asking for them."""
+    environ = {e.manifest.switch[0]: e.manifest.switch[1] or "1" for e in exams if e.manifest.switch}
+    names = {exam.manifest.name for exam in exams if exam.manifest.kind is Kind.EXPLICIT_LAYER}
+    asked = where.environ.get("VK_INSTANCE_LAYERS", "")
+    if names:
+        environ["VK_INSTANCE_LAYERS"] = os.pathsep.join(n for n in asked.split(os.pathsep) if n not in names)
+    return environ
+
+
+def _without_folder(path: str, where: Surroundings) -> dict[str, str] | None:
+    """Leave out the folder that *path* is in, by the variable that leads the search there; other files in it go too."""
+    parent, _, _ = path.partition("/vulkan/")
+    for variable, default in (("XDG_DATA_DIRS", "/usr/local/share:/usr/share"), ("XDG_CONFIG_DIRS", "/etc/xdg")):
+        folders = (where.environ.get(variable) or default).split(os.pathsep)
+        kept = [folder for folder in folders if folder and folder.rstrip("/") != parent]
+        if len(kept) < len([folder for folder in folders if folder]):
+            return {variable: os.pathsep.join(kept) or "/nonexistent"}
+    for variable, inside in _FOLDERS.items():
+        if where.environ.get(variable, "").rstrip("/") == parent or inside in path:
+            return {variable: "/nonexistent"}
+    return None

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Manifests with their libraries: which of them end in a working driver or layer, and what keeps the others."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from shlex import quote
+from typing import Any
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.finding import Finding, branch
+from vkzircon_cli.doctor.library import Fate, Header, Loading, header_of, load_all, own_header
+from vkzircon_cli.doctor.manifest import Kind, Manifest, examine
+from vkzircon_cli.doctor.search import drivers, explicit_layers, implicit_layers
+from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.variables import driver_variables, layer_variables
+
+_DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
+_DEATHS = {
+    Fate.HUNG: ("library.hangs", Outcome.TIMEOUT, "hangs when it is loaded"),
+    Fate.CRASHED: ("library.crashes", Outcome.CRASH, "crashes when it is loaded"),
+    Fate.EXITED: ("library.exits", Outcome.CRASH, "ends the program when it is loaded"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestExam:
+    """A manifest, what came of its library, and what that means.
+
+    *is_usable*: the loader ends up with a working driver, or layer. *stops_loader*: vkCreateInstance fails for all
+    drivers. *kills*: loading it crashes, ends or hangs the process. *is_on* is None of what is no layer.
+    """
+
+    manifest: Manifest
+    is_usable: bool
+    kills: bool
+    is_on: bool | None
+    finding: Finding
+
+    @property
+    def path(self) -> str:
+        """Give the manifest's path."""
+        return self.manifest.path
+
+    @property
+    def stops_loader(self) -> bool:
+        """Tell whether this file alone stops the loader."""
+        return self.manifest.stops_loader
+
+
+def examine_drivers(where: Surroundings) -> tuple[ManifestExam, ...]:
+    """Examine every driver manifest that the loader reads."""
+    return _examined([examine(found, Kind.DRIVER) for found in drivers(where)], where)
+
+
+def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
+    """Examine the layers' manifests; a library is loaded only where its layer is on."""
+    found = [(each, Kind.IMPLICIT_LAYER) for each in implicit_layers(where)]
+    found += [(each, Kind.EXPLICIT_LAYER) for each in explicit_layers(where)]
+    return _examined([examine(each, kind) for each, kind in found], where)
+
+
+def _examined(manifests: list[Manifest], where: Surroundings) -> tuple[ManifestExam, ...]:
+    ours = own_header()
+    on = {manifest.path: _is_on(manifest, where) for manifest in manifests}
+    early = {manifest.path: manifest.problem or _unloadable(manifest, ours) for manifest in manifests}
+    wanted = [m.resolved for m in manifests if early[m.path] is None and on[m.path] is not False and m.resolved]
+    loaded = load_all(wanted, where.timeout_s)
+    seen: dict[str, str] = {}
+    return tuple(_exam(each, early[each.path], loaded, on[each.path], seen) for each in manifests)
+
+
+def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
+    """Tell whether a layer is on: an explicit one by name, an implicit one unless its switch is off."""
+    if manifest.kind is Kind.DRIVER:
+        return None
+    asked = where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep)
+    if manifest.kind is Kind.EXPLICIT_LAYER:
+        return manifest.name in asked
+    if manifest.switch and where.lookup(manifest.switch[0]) is not None:
+        return False
+    if manifest.enabler:
+        return where.lookup(manifest.enabler[0]) == manifest.enabler[1]
+    return True
+
+
+def _unloadable(manifest: Manifest, ours: Header | None) -> Finding | None:
+    """Judge the file that a library's path leads to; a bare name is the linker's to find."""
+    path = manifest.resolved
+    if "/" not in path:
+        return None
+    try:
+        header = header_of(path)
+    except FileNotFoundError:
+        return _lacking(manifest, "library-missing", f"names {path}, which is not there")
+    except OSError as error:
+        return _lacking(manifest, "not-a-library", f"names {path}, which cannot be read: {error.strerror}")
+    if header is None:
+        return _lacking(manifest, "not-a-library", f"names {path}, which is not a shared library")
+    if ours and header != ours:
+        what = "wrong-class" if header.bits != ours.bits else "wrong-machine"
+        return _lacking(manifest, what, f"names {path}, a {header.words} library, and this process is {ours.words}")
+    return None
+
+
+def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
+    prefix = "manifest" if manifest.kind is Kind.DRIVER else "layer"
+    command = more.pop("command", f"ls -l {quote(manifest.resolved or manifest.path)}")
+    return Finding(
+        f"{prefix}.{what}", manifest.path, Outcome.FAIL, f"{manifest.path} {words}.", command=command, **more
+    )
+
+
+def _exam(
+    manifest: Manifest, problem: Finding | None, loaded: Mapping[str, Loading], on: bool | None, seen: dict[str, str]
+) -> ManifestExam:
+    loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED))
+    kills = problem is None and loading.fate in _DEATHS
+    problem = problem or _loading_problem(manifest, loading)
+    first = seen.setdefault(manifest.resolved, manifest.path) if manifest.kind is Kind.DRIVER else manifest.path
+    finding = problem or _fine(manifest, loading, on, first)
+    if manifest.notes:
+        finding = replace(finding, children=manifest.notes)
+    usable = problem is None and (loading.fate is Fate.LOADED or manifest.kind is not Kind.DRIVER)
+    return ManifestExam(manifest, usable, kills, on, finding)
+
+
+def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
+    if loading.fate in _DEATHS:
+        word, outcome, words = _DEATHS[loading.fate]
+        how = f" ({loading.words})" if loading.words else ""
+        sentence = f"{manifest.path} names {manifest.resolved}, which {words}{how}."
+        leave = (
+            ""
+            if manifest.kind is Kind.DRIVER or not manifest.switch
+            else f"export {manifest.switch[0]}={manifest.switch[1]}"
+        )
+        return Finding(
+            word, manifest.path, outcome, sentence, (manifest.resolved,), "", leave or f"ls -l {quote(manifest.path)}"
+        )
+    if loading.fate is Fate.REFUSED:
+        return _refused(manifest, loading.words)
+    if (
+        loading.fate is Fate.LOADED
+        and manifest.kind is Kind.DRIVER
+        and not set(loading.symbols) & set(_DRIVER_ENTRY_POINTS)
+    ):
+        words = f"names {manifest.resolved}, which has no vk_icdGetInstanceProcAddr: it is no Vulkan driver"
+        return _lacking(manifest, "no-entry-point", words)
+    return None
+
+
+def _refused(manifest: Manifest, words: str) -> Finding:
+    """Tell from the linker's words whether the library itself is missing, or one that it needs."""
+    name, _, rest = words.partition(": ")
+    is_absent = "cannot open shared object file" in rest
+    if is_absent and name != manifest.resolved:
+        said = f"names {manifest.resolved}, which needs {name}, and that is not there"
+        return _lacking(
+            manifest, "missing-dependency", said, evidence=(words,), command=f"ldd {quote(manifest.resolved)}"
+        )
+    if is_absent:
+        said = f"names {manifest.library}, which the linker does not find"
+        return _lacking(
+            manifest, "library-missing", said, evidence=(words,), command=f"ldconfig -p | grep {quote(name)}"
+        )
+    return _lacking(manifest, "not-loaded", f"names {manifest.resolved}, which cannot be loaded", evidence=(words,))
+
+
+def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:
+    if manifest.kind is not Kind.DRIVER:
+        return _layer_finding(manifest, on)
+    if first != manifest.path:
+        words = f"{manifest.path} names the same library as {first}: the driver is loaded twice."
+        return Finding(
+            "manifest.duplicate", manifest.path, Outcome.WARN, words, command=f"ls -l {quote(manifest.path)}"
+        )
+    if loading.fate is Fate.NOT_TRIED:
+        words = f"{manifest.path} names {manifest.resolved}; it was not loaded: {loading.words}."
+        return Finding("manifest.not-tried", manifest.path, Outcome.SKIP, words)
+    return Finding(
+        "manifest.fine", manifest.path, Outcome.PASS, f"{manifest.path} names {manifest.resolved}, which loads."
+    )
+
+
+def _layer_finding(manifest: Manifest, on: bool | None) -> Finding:
+    switch = f"; {manifest.switch[0]}={manifest.switch[1]} turns it off" if manifest.switch else ""
+    words = f"{manifest.name}, an {manifest.kind}, is {'on' if on else 'off'}{switch if on else ''}."
+    return Finding("layer.on" if on else "layer.off", manifest.path, Outcome.INFO, words, (manifest.path,))
+
+
+def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
+    """Make the branch of all drivers; beside a good one a broken one hinders nothing unless it stops the loader."""
+    good = [exam for exam in exams if exam.is_usable]
+    children = [*driver_variables(where), *(_softened(exam, bool(good)) for exam in exams)]
+    if not exams:
+        children.append(_none_found())
+    said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."
+    return branch("drivers", "", said, children)
+
+
+def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
+    found = exam.finding
+    if not beside_good or exam.stops_loader or exam.kills or found.outcome is not Outcome.FAIL:
+        return found
+    outcome = Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN
+    return replace(found, outcome=outcome)
+
+
+def _none_found() -> Finding:
+    words = "No driver manifest was found."
+    return Finding("drivers.none", "", Outcome.FAIL, words, command="sudo apt-get install mesa-vulkan-drivers")
+
+
+def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
+    """Make the branch of all layers."""
+    children = [
+        *layer_variables(where, {exam.manifest.name for exam in exams}),
+        *_same_names(exams),
+        *(_layer(exam) for exam in exams),
+    ]
+    on = sum(bool(exam.is_on) for exam in exams)
+    return branch("layers", "", f"{on} of {len(exams)} layers {'is' if on == 1 else 'are'} on.", children)
+
+
+def _layer(exam: ManifestExam) -> Finding:
+    """Soften what is wrong with a layer that is off: it hinders nothing, unless its file stops the loader."""
+    found = exam.finding
+    if exam.is_on or exam.stops_loader or exam.manifest.problem or found.outcome is not Outcome.FAIL:
+        return found
+    return replace(found, outcome=Outcome.WARN)
+
+
+def _same_names(exams: tuple[ManifestExam, ...]) -> Iterator[Finding]:
+    paths: dict[str, list[str]] = {}
+    for exam in exams:
+        if exam.manifest.name:
+            paths.setdefault(exam.manifest.name, []).append(exam.path)
+    for name, of in paths.items():
+        if len(of) > 1:
+            words = f"{name} is the name of {len(of)} layers, of which the first that is found counts."
+            yield Finding(
+                "layer.same-name", name, Outcome.WARN, words, tuple(of), command=f"ls -l {' '.join(map(quote, of))}"
+            )
