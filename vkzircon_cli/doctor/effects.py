@@ -38,31 +38,27 @@ class _Effect:
     yields: tuple[str, ...] = ()
     since: int = 0
     is_secure: bool = True
-    is_path: bool = False
 
 
 _DRIVERS_ONLY = "makes the loader read the driver manifests that it names, and no others"
 _NO_DRIVER = "takes every driver away: the loader reads no manifest at all"
 EFFECTS = {
-    "VK_DRIVER_FILES": _Effect(_DRIVERS_ONLY, _NO_DRIVER, Outcome.FAIL, since=_1_3_207, is_path=True),
-    "VK_ICD_FILENAMES": _Effect(_DRIVERS_ONLY, _NO_DRIVER, Outcome.FAIL, ("VK_DRIVER_FILES",), is_path=True),
+    "VK_DRIVER_FILES": _Effect(_DRIVERS_ONLY, _NO_DRIVER, Outcome.FAIL, since=_1_3_207),
+    "VK_ICD_FILENAMES": _Effect(_DRIVERS_ONLY, _NO_DRIVER, Outcome.FAIL, ("VK_DRIVER_FILES",)),
     "VK_ADD_DRIVER_FILES": _Effect(
         "adds the driver manifests that it names to the usual ones",
         yields=("VK_DRIVER_FILES", "VK_ICD_FILENAMES"),
         since=_1_3_207,
-        is_path=True,
     ),
     "VK_LAYER_PATH": _Effect(
         "makes the loader look for explicit layers where it says, and nowhere else",
         "takes every explicit layer away: the loader looks for them nowhere",
         Outcome.WARN,
-        is_path=True,
     ),
     "VK_ADD_LAYER_PATH": _Effect(
         "makes the loader look for explicit layers where it says as well",
         yields=("VK_LAYER_PATH",),
         since=_1_3_207,
-        is_path=True,
     ),
     "VK_INSTANCE_LAYERS": _Effect("turns on the layers that it names", is_secure=False),
     "VK_LOADER_DEBUG": _Effect("makes the loader print what it does", is_secure=False),
@@ -122,7 +118,4 @@ def _found(name: str, value: str, effect: _Effect, where: Surroundings, loader: 
     if not value:
         cause = "set and empty is not the same as unset" if effect.empty is not _NOTHING else "it is empty"
         return finding("empty", effect.empties, f"is set, but empty, and {effect.empty}", cause)
-    if effect.is_path and value[0] in "\"'":
-        cause = "the loader takes quotation marks as part of the name"
-        return finding("quoted", Outcome.WARN, "begins with a quotation mark, so no file is found", cause)
     return finding("in-force", Outcome.INFO, effect.does, "it is set")

@@ -42,15 +42,20 @@ def drivers(where: Surroundings) -> tuple[Found, ...]:
 
 
 def driver_variable(where: Surroundings) -> str:
-    """Name the variable that replaces the search for drivers, '' where none is in force."""
+    """Name the variable that replaces the search for drivers, '' where none is in force; an empty one is."""
     if where.elevated:
         return ""
-    return next((name for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES") if where.environ.get(name)), "")
+    return next((name for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES") if name in where.environ), "")
+
+
+def layer_variable(where: Surroundings) -> str:
+    """Name the variable that says where explicit layers are: it replaces the search, or is added to it."""
+    return "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH"
 
 
 def explicit_layers(where: Surroundings) -> tuple[Found, ...]:
     """Give the manifests of layers that are on only where they are asked for."""
-    if where.environ.get("VK_LAYER_PATH") and not where.elevated:
+    if layer_variable(where) == "VK_LAYER_PATH" and not where.elevated:
         return _of_variable(where, "VK_LAYER_PATH")
     return _distinct((*_of_variable(where, "VK_ADD_LAYER_PATH"), *_of_folders(where, EXPLICIT_LAYERS)))
 
