@@ -117,9 +117,8 @@ def _software(nodes: Sequence[Node], of: Reach) -> Iterator[Finding]:
         )
         if of.in_container:
             cause, command = "a container sees only the devices that it was given", "docker run --device /dev/dri ..."
-        outcome = Outcome.INFO if of.software else Outcome.WARN
         sentence = f"There is no device node of a GPU in /dev, and {only}."
-        yield Finding("access.no-nodes", "/dev", outcome, sentence, (), cause, command)
+        yield Finding("access.no-nodes", "/dev", Outcome.INFO, sentence, (), cause, command)
 
 
 @dataclass(frozen=True, slots=True)

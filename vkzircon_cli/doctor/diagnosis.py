@@ -7,10 +7,11 @@ It is a document of its own beside the report: a report says what devices do, th
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vkzircon_cli import emulation, session
 from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.checks.registry import sentence_case
 from vkzircon_cli.conclusion import Summary
 from vkzircon_cli.doctor.access import nodes_finding, reach, routes_finding
 from vkzircon_cli.doctor.effects import variables_finding
@@ -84,15 +85,17 @@ def diagnose(request: Request, watch: Callable[[Event], None]) -> Diagnosis:
         report = session.run(request, watch)
         drivers, layers = examine_drivers(where), examine_layers(where)
         attempts = loader.attempts()
-        findings = (
+        found = (
             loader_finding(attempts, report.loader, where),
             variables_finding(before, loader_version(attempts, report.loader)),
             driver_findings(drivers, where),
             layer_findings(layers, where),
             _access(nodes, report),
-            extension_finding(report, _looked_again(request, added, report, layers), emulate=bool(request.emulate)),
         )
-    return conclude(report, tuple(map(_without_home, findings)) if request.redacts else findings)
+        known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
+        seen = _looked_again(request, added, report, layers)
+        extension = extension_finding(report, seen, known, emulate=bool(request.emulate))
+    return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in (*found, extension)))
 
 
 def _emulated(request: Request) -> dict[str, str]:
@@ -190,14 +193,12 @@ def _offered(devices: Sequence[FoundDevice]) -> str:
 _MOST_NAMES = 3
 
 
-def _without_home(finding: Finding) -> Finding:
-    """Write the home folder as ``~``, as in every result."""
-    return replace(
-        finding,
-        subject=without_home(finding.subject),
-        sentence=without_home(finding.sentence),
-        evidence=tuple(without_home(list(finding.evidence))),
-        cause=without_home(finding.cause),
-        command=without_home(finding.command),
-        children=tuple(map(_without_home, finding.children)),
-    )
+def _finished(finding: Finding, *, redacts: bool) -> Finding:
+    """Make causes sentences, and write the home folder as ``~``, as in every result."""
+    cause = finding.cause
+    if cause and not cause.endswith((".", "?", "!")):
+        cause = f"{sentence_case(cause)}."
+    told = [finding.subject, finding.sentence, cause, finding.command, *finding.evidence]
+    subject, sentence, cause, command, *evidence = without_home(told) if redacts else told
+    children = tuple(_finished(child, redacts=redacts) for child in finding.children)
+    return Finding(finding.id, subject, finding.outcome, sentence, tuple(evidence), cause, command, children)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why each device has VK_FUCHSIA_external_memory, or has it not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from shlex import quote
 
@@ -15,6 +15,7 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure
 from vkzircon_cli.facts import Device, Extension, Identity
 from vkzircon_cli.offer import UNNAMED, dependency_leg, display_name, find_extension
+from vkzircon_cli.quantities import counted
 from vkzircon_cli.report import Report
 from vkzircon_cli.text import visible
 from vkzircon_cli.vocabulary import EXTENSION, SIBLING_INSTANCE_EXTENSIONS
@@ -27,11 +28,19 @@ _DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIME
 _STARNIX, _STARNIX_NODE = "starnix", Path("/dev/magma0")
 
 
-def extension_finding(report: Report, seen: Mapping[int, Seen], *, emulate: bool) -> Finding:
-    """Tell of each device why it has the extension or not; *seen* is what a second look showed of each."""
-    children = [*_stopped(report), *_devices(report, seen, emulate), *_of_instance(report)]
+def extension_finding(report: Report, seen: Mapping[int, Seen], known: Collection[str], *, emulate: bool) -> Finding:
+    """Tell of each device why it has the extension or not.
+
+    *seen* is what a second look showed of each device, *known* has the subjects of which a problem was found already.
+    """
+    children = [
+        *_culprits(report, known),
+        *_stopped(report, bool(known)),
+        *_devices(report, seen, emulate),
+        *_of_instance(report),
+    ]
     offering = sum(child.id == "extension.offered" for child in children)
-    sentence = f"{offering} of {len(report.devices)} devices can use {EXTENSION}."
+    sentence = f"{offering} of {counted(len(report.devices), 'device')} can use {EXTENSION}."
     if not report.devices:
         sentence = "There is no device that could be asked."
     return branch("extension", EXTENSION, sentence, children)
@@ -42,17 +51,32 @@ def is_starnix(report: Report) -> bool:
     return _STARNIX in report.environment.system.lower() or _STARNIX_NODE.exists()
 
 
-def _stopped(report: Report) -> Iterator[Finding]:
-    """Tell what kept the devices from being asked as wanted."""
+def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
+    """Tell who fails only when it is asked, which no look at its manifest shows."""
+    for culprit in report.culprits:
+        if culprit.path not in known:
+            path = visible(culprit.path)
+            rest = "the others were asked without it" if culprit.left_out else "nothing could be asked beside it"
+            evidence = (path,) if path not in culprit.sentence else ()
+            sentence = visible(culprit.sentence)
+            yield Finding("probe.culprit", path, Outcome.FAIL, sentence, evidence, rest, visible(culprit.command))
+
+
+def _stopped(report: Report, is_explained: bool) -> Iterator[Finding]:
+    """Tell what kept the devices from being asked as wanted; a consequence of what was found is no finding more."""
     failure = report.error
     if failure is None or failure.exit_code in (Exit.INTERRUPTED, Exit.OUR_FAULT):
         return
     words = [visible(m.text) for m in report.run.messages if m.severity == "error"]
     evidence = tuple(dict.fromkeys(words))[:_MOST_MESSAGES]
+    message, hint = visible(failure.message), visible(failure.hint)
+    if not report.devices and (is_explained or report.culprits):
+        cause = "that follows from what is wrong above"
+        yield Finding(f"probe.{failure.cause}", "Vulkan", Outcome.SKIP, message, evidence, cause)
+        return
     outcome = Outcome.FAIL
     if failure.exit_code == Exit.CRASHED:
         outcome = Outcome.TIMEOUT if failure.cause == "driver-hung" else Outcome.CRASH
-    message, hint = visible(failure.message), visible(failure.hint)
     yield Finding(f"probe.{failure.cause}", "Vulkan", outcome, message, evidence, hint, _remedy(failure, report))
 
 

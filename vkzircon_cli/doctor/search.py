@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.environment import FUCHSIA
 
 DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS = "icd.d", "explicit_layer.d", "implicit_layer.d"
 _SUFFIX = ".json"
+# The first was /config in older trees; there is no search by XDG variables.
+_FUCHSIAN = ("/vulkan-loader-configuration", "/config", "/pkg/data")
 _MOST_FILES = 512
 
 
@@ -73,6 +76,9 @@ def entries(where: Surroundings, variable: str) -> tuple[Entry, ...]:
 
 def folders(where: Surroundings, kind: str) -> Iterator[str]:
     """Give the folders of one *kind* in the order of the search; empty entries are none."""
+    if where.platform == FUCHSIA:
+        yield from (f"{base}/vulkan/{kind}" for base in _FUCHSIAN)
+        return
     home = "" if where.elevated else where.environ.get("HOME", "")
     config = _variable(where, "XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")
     data = _variable(where, "XDG_DATA_HOME") or (f"{home}/.local/share" if home else "")
