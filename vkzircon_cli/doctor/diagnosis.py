@@ -94,7 +94,8 @@ def diagnose(request: Request, watch: Callable[[Event], None]) -> Diagnosis:
         )
         known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
         seen = _looked_again(request, added, report, layers)
-        extension = extension_finding(report, seen, known, emulate=bool(request.emulate))
+        suspects = [exam.path for exam in drivers if exam.is_usable]
+        extension = extension_finding(report, seen, known, suspects, emulate=bool(request.emulate))
     return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in (*found, extension)))
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why each device has VK_FUCHSIA_external_memory, or has it not."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -28,14 +28,17 @@ _DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIME
 _STARNIX, _STARNIX_NODE = "starnix", Path("/dev/magma0")
 
 
-def extension_finding(report: Report, seen: Mapping[int, Seen], known: Collection[str], *, emulate: bool) -> Finding:
+def extension_finding(
+    report: Report, seen: Mapping[int, Seen], known: Collection[str], suspects: Sequence[str], *, emulate: bool
+) -> Finding:
     """Tell of each device why it has the extension or not.
 
-    *seen* is what a second look showed of each device, *known* has the subjects of which a problem was found already.
+    *seen* is what a second look showed of each device, *known* has the subjects of which a problem was found already,
+    and *suspects* are the drivers that load.
     """
     children = [
         *_culprits(report, known),
-        *_stopped(report, bool(known)),
+        *_stopped(report, bool(known), suspects),
         *_devices(report, seen, emulate),
         *_of_instance(report),
     ]
@@ -62,7 +65,7 @@ def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
             yield Finding("probe.culprit", path, Outcome.FAIL, sentence, evidence, rest, visible(culprit.command))
 
 
-def _stopped(report: Report, is_explained: bool) -> Iterator[Finding]:
+def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Iterator[Finding]:
     """Tell what kept the devices from being asked as wanted; a consequence of what was found is no finding more."""
     failure = report.error
     if failure is None or failure.exit_code in (Exit.INTERRUPTED, Exit.OUR_FAULT):
@@ -77,6 +80,9 @@ def _stopped(report: Report, is_explained: bool) -> Iterator[Finding]:
     outcome = Outcome.FAIL
     if failure.exit_code == Exit.CRASHED:
         outcome = Outcome.TIMEOUT if failure.cause == "driver-hung" else Outcome.CRASH
+        evidence += tuple(f"suspect: {visible(path)}" for path in suspects[:_MOST_MESSAGES])
+        if len(suspects) == 1:
+            hint = "It is the only driver that loads, so it or an implicit layer is to blame."
     yield Finding(f"probe.{failure.cause}", "Vulkan", outcome, message, evidence, hint, _remedy(failure, report))
 
 
