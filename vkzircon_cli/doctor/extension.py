@@ -126,7 +126,7 @@ def _listed(report: Report, device: Device, found: Extension, seen: Seen) -> Fin
         commands = " and ".join(seen.commands)
         sentence = f"{name} lists {EXTENSION}, but vkGetDeviceProcAddr gives NULL for {commands}."
         if seen.hidden_by:
-            return _hidden(name, sentence, seen.hidden_by)
+            return _hidden(name, sentence, seen.hidden_by, emulated=report.emulation.active)
         cause = "no layer does that, so the driver lists what it does not have"
         return Finding("extension.no-commands", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon check")
     leg = _leg(report, device)
@@ -152,11 +152,12 @@ def _neighbours(device: Device) -> tuple[str, ...]:
     return (f"it lists {', '.join(visible(name) for name in others)} as well",) if others else ()
 
 
-def _hidden(name: str, sentence: str, layers: tuple[str, ...]) -> Finding:
+def _hidden(name: str, sentence: str, layers: tuple[str, ...], *, emulated: bool) -> Finding:
     shown = [visible(layer) for layer in layers]
     cause = f"the layer {shown[0]} hides it" if len(shown) == 1 else f"the layers {', '.join(shown)} hide it together"
     evidence = (f"without {', '.join(shown)} it is there",)
-    command = f"VK_LOADER_LAYERS_DISABLE={quote(','.join(shown))} VK_INSTANCE_LAYERS= vkzircon doctor"
+    again = f"vkzircon doctor{' --emulate' if emulated else ''}"
+    command = f"VK_LOADER_LAYERS_DISABLE={quote(','.join(shown))} VK_INSTANCE_LAYERS= {again}"
     return Finding("extension.hidden", name, Outcome.FAIL, sentence, evidence, cause, command)
 
 
@@ -164,7 +165,7 @@ def _absent(report: Report, device: Device, seen: Seen, emulate: bool) -> Findin
     name, among = _name(device), len(device.extensions.value or ())
     sentence = f"{name} does not offer {EXTENSION}: it is not among its {among} extensions."
     if seen.hidden_by:
-        return _hidden(name, sentence, seen.hidden_by)
+        return _hidden(name, sentence, seen.hidden_by, emulated=report.emulation.active)
     if emulate:
         return _not_emulated(report, device, seen, sentence)
     neighbours = _neighbours(device)
