@@ -150,3 +150,14 @@ def test_what_is_for_a_host_says_so(fuchsia: Process) -> None:
         assert (ran.code, ran.out) == (4, "")
         assert f"pip install {package}" in ran.err
         assert ran.err.count("\n") == 1
+
+
+def test_doctor_looks_at_everything_without_a_child(fuchsia: Process) -> None:
+    """The services are missing in the stand-in; libraries are not loaded for their own sake, and that is a skip."""
+    ran = fuchsia("doctor", "--format", "json")
+    assert (ran.code, ran.err) == (1, "")
+    told = {finding["id"]: finding for finding in ran.json["findings"]}
+    assert told["loader"]["children"][0]["id"] == "loader.opened"
+    assert told["access"]["children"][0]["id"] == "access.not-routed"
+    assert told["drivers"]["outcome"] == "pass"
+    assert ran.json["devices"]
