@@ -14,6 +14,7 @@ _NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
 _DRIVER_VARIABLES = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
 _MOST_WORDS = 3
+_LOADER_SAYS = " The loader says: "
 
 
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
@@ -22,7 +23,9 @@ def what_stopped(transcript: Transcript, environment: Environment, emulate: bool
     if failure is None or not transcript.culprits:
         return failure
     named = " ".join(culprit.sentence for culprit in transcript.culprits[:_MOST_WORDS])
-    return replace(failure, hint=f"{named} vkzircon doctor tells more.")
+    # What the loader said of it is what the culprits' sentences say better.
+    hint = failure.hint.partition(_LOADER_SAYS)[0]
+    return replace(failure, hint=f"{named} {hint} vkzircon doctor tells more.")
 
 
 def _what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
@@ -127,4 +130,4 @@ def _device_hint(environment: Environment) -> str:
 
 def _with_words(hint: str, messages: tuple[Message, ...]) -> str:
     words = list(dict.fromkeys(message.text for message in messages if message.severity == "error"))[:_MOST_WORDS]
-    return f"{hint} The loader says: {'; '.join(words)}" if words else hint
+    return f"{hint}{_LOADER_SAYS}{'; '.join(words)}" if words else hint
