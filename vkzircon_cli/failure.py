@@ -14,18 +14,33 @@ _NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
 _DRIVER_VARIABLES = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
 _MOST_WORDS = 3
+_DOCTOR = "vkzircon doctor tells more."
+# What is not the loader's and not a driver's doing.
+_NOT_DOCTORS = (
+    "no-package",
+    "no-binding",
+    "no-libzircon",
+    "no-layer",
+    "no-emulation",
+    "interrupted",
+    "our-fault",
+    "cut-off",
+)
 _LOADER_SAYS = " The loader says: "
 
 
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
     """Tell what kept every device from being asked as wanted (*emulate*: with the layer), None where one was."""
-    failure = _what_stopped(transcript, environment, emulate)
-    if failure is None or not transcript.culprits:
+    failure = transcript.failure or _what_stopped(transcript, environment, emulate)
+    if failure is None or failure.cause in _NOT_DOCTORS:
         return failure
+    if not transcript.culprits:
+        is_loaders = failure.exit_code == Exit.CANNOT_ASK
+        return replace(failure, hint=f"{failure.hint} {_DOCTOR}".strip()) if is_loaders else failure
     named = " ".join(culprit.sentence for culprit in transcript.culprits[:_MOST_WORDS])
     # What the loader said of it is what the culprits' sentences say better.
     hint = failure.hint.partition(_LOADER_SAYS)[0]
-    return replace(failure, hint=f"{named} {hint} vkzircon doctor tells more.")
+    return replace(failure, hint=f"{named} {hint} {_DOCTOR}")
 
 
 def _what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:

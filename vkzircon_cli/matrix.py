@@ -56,7 +56,7 @@ class MatrixReport:
 def make_matrix(transcript: Transcript, devices: tuple[MatrixDevice, ...], handle_type: int) -> MatrixReport:
     """Sum up a transcript that has its header, and what it says of the *devices*."""
     header: Header = decode(Header, transcript.header)
-    failure = transcript.failure or what_stopped(transcript, header.environment, header.emulation.asked)
+    failure = what_stopped(transcript, header.environment, header.emulation.asked)
     asked = flags(handle_type, HANDLE_TYPE_BITS)
     return MatrixReport(
         schema_version=header.schema_version,

@@ -28,6 +28,8 @@ def _steps(report: Report, verbose: bool) -> Iterator[Step]:
     code = report.summary.exit_code
     if code == Exit.NOT_OFFERED and report.environment.platform == LINUX and not report.emulation.active:
         yield _command(report, True), "the same with the extension emulated by a layer of vkzircon's own"
+    if code == Exit.NOT_OFFERED:
+        yield "vkzircon doctor", "why the extension is not there, and what to do about it"
     if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
         yield f"{again} --format json > report.json", "everything that was seen: attach this file to the bug report"
     if code == Exit.OK:
