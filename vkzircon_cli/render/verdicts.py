@@ -47,7 +47,7 @@ def write_opening(sheet: Sheet, report: Document) -> None:
         sheet.prose(error.hint, indent=label.cell_len)
 
 
-def write_culprits(sheet: Sheet, report: Report) -> None:
+def write_culprits(sheet: Sheet, report: Document) -> None:
     """Say what was left out so that the rest could be asked, and how to mend it."""
     for culprit in report.culprits:
         if culprit.left_out:
