@@ -42,7 +42,12 @@ def schema_errors(document: Any) -> Iterator[ValidationError]:
     return iter(()) if kind is None else _validator(kind).iter_errors(document)
 
 
-_KINDS = {"handle_type": DocumentKind.MATRIX, "areas": DocumentKind.DIFF, "checks": DocumentKind.REPORT}
+_KINDS = {
+    "handle_type": DocumentKind.MATRIX,
+    "areas": DocumentKind.DIFF,
+    "findings": DocumentKind.DOCTOR,
+    "checks": DocumentKind.REPORT,
+}
 
 
 @cache

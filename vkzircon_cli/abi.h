@@ -89,5 +89,6 @@ size_t vkz_persona_count(void);
 const char *vkz_persona_name(size_t);
 const char *vkz_persona_description(size_t);
 const char *vkz_persona_faults(size_t);
+const char *vkz_device_reason(const uint8_t uuid[16]);
 
 int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);

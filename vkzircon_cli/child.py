@@ -4,7 +4,6 @@
 The parent opens neither libvulkan nor libzircon, so that nothing a driver does to its process can reach the report.
 """
 
-import fcntl
 import json
 import mmap
 import os
@@ -19,22 +18,13 @@ from typing import Any, NoReturn
 from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.capture import Capture
 from vkzircon_cli.events import Event, to_line
+from vkzircon_cli.forked import die_with, pipe, signal_name
 from vkzircon_cli.guard import probe_events
 from vkzircon_cli.request import Request
 
 _CHUNK = 64 * 1024
 _TICK_S = 0.2  # how often a silent child is looked after: a grandchild may keep its pipes open
 _JOURNAL_SIZE = 128
-_PR_SET_PDEATHSIG = 1
-
-
-def _pipe() -> tuple[int, int]:
-    """Make a pipe whose ends are none of the standard descriptors, which the child puts its own things on."""
-    ends = os.pipe()
-    moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
-    for end in ends:
-        os.close(end)
-    return moved[0], moved[1]
 
 
 class Child:
@@ -45,8 +35,8 @@ class Child:
         self.step: str | None = None
         self._timeout_s = request.timeout_s
         self._journal = mmap.mmap(-1, _JOURNAL_SIZE)
-        self._events, events_end = _pipe()
-        self._output, output_end = _pipe()
+        self._events, events_end = pipe()
+        self._output, output_end = pipe()
         self._status: int | None = None
         # Ctrl-C waits until events() runs, where this side can end the child, and the child is sure that it is one.
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -120,7 +110,7 @@ class Child:
         if self._status is None:
             self._status = os.waitpid(self._pid, 0)[1]
         code = os.waitstatus_to_exitcode(self._status)
-        result = _signal_name(-code) if code < 0 else ""
+        result = signal_name(-code) if code < 0 else ""
         reason = f"killed by {result}" if code < 0 else f"the process left with exit code {code}"
         return Missing(MissingKind.CRASHED, self._call(), result, reason)
 
@@ -133,13 +123,6 @@ class Child:
         os.close(self._events)
         os.close(self._output)
         self._journal.close()
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,23 +152,13 @@ def _run_child(request: Request, environ: dict[str, str], answered: Mapping[str,
         os.dup2(ends.output, 1)
         os.dup2(ends.output, 2)
         with suppress(ImportError):  # of cffi, which the probe is about to miss as well
-            _die_with(ends.parent)
+            die_with(ends.parent)
         os.environ.update(environ)
         for event in probe_events(request, journaled(ends.journal), answered, ends.began):
             os.write(ends.events, to_line(event))
         code = 0
     finally:
         os._exit(code)
-
-
-def _die_with(parent: int) -> None:
-    """Ask the kernel to end this process when the parent's does, however that ends."""
-    from vkzircon_cli import _abi
-
-    libc: Any = _abi.ffi.dlopen(None)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def journaled(journal: mmap.mmap) -> Callable[[str], None]:

@@ -69,7 +69,7 @@ from vkzircon_cli.vocabulary import HANDLE_TYPES
 
 T = TypeVar("T")
 
-_COMMANDS = ("report", "check", "devices", "matrix", "emulate", "show", "diff", "bundle", "schema", "explain")
+_COMMANDS = ("report", "check", "devices", "matrix", "doctor", "emulate", "show", "diff", "bundle", "schema", "explain")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -226,6 +226,35 @@ def matrix(
     return deliver(
         found, format is MatrixFormat.TERMINAL, lambda page: render_matrix(found, format, verbose, page), place
     )
+
+
+@app.command(epilog=_EPILOG)
+def doctor(
+    format: ExplainFormat = WordFormat.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    version: Version = False,
+) -> Exit:
+    """Find out why Vulkan, or the extension, is not there.
+
+    The loader, the variables that lead it, driver manifests, layers, device nodes or services, the extension: each with
+    evidence, cause and what to do. It works without a loader, driver or rights. Exit code 0: healthy; 1: a problem was
+    found; 4: no device can be used.
+    """
+    from vkzircon_cli.doctor.diagnosis import diagnose
+    from vkzircon_cli.render import render_diagnosis
+
+    request = Request(Depth.IDENTITY, None, _emulation(emulate, persona, fault), timeout)
+    found = watched(lambda watch: diagnose(request, watch))
+    place = Place(output, quiet, no_color)
+    is_for_people = format is WordFormat.TERMINAL
+    return deliver(found, is_for_people, lambda page: render_diagnosis(found, format, verbose, page), place)
 
 
 @app.command(epilog=_EPILOG, context_settings={"allow_interspersed_args": False})

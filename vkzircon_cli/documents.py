@@ -10,6 +10,7 @@ class DocumentKind(StrEnum):
     REPORT = "report"
     MATRIX = "matrix"
     DIFF = "diff"
+    DOCTOR = "doctor"
 
 
 def shape_of(kind: DocumentKind) -> type:
@@ -22,6 +23,10 @@ def shape_of(kind: DocumentKind) -> type:
         from vkzircon_cli.difference import Difference
 
         return Difference
+    if kind is DocumentKind.DOCTOR:
+        from vkzircon_cli.doctor.diagnosis import Diagnosis
+
+        return Diagnosis
     from vkzircon_cli.report import Report
 
     return Report

@@ -19,10 +19,9 @@ from vkzircon_cli import _abi, text
 from vkzircon_cli.environment import FUCHSIA, LIBVULKAN_VARIABLE, platform
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, TimedOut
 from vkzircon_cli.facts import Extension
-from vkzircon_cli.libraries import linker_reason
+from vkzircon_cli.libraries import LOADER_NAMES, linker_reason
 from vkzircon_cli.vocabulary import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCCESS, VK_TIMEOUT, result_name
 
-LIBRARY_NAMES = ("libvulkan.so.1", "libvulkan.so")
 FENCE_TIMEOUT_NS = 10_000_000_000
 
 _MOST_ENTRIES = 65_536  # of an enumeration; more is a count that was never written
@@ -197,13 +196,13 @@ _ZIRCON_COMMANDS = ("vkGetMemoryZirconHandleFUCHSIA", "vkGetMemoryZirconHandlePr
 
 
 def open_loader(on_call: Calls) -> Vulkan:
-    """Open the Vulkan loader: the library that VKZIRCON_LIBVULKAN names, or the first of `LIBRARY_NAMES`.
+    """Open the Vulkan loader: the library that VKZIRCON_LIBVULKAN names, or the first of `LOADER_NAMES`.
 
     Raises:
         CannotAsk: no binding, or no library could be opened; the sentence has the names tried and the linker's reason.
     """
     ffi = binding().ffi
-    names = (os.environ[LIBVULKAN_VARIABLE],) if os.environ.get(LIBVULKAN_VARIABLE) else LIBRARY_NAMES
+    names = (os.environ[LIBVULKAN_VARIABLE],) if os.environ.get(LIBVULKAN_VARIABLE) else LOADER_NAMES
     reasons = []
     for name in names:
         try:

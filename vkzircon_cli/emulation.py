@@ -71,8 +71,8 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
             f"Unset {LIBZIRCON_VARIABLE}, or leave out --emulate.",
         )
     installed = find()
-    # The loader ignores VK_ADD_LAYER_PATH where VK_LAYER_PATH is set.
-    path = "VK_LAYER_PATH" if environ.get("VK_LAYER_PATH") else "VK_ADD_LAYER_PATH"
+    # The loader ignores VK_ADD_LAYER_PATH where VK_LAYER_PATH is set, be it to nothing.
+    path = "VK_LAYER_PATH" if "VK_LAYER_PATH" in environ else "VK_ADD_LAYER_PATH"
     layers = environ.get("VK_INSTANCE_LAYERS")
     return {
         path: _joined(environ.get(path), str(installed.manifest.parent)),

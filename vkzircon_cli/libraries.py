@@ -3,6 +3,8 @@
 
 from pathlib import Path
 
+# In which order a Vulkan loader is looked for; Fuchsia has the second name only.
+LOADER_NAMES = ("libvulkan.so.1", "libvulkan.so")
 _MAPS = Path("/proc/self/maps")
 
 

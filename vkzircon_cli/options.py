@@ -201,7 +201,7 @@ BundleFile = Annotated[
     Path,
     typer.Option("--output", "-o", metavar="FILE", callback=_output, help="The zip's name."),
 ]
-DocumentName = Annotated[DocumentKind, typer.Argument(metavar="[DOCUMENT]", help="report, matrix or diff.")]
+DocumentName = Annotated[DocumentKind, typer.Argument(metavar="[DOCUMENT]", help="report, matrix, diff or doctor.")]
 Version = Annotated[
     bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
 ]

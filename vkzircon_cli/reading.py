@@ -17,7 +17,12 @@ _MOST_BYTES = 64 << 20
 _WHAT_IT_TAKES = "Give a file that vkzircon wrote with --format json or --format trace."
 _MOST_WORDS = 300
 # Other documents of ours, by a key that a report does not have.
-_OTHERS = {"handle_type": "a matrix", "explanations": "an explanation", "areas": "a difference of two reports"}
+_OTHERS = {
+    "handle_type": "a matrix",
+    "explanations": "an explanation",
+    "areas": "a difference of two reports",
+    "findings": "a diagnosis",
+}
 
 
 def read(path: Path) -> Report:

@@ -270,11 +270,18 @@ def test_a_slip_in_a_variable_is_guessed(value: str, slip: str) -> None:
 
 
 def test_the_variable_in_force_is_told(lavapipe: str) -> None:
-    """Of two the newer counts; with raised privileges neither does."""
+    """Of two the newer counts, also where it is empty; with raised privileges neither does."""
     both = {"VK_DRIVER_FILES": lavapipe, "VK_ICD_FILENAMES": "/nonexistent.json"}
-    found = {each.id: each for each in _walk(driver_findings(examine_drivers(_where(**both)), _where(**both)))}
-    assert "VK_DRIVER_FILES is in force" in found["variable.in-force"].sentence
-    assert "VK_ICD_FILENAMES is ignored: VK_DRIVER_FILES" in found["variable.overridden"].sentence
+    assert [exam.path for exam in examine_drivers(_where(**both))] == [lavapipe]
+    assert examine_drivers(_where(VK_DRIVER_FILES="", VK_ICD_FILENAMES=lavapipe)) == ()
     elevated = Surroundings("linux", True, both, both.get, 1.0)
-    ids = [each.id for each in _walk(driver_findings(examine_drivers(elevated), elevated))]
-    assert ids.count("variable.ignored") == 2
+    assert "/nonexistent.json" not in [exam.path for exam in examine_drivers(elevated)]
+
+
+def test_an_empty_variable_takes_all_drivers_from_the_real_loader(lavapipe: str) -> None:
+    """Set and empty is not the same as unset, and goes before the older name."""
+    for environ in ({"VK_DRIVER_FILES": "", "VK_ICD_FILENAMES": lavapipe}, {"VK_ICD_FILENAMES": ""}):
+        asked = subprocess.run(
+            ["vulkaninfo", "--summary"], env={**os.environ, **environ}, capture_output=True, text=True, check=False
+        )
+        assert "ERROR_INCOMPATIBLE_DRIVER" in asked.stdout + asked.stderr

@@ -11,9 +11,10 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.doctor.library import Fate, Header, Loading, header_of, load_all, own_header
 from vkzircon_cli.doctor.manifest import Kind, Manifest, examine
-from vkzircon_cli.doctor.search import drivers, explicit_layers, implicit_layers
+from vkzircon_cli.doctor.search import driver_variable, drivers, explicit_layers, implicit_layers
 from vkzircon_cli.doctor.surroundings import Surroundings
 from vkzircon_cli.doctor.variables import driver_variables, layer_variables
+from vkzircon_cli.environment import FUCHSIA
 
 _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
 _DEATHS = {
@@ -194,7 +195,7 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
     good = [exam for exam in exams if exam.is_usable]
     children = [*driver_variables(where), *(_softened(exam, bool(good)) for exam in exams)]
     if not exams:
-        children.append(_none_found())
+        children.append(_none_found(where))
     said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."
     return branch("drivers", "", said, children)
 
@@ -207,8 +208,13 @@ def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
     return replace(found, outcome=outcome)
 
 
-def _none_found() -> Finding:
+def _none_found(where: Surroundings) -> Finding:
     words = "No driver manifest was found."
+    if where.platform == FUCHSIA:
+        cause = "The loader gets them from the service fuchsia.vulkan.loader.Loader, and not before it is asked."
+        return Finding("drivers.served", "", Outcome.SKIP, words, cause=cause)
+    if driver_variable(where):
+        return Finding("drivers.none", "", Outcome.FAIL, words, command=f"unset {driver_variable(where)}")
     return Finding("drivers.none", "", Outcome.FAIL, words, command="sudo apt-get install mesa-vulkan-drivers")
 
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.environment import FUCHSIA
 
 DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS = "icd.d", "explicit_layer.d", "implicit_layer.d"
 _SUFFIX = ".json"
+# The first was /config in older trees; there is no search by XDG variables.
+_FUCHSIAN = ("/vulkan-loader-configuration", "/config", "/pkg/data")
 _MOST_FILES = 512
 
 
@@ -42,15 +45,20 @@ def drivers(where: Surroundings) -> tuple[Found, ...]:
 
 
 def driver_variable(where: Surroundings) -> str:
-    """Name the variable that replaces the search for drivers, '' where none is in force."""
+    """Name the variable that replaces the search for drivers, '' where none is in force; an empty one is."""
     if where.elevated:
         return ""
-    return next((name for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES") if where.environ.get(name)), "")
+    return next((name for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES") if name in where.environ), "")
+
+
+def layer_variable(where: Surroundings) -> str:
+    """Name the variable that says where explicit layers are: it replaces the search, or is added to it."""
+    return "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH"
 
 
 def explicit_layers(where: Surroundings) -> tuple[Found, ...]:
     """Give the manifests of layers that are on only where they are asked for."""
-    if where.environ.get("VK_LAYER_PATH") and not where.elevated:
+    if layer_variable(where) == "VK_LAYER_PATH" and not where.elevated:
         return _of_variable(where, "VK_LAYER_PATH")
     return _distinct((*_of_variable(where, "VK_ADD_LAYER_PATH"), *_of_folders(where, EXPLICIT_LAYERS)))
 
@@ -68,6 +76,9 @@ def entries(where: Surroundings, variable: str) -> tuple[Entry, ...]:
 
 def folders(where: Surroundings, kind: str) -> Iterator[str]:
     """Give the folders of one *kind* in the order of the search; empty entries are none."""
+    if where.platform == FUCHSIA:
+        yield from (f"{base}/vulkan/{kind}" for base in _FUCHSIAN)
+        return
     home = "" if where.elevated else where.environ.get("HOME", "")
     config = _variable(where, "XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")
     data = _variable(where, "XDG_DATA_HOME") or (f"{home}/.local/share" if home else "")

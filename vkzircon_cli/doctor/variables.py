@@ -1,58 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The variables that name manifests and layers: which is in force, what each entry leads to, and likely slips."""
+"""What the variables name that name manifests and layers: what is not there, and likely slips."""
 
 import os
 from collections.abc import Collection, Iterator
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.search import Entry, driver_variable, entries
+from vkzircon_cli.doctor.search import Entry, driver_variable, entries, layer_variable
 from vkzircon_cli.doctor.surroundings import Surroundings
-
-_DRIVERS = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_ADD_DRIVER_FILES")
-_LAYERS = ("VK_LAYER_PATH", "VK_ADD_LAYER_PATH")
 
 
 def driver_variables(where: Surroundings) -> Iterator[Finding]:
-    """Judge the variables that name drivers."""
-    chosen = driver_variable(where)
-    for name in _DRIVERS:
-        yield from _variable(where, name, chosen if chosen != name else "")
+    """Judge what the variables name that name drivers."""
+    yield from _entries(where, driver_variable(where) or "VK_ADD_DRIVER_FILES")
 
 
 def layer_variables(where: Surroundings, known: Collection[str]) -> Iterator[Finding]:
     """Judge the variables that name folders of layers, and layers, of which the *known* ones are installed."""
-    first = "VK_LAYER_PATH" if where.environ.get("VK_LAYER_PATH") else ""
-    for name in _LAYERS:
-        yield from _variable(where, name, first if first != name else "")
+    yield from _entries(where, layer_variable(where))
     for layer in where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep):
         if layer and layer not in known:
             words = f"VK_INSTANCE_LAYERS names {layer}, which is not installed: the loader goes on without it."
             yield Finding("layer.not-installed", layer, Outcome.WARN, words, command="vulkaninfo --summary")
 
 
-def _variable(where: Surroundings, name: str, overridden_by: str) -> Iterator[Finding]:
-    value = where.environ.get(name)
-    if value is None:
-        return
-    if where.elevated:
-        words = f"{name} is ignored: the process runs with raised privileges."
-        yield Finding(
-            "variable.ignored", name, Outcome.WARN, words, (f'{name}="{value}"',), command=f"env -u {name} vkzircon"
-        )
-    elif not value:
-        yield Finding("variable.empty", name, Outcome.INFO, f"{name} is set and empty, as if it were not set.")
-    elif overridden_by:
-        words = f"{name} is ignored: {overridden_by} is set too, and goes before it."
-        yield Finding("variable.overridden", name, Outcome.INFO, words, (f'{name}="{value}"',), command=f"unset {name}")
-    else:
-        yield Finding(
-            "variable.in-force",
-            name,
-            Outcome.INFO,
-            f"{name} is in force: only what it names is looked at.",
-            (f'{name}="{value}"',),
-        )
+def _entries(where: Surroundings, name: str) -> Iterator[Finding]:
+    """Judge what a variable that is in force names; what it does is told where all variables are."""
+    if not where.elevated:
         yield from (_entry(each) for each in entries(where, name) if not each.is_there and not _is_examined(each))
 
 

@@ -9,6 +9,7 @@ from vkzircon_cli.render.page import Page
 from vkzircon_cli.report import Report
 
 if TYPE_CHECKING:
+    from vkzircon_cli.doctor.diagnosis import Diagnosis
     from vkzircon_cli.matrix import MatrixReport
     from vkzircon_cli.redaction import Hidden
 
@@ -128,3 +129,14 @@ def render_matrix(matrix: "MatrixReport", format: MatrixFormat, verbose: bool, p
     from vkzircon_cli.render.matrix import render_matrix_terminal
 
     return render_matrix_terminal(matrix, page, verbose)
+
+
+def render_diagnosis(diagnosis: "Diagnosis", format: WordFormat, verbose: bool, page: Page) -> str:
+    """Write *diagnosis* in *format*; *page* and *verbose* count on a terminal only."""
+    if format is WordFormat.JSON:
+        from vkzircon_cli.render.json import render_json
+
+        return render_json(diagnosis)
+    from vkzircon_cli.render.doctor import render_diagnosis_terminal
+
+    return render_diagnosis_terminal(diagnosis, page, verbose)

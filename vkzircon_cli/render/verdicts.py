@@ -41,7 +41,7 @@ def write_opening(sheet: Sheet, report: Document) -> None:
     write_emulation(sheet, report)
     error = report.error
     sentence = error.message if error else report.summary.sentence
-    label = _label(sheet, report.summary.outcome)
+    label = outcome_label(sheet, report.summary.outcome)
     sheet.item(label, sheet.text(sentence, "bold"))
     if error and error.hint:
         sheet.prose(error.hint, indent=label.cell_len)
@@ -65,7 +65,12 @@ def write_emulation(sheet: Sheet, report: Document) -> None:
         sheet.prose(sheet.text(says, "bold magenta"))
 
 
-def _label(sheet: Sheet, outcome: Outcome, width: int = 0) -> Text:
+def outcome_mark(outcome: Outcome) -> tuple[str, str]:
+    """Give an outcome's glyph and style."""
+    return _LOOKS[outcome]
+
+
+def outcome_label(sheet: Sheet, outcome: Outcome, width: int = 0) -> Text:
     """Write glyph and word of an outcome; the word alone says all."""
     glyph, style = _LOOKS[outcome]
     return sheet.text(f"{glyph} {outcome.upper():{width}}  ", style)
@@ -122,7 +127,7 @@ def _skips(results: Iterable[CheckResult]) -> Iterator[_Row]:
 
 
 def _write_row(sheet: Sheet, row: _Row, width: int) -> None:
-    label = _label(sheet, row.outcome, width)
+    label = outcome_label(sheet, row.outcome, width)
     subject = sheet.text(f"{row.subject}  ", "bold" if row.outcome in _EXPLAINED else "")
     sheet.item(label, sheet.join(subject, row.sentence), indent=2)
     for name, words in row.notes:

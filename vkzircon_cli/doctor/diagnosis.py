@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole of doctor: everything that is looked at, what it comes to, and the exit code.
+
+It is a document of its own beside the report: a report says what devices do, this says why there are none.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+
+from vkzircon_cli import emulation, session
+from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.checks.registry import sentence_case
+from vkzircon_cli.conclusion import Summary
+from vkzircon_cli.doctor.access import nodes_finding, reach, routes_finding
+from vkzircon_cli.doctor.effects import variables_finding
+from vkzircon_cli.doctor.exams import ManifestExam, driver_findings, examine_drivers, examine_layers, layer_findings
+from vkzircon_cli.doctor.extension import extension_finding
+from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.loader import LoaderTrial, loader_finding, loader_version
+from vkzircon_cli.doctor.manifest import Kind
+from vkzircon_cli.doctor.nodes import NodeTrial
+from vkzircon_cli.doctor.second_look import SecondLook, Seen
+from vkzircon_cli.doctor.surroundings import surroundings
+from vkzircon_cli.environment import FUCHSIA, Environment
+from vkzircon_cli.errors import CannotAsk, Exit
+from vkzircon_cli.events import Event, Failure
+from vkzircon_cli.offer import UNNAMED, display_name, offers_extension
+from vkzircon_cli.quantities import counted
+from vkzircon_cli.redaction import without_home
+from vkzircon_cli.report import Emulation, Report, Run, Tool
+from vkzircon_cli.request import Request
+from vkzircon_cli.vocabulary import DEVICE_TYPE_CPU, EXTENSION
+
+_HARMLESS = (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
+# What ended the run itself, whatever was found before.
+_OVER = (Exit.INTERRUPTED, Exit.OUR_FAULT)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDevice:
+    """A device that Vulkan lists; *offers* is None where its extensions are not known."""
+
+    index: int
+    name: str
+    type: str
+    offers: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Everything that doctor found; *error* says why no device could be asked, where none could."""
+
+    schema_version: str
+    tool: Tool
+    summary: Summary
+    error: Failure | None
+    emulation: Emulation
+    environment: Environment
+    devices: tuple[FoundDevice, ...]
+    findings: tuple[Finding, ...]
+    run: Run
+
+    @property
+    def exit_code(self) -> Exit:
+        """Give the exit code that it comes to."""
+        return Exit(self.summary.exit_code)
+
+
+def diagnose(request: Request, watch: Callable[[Event], None]) -> Diagnosis:
+    """Look at everything between this process and the extension; *watch* hears the probe's events.
+
+    Raises:
+        Usage: emulation was asked for in a way that cannot be.
+    """
+    added = _emulated(request)
+    before, where = surroundings(request.timeout_s), surroundings(request.timeout_s, added)
+    with ExitStack() as stack:
+        # Begun before the probe and read after it, so that they take no time of their own.
+        loader = stack.enter_context(closing(LoaderTrial(where)))
+        nodes = None
+        if where.platform != FUCHSIA:
+            nodes = stack.enter_context(closing(NodeTrial(request.timeout_s)))
+        report = session.run(request, watch)
+        drivers, layers = examine_drivers(where), examine_layers(where)
+        attempts = loader.attempts()
+        found = (
+            loader_finding(attempts, report.loader, where),
+            variables_finding(before, loader_version(attempts, report.loader)),
+            driver_findings(drivers, where),
+            layer_findings(layers, where),
+            _access(nodes, report),
+        )
+        known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
+        seen = _looked_again(request, added, report, layers)
+        extension = extension_finding(report, seen, known, emulate=bool(request.emulate))
+    return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in (*found, extension)))
+
+
+def _emulated(request: Request) -> dict[str, str]:
+    try:
+        return emulation.variables(os.environ, request.emulate) if request.emulate else {}
+    except CannotAsk:
+        return {}  # the probe says so
+
+
+def _access(nodes: NodeTrial | None, report: Report) -> Finding:
+    if nodes is None:
+        return routes_finding()
+    types = [device.identity.value.type.value for device in report.devices if device.identity.value]
+    software = types.count(DEVICE_TYPE_CPU)
+    return nodes_finding(nodes.nodes(), reach(len(types) - software, software))
+
+
+def _looked_again(
+    request: Request, added: Mapping[str, str], report: Report, layers: Sequence[ManifestExam]
+) -> dict[int, Seen]:
+    """Look again only where layers that were asked for, or the emulation, may have to do with it."""
+    on = [exam.manifest for exam in layers if exam.is_on and exam.manifest.name != emulation.LAYER_NAME]
+    asked_for = any(manifest.kind is Kind.EXPLICIT_LAYER for manifest in on)
+    lacking = any(not offers_extension(device) for device in report.devices)
+    if not (asked_for or (request.emulate and lacking)):
+        return {}
+    return SecondLook(request, added, list(dict.fromkeys(m.name for m in on))).at(report.devices)
+
+
+def conclude(report: Report, findings: tuple[Finding, ...]) -> Diagnosis:
+    """Sum up the *findings* beside what the probe reported."""
+    devices = tuple(_devices(report))
+    return Diagnosis(
+        schema_version=report.schema_version,
+        tool=report.tool,
+        summary=_summary(report.error, devices, findings),
+        error=None if devices and not _is_over(report.error) else report.error,
+        emulation=report.emulation,
+        environment=report.environment,
+        devices=devices,
+        findings=findings,
+        run=report.run,
+    )
+
+
+def _devices(report: Report) -> Iterator[FoundDevice]:
+    for device in report.devices:
+        identity = device.identity.value
+        name, kind = (display_name(identity), identity.type.name) if identity else (UNNAMED, "")
+        known = device.extensions.value is not None
+        yield FoundDevice(device.index, name, kind, offers_extension(device) if known else None)
+
+
+def leaves(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Give the findings that were made, without the branches that they hang on, whose ids have no dot."""
+    for finding in findings:
+        if "." in finding.id or not finding.children:
+            yield finding
+        yield from leaves(finding.children)
+
+
+def _is_over(failure: Failure | None) -> bool:
+    return failure is not None and failure.exit_code in _OVER
+
+
+def _summary(failure: Failure | None, devices: Sequence[FoundDevice], findings: Sequence[Finding]) -> Summary:
+    made = list(leaves(findings))
+    counts = {str(o): sum(each.outcome is o for each in made) for o in Outcome if o is not Outcome.ERROR}
+    problems = sorted(
+        (each for each in made if each.outcome not in _HARMLESS), key=lambda f: SEVERITY[f.outcome], reverse=True
+    )
+    if failure is not None and _is_over(failure):
+        return Summary(Outcome.ERROR, failure.message, failure.exit_code, counts)
+    if not devices:
+        cause = f" {problems[0].sentence}" if problems else ""
+        return Summary(Outcome.ERROR, f"No Vulkan device can be used.{cause}", Exit.CANNOT_ASK, counts)
+    if not problems:
+        return Summary(Outcome.PASS, f"Nothing is wrong: {_offered(devices)}.", Exit.OK, counts)
+    more = f" ({counted(len(problems) - 1, 'more problem')} below)" if len(problems) > 1 else ""
+    return Summary(problems[0].outcome, f"{problems[0].sentence}{more}", Exit.FAILED, counts)
+
+
+def _offered(devices: Sequence[FoundDevice]) -> str:
+    able = [device.name for device in devices if device.offers]
+    names = able if 0 < len(able) <= _MOST_NAMES else []
+    if names:
+        return f"{', '.join(names)} {'offers' if len(names) == 1 else 'offer'} {EXTENSION}"
+    if able:
+        return f"{len(able)} devices offer {EXTENSION}"
+    few = [device.name for device in devices] if len(devices) <= _MOST_NAMES else []
+    found = ", ".join(few) or counted(len(devices), "device")
+    return f"Vulkan works ({found}), but no device has {EXTENSION}"
+
+
+_MOST_NAMES = 3
+
+
+def _finished(finding: Finding, *, redacts: bool) -> Finding:
+    """Make causes sentences, and write the home folder as ``~``, as in every result."""
+    cause = finding.cause
+    if cause and not cause.endswith((".", "?", "!")):
+        cause = f"{sentence_case(cause)}."
+    told = [finding.subject, finding.sentence, cause, finding.command, *finding.evidence]
+    subject, sentence, cause, command, *evidence = without_home(told) if redacts else told
+    children = tuple(_finished(child, redacts=redacts) for child in finding.children)
+    return Finding(finding.id, subject, finding.outcome, sentence, tuple(evidence), cause, command, children)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Work that may die or hang, done in a forked child: each answer is one JSON line through a pipe."""
+
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from vkzircon_cli.answers import Missing, MissingKind
+from vkzircon_cli.forked import die_with, pipe, signal_name
+
+_CHUNK = 64 * 1024
+_TICK_S = 0.1  # how often a silent child is looked after: what it started may keep its pipe open
+_MOST_BYTES = 1 << 20
+_STANDARD = (0, 1, 2)
+
+
+class Errand:
+    """A child that runs *work*, begun at once, so that others can be begun beside it.
+
+    Close it where it may be that nobody waits for the answers. Each answer has *timeout_s* to come, counted from the
+    one before. What the child prints is thrown away.
+    """
+
+    def __init__(self, work: Callable[[], Iterable[Any]], timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._began = time.monotonic()
+        self._read, write = pipe()
+        parent = os.getpid()
+        self._pid = os.fork()
+        if self._pid == 0:
+            _be_child(work, write, parent)
+        with suppress(OSError):  # the child does so too: whoever comes first, the end finds the group
+            os.setpgid(self._pid, 0)
+        os.close(write)
+
+    def answers(self) -> tuple[list[Any], Missing | None]:
+        """Wait for the child and give what it answered, and what cut it short; nothing of it stays behind."""
+        data = bytearray()
+        try:
+            fate = self._listen(data)
+        finally:
+            self.close()
+        lines = bytes(data).split(b"\n")[:-1]
+        return [json.loads(line) for line in lines], fate
+
+    def _listen(self, data: bytearray) -> Missing | None:
+        deadline = self._began + self._timeout_s
+        while time.monotonic() < deadline and len(data) < _MOST_BYTES:
+            if select.select([self._read], [], [], _TICK_S)[0]:
+                if not (got := os.read(self._read, _CHUNK)):
+                    return self._fate(os.waitpid(self._pid, 0)[1])
+                data += got
+                deadline = time.monotonic() + self._timeout_s
+            else:
+                pid, status = os.waitpid(self._pid, os.WNOHANG)
+                if pid and not select.select([self._read], [], [], 0)[0]:
+                    return self._fate(status)
+        return Missing(MissingKind.TIMED_OUT, "dlopen", "", f"no answer within {self._timeout_s:g} s")
+
+    def _fate(self, status: int) -> Missing | None:
+        self._pid = 0
+        code = os.waitstatus_to_exitcode(status)
+        if code == 0:
+            return None
+        name = signal_name(-code) if code < 0 else ""
+        reason = f"killed by {name}" if name else f"the process left with exit code {code}"
+        return Missing(MissingKind.CRASHED, "dlopen", name, reason)
+
+    def close(self) -> None:
+        """End the child if it still runs; a second time does nothing."""
+        if self._pid:
+            with suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)  # with whatever a library started
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+        if self._read >= 0:
+            os.close(self._read)
+            self._read = -1
+
+
+_UNFINISHED = 71  # no answer at all: work that ends by itself leaves with 0
+
+
+def _be_child(work: Callable[[], Iterable[Any]], write: int, parent: int) -> NoReturn:
+    code = _UNFINISHED
+    try:
+        # A library that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.setpgid(0, 0)
+        with suppress(ImportError, OSError, AttributeError):  # without cffi, or in another system's libc
+            die_with(parent)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in _STANDARD:
+            os.dup2(nothing, descriptor)
+        for answer in work():
+            os.write(write, json.dumps(answer).encode("ascii") + b"\n")
+        code = 0
+    finally:
+        os._exit(code)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why each device has VK_FUCHSIA_external_memory, or has it not."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from shlex import quote
+
+from vkzircon_cli.answers import Missing, MissingKind
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.checks.registry import describe
+from vkzircon_cli.doctor.finding import Finding, branch
+from vkzircon_cli.doctor.second_look import NOTHING_SEEN, Seen
+from vkzircon_cli.environment import FUCHSIA
+from vkzircon_cli.errors import Exit
+from vkzircon_cli.events import Failure
+from vkzircon_cli.facts import Device, Extension, Identity
+from vkzircon_cli.offer import UNNAMED, dependency_leg, display_name, find_extension
+from vkzircon_cli.quantities import counted
+from vkzircon_cli.report import Report
+from vkzircon_cli.text import visible
+from vkzircon_cli.vocabulary import EXTENSION, SIBLING_INSTANCE_EXTENSIONS
+
+HOST_MEMORY = "VK_EXT_external_memory_host"
+_FUCHSIAN = "VK_FUCHSIA_"
+_MOST_MESSAGES = 5
+_DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
+# Starnix calls its kernel so (read in fuchsia's src/starnix/kernel, not tried there) and has this node.
+_STARNIX, _STARNIX_NODE = "starnix", Path("/dev/magma0")
+
+
+def extension_finding(report: Report, seen: Mapping[int, Seen], known: Collection[str], *, emulate: bool) -> Finding:
+    """Tell of each device why it has the extension or not.
+
+    *seen* is what a second look showed of each device, *known* has the subjects of which a problem was found already.
+    """
+    children = [
+        *_culprits(report, known),
+        *_stopped(report, bool(known)),
+        *_devices(report, seen, emulate),
+        *_of_instance(report),
+    ]
+    offering = sum(child.id == "extension.offered" for child in children)
+    sentence = f"{offering} of {counted(len(report.devices), 'device')} can use {EXTENSION}."
+    if not report.devices:
+        sentence = "There is no device that could be asked."
+    return branch("extension", EXTENSION, sentence, children)
+
+
+def is_starnix(report: Report) -> bool:
+    """Tell whether this Linux is Fuchsia's Starnix, where no Vulkan driver can hand out a VMO."""
+    return _STARNIX in report.environment.system.lower() or _STARNIX_NODE.exists()
+
+
+def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
+    """Tell who fails only when it is asked, which no look at its manifest shows."""
+    for culprit in report.culprits:
+        if culprit.path not in known:
+            path = visible(culprit.path)
+            rest = "the others were asked without it" if culprit.left_out else "nothing could be asked beside it"
+            evidence = (path,) if path not in culprit.sentence else ()
+            sentence = visible(culprit.sentence)
+            yield Finding("probe.culprit", path, Outcome.FAIL, sentence, evidence, rest, visible(culprit.command))
+
+
+def _stopped(report: Report, is_explained: bool) -> Iterator[Finding]:
+    """Tell what kept the devices from being asked as wanted; a consequence of what was found is no finding more."""
+    failure = report.error
+    if failure is None or failure.exit_code in (Exit.INTERRUPTED, Exit.OUR_FAULT):
+        return
+    words = [visible(m.text) for m in report.run.messages if m.severity == "error"]
+    evidence = tuple(dict.fromkeys(words))[:_MOST_MESSAGES]
+    message, hint = visible(failure.message), visible(failure.hint)
+    if not report.devices and (is_explained or report.culprits):
+        cause = "that follows from what is wrong above"
+        yield Finding(f"probe.{failure.cause}", "Vulkan", Outcome.SKIP, message, evidence, cause)
+        return
+    outcome = Outcome.FAIL
+    if failure.exit_code == Exit.CRASHED:
+        outcome = Outcome.TIMEOUT if failure.cause == "driver-hung" else Outcome.CRASH
+    yield Finding(f"probe.{failure.cause}", "Vulkan", outcome, message, evidence, hint, _remedy(failure, report))
+
+
+def _remedy(failure: Failure, report: Report) -> str:
+    """Give the command that a failure asks for, as far as there is one beside what the other findings say."""
+    if failure.cause in ("no-package", "no-binding"):
+        return failure.hint.partition(": ")[2]
+    if failure.cause == "no-layer":
+        return "python3 -m pip install --force-reinstall vkzircon"
+    return "" if report.environment.platform == FUCHSIA else "VK_LOADER_DEBUG=all vulkaninfo --summary"
+
+
+def _devices(report: Report, seen: Mapping[int, Seen], emulate: bool) -> Iterator[Finding]:
+    for device in report.devices:
+        looked = seen.get(device.index, NOTHING_SEEN)
+        missing = device.identity.missing or device.extensions.missing
+        if missing is not None:
+            yield _unanswered(device, missing)
+        elif (found := find_extension(device.extensions.value or ())) is not None:
+            yield _listed(report, device, found, looked)
+        else:
+            yield _absent(report, device, looked, emulate)
+
+
+def _name(device: Device) -> str:
+    return display_name(device.identity.value) if device.identity.value else UNNAMED
+
+
+def _unanswered(device: Device, missing: Missing) -> Finding:
+    sentence = f"Device {device.index} ({_name(device)}) was not asked to the end: {visible(describe(missing))}."
+    outcome = _DIED.get(missing.kind, Outcome.FAIL)
+    cause = "the driver, or a layer above it, is at fault: leave out one after the other"
+    command = "vkzircon devices --verbose"
+    return Finding("extension.not-asked", _name(device), outcome, sentence, (), cause, command)
+
+
+def _listed(report: Report, device: Device, found: Extension, seen: Seen) -> Finding:
+    name, identity = _name(device), device.identity.value
+    evidence = _neighbours(device)
+    if seen.commands:
+        commands = " and ".join(seen.commands)
+        sentence = f"{name} lists {EXTENSION}, but vkGetDeviceProcAddr gives NULL for {commands}."
+        if seen.hidden_by:
+            return _hidden(name, sentence, seen.hidden_by)
+        cause = "no layer does that, so the driver lists what it does not have"
+        return Finding("extension.no-commands", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon check")
+    leg = _leg(report, device)
+    if leg is None and identity is not None:
+        sentence = f"{name} lists {EXTENSION}, but is of Vulkan {identity.api_version.text}."
+        cause = "the extension needs Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities"
+        return Finding("extension.api-too-low", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon check")
+    emulated = " (emulated)" if report.emulation.active else ""
+    sentence = f"{name} offers {EXTENSION} revision {found.revision}{emulated}, on {leg}."
+    return Finding("extension.offered", name, Outcome.PASS, sentence, evidence)
+
+
+def _leg(report: Report, device: Device) -> str | None:
+    instance, identity = report.instance.value, device.identity.value
+    if instance is None or identity is None:
+        return None
+    return dependency_leg(instance, identity, device.extensions.value or ())
+
+
+def _neighbours(device: Device) -> tuple[str, ...]:
+    """Name the other extensions of Fuchsia's, which only its drivers have."""
+    others = [e.name for e in device.extensions.value or () if e.name.startswith(_FUCHSIAN) and e.name != EXTENSION]
+    return (f"it lists {', '.join(visible(name) for name in others)} as well",) if others else ()
+
+
+def _hidden(name: str, sentence: str, layers: tuple[str, ...]) -> Finding:
+    shown = [visible(layer) for layer in layers]
+    cause = f"the layer {shown[0]} hides it" if len(shown) == 1 else f"the layers {', '.join(shown)} hide it together"
+    evidence = (f"without {', '.join(shown)} it is there",)
+    command = f"VK_LOADER_LAYERS_DISABLE={quote(','.join(shown))} VK_INSTANCE_LAYERS= vkzircon doctor"
+    return Finding("extension.hidden", name, Outcome.FAIL, sentence, evidence, cause, command)
+
+
+def _absent(report: Report, device: Device, seen: Seen, emulate: bool) -> Finding:
+    name, among = _name(device), len(device.extensions.value or ())
+    sentence = f"{name} does not offer {EXTENSION}: it is not among its {among} extensions."
+    if seen.hidden_by:
+        return _hidden(name, sentence, seen.hidden_by)
+    if emulate:
+        return _not_emulated(report, device, seen, sentence)
+    neighbours = _neighbours(device)
+    if neighbours:
+        cause = "this is a driver of Fuchsia's, but without memory sharing: an old one, or one that was built without"
+        return Finding("extension.neighbours-only", name, Outcome.FAIL, sentence, neighbours, cause, "vkzircon devices")
+    if report.environment.platform == FUCHSIA:
+        evidence = (*_driver(device.identity.value), *_too_low(report, device))
+        cause = "this driver does not implement it, so no component gets a VMO out of this device's memory"
+        return Finding("extension.not-in-driver", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon devices")
+    return _on_linux(report, device, sentence)
+
+
+def _driver(identity: Identity | None) -> tuple[str, ...]:
+    driver = identity.driver.value if identity else None
+    return (f"driver: {visible(driver.name)} {visible(driver.info)}".rstrip(),) if driver else ()
+
+
+def _too_low(report: Report, device: Device) -> tuple[str, ...]:
+    if _leg(report, device) is not None or device.identity.value is None:
+        return ()
+    version = device.identity.value.api_version.text
+    return (f"Vulkan {version} without VK_KHR_external_memory: less than the extension rests on",)
+
+
+def _on_linux(report: Report, device: Device, sentence: str) -> Finding:
+    name = _name(device)
+    if is_starnix(report):
+        cause = "this is Starnix: its Linux programs have no VMOs, so only a component of Fuchsia's own can have it"
+        system = (report.environment.system,)
+        return Finding("extension.starnix", name, Outcome.INFO, sentence, system, cause)
+    cause = "only drivers on Fuchsia have it"
+    evidence = (*_driver(device.identity.value), *_too_low(report, device))
+    if find_extension(device.extensions.value or (), HOST_MEMORY) is None:
+        cause += f", and without {HOST_MEMORY} it cannot be emulated on this device either"
+        return Finding("extension.not-fuchsia", name, Outcome.INFO, sentence, evidence, cause, "vkzircon devices")
+    chosen = f" --device {device.index}" if len(report.devices) > 1 else ""
+    cause += f"; {HOST_MEMORY} is here, over which vkzircon can emulate it"
+    command = f"vkzircon --emulate{chosen}"
+    return Finding("extension.not-fuchsia", name, Outcome.INFO, sentence, evidence, cause, command)
+
+
+def _not_emulated(report: Report, device: Device, seen: Seen, sentence: str) -> Finding:
+    name = _name(device)
+    evidence = (*_driver(device.identity.value), *((visible(seen.refusal),) if seen.refusal else ()))
+    command = "vkzircon devices  # another device may do"
+    if not report.emulation.active:
+        cause = "the emulation layer was not loaded: see the findings on layers and variables"
+        return Finding("extension.no-emulation", name, Outcome.FAIL, sentence, evidence, cause, "unset VK_LAYER_PATH")
+    if find_extension(device.extensions.value or (), HOST_MEMORY) is None:
+        cause = f"the emulation needs {HOST_MEMORY}, and this driver does not list it"
+        return Finding("extension.no-host-memory", name, Outcome.FAIL, sentence, evidence, cause, command)
+    if low := _too_low(report, device):
+        cause = "the emulation needs what the extension rests on"
+        return Finding("extension.api-too-low", name, Outcome.FAIL, sentence, (*evidence, *low), cause, command)
+    cause = f"this driver lists {HOST_MEMORY}, but does not take the pages of a VMO: {visible(seen.refusal)}".rstrip(
+        ": "
+    )
+    return Finding("extension.host-memory-unusable", name, Outcome.FAIL, sentence, evidence, cause, command)
+
+
+def _of_instance(report: Report) -> Iterator[Finding]:
+    listed = report.instance.value.extensions if report.instance.value else ()
+    for name in SIBLING_INSTANCE_EXTENSIONS:
+        if find_extension(listed, name) is not None:
+            yield Finding("extension.neighbour", name, Outcome.PASS, f"The instance offers {name} as well.")

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which library would be opened as the Vulkan loader, and if none, what the linker says of each name."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from shlex import quote
+from typing import Any
+
+from vkzircon_cli.answers import Answer, Missing, MissingKind
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.errand import Errand
+from vkzircon_cli.doctor.finding import Finding, branch
+from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.environment import FUCHSIA, LIBVULKAN_VARIABLE, can_fork
+from vkzircon_cli.facts import Loader
+from vkzircon_cli.libraries import LOADER_NAMES, mapped_file
+from vkzircon_cli.text import decode, visible
+from vkzircon_cli.vocabulary import Version, api_version
+
+_API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
+_SUBJECT = "Vulkan loader"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One name that was tried: the *path* behind it and the loader's *version* where it opened, else *reason*.
+
+    *reason* has the linker's own words, '' where the library opened and is no Vulkan loader; *fate* is what ended the
+    process that opened it.
+    """
+
+    name: str
+    path: str = ""
+    version: Version | None = None
+    reason: str = ""
+    fate: Missing | None = None
+
+
+class LoaderTrial:
+    """Tries the names in a child, begun at once so that other work can be done meanwhile."""
+
+    def __init__(self, where: Surroundings) -> None:
+        self._names = names_tried(where.environ)
+        self._errand = Errand(lambda: _try(self._names), where.timeout_s) if can_fork() else None
+
+    def close(self) -> None:
+        """End the child if it still runs."""
+        if self._errand is not None:
+            self._errand.close()
+
+    def attempts(self) -> tuple[Attempt, ...] | None:
+        """Give what came of each name that was tried, None where nothing can be opened without endangering us."""
+        if self._errand is None:
+            return None
+        answers, fate = self._errand.answers()
+        made = [_attempt(answer) for answer in answers]
+        if fate is not None and len(made) < len(self._names):
+            made.append(Attempt(shown(self._names[len(made)]), fate=fate))
+        return tuple(made)
+
+
+def names_tried(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the names under which the loader is looked for, in the probe's own order."""
+    chosen = environ.get(LIBVULKAN_VARIABLE)
+    return (chosen,) if chosen else LOADER_NAMES
+
+
+def shown(value: str) -> str:
+    """Put a value of the environment, or a path, in characters that can stand in a sentence."""
+    return visible(decode(os.fsencode(value))[0])
+
+
+def _try(names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Open one name after the other up to the first that is a Vulkan loader. Only ever run in a child."""
+    import ctypes
+
+    for name in names:
+        try:
+            library: Any = ctypes.CDLL(name)
+        except (OSError, ValueError) as error:  # ValueError: the linker's words are not UTF-8
+            yield {"name": shown(name), "reason": visible(str(error))}
+            continue
+        found = {"name": shown(name), "path": shown(mapped_file(name)), "reason": ""}
+        if not hasattr(library, "vkGetInstanceProcAddr"):
+            yield found
+            continue
+        yield found | {"version": _version(library)}
+        return
+
+
+def _version(library: Any) -> int:
+    import ctypes
+
+    look_up = library.vkGetInstanceProcAddr
+    look_up.restype, look_up.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_char_p)
+    address = look_up(None, b"vkEnumerateInstanceVersion")
+    if not address:
+        return _API_1_0  # that a 1.0 loader has no such command is the spec's own way to find out
+    version = ctypes.c_uint32(_API_1_0)
+    ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(ctypes.c_uint32))(address)(ctypes.byref(version))
+    return version.value
+
+
+def _attempt(answer: Mapping[str, Any]) -> Attempt:
+    version = answer.get("version")
+    found = None if version is None else api_version(version)
+    return Attempt(answer["name"], answer.get("path", ""), found, answer["reason"])
+
+
+def loader_version(attempts: Sequence[Attempt] | None, probed: Answer[Loader]) -> Version | None:
+    """Give the version of the loader that answers, None where none does."""
+    if attempts is None:
+        return probed.value.api_version if probed.value else None
+    return next((attempt.version for attempt in attempts if attempt.version), None)
+
+
+def loader_finding(attempts: Sequence[Attempt] | None, probed: Answer[Loader], where: Surroundings) -> Finding:
+    """Tell which loader is opened; without a child to try it in (*attempts* None), what the probe saw of it."""
+    if attempts is None:
+        child = _unforked(probed)
+        return branch("loader", _SUBJECT, child.sentence, [child])
+    good = next((attempt for attempt in attempts if attempt.version is not None), None)
+    children = [_tried(attempt, good, where) for attempt in attempts]
+    sentence = children[attempts.index(good)].sentence if good else "No Vulkan loader can be opened."
+    return branch("loader", _SUBJECT, sentence, children)
+
+
+def _unforked(probed: Answer[Loader]) -> Finding:
+    if probed.value is not None:
+        return _opened(Attempt(shown(probed.value.library), shown(probed.value.path), probed.value.api_version))
+    why = "without fork a library that crashes would end this program"
+    return Finding("loader.not-tried", _SUBJECT, Outcome.SKIP, "The loader was not opened here.", cause=why)
+
+
+def _tried(attempt: Attempt, good: Attempt | None, where: Surroundings) -> Finding:
+    if attempt is good:
+        return _opened(attempt)
+    if attempt.fate is not None:
+        return _died(attempt, attempt.fate, where)
+    word, cause, command = _fault(attempt, where)
+    if not attempt.reason:
+        sentence = f"{attempt.name} opens, but has no vkGetInstanceProcAddr."
+    else:
+        sentence = f"{attempt.name} cannot be opened: {_because(attempt)}."
+    evidence = tuple(line for line in (attempt.reason, attempt.path) if line)
+    if good is not None:
+        cause = f"{good.name} was opened instead. {cause[:1].upper()}{cause[1:]}"
+        return Finding(f"loader.{word}", attempt.name, Outcome.INFO, sentence, evidence, cause, command)
+    return Finding(f"loader.{word}", attempt.name, Outcome.FAIL, sentence, evidence, cause, command)
+
+
+def _because(attempt: Attempt) -> str:
+    return attempt.reason.removeprefix(f"{attempt.name}: ").rstrip(".")
+
+
+def _opened(attempt: Attempt) -> Finding:
+    version = attempt.version or Version(_API_1_0, "1.0.0")
+    is_file = attempt.path not in ("", attempt.name)
+    sentence = f"{attempt.name} opens{f' ({attempt.path})' if is_file else ''}, Vulkan {version.text}."
+    if version.value < _API_1_1:
+        cause = "of Vulkan 1.0: the extension then needs VK_KHR_external_memory_capabilities as well"
+        command = "sudo apt-get install --only-upgrade libvulkan1"
+        return Finding("loader.old", attempt.name, Outcome.WARN, sentence, (attempt.path,), cause, command)
+    return Finding("loader.opened", attempt.name, Outcome.PASS, sentence, (attempt.path,) if is_file else ())
+
+
+def _died(attempt: Attempt, fate: Missing, where: Surroundings) -> Finding:
+    hung = fate.kind is MissingKind.TIMED_OUT
+    outcome, word = (Outcome.TIMEOUT, "hangs") if hung else (Outcome.CRASH, "crashes")
+    does = "hangs" if hung else "ends the process"
+    sentence = f"{attempt.name} {does} when it is opened: {fate.reason}."
+    cause = "the library does so in its constructor, or in one of a library that it brings"
+    return Finding(f"loader.{word}", attempt.name, outcome, sentence, (), cause, _command(attempt, where))
+
+
+# What the linker says, in glibc's words and musl's, and what it means.
+_WORDS = (
+    ("Permission denied", "unreadable", "this process may not read the file"),
+    ("wrong ELF class", "wrong-class", "it was built for processes of another word size than this one"),
+    ("Exec format error", "not-a-library", "it is no shared library, or one for another machine"),
+    ("invalid ELF header", "not-a-library", "the file is no shared library"),
+    ("file too short", "not-a-library", "the file is no shared library, or was cut off"),
+    ("Is a directory", "not-a-library", "it is a folder"),
+    ("' not found (required by", "missing-version", "a library that it needs is there, but too old"),
+    ("undefined symbol", "missing-symbol", "a library that it needs is there, but is not the right one"),
+    ("symbol not found", "missing-symbol", "a library that it needs is there, but is not the right one"),
+)
+_ABSENT = ("No such file", "cannot open shared object file", "Error loading shared library")
+
+
+def _fault(attempt: Attempt, where: Surroundings) -> tuple[str, str, str]:
+    """Give the id's word, the cause and the command."""
+    command = _command(attempt, where)
+    if not attempt.reason:
+        return "not-a-loader", "it is a library, but not the Vulkan loader", command
+    for words, word, cause in _WORDS:
+        if words in attempt.reason:
+            return word, cause, command
+    if any(words in attempt.reason for words in _ABSENT):
+        missing = attempt.reason.removeprefix("Error loading shared library ").partition(":")[0]
+        if missing.rpartition("/")[2] != attempt.name.rpartition("/")[2]:
+            return "missing-dependency", f"it is there, but needs {missing}, which is not", command
+        return "not-found", _absent(where), command
+    return "refused", "the linker refuses it", command
+
+
+def _absent(where: Surroundings) -> str:
+    if where.environ.get(LIBVULKAN_VARIABLE):
+        return f"{LIBVULKAN_VARIABLE} names it, and nothing else is tried"
+    if where.platform == FUCHSIA:
+        return (
+            "there is no system-wide loader on Fuchsia: package libvulkan.so in the component's lib folder "
+            "(//src/lib/vulkan or @fuchsia_sdk//pkg/vulkan)"
+        )
+    return "the Vulkan loader is not installed, or not where the linker looks"
+
+
+def _command(attempt: Attempt, where: Surroundings) -> str:
+    if where.environ.get(LIBVULKAN_VARIABLE):
+        return f"unset {LIBVULKAN_VARIABLE}"
+    if where.platform == FUCHSIA:
+        return ""
+    if attempt.path:
+        return f"ls -lL {quote(attempt.path)}"
+    return "sudo apt-get install --reinstall libvulkan1"

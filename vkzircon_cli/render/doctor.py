@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A diagnosis for people: a line for each thing that was looked at, and below it what is wrong or worth knowing."""
+
+from rich.text import Text
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.diagnosis import Diagnosis
+from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.printed import write_printed
+from vkzircon_cli.render.sheet import Sheet
+from vkzircon_cli.render.verdicts import outcome_label, outcome_mark, write_emulation
+
+_TITLES = {
+    "loader": "Loader",
+    "variables": "Variables",
+    "drivers": "Drivers",
+    "layers": "Layers",
+    "access": "Access",
+    "extension": "Extension",
+}
+_INDENT = 4
+_MOST_NARROW = 2
+_COMFORTABLE = 60
+_MOST_DEEP = 8
+
+
+def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = False) -> str:
+    """Write the whole diagnosis, the sentence that it comes to first; *verbose* shows what is fine as well."""
+    sheet = Sheet(page)
+    write_emulation(sheet, diagnosis)
+    label = outcome_label(sheet, diagnosis.summary.outcome)
+    sheet.item(label, sheet.text(diagnosis.summary.sentence, "bold"))
+    if diagnosis.error is not None and not diagnosis.devices:
+        sheet.prose(diagnosis.error.message, indent=label.cell_len)
+    sheet.blank()
+    for finding in diagnosis.findings:
+        _write_branch(sheet, finding, verbose)
+    if verbose:
+        write_printed(sheet, diagnosis, verbose)
+    return sheet.finish()
+
+
+def _write_branch(sheet: Sheet, finding: Finding, verbose: bool) -> None:
+    title = f"{_TITLES.get(finding.id, finding.id)}: "
+    sheet.item(_mark(sheet, finding), sheet.join(sheet.text(title, "bold"), finding.sentence))
+    for child in finding.children:
+        if verbose or _is_worth_showing(child):
+            _write_finding(sheet, child, verbose, 1)
+
+
+def _is_worth_showing(finding: Finding) -> bool:
+    """Tell whether there is more to a finding than that all is fine: something is wrong, to be done, or explained."""
+    if any(_is_worth_showing(child) for child in finding.children):
+        return True
+    return finding.outcome is not Outcome.PASS and bool(finding.cause or finding.command or _is_bad(finding))
+
+
+def _is_bad(finding: Finding) -> bool:
+    return finding.outcome not in (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
+
+
+def _write_finding(sheet: Sheet, finding: Finding, verbose: bool, depth: int) -> None:
+    step = _INDENT if sheet.page.width >= _COMFORTABLE else _MOST_NARROW
+    indent = step * min(depth, _MOST_DEEP)
+    below = indent + step
+    sheet.item(_mark(sheet, finding, with_word=True), finding.sentence, indent)
+    for line in finding.evidence:
+        if line not in finding.sentence or verbose:
+            sheet.value(sheet.text(line, "dim"), below)
+    if finding.cause:
+        sheet.item(sheet.text("why: ", "dim"), finding.cause, below)
+    if finding.command:
+        sheet.item(sheet.text("try: ", "dim"), sheet.text(finding.command, "bold"), below)
+    for child in finding.children:
+        if verbose or _is_worth_showing(child):
+            _write_finding(sheet, child, verbose, depth + 1)
+
+
+def _mark(sheet: Sheet, finding: Finding, *, with_word: bool = False) -> Text:
+    glyph, style = outcome_mark(finding.outcome)
+    word = f" {finding.outcome.upper()}" if with_word else ""
+    return sheet.join(sheet.text(f"[{glyph}]{word}", style), "  " if with_word else " ")
