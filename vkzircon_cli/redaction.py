@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from vkzircon_cli.answers import Missing
 from vkzircon_cli.conclusion import REQUIRED, CheckResult
 from vkzircon_cli.environment import Variable
-from vkzircon_cli.events import Failure, StepTime
+from vkzircon_cli.events import Culprit, Failure, StepTime
 from vkzircon_cli.facts import EntryPoint
 from vkzircon_cli.report import Tool
 from vkzircon_cli.text import decode
@@ -64,6 +64,7 @@ _OTHERS_HOME = re.compile(rf"{_AT_A_PATH}({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>
 _OURS = (Enum, Flags, Named, Version, Tool, StepTime, EntryPoint)
 _OUR_FIELDS: dict[type, set[str]] = {
     CheckResult: {"steps", "rule", "advice"},
+    Culprit: {"kind"},
     Failure: {"cause"},
     Missing: {"kind", "call", "result"},
     Variable: {"name"},

@@ -109,10 +109,6 @@ class Document(Protocol):
         """What differs from run to run."""
 
     @property
-    def culprits(self) -> tuple[Culprit, ...]:
-        """Whose fault it was that nobody could be asked at first."""
-
-    @property
     def exit_code(self) -> Exit:
         """The exit code that it comes to."""
 

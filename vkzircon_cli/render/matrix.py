@@ -46,7 +46,7 @@ def render_matrix_terminal(matrix: MatrixReport, page: Page, verbose: bool) -> s
     """Write the whole matrix; without *verbose* formats that cannot be shared are only counted."""
     sheet = Sheet(page)
     write_opening(sheet, matrix)
-    write_culprits(sheet, matrix)
+    write_culprits(sheet, matrix.culprits)
     for device in matrix.chosen:
         _write_device(sheet, matrix, device, verbose)
     _write_legend(sheet, matrix, verbose)
