@@ -22,6 +22,9 @@ from vkzircon_cli.request import Depth, Request
 # A driver that is only slow was waited for already, by the probe that ended in trouble.
 _MOST_SECONDS = 5.0
 _MOST_TRIED = 16
+# What the loader answers where no driver has a device: such a driver is in nobody's way.
+_NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
+_IDLE = "it reports no device"
 # The folders that hold layers can be left out whole by the variable that names their parents.
 _FOLDERS = {
     "XDG_DATA_HOME": "/.local/share/vulkan/",
@@ -93,7 +96,9 @@ class _Trial:
             return ""
         facts = transcript.facts
         missing = facts.instance.missing or facts.device_count.missing
-        return describe(missing) if missing else "it reports no device"
+        if missing is None or missing.result == _NO_DEVICE:
+            return _IDLE
+        return describe(missing)
 
 
 def _by_trial(
@@ -115,7 +120,7 @@ def _by_trial(
     culprits = [
         _culprit(exam, left_out=bool(good), sentence=f"{sentence_case(problems[exam.path])}, with {exam.path}.")
         for exam in usable
-        if problems[exam.path]
+        if problems[exam.path] and (problems[exam.path] != _IDLE or not good)
     ]
     return Found(tuple(culprits), _only(good) if good and culprits else None)
 

@@ -8,21 +8,16 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vkzircon_cli import emulation, session
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
 from vkzircon_cli.conclusion import Summary
-from vkzircon_cli.doctor.access import nodes_finding, reach, routes_finding
-from vkzircon_cli.doctor.effects import variables_finding
-from vkzircon_cli.doctor.exams import ManifestExam, driver_findings, examine_drivers, examine_layers, layer_findings
-from vkzircon_cli.doctor.extension import extension_finding
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.loader import LoaderTrial, loader_finding, loader_version
-from vkzircon_cli.doctor.manifest import Kind
-from vkzircon_cli.doctor.nodes import NodeTrial
-from vkzircon_cli.doctor.second_look import SecondLook, Seen
-from vkzircon_cli.doctor.surroundings import surroundings
+from vkzircon_cli.doctor.loader import Attempt, LoaderTrial, loader_finding, loader_version
+from vkzircon_cli.doctor.nodes import Node, NodeTrial
+from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import FUCHSIA, Environment
 from vkzircon_cli.errors import CannotAsk, Exit
 from vkzircon_cli.events import Event, Failure
@@ -32,6 +27,10 @@ from vkzircon_cli.redaction import without_home
 from vkzircon_cli.report import Emulation, Report, Run, Tool
 from vkzircon_cli.request import Request
 from vkzircon_cli.vocabulary import DEVICE_TYPE_CPU, EXTENSION
+
+if TYPE_CHECKING:
+    from vkzircon_cli.doctor.exams import ManifestExam
+    from vkzircon_cli.doctor.second_look import Seen
 
 _HARMLESS = (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
 # What ended the run itself, whatever was found before.
@@ -75,26 +74,25 @@ def diagnose(request: Request, watch: Callable[[Event], None]) -> Diagnosis:
         Usage: emulation was asked for in a way that cannot be.
     """
     added = _emulated(request)
-    before, where = surroundings(request.timeout_s), surroundings(request.timeout_s, added)
+    where = surroundings(request.timeout_s, added)
     with ExitStack() as stack:
         # Begun before the probe and read after it, so that they take no time of their own.
         loader = stack.enter_context(closing(LoaderTrial(where)))
         nodes = None
         if where.platform != FUCHSIA:
             nodes = stack.enter_context(closing(NodeTrial(request.timeout_s)))
-        report = session.run(request, watch)
-        drivers, layers = examine_drivers(where), examine_layers(where)
-        attempts = loader.attempts()
-        found = (
-            loader_finding(attempts, report.loader, where),
-            variables_finding(before, loader_version(attempts, report.loader)),
-            driver_findings(drivers, where),
-            layer_findings(layers, where),
-            _access(nodes, report),
+        meanwhile = _Meanwhile(where, watch)
+        report = session.run(request, meanwhile)
+        drivers, layers = meanwhile.exams()
+        found = _beside_devices(
+            _Looks(where, loader.attempts(), drivers, layers, nodes.nodes() if nodes else None), report
         )
-        known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
-        seen = _looked_again(request, added, report, layers)
-        extension = extension_finding(report, seen, known, emulate=bool(request.emulate))
+    known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
+    suspects = [exam.path for exam in drivers if exam.is_usable]
+    seen = _looked_again(request, added, report, layers)
+    from vkzircon_cli.doctor.extension import extension_finding
+
+    extension = extension_finding(report, seen, known, suspects, emulate=bool(request.emulate))
     return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in (*found, extension)))
 
 
@@ -105,23 +103,76 @@ def _emulated(request: Request) -> dict[str, str]:
         return {}  # the probe says so
 
 
-def _access(nodes: NodeTrial | None, report: Report) -> Finding:
+class _Meanwhile:
+    """Examines manifests while the probe's child is busy: *watch* hears each event all the same."""
+
+    def __init__(self, where: Surroundings, watch: Callable[[Event], None]) -> None:
+        self._where = where
+        self._watch = watch
+        self._exams: tuple[tuple[ManifestExam, ...], tuple[ManifestExam, ...]] | None = None
+
+    def __call__(self, event: Event) -> None:
+        if event["event"] == "begin":
+            self.exams()
+        self._watch(event)
+
+    def exams(self) -> tuple[tuple["ManifestExam", ...], tuple["ManifestExam", ...]]:
+        """Give those of drivers and of layers."""
+        if self._exams is None:
+            from vkzircon_cli.doctor.exams import examine_drivers, examine_layers
+
+            self._exams = examine_drivers(self._where), examine_layers(self._where)
+        return self._exams
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What was looked at beside the devices; *attempts* is None without a child, *nodes* is None on Fuchsia."""
+
+    where: Surroundings
+    attempts: tuple[Attempt, ...] | None
+    drivers: tuple["ManifestExam", ...]
+    layers: tuple["ManifestExam", ...]
+    nodes: tuple[Node, ...] | None
+
+
+def _beside_devices(looks: _Looks, report: Report) -> tuple[Finding, ...]:
+    from vkzircon_cli.doctor.effects import variables_finding
+    from vkzircon_cli.doctor.exams import driver_findings, layer_findings
+
+    where, attempts = looks.where, looks.attempts
+    return (
+        loader_finding(attempts, report.loader, where),
+        variables_finding(surroundings(where.timeout_s), loader_version(attempts, report.loader)),
+        driver_findings(looks.drivers, where),
+        layer_findings(looks.layers, where),
+        _access(looks.nodes, report),
+    )
+
+
+def _access(nodes: tuple[Node, ...] | None, report: Report) -> Finding:
+    from vkzircon_cli.doctor.access import nodes_finding, reach, routes_finding
+
     if nodes is None:
         return routes_finding()
     types = [device.identity.value.type.value for device in report.devices if device.identity.value]
     software = types.count(DEVICE_TYPE_CPU)
-    return nodes_finding(nodes.nodes(), reach(len(types) - software, software))
+    return nodes_finding(nodes, reach(len(types) - software, software))
 
 
 def _looked_again(
-    request: Request, added: Mapping[str, str], report: Report, layers: Sequence[ManifestExam]
-) -> dict[int, Seen]:
+    request: Request, added: Mapping[str, str], report: Report, layers: Sequence["ManifestExam"]
+) -> dict[int, "Seen"]:
     """Look again only where layers that were asked for, or the emulation, may have to do with it."""
+    from vkzircon_cli.doctor.manifest import Kind
+
     on = [exam.manifest for exam in layers if exam.is_on and exam.manifest.name != emulation.LAYER_NAME]
     asked_for = any(manifest.kind is Kind.EXPLICIT_LAYER for manifest in on)
     lacking = any(not offers_extension(device) for device in report.devices)
     if not (asked_for or (request.emulate and lacking)):
         return {}
+    from vkzircon_cli.doctor.second_look import SecondLook
+
     return SecondLook(request, added, list(dict.fromkeys(m.name for m in on))).at(report.devices)
 
 

@@ -118,4 +118,4 @@ def _found(name: str, value: str, effect: _Effect, where: Surroundings, loader: 
     if not value:
         cause = "set and empty is not the same as unset" if effect.empty is not _NOTHING else "it is empty"
         return finding("empty", effect.empties, f"is set, but empty, and {effect.empty}", cause)
-    return finding("in-force", Outcome.INFO, effect.does, "it is set")
+    return finding("in-force", Outcome.INFO, effect.does, "")

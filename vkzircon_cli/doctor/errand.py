@@ -45,7 +45,9 @@ class Errand:
             fate = self._listen(data)
         finally:
             self.close()
-        lines = bytes(data).split(b"\n")[:-1]
+        *lines, rest = bytes(data).split(b"\n")
+        if fate is None and rest != _DONE:  # a library may leave with exit code 0, too
+            fate = Missing(MissingKind.CRASHED, "dlopen", "", "the process left with exit code 0")
         return [json.loads(line) for line in lines], fate
 
     def _listen(self, data: bytearray) -> Missing | None:
@@ -83,14 +85,18 @@ class Errand:
             self._read = -1
 
 
+_DONE = b"done"
+_FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _UNFINISHED = 71  # no answer at all: work that ends by itself leaves with 0
 
 
 def _be_child(work: Callable[[], Iterable[Any]], write: int, parent: int) -> NoReturn:
     code = _UNFINISHED
     try:
-        # A library that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # A library that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself; no
+        # handler for crashes that this process was given may print where we print.
+        for number in (signal.SIGINT, *_FATAL):
+            signal.signal(number, signal.SIG_DFL)
         os.setpgid(0, 0)
         with suppress(ImportError, OSError, AttributeError):  # without cffi, or in another system's libc
             die_with(parent)
@@ -99,6 +105,7 @@ def _be_child(work: Callable[[], Iterable[Any]], write: int, parent: int) -> NoR
             os.dup2(nothing, descriptor)
         for answer in work():
             os.write(write, json.dumps(answer).encode("ascii") + b"\n")
+        os.write(write, _DONE)
         code = 0
     finally:
         os._exit(code)

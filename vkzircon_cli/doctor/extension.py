@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why each device has VK_FUCHSIA_external_memory, or has it not."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -28,14 +28,17 @@ _DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIME
 _STARNIX, _STARNIX_NODE = "starnix", Path("/dev/magma0")
 
 
-def extension_finding(report: Report, seen: Mapping[int, Seen], known: Collection[str], *, emulate: bool) -> Finding:
+def extension_finding(
+    report: Report, seen: Mapping[int, Seen], known: Collection[str], suspects: Sequence[str], *, emulate: bool
+) -> Finding:
     """Tell of each device why it has the extension or not.
 
-    *seen* is what a second look showed of each device, *known* has the subjects of which a problem was found already.
+    *seen* is what a second look showed of each device, *known* has the subjects of which a problem was found already,
+    and *suspects* are the drivers that load.
     """
     children = [
         *_culprits(report, known),
-        *_stopped(report, bool(known)),
+        *_stopped(report, bool(known), suspects),
         *_devices(report, seen, emulate),
         *_of_instance(report),
     ]
@@ -62,7 +65,7 @@ def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
             yield Finding("probe.culprit", path, Outcome.FAIL, sentence, evidence, rest, visible(culprit.command))
 
 
-def _stopped(report: Report, is_explained: bool) -> Iterator[Finding]:
+def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Iterator[Finding]:
     """Tell what kept the devices from being asked as wanted; a consequence of what was found is no finding more."""
     failure = report.error
     if failure is None or failure.exit_code in (Exit.INTERRUPTED, Exit.OUR_FAULT):
@@ -77,6 +80,9 @@ def _stopped(report: Report, is_explained: bool) -> Iterator[Finding]:
     outcome = Outcome.FAIL
     if failure.exit_code == Exit.CRASHED:
         outcome = Outcome.TIMEOUT if failure.cause == "driver-hung" else Outcome.CRASH
+        evidence += tuple(f"suspect: {visible(path)}" for path in suspects[:_MOST_MESSAGES])
+        if len(suspects) == 1:
+            hint = "It is the only driver that loads, so it or an implicit layer is to blame."
     yield Finding(f"probe.{failure.cause}", "Vulkan", outcome, message, evidence, hint, _remedy(failure, report))
 
 
@@ -120,7 +126,7 @@ def _listed(report: Report, device: Device, found: Extension, seen: Seen) -> Fin
         commands = " and ".join(seen.commands)
         sentence = f"{name} lists {EXTENSION}, but vkGetDeviceProcAddr gives NULL for {commands}."
         if seen.hidden_by:
-            return _hidden(name, sentence, seen.hidden_by)
+            return _hidden(name, sentence, seen.hidden_by, emulated=report.emulation.active)
         cause = "no layer does that, so the driver lists what it does not have"
         return Finding("extension.no-commands", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon check")
     leg = _leg(report, device)
@@ -146,11 +152,12 @@ def _neighbours(device: Device) -> tuple[str, ...]:
     return (f"it lists {', '.join(visible(name) for name in others)} as well",) if others else ()
 
 
-def _hidden(name: str, sentence: str, layers: tuple[str, ...]) -> Finding:
+def _hidden(name: str, sentence: str, layers: tuple[str, ...], *, emulated: bool) -> Finding:
     shown = [visible(layer) for layer in layers]
     cause = f"the layer {shown[0]} hides it" if len(shown) == 1 else f"the layers {', '.join(shown)} hide it together"
     evidence = (f"without {', '.join(shown)} it is there",)
-    command = f"VK_LOADER_LAYERS_DISABLE={quote(','.join(shown))} VK_INSTANCE_LAYERS= vkzircon doctor"
+    again = f"vkzircon doctor{' --emulate' if emulated else ''}"
+    command = f"VK_LOADER_LAYERS_DISABLE={quote(','.join(shown))} VK_INSTANCE_LAYERS= {again}"
     return Finding("extension.hidden", name, Outcome.FAIL, sentence, evidence, cause, command)
 
 
@@ -158,7 +165,7 @@ def _absent(report: Report, device: Device, seen: Seen, emulate: bool) -> Findin
     name, among = _name(device), len(device.extensions.value or ())
     sentence = f"{name} does not offer {EXTENSION}: it is not among its {among} extensions."
     if seen.hidden_by:
-        return _hidden(name, sentence, seen.hidden_by)
+        return _hidden(name, sentence, seen.hidden_by, emulated=report.emulation.active)
     if emulate:
         return _not_emulated(report, device, seen, sentence)
     neighbours = _neighbours(device)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who cannot reach the hardware is told at which node or service it stops, and what opens it."""
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.access import Reach, nodes_finding, routes_finding
+from vkzircon_cli.doctor.nodes import Node, NodeTrial
+
+RENDER = Node("/dev/dri/renderD128", True, stat.S_IFCHR | 0o660, "root", "render", (), True)
+NOBODY = Reach("someone", False, 0, 1)
+DENIED = replace(RENDER, opens=False, reason="EACCES")
+
+
+@pytest.mark.parametrize(
+    ("node", "id", "command"),
+    [
+        (DENIED, "access.not-in-group", "sudo usermod -aG render $USER"),
+        (replace(DENIED, members=("someone",)), "access.old-session", "newgrp render"),
+        (
+            replace(DENIED, mode=stat.S_IFCHR | 0o600),
+            "access.no-right",
+            "sudo setfacl -m u:someone:rw /dev/dri/renderD128",
+        ),
+        (replace(DENIED, group="root"), "access.no-right", "sudo setfacl -m u:someone:rw /dev/dri/renderD128"),
+        (replace(DENIED, reason="EPERM"), "access.kept-out", "docker run --device /dev/dri/renderD128 ..."),
+        (replace(DENIED, reason="ENXIO"), "access.no-answer", "ls -l /dev/dri/renderD128"),
+        (replace(RENDER, mode=stat.S_IFREG | 0o644, opens=False), "access.no-device", "ls -lL /dev/dri/renderD128"),
+        (
+            replace(RENDER, opens=None, reason="no answer within 1 s"),
+            "access.not-tried",
+            "sudo dmesg | grep -i renderD",
+        ),
+    ],
+)
+def test_a_node_that_does_not_open_says_what_to_do(node: Node, id: str, command: str) -> None:
+    """It keeps the hardware away where there is no other; beside another it hinders nothing now."""
+    (child,) = nodes_finding([node], NOBODY).children
+    assert (child.id, child.outcome, child.command) == (id, Outcome.FAIL, command)
+    assert node.path in child.sentence
+    assert child.cause
+    assert "root" in child.evidence[0]
+    assert nodes_finding([node], replace(NOBODY, hardware=1)).outcome is Outcome.WARN
+
+
+def test_a_node_that_vulkan_does_not_need_is_only_worth_knowing() -> None:
+    """A screen's node is root's on many machines, and nothing is wrong with that."""
+    card = replace(DENIED, path="/dev/dri/card0", needed=False)
+    found = nodes_finding([RENDER, card], replace(NOBODY, hardware=1))
+    assert found.outcome is Outcome.PASS
+    assert [child.outcome for child in found.children] == [Outcome.PASS, Outcome.INFO]
+
+
+def test_software_devices_beside_hardware_that_opens_lack_a_driver() -> None:
+    """The way is free, so the driver is missing."""
+    found = nodes_finding([RENDER], NOBODY)
+    assert found.children[-1].id == "access.no-driver"
+    assert found.outcome is Outcome.WARN
+    assert nodes_finding([RENDER], replace(NOBODY, hardware=1)).outcome is Outcome.PASS
+
+
+def test_no_node_at_all_is_told_and_in_a_container_why() -> None:
+    """A machine without a GPU is healthy."""
+    (child,) = nodes_finding([], NOBODY).children
+    assert (child.id, child.outcome) == ("access.no-nodes", Outcome.INFO)
+    (child,) = nodes_finding([], replace(NOBODY, in_container=True)).children
+    assert child.command == "docker run --device /dev/dri ..."
+    assert nodes_finding([], replace(NOBODY, hardware=1)).children == ()
+
+
+def test_nodes_are_really_opened(tmp_path: Path) -> None:
+    """A device opens, a plain file is none, and a link that leads nowhere is no node."""
+    (tmp_path / "dri").mkdir()
+    (tmp_path / "dri" / "renderD128").symlink_to("/dev/null")
+    (tmp_path / "dri" / "renderD129").write_text("")
+    (tmp_path / "dri" / "card0").symlink_to("/nonexistent")
+    (tmp_path / "nvidiactl").symlink_to("nvidiactl")
+    (tmp_path / "nvidia0").symlink_to("/dev/null")
+    found = {Path(node.path).name: node for node in NodeTrial(5, tmp_path).nodes()}
+    assert {name: node.opens for name, node in found.items()} == {
+        "renderD128": True,
+        "renderD129": False,
+        "nvidia0": True,
+    }
+    assert found["renderD128"].owner == "root"
+    assert NodeTrial(5, tmp_path / "absent").nodes() == ()
+
+
+def test_each_service_that_is_not_routed_is_told_with_its_shard(tmp_path: Path) -> None:
+    """Without the loader's there is no driver; of the two allocators one does."""
+    found = routes_finding(tmp_path / "absent")
+    assert [child.outcome for child in found.children] == [Outcome.FAIL] * 3 + [Outcome.WARN] * 2
+    assert all("client.shard.cml" in child.cause or "use.shard.cml" in child.cause for child in found.children)
+    for protocol in ("fuchsia.vulkan.loader.Loader", "fuchsia.sysmem2.Allocator"):
+        (tmp_path / protocol).touch()
+    outcomes = [child.outcome for child in routes_finding(tmp_path).children]
+    assert outcomes == [Outcome.PASS, Outcome.PASS, Outcome.INFO, Outcome.WARN, Outcome.WARN]
+    for protocol in ("fuchsia.sysmem.Allocator", "fuchsia.tracing.provider.Registry", "fuchsia.logger.LogSink"):
+        (tmp_path / protocol).touch()
+    assert routes_finding(tmp_path).outcome is Outcome.PASS

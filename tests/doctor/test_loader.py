@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which library would be opened as the loader is found out in a child, and each way to fail is told apart."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.errand import Errand
+from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.loader import Attempt, LoaderTrial, loader_finding, names_tried
+from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.environment import LIBVULKAN_VARIABLE
+from vkzircon_cli.facts import Loader
+from vkzircon_cli.vocabulary import api_version
+
+UNASKED: Answer[Loader] = Answer(None, NEVER_REACHED)
+NEW = api_version(1 << 22 | 3 << 12 | 239)
+
+
+def _where(platform: str = "linux", timeout_s: float = 10, **environ: str) -> Surroundings:
+    return Surroundings(platform, False, environ, environ.get, timeout_s)
+
+
+def _library(path: Path, source: str, *options: str) -> Path:
+    path.with_suffix(".c").write_text(f"#include <stdlib.h>\n#include <unistd.h>\n{source}\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", path, path.with_suffix(".c"), *options], check=True)
+    return path
+
+
+def _starting(statement: str) -> str:
+    return f"__attribute__((constructor)) static void start(void) {{ {statement} }}"
+
+
+def _text(path: Path) -> Path:
+    path.write_text("no library\n" * 100)
+    return path
+
+
+def _empty(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def _needing_what_is_gone(path: Path) -> Path:
+    gone = _library(path.with_name("libgone.so"), "void gone(void) {}")
+    _library(path, "void gone(void); void use(void) { gone(); }", f"-L{gone.parent}", "-lgone")
+    gone.unlink()
+    return path
+
+
+_LOADER = "void *vkGetInstanceProcAddr(void *instance, const char *name) {{ {body} }}"
+_VERSION = "static int version(unsigned *v) { *v = 1u << 22 | 4u << 12 | 7; return 0; }\n" + _LOADER.format(
+    body="return (void *)version;"
+)
+CASES: dict[str, tuple[Callable[[Path], Path], str, Outcome, str]] = {
+    "absent": (lambda path: path, "loader.not-found", Outcome.FAIL, "No such file"),
+    "text": (_text, "loader.not-a-library", Outcome.FAIL, "invalid ELF header"),
+    "short": (_empty, "loader.not-a-library", Outcome.FAIL, "too short"),
+    "folder": (_folder, "loader.not-a-library", Outcome.FAIL, "Is a directory"),
+    "other-library": (
+        lambda path: _library(path, "int x;"),
+        "loader.not-a-loader",
+        Outcome.FAIL,
+        "no vkGetInstanceProcAddr",
+    ),
+    "dependency": (_needing_what_is_gone, "loader.missing-dependency", Outcome.FAIL, "libgone.so"),
+    "crashes": (lambda path: _library(path, _starting("abort();")), "loader.crashes", Outcome.CRASH, "SIGABRT"),
+    "exits": (lambda path: _library(path, _starting("_exit(0);")), "loader.crashes", Outcome.CRASH, "ends the process"),
+    "hangs": (
+        lambda path: _library(path, _starting("for (;;) pause();")),
+        "loader.hangs",
+        Outcome.TIMEOUT,
+        "no answer within 1 s",
+    ),
+    "old": (lambda path: _library(path, _LOADER.format(body="return 0;")), "loader.old", Outcome.WARN, "Vulkan 1.0.0"),
+    "good": (lambda path: _library(path, _VERSION), "loader.opened", Outcome.PASS, "Vulkan 1.4.7"),
+}
+
+
+def _found(where: Surroundings) -> Finding:
+    return loader_finding(LoaderTrial(where).attempts(), UNASKED, where)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_way_to_fail_has_its_own_finding(case: str, tmp_path: Path) -> None:
+    """Its sentence names the file and the fact, and the branch is as bad as it."""
+    make, word, outcome, words = CASES[case]
+    path = make(tmp_path / "libvulkan_test.so")
+    branch = _found(_where(timeout_s=1 if case == "hangs" else 10, **{LIBVULKAN_VARIABLE: str(path)}))
+    (child,) = branch.children
+    assert (child.id, child.outcome) == (word, outcome)
+    assert str(path) in child.sentence
+    assert words in f"{child.sentence} {child.cause}"
+    assert "\n" not in child.sentence
+    assert branch.outcome is outcome
+    if outcome is not Outcome.PASS:
+        assert child.cause
+        assert child.command
+
+
+def _descriptors() -> list[str]:
+    return sorted(entry.name for entry in Path("/proc/self/fd").iterdir())
+
+
+def test_nothing_of_a_trial_stays_behind(tmp_path: Path) -> None:
+    """Neither a library in this process, nor a child, nor a descriptor, also where nobody waits for the answer."""
+    path = _library(tmp_path / "libvulkan_test.so", _starting("for (;;) pause();"))
+    before = _descriptors()
+    where = _where(timeout_s=0.3, **{LIBVULKAN_VARIABLE: str(path)})
+    _found(where)
+    unread = LoaderTrial(where)
+    unread.close()
+    unread.close()
+    assert _descriptors() == before
+    assert "libvulkan_test" not in Path("/proc/self/maps").read_text()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def _runs(process: str) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+
+
+def test_what_a_library_starts_ends_with_it(tmp_path: Path) -> None:
+    """A process that a constructor forks, and that keeps the pipe open, neither delays nor outlives the trial."""
+    mark = tmp_path / "pid"
+    forks = f'if (!fork()) {{ FILE *f = fopen("{mark}", "w"); fprintf(f, "%d", getpid()); fclose(f); sleep(60); }} '
+    path = _library(tmp_path / "libvulkan_test.so", f"#include <stdio.h>\n{_starting(forks + 'for (;;) pause();')}")
+    (child,) = _found(_where(timeout_s=1, **{LIBVULKAN_VARIABLE: str(path)})).children
+    assert child.id == "loader.hangs"
+    until = time.monotonic() + 5
+    while _runs(mark.read_text()) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not _runs(mark.read_text())
+
+
+def test_an_errand_tells_what_it_answered_before_it_died() -> None:
+    """Answers are kept; what cut them short is told beside them."""
+
+    def work() -> list[int]:
+        raise ValueError
+
+    assert Errand(lambda: iter([1, "two"]), 5).answers() == ([1, "two"], None)
+    answers, fate = Errand(work, 5).answers()
+    assert answers == []
+    assert fate == Missing(MissingKind.CRASHED, "dlopen", "", "the process left with exit code 71")
+
+
+def test_the_names_are_those_of_the_probe() -> None:
+    """A chosen library is the only one that is tried; set to nothing it is not chosen."""
+    assert names_tried({}) == ("libvulkan.so.1", "libvulkan.so")
+    assert names_tried({LIBVULKAN_VARIABLE: ""}) == names_tried({})
+    assert names_tried({LIBVULKAN_VARIABLE: "/x.so"}) == ("/x.so",)
+
+
+def test_a_name_that_fails_beside_one_that_opens_is_only_worth_knowing() -> None:
+    """On Fuchsia the first name is never there."""
+    attempts = (
+        Attempt("libvulkan.so.1", reason="libvulkan.so.1: cannot open shared object file: No such file or directory"),
+        Attempt("libvulkan.so", "/pkg/lib/libvulkan.so", NEW),
+    )
+    found = loader_finding(attempts, UNASKED, _where())
+    assert found.outcome is Outcome.PASS
+    assert [child.outcome for child in found.children] == [Outcome.INFO, Outcome.PASS]
+    assert "libvulkan.so was opened instead" in found.children[0].cause
+
+
+@pytest.mark.parametrize(
+    ("words", "id"),
+    [
+        ("libvulkan.so.1: cannot open shared object file: Permission denied", "loader.unreadable"),
+        ("libvulkan.so.1: wrong ELF class: ELFCLASS32", "loader.wrong-class"),
+        ("/lib/libc.so.6: version `GLIBC_2.99' not found (required by libvulkan.so.1)", "loader.missing-version"),
+        ("libvulkan.so.1: undefined symbol: x", "loader.missing-symbol"),
+        ("Error loading shared library libvulkan.so.1: No such file or directory", "loader.not-found"),
+        ("Error loading shared library libx.so: No such file (needed by libvulkan.so.1)", "loader.missing-dependency"),
+        ("Error relocating libvulkan.so.1: x: symbol not found", "loader.missing-symbol"),
+        ("something new", "loader.refused"),
+    ],
+)
+def test_the_linkers_words_are_understood(words: str, id: str) -> None:
+    """Those of glibc and of musl; they are kept as evidence, and what nobody knows is a finding as well."""
+    (child,) = loader_finding((Attempt("libvulkan.so.1", reason=words),), UNASKED, _where()).children
+    assert (child.id, child.evidence) == (id, (words,))
+
+
+def test_the_hint_is_the_platforms_own() -> None:
+    """No package manager is named on Fuchsia, where the loader is packaged with the component."""
+    attempts = (Attempt("libvulkan.so", reason="libvulkan.so: cannot open shared object file: No such file"),)
+    (child,) = loader_finding(attempts, UNASKED, _where("fuchsia")).children
+    assert "@fuchsia_sdk//pkg/vulkan" in child.cause
+    assert child.command == ""
+    assert "apt-get" in loader_finding(attempts, UNASKED, _where()).children[0].command
+
+
+def test_without_fork_what_the_probe_saw_is_told() -> None:
+    """No library is loaded for it: it was, by the probe, or it is a skip."""
+    seen = loader_finding(None, Answer(Loader("libvulkan.so", "", NEW)), _where("fuchsia"))
+    assert (seen.outcome, seen.children[0].id) == (Outcome.PASS, "loader.opened")
+    unseen = loader_finding(None, UNASKED, _where("fuchsia"))
+    assert unseen.children[0].outcome is Outcome.SKIP
