@@ -74,7 +74,10 @@ def is_in_trouble(transcript: Transcript) -> bool:
 
 
 def _cut(transcript: Transcript) -> Failure:
-    if transcript.stopped_in is None:
+    if transcript.is_broken_off:
+        where = f", in step {visible(transcript.stopped_in)}" if transcript.stopped_in else ""
+        message = f"The file ends in the middle of a line{where}: what came after was lost with it."
+    elif transcript.stopped_in is None:
         message = "The trace stops between two steps: what came after was lost."
     else:
         message = (

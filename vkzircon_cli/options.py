@@ -160,7 +160,7 @@ Ignore = Annotated[
 ]
 NoRedact = Annotated[
     bool,
-    typer.Option("--no-redact", help="Leave names of users and hosts, UUIDs and the like in Markdown and HTML."),
+    typer.Option("--no-redact", help="Hide nothing: leave names of users and hosts, UUIDs and the like in."),
 ]
 Stress = Annotated[bool, typer.Option("--stress", help="Also repeat imports and exports until a leak would show.")]
 Negative = Annotated[bool, typer.Option("--negative", help="Also call with wrong inputs, last of all.")]

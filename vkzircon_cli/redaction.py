@@ -208,10 +208,10 @@ class Redactor:
 
 
 def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Find *names* as whole words, the longest first."""
+    """Find *names* as whole words, or as the first part of one (NAME-work, NAME_build), the longest first."""
     if not names:
         return None
     longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     # Behind a dash too, as in runtime-NAME; behind a dot only in the name of a hidden folder, not as a file's ending.
     begins = _not_behind(r"\w.")
-    return re.compile(rf"(?:{begins}|(?<=/\.))(?:{longest_first})(?![\w-])")
+    return re.compile(rf"(?:{begins}|(?<=/\.))(?:{longest_first})(?![A-Za-z0-9])")
