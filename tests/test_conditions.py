@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--require`, `--select` and `--ignore`: what may be typed, and what it comes to."""
 
+import os
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -230,6 +231,13 @@ def test_a_typo_never_reaches_the_driver(vkzircon: Run) -> None:
         ran = vkzircon("check", option, typed, VKZIRCON_LIBVULKAN="/nonexistent/libvulkan.so")
         assert (ran.code, ran.out) == (2, "")
         assert "Did you mean" in ran.err
+
+
+def test_a_condition_of_any_bytes_is_read_back(emulated: Run, vkzircon: Run) -> None:
+    """What the command line cannot decode stands as an escape in the report, which `show` reads."""
+    typed = os.fsdecode(b"device.name!=a\xff")
+    assert emulated("check", "--require", typed, "--format", "json", "--output", "r.json").code == 0
+    assert "require device.name!=a\\\\xff" in vkzircon("show", "r.json", "--format", "json").out
 
 
 def test_a_trace_remembers_what_was_required(emulated: Run, vkzircon: Run) -> None:

@@ -51,6 +51,7 @@ def test_a_saved_report_renders_to_the_bytes_of_the_run(
         (b'{"schema_version": "2.0", "devices": []}', "has schema version 2.0; this vkzircon reads 1."),
         (b'{"event": "header", "schema_version": "2.0"}\n', "has schema version 2.0; this vkzircon reads 1."),
         (b'{"schema_version": 1}', "not a report of vkzircon"),
+        (b'{"event": "header", "schema_version": "1.1", "x": ' + b'{"a":' * 900 + b"1" + b"}" * 901, "do not fit"),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested more deeply than any report is"),
         (b'{"schema_version": "1.1", "x": 1e999}', "1e999, an infinite number, is not JSON"),
         (b"PK\x03\x04\xff\xfe\x00", "is a zip, as vkzircon bundle writes them"),

@@ -109,7 +109,7 @@ def _judged(path: Path, fold: Fold) -> Report:
         return _ended(make_report(transcript))
     except Usage:
         raise  # an unknown version, or a condition that this vkzircon does not know
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration, RecursionError) as error:
         raise _unfit(path, f" has events that do not fit together: {error}") from error
 
 
