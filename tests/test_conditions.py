@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--require`, `--select` and `--ignore`: what may be typed, and what it comes to."""
 
+import os
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -138,7 +139,11 @@ def test_one_device_must_meet_all_conditions() -> None:
         ("vmo.right>=READ", "vmo.rights"),
         ("device.type=discreet", "discrete"),
         ("vmo.rights>=REED", "READ"),
-        ("device.type", "device.type=discrete"),
+        ("device.type", "--require 'memory.exportable-types>=1'"),
+        ("emulated=no || memory.types>=1", "Give --require once for each"),
+        ("emulated=no and platform=linux", "cannot be joined"),
+        ("vmo.rights>=READ,WRITE", "Flags are joined by |"),
+        ("vmo.rights>=READ|WRIET", "Did you mean WRITE"),
         ("device.type>=discrete", "device.type=discrete"),
         ("export.handle-is-vmo=1", "--require export.handle-is-vmo"),
         ("memory.types>=many", "memory.exportable-types>=1"),
@@ -226,6 +231,13 @@ def test_a_typo_never_reaches_the_driver(vkzircon: Run) -> None:
         ran = vkzircon("check", option, typed, VKZIRCON_LIBVULKAN="/nonexistent/libvulkan.so")
         assert (ran.code, ran.out) == (2, "")
         assert "Did you mean" in ran.err
+
+
+def test_a_condition_of_any_bytes_is_read_back(emulated: Run, vkzircon: Run) -> None:
+    """What the command line cannot decode stands as an escape in the report, which `show` reads."""
+    typed = os.fsdecode(b"device.name!=a\xff")
+    assert emulated("check", "--require", typed, "--format", "json", "--output", "r.json").code == 0
+    assert "require device.name!=a\\\\xff" in vkzircon("show", "r.json", "--format", "json").out
 
 
 def test_a_trace_remembers_what_was_required(emulated: Run, vkzircon: Run) -> None:

@@ -26,6 +26,7 @@ from vkzircon_cli.text import visible
 _FORM = re.compile(r"\s*([^\s=!<>]*)\s*(?:(>=|<=|!=|==?|>|<)\s*(.*?)\s*)?", re.DOTALL)
 _NUMBER = re.compile(r"(0x[0-9a-f]{1,16}|\d{1,20})\s*(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE)
 _VERSION = re.compile(r"\d{1,3}(\.\d{1,4}){0,2}")
+_JOINED = re.compile(r"&&|\|\||\s(?:and|or)\s", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -80,7 +81,10 @@ def parse_condition(text: str) -> Condition:
             raise Usage(f"{name} is a check, which is not compared.", f"As in: --require {name}")
         return Condition(name)
     if sign is None:
-        raise Usage(f"{name} is a fact and must be compared with something.", _HOW)
+        quoting = "Quote it, since a shell takes > and | for its own: --require 'memory.exportable-types>=1'."
+        raise Usage(f"{name} is a fact and must be compared with something.", quoting)
+    if _JOINED.search(value):
+        raise Usage("Conditions cannot be joined.", "Give --require once for each: all of them must hold.")
     sign = "=" if sign == "==" else sign
     return Condition(name, fact, sign, _value(fact, sign, value))
 
@@ -148,7 +152,9 @@ def _version(_: NamedFact, text: str) -> Value | None:
 def _flags(fact: NamedFact, text: str) -> Value | None:
     names = frozenset(name.strip().upper() for name in text.split("|") if name.strip())
     for name in sorted(names.difference(fact.words)):
-        raise Usage(f"{fact.name} has no {_quoted(name)}.", f"It knows: {', '.join(fact.words)}.")
+        near = get_close_matches(name, fact.words, n=2, cutoff=0.5)
+        knows = f"Did you mean {' or '.join(near)}?" if near else f"It knows: {', '.join(fact.words)}."
+        raise Usage(f"{fact.name} has no {_quoted(name)}.", f"{knows} Flags are joined by |.")
     return names or None
 
 

@@ -65,7 +65,9 @@ def pack(request: Request, path: Path, *, quiet: bool) -> Exit:
     write_bytes(bundle.data, path)
     if not quiet:
         write(render_contents(bundle, str(path), page_of(Place(None, quiet, no_color=True))), None)
-    return Exit.OK
+    # The zip judges nothing; but who pressed Ctrl-C, or found a fault of ours, is told so.
+    code = bundle.report.exit_code
+    return code if code in (Exit.INTERRUPTED, Exit.OUR_FAULT) else Exit.OK
 
 
 def watched(run: Callable[[Callable[[Event], None]], T]) -> T:

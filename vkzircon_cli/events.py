@@ -199,6 +199,7 @@ class StepTime:
 class Transcript:
     """An event stream, folded.
 
+    A stream *is_broken_off* that ends in the middle of a line, as no process leaves it: the file was cut later.
     A stream *is_cut* that has neither its end nor a failure; *stopped_in* is the step it stops in, *ended_ms* its last
     time.
     """
@@ -213,8 +214,10 @@ class Transcript:
     stopped_in: str | None
     ended_ms: Milliseconds
     culprits: tuple[Culprit, ...] = ()
+    is_broken_off: bool = False
 
 
+_BROKEN_OFF = Missing(MissingKind.NOT_ASKED, "", "", "the file ends in this step")
 _CUT = Missing(MissingKind.CRASHED, "", "", "the trace stops in this step")
 
 
@@ -240,6 +243,7 @@ class Fold:
     _culprits: list[Culprit] = field(default_factory=list)
     _ended_ms: float = 0.0
     _is_done: bool = False
+    is_broken_off: bool = False
 
     def add(self, event: Event) -> None:
         """Take one event; kinds that are not known are passed over, so that an older reader reads a newer stream."""
@@ -285,6 +289,7 @@ class Fold:
             stopped_in=next((name for name, step in self._steps.items() if step.answer is None), None),
             ended_ms=self._ended_ms,
             culprits=tuple(self._culprits),
+            is_broken_off=self.is_broken_off,
         )
 
     @property
@@ -319,7 +324,8 @@ class Fold:
 
     def _decoded(self, shape: Any, step: _Open) -> Answer[Any]:
         if step.answer is None:
-            return Answer(None, _CUT if self._is_cut else NEVER_REACHED)
+            cut = _BROKEN_OFF if self.is_broken_off else _CUT
+            return Answer(None, cut if self._is_cut else NEVER_REACHED)
         answer: Answer[Any] = decode(shape, step.answer)
         return answer
 

@@ -14,15 +14,33 @@ _NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
 _DRIVER_VARIABLES = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
 _MOST_WORDS = 3
+_DOCTOR = "vkzircon doctor tells more."
+# What is not the loader's and not a driver's doing.
+_NOT_DOCTORS = (
+    "no-package",
+    "no-binding",
+    "no-libzircon",
+    "no-layer",
+    "no-emulation",
+    "interrupted",
+    "our-fault",
+    "cut-off",
+)
+_LOADER_SAYS = " The loader says: "
 
 
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
     """Tell what kept every device from being asked as wanted (*emulate*: with the layer), None where one was."""
-    failure = _what_stopped(transcript, environment, emulate)
-    if failure is None or not transcript.culprits:
+    failure = transcript.failure or _what_stopped(transcript, environment, emulate)
+    if failure is None or failure.cause in _NOT_DOCTORS:
         return failure
+    if not transcript.culprits:
+        is_loaders = failure.exit_code == Exit.CANNOT_ASK
+        return replace(failure, hint=f"{failure.hint} {_DOCTOR}".strip()) if is_loaders else failure
     named = " ".join(culprit.sentence for culprit in transcript.culprits[:_MOST_WORDS])
-    return replace(failure, hint=f"{named} vkzircon doctor tells more.")
+    # What the loader said of it is what the culprits' sentences say better.
+    hint = failure.hint.partition(_LOADER_SAYS)[0]
+    return replace(failure, hint=f"{named} {hint} {_DOCTOR}")
 
 
 def _what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
@@ -56,7 +74,10 @@ def is_in_trouble(transcript: Transcript) -> bool:
 
 
 def _cut(transcript: Transcript) -> Failure:
-    if transcript.stopped_in is None:
+    if transcript.is_broken_off:
+        where = f", in step {visible(transcript.stopped_in)}" if transcript.stopped_in else ""
+        message = f"The file ends in the middle of a line{where}: what came after was lost with it."
+    elif transcript.stopped_in is None:
         message = "The trace stops between two steps: what came after was lost."
     else:
         message = (
@@ -127,4 +148,4 @@ def _device_hint(environment: Environment) -> str:
 
 def _with_words(hint: str, messages: tuple[Message, ...]) -> str:
     words = list(dict.fromkeys(message.text for message in messages if message.severity == "error"))[:_MOST_WORDS]
-    return f"{hint} The loader says: {'; '.join(words)}" if words else hint
+    return f"{hint}{_LOADER_SAYS}{'; '.join(words)}" if words else hint

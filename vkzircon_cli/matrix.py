@@ -15,7 +15,7 @@ from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.conclusion import Summary
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Failure, Transcript, decode
+from vkzircon_cli.events import Culprit, Failure, Transcript, decode
 from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.matrix_facts import MatrixDevice, Support
 from vkzircon_cli.offer import UNNAMED, display_name
@@ -41,6 +41,7 @@ class MatrixReport:
     handle_type: Flags
     devices: tuple[MatrixDevice, ...]
     run: Run
+    culprits: tuple[Culprit, ...] = ()
 
     @property
     def exit_code(self) -> Exit:
@@ -56,7 +57,7 @@ class MatrixReport:
 def make_matrix(transcript: Transcript, devices: tuple[MatrixDevice, ...], handle_type: int) -> MatrixReport:
     """Sum up a transcript that has its header, and what it says of the *devices*."""
     header: Header = decode(Header, transcript.header)
-    failure = transcript.failure or what_stopped(transcript, header.environment, header.emulation.asked)
+    failure = what_stopped(transcript, header.environment, header.emulation.asked)
     asked = flags(handle_type, HANDLE_TYPE_BITS)
     return MatrixReport(
         schema_version=header.schema_version,
@@ -68,6 +69,7 @@ def make_matrix(transcript: Transcript, devices: tuple[MatrixDevice, ...], handl
         handle_type=asked,
         devices=devices,
         run=Run(header.started, transcript.ended_ms, transcript.steps, transcript.messages, transcript.output),
+        culprits=transcript.culprits,
     )
 
 

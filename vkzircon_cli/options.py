@@ -2,6 +2,7 @@
 """The command line's options, each written once. Accepted values are checked here, before anything is asked."""
 
 import math
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from vkzircon_cli import __version__
 from vkzircon_cli.documents import DocumentKind
 from vkzircon_cli.render import DevicesFormat, DiffFormat, Format, MatrixFormat, Rendered, WordFormat
 from vkzircon_cli.request import Formats
-from vkzircon_cli.text import visible
+from vkzircon_cli.text import decode, visible
 from vkzircon_cli.vocabulary import HANDLE_TYPES
 
 _MOST_SECONDS = 3600.0
@@ -83,9 +84,11 @@ def _conditions(incomplete: str) -> list[str]:
 def _require(conditions: list[str] | None) -> list[str] | None:
     from vkzircon_cli.conditions import parse_condition
 
-    for condition in conditions or ():
+    # Bytes that are no UTF-8 stand as escapes from here on: a report of them must be read back.
+    readable = [decode(os.fsencode(condition))[0] for condition in conditions or ()]
+    for condition in readable:
         parse_condition(condition)
-    return conditions
+    return readable
 
 
 def _known(names: list[str] | None) -> list[str] | None:
@@ -160,7 +163,7 @@ Ignore = Annotated[
 ]
 NoRedact = Annotated[
     bool,
-    typer.Option("--no-redact", help="Leave names of users and hosts, UUIDs and the like in Markdown and HTML."),
+    typer.Option("--no-redact", help="Hide nothing: leave names of users and hosts, UUIDs and the like in."),
 ]
 Stress = Annotated[bool, typer.Option("--stress", help="Also repeat imports and exports until a leak would show.")]
 Negative = Annotated[bool, typer.Option("--negative", help="Also call with wrong inputs, last of all.")]

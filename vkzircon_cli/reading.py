@@ -16,6 +16,7 @@ from vkzircon_cli.text import visible
 _MOST_BYTES = 64 << 20
 _WHAT_IT_TAKES = "Give a file that vkzircon wrote with --format json or --format trace."
 _MOST_WORDS = 300
+_ZIP = b"PK\x03\x04"
 # Other documents of ours, by a key that a report does not have.
 _OTHERS = {
     "handle_type": "a matrix",
@@ -32,6 +33,8 @@ def read(path: Path) -> Report:
         Usage: it cannot be read, or is neither.
     """
     raw = _bytes(path)
+    if raw.startswith(_ZIP):
+        raise _unfit(path, " is a zip, as vkzircon bundle writes them: unzip it, and give the report.json in it")
     first, newline, rest = raw.partition(b"\n")
     header = _parsed(first)
     if not isinstance(header, dict) or header.get("event") != "header":
@@ -82,6 +85,7 @@ def _trace(path: Path, header: bytes, rest: bytes) -> Report:
         event = _parsed(line)
         is_last = number == len(lines)
         if event is None and (is_last or not line):
+            fold.is_broken_off = bool(line)
             continue  # an event that was cut short, or the end of a whole stream
         try:
             fold.add(_event(event))
@@ -105,7 +109,7 @@ def _judged(path: Path, fold: Fold) -> Report:
         return _ended(make_report(transcript))
     except Usage:
         raise  # an unknown version, or a condition that this vkzircon does not know
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration, RecursionError) as error:
         raise _unfit(path, f" has events that do not fit together: {error}") from error
 
 

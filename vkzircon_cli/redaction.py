@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from vkzircon_cli.answers import Missing
 from vkzircon_cli.conclusion import REQUIRED, CheckResult
 from vkzircon_cli.environment import Variable
-from vkzircon_cli.events import Failure, StepTime
+from vkzircon_cli.events import Culprit, Failure, StepTime
 from vkzircon_cli.facts import EntryPoint
 from vkzircon_cli.report import Tool
 from vkzircon_cli.text import decode
@@ -64,6 +64,7 @@ _OTHERS_HOME = re.compile(rf"{_AT_A_PATH}({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>
 _OURS = (Enum, Flags, Named, Version, Tool, StepTime, EntryPoint)
 _OUR_FIELDS: dict[type, set[str]] = {
     CheckResult: {"steps", "rule", "advice"},
+    Culprit: {"kind"},
     Failure: {"cause"},
     Missing: {"kind", "call", "result"},
     Variable: {"name"},
@@ -207,10 +208,10 @@ class Redactor:
 
 
 def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Find *names* as whole words, the longest first."""
+    """Find *names* as whole words, or as the first part of one (NAME-work, NAME_build), the longest first."""
     if not names:
         return None
     longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     # Behind a dash too, as in runtime-NAME; behind a dot only in the name of a hidden folder, not as a file's ending.
     begins = _not_behind(r"\w.")
-    return re.compile(rf"(?:{begins}|(?<=/\.))(?:{longest_first})(?![\w-])")
+    return re.compile(rf"(?:{begins}|(?<=/\.))(?:{longest_first})(?![A-Za-z0-9])")

@@ -151,7 +151,7 @@ def make_report(transcript: Transcript) -> Report:
     emulation = emulation_of(facts, header.emulation)
     chosen = tuple(result for result in everything if is_chosen(result.id, header.judging))
     checks = chosen + tuple(_conditions(facts, header, emulation.active, everything))
-    failure = transcript.failure or what_stopped(transcript, header.environment, header.emulation.asked)
+    failure = what_stopped(transcript, header.environment, header.emulation.asked)
     return Report(
         schema_version=header.schema_version,
         tool=header.tool,

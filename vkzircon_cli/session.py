@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vkzircon_cli import emulation as layer
 from vkzircon_cli import isolation
-from vkzircon_cli.environment import EMULATION_VARIABLE, environment
+from vkzircon_cli.environment import EMULATION_VARIABLE, can_fork, environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
 from vkzircon_cli.events import Event, Fold, Transcript, error
 from vkzircon_cli.failure import is_in_trouble
@@ -92,7 +92,8 @@ def _probed(request: Request, environ: dict[str, str]) -> Iterator[Event]:
     for event in isolation.events(request, environ):
         seen.add(event)
         yield event
-    if not is_in_trouble(seen.transcript()):
+    # Without fork the driver may hang in this process, with the linker's lock in its hand: no library is opened then.
+    if not can_fork() or not is_in_trouble(seen.transcript()):
         return
     from vkzircon_cli.doctor.culprits import find_culprits
 

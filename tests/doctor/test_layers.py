@@ -14,9 +14,13 @@ from vkzircon_cli.doctor.search import DRIVERS, IMPLICIT_LAYERS, folders
 from vkzircon_cli.doctor.surroundings import Surroundings
 
 
-def _where(home: Path, elevated: bool = False, **environ: str) -> Surroundings:
+def _nothing(_: str) -> str | None:
+    return None
+
+
+def _where(home: Path, **environ: str) -> Surroundings:
     given = {"HOME": str(home), "XDG_CONFIG_DIRS": "/nonexistent", "XDG_DATA_DIRS": "/nonexistent", **environ}
-    return Surroundings("linux", elevated, given, given.get, 1.0)
+    return Surroundings("linux", False, given, given.get, 1.0)
 
 
 def _install(folder: Path, file: str = "layer.json", **changes: Any) -> Path:
@@ -119,7 +123,7 @@ def test_a_driver_among_layers_is_told(tmp_path: Path) -> None:
 
 def test_folders_are_searched_in_the_loaders_order() -> None:
     """Configuration before data, a person's before the system's, and no folder of an empty entry."""
-    home = Surroundings("linux", False, {"HOME": "/h", "XDG_DATA_DIRS": "/usr/share::"}, {}.get, 1.0)
+    home = Surroundings("linux", False, {"HOME": "/h", "XDG_DATA_DIRS": "/usr/share::"}, _nothing, 1.0)
     assert list(folders(home, IMPLICIT_LAYERS)) == [
         "/h/.config/vulkan/implicit_layer.d",
         "/etc/xdg/vulkan/implicit_layer.d",
@@ -127,5 +131,5 @@ def test_folders_are_searched_in_the_loaders_order() -> None:
         "/h/.local/share/vulkan/implicit_layer.d",
         "/usr/share/vulkan/implicit_layer.d",
     ]
-    elevated = Surroundings("linux", True, {"HOME": "/h", "XDG_DATA_HOME": "/x"}, {}.get, 1.0)
+    elevated = Surroundings("linux", True, {"HOME": "/h", "XDG_DATA_HOME": "/x"}, _nothing, 1.0)
     assert [folder for folder in folders(elevated, DRIVERS) if folder.startswith(("/h", "/x"))] == []

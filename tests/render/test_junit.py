@@ -96,6 +96,14 @@ def test_a_run_that_could_ask_nobody_is_an_error() -> None:
     assert (told.type, told.message, told.text) == ("no-driver", "No Vulkan driver was found.", "Install one.")
 
 
+def test_an_emulated_run_says_so_where_nobody_was_asked_too() -> None:
+    """What the layer broke is not the machine's fault: the suite of the error tells of the emulation."""
+    (suite,) = _suites(emulated(stopped(good_report(), "The driver died.", "")))
+    assert suite.name == "vkzircon (EMULATED RUN)"
+    about = {each.name: each.value for each in suite.properties()}
+    assert (about["emulated"], about["emulation"]) == ("yes", "persona=strict")
+
+
 def test_an_interrupted_run_has_its_devices_too() -> None:
     """What was found until then stays, and the error stands before it."""
     report = good_report()

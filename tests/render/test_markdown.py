@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Markdown for an issue tracker: it keeps its shape, marks nobody, and never grows too large to be posted."""
+"""Markdown for an issue tracker: it keeps its shape, marks nobody, and never grows too large to be posted.
 
+The approved pages are `tests/golden/markdown/*.md`; run with VKZIRCON_UPDATE_GOLDEN=1 to write them anew.
+"""
+
+import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +75,10 @@ def _plain_text(text: str) -> str:
     return " ".join(plain)
 
 
+def _read_back(text: str) -> str:
+    return "".join(token.content for token in _tokens(text) if token.type in (*_TEXT, "code_inline"))
+
+
 def _report(words: str) -> Report:
     """Make a report in which everything foreign says *words*."""
     who = identity(words, info=words.replace("\n", " "))
@@ -97,16 +105,28 @@ def test_no_text_mentions_anybody(words: str) -> None:
     assert not re.search(r"@\w|#\d|\w://|(?<!\w)www\.|:\w+:|\$|\bGH-\d", plain)
 
 
+@pytest.mark.parametrize("words", ["a|b@c.example", "`b@c.example", "<b@c.example>", "b@c.example & d\\e@f.example"])
+def test_no_mail_address_is_a_link(words: str) -> None:
+    """Trackers link an address that stands together, in a code tag too; it still reads as it is."""
+    for text in (prose(words), code(words)):
+        shown = [token.content for token in _tokens(text) if token.type in _TEXT]
+        assert not any(re.search(r"\w@\w", each) for each in shown)
+        assert [c for c in _read_back(text) if c != " "] == [c for c in words if c != " "]
+
+
+@pytest.mark.parametrize("name", ["GH-12", "www.example", "0123abc", "a/b/c"])
+@pytest.mark.parametrize("before", ["", "a,", "it's/", "(", "1.5-"])
+def test_what_trackers_link_is_code_after_any_mark(before: str, name: str) -> None:
+    """An issue, an address or a commit begins a link in the middle of a word too."""
+    assert name not in _plain_text(prose(f"see {before}{name}, then"))
+
+
 @given(st.lists(st.sampled_from(NASTY) | st.text(st.characters(codec="utf-8"), max_size=6), max_size=6).map(" ".join))
 def test_words_read_as_they_are(words: str) -> None:
     """Rendered, prose has the words that went in, and a value has them to the letter."""
-
-    def read_back(text: str) -> str:
-        return "".join(token.content for token in _tokens(text) if token.type in (*_TEXT, "code_inline"))
-
-    assert read_back(prose(words)).split() == visible(words).split()
+    assert _read_back(prose(words)).split() == visible(words).split()
     if visible(words).strip():
-        assert read_back(code(words)).strip() == visible(words).strip()
+        assert _read_back(code(words)).strip() == visible(words).strip()
 
 
 def test_a_plain_sentence_stays_plain() -> None:
@@ -185,6 +205,38 @@ def test_the_foot_says_what_was_hidden() -> None:
     )
     assert "Nothing had to be hidden." in render_markdown(good_report(), View.REPORT, ())
     assert "idden" not in render_markdown(good_report(), View.REPORT, None)
+
+
+def _failed() -> Report:
+    """Make an emulated report that failed, of a device whose name and variables are foreign."""
+    report = with_devices(emulated(good_report()), device(who=identity("Verdant | <X1> @home #12")))
+    report = with_variables(report, VK_DRIVER_FILES="/opt/a|b/icd.json")
+    checks = (result(Outcome.FAIL, "export.size", "It is 4096 bytes too small."), *report.checks)
+    return concluded(report, Outcome.FAIL, "Verdant | <X1> @home #12: failed export.size.", 1, *checks)
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "markdown"
+GOLDENS: dict[str, Callable[[], str]] = {
+    "shared": lambda: render_markdown(good_report(), View.REPORT, (Hidden("UUID", 4),)),
+    "failed": lambda: render_markdown(_failed(), View.REPORT, None),
+    "no-driver": lambda: render_markdown(
+        stopped(good_report(), "No Vulkan driver was found.", "Install one."), View.REPORT, ()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_the_page_is_the_approved_one(name: str) -> None:
+    """A change of the looks is seen by a person before it is kept."""
+    path, text = GOLDEN / f"{name}.md", GOLDENS[name]()
+    if os.environ.get("VKZIRCON_UPDATE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_every_golden_file_is_one_of_ours() -> None:
+    """No page is left behind when its case goes."""
+    assert {path.stem for path in GOLDEN.glob("*.md")} == set(GOLDENS)
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)

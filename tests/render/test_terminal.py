@@ -321,13 +321,13 @@ def test_what_the_driver_printed_is_shown_when_it_matters() -> None:
     ("report", "commands"),
     [
         (good_report(), ["vkzircon --format json > report.json", "vkzircon --verbose"]),
-        (emulated(_failed()), ["vkzircon --emulate --format json > report.json", "vkzircon --emulate --verbose"]),
-        (_not_offered(), ["vkzircon --emulate"]),
-        (emulated(_not_offered()), []),
-        (_crashed(), ["vkzircon --device 0 --format json > report.json", "vkzircon --device 0 --verbose"]),
+        (emulated(_failed()), ["vkzircon bundle --emulate", "vkzircon --emulate --verbose"]),
+        (_not_offered(), ["vkzircon --emulate", "vkzircon doctor"]),
+        (emulated(_not_offered()), ["vkzircon doctor"]),
+        (_crashed(), ["vkzircon bundle --device 0", "vkzircon --device 0 --verbose"]),
         (
             concluded(good_report(), Outcome.TIMEOUT, "The driver hung.", 5),
-            ["vkzircon --format json > report.json", "vkzircon --timeout 60"],
+            ["vkzircon bundle", "vkzircon --timeout 60"],
         ),
         (_no_driver(), []),
     ],

@@ -7,6 +7,7 @@ from typing import Any
 
 from vkzircon_cli.difference.model import Area
 from vkzircon_cli.environment import Variable
+from vkzircon_cli.events import Culprit
 from vkzircon_cli.facts import (
     Device,
     DriverIdentity,
@@ -80,6 +81,7 @@ TABLES: Mapping[type, Table] = {
     EntryPoint: Table("entry point", ("name",), ("name",), is_name=True),
     Extension: Table("", ("name",), ("name",), is_name=True),
     Layer: Table("layer", ("name",), ("name",), is_name=True),
+    Culprit: Table("culprit", ("path",), ("path",), is_name=True),
     Variable: Table("variable", ("name",), ("name",), is_name=True),
     Requirements: Table("memory requirement", ("resource",), ("resource",)),
     ExternalBuffer: Table("buffer capability", ("usage", "flags", "handle_type"), ("usage", "flags")),

@@ -66,7 +66,8 @@ def _is_bad(exam: ManifestExam) -> bool:
 def _culprit(exam: ManifestExam, *, left_out: bool, sentence: str = "") -> Culprit:
     kind = "driver" if exam.manifest.kind is Kind.DRIVER else "layer"
     found = exam.finding
-    where = f" ({found.evidence[0]})" if found.id.startswith("manifest.") and found.evidence else ""
+    place = next((each for each in found.evidence if each.startswith(f"{exam.path}:")), "")
+    where = f" ({place})" if place else ""
     said = sentence or f"{found.sentence.removesuffix('.')}{where}."
     return Culprit(kind, exam.path, said, found.command, left_out)
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from vkzircon_cli import driver
-from vkzircon_cli.emulation import LAYER_LIBRARY
+from vkzircon_cli.emulation import LAYER_LIBRARY, LAYER_NAME
 from vkzircon_cli.environment import FUCHSIA, platform
 from vkzircon_cli.errors import Refused
 from vkzircon_cli.events import Message, answer_of
@@ -141,10 +141,17 @@ class InstanceProbe:
         )
 
 
+def _is_our_doing(text: str) -> bool:
+    """Tell whether the loader only says that --emulate named our own layer, and no other."""
+    return "VK_INSTANCE_LAYERS" in text and f'"{LAYER_NAME}"' in text
+
+
 def _listener(ffi: Any, messages: list[Message]) -> Callable[..., int]:
     def listen(severity: int, _types: int, data: Any, _user: Any) -> int:
         if len(messages) < _MOST_MESSAGES and data.pMessage != ffi.NULL:
             said = decode(ffi.string(data.pMessage, 4096))
+            if _is_our_doing(said[0]):
+                return 0
             messages.append(Message(_SEVERITIES.get(int(severity), str(severity)), *said))
         return 0  # VK_TRUE is reserved for layer development
 

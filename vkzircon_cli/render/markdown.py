@@ -60,6 +60,9 @@ def _opening(report: Report) -> str:
     lines.append(f"### {summary.outcome.upper()}: {prose(error.message if error else summary.sentence)}")
     if error and error.hint:
         lines += ["", prose(error.hint)]
+    lines += [
+        line for each in report.culprits if each.left_out for line in ("", f"**LEFT OUT** {prose(each.sentence)}")
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 _SAFE = re.compile(r"[A-Za-z0-9]+(?:[-.,'/][A-Za-z0-9]+)*")
 # Names that trackers link: addresses, issues (GH-12), commits, people and folders of repositories.
-_LINKED = re.compile(r"www\.|gh-[0-9]|[0-9a-f]{7,}\b|.*/.*/", re.IGNORECASE)
+_LINKED = re.compile(r"\bwww\.|\bgh-[0-9]|\b[0-9a-f]{7,}\b|/.*/", re.IGNORECASE)
 _PARTS = re.compile(r"(\(?)(.*?)([),.;:]*)", re.DOTALL)
 _NUMBERED = re.compile(r"[0-9]+[.)]")  # begins a list
+_MAIL = re.compile(r"(?<=[\w.+-])(?=@)")
 _NOT_IN_SPAN = re.compile(r"[`|\\&<>]|^ | $|  |^$")
 
 
@@ -56,7 +57,7 @@ def _parts(word: str) -> tuple[str, str, str]:
 
 
 def _is_safe(core: str) -> bool:
-    return bool(_SAFE.fullmatch(core)) and not _LINKED.match(core)
+    return bool(_SAFE.fullmatch(core)) and not _LINKED.search(core)
 
 
 def code(words: str, limit: int = 1000) -> str:
@@ -68,7 +69,8 @@ def code(words: str, limit: int = 1000) -> str:
 def _span(shown: str) -> str:
     if not _NOT_IN_SPAN.search(shown):
         return f"`{shown}`"
-    return f"<code>{''.join(_entities(shown))}</code>"
+    # Mail addresses are looked for after entities were read, in code too: no tag may hold a whole one.
+    return "".join(f"<code>{''.join(_entities(part))}</code>" for part in _MAIL.split(shown))
 
 
 def _entities(shown: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.printed import write_printed
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.render.steps import write_steps
-from vkzircon_cli.render.verdicts import write_opening
+from vkzircon_cli.render.verdicts import write_culprits, write_opening
 from vkzircon_cli.vmo_facts import Tiling
 from vkzircon_cli.vocabulary import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IMPORTABLE
 
@@ -46,6 +46,7 @@ def render_matrix_terminal(matrix: MatrixReport, page: Page, verbose: bool) -> s
     """Write the whole matrix; without *verbose* formats that cannot be shared are only counted."""
     sheet = Sheet(page)
     write_opening(sheet, matrix)
+    write_culprits(sheet, matrix.culprits)
     for device in matrix.chosen:
         _write_device(sheet, matrix, device, verbose)
     _write_legend(sheet, matrix, verbose)

@@ -28,8 +28,10 @@ def _steps(report: Report, verbose: bool) -> Iterator[Step]:
     code = report.summary.exit_code
     if code == Exit.NOT_OFFERED and report.environment.platform == LINUX and not report.emulation.active:
         yield _command(report, True), "the same with the extension emulated by a layer of vkzircon's own"
+    if code == Exit.NOT_OFFERED:
+        yield "vkzircon doctor", "why the extension is not there, and what to do about it"
     if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
-        yield f"{again} --format json > report.json", "everything that was seen: attach this file to the bug report"
+        yield _bundle(report), "everything that was seen in one zip, names and UUIDs hidden: for the bug report"
     if code == Exit.OK:
         yield f"{again} --format json > report.json", "everything that was seen, in one file for scripts and others"
     if report.summary.outcome is Outcome.TIMEOUT:
@@ -42,6 +44,11 @@ def _command(report: Report, emulate: bool) -> str:
     selected = [device.index for device in report.devices if device.selected]
     chosen = f" --device {selected[0]}" if len(selected) == 1 < len(report.devices) else ""
     return f"vkzircon{_emulate(report) if emulate else ''}{chosen}{_more(report)}"
+
+
+def _bundle(report: Report) -> str:
+    command, _, options = _command(report, report.emulation.active).partition(" ")
+    return f"{command} bundle {options}".rstrip()
 
 
 def _emulate(report: Report) -> str:

@@ -19,7 +19,7 @@ def render_report(report: Report, page: Page, verbose: bool = False) -> str:
     """Write the whole report: the verdict first, what to do next last."""
     sheet = Sheet(page)
     write_opening(sheet, report)
-    write_culprits(sheet, report)
+    write_culprits(sheet, report.culprits)
     write_machine(sheet, report, verbose)
     write_devices(sheet, report, verbose)
     _write_findings(sheet, report, verbose)
@@ -31,7 +31,7 @@ def render_checks(report: Report, page: Page, verbose: bool = False) -> str:
     """Write the verdicts only."""
     sheet = Sheet(page)
     write_opening(sheet, report)
-    write_culprits(sheet, report)
+    write_culprits(sheet, report.culprits)
     _write_findings(sheet, report, verbose)
     return sheet.finish()
 
@@ -43,7 +43,7 @@ def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
         write_opening(sheet, report)
     else:
         write_emulation(sheet, report)
-    write_culprits(sheet, report)
+    write_culprits(sheet, report.culprits)
     for device in (device for device in report.devices if device.selected):
         write_title(sheet, device)
         write_identity(sheet, device, verbose)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.conclusion import REQUIRED, CheckResult
+from vkzircon_cli.events import Culprit
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.render.sheet import Sheet
@@ -47,9 +48,9 @@ def write_opening(sheet: Sheet, report: Document) -> None:
         sheet.prose(error.hint, indent=label.cell_len)
 
 
-def write_culprits(sheet: Sheet, report: Report) -> None:
+def write_culprits(sheet: Sheet, culprits: Iterable[Culprit]) -> None:
     """Say what was left out so that the rest could be asked, and how to mend it."""
-    for culprit in report.culprits:
+    for culprit in culprits:
         if culprit.left_out:
             label = sheet.text("! LEFT OUT  ", "yellow")
             sheet.item(label, culprit.sentence)
