@@ -5,11 +5,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.errand import Errand
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.doctor.surroundings import Surroundings
 from vkzircon_cli.environment import FUCHSIA, LIBVULKAN_VARIABLE, can_fork
@@ -17,6 +16,9 @@ from vkzircon_cli.facts import Loader
 from vkzircon_cli.libraries import LOADER_NAMES, mapped_file
 from vkzircon_cli.text import decode, visible
 from vkzircon_cli.vocabulary import Version, api_version
+
+if TYPE_CHECKING:
+    from vkzircon_cli.doctor.errand import Errand
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
@@ -42,7 +44,11 @@ class LoaderTrial:
 
     def __init__(self, where: Surroundings) -> None:
         self._names = names_tried(where.environ)
-        self._errand = Errand(lambda: _try(self._names), where.timeout_s) if can_fork() else None
+        self._errand: Errand | None = None
+        if can_fork():  # else there may not even be what its module imports
+            from vkzircon_cli.doctor import errand
+
+            self._errand = errand.Errand(lambda: _try(self._names), where.timeout_s)
 
     def close(self) -> None:
         """End the child if it still runs."""

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vkzircon_cli.answers import Missing
-from vkzircon_cli.doctor.errand import Errand
 from vkzircon_cli.environment import can_fork
+
+if TYPE_CHECKING:
+    from vkzircon_cli.doctor.errand import Errand
 
 DEV = Path("/dev")
 # What Vulkan drivers open to reach the hardware; the rest is for screens and for other interfaces.
@@ -46,7 +48,11 @@ class NodeTrial:
     def __init__(self, timeout_s: float, dev: Path = DEV) -> None:
         self._nodes = list(_listed(dev))
         paths = [node.path for node in self._nodes if stat.S_ISCHR(node.mode)]
-        self._errand = Errand(lambda: map(_open, paths), timeout_s) if paths and can_fork() else None
+        self._errand: Errand | None = None
+        if paths and can_fork():  # else there may not even be what its module imports
+            from vkzircon_cli.doctor import errand
+
+            self._errand = errand.Errand(lambda: map(_open, paths), timeout_s)
         self._paths = paths
 
     def close(self) -> None:

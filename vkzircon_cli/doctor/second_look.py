@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vkzircon_cli import isolation
-from vkzircon_cli.doctor.errand import Errand
 from vkzircon_cli.emulation import LAYER_NAME
 from vkzircon_cli.environment import LIBZIRCON_VARIABLE, can_fork
 from vkzircon_cli.events import Fold
@@ -124,6 +123,8 @@ class SecondLook:
         ]
         if not library or not uuids:
             return {}
+        from vkzircon_cli.doctor.errand import Errand
+
         errand = Errand(lambda: _refusals(self._request, self._environ, uuids), self._request.timeout_s)
         answers, _ = errand.answers()
         return dict(zip(uuids, answers, strict=False))
