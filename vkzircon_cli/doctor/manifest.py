@@ -24,9 +24,6 @@ _KNOWN_FORMATS = ("1.0.0", "1.0.1")
 _VERSION = re.compile(r"\d+(\.\d+){0,3}")
 
 
-_GIVES_UP = "The loader takes what it cannot parse for a lack of memory, and gives up on all drivers."
-
-
 class Kind(StrEnum):
     """What a manifest is found as."""
 
@@ -80,12 +77,12 @@ _MENDERS = {
 
 def _unreadable(path: str, nothing: Unreadable) -> Finding:
     where = f"{path}:{nothing.place}" if nothing.place else path
-    cause = _GIVES_UP if nothing.stops else ""
     command = _MENDERS.get(nothing.id, "ls -l {}").format(quote(path))
-    return _fault(nothing.id, path, nothing.words, evidence=(where,), cause=cause, command=command)
+    found = fault(nothing.id, path, nothing.words, evidence=(where,), cause=nothing.cause, command=command)
+    return found if nothing.judged else replace(found, outcome=Outcome.SKIP)
 
 
-def _fault(id: str, path: str, words: str, **more: Any) -> Finding:
+def fault(id: str, path: str, words: str, **more: Any) -> Finding:
     """Make the finding of a manifest that the loader cannot use."""
     more.setdefault("command", f"ls -l {quote(path)}")
     return Finding(id, path, Outcome.FAIL, f"{path} {words}.", **more)
@@ -131,9 +128,9 @@ def _variable(value: Any) -> tuple[str, str] | None:
 def _misplaced(manifest: Manifest, root: dict[str, Any]) -> Finding | None:
     path = manifest.path
     if manifest.kind is Kind.DRIVER and "ICD" not in root and ("layer" in root or "layers" in root):
-        return _fault("manifest.is-a-layer", path, "is a layer's manifest, where a driver's belongs")
+        return fault("manifest.is-a-layer", path, "is a layer's manifest, where a driver's belongs")
     if manifest.kind is not Kind.DRIVER and "ICD" in root and "layer" not in root:
-        return _fault("manifest.is-a-driver", path, "is a driver's manifest, where a layer's belongs")
+        return fault("manifest.is-a-driver", path, "is a driver's manifest, where a layer's belongs")
     if "manifest_path" in root and "file_format_version" not in root:
         return _fuchsia_metadata(path, root)
     return None
@@ -147,7 +144,7 @@ def _fuchsia_metadata(path: str, root: dict[str, Any]) -> Finding:
         words = "is the metadata of a Fuchsia driver package, and has no file_path: the loader service passes it over"
     else:
         words = "is the metadata of a Fuchsia driver package, not the manifest that it points to"
-    return _fault("manifest.fuchsia-metadata", path, words, evidence=(f"manifest_path: {root['manifest_path']}",))
+    return fault("manifest.fuchsia-metadata", path, words, evidence=(f"manifest_path: {root['manifest_path']}",))
 
 
 def _incomplete(manifest: Manifest, root: dict[str, Any], part: Any) -> Finding | None:
@@ -162,7 +159,7 @@ def _incomplete(manifest: Manifest, root: dict[str, Any], part: Any) -> Finding 
             return _missing(path, f"{section}.{key}")
     if "library_path" in part and not isinstance(part["library_path"], str):
         cause = "The loader ends the whole program there." if manifest.kind is Kind.DRIVER else ""
-        return _fault("manifest.wrong-type", path, f"has a {section}.library_path that is no text", cause=cause)
+        return fault("manifest.wrong-type", path, f"has a {section}.library_path that is no text", cause=cause)
     if part.get("library_path") == "":
         return _missing(path, f"{section}.library_path", "has an empty")
     return None
@@ -170,7 +167,7 @@ def _incomplete(manifest: Manifest, root: dict[str, Any], part: Any) -> Finding 
 
 def _missing(path: str, key: str, has: str = "has no") -> Finding:
     words = f"{has} {key}, and the loader passes it over"
-    return _fault("manifest.missing-key", path, words, evidence=(f"{path}: {key}",))
+    return fault("manifest.missing-key", path, words, evidence=(f"{path}: {key}",))
 
 
 def _left_out(manifest: Manifest, part: dict[str, Any]) -> Finding | None:

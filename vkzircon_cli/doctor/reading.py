@@ -1,33 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
 """A manifest's text, read as the loader reads it: what it says, or where and why it says nothing.
 
-The loader's reader takes anything behind the first value, and bytes that are no UTF-8; it takes no byte-order mark, no
-comments, and no comma before a closing bracket. What it cannot parse, 1.3.239 takes for a lack of memory, and gives up.
+The loader's reader takes anything behind the first value, bytes that are no UTF-8, control characters anywhere, numbers
+like 01 and unknown escapes; of a key that comes twice the first counts. It takes no byte-order mark, no comments, and no
+comma before a closing bracket. What it cannot parse, 1.3.239 takes for a lack of memory, and gives up.
 """
 
 import json
 import os
+import re
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
 _MOST_BYTES = 1 << 20
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = b"\xef\xbb\xbf"
+_GIVES_UP = "The loader takes what it cannot parse for a lack of memory, and gives up on all drivers."
+DIES = "The loader looks for a text there without asking whether it is one, and the whole program dies of it."
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|-|[\x01-\x08\x0b\x0c\x0e-\x1f]', re.DOTALL)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LOADERS_NUMBER = re.compile(r"-?0?(?:[1-9][0-9]*)?(?:\.[0-9]+)?(?:[eE][+-]?[0-9]*)?")
+_ESCAPE = re.compile(r"\\(u[dD][89abAB]..\\u[dD][c-fC-F]..|u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_DROPPED = re.compile(r"u(?:0000|[dD][89a-fA-F]..)")
+_MOST_DIGITS = 18
 
 
 class Unreadable(Exception):
     """A manifest that says nothing: *id* is doctor's word, *words* the fact, *place* ``line:column`` or ''.
 
-    *stops* tells that the loader then gives up on all drivers.
+    *stops* tells that the loader then gives up on all drivers, and *cause* why. What was not *judged* may be fine.
     """
 
-    def __init__(self, id: str, words: str, *, place: str = "", stops: bool = True) -> None:
+    def __init__(
+        self, id: str, words: str, *, place: str = "", stops: bool = True, cause: str = _GIVES_UP, judged: bool = True
+    ) -> None:
         super().__init__(words)
         self.id = id
         self.words = words
         self.place = place
         self.stops = stops
+        self.cause = cause if stops else ""
+        self.judged = judged
 
 
 def read_manifest(path: str) -> dict[str, Any]:
@@ -42,9 +58,10 @@ def read_manifest(path: str) -> dict[str, Any]:
     if raw.startswith(_UTF_8_MARK):
         words = "starts with a byte-order mark, which the loader cannot read"
         raise Unreadable("manifest.byte-order-mark", words, place="1:1")
-    if raw.startswith(_UTF_16):
+    if raw.startswith(_UTF_16) or b"\0" in raw[:4]:
         raise Unreadable("manifest.utf-16", "is UTF-16, and the loader reads UTF-8 only", place="1:1")
-    return _object(_parsed(raw.decode("utf-8", "surrogateescape")))
+    # To the loader, which is written in C, a file ends at its first zero byte.
+    return _object(_parsed(raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")))
 
 
 def _bytes(path: str) -> bytes:
@@ -60,8 +77,8 @@ def _bytes(path: str) -> bytes:
             raise Unreadable("manifest.unreadable", "is no file", stops=False)
         raw = file.read(_MOST_BYTES + 1)
     if len(raw) > _MOST_BYTES:
-        words = f"is larger than {_MOST_BYTES >> 20} MiB, as no manifest is"
-        raise Unreadable("manifest.unreadable", words, stops=False)
+        words = f"is larger than {_MOST_BYTES >> 20} MiB, as no manifest is: it was not read"
+        raise Unreadable("manifest.too-large", words, stops=False, judged=False)
     return raw
 
 
@@ -71,14 +88,67 @@ def _dangling(path: str) -> str:
 
 
 def _parsed(text: str) -> Any:
-    start = len(text) - len(text.lstrip(" \t\r\n"))
+    same_length = _cleaned(text, exact=False)
     try:
-        # The loader's reader stops behind the first value, whatever follows.
-        return json.JSONDecoder(parse_constant=_refuse).raw_decode(text, start)[0]
+        value = _value(same_length)  # errors have the places of the file as it is
+        return _value(_cleaned(text, exact=True)) if _ESCAPE.search(text) else value
     except json.JSONDecodeError as error:
-        raise _malformed(text, error) from error
-    except (ValueError, RecursionError) as error:
+        raise _malformed(same_length, error) from error
+    except RecursionError as error:
+        raise _deep(text) from error
+    except ValueError as error:
         raise Unreadable("manifest.bad-json", f"is not JSON: {error}") from error
+
+
+def _value(text: str) -> Any:
+    decoder = json.JSONDecoder(
+        strict=False, object_pairs_hook=_first_of_each, parse_constant=_refuse, parse_int=_whole_number
+    )
+    # The loader's reader stops behind the first value, whatever follows.
+    return decoder.raw_decode(text, len(text) - len(text.lstrip(" \t\r\n")))[0]
+
+
+def _first_of_each(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    first: dict[str, Any] = {}
+    for key, value in pairs:
+        first.setdefault(key, value)
+    return first
+
+
+def _whole_number(digits: str) -> float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
+def _cleaned(text: str, *, exact: bool) -> str:
+    """Write what only the loader's reader takes as JSON has it; not *exact*, each character stays where it is."""
+
+    def token(match: re.Match[str]) -> str:
+        found = match.group()
+        if found.startswith('"'):
+            return _ESCAPE.sub(lambda escape: _escape(escape.group(1), exact=exact), found)
+        if found < " ":
+            return " "
+        taken = 0 if _NUMBER.fullmatch(found) else len(_LOADERS_NUMBER.match(found)[0])  # type: ignore[index]
+        return "0".ljust(taken) + found[taken:] if taken else found
+
+    return _TOKEN.sub(token, text)
+
+
+def _escape(escaped: str, *, exact: bool) -> str:
+    """Give an escape as the loader reads it: no zero, no half of a pair, and of what is unknown the character."""
+    if escaped[0] == "u" and len(escaped) > 1:
+        is_dropped = exact and _DROPPED.fullmatch(escaped)
+        return "" if is_dropped else f"\\{escaped}"
+    if escaped in '"\\/bfnrtu':
+        return f"\\{escaped}"
+    return escaped if exact else escaped * 2
+
+
+def _deep(text: str) -> Unreadable:
+    opened, closed = (sum(map(text.count, brackets)) for brackets in ("[{", "]}"))
+    if opened > closed:
+        return Unreadable("manifest.truncated", "ends in the middle")
+    return Unreadable("manifest.too-deep", "is nested too deep to be judged", stops=False, judged=False)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -101,5 +171,6 @@ def _malformed(text: str, error: json.JSONDecodeError) -> Unreadable:
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Unreadable("manifest.not-an-object", "is JSON, but no object", stops=False)
+        is_deadly = isinstance(value, list) and bool(value)
+        raise Unreadable("manifest.not-an-object", "is JSON, but no object", stops=is_deadly, cause=DIES)
     return value
