@@ -67,7 +67,7 @@ CASES: dict[str, tuple[Made, str, str]] = {
     "comma": (_changed(lambda body: body[:-1].encode() + b",\n}"), "manifest.bad-json", "a comma behind its last item"),
     "bad-json": (_bytes(b'{\n  "ICD": nope}'), "manifest.bad-json", "is not JSON"),
     "nan": (_bytes(b'{"ICD": NaN}'), "manifest.bad-json", "NaN is no value"),
-    "deep": (_bytes(b"[" * 5000), "manifest.bad-json", "is not JSON"),
+    "deep": (_bytes(b"[" * 5000), "manifest.truncated", "ends in the middle"),
     "comments": (_changed(lambda body: f"// driver\n{body}".encode()), "manifest.comments", "a comment"),
     "truncated": (_changed(lambda body: body[:40].encode()), "manifest.truncated", "ends in the middle"),
     "not-an-object": (_bytes(b"[]"), "manifest.not-an-object", "no object"),

@@ -4,13 +4,15 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.filters import driver_filter, layer_filter
 from vkzircon_cli.doctor.finding import Finding, branch
-from vkzircon_cli.doctor.library import Fate, Header, Loading, header_of, load_all, own_header
-from vkzircon_cli.doctor.manifest import Kind, Manifest, examine
+from vkzircon_cli.doctor.library import Fate, Header, Loading, NoFile, header_of, load_all, own_header
+from vkzircon_cli.doctor.manifest import Kind, Manifest, examine, passed_over
 from vkzircon_cli.doctor.search import driver_variable, drivers, explicit_layers, implicit_layers
 from vkzircon_cli.doctor.surroundings import Surroundings
 from vkzircon_cli.doctor.variables import driver_variables, layer_variables
@@ -51,57 +53,84 @@ class ManifestExam:
 
 def examine_drivers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine every driver manifest that the loader reads."""
-    return _examined([examine(found, Kind.DRIVER) for found in drivers(where)], where)
+    return _examined([each for found in drivers(where) for each in examine(found, Kind.DRIVER)], where)
 
 
 def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine the layers' manifests; a library is loaded only where its layer is on."""
     found = [(each, Kind.IMPLICIT_LAYER) for each in implicit_layers(where)]
     found += [(each, Kind.EXPLICIT_LAYER) for each in explicit_layers(where)]
-    return _examined([examine(each, kind) for each, kind in found], where)
+    return _examined([each for path, kind in found for each in examine(path, kind)], where)
 
 
 def _examined(manifests: list[Manifest], where: Surroundings) -> tuple[ManifestExam, ...]:
     ours = own_header()
-    on = {manifest.path: _is_on(manifest, where) for manifest in manifests}
-    early = {manifest.path: manifest.problem or _unloadable(manifest, ours) for manifest in manifests}
-    wanted = [m.resolved for m in manifests if early[m.path] is None and on[m.path] is not False and m.resolved]
-    loaded = load_all(wanted, where.timeout_s)
+    on = [_is_on(manifest, where) for manifest in manifests]
+    early = [
+        manifest.problem or _filtered(manifest, where) or _unloadable(manifest, ours, where) for manifest in manifests
+    ]
+    ready = [
+        each
+        for each, is_on, problem in zip(manifests, on, early, strict=True)
+        if problem is None and is_on is not False and each.resolved
+    ]
+    names = (name for each in ready for name in each.entry_points)
+    loaded = load_all([each.resolved for each in ready], where.timeout_s, names)
     seen: dict[str, str] = {}
-    return tuple(_exam(each, early[each.path], loaded, on[each.path], seen) for each in manifests)
+    return tuple(_exam(*each, loaded, seen) for each in zip(manifests, early, on, strict=True))
 
 
 def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
     """Tell whether a layer is on: an explicit one by name, an implicit one unless its switch is off."""
     if manifest.kind is Kind.DRIVER:
         return None
-    asked = where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep)
-    if manifest.kind is Kind.EXPLICIT_LAYER:
-        return manifest.name in asked
-    if manifest.switch and where.lookup(manifest.switch[0]) is not None:
+    is_implicit = manifest.kind is Kind.IMPLICIT_LAYER
+    filtered = layer_filter(where, manifest.name, is_implicit=is_implicit)
+    if filtered is False or (manifest.switch and where.lookup(manifest.switch[0]) is not None):
         return False
+    if filtered:
+        return True
+    if not is_implicit:
+        return manifest.name in where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep)
     if manifest.enabler:
         return where.lookup(manifest.enabler[0]) == manifest.enabler[1]
     return True
 
 
-def _unloadable(manifest: Manifest, ours: Header | None) -> Finding | None:
-    """Judge the file that a library's path leads to; a bare name is the linker's to find."""
+def _filtered(manifest: Manifest, where: Surroundings) -> Finding | None:
+    """Judge a driver that a variable leaves out; one that the loader cannot parse stops it all the same."""
+    variable = driver_filter(where, manifest.path) if manifest.kind is Kind.DRIVER else ""
+    return passed_over(manifest.path, f"{variable} says so") if variable else None
+
+
+def _unloadable(manifest: Manifest, ours: Header | None, where: Surroundings) -> Finding | None:
+    """Judge the file that a library's path leads to; a bare name, or one with $LIB in it, is the linker's to find."""
     path = manifest.resolved
-    if "/" not in path:
+    is_served = where.platform == FUCHSIA and manifest.kind is Kind.DRIVER
+    if "/" not in path or "$" in path or is_served:
         return None
     try:
         header = header_of(path)
+    except NoFile:
+        return None  # how that ends is seen as it is loaded
     except FileNotFoundError:
         return _lacking(manifest, "library-missing", f"names {path}, which is not there")
     except OSError as error:
         return _lacking(manifest, "not-a-library", f"names {path}, which cannot be read: {error.strerror}")
+    return _unfit(manifest, header, ours)
+
+
+def _unfit(manifest: Manifest, header: Header | None, ours: Header | None) -> Finding | None:
+    path = manifest.resolved
     if header is None:
         return _lacking(manifest, "not-a-library", f"names {path}, which is not a shared library")
-    if ours and header != ours:
-        what = "wrong-class" if header.bits != ours.bits else "wrong-machine"
-        return _lacking(manifest, what, f"names {path}, a {header.words} library, and this process is {ours.words}")
-    return None
+    if ours is None or header == ours:
+        return None
+    what = "wrong-class" if header.bits != ours.bits else "wrong-machine"
+    found = _lacking(manifest, what, f"names {path}, a {header.words} library, and this process is {ours.words}")
+    # Of layers there is one for each, and the loader takes its own without a word.
+    is_usual = manifest.kind is not Kind.DRIVER and what == "wrong-class"
+    return replace(found, outcome=Outcome.INFO) if is_usual else found
 
 
 def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
@@ -113,17 +142,26 @@ def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
 
 
 def _exam(
-    manifest: Manifest, problem: Finding | None, loaded: Mapping[str, Loading], on: bool | None, seen: dict[str, str]
+    manifest: Manifest, problem: Finding | None, on: bool | None, loaded: Mapping[str, Loading], seen: dict[str, str]
 ) -> ManifestExam:
     loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED))
-    kills = problem is None and loading.fate in _DEATHS
-    problem = problem or _loading_problem(manifest, loading)
-    first = seen.setdefault(manifest.resolved, manifest.path) if manifest.kind is Kind.DRIVER else manifest.path
-    finding = problem or _fine(manifest, loading, on, first)
+    kills = problem is None and on is not False and loading.fate in _DEATHS
+    if problem is None and on is not False:
+        problem = _loading_problem(manifest, loading)
+    finding = problem or _fine(manifest, loading, on, _earlier(manifest, seen))
     if manifest.notes:
         finding = replace(finding, children=manifest.notes)
     usable = problem is None and (loading.fate is Fate.LOADED or manifest.kind is not Kind.DRIVER)
     return ManifestExam(manifest, usable, kills, on, finding)
+
+
+def _earlier(manifest: Manifest, seen: dict[str, str]) -> str:
+    """Name the manifest before this one that leads to the same driver, '' if none does, and remember this one."""
+    library = manifest.resolved
+    key = os.path.realpath(library) if "/" in library else library
+    earlier = seen.get(key, "")
+    seen.setdefault(key, manifest.path)
+    return earlier
 
 
 def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
@@ -141,12 +179,11 @@ def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
         )
     if loading.fate is Fate.REFUSED:
         return _refused(manifest, loading.words)
-    if (
-        loading.fate is Fate.LOADED
-        and manifest.kind is Kind.DRIVER
-        and not set(loading.symbols) & set(_DRIVER_ENTRY_POINTS)
-    ):
-        words = f"names {manifest.resolved}, which has no vk_icdGetInstanceProcAddr: it is no Vulkan driver"
+    is_driver = manifest.kind is Kind.DRIVER
+    wanted = _DRIVER_ENTRY_POINTS if is_driver else manifest.entry_points
+    if loading.fate is Fate.LOADED and not set(loading.symbols) & set(wanted):
+        what = "driver" if is_driver else "layer"
+        words = f"names {manifest.resolved}, which has no {' and no '.join(wanted)}: it is no Vulkan {what}"
         return _lacking(manifest, "no-entry-point", words)
     return None
 
@@ -155,7 +192,8 @@ def _refused(manifest: Manifest, words: str) -> Finding:
     """Tell from the linker's words whether the library itself is missing, or one that it needs."""
     name, _, rest = words.partition(": ")
     is_absent = "cannot open shared object file" in rest
-    if is_absent and name != manifest.resolved:
+    is_expanded = "$" in manifest.resolved and Path(name).name == Path(manifest.resolved).name
+    if is_absent and name != manifest.resolved and not is_expanded:
         said = f"names {manifest.resolved}, which needs {name}, and that is not there"
         return _lacking(
             manifest, "missing-dependency", said, evidence=(words,), command=f"ldd {quote(manifest.resolved)}"
@@ -171,8 +209,9 @@ def _refused(manifest: Manifest, words: str) -> Finding:
 def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:
     if manifest.kind is not Kind.DRIVER:
         return _layer_finding(manifest, on)
-    if first != manifest.path:
-        words = f"{manifest.path} names the same library as {first}: the driver is loaded twice."
+    if first:
+        same = "is read twice" if first == manifest.path else f"names the same library as {first}"
+        words = f"{manifest.path} {same}: each of its devices is there twice."
         return Finding(
             "manifest.duplicate", manifest.path, Outcome.WARN, words, command=f"ls -l {quote(manifest.path)}"
         )

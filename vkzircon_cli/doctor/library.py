@@ -7,17 +7,18 @@ It is loaded in a child, since loading runs its code: a library that hangs or di
 import ctypes
 import os
 import signal
+import stat
 import struct
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import NoReturn
 
 from vkzircon_cli.environment import can_fork
+from vkzircon_cli.forked import die_with, signal_name
 
 _HEADER = 20
 _MAGIC = b"\x7fELF"
@@ -25,6 +26,8 @@ _BITS = {1: 32, 2: 64}
 _MACHINES = {3: "x86", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
 _MOST_BYTES = 4096
 _POLL_S = 0.002
+_AT_ONCE = 64
+_FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr", "vkNegotiateLoaderLayerInterfaceVersion")
 
 
@@ -41,14 +44,25 @@ class Header:
         return f"{self.bits}-bit {_MACHINES.get(self.machine, f'machine {self.machine}')}"
 
 
+class NoFile(Exception):
+    """What a path leads to is neither a file nor a folder."""
+
+
 def header_of(path: str) -> Header | None:
     """Read a file's ELF header, None where it has none.
 
     Raises:
         OSError: it cannot be read.
+        NoFile: it is a pipe or a device, whose reading may never end: so may its loading.
     """
-    with Path(path).open("rb", buffering=0) as file:
-        raw = file.read(_HEADER)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise NoFile
+        raw = os.read(descriptor, _HEADER)
+    finally:
+        os.close(descriptor)
     if len(raw) < _HEADER or not raw.startswith(_MAGIC):
         return None
     (machine,) = struct.unpack_from("<H" if raw[5] == 1 else ">H", raw, 18)
@@ -82,24 +96,53 @@ class Loading:
     symbols: tuple[str, ...] = ()
 
 
-def load_all(libraries: Sequence[str], timeout_s: float) -> Mapping[str, Loading]:
-    """Load each library in a child of its own, all at once, and tell what came of each."""
+def load_all(libraries: Sequence[str], timeout_s: float, entry_points: Iterable[str] = ()) -> Mapping[str, Loading]:
+    """Load each library in a child of its own, many at once, and tell what came of each.
+
+    Each is asked for the usual entry points and for *entry_points*.
+    """
     if not can_fork():
         return dict.fromkeys(libraries, Loading(Fate.NOT_TRIED, "no process can be started here"))
-    children = {library: _Child(library) for library in dict.fromkeys(libraries)}
+    wanted, names = list(dict.fromkeys(libraries)), tuple(dict.fromkeys((*ENTRY_POINTS, *entry_points)))
+    fates: dict[str, Loading] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        fates.update(_load_some(wanted[start : start + _AT_ONCE], timeout_s, names))
+    return fates
+
+
+def _load_some(libraries: Sequence[str], timeout_s: float, names: tuple[str, ...]) -> Mapping[str, Loading]:
+    children: dict[str, _Child] = {}
+    fates: dict[str, Loading] = {}
     until = time.monotonic() + timeout_s
-    return {library: child.ended(until) for library, child in children.items()}
+    try:
+        for library in libraries:
+            try:
+                children[library] = _Child(library, names)
+            except OSError as error:
+                fates[library] = Loading(Fate.NOT_TRIED, f"no process can be started: {error.strerror}")
+        for library, child in children.items():
+            fates[library] = child.ended(until)
+    finally:
+        for child in children.values():
+            child.end()
+    return fates
 
 
 class _Child:
     """A child that loads one library and says what it found through a pipe."""
 
-    def __init__(self, library: str) -> None:
+    def __init__(self, library: str, names: tuple[str, ...]) -> None:
         self._read, write = os.pipe()
-        self._pid = os.fork()
-        if self._pid == 0:
+        self._is_over = False
+        parent = os.getpid()
+        try:
+            self._pid = os.fork()
+        except OSError:
             os.close(self._read)
-            _load(library, write)
+            os.close(write)
+            raise
+        if self._pid == 0:
+            _load(library, write, names, parent)
         os.close(write)
 
     def ended(self, until: float) -> Loading:
@@ -108,55 +151,66 @@ class _Child:
         while status is None and time.monotonic() < until:
             time.sleep(_POLL_S)
             status = self._status()
-        if status is None:
+        said = b"" if status is None else _drained(self._read)
+        self.end()
+        return _fate(status, said)
+
+    def end(self) -> None:
+        """Kill the child if it still runs, and close what this side holds; again, do nothing."""
+        if self._read >= 0:
+            os.close(self._read)
+            self._read = -1
+        if not self._is_over:
             with suppress(ProcessLookupError):  # it has no group yet, and no children
                 os.killpg(self._pid, signal.SIGKILL)
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
-        return _fate(status, _drained(self._read))
+            self._is_over = True
 
     def _status(self) -> int | None:
         pid, status = os.waitpid(self._pid, os.WNOHANG)
+        self._is_over = bool(pid)
         return status if pid else None
 
 
 def _drained(descriptor: int) -> bytes:
     os.set_blocking(descriptor, False)
-    said = b""
     with suppress(BlockingIOError):
-        said = os.read(descriptor, _MOST_BYTES)
-    os.close(descriptor)
-    return said
+        return os.read(descriptor, _MOST_BYTES)
+    return b""
 
 
 def _fate(status: int | None, said: bytes) -> Loading:
     if status is None:
         return Loading(Fate.HUNG)
     if os.WIFSIGNALED(status):
-        return Loading(Fate.CRASHED, signal.Signals(os.WTERMSIG(status)).name)
+        return Loading(Fate.CRASHED, signal_name(os.WTERMSIG(status)))
     kind, _, words = said.decode("utf-8", "backslashreplace").partition("\n")
     if kind == "loaded":
-        return Loading(Fate.LOADED, symbols=tuple(words.split()))
+        return Loading(Fate.LOADED, symbols=tuple(words.split("\n")))
     if kind == "refused":
         return Loading(Fate.REFUSED, words)
     return Loading(Fate.EXITED, f"exit code {os.waitstatus_to_exitcode(status)}")
 
 
-def _load(library: str, write: int) -> NoReturn:
+def _load(library: str, write: int, names: tuple[str, ...], parent: int) -> NoReturn:
     """Load *library* in this child, which ends here."""
     try:
+        # A library that hangs in C never lets Python's handlers run.
+        for number in (signal.SIGINT, *_FATAL):
+            signal.signal(number, signal.SIG_DFL)
         os.setpgid(0, 0)
+        with suppress(ImportError, OSError, AttributeError):  # without cffi, or in another system's libc
+            die_with(parent)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nowhere, descriptor)
-        for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL):
-            signal.signal(number, signal.SIG_DFL)
-        os.write(write, "\n".join(_tried(library)).encode("utf-8", "backslashreplace")[:_MOST_BYTES])
+        os.write(write, "\n".join(_tried(library, names)).encode("utf-8", "backslashreplace")[:_MOST_BYTES])
     finally:
         os._exit(0)
 
 
-def _tried(library: str) -> Iterator[str]:
+def _tried(library: str, names: tuple[str, ...]) -> Iterator[str]:
     try:
         loaded = ctypes.CDLL(library, mode=os.RTLD_NOW | os.RTLD_LOCAL)
     except (OSError, ValueError) as refused:
@@ -164,4 +218,10 @@ def _tried(library: str) -> Iterator[str]:
         yield str(refused)
         return
     yield "loaded"
-    yield from (name for name in ENTRY_POINTS if hasattr(loaded, name))
+    yield from (name for name in names if _has(loaded, name))
+
+
+def _has(loaded: ctypes.CDLL, name: str) -> bool:
+    with suppress(ValueError):  # a name that no function can have
+        return hasattr(loaded, name)
+    return False

@@ -4,7 +4,6 @@
 Tried against loader 1.3.239, file by file; where newer loaders or Fuchsia's judge otherwise, that is said.
 """
 
-import os
 import re
 import struct
 from collections.abc import Iterator
@@ -15,13 +14,17 @@ from shlex import quote
 from typing import Any
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor import layers
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.reading import Unreadable, read_manifest
+from vkzircon_cli.doctor.reading import DIES, Unreadable, read_manifest
 from vkzircon_cli.doctor.search import Found
 
 _BITS = struct.calcsize("P") * 8
 _KNOWN_FORMATS = ("1.0.0", "1.0.1")
 _VERSION = re.compile(r"\d+(\.\d+){0,3}")
+_BETWEEN = re.compile(r"[.\"\n\r]+")
+_INTEGER = re.compile(r"\s*[+-]?\d{1,18}", re.ASCII)
+_ALL_PARTS = 4
 
 
 class Kind(StrEnum):
@@ -37,7 +40,8 @@ class Manifest:
     """A manifest as far as its text tells.
 
     *name* is the layer's ('' of a driver), *library* as written, *resolved* what the loader opens: a path, or a bare
-    name that the linker searches for. *switch* is the variable that turns an implicit layer off, with its value.
+    name that the linker searches for. *switch* is the variable that turns an implicit layer off, with its value, and
+    *enabler* the one that it waits for. *entry_points* are a layer's ways in, one of which its library must have.
     *problem* is what keeps the loader from using it at all, *notes* are what it overlooks. *stops_loader*: this file
     alone makes vkCreateInstance fail for all drivers.
     """
@@ -50,20 +54,24 @@ class Manifest:
     resolved: str = ""
     switch: tuple[str, str] | None = None
     enabler: tuple[str, str] | None = None
+    entry_points: tuple[str, ...] = ()
     problem: Finding | None = None
     notes: tuple[Finding, ...] = ()
     stops_loader: bool = False
 
 
-def examine(found: Found, kind: Kind) -> Manifest:
-    """Read a manifest and judge what it says; of one with several layers the first counts."""
+def examine(found: Found, kind: Kind) -> tuple[Manifest, ...]:
+    """Read a manifest and judge what it says: one of a driver, or one for each layer in it."""
     blank = Manifest(found.path, found.source, kind)
     try:
         root = read_manifest(found.path)
     except Unreadable as nothing:
-        return replace(blank, problem=_unreadable(found.path, nothing), stops_loader=nothing.stops)
-    parts = _layers_of(root) if kind is not Kind.DRIVER else [root.get("ICD")]
-    return _examined(blank, root, parts[0] if parts else None)
+        return (replace(blank, problem=_unreadable(found.path, nothing), stops_loader=nothing.stops),)
+    if problem := _misplaced(blank, root):
+        return (replace(blank, problem=problem),)
+    if kind is Kind.DRIVER:
+        return (_driver(blank, root, root.get("ICD")),)
+    return tuple(_layer(blank, root, part) for part in layers.entries_of(root))
 
 
 _MENDERS = {
@@ -88,41 +96,63 @@ def fault(id: str, path: str, words: str, **more: Any) -> Finding:
     return Finding(id, path, Outcome.FAIL, f"{path} {words}.", **more)
 
 
-def _layers_of(root: dict[str, Any]) -> list[Any]:
-    several = root.get("layers")
-    return list(several) if isinstance(several, list) else [root.get("layer")]
+def _driver(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
+    path = blank.path
+    if isinstance(part, list) and part:
+        return _deadly(blank, fault("manifest.wrong-type", path, "has an ICD that is a list", cause=DIES))
+    if missing := _missing(path, root, "ICD", part, ("library_path", "api_version")):
+        return replace(blank, problem=missing)
+    library = part["library_path"]
+    if not isinstance(library, str):
+        words = "has an ICD.library_path that is no text"
+        if isinstance(library, bool | None | dict | list):
+            return replace(blank, problem=fault("manifest.wrong-type", path, words))
+        return _deadly(blank, fault("manifest.wrong-type", path, words, cause=DIES))
+    if not library:
+        return replace(blank, problem=missing_key(path, "ICD.library_path", "has an empty"))
+    made = replace(
+        blank, library=library, resolved=resolve(path, library), notes=tuple(_notes(path, root, part, is_driver=True))
+    )
+    return replace(made, problem=_left_out(path, part))
 
 
-def _examined(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
-    if problem := _misplaced(blank, root) or _incomplete(blank, root, part):
-        return replace(blank, problem=problem, stops_loader=problem.id == "manifest.wrong-type")
-    library = part["library_path"] if isinstance(part.get("library_path"), str) else ""
+def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
+    path = blank.path
+    is_implicit = blank.kind is Kind.IMPLICIT_LAYER
+    if isinstance(part, list) and part:
+        return _deadly(blank, fault("manifest.wrong-type", path, "has a layer that is a list", cause=DIES))
+    if missing := _missing(path, root, "layer", part, layers.NEEDED):
+        return replace(blank, problem=missing)
+    if is_implicit and (words := layers.deadly_switch(part)):
+        return _deadly(blank, fault("manifest.wrong-type", path, words, cause=DIES))
+    named = part["name"] if isinstance(part["name"], str) else ""
+    library = part.get("library_path", "")
     made = replace(
         blank,
-        name=str(part.get("name", "")) if blank.kind is not Kind.DRIVER else "",
-        library=library,
-        resolved=resolve(blank.path, library),
-        switch=_variable(part.get("disable_environment")),
-        enabler=_variable(part.get("enable_environment")),
-        notes=tuple(_notes(blank.path, root, part)),
+        name=named,
+        library=library if isinstance(library, str) else "",
+        resolved=resolve(path, library) if isinstance(library, str) and library else "",
+        switch=layers.variable(part.get("disable_environment")) if is_implicit else None,
+        enabler=layers.variable(part.get("enable_environment")) if is_implicit else None,
+        entry_points=layers.entry_points(part),
+        notes=tuple(_notes(path, root, part, is_driver=False)),
     )
-    return replace(made, problem=_left_out(made, part))
+    if problem := layers.problem(part, is_implicit=is_implicit):
+        word, words = problem
+        return replace(made, problem=fault(word, path, words))
+    return replace(made, problem=_left_out(path, part))
+
+
+def _deadly(blank: Manifest, problem: Finding) -> Manifest:
+    return replace(blank, problem=problem, stops_loader=True)
 
 
 def resolve(path: str, library: str) -> str:
     """Give what the loader opens for *library*: a name with a slash counts from the manifest's folder."""
     if "/" not in library or library.startswith("/"):
         return library
-    # Never through Path.resolve(): the loader follows no links here, and neither does the linker's message.
-    return os.path.normpath(Path(path).absolute().parent / library)
-
-
-def _variable(value: Any) -> tuple[str, str] | None:
-    """Read an object of one variable and its value."""
-    if isinstance(value, dict):
-        for name, wanted in value.items():
-            return str(name), str(wanted)
-    return None
+    # Joined as the loader does it: what ".." leads to where the folder is a link is the system's to say.
+    return f"{Path(path).absolute().parent}/{library}"
 
 
 def _misplaced(manifest: Manifest, root: dict[str, Any]) -> Finding | None:
@@ -147,49 +177,46 @@ def _fuchsia_metadata(path: str, root: dict[str, Any]) -> Finding:
     return fault("manifest.fuchsia-metadata", path, words, evidence=(f"manifest_path: {root['manifest_path']}",))
 
 
-def _incomplete(manifest: Manifest, root: dict[str, Any], part: Any) -> Finding | None:
-    path, section = manifest.path, "ICD" if manifest.kind is Kind.DRIVER else "layer"
+def _missing(path: str, root: dict[str, Any], section: str, part: Any, needed: tuple[str, ...]) -> Finding | None:
     if "file_format_version" not in root:
-        return _missing(path, "file_format_version")
+        return missing_key(path, "file_format_version")
     if not isinstance(part, dict):
-        return _missing(path, section)
-    wanted = ("library_path", "api_version") if manifest.kind is Kind.DRIVER else ("name", "api_version")
-    for key in wanted:
-        if key not in part:
-            return _missing(path, f"{section}.{key}")
-    if "library_path" in part and not isinstance(part["library_path"], str):
-        cause = "The loader ends the whole program there." if manifest.kind is Kind.DRIVER else ""
-        return fault("manifest.wrong-type", path, f"has a {section}.library_path that is no text", cause=cause)
-    if part.get("library_path") == "":
-        return _missing(path, f"{section}.library_path", "has an empty")
-    return None
+        return missing_key(path, section)
+    return next((missing_key(path, f"{section}.{key}") for key in needed if key not in part), None)
 
 
-def _missing(path: str, key: str, has: str = "has no") -> Finding:
+def missing_key(path: str, key: str, has: str = "has no") -> Finding:
+    """Make the finding of a key that the loader does not go without."""
     words = f"{has} {key}, and the loader passes it over"
     return fault("manifest.missing-key", path, words, evidence=(f"{path}: {key}",))
 
 
-def _left_out(manifest: Manifest, part: dict[str, Any]) -> Finding | None:
+def _left_out(path: str, part: dict[str, Any]) -> Finding | None:
     """Tell what the loader leaves out on purpose."""
     api = part.get("api_version")
-    if manifest.kind is Kind.DRIVER and isinstance(api, str) and re.fullmatch(r"[1-7]\.\d+\.\d+\.\d+", api):
-        return _passed_over(
-            manifest.path, f"its api_version {api} has a variant other than 0, which is no ordinary Vulkan"
-        )
+    if isinstance(api, str) and _variant(api):
+        return passed_over(path, f'its api_version "{api}" has a variant other than 0, which is no ordinary Vulkan')
     arch = part.get("library_arch")
     if arch in ("32", "64") and arch != str(_BITS):
-        return _passed_over(manifest.path, f"its library is for {arch} bits, and this process has {_BITS}")
+        return passed_over(path, f"its library is for {arch} bits, and this process has {_BITS}")
     return None
 
 
-def _passed_over(path: str, why: str) -> Finding:
+def _variant(api: str) -> int:
+    """Give the variant that the loader reads: numbers are cut to 16 bits, and flow over into those before them."""
+    numbers = [int((_INTEGER.match(each) or ["0"])[0]) & 0xFFFF for each in _BETWEEN.split(api) if each]
+    variant, major, minor, patch = ([0, *numbers, 0, 0, 0] if len(numbers) < _ALL_PARTS else numbers)[:_ALL_PARTS]
+    return ((variant << 29 | major << 22 | minor << 12 | patch) & 0xFFFFFFFF) >> 29
+
+
+def passed_over(path: str, why: str) -> Finding:
+    """Make the finding of what the loader leaves out on purpose."""
     return Finding("manifest.left-out", path, Outcome.INFO, f"{path} is left out by the loader's choice: {why}.")
 
 
-def _notes(path: str, root: dict[str, Any], part: dict[str, Any]) -> Iterator[Finding]:
+def _notes(path: str, root: dict[str, Any], part: dict[str, Any], *, is_driver: bool) -> Iterator[Finding]:
     version = root["file_format_version"]
-    if version not in _KNOWN_FORMATS and "ICD" in root:
+    if is_driver and version not in _KNOWN_FORMATS:
         words = f"{path} has file_format_version {version!r}, which the loader does not know, and uses all the same."
         yield Finding("manifest.format-version", path, Outcome.INFO, words)
     api = part.get("api_version")

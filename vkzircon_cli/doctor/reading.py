@@ -2,8 +2,8 @@
 """A manifest's text, read as the loader reads it: what it says, or where and why it says nothing.
 
 The loader's reader takes anything behind the first value, bytes that are no UTF-8, control characters anywhere, numbers
-like 01 and unknown escapes; of a key that comes twice the first counts. It takes no byte-order mark, no comments, and no
-comma before a closing bracket. What it cannot parse, 1.3.239 takes for a lack of memory, and gives up.
+like 01 and unknown escapes; of a key that comes twice the first counts. It takes no byte-order mark, no comments, and
+no comma before a closing bracket. What it cannot parse, 1.3.239 takes for a lack of memory, and gives up.
 """
 
 import json
@@ -23,7 +23,8 @@ DIES = "The loader looks for a text there without asking whether it is one, and 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|-|[\x01-\x08\x0b\x0c\x0e-\x1f]', re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LOADERS_NUMBER = re.compile(r"-?0?(?:[1-9][0-9]*)?(?:\.[0-9]+)?(?:[eE][+-]?[0-9]*)?")
-_ESCAPE = re.compile(r"\\(u[dD][89abAB]..\\u[dD][c-fC-F]..|u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPE = re.compile(r'\\(u[dD][89abAB]..\\u[dD][c-fC-F]..|u[^"\\]{4}|.)', re.DOTALL)
+_HEX = re.compile(r"u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4})?")
 _DROPPED = re.compile(r"u(?:0000|[dD][89a-fA-F]..)")
 _MOST_DIGITS = 18
 
@@ -137,8 +138,8 @@ def _cleaned(text: str, *, exact: bool) -> str:
 def _escape(escaped: str, *, exact: bool) -> str:
     """Give an escape as the loader reads it: no zero, no half of a pair, and of what is unknown the character."""
     if escaped[0] == "u" and len(escaped) > 1:
-        is_dropped = exact and _DROPPED.fullmatch(escaped)
-        return "" if is_dropped else f"\\{escaped}"
+        is_one = _HEX.fullmatch(escaped) and not (exact and _DROPPED.fullmatch(escaped))
+        return f"\\{escaped}" if is_one else "" if exact else "?" * (len(escaped) + 1)
     if escaped in '"\\/bfnrtu':
         return f"\\{escaped}"
     return escaped if exact else escaped * 2

@@ -41,7 +41,7 @@ def drivers(where: Surroundings) -> tuple[Found, ...]:
     chosen = driver_variable(where)
     if chosen:
         return _of_variable(where, chosen)
-    return _distinct((*_of_variable(where, "VK_ADD_DRIVER_FILES"), *_of_folders(where, DRIVERS)))
+    return _added(where, "VK_ADD_DRIVER_FILES", DRIVERS)
 
 
 def driver_variable(where: Surroundings) -> str:
@@ -59,13 +59,13 @@ def layer_variable(where: Surroundings) -> str:
 def explicit_layers(where: Surroundings) -> tuple[Found, ...]:
     """Give the manifests of layers that are on only where they are asked for."""
     if layer_variable(where) == "VK_LAYER_PATH" and not where.elevated:
-        return _of_variable(where, "VK_LAYER_PATH")
-    return _distinct((*_of_variable(where, "VK_ADD_LAYER_PATH"), *_of_folders(where, EXPLICIT_LAYERS)))
+        return tuple(dict.fromkeys(_of_variable(where, "VK_LAYER_PATH")))
+    return _added(where, "VK_ADD_LAYER_PATH", EXPLICIT_LAYERS)
 
 
 def implicit_layers(where: Surroundings) -> tuple[Found, ...]:
     """Give the manifests of layers that are on by themselves."""
-    return _distinct(_of_folders(where, IMPLICIT_LAYERS))
+    return _added(where, "", IMPLICIT_LAYERS)
 
 
 def entries(where: Surroundings, variable: str) -> tuple[Entry, ...]:
@@ -79,17 +79,16 @@ def folders(where: Surroundings, kind: str) -> Iterator[str]:
     if where.platform == FUCHSIA:
         yield from (f"{base}/vulkan/{kind}" for base in _FUCHSIAN)
         return
-    home = "" if where.elevated else where.environ.get("HOME", "")
-    config = _variable(where, "XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")
-    data = _variable(where, "XDG_DATA_HOME") or (f"{home}/.local/share" if home else "")
+    home = None if where.elevated else where.environ.get("HOME")
     bases = [
-        config,
-        *(_variable(where, "XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep),
+        _variable(where, "XDG_CONFIG_HOME") or ("" if home is None else f"{home}/.config"),
+        _variable(where, "XDG_CONFIG_DIRS") or "/etc/xdg",
         "/etc",
-        data,
-        *(_variable(where, "XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(os.pathsep),
+        _variable(where, "XDG_DATA_HOME") or ("" if home is None else f"{home}/.local/share"),
+        _variable(where, "XDG_DATA_DIRS") or "/usr/local/share:/usr/share",
     ]
-    yield from dict.fromkeys(f"{base.rstrip('/')}/vulkan/{kind}" for base in bases if base)
+    every = (base.removesuffix("/") for base in os.pathsep.join(bases).split(os.pathsep) if base)
+    yield from dict.fromkeys(f"{base}/vulkan/{kind}" for base in every)
 
 
 def _variable(where: Surroundings, name: str) -> str:
@@ -97,26 +96,26 @@ def _variable(where: Surroundings, name: str) -> str:
 
 
 def _of_variable(where: Surroundings, variable: str) -> tuple[Found, ...]:
-    """Give what a variable names: files, and folders whose manifests count."""
+    """Give what a variable names: files, and folders whose manifests count; what it names twice is read twice."""
     if where.elevated:
         return ()
-    paths = (path for entry in entries(where, variable) for path in _files(entry.text))
-    return _distinct(Found(path, variable) for path in paths)
+    return tuple(Found(path, variable) for entry in entries(where, variable) for path in _files(entry.text))
 
 
-def _of_folders(where: Surroundings, kind: str) -> Iterator[Found]:
-    for folder in folders(where, kind):
-        yield from (Found(path, folder) for path in _files(folder) if path != folder)
+def _added(where: Surroundings, variable: str, kind: str) -> tuple[Found, ...]:
+    """Give what a variable adds before the folders, which are searched once each."""
+    added = () if where.elevated else entries(where, variable)
+    places = dict.fromkeys(entry.text for entry in added) | dict.fromkeys(folders(where, kind))
+    sources = {entry.text: variable for entry in added}
+    return tuple(Found(path, sources.get(place, place)) for place in places for path in _files(place))
 
 
 def _files(path: str) -> list[str]:
     """Give the manifests in a folder, or the path itself where it is none."""
+    if path.endswith(_SUFFIX):
+        return [path]
     try:
-        names = sorted(each.name for each in Path(path).iterdir())
+        names = [each.name for each in Path(path).iterdir()]  # in the order of the folder, as the loader reads it
     except OSError:
-        return [path] if path.endswith(_SUFFIX) else []
-    return [f"{path.rstrip('/')}/{name}" for name in names if name.endswith(_SUFFIX)][:_MOST_FILES]
-
-
-def _distinct(found: Iterator[Found] | tuple[Found, ...]) -> tuple[Found, ...]:
-    return tuple({each.path: each for each in reversed(tuple(found))}.values())[::-1]
+        return []
+    return [f"{path}/{name}" for name in names if name.endswith(_SUFFIX)][:_MOST_FILES]

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loader's own filters: which drivers and layers VK_LOADER_*_SELECT, _ENABLE and _DISABLE choose by name.
+
+As 1.3.239 reads them: parts between commas, without regard to case, a star at either end, and a few words for many.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from vkzircon_cli.doctor.surroundings import Surroundings
+
+_ALL, _IMPLICIT, _EXPLICIT = "~all~", "~implicit~", "~explicit~"
+
+
+def driver_filter(where: Surroundings, path: str) -> str:
+    """Name the variable that leaves out the driver with the manifest *path*, '' if none does."""
+    name = Path(path).name
+    if chosen := _parts(where, "VK_LOADER_DRIVERS_SELECT"):
+        return "" if _matches(name, chosen) else "VK_LOADER_DRIVERS_SELECT"
+    left_out = _parts(where, "VK_LOADER_DRIVERS_DISABLE")
+    return "VK_LOADER_DRIVERS_DISABLE" if _matches(name, left_out) else ""
+
+
+def layer_filter(where: Surroundings, name: str, *, is_implicit: bool) -> bool | None:
+    """Tell whether a filter turns the layer *name* on or off, None if it does neither; on goes before off."""
+    word = _IMPLICIT if is_implicit else _EXPLICIT
+    if _matches(name, _parts(where, "VK_LOADER_LAYERS_ENABLE"), word):
+        return True
+    return False if _matches(name, _parts(where, "VK_LOADER_LAYERS_DISABLE"), word) else None
+
+
+def _parts(where: Surroundings, variable: str) -> tuple[str, ...]:
+    value = "" if where.elevated else where.environ.get(variable, "")
+    return tuple(part.lower() for part in value.split(",") if part)
+
+
+def _matches(name: str, parts: Iterable[str], *words: str) -> bool:
+    return any(part in (_ALL, *words) or _fits(name.lower(), part) for part in parts)
+
+
+def _fits(name: str, part: str) -> bool:
+    starts, ends = part.startswith("*"), part.endswith("*")
+    if part == "*":
+        return True
+    inside = part[starts : len(part) - ends]
+    if not inside:
+        return False
+    if starts and ends:
+        return inside in name
+    return name.endswith(inside) if starts else name.startswith(inside) if ends else name == inside
