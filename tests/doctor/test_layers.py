@@ -2,6 +2,8 @@
 """Layers: which are there, which are on, what turns them off, and what is wrong with them."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,22 @@ import pytest
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.exams import ManifestExam, examine_layers, layer_findings
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.search import DRIVERS, IMPLICIT_LAYERS, folders
+from vkzircon_cli.doctor.layers import NEEDED
+from vkzircon_cli.doctor.search import DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS, folders
 from vkzircon_cli.doctor.surroundings import Surroundings
 
 
 def _nothing(_: str) -> str | None:
     return None
+
+
+@pytest.fixture(name="library", scope="session")
+def _library(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Build a layer's library."""
+    library = tmp_path_factory.mktemp("layers") / "liblayer.so"
+    source = Path(__file__).with_name("hiding.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-DHIDES_NAME", "-o", library, source], check=True)
+    return str(library)
 
 
 def _where(home: Path, **environ: str) -> Surroundings:
@@ -52,9 +64,9 @@ def _ids(finding: Finding) -> list[str]:
     return [finding.id, *(word for child in finding.children for word in _ids(child))]
 
 
-def test_an_implicit_layer_is_on_until_its_switch_is_set(tmp_path: Path) -> None:
+def test_an_implicit_layer_is_on_until_its_switch_is_set(tmp_path: Path, library: str) -> None:
     """The switch is named; set to anything, the layer is off."""
-    path = _implicit(tmp_path)
+    path = _implicit(tmp_path, library_path=library)
     on = _exam(_where(tmp_path), path)
     assert (on.is_on, on.finding.id, on.finding.outcome) == (True, "layer.on", Outcome.INFO)
     assert "NO_TEST_ONE=1 turns it off" in on.finding.sentence
@@ -133,3 +145,121 @@ def test_folders_are_searched_in_the_loaders_order() -> None:
     ]
     elevated = Surroundings("linux", True, {"HOME": "/h", "XDG_DATA_HOME": "/x"}, _nothing, 1.0)
     assert [folder for folder in folders(elevated, DRIVERS) if folder.startswith(("/h", "/x"))] == []
+
+
+NAME = "VK_LAYER_TEST_one"
+EXPLICIT, IMPLICIT = EXPLICIT_LAYERS, IMPLICIT_LAYERS
+_NO_SWITCH = {"disable_environment": None}
+# What is changed in the manifest, the environment, and what is found; None takes a key away.
+FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
+    **{f"no-{key}": (EXPLICIT, {key: None}, "manifest.missing-key") for key in NEEDED},
+    "no-library": (EXPLICIT, {"library_path": None}, "manifest.missing-key"),
+    "both-libraries": (EXPLICIT, {"component_layers": ["VK_LAYER_x"]}, "manifest.layer-library"),
+    "library-is-no-text": (EXPLICIT, {"library_path": {}}, "manifest.wrong-type"),
+    "library-gone": (EXPLICIT, {"library_path": "/nonexistent/x.so"}, "layer.library-missing"),
+    "library-gone-beside": (EXPLICIT, {"library_path": "./x.so"}, "layer.library-missing"),
+    "no-layer": (EXPLICIT, {"library_path": "libc.so.6"}, "layer.no-entry-point"),
+    "device-layer": (EXPLICIT, {"type": "DEVICE"}, "manifest.layer-type"),
+    "type-in-small-letters": (EXPLICIT, {"type": "global"}, "manifest.layer-type"),
+    "variant": (EXPLICIT, {"api_version": "1.1.1.0"}, "manifest.left-out"),
+    "version-is-a-number": (EXPLICIT, {"api_version": 1.1}, "manifest.wrong-type"),
+    "32-bit-by-word": (EXPLICIT, {"library_arch": "32"}, "manifest.left-out"),
+    "no-switch": (IMPLICIT, _NO_SWITCH, "manifest.missing-key"),
+    "empty-switch": (IMPLICIT, {"disable_environment": {}}, "manifest.missing-key"),
+    "switch-is-text": (IMPLICIT, {"disable_environment": "NO_TEST_ONE"}, "manifest.missing-key"),
+    "switch-is-a-number": (IMPLICIT, {"disable_environment": {"NO_TEST_ONE": 1}}, "manifest.wrong-type"),
+    "switch-is-a-list": (IMPLICIT, {"disable_environment": ["NO_TEST_ONE"]}, "manifest.wrong-type"),
+    "enabler-is-a-number": (IMPLICIT, {"enable_environment": {"TEST_ONE": 1}}, "manifest.wrong-type"),
+    "enabler-is-empty": (IMPLICIT, {"enable_environment": {}}, "manifest.wrong-type"),
+    "enabler-is-text": (IMPLICIT, {"enable_environment": "TEST_ONE"}, "manifest.wrong-type"),
+}
+_YES = {"enable_environment": {"TEST_ONE": "1"}}
+_TWO = {"disable_environment": {"NO_TEST_ONE": "1", "NO_TEST_TWO": "1"}}
+SWITCHES: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
+    "named": (EXPLICIT, {}, {"VK_INSTANCE_LAYERS": f"x:{NAME}"}),
+    "not-named": (EXPLICIT, {}, {"VK_INSTANCE_LAYERS": ""}),
+    "in-small-letters": (EXPLICIT, {}, {"VK_INSTANCE_LAYERS": NAME.lower()}),
+    "with-a-comma": (EXPLICIT, {}, {"VK_INSTANCE_LAYERS": f"x,{NAME}"}),
+    "with-switches": (EXPLICIT, {**_YES, "disable_environment": {"NO": "1"}}, {"VK_INSTANCE_LAYERS": NAME, "NO": "1"}),
+    "type-instance": (EXPLICIT, {"type": "INSTANCE"}, {"VK_INSTANCE_LAYERS": NAME}),
+    "by-filter": (EXPLICIT, {}, {"VK_INSTANCE_LAYERS": "", "VK_LOADER_LAYERS_ENABLE": "x,*TEST_O*"}),
+    "against-filter": (EXPLICIT, {}, {"VK_INSTANCE_LAYERS": NAME, "VK_LOADER_LAYERS_DISABLE": "*_one"}),
+    "against-word": (EXPLICIT, {}, {"VK_INSTANCE_LAYERS": NAME, "VK_LOADER_LAYERS_DISABLE": "~explicit~"}),
+    "past-word": (EXPLICIT, {}, {"VK_INSTANCE_LAYERS": NAME, "VK_LOADER_LAYERS_DISABLE": "~implicit~"}),
+    "implicit": (IMPLICIT, {}, {}),
+    "off": (IMPLICIT, {}, {"NO_TEST_ONE": "1"}),
+    "off-by-0": (IMPLICIT, {}, {"NO_TEST_ONE": "0"}),
+    "off-by-nothing": (IMPLICIT, {}, {"NO_TEST_ONE": ""}),
+    "off-but-named": (IMPLICIT, {}, {"NO_TEST_ONE": "1", "VK_INSTANCE_LAYERS": NAME}),
+    "off-but-filtered": (IMPLICIT, {}, {"NO_TEST_ONE": "1", "VK_LOADER_LAYERS_ENABLE": "*"}),
+    "first-switch": (IMPLICIT, _TWO, {"NO_TEST_ONE": "1"}),
+    "second-switch": (IMPLICIT, _TWO, {"NO_TEST_TWO": "1"}),
+    "waits": (IMPLICIT, _YES, {}),
+    "waits-for-another-value": (IMPLICIT, _YES, {"TEST_ONE": "2"}),
+    "waited": (IMPLICIT, _YES, {"TEST_ONE": "1"}),
+    "waits-but-named": (IMPLICIT, _YES, {"VK_INSTANCE_LAYERS": NAME}),
+    "waits-but-filtered": (IMPLICIT, _YES, {"VK_LOADER_LAYERS_ENABLE": "~all~"}),
+    "all-off": (IMPLICIT, {}, {"VK_LOADER_LAYERS_DISABLE": "~all~"}),
+    "implicit-off": (IMPLICIT, {}, {"VK_LOADER_LAYERS_DISABLE": "~implicit~"}),
+    "all-off-but-one": (IMPLICIT, {}, {"VK_LOADER_LAYERS_DISABLE": "~all~", "VK_LOADER_LAYERS_ENABLE": NAME}),
+}
+
+
+def _loader(environ: dict[str, str], lavapipe: str) -> tuple[int, str]:
+    """Run the real loader: how it ended, and what it said."""
+    env = {"PATH": os.environ["PATH"], "VK_LOADER_DEBUG": "all", "VK_DRIVER_FILES": lavapipe, **environ}
+    ran = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stderr
+
+
+def _laid(base: Path, kind: str, library: str, changes: dict[str, Any]) -> Path:
+    switch = {"disable_environment": {"NO_TEST_ONE": "1"}} if kind == IMPLICIT else {}
+    path = _install(base / "vulkan" / kind, **{"library_path": library, **switch, **changes})
+    body = json.loads(path.read_text())
+    body["layer"] = {key: value for key, value in body["layer"].items() if value is not None}
+    path.write_text(json.dumps(body))
+    return path
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_layer_is_judged_as_the_loader_does(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
+    """Asked for, it is not put in, or the loader dies where that is said."""
+    kind, changes, word = FAULTS[name]
+    path = _laid(tmp_path, kind, library, changes)
+    given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": NAME}
+    exam = _exam(Surroundings("linux", False, given, given.get, 1.0), path)
+    assert (exam.finding.id, exam.is_usable) == (word, False)
+    assert str(path) in exam.finding.sentence
+    code, log = _loader(given, lavapipe)
+    assert f'Insert instance layer "{NAME}"' not in log
+    assert (code < 0) == exam.stops_loader
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_a_layer_is_on_where_the_loader_has_it_on(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
+    """On is what the loader puts in."""
+    kind, changes, environ = SWITCHES[name]
+    path = _laid(tmp_path, kind, library, changes)
+    given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), **environ}
+    exam = _exam(Surroundings("linux", False, given, given.get, 1.0), path)
+    _, log = _loader(given, lavapipe)
+    assert exam.is_on == (f'Insert instance layer "{NAME}"' in log)
+    assert exam.finding.id == ("layer.on" if exam.is_on else "layer.off")
+
+
+def test_each_of_several_layers_is_examined(tmp_path: Path, library: str, lavapipe: str) -> None:
+    """A broken one among them keeps its finding, and the others are on."""
+    path = _laid(tmp_path, EXPLICIT, library, {})
+    layer = json.loads(path.read_text())["layer"]
+    several = [{**layer, "name": "VK_LAYER_TEST_a"}, 5, {**layer, "name": "VK_LAYER_TEST_b"}]
+    path.write_text(json.dumps({"file_format_version": "1.0.1", "layers": several, "layer": layer}))
+    names = "VK_LAYER_TEST_a:VK_LAYER_TEST_b:VK_LAYER_TEST_one"
+    given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": names}
+    where = Surroundings("linux", False, given, given.get, 1.0)
+    found = [(each.manifest.name, each.finding.id) for each in examine_layers(where) if each.path == str(path)]
+    assert found == [("VK_LAYER_TEST_a", "layer.on"), ("", "manifest.missing-key"), ("VK_LAYER_TEST_b", "layer.on")]
+    _, log = _loader(given, lavapipe)
+    inserted = [letter for letter in ("a", "b", "one") if f'Insert instance layer "VK_LAYER_TEST_{letter}"' in log]
+    assert inserted == ["a", "b"]
+    told = next(c for c in layer_findings(examine_layers(where), where).children if c.id == "layer.not-installed")
+    assert "VK_LAYER_TEST_one" in told.sentence
