@@ -55,11 +55,61 @@ def _elf(machine: int, kind: int) -> bytes:
     return b"\x7fELF" + bytes([kind, 1, 1]) + bytes(9) + b"\x03\x00" + machine.to_bytes(2, "little") + bytes(44)
 
 
+def _inserted(text: str) -> Made:
+    return _changed(lambda body: body.replace("{", f"{{{text}, ", 1).encode())
+
+
+def _twice(first: str) -> Callable[[str], bytes]:
+    return lambda body: body.replace('"library_path"', f'"library_path": "{first}", "library_path"').encode()
+
+
+def _library_null(body: str) -> bytes:
+    document = json.loads(body)
+    document["ICD"]["library_path"] = None
+    return json.dumps(document).encode()
+
+
+def _windows(body: str) -> bytes:
+    return body.replace(json.loads(body)["ICD"]["library_path"], "C:\\driver\\k.dll").encode()
+
+
+# What JSON does not have, and the loader's reader takes all the same.
+TAKEN = {
+    "tab": '"x": "a\tb"',
+    "line-end": '"x": "a\nb"',
+    "control": '"x":\x01 1',
+    "form-feed": '\f"x": 1',
+    "escape": '"x": "\\q"',
+    "short-unicode": '"x": "\\users-and-more"',
+    "zero-first": '"x": 01',
+    "sign-only": '"x": -',
+    "no-exponent": '"x": 1e',
+    "many-digits": f'"x": {"1" * 5000}',
+    "nested": f'"x": {"[" * 300}{"]" * 300}',
+    "key-twice": '"x": 1, "x": 2',
+}
 LAYER = {"name": "VK_LAYER_x", "type": "GLOBAL", "library_path": "./x.so", "api_version": "1.1.0"}
 CASES: dict[str, tuple[Made, str, str]] = {
     "fine": (_saying(), "manifest.fine", "which loads"),
     "trailing-text": (_changed(lambda body: f"{body} more".encode()), "manifest.fine", "which loads"),
     "latin-1": (_changed(lambda body: body.replace("{", '{"x": "é", ', 1).encode("latin-1")), "manifest.fine", "loads"),
+    **{f"taken-{name}": (_inserted(text), "manifest.fine", "which loads") for name, text in TAKEN.items()},
+    "first-library": (_changed(_twice("/nonexistent/x.so")), "manifest.library-missing", "/nonexistent/x.so"),
+    "zero-byte": (_changed(lambda body: body.replace("{", "{\0", 1).encode()), "manifest.utf-16", "UTF-16"),
+    "utf-16-unmarked": (_changed(lambda body: body.encode("utf-16-le")), "manifest.utf-16", "UTF-16"),
+    "ends-at-zero": (
+        _changed(lambda body: f"{body[:30]}\0{body[30:]}".encode()),
+        "manifest.truncated",
+        "in the middle",
+    ),
+    "list-of-one": (_changed(lambda body: f"[{body}]".encode()), "manifest.not-an-object", "no object"),
+    "icd-is-a-list": (_rooted(file_format_version="1.0.0", ICD=["x"]), "manifest.wrong-type", "is a list"),
+    "library-is-null": (_changed(_library_null), "manifest.wrong-type", "is no text"),
+    "windows-path": (_changed(_windows), "manifest.library-missing", "C:driverk.dll"),
+    "variant-by-overflow": (_saying(api_version="128.1.1"), "manifest.left-out", "variant"),
+    "variant-of-five": (_saying(api_version="1.1.1.1.1"), "manifest.left-out", "variant"),
+    "variant-of-words": (_saying(api_version="1.a.b.c"), "manifest.left-out", "variant"),
+    "variant-negative": (_saying(api_version="-1.1.0"), "manifest.left-out", "variant"),
     "empty": (_bytes(b""), "manifest.empty", "is empty"),
     "blank": (_bytes(b" \n"), "manifest.empty", "is empty"),
     "byte-order-mark": (_changed(lambda body: body.encode("utf-8-sig")), "manifest.byte-order-mark", "byte-order mark"),

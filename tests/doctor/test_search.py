@@ -148,7 +148,22 @@ def test_layer_paths_are_the_loaders(environ: dict[str, str], files: float, plac
     assert len(found) == 2 * files
 
 
-_FILTERS = ("*lvp*", "LVP*", "lvp", "*JSON", "/usr/*", "x,*lvp*", "x:*lvp*", " *lvp*", "", "*", "**", "l*n", "~all~", ",")
+_FILTERS = (
+    "*lvp*",
+    "LVP*",
+    "lvp",
+    "*JSON",
+    "/usr/*",
+    "x,*lvp*",
+    "x:*lvp*",
+    " *lvp*",
+    "",
+    "*",
+    "**",
+    "l*n",
+    "~all~",
+    ",",
+)
 
 
 @pytest.mark.parametrize("value", _FILTERS)

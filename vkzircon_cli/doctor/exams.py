@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Manifests with their libraries: which of them end in a working driver or layer, and what keeps the others."""
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -191,7 +192,7 @@ def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
 def _refused(manifest: Manifest, words: str) -> Finding:
     """Tell from the linker's words whether the library itself is missing, or one that it needs."""
     name, _, rest = words.partition(": ")
-    is_absent = "cannot open shared object file" in rest
+    is_absent = "cannot open shared object file" in rest and rest.endswith(os.strerror(errno.ENOENT))
     is_expanded = "$" in manifest.resolved and Path(name).name == Path(manifest.resolved).name
     if is_absent and name != manifest.resolved and not is_expanded:
         said = f"names {manifest.resolved}, which needs {name}, and that is not there"

@@ -27,6 +27,7 @@ _MACHINES = {3: "x86", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
 _MOST_BYTES = 4096
 _POLL_S = 0.002
 _AT_ONCE = 64
+_STANDARD = (0, 1, 2)
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr", "vkNegotiateLoaderLayerInterfaceVersion")
 
@@ -186,38 +187,50 @@ def _fate(status: int | None, said: bytes) -> Loading:
     if os.WIFSIGNALED(status):
         return Loading(Fate.CRASHED, signal_name(os.WTERMSIG(status)))
     kind, _, words = said.decode("utf-8", "backslashreplace").partition("\n")
-    if kind == "loaded":
+    if kind == Fate.LOADED:
         return Loading(Fate.LOADED, symbols=tuple(words.split("\n")))
-    if kind == "refused":
-        return Loading(Fate.REFUSED, words)
+    if kind in (Fate.REFUSED, Fate.NOT_TRIED):
+        return Loading(Fate(kind), words)
     return Loading(Fate.EXITED, f"exit code {os.waitstatus_to_exitcode(status)}")
 
 
 def _load(library: str, write: int, names: tuple[str, ...], parent: int) -> NoReturn:
     """Load *library* in this child, which ends here."""
     try:
-        # A library that hangs in C never lets Python's handlers run.
-        for number in (signal.SIGINT, *_FATAL):
-            signal.signal(number, signal.SIG_DFL)
-        os.setpgid(0, 0)
-        with suppress(ImportError, OSError, AttributeError):  # without cffi, or in another system's libc
-            die_with(parent)
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(nowhere, descriptor)
-        os.write(write, "\n".join(_tried(library, names)).encode("utf-8", "backslashreplace")[:_MOST_BYTES])
+        try:
+            _settle(parent)
+        except OSError as error:  # this child's own trouble, of which no library is to blame
+            os.write(write, f"{Fate.NOT_TRIED}\nno process can be started: {error.strerror}".encode())
+        else:
+            said = "\n".join(_tried(library, names))
+            os.write(write, said.encode("utf-8", "backslashreplace")[:_MOST_BYTES])
     finally:
         os._exit(0)
+
+
+def _settle(parent: int) -> None:
+    """Make this child one that ends with its parent, prints nothing, and dies of what kills it."""
+    # A library that hangs in C never lets Python's handlers run.
+    for number in (signal.SIGINT, *_FATAL):
+        signal.signal(number, signal.SIG_DFL)
+    os.setpgid(0, 0)
+    with suppress(ImportError, OSError, AttributeError):  # without cffi, or in another system's libc
+        die_with(parent)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in _STANDARD:
+        os.dup2(nowhere, descriptor)
+    if nowhere not in _STANDARD:
+        os.close(nowhere)
 
 
 def _tried(library: str, names: tuple[str, ...]) -> Iterator[str]:
     try:
         loaded = ctypes.CDLL(library, mode=os.RTLD_NOW | os.RTLD_LOCAL)
     except (OSError, ValueError) as refused:
-        yield "refused"
+        yield Fate.REFUSED
         yield str(refused)
         return
-    yield "loaded"
+    yield Fate.LOADED
     yield from (name for name in names if _has(loaded, name))
 
 

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Libraries that manifests name: found as the linker finds them, and loaded where they can do no harm."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.exams import ManifestExam, driver_findings, examine_drivers
+from vkzircon_cli.doctor.library import Fate, load_all
+from vkzircon_cli.doctor.surroundings import Surroundings
+
+
+def _exams(*manifests: Path | str, platform: str = "linux") -> tuple[ManifestExam, ...]:
+    given = {"VK_DRIVER_FILES": ":".join(map(str, manifests))}
+    return examine_drivers(Surroundings(platform, False, given, given.get, 0.5))
+
+
+def _naming(path: Path, library: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    icd = {"library_path": library, "api_version": "1.1.0"}
+    path.write_text(json.dumps({"file_format_version": "1.0.0", "ICD": icd}))
+    return path
+
+
+@pytest.fixture(name="driver")
+def _driver(lavapipe: str) -> Path:
+    """Find the good driver's library."""
+    return Path(str(json.loads(Path(lavapipe).read_text())["ICD"]["library_path"]))
+
+
+def _devices(manifest: Path) -> int:
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "VK_DRIVER_FILES": str(manifest)}
+    ran = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, check=False)
+    return ran.stdout.count(b"deviceName")
+
+
+@pytest.mark.parametrize("word", ["$LIB", "${LIB}"])
+def test_the_linkers_own_words_in_a_path_are_its_to_read(word: str, tmp_path: Path, driver: Path) -> None:
+    """Layers for two word sizes are named so; what is not there is told as the library, not as one that it needs."""
+    if not driver.is_relative_to("/usr/lib"):
+        pytest.skip("the driver is not where the linker looks")
+    manifest = _naming(tmp_path / "good.json", f"/usr/{word}/{driver.name}")
+    (exam,) = _exams(manifest)
+    assert (exam.is_usable, _devices(manifest)) == (True, 1)
+    (gone,) = _exams(_naming(tmp_path / "gone.json", f"/usr/{word}/libnone.so"))
+    assert gone.finding.id == "manifest.library-missing"
+
+
+def test_dots_lead_where_the_system_says(tmp_path: Path, driver: Path) -> None:
+    """From a folder that is a link, '..' is the parent of where that leads."""
+    real = tmp_path / "real" / "icd.d"
+    manifest = _naming(real / "driver.json", "../driver.so")
+    (tmp_path / "real" / "driver.so").symlink_to(driver)
+    (tmp_path / "icd.d").symlink_to(real)
+    (exam,) = _exams(tmp_path / "icd.d" / manifest.name)
+    assert (exam.is_usable, _devices(tmp_path / "icd.d" / manifest.name)) == (True, 1)
+
+
+def test_a_pipe_for_a_library_hangs_a_child_only(tmp_path: Path) -> None:
+    """It is opened by nobody else; the loader would wait there as well."""
+    os.mkfifo(tmp_path / "pipe.so")
+    began = time.monotonic()
+    (exam,) = _exams(_naming(tmp_path / "driver.json", "./pipe.so"))
+    assert (exam.finding.id, exam.kills) == ("library.hangs", True)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"), [("raise(40);", "signal 40"), ("raise(SIGKILL);", "SIGKILL"), ("exit(3);", "exit code 3")]
+)
+def test_every_end_has_a_name(broken_driver: Callable[[str], str], statement: str, words: str) -> None:
+    """Also one by a signal that has none."""
+    (exam,) = _exams(broken_driver(statement))
+    assert words in exam.finding.sentence
+
+
+@pytest.mark.parametrize("library", ["/x\\u0000y.so", "/x\\ud800y.so", "x\\u0000y.so", "\\ud800.so"])
+def test_names_that_no_file_can_have_are_no_traceback(tmp_path: Path, library: str) -> None:
+    """A zero and half a pair are dropped, as the loader does it."""
+    manifest = _naming(tmp_path / "driver.json", "LIBRARY")
+    manifest.write_text(manifest.read_text().replace("LIBRARY", library))
+    (exam,) = _exams(manifest)
+    assert exam.finding.id == "manifest.library-missing"
+
+
+def test_one_driver_of_two_manifests_is_there_twice(tmp_path: Path, lavapipe: str, driver: Path) -> None:
+    """Also by way of a link, and read twice; one that is left out is no first."""
+    (tmp_path / "link.so").symlink_to(driver)
+    twin = _naming(tmp_path / "twin.json", "./link.so")
+    assert [exam.finding.id for exam in _exams(lavapipe, twin)] == ["manifest.fine", "manifest.duplicate"]
+    assert [exam.finding.id for exam in _exams(lavapipe, lavapipe)] == ["manifest.fine", "manifest.duplicate"]
+    left_out = _naming(tmp_path / "left_out.json", str(driver))
+    left_out.write_text(left_out.read_text().replace('"1.1.0"', '"1.1.1.0"'))
+    assert [exam.finding.id for exam in _exams(left_out, lavapipe)] == ["manifest.left-out", "manifest.fine"]
+
+
+def test_where_no_process_can_be_started_nothing_is_loaded(driver: Path) -> None:
+    """Not tried is a skip with its reason, and no traceback."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        fates = load_all([str(driver)], 1.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert fates[str(driver)].fate is Fate.NOT_TRIED
+    assert "Too many open files" in fates[str(driver)].words
+
+
+def test_many_libraries_take_few_descriptors(tmp_path: Path) -> None:
+    """They are loaded some at a time."""
+    manifests = [_naming(tmp_path / f"{number}.json", f"libnone{number}.so") for number in range(300)]
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert {exam.finding.id for exam in _exams(tmp_path)} == {"manifest.library-missing"}
+    assert len(manifests) == len(_exams(tmp_path))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_library_that_hangs_ends_with_doctor(broken_driver: Callable[[str], str]) -> None:
+    """However that ends: no child is left behind."""
+    manifest = broken_driver("pause();")
+    program = (
+        "import sys; from vkzircon_cli.doctor.library import load_all; from vkzircon_cli.doctor.manifest import *\n"
+        "load_all([sys.argv[1]], 60)"
+    )
+    library = str(json.loads(Path(manifest).read_text())["ICD"]["library_path"])
+    doctor = subprocess.Popen([sys.executable, "-c", program, library])
+    children = Path(f"/proc/{doctor.pid}/task/{doctor.pid}/children")
+    until = time.monotonic() + 20
+    while not (child := children.read_text().split()) and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(0.3)  # it has asked for its end by now
+    doctor.send_signal(signal.SIGKILL)
+    doctor.wait()
+    while (alive := Path(f"/proc/{child[0]}/stat").exists()) and time.monotonic() < until:
+        if Path(f"/proc/{child[0]}/stat").read_text().split()[2] == "Z":
+            alive = False
+            break
+        time.sleep(0.02)
+    assert not alive
+
+
+def test_on_fuchsia_the_service_has_the_library(tmp_path: Path) -> None:
+    """A name with a slash is no path there: it is not looked for, and not loaded."""
+    manifest = _naming(tmp_path / "driver.json", "lib/libvulkan_x.so")
+    given = {"VK_DRIVER_FILES": str(manifest), "VKZIRCON_PLATFORM": "fuchsia"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VKZIRCON_PLATFORM", "fuchsia")
+        where = Surroundings("fuchsia", False, given, given.get, 1.0)
+        exams = examine_drivers(where)
+    assert exams[0].finding.outcome is Outcome.SKIP
+    assert driver_findings(exams, where).outcome is Outcome.PASS
