@@ -4,7 +4,9 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.exams import driver_findings, examine_drivers
 from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.reading import Unreadable, read_manifest
 from vkzircon_cli.doctor.surroundings import Surroundings
 
 Made = Callable[[Path, str], None]
@@ -335,3 +338,15 @@ def test_an_empty_variable_takes_all_drivers_from_the_real_loader(lavapipe: str)
             ["vulkaninfo", "--summary"], env={**os.environ, **environ}, capture_output=True, text=True, check=False
         )
         assert "ERROR_INCOMPATIBLE_DRIVER" in asked.stdout + asked.stderr
+
+
+@pytest.mark.parametrize("piece", ['\\"', '"', "\\", "[", "1", "-", "1e", "\x01", "\\u", "1,", '{"a":', " "])
+@pytest.mark.parametrize("start", ["", '"', "[", '{"a":"'])
+def test_no_text_takes_long_to_read(tmp_path: Path, start: str, piece: str) -> None:
+    """As large as doctor reads at all: what a file says costs no time that grows faster than it."""
+    manifest = tmp_path / "long.json"
+    manifest.write_text(start + piece * (1_000_000 // len(piece)))
+    began = time.monotonic()
+    with suppress(Unreadable):
+        read_manifest(str(manifest))
+    assert time.monotonic() - began < 4

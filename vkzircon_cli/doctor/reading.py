@@ -20,7 +20,8 @@ _UTF_8_MARK = b"\xef\xbb\xbf"
 _GIVES_UP = "The loader takes what it cannot parse for a lack of memory, and gives up on all drivers."
 DIES = "The loader looks for a text there without asking whether it is one, and the whole program dies of it."
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|-|[\x01-\x08\x0b\x0c\x0e-\x1f]', re.DOTALL)
+# A text without its end is taken as well, so that no start of one is tried twice.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|-?[0-9][0-9.eE+-]*|-|[\x01-\x08\x0b\x0c\x0e-\x1f]', re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LOADERS_NUMBER = re.compile(r"-?0?(?:[1-9][0-9]*)?(?:\.[0-9]+)?(?:[eE][+-]?[0-9]*)?")
 _ESCAPE = re.compile(r'\\(u[dD][89abAB]..\\u[dD][c-fC-F]..|u[^"\\]{4}|.)', re.DOTALL)
