@@ -110,6 +110,7 @@ CASES: dict[str, tuple[Made, str, str]] = {
     "library-is-null": (_changed(_library_null), "manifest.wrong-type", "is no text"),
     "windows-path": (_changed(_windows), "manifest.library-missing", "C:driverk.dll"),
     "variant-by-overflow": (_saying(api_version="128.1.1"), "manifest.left-out", "variant"),
+    "variant-by-more": (_saying(api_version="512.0.0"), "manifest.left-out", "variant"),
     "variant-of-five": (_saying(api_version="1.1.1.1.1"), "manifest.left-out", "variant"),
     "variant-of-words": (_saying(api_version="1.a.b.c"), "manifest.left-out", "variant"),
     "variant-negative": (_saying(api_version="-1.1.0"), "manifest.left-out", "variant"),
