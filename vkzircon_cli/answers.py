@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A question's answer, or why there is none."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
+
+from vkzircon_cli.records import record
 
 T = TypeVar("T")
 
@@ -17,7 +18,7 @@ class MissingKind(StrEnum):
     TIMED_OUT = "timed-out"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Missing:
     """An answer that never came: the call that was asked, its result by name ('' if none) and a plain reason."""
 
@@ -27,7 +28,7 @@ class Missing:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer(Generic[T]):
     """Exactly one of *value* and *missing* is there."""
 

@@ -20,6 +20,7 @@ from vkzircon_cli.errors import Stop
 from vkzircon_cli.events import Event, Failure, Message, Output, decode, shape_of_answer, to_line
 from vkzircon_cli.facts import Device, Facts
 from vkzircon_cli.manifests import Manifest, read_manifests
+from vkzircon_cli.records import record
 from vkzircon_cli.redaction import Hidden, Redactor, people
 from vkzircon_cli.render import Format, Style, View, render
 from vkzircon_cli.render.page import Page
@@ -40,7 +41,7 @@ _FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """A file of the bundle, or why it is *missing*."""
 
@@ -50,7 +51,7 @@ class Part:
     missing: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bundle:
     """The zip's bytes, the report that it was made of, its parts, and what was hidden (None: nothing was)."""
 

@@ -12,7 +12,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from vkzircon_cli.answers import Missing, MissingKind
@@ -20,6 +19,7 @@ from vkzircon_cli.capture import Capture
 from vkzircon_cli.events import Event, to_line
 from vkzircon_cli.forked import die_with, pipe, signal_name
 from vkzircon_cli.guard import probe_events
+from vkzircon_cli.records import record
 from vkzircon_cli.request import Request
 
 _CHUNK = 64 * 1024
@@ -125,7 +125,7 @@ class Child:
         self._journal.close()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _ChildsEnds:
     """What the child has of the parent's: its id, the shared page, where events and output go, when the run began.
 

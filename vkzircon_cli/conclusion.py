@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all results come to: the worst outcome, one sentence, the exit code."""
 
-from dataclasses import dataclass
-
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
 from vkzircon_cli.events import Failure
 from vkzircon_cli.facts import Device, Facts
 from vkzircon_cli.offer import display_name, offers_extension
+from vkzircon_cli.records import record
 from vkzircon_cli.request import Depth
 from vkzircon_cli.vocabulary import EXTENSION
 
@@ -15,7 +14,7 @@ from vkzircon_cli.vocabulary import EXTENSION
 REQUIRED = "require "
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckResult:
     """One check's verdict on one device; *advice* is there when something is to be done."""
 
@@ -28,7 +27,7 @@ class CheckResult:
     advice: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Summary:
     """What it all came to: the worst outcome, one sentence, the process's exit code, and how many of each outcome."""
 

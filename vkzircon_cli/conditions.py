@@ -12,7 +12,6 @@ A CHECK is met where it passes or only notes something. A FACT is one of `named_
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from vkzircon_cli.checks import REGISTRY, Outcome, Verdict
 from vkzircon_cli.checks.registry import GROUPS
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.named_facts import FACTS, Kind, NamedFact, Seen, Value
+from vkzircon_cli.records import record
 from vkzircon_cli.request import Judging
 from vkzircon_cli.text import visible
 
@@ -55,7 +55,7 @@ class Judged(Protocol):
         """Where it was seen."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Condition:
     """A condition taken apart; one that names a check has no *fact*."""
 

@@ -4,7 +4,6 @@
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ from vkzircon_cli import session
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Event, to_line
 from vkzircon_cli.output import Lines, is_terminal, say, terminal_width, write, write_bytes
+from vkzircon_cli.records import record
 from vkzircon_cli.redaction import Hidden, Redactor, people
 from vkzircon_cli.render import FOR_STRANGERS, DiffFormat, Format, Style, render
 from vkzircon_cli.render.page import Page, page_for
@@ -22,7 +22,7 @@ from vkzircon_cli.request import Request
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where the result goes."""
 

@@ -3,13 +3,13 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import vkzircon_cli
 from vkzircon_cli.environment import EMULATION_VARIABLE, LIBZIRCON_VARIABLE
 from vkzircon_cli.errors import CannotAsk, Usage, missing_package
+from vkzircon_cli.records import record
 from vkzircon_cli.request import Emulate
 
 LAYER_NAME = "VK_LAYER_VKZIRCON_external_memory"
@@ -18,7 +18,7 @@ _MANIFEST = "VkLayer_vkzircon_external_memory.json"
 _LIBZIRCON = "libzircon.so"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Installation:
     """Where the layer's manifest and the libzircon that belongs to it are."""
 

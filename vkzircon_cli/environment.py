@@ -6,9 +6,9 @@ Only the variables listed here are ever read into a report.
 
 import os
 import sys
-from dataclasses import dataclass
 
 from vkzircon_cli.errors import Usage
+from vkzircon_cli.records import record
 from vkzircon_cli.text import decode
 
 PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"
@@ -38,7 +38,7 @@ VARIABLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Variable:
     """One environment variable, as set."""
 
@@ -47,7 +47,7 @@ class Variable:
     value_hex: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Environment:
     """Where the probe ran. *elevated* processes have their Vulkan variables ignored by the loader."""
 

@@ -30,6 +30,7 @@ from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind
 from vkzircon_cli.document import Milliseconds
 from vkzircon_cli.errors import NotAsked, Refused, Stop, TimedOut
 from vkzircon_cli.facts import Device, Facts
+from vkzircon_cli.records import record
 
 Event = dict[str, Any]
 T = TypeVar("T")
@@ -147,7 +148,7 @@ def decode(shape: Any, value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """What ended the probe before it could ask: a stable word, a sentence, what to do, and the exit code."""
 
@@ -157,7 +158,7 @@ class Failure:
     exit_code: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """A line that the loader or a layer gave to the debug messenger."""
 
@@ -166,7 +167,7 @@ class Message:
     text_hex: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Output:
     """What driver and layers printed while they were asked, bounded; *dropped* counts bytes that are not here."""
 
@@ -175,7 +176,7 @@ class Output:
     text_hex: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Culprit:
     """A manifest that kept the loader from working, and the command that mends it; *left_out* if the rest was asked."""
 
@@ -186,7 +187,7 @@ class Culprit:
     left_out: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepTime:
     """When a step began, and how long it took; *duration_ms* is None for one that never ended."""
 
@@ -195,7 +196,7 @@ class StepTime:
     duration_ms: Milliseconds | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Transcript:
     """An event stream, folded.
 
@@ -239,7 +240,7 @@ class Fold:
     _failure: Failure | None = None
     _messages: list[Message] = field(default_factory=list)
     _header: Event | None = None
-    _output: Output = Output("", 0)
+    _output: Output = field(default_factory=lambda: Output("", 0))
     _culprits: list[Culprit] = field(default_factory=list)
     _ended_ms: float = 0.0
     _is_done: bool = False

@@ -6,10 +6,9 @@ Sizes and offsets are in bytes, indices count from 0, handles and koids are stri
 field's ``_hex`` neighbour then has all of the bytes. The annotations are real objects, since `events` decodes by them.
 """
 
-from dataclasses import dataclass
-
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.document import Size
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import (
     Data,
     Export,
@@ -28,7 +27,7 @@ from vkzircon_cli.vmo_facts import (
 from vkzircon_cli.vocabulary import Flags, Named, Version
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Extension:
     """A name and specVersion out of an extension list."""
 
@@ -37,7 +36,7 @@ class Extension:
     name_hex: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loader:
     """The Vulkan library that was opened. *path* is the file behind *library* where the system tells, else ''."""
 
@@ -46,7 +45,7 @@ class Loader:
     api_version: Version
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layer:
     """A layer that the loader found; found is not enabled."""
 
@@ -58,7 +57,7 @@ class Layer:
     description_hex: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instance:
     """What vkCreateInstance was given and made among; *is_emulated* tells whether our own layer was loaded by it."""
 
@@ -69,7 +68,7 @@ class Instance:
     is_emulated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kernel:
     """The libzircon that was opened. Source of *page_size*: zx_system_get_page_size."""
 
@@ -78,7 +77,7 @@ class Kernel:
     page_size: Answer[int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DriverIdentity:
     """VkPhysicalDeviceDriverProperties."""
 
@@ -90,7 +89,7 @@ class DriverIdentity:
     conformance_version: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Uuids:
     """VkPhysicalDeviceIDProperties."""
 
@@ -98,7 +97,7 @@ class Uuids:
     driver_uuid: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identity:
     """VkPhysicalDeviceProperties: who the device says it is."""
 
@@ -116,7 +115,7 @@ class Identity:
     non_coherent_atom_size: Size
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Heap:
     """One of VkPhysicalDeviceMemoryProperties.memoryHeaps."""
 
@@ -125,7 +124,7 @@ class Heap:
     flags: Flags
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemoryType:
     """One of VkPhysicalDeviceMemoryProperties.memoryTypes."""
 
@@ -134,7 +133,7 @@ class MemoryType:
     flags: Flags
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Memory:
     """VkPhysicalDeviceMemoryProperties."""
 
@@ -142,7 +141,7 @@ class Memory:
     types: tuple[MemoryType, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QueueFamily:
     """One of the device's queue families."""
 
@@ -151,7 +150,7 @@ class QueueFamily:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EntryPoint:
     """Whether vkGetDeviceProcAddr gave an address for *name*."""
 
@@ -159,7 +158,7 @@ class EntryPoint:
     resolved: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpenDevice:
     """A VkDevice made with the extension enabled. *queue_family* is the one used for transfers, if any can."""
 
@@ -169,7 +168,7 @@ class OpenDevice:
     entry_points: tuple[EntryPoint, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExternalMemoryProperties:
     """VkExternalMemoryProperties. *written* is False when two calls with complementary sentinels left them there.
 
@@ -183,7 +182,7 @@ class ExternalMemoryProperties:
     header_kept: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExternalBuffer:
     """vkGetPhysicalDeviceExternalBufferProperties for one usage, set of create flags and handle type."""
 
@@ -193,7 +192,7 @@ class ExternalBuffer:
     properties: Answer[ExternalMemoryProperties]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExternalImage:
     """vkGetPhysicalDeviceImageFormatProperties2 for 2D images of one format, tiling, usage and handle type."""
 
@@ -204,7 +203,7 @@ class ExternalImage:
     properties: Answer[ExternalMemoryProperties]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExternalSemaphore:
     """vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT."""
 
@@ -213,7 +212,7 @@ class ExternalSemaphore:
     compatible_handle_types: Flags
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Device:
     """Everything that was seen of one physical device; *closed* is vkDestroyDevice returning.
 
@@ -245,7 +244,7 @@ class Device:
     closed: Answer[bool]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Facts:
     """Everything that was seen of one machine; *closed* is vkDestroyInstance returning."""
 

@@ -2,16 +2,16 @@
 """The emulation's personas and faults, as our own libzircon lists them."""
 
 import difflib
-from dataclasses import dataclass
 from typing import Any
 
 from vkzircon_cli import _abi
 from vkzircon_cli.errors import Usage
+from vkzircon_cli.records import record
 
 _ffi: Any = _abi.ffi
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """A persona or a fault: its name and what it does."""
 

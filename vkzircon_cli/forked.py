@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every forked child needs: a pipe to its parent, a name for what killed it, an end when the parent ends."""
 
-import fcntl
 import os
 import signal
 from typing import Any
@@ -11,6 +10,8 @@ _PR_SET_PDEATHSIG = 1
 
 def pipe() -> tuple[int, int]:
     """Make a pipe whose ends are none of the standard descriptors, which the child puts its own things on."""
+    import fcntl  # which a Python on Fuchsia has not, as it has no fork
+
     ends = os.pipe()
     moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
     for end in ends:

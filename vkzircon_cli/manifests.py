@@ -8,9 +8,9 @@ loader says itself counts.
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from vkzircon_cli.records import record
 from vkzircon_cli.text import decode
 
 _KIND = "(?:INFO|WARN|WARNING|PERF|ERROR|DEBUG|LAYER|DRIVER|VALIDATION)"
@@ -23,7 +23,7 @@ _MOST_FILES = 200
 _MOST_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Manifest:
     """One file, *path* as facts have it: its first bytes, or why there are none, and how many more it has."""
 

@@ -7,7 +7,6 @@ command. The JSON form is `asdict` of `MatrixReport`.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
@@ -20,6 +19,7 @@ from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.matrix_facts import MatrixDevice, Support
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import counted
+from vkzircon_cli.records import record
 from vkzircon_cli.report import Emulation, Header, Run, Tool, emulation_of
 from vkzircon_cli.vocabulary import BUFFER_USAGES, HANDLE_TYPE_BITS, HANDLE_TYPES, IMAGE_USAGES, Flags, flags
 
@@ -28,7 +28,7 @@ _DEATHS = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TI
 _TILINGS = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MatrixReport:
     """Everything that one matrix found; the *summary* counts combinations of usage, tiling and format."""
 

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a driver says it can share by one handle type, as frozen data, of the same kind as `facts`."""
 
-from dataclasses import dataclass
-
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.facts import ExternalMemoryProperties, Identity
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import Tiling
 from vkzircon_cli.vocabulary import EXPORTABLE, IMPORTABLE, Named
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Support:
     """One answer, which each of *usages*, asked for alone, got.
 
@@ -28,7 +27,7 @@ class Support:
         return found is not None and found.written and bool(found.features.value & (EXPORTABLE | IMPORTABLE))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ImageFormat:
     """vkGetPhysicalDeviceImageFormatProperties2 for 2D images of one format, in every tiling and for every usage."""
 
@@ -36,7 +35,7 @@ class ImageFormat:
     answers: Answer[tuple[Support, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MatrixDevice:
     """One physical device; only selected ones are asked more than who they are."""
 

@@ -2,13 +2,13 @@
 """The facts that `check --require` can compare, each under its public name: what it means and how it is read."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
 
 from vkzircon_cli.environment import FUCHSIA, LINUX
 from vkzircon_cli.facts import Device, Facts, Identity, Memory
 from vkzircon_cli.offer import display_name, find_extension
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import ImportKind
 from vkzircon_cli.vocabulary import DEVICE_TYPES, RIGHT_BITS
 
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 Value = str | int | tuple[int, ...] | frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seen:
     """Where facts are looked up: what was seen of the machine and of one device."""
 
@@ -35,7 +35,7 @@ class Seen:
     emulated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NamedFact:
     """A fact by its public *name*; *words* are all that it can be, where that is known. *read* gives None if unseen."""
 

@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from vkzircon_cli.conclusion import REQUIRED, CheckResult
 from vkzircon_cli.environment import Variable
 from vkzircon_cli.events import Culprit, Failure, StepTime
 from vkzircon_cli.facts import EntryPoint
+from vkzircon_cli.records import record
 from vkzircon_cli.report import Tool
 from vkzircon_cli.text import decode
 from vkzircon_cli.vocabulary import Flags, Named, Version
@@ -71,7 +72,7 @@ _OUR_FIELDS: dict[type, set[str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hidden:
     """One kind of thing that was hidden, and how often."""
 
@@ -79,7 +80,7 @@ class Hidden:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class People:
     """Whom a result could tell of: the home folder ('' if there is none), names of the user, names of the host."""
 

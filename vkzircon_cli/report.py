@@ -6,7 +6,6 @@ runs on one machine differ there, and in koids and handle values, and nowhere el
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from vkzircon_cli import __version__
@@ -22,12 +21,13 @@ from vkzircon_cli.events import Culprit, Failure, Message, Output, StepTime, Tra
 from vkzircon_cli.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.named_facts import Seen
+from vkzircon_cli.records import record
 from vkzircon_cli.request import NOTHING_ASKED, Depth, Judging
 
 SCHEMA_VERSION = "1.2"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tool:
     """Who made the report."""
 
@@ -35,7 +35,7 @@ class Tool:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Emulation:
     """Whether the extension is vkzircon's own emulation, by which layer, and how that was told to behave."""
 
@@ -44,7 +44,7 @@ class Emulation:
     settings: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EmulationAsked:
     """Whether the emulation was asked for, and how it would behave if it is on."""
 
@@ -52,7 +52,7 @@ class EmulationAsked:
     settings: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Header:
     """What a stream begins with: who asks, how much, where, of which emulation, and when (UTC, ISO 8601)."""
 
@@ -76,7 +76,7 @@ def make_header(
     return Header(SCHEMA_VERSION, Tool("vkzircon", __version__), depth, environment, emulation, started, judging)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Run:
     """What differs from run to run. Times are in milliseconds, *started* is UTC in ISO 8601."""
 
@@ -113,7 +113,7 @@ class Document(Protocol):
         """The exit code that it comes to."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """Everything that one command found."""
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a command line asks of the probe."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from vkzircon_cli.records import record
 from vkzircon_cli.vocabulary import ZIRCON_VMO
 
 DEFAULT_TIMEOUT_S = 15.0
@@ -25,7 +25,7 @@ class Formats(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Emulate:
     """An emulation asked for: a persona by name, None for whatever the environment says, and faults on top."""
 
@@ -33,7 +33,7 @@ class Emulate:
     faults: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judging:
     """What decides the verdict beside the checks themselves, as typed: conditions, and ids or groups of checks."""
 
@@ -45,7 +45,7 @@ class Judging:
 NOTHING_ASKED = Judging()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """One probing.
 

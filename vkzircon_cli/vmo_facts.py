@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was seen of VMOs: exported, asked about, imported, and moved bytes through. See `facts` for the conventions."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.document import Size
+from vkzircon_cli.records import record
 from vkzircon_cli.vocabulary import Flags, Named
 
 
@@ -17,7 +17,7 @@ class Form(StrEnum):
     DEDICATED_IMAGE = "dedicated-image"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HandleBasic:
     """ZX_INFO_HANDLE_BASIC."""
 
@@ -26,7 +26,7 @@ class HandleBasic:
     rights: Flags
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VmoInfo:
     """ZX_INFO_VMO in the newest *version* that the kernel speaks (1 to 4)."""
 
@@ -43,7 +43,7 @@ class VmoInfo:
     name_hex: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Handle:
     """One handle and everything the kernel says of it. *size* is zx_vmo_get_size."""
 
@@ -56,7 +56,7 @@ class Handle:
     handle_count: Answer[int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comparison:
     """A comparison of whole buffers: *count* bytes looked at, *wrong* of them, the first wrong one's offset."""
 
@@ -65,7 +65,7 @@ class Comparison:
     first_wrong: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Export:
     """One allocation of *allocation_size* bytes exported once."""
 
@@ -75,7 +75,7 @@ class Export:
     handle: Answer[Handle]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pair:
     """Two handles side by side.
 
@@ -88,7 +88,7 @@ class Pair:
     seen: Answer[Comparison]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PairOfHandles:
     """A Pair got from one memory type: two gets of one allocation, or one get of each of two allocations."""
 
@@ -96,7 +96,7 @@ class PairOfHandles:
     pair: Answer[Pair]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FreshBytes:
     """Whether a just exported VMO holds only zeros."""
 
@@ -104,7 +104,7 @@ class FreshBytes:
     zeros: Answer[Comparison]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outlives:
     """The VMO's bytes against the pattern written before its memory was freed, reused and the device destroyed."""
 
@@ -112,7 +112,7 @@ class Outlives:
     kept: Answer[Comparison]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HandleProperties:
     """vkGetMemoryZirconHandlePropertiesFUCHSIA of one handle.
 
@@ -128,7 +128,7 @@ class HandleProperties:
     duplicate_bits: Answer[int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Properties:
     """The properties call for a VMO exported from *memory_type*."""
 
@@ -153,7 +153,7 @@ class ImportKind(StrEnum):
     EXPORT_IMPORT_BIND_BIND = "export-import-bind-bind"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Imported:
     """An import that succeeded and was bound. *candidates* is properties bits AND the resource's bits.
 
@@ -168,7 +168,7 @@ class Imported:
     shared: Answer[Comparison]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Import:
     """One import of a VMO that was exported from *memory_type*."""
 
@@ -178,7 +178,7 @@ class Import:
     imported: Answer[Imported]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Released:
     """ZX_INFO_HANDLE_COUNT of an imported VMO before the import, and after the imported memory was freed."""
 
@@ -186,7 +186,7 @@ class Released:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Release:
     """What freeing imported memory does to the handle that the import took."""
 
@@ -210,7 +210,7 @@ class Write(StrEnum):
     GPU_COPY = "gpu-copy"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RoundTrip:
     """Bytes written on one side and read on every other: the exporter's map, the importer's map and the VMO itself."""
 
@@ -221,7 +221,7 @@ class RoundTrip:
     through_vmo_map: Answer[Comparison]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ImageTrip:
     """An image cleared in exported memory, every pixel of it read back from the import."""
 
@@ -230,7 +230,7 @@ class ImageTrip:
     seen: Comparison
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Image:
     """One format and tiling, in the first memory type that takes such images."""
 
@@ -239,7 +239,7 @@ class Image:
     trip: Answer[ImageTrip]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stressed:
     """Rounds that were repeated, and the process's open handles and resident bytes before and after them."""
 
@@ -250,7 +250,7 @@ class Stressed:
     resident_after: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stress:
     """One way to repeat: imports of one VMO, or whole rounds of export, import and free."""
 
@@ -259,7 +259,7 @@ class Stress:
     stressed: Answer[Stressed]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refusal:
     """What a call answered that must not succeed, and whether the caller's handle lived on (None: it never did)."""
 
@@ -267,7 +267,7 @@ class Refusal:
     handle_lives: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Negative:
     """One wrong input to one call."""
 
@@ -276,7 +276,7 @@ class Negative:
     refusal: Answer[Refusal]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Data:
     """One round trip on the device that exported the memory."""
 
@@ -292,7 +292,7 @@ class ResourceKind(StrEnum):
     IMAGE = "image"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemoryRequirements:
     """VkMemoryRequirements of a resource made for external memory; *requires_dedicated* is None before Vulkan 1.1."""
 
@@ -302,7 +302,7 @@ class MemoryRequirements:
     requires_dedicated: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Requirements:
     """What memory the test's buffer, or its image, needs."""
 

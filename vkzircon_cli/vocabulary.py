@@ -5,7 +5,8 @@ Sources: vk.xml 1.4.360, zircon/types.h, zircon/rights.h, zircon/syscalls/object
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from vkzircon_cli.records import record
 
 EXTENSION = "VK_FUCHSIA_external_memory"
 EXTENSION_REVISION = 1
@@ -27,7 +28,7 @@ VK_INCOMPLETE = 5
 VK_ERROR_DEVICE_LOST = -4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flags:
     """A flag word: the number as the driver gave it, and the name of each bit (unknown bits as ``bit N``)."""
 
@@ -35,7 +36,7 @@ class Flags:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Named:
     """An enumerant: the number as the driver gave it, and its name (``unknown (N)`` when the spec has none)."""
 
@@ -43,7 +44,7 @@ class Named:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Version:
     """A packed version: the number as the driver gave it, and its text where the packing is known, else ''."""
 

@@ -6,13 +6,14 @@ wins, and the rows that share it are told in one sentence.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.facts import Device, Facts
 from vkzircon_cli.offer import offers_extension
 from vkzircon_cli.quantities import ranges
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import Handle
 from vkzircon_cli.vocabulary import EXTENSION
 
@@ -35,7 +36,7 @@ class Outcome(StrEnum):
 SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* where it was seen."""
 
@@ -45,7 +46,7 @@ class Finding:
     step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """A check's outcome for one device, in one sentence, and the steps that it rests on."""
 
@@ -58,7 +59,7 @@ _NOT_REACHED = "nothing got so far that it could be seen"
 Judge = Callable[[Facts, Device], Iterable[Finding]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     """A registered check.
 

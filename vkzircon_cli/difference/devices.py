@@ -3,15 +3,15 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from vkzircon_cli.facts import Device
 from vkzircon_cli.offer import UNNAMED, display_name
+from vkzircon_cli.records import record
 
 _Key = Callable[[Device], str | int | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pair:
     """A device of both reports, or of one."""
 

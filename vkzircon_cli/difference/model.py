@@ -4,10 +4,10 @@
 The JSON form is `asdict` of `Difference`. *before* and *after* are always the first and the second report.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.records import record
 
 DIFFERENCE_SCHEMA_VERSION = "1.0"
 
@@ -35,7 +35,7 @@ class Kind(StrEnum):
     REWORDED = "reworded"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Side:
     """One of the two reports: what it came to, when (UTC, ISO 8601), by which vkzircon, on which devices."""
 
@@ -49,7 +49,7 @@ class Side:
     devices: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PairedDevice:
     """A device of both reports, or of one: its index in each, None where it is not, and what it was known by."""
 
@@ -59,7 +59,7 @@ class PairedDevice:
     matched_by: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Said:
     """What a check, or the whole report, said."""
 
@@ -67,7 +67,7 @@ class Said:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VerdictChange:
     """A check whose verdict differs. *device* counts `Difference.devices`; None is the report as a whole."""
 
@@ -78,7 +78,7 @@ class VerdictChange:
     after: Said | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FactChange:
     """One thing that was seen to differ, in words; rows that differ alike are one change with many *paths*.
 
@@ -97,7 +97,7 @@ class FactChange:
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepTiming:
     """One step's time in milliseconds; *ratio* is after over before."""
 
@@ -107,7 +107,7 @@ class StepTiming:
     ratio: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Timings:
     """How long both took in all, in milliseconds, and the steps whose time changed most. Never a difference."""
 
@@ -116,7 +116,7 @@ class Timings:
     steps: tuple[StepTiming, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """What differs between two reports. Reworded sentences and times are told, and make no difference by themselves.
 

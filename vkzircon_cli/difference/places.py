@@ -2,7 +2,7 @@
 """Where in a report a fact stands: its path for programs, its name in words, the area that it belongs to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from vkzircon_cli.difference.model import Area
@@ -21,6 +21,7 @@ from vkzircon_cli.facts import (
     QueueFamily,
 )
 from vkzircon_cli.offer import CAPABILITIES_EXTENSION
+from vkzircon_cli.records import record
 from vkzircon_cli.report import Report
 from vkzircon_cli.vmo_facts import (
     Data,
@@ -58,7 +59,7 @@ KIN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """How the rows of one type are told apart: fields that name a row, and one that numbers it.
 
@@ -192,7 +193,7 @@ _AREAS: Mapping[str, Area] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """A table's row in words that other rows can be told together with."""
 
@@ -201,7 +202,7 @@ class Row:
     number: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A way into a report: *path* for programs, the fields passed, the row last entered, and the labels since then."""
 

@@ -3,7 +3,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from vkzircon_cli.answers import Answer, MissingKind
@@ -12,12 +12,13 @@ from vkzircon_cli.difference.model import Area, Kind
 from vkzircon_cli.difference.places import KIN, TABLES, Place, row_of, table_of
 from vkzircon_cli.difference.words import LEFT_OUT, brief, brief_row, is_value, words_of
 from vkzircon_cli.facts import Extension
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import PairOfHandles
 
 _MARKS = ("<hidden>", "<user>", "<host>")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unlike:
     """One thing that differs; see `FactChange`, which is made of those that differ alike."""
 

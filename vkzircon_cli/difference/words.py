@@ -2,7 +2,7 @@
 """Facts in words: a value as a reader wants it, a whole record in brief, and what in a value is only chance."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from vkzircon_cli.answers import Answer, Missing
@@ -24,6 +24,7 @@ from vkzircon_cli.facts import (
 )
 from vkzircon_cli.offer import display_name
 from vkzircon_cli.quantities import about, bits_of, counted, exactly, ranges
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import (
     Comparison,
     Handle,
@@ -54,7 +55,7 @@ _MASKS = {"memory_type_bits", "candidates", "duplicate_bits"}
 _HEX = {"vendor_id", "device_id"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Words:
     """A value: *same* is equal where it counts as the same, *members* are the parts of a set."""
 

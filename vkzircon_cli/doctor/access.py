@@ -4,7 +4,6 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
@@ -12,13 +11,14 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.doctor.loader import shown
 from vkzircon_cli.doctor.nodes import Node
+from vkzircon_cli.records import record
 
 SVC = Path("/svc")
 _GROUP_MAY = stat.S_IRGRP | stat.S_IWGRP
 _CONTAINERS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reach:
     """Who asks, and what devices there are.
 
@@ -121,7 +121,7 @@ def _software(nodes: Sequence[Node], of: Reach) -> Iterator[Finding]:
         yield Finding("access.no-nodes", "/dev", Outcome.INFO, sentence, (), cause, command)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Route:
     """A service that a Vulkan program uses, the shard that brings it, and what is missing without it."""
 

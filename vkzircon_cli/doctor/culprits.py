@@ -17,6 +17,7 @@ from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import FUCHSIA, can_fork
 from vkzircon_cli.events import Culprit, Fold
 from vkzircon_cli.failure import is_in_trouble
+from vkzircon_cli.records import record
 from vkzircon_cli.request import Depth, Request
 
 # A driver that is only slow was waited for already, by the probe that ended in trouble.
@@ -32,7 +33,7 @@ _FOLDERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """The culprits, and what to add to the environment so that they are left out; None if nothing would be left."""
 

@@ -7,7 +7,6 @@ It is a document of its own beside the report: a report says what devices do, th
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vkzircon_cli import emulation, session
@@ -23,6 +22,7 @@ from vkzircon_cli.errors import CannotAsk, Exit
 from vkzircon_cli.events import Event, Failure
 from vkzircon_cli.offer import UNNAMED, display_name, offers_extension
 from vkzircon_cli.quantities import counted
+from vkzircon_cli.records import record
 from vkzircon_cli.redaction import without_home
 from vkzircon_cli.report import Emulation, Report, Run, Tool
 from vkzircon_cli.request import Request
@@ -37,7 +37,7 @@ _HARMLESS = (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
 _OVER = (Exit.INTERRUPTED, Exit.OUR_FAULT)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FoundDevice:
     """A device that Vulkan lists; *offers* is None where its extensions are not known."""
 
@@ -47,7 +47,7 @@ class FoundDevice:
     offers: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnosis:
     """Everything that doctor found; *error* says why no device could be asked, where none could."""
 
@@ -125,7 +125,7 @@ class _Meanwhile:
         return self._exams
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Looks:
     """What was looked at beside the devices; *attempts* is None without a child, *nodes* is None on Fuchsia."""
 

@@ -5,7 +5,6 @@ What is said was seen with the loader of Vulkan 1.3.239, also in a process with 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch
@@ -17,13 +16,14 @@ from vkzircon_cli.environment import (
     LIBZIRCON_VARIABLE,
     PLATFORM_VARIABLE,
 )
+from vkzircon_cli.records import record
 from vkzircon_cli.vocabulary import Version, api_version
 
 _1_3_207, _1_3_234, _1_3_262 = (1 << 22 | 3 << 12 | patch for patch in (207, 234, 262))
 _NOTHING = "does nothing"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Effect:
     """What a variable does.
 

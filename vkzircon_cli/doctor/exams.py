@@ -4,7 +4,7 @@
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -18,6 +18,7 @@ from vkzircon_cli.doctor.search import driver_variable, drivers, explicit_layers
 from vkzircon_cli.doctor.surroundings import Surroundings
 from vkzircon_cli.doctor.variables import driver_variables, layer_variables
 from vkzircon_cli.environment import FUCHSIA
+from vkzircon_cli.records import record
 
 _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
 _DEATHS = {
@@ -27,7 +28,7 @@ _DEATHS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ManifestExam:
     """A manifest, what came of its library, and what that means.
 

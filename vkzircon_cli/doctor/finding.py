@@ -2,12 +2,12 @@
 """What doctor finds: a tree of things that were looked at, of which a parent is as bad as its worst child."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One thing that was looked at.
 

@@ -13,12 +13,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn
 
 from vkzircon_cli.environment import can_fork
 from vkzircon_cli.forked import die_with, signal_name
+from vkzircon_cli.records import record
 
 _HEADER = 20
 _MAGIC = b"\x7fELF"
@@ -32,7 +32,7 @@ _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.S
 ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr", "vkNegotiateLoaderLayerInterfaceVersion")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Header:
     """What an ELF file is for: *bits* and *machine* by number."""
 
@@ -88,7 +88,7 @@ class Fate(StrEnum):
     NOT_TRIED = "not-tried"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loading:
     """What came of loading: *words* are the linker's, or the signal; *symbols* are the entry points that it has."""
 

@@ -3,7 +3,6 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from vkzircon_cli.doctor.surroundings import Surroundings
 from vkzircon_cli.environment import FUCHSIA, LIBVULKAN_VARIABLE, can_fork
 from vkzircon_cli.facts import Loader
 from vkzircon_cli.libraries import LOADER_NAMES, mapped_file
+from vkzircon_cli.records import record
 from vkzircon_cli.text import decode, visible
 from vkzircon_cli.vocabulary import Version, api_version
 
@@ -24,7 +24,7 @@ _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attempt:
     """One name that was tried: the *path* behind it and the loader's *version* where it opened, else *reason*.
 

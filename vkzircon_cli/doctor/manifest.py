@@ -7,7 +7,7 @@ Tried against loader 1.3.239, file by file; where newer loaders or Fuchsia's jud
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from shlex import quote
@@ -18,6 +18,7 @@ from vkzircon_cli.doctor import layers
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.reading import DIES, Unreadable, read_manifest
 from vkzircon_cli.doctor.search import Found
+from vkzircon_cli.records import record
 
 _BITS = struct.calcsize("P") * 8
 _KNOWN_FORMATS = ("1.0.0", "1.0.1")
@@ -35,7 +36,7 @@ class Kind(StrEnum):
     IMPLICIT_LAYER = "implicit layer"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Manifest:
     """A manifest as far as its text tells.
 

@@ -6,12 +6,12 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vkzircon_cli.answers import Missing
 from vkzircon_cli.environment import can_fork
+from vkzircon_cli.records import record
 
 if TYPE_CHECKING:
     from vkzircon_cli.doctor.errand import Errand
@@ -23,7 +23,7 @@ _OTHERS = ("dri/card*", "nvidia-modeset", "nvidia-uvm", "kfd")
 _MOST_NODES = 64
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """One device node.
 

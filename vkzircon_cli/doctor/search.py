@@ -6,11 +6,11 @@ Source: Vulkan-Loader, LoaderDriverInterface.md and LoaderLayerInterface.md; tri
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from vkzircon_cli.doctor.surroundings import Surroundings
 from vkzircon_cli.environment import FUCHSIA
+from vkzircon_cli.records import record
 
 DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS = "icd.d", "explicit_layer.d", "implicit_layer.d"
 _SUFFIX = ".json"
@@ -19,7 +19,7 @@ _FUCHSIAN = ("/vulkan-loader-configuration", "/config", "/pkg/data")
 _MOST_FILES = 512
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """A manifest's path, and the variable or folder that it was found by."""
 
@@ -27,7 +27,7 @@ class Found:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One entry of a variable that names files or folders, as written, and whether that is there."""
 

@@ -4,7 +4,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from vkzircon_cli import isolation
@@ -14,13 +14,14 @@ from vkzircon_cli.events import Fold
 from vkzircon_cli.facts import Device
 from vkzircon_cli.guard import probe_events
 from vkzircon_cli.offer import offers_extension
+from vkzircon_cli.records import record
 from vkzircon_cli.request import Depth, Request
 
 _MOST_DEVICES = 8
 _MOST_LAYERS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seen:
     """What a second look at one device showed.
 

@@ -3,15 +3,15 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from vkzircon_cli.environment import VARIABLES, platform
+from vkzircon_cli.records import record
 
 # Where the loader searches, beside the variables of its own (Vulkan-Loader, LoaderDriverInterface.md).
 SEARCH_VARIABLES = ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Surroundings:
     """What the loader would see.
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one word is explained with."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from vkzircon_cli.records import record
 
 
 class Group(StrEnum):
@@ -16,7 +17,7 @@ class Group(StrEnum):
     FAULT = "fault"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Explanation:
     """A word explained: *causes* are the usual ones, with the driver's name where it is known; there may be none.
 

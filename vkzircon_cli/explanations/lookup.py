@@ -4,7 +4,6 @@
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NoReturn
 
 from vkzircon_cli.errors import Usage
@@ -14,6 +13,7 @@ from vkzircon_cli.explanations.entry import Explanation, Group
 from vkzircon_cli.explanations.results import RESULTS
 from vkzircon_cli.explanations.statuses import STATUSES
 from vkzircon_cli.explanations.vuids import VUIDS
+from vkzircon_cli.records import record
 from vkzircon_cli.text import visible
 
 _LONGEST = 128  # no word is longer, so a longer one is not even compared
@@ -25,7 +25,7 @@ _VUID_NUMBER = re.compile(r"(?:(?:vuid-)?[a-z0-9]+-[a-z0-9]+-)?(\d{1,5})", re.AS
 _CODE = re.compile(r"-?\d{1,4}|-\d+", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WordGroup:
     """The words of one kind, and how they are written; *listed_by* is the command that lists them if not we."""
 

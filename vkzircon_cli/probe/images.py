@@ -3,7 +3,6 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from vkzircon_cli.driver import Device
 from vkzircon_cli.errors import NotAsked, Refused
@@ -15,12 +14,13 @@ from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.handles import exported_handle, taking, types_taking
 from vkzircon_cli.probe.imports import choose_type
 from vkzircon_cli.probe.memory import ImageSpec, Memory, Resource, bind, external_image, host_buffer, mapped
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import Form, ImageTrip, Tiling
 from vkzircon_cli.vocabulary import Named
 from vkzircon_cli.zircon import Zircon
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Color:
     """A format, the colour to clear to as 32-bit words, and the bytes of one pixel that this must leave."""
 

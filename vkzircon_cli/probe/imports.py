@@ -4,7 +4,6 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.driver import Device
@@ -18,6 +17,7 @@ from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, owned, taking, types_taking
 from vkzircon_cli.probe.memory import Memory, Resource, bind, mapped
 from vkzircon_cli.probe.places import Places
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import Comparison, Form, Imported, ImportKind, Released
 from vkzircon_cli.zircon import Zircon
 
@@ -25,7 +25,7 @@ _RELEASE_S = 1.0
 _OURS = 2  # handles to a VMO while it waits to be imported: the one to be taken, and the one to look with
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shared:
     """One VMO as two allocations: the exporter's memory, the importer's memory and what is bound to it.
 

@@ -3,11 +3,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from vkzircon_cli.driver import Device, zircon_ffi
 from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import MemoryRequirements, ResourceKind, Tiling
 from vkzircon_cli.vocabulary import USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRCON_VMO
 
@@ -17,7 +17,7 @@ _WHOLE_SIZE = (1 << 64) - 1
 TILINGS = {Tiling.OPTIMAL: 0, Tiling.LINEAR: 1}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ImageSpec:
     """A 2D image with one level, layer and sample, for transfers only."""
 
@@ -140,7 +140,7 @@ def exportable_memory(device: Device, size: int, memory_type: int, dedicated: Re
         yield memory
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ImportAsked:
     """What an import is given. With *export* the memory may be exported again (VUID-...-handleType-04776)."""
 

@@ -2,7 +2,6 @@
 """What is asked of each memory type. Each step makes and frees all that it needs, so that any can be left out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,6 +19,7 @@ from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.imports import ImportProbe
 from vkzircon_cli.probe.properties import probe_properties
 from vkzircon_cli.probe.stress import StressProbe
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import Form, Handle, ImportKind, RoundTrip, Write
 from vkzircon_cli.vocabulary import OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.zircon import Zircon
@@ -34,7 +34,7 @@ def is_usable(handle: Handle) -> bool:
     return handle.basic.value is not None and handle.basic.value.type.value == OBJECT_TYPE_VMO
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bench:
     """What every step on one open device works with."""
 

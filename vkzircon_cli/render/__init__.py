@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns a report into text. Renderers decide nothing and look at no machine; each is imported when it is needed."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from vkzircon_cli.records import record
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.report import Report
 
@@ -78,7 +78,7 @@ class WordFormat(StrEnum):
     JSON = "json"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Style:
     """What the command line says of the looks; *redacts*: strangers are told nothing of people and machines."""
 

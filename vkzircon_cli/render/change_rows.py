@@ -3,11 +3,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.difference import Area, Difference, FactChange, Kind, Said, VerdictChange
 from vkzircon_cli.quantities import counted
+from vkzircon_cli.records import record
 
 _TITLES = {
     Area.VERDICTS: "Verdicts",
@@ -32,7 +32,7 @@ _MOST_REWORDED = 5
 _MOST_MEMBERS = 12
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChangeRow:
     """One row: what it is about, and both sides, None where there is none. *word* is how a verdict changed.
 
@@ -46,7 +46,7 @@ class ChangeRow:
     is_set: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Section:
     """The rows of one area, of one device where there are several; *note* tells what is left out."""
 

@@ -2,17 +2,18 @@
 """Columns side by side: how wide each may be, and a table of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from vkzircon_cli.records import record
+
 GAP = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """A table's column: one that *wraps* does so between words, and numbers go to the *right*."""
 

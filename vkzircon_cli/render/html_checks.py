@@ -2,13 +2,13 @@
 """Verdicts on the HTML page: what needs the reader's eye first, then everything, device by device."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.conclusion import CheckResult
 from vkzircon_cli.facts import Device
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import counted
+from vkzircon_cli.records import record
 from vkzircon_cli.render.html_marks import Mark, outcome_mark
 from vkzircon_cli.report import Report
 
@@ -24,7 +24,7 @@ _COUNTED = {
 _FOLDED = (Outcome.PASS, Outcome.SKIP)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Count:
     """How many verdicts came to one outcome."""
 
@@ -32,7 +32,7 @@ class Count:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckRow:
     """One check's verdict, or several skips for one reason."""
 
@@ -41,7 +41,7 @@ class CheckRow:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """A verdict that something is to be done about, with the name of the device where that is not plain."""
 
@@ -50,7 +50,7 @@ class Finding:
     result: CheckResult
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceChecks:
     """One device's verdicts: those to read, and those that are folded away under their counts."""
 

@@ -3,13 +3,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.facts import Device, Identity, Instance
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import about, counted
+from vkzircon_cli.records import record
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.device import buffer_answers, driver_lines, entry_point_lines, extension_words, siblings
 from vkzircon_cli.render.html_sharing import flag_words
@@ -21,7 +21,7 @@ T = TypeVar("T")
 _MOST_SAID = 200
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """A label and its values, each on its own line."""
 
@@ -29,7 +29,7 @@ class Field:
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Said:
     """Lines that somebody said, each different one once with how often it came; *more* counts those left out."""
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Outcomes on the HTML page: each is a glyph and a word, and the colour only repeats them."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.quantities import exactly
+from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import Comparison
 
 
@@ -20,7 +20,7 @@ class Look(StrEnum):
     BAD = "bad"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """What something came to; *word* alone says it all, *more* goes on where there is room."""
 

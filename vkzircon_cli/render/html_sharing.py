@@ -2,19 +2,19 @@
 """A device's memory on the HTML page: heaps, memory types, and what came of sharing each of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.facts import Device, Heap
 from vkzircon_cli.quantities import about, bits_of, exactly, ranges
+from vkzircon_cli.records import record
 from vkzircon_cli.render.html_marks import NOTHING, Look, Mark, comparison_mark, missing_mark
 from vkzircon_cli.render.sharing import WRITES, best_export, comparisons, types_exported
 from vkzircon_cli.vmo_facts import Data, Form, Handle, Image, Import, ImportKind
 from vkzircon_cli.vocabulary import Flags
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HeapRow:
     """A heap; *percent* is its size in those of the biggest one."""
 
@@ -25,7 +25,7 @@ class HeapRow:
     flags: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TypeRow:
     """A memory type, and in short what came of sharing it."""
 
@@ -38,7 +38,7 @@ class TypeRow:
     trip: Mark
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VmoRow:
     """What the kernel says of one exported VMO."""
 
@@ -46,7 +46,7 @@ class VmoRow:
     cells: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WayRow:
     """One way of importing, with one cell a form of allocation: what came of it, and of which types that is true."""
 
@@ -54,7 +54,7 @@ class WayRow:
     cells: tuple[tuple[tuple[Mark, str], ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TripRow:
     """One round trip, read in four places."""
 
@@ -63,7 +63,7 @@ class TripRow:
     cells: tuple[Mark, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ImageRow:
     """One image that was cleared and read back."""
 

@@ -2,7 +2,6 @@
 """What stands in a report in Markdown, section by section, the most important first."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from vkzircon_cli.answers import Answer
@@ -11,6 +10,7 @@ from vkzircon_cli.conclusion import CheckResult
 from vkzircon_cli.facts import Device
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import about
+from vkzircon_cli.records import record
 from vkzircon_cli.render import View
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.device import buffer_answers, driver_lines, entry_point_lines, extension_words, siblings
@@ -29,7 +29,7 @@ _BAD = (Outcome.CRASH, Outcome.TIMEOUT, Outcome.FAIL, Outcome.WARN)
 _PLAIN = Page(100, cuts=False, color=False, ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Section:
     """Lines below a title that may be cut between any two *rows*; *head* and *tail* go with them or not at all."""
 

@@ -2,7 +2,8 @@
 """What a page is like: how wide, whether long values fold, whether it has colour, whether it holds more than ASCII."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from vkzircon_cli.records import record
 
 DEFAULT_WIDTH = 80
 # Below this nothing could be read any more, so a narrower terminal wraps our lines itself.
@@ -11,7 +12,7 @@ _MAX_DIGITS = 4  # no screen has more columns, and a longer number is a mistake
 GLYPHS = "█░─✓✗"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """Where a report is written: *width* in columns, for prose; long values fold there only if *cuts* is set.
 

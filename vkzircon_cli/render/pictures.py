@@ -5,10 +5,10 @@
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from vkzircon_cli.facts import Device, MemoryType
 from vkzircon_cli.quantities import bits_of, ranges
+from vkzircon_cli.records import record
 from vkzircon_cli.render.html_marks import Look, Mark
 from vkzircon_cli.render.html_sharing import PLACES, export_mark, of_types, places_of, trip_mark
 from vkzircon_cli.render.sharing import WRITES, best_export
@@ -25,7 +25,7 @@ _FLAG_ROW = 14
 _FLAGS_DRAWN = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cell:
     """Where a row of the matrix meets a memory type: is it *named* by the bits, the row's *own*, *imported* into?"""
 
@@ -36,7 +36,7 @@ class Cell:
     imported: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MatrixRow:
     """A memory type that was asked to export; *past* says which bits name no memory type at all."""
 
@@ -48,7 +48,7 @@ class MatrixRow:
     trip: Mark
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FlagRow:
     """A memory property, and the places of the memory types that have it."""
 
@@ -57,7 +57,7 @@ class FlagRow:
     xs: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Matrix:
     """Which memory types the VMO of each memory type can be imported into."""
 
@@ -128,7 +128,7 @@ def _row_words(row: MatrixRow) -> str:
     return f"Type {row.memory_type}: export {row.export.word}, {bits}{trip}."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reader:
     """A place where the bytes were read."""
 
@@ -137,7 +137,7 @@ class Reader:
     y: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Path:
     """The way of bytes that came to the same in all of these memory types: who wrote, who read."""
 

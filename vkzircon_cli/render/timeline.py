@@ -3,11 +3,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.events import StepTime
 from vkzircon_cli.quantities import counted
+from vkzircon_cli.records import record
 from vkzircon_cli.report import Report
 
 _LANE = 40
@@ -19,7 +19,7 @@ _OF_DEVICE = ("export", "properties", "import", "data", "stress", "negative")
 _CAPABILITIES = ("buffer", "image", "semaphore", "requirements")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Moment:
     """One step; *x* and *width* are percents of the whole time."""
 
@@ -28,7 +28,7 @@ class Moment:
     is_bad: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lane:
     """Steps of one kind; *words* tell how many they are and what they took."""
 
@@ -38,7 +38,7 @@ class Lane:
     moments: tuple[Moment, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Timeline:
     """When what was asked; *ticks* are percents and their times in words."""
 

@@ -2,7 +2,6 @@
 """Verdicts on the page: the first line, what checks found, how many of each outcome."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from rich.text import Text
 
@@ -11,6 +10,7 @@ from vkzircon_cli.conclusion import REQUIRED, CheckResult
 from vkzircon_cli.events import Culprit
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import counted
+from vkzircon_cli.records import record
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.report import Document, Report
 
@@ -97,7 +97,7 @@ def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) 
     sheet.prose(f"{counts_of(results)}.", indent=2)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Row:
     """One verdict, or several skips for one reason."""
 
