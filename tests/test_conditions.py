@@ -13,7 +13,7 @@ from program import Run
 
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.conditions import is_chosen, parse_condition, refuse_unknown_checks
+from vkzircon_cli.conditions import is_chosen, parse_condition, refuse_empty_choice, refuse_unknown_checks
 from vkzircon_cli.errors import Exit, Usage
 from vkzircon_cli.events import Output, Transcript
 from vkzircon_cli.facts import Device, Facts
@@ -210,6 +210,15 @@ def test_an_unknown_check_or_group_is_refused() -> None:
     with pytest.raises(Usage) as refused:
         refuse_unknown_checks(["export", "exprot.size"])
     assert "export.size" in refused.value.hint
+
+
+def test_a_choice_that_leaves_nothing_is_refused(vkzircon: Run) -> None:
+    """Nothing would be judged, and that would pass: a usage error, unless there is a condition."""
+    ran = vkzircon("check", "--select", "export", "--ignore", "export")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--ignore leaves no check" in ran.err
+    refuse_empty_choice(Judging(("extension.listed",), ("export",), ("export",)))
+    refuse_empty_choice(Judging((), ("export", "import"), ("export",)))
 
 
 @pytest.fixture(name="parsed")

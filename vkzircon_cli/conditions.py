@@ -108,6 +108,16 @@ def is_chosen(id: str, judging: Judging) -> bool:
     return (not judging.select or bool(names.intersection(judging.select))) and names.isdisjoint(judging.ignore)
 
 
+def refuse_empty_choice(judging: Judging) -> None:
+    """Refuse to judge nothing at all: no verdict would be a good one.
+
+    Raises:
+        Usage: no check is left, and there is no condition beside them.
+    """
+    if not judging.require and not any(is_chosen(each, judging) for each in REGISTRY):
+        raise Usage("--ignore leaves no check of those that --select chose.", "Ignore fewer, or add --require.")
+
+
 def _quoted(words: str) -> str:
     return f'"{visible(words[:60])}"'
 
