@@ -68,9 +68,12 @@ def compare(expected: bytes, seen: bytes | memoryview) -> Comparison:
     found = bytes(seen[: len(expected)])
     if found == expected:
         return Comparison(len(expected), 0, None)
-    wrong = [i for i, byte in enumerate(found) if byte != expected[i]]
     missing = len(expected) - len(found)
-    return Comparison(len(expected), len(wrong) + missing, wrong[0] if wrong else len(found))
+    # One number each, since their exclusive or and the count of its zeros take no Python loop over bytes.
+    ours, theirs = int.from_bytes(expected[: len(found)], "little"), int.from_bytes(found, "little")
+    unlike = (ours ^ theirs).to_bytes(len(found), "little")
+    first = len(unlike) - len(unlike.lstrip(b"\0"))
+    return Comparison(len(expected), len(unlike) - unlike.count(0) + missing, first)
 
 
 def _shifted(found: Comparison, offset: int) -> Comparison:
