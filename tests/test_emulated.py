@@ -11,6 +11,7 @@ import pytest
 from program import PROGRAM, Ran, Run, environment
 
 from vkzircon_cli import emulation
+from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.request import Emulate
 
 
@@ -133,7 +134,7 @@ def test_emulation_is_told_from_what_was_loaded(vkzircon: Run, lavapipe: str, la
     env = {"VK_DRIVER_FILES": lavapipe, "VKZIRCON_LIBZIRCON": str(layer.libzircon), **on}
     by_the_loader = vkzircon("--format", "json", **env)
     assert (by_the_loader.code, by_the_loader.json["emulation"]["active"]) == (0, True)
-    not_there = vkzircon("--format", "json", VK_DRIVER_FILES=lavapipe, VK_INSTANCE_LAYERS=emulation.LAYER_NAME)
+    not_there = vkzircon("--format", "json", VK_DRIVER_FILES=lavapipe, VK_INSTANCE_LAYERS=LAYER_NAME)
     assert (not_there.code, not_there.json["emulation"]["active"]) == (3, False)
     off = vkzircon("--emulate", "--format", "json", VK_DRIVER_FILES=lavapipe, VK_LOADER_LAYERS_DISABLE="*")
     assert (off.code, off.json["error"]["cause"]) == (4, "no-emulation")

@@ -68,7 +68,7 @@ def test_a_crash_stands_where_the_answer_would() -> None:
     """The end that a parent writes for its dead child becomes the row's missing answer."""
     *_, begin = list(_stream())[:5]
     missing = Missing(MissingKind.CRASHED, "vkAllocateMemory", "SIGSEGV", "killed by SIGSEGV")
-    transcript = fold([begin, ended(begin["step"], missing, 0.0)])
+    transcript = fold([begin, ended(begin["step"], missing)])
     assert transcript.facts.devices[0].exports == (Export(Form.PLAIN, 2, 64, Answer(None, missing)),)
 
 

@@ -12,6 +12,7 @@ import pytest
 from program import Ran, Run, environment
 
 from vkzircon_cli import emulation
+from vkzircon_cli.libraries import LAYER_NAME
 
 STAND_IN = Path(__file__).with_name("fuchsia_process.py")
 # On Fuchsia the loader is libvulkan.so, and nothing answers to libvulkan.so.1.
@@ -43,7 +44,7 @@ def _fuchsia(tmp_path: Path, lavapipe: str, layer: emulation.Installation) -> Pr
         "LD_LIBRARY_PATH": str(libraries),
         "VK_DRIVER_FILES": lavapipe,
         "VK_ADD_LAYER_PATH": str(layer.manifest.parent),
-        "VK_INSTANCE_LAYERS": emulation.LAYER_NAME,
+        "VK_INSTANCE_LAYERS": LAYER_NAME,
         "VKZIRCON_PLATFORM": "fuchsia",
     }
 

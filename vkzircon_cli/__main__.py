@@ -1,20 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program's entry. It imports little, so that Ctrl-C finds somebody to take it as early as can be."""
 
+import gc
 import os
+import sys
+from collections.abc import Sequence
 from typing import NoReturn
+
+PROBING = ("report", "check", "devices", "matrix", "doctor", "bundle")
+_COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 
 
 def main() -> NoReturn:
     """Run the command line of this process and leave."""
+    # What is imported stays to the end: looking through it for garbage, as often as usual, is a twentieth of the start.
+    gc.set_threshold(50_000)
     try:
-        from vkzircon_cli.outermost import run
-
-        code = run()
+        code = _run_with_child() if _asks_vulkan(sys.argv[1:]) else _run()
     except KeyboardInterrupt:
         code = 130  # Exit.INTERRUPTED, which is not imported yet
     # Nothing of ours is buffered, and a driver that hangs in a thread would hang the interpreter's own way out.
     os._exit(code)
+
+
+def _asks_vulkan(arguments: Sequence[str]) -> bool:
+    """Tell whether a command line, which nobody has read yet, is sure to be of a command that asks the driver."""
+    if _COMPLETE_VARIABLE in os.environ or {"--help", "-h", "--version"}.intersection(arguments):
+        return False
+    return not arguments or arguments[0].startswith("-") or arguments[0] in PROBING
+
+
+def _run_with_child() -> int:
+    from vkzircon_cli import child
+
+    try:
+        child.start_early()
+        return _run()
+    finally:
+        child.end_all()
+
+
+def _run() -> int:
+    from vkzircon_cli.outermost import run
+
+    return run()
 
 
 if __name__ == "__main__":

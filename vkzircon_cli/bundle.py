@@ -10,7 +10,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -20,7 +20,7 @@ from vkzircon_cli.errors import Stop
 from vkzircon_cli.events import Event, Failure, Message, Output, decode, shape_of_answer, to_line
 from vkzircon_cli.facts import Device, Facts
 from vkzircon_cli.manifests import Manifest, read_manifests
-from vkzircon_cli.records import record
+from vkzircon_cli.records import plain, record
 from vkzircon_cli.redaction import Hidden, Redactor, people
 from vkzircon_cli.render import Format, Style, View, render
 from vkzircon_cli.render.page import Page
@@ -124,9 +124,9 @@ class _Collector:
             self._facts[event["step"]] = (event["fact"], Facts if event["device"] is None else Device)
         elif kind == "end":
             shape = shape_of_answer(*self._facts[event["step"]])
-            return event | {"answer": asdict(self.redactor.facts(decode(shape, event["answer"])))}
+            return event | {"answer": plain(self.redactor.facts(decode(shape, event["answer"])))}
         shape = {"header": Header, "message": Message, "output": Output, "error": Failure}.get(kind)
-        return event if shape is None else event | asdict(self.redactor.facts(decode(shape, event)))
+        return event if shape is None else event | plain(self.redactor.facts(decode(shape, event)))
 
     def _manifests(self, log: bytes) -> Iterator[Part]:
         found = list(read_manifests(log))

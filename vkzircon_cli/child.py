@@ -1,167 +1,170 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The probe in a forked child: a pipe for its events, one for what it prints, a page with the call that it is in.
+"""The child that probes, from its fork to its end: it gets ready by itself, and is told later what to ask.
 
-The parent opens neither libvulkan nor libzircon, so that nothing a driver does to its process can reach the report.
+The parent opens neither libvulkan nor libzircon, so that nothing a driver does to its process can reach the report. The
+first child is forked before either side has imported much, so that one loads the binding while the other reads the
+command line: what is imported here at once is what a fork takes.
 """
 
-import json
 import mmap
 import os
-import select
 import signal
-import time
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
-from vkzircon_cli.answers import Missing, MissingKind
-from vkzircon_cli.capture import Capture
-from vkzircon_cli.events import Event, to_line
-from vkzircon_cli.forked import die_with, pipe, signal_name
-from vkzircon_cli.guard import probe_events
-from vkzircon_cli.records import record
-from vkzircon_cli.request import Request
+from vkzircon_cli import clock  # noqa: F401 - which begins now
+from vkzircon_cli.forked import die_with, pipe
 
 _CHUNK = 64 * 1024
-_TICK_S = 0.2  # how often a silent child is looked after: a grandchild may keep its pipes open
 _JOURNAL_SIZE = 128
+_PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"  # environment.py's, which is not imported yet
 
 
 class Child:
-    """A forked probe that goes on where *answered* ends. *fate* is what cut it short, None while nothing did."""
+    """A forked process that waits for its question. *events* and *output* are the ends to read what comes of it."""
 
-    def __init__(self, request: Request, environ: dict[str, str], answered: Mapping[str, Any], began: float) -> None:
-        self.fate: Missing | None = None
-        self.step: str | None = None
-        self._timeout_s = request.timeout_s
-        self._journal = mmap.mmap(-1, _JOURNAL_SIZE)
-        self._events, events_end = pipe()
-        self._output, output_end = pipe()
+    def __init__(self) -> None:
+        self.asked = b""
         self._status: int | None = None
-        # Ctrl-C waits until events() runs, where this side can end the child, and the child is sure that it is one.
-        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        ends = _ChildsEnds(self._journal, events_end, output_end, os.getpid(), began, self._mask)
-        self._pid = os.fork()
+        self._journal = mmap.mmap(-1, _JOURNAL_SIZE)
+        question_end, self._question = pipe()
+        self.events, events_end = pipe()
+        self.output, output_end = pipe()
+        ends = _Ends(self._journal, question_end, events_end, output_end, os.getpid())
+        # Ctrl-C waits until there is somebody to end the child, and the child is sure that it is one.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        self._pid: Final = os.fork()
         if self._pid == 0:
-            _run_child(request, environ, answered, ends)
+            _be_child(ends, mask)
         with suppress(OSError):  # the child does so too: whoever comes first, end() finds the group
             os.setpgid(self._pid, 0)
-        os.close(events_end)
-        os.close(output_end)
+        for end in (question_end, events_end, output_end):
+            os.close(end)
+        _living.append(self)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    def events(self, capture: Capture) -> Iterator[Event]:
-        """Yield the child's events, and a ``tick`` now and then while there is none; see *fate* at the end."""
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
-        rest = b""
-        deadline = time.monotonic() + self._timeout_s
-        open_pipes = {self._events, self._output}
-        while self._events in open_pipes:
-            ready, _, _ = select.select(list(open_pipes), [], [], min(_TICK_S, max(0.0, deadline - time.monotonic())))
-            if self._output in ready and not self._take_output(capture):
-                open_pipes.discard(self._output)
-            if self._events in ready:
-                data = os.read(self._events, _CHUNK)
-                if not data:
-                    open_pipes.discard(self._events)
-                *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
-                    deadline = time.monotonic() + self._timeout_s
-                    event: Event = json.loads(line)
-                    self._note(event)
-                    yield event
-                    if event["event"] == "done":
-                        self._drain(capture)
-                        return
-            elif time.monotonic() >= deadline:
-                self.fate = Missing(MissingKind.TIMED_OUT, self._call(), "", f"no answer within {self._timeout_s:g} s")
-                return
-            elif not ready:
-                if self._has_ended() and not select.select([self._events], [], [], 0)[0]:
-                    break
-                yield {"event": "tick"}
-        self._drain(capture)
-        self.fate = self._death()
+    def ask(self, question: bytes) -> None:
+        """Send the question, as `question` writes it; that a child is gone is seen in its events."""
+        self.asked = question
+        view = memoryview(question)
+        with suppress(BrokenPipeError):
+            while view:
+                view = view[os.write(self._question, view) :]
 
-    def _note(self, event: Event) -> None:
-        if event["event"] == "begin":
-            self.step = event["step"]
-        elif event["event"] == "end":
-            self.step = None
-
-    def _take_output(self, capture: Capture) -> bool:
-        data = os.read(self._output, _CHUNK)
-        capture.add(data)
-        return bool(data)
-
-    def _drain(self, capture: Capture) -> None:
-        while select.select([self._output], [], [], 0)[0] and self._take_output(capture):
-            pass
-
-    def _has_ended(self) -> bool:
-        if self._status is None:
-            pid, status = os.waitpid(self._pid, os.WNOHANG)
-            self._status = status if pid else None
-        return self._status is not None
-
-    def _call(self) -> str:
+    @property
+    def call(self) -> str:
+        """Name the call that it made last."""
         return self._journal[:_JOURNAL_SIZE].split(b"\0", 1)[0].decode("ascii", "replace")
 
-    def _death(self) -> Missing:
+    def status(self, *, waits: bool = False) -> int | None:
+        """Give its wait status, None while it runs."""
         if self._status is None:
-            self._status = os.waitpid(self._pid, 0)[1]
-        code = os.waitstatus_to_exitcode(self._status)
-        result = signal_name(-code) if code < 0 else ""
-        reason = f"killed by {result}" if code < 0 else f"the process left with exit code {code}"
-        return Missing(MissingKind.CRASHED, self._call(), result, reason)
+            pid, status = os.waitpid(self._pid, 0 if waits else os.WNOHANG)
+            self._status = status if pid else None
+        return self._status
 
     def end(self) -> None:
-        """Kill the child if it still runs, reap it, and close what this side holds."""
+        """Kill it if it still runs, reap it, and close what this side holds; a second time does nothing."""
+        if self not in _living:
+            return
         if self._status is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)  # with whatever the driver started
+            for kill in (os.killpg, os.kill):  # with whatever the driver started; it may have no group yet
+                with suppress(ProcessLookupError):
+                    kill(self._pid, signal.SIGKILL)
             self._status = os.waitpid(self._pid, 0)[1]
-        os.close(self._events)
-        os.close(self._output)
+        for end in (self._question, self.events, self.output):
+            os.close(end)
         self._journal.close()
+        _living.remove(self)
 
 
-@record
-class _ChildsEnds:
-    """What the child has of the parent's: its id, the shared page, where events and output go, when the run began.
+_living: list[Child] = []
+_early: list[Child] = []
 
-    *mask* is what was blocked before the fork.
-    """
+
+def start_early() -> None:
+    """Fork the first child now, where a fork is sure to be wanted and there is a processor for each side."""
+    is_plain_linux = sys.platform == "linux" and _PLATFORM_VARIABLE not in os.environ
+    if is_plain_linux and len(os.sched_getaffinity(0)) > 1:
+        with suppress(OSError):  # whoever needs it later says so
+            _early.append(Child())
+
+
+def ask_early(question: bytes) -> None:
+    """Ask the first child, if it is there, what `next_child` will be called with."""
+    if _early:
+        _early[0].ask(question)
+
+
+def next_child(question: bytes) -> Child:
+    """Give a child that was asked *question*."""
+    child = _early.pop() if _early else Child()
+    if child.asked not in (b"", question):
+        child.end()
+        child = Child()
+    if not child.asked:
+        child.ask(question)
+    return child
+
+
+def end_all() -> None:
+    """End every child that lives."""
+    for child in tuple(_living):
+        child.end()
+
+
+class _Ends(NamedTuple):
+    """What the child has of the parent's: the shared page, its ends of the pipes, and whose child it is."""
 
     journal: mmap.mmap
+    question: int
     events: int
     output: int
     parent: int
-    began: float
-    mask: set[int | signal.Signals]
 
 
-def _run_child(request: Request, environ: dict[str, str], answered: Mapping[str, Any], ends: _ChildsEnds) -> NoReturn:
+def _be_child(ends: _Ends, mask: set[int | signal.Signals]) -> NoReturn:
     """Be the child: never returns."""
     code = 70
     try:
         # A driver that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ends.mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.setpgid(0, 0)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(ends.output, 1)
         os.dup2(ends.output, 2)
-        with suppress(ImportError):  # of cffi, which the probe is about to miss as well
-            die_with(ends.parent)
-        os.environ.update(environ)
-        for event in probe_events(request, journaled(ends.journal), answered, ends.began):
-            os.write(ends.events, to_line(event))
+        die_with(ends.parent)
+        _get_ready()
+        if question := _line(ends.question):
+            from vkzircon_cli.guard import answer
+
+            for line in answer(question, _journaled(ends.journal)):
+                os.write(ends.events, line)
         code = 0
     finally:
         os._exit(code)
 
 
-def journaled(journal: mmap.mmap) -> Callable[[str], None]:
+def _get_ready() -> None:
+    """Load what every probe needs, and open nothing: no library is anybody's fault before a step has begun."""
+    with suppress(Exception):  # whatever it is, the probe meets it again, and says so
+        from vkzircon_cli import driver, guard, probe  # noqa: F401
+
+        driver.binding()
+
+
+def _line(end: int) -> bytes:
+    """Read one line, nothing where the parent went away. Who else was forked has the pipe too: it has no end."""
+    line = bytearray()
+    while not line.endswith(b"\n") and (data := os.read(end, _CHUNK)):
+        line += data
+    return bytes(line)
+
+
+def _journaled(journal: mmap.mmap) -> Callable[[str], None]:
     """Make the listener that writes each call's name where the parent can read it after this process is gone."""
 
     def on_call(name: str) -> None:

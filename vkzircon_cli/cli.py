@@ -5,15 +5,13 @@ import contextlib
 import io
 import os
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import typer
 from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
-from vkzircon_cli import emulation, session
-from vkzircon_cli.delivery import Place, compare, deliver, finish, pack, page_of, present, watched
-from vkzircon_cli.documents import DocumentKind, shape_of
+from vkzircon_cli.documents import DocumentKind
 from vkzircon_cli.errors import Exit, Usage
 from vkzircon_cli.options import (
     DEFAULT_BUNDLE,
@@ -51,7 +49,7 @@ from vkzircon_cli.options import (
     Version,
     Word,
 )
-from vkzircon_cli.output import write
+from vkzircon_cli.output import Place, write
 from vkzircon_cli.render import (
     DevicesFormat,
     DiffFormat,
@@ -61,13 +59,9 @@ from vkzircon_cli.render import (
     Style,
     View,
     WordFormat,
-    render_matrix,
 )
-from vkzircon_cli.report import SCHEMA_VERSION
 from vkzircon_cli.request import DEFAULT_SIZE, DEFAULT_TIMEOUT_S, Depth, Emulate, Formats, Judging, Request
 from vkzircon_cli.vocabulary import HANDLE_TYPES
-
-T = TypeVar("T")
 
 _COMMANDS = ("report", "check", "devices", "matrix", "doctor", "emulate", "show", "diff", "bundle", "schema", "explain")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
@@ -139,7 +133,7 @@ def report(
     """
     emulated = _emulation(emulate, persona, fault)
     request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, redacts=not no_redact)
-    return finish(request, Style(View.REPORT, format, verbose, not no_redact), Place(output, quiet, no_color))
+    return _finish(request, Style(View.REPORT, format, verbose, not no_redact), Place(output, quiet, no_color))
 
 
 @app.command(epilog=_EPILOG)
@@ -168,12 +162,12 @@ def check(
     A condition is a check's id, which must pass, or FACT OPERATOR VALUE: device.type=discrete,
     memory.exportable-types>=1, vmo.rights>=READ|WRITE|MAP. Of several devices one must meet all conditions.
     """
-    judging = Judging(tuple(require or ()), tuple(select or ()), tuple(ignore or ()))
+    judging = _judging(require, select, ignore)
     emulated = _emulation(emulate, persona, fault)
     request = Request(
         Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, judging=judging, redacts=not no_redact
     )
-    return finish(request, Style(View.CHECKS, format, verbose, not no_redact), Place(output, quiet, no_color))
+    return _finish(request, Style(View.CHECKS, format, verbose, not no_redact), Place(output, quiet, no_color))
 
 
 @app.command(epilog=_EPILOG)
@@ -195,7 +189,7 @@ def devices(
     A record each: index, UUID, name, driver, and whether the extension is offered.
     """
     request = Request(Depth.IDENTITY, device, _emulation(emulate, persona, fault), timeout)
-    return finish(request, Style(View.DEVICES, Format(format), verbose), Place(output, quiet, no_color))
+    return _finish(request, Style(View.DEVICES, Format(format), verbose), Place(output, quiet, no_color))
 
 
 @app.command(epilog=_EPILOG)
@@ -221,8 +215,13 @@ def matrix(
     """
     emulated, asked = _emulation(emulate, persona, fault), HANDLE_TYPES[handle_type]
     request = Request(Depth.MATRIX, device, emulated, timeout, handle_type=asked, formats=formats)
+    _begin(request)
+    from vkzircon_cli.delivery import deliver, watched
+    from vkzircon_cli.render import render_matrix
+    from vkzircon_cli.session import run_matrix
+
     place = Place(output, quiet, no_color)
-    found = watched(lambda watch: session.run_matrix(request, watch))
+    found = watched(lambda watch: run_matrix(request, watch))
     return deliver(
         found, format is MatrixFormat.TERMINAL, lambda page: render_matrix(found, format, verbose, page), place
     )
@@ -247,10 +246,12 @@ def doctor(
     evidence, cause and what to do. It works without a loader, driver or rights. Exit code 0: healthy; 1: a problem was
     found; 4: no device can be used.
     """
+    request = Request(Depth.IDENTITY, None, _emulation(emulate, persona, fault), timeout)
+    _begin(request)
+    from vkzircon_cli.delivery import deliver, watched
     from vkzircon_cli.doctor.diagnosis import diagnose
     from vkzircon_cli.render import render_diagnosis
 
-    request = Request(Depth.IDENTITY, None, _emulation(emulate, persona, fault), timeout)
     found = watched(lambda watch: diagnose(request, watch))
     place = Place(output, quiet, no_color)
     is_for_people = format is WordFormat.TERMINAL
@@ -269,6 +270,7 @@ def emulate(
 
     As in: vkzircon emulate --persona goldfish -- vulkaninfo. The program's exit code and signals are its own.
     """
+    from vkzircon_cli import emulation
     from vkzircon_cli.faults import refuse_unknown_faults
 
     if list:
@@ -284,6 +286,7 @@ def emulate(
 
 
 def _list_faults() -> Exit:
+    from vkzircon_cli import emulation
     from vkzircon_cli.faults import list_faults, list_personas
 
     lib = emulation.open_libzircon(os.environ)
@@ -308,6 +311,7 @@ def show(
 
     It needs no Vulkan. A trace may stop anywhere: the step in which it stops is named.
     """
+    from vkzircon_cli.delivery import present
     from vkzircon_cli.reading import read
 
     style = Style(View.REPORT, Format(format), verbose, not no_redact)
@@ -330,6 +334,8 @@ def diff(
     Verdicts, extension, memory types, rights and all else that was seen; times, koids and handle values are no
     difference. Exit code 0: nothing differs; 1: something does. It needs no Vulkan.
     """
+    from vkzircon_cli.delivery import compare
+
     return compare(before, after, format, Place(output, quiet, no_color), redacts=not no_redact)
 
 
@@ -355,6 +361,9 @@ def bundle(
     """
     emulated = _emulation(emulate, persona, fault)
     request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, redacts=not no_redact)
+    _begin(request)
+    from vkzircon_cli.delivery import pack
+
     return pack(request, output, quiet=quiet)
 
 
@@ -368,7 +377,9 @@ def schema(
 
     It is of the dialect 2020-12, and derived from what the documents are written from. It needs no Vulkan.
     """
+    from vkzircon_cli.documents import shape_of
     from vkzircon_cli.render.json import to_json
+    from vkzircon_cli.report import SCHEMA_VERSION
     from vkzircon_cli.schema import schema_of
 
     title = f"vkzircon {document}, schema version {SCHEMA_VERSION}"
@@ -391,6 +402,7 @@ def explain(
     meaning, the usual causes, what to do. Without a word: the words. It needs no Vulkan.
     """
     from vkzircon_cli import explanations
+    from vkzircon_cli.delivery import page_of
     from vkzircon_cli.render import explanation
 
     page, as_json = page_of(Place(output, False, no_color)), format is WordFormat.JSON
@@ -403,6 +415,29 @@ def explain(
         text = render_json(word, found) if as_json else render_text(found, page)
     write(text, output)
     return Exit.OK
+
+
+def _begin(request: Request) -> None:
+    """Have the driver asked while the rest is imported; whoever runs *request* finds its answers."""
+    from vkzircon_cli.question import ask_early
+
+    ask_early(request)
+
+
+def _finish(request: Request, style: Style, place: Place) -> Exit:
+    _begin(request)
+    from vkzircon_cli.delivery import finish
+
+    return finish(request, style, place)
+
+
+def _judging(require: list[str] | None, select: list[str] | None, ignore: list[str] | None) -> Judging:
+    judging = Judging(tuple(require or ()), tuple(select or ()), tuple(ignore or ()))
+    if ignore:
+        from vkzircon_cli.conditions import refuse_empty_choice
+
+        refuse_empty_choice(judging)
+    return judging
 
 
 def _emulation(asked: bool, persona: str | None, faults: list[str] | None) -> Emulate | None:

@@ -10,8 +10,7 @@ from typing import TypeVar
 from vkzircon_cli import session
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Event, to_line
-from vkzircon_cli.output import Lines, is_terminal, say, terminal_width, write, write_bytes
-from vkzircon_cli.records import record
+from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_bytes
 from vkzircon_cli.redaction import Hidden, Redactor, people
 from vkzircon_cli.render import FOR_STRANGERS, DiffFormat, Format, Style, render
 from vkzircon_cli.render.page import Page, page_for
@@ -20,15 +19,6 @@ from vkzircon_cli.report import Document, Report
 from vkzircon_cli.request import Request
 
 T = TypeVar("T")
-
-
-@record
-class Place:
-    """Where the result goes."""
-
-    path: Path | None
-    quiet: bool
-    no_color: bool
 
 
 def finish(request: Request, style: Style, place: Place) -> Exit:

@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -43,7 +42,7 @@ def binding() -> Any:
     return module
 
 
-def _declarations() -> Path:
+def _declarations() -> str:
     fix = "Install it with: python3 -m pip install vulkan cffi"
     try:
         spec = importlib.util.find_spec("vulkan")
@@ -52,7 +51,7 @@ def _declarations() -> Path:
     if spec is None:
         raise CannotAsk("no-binding", "The Python package vulkan is not installed.", fix)
     for folder in spec.submodule_search_locations or ():
-        if (path := Path(folder) / "_vulkancache.py").is_file():
+        if os.path.isfile(path := os.path.join(folder, "_vulkancache.py")):
             return path
     raise CannotAsk(
         "no-binding",
@@ -61,7 +60,7 @@ def _declarations() -> Path:
     )
 
 
-def _import(path: Path) -> Any:
+def _import(path: str) -> Any:
     spec = importlib.util.spec_from_file_location("vulkan._vulkancache", path)
     if spec is None or spec.loader is None:
         raise CannotAsk("no-binding", f"The Vulkan binding's file {path} is not a Python module.")

@@ -9,11 +9,10 @@ from typing import Any
 import vkzircon_cli
 from vkzircon_cli.environment import EMULATION_VARIABLE, LIBZIRCON_VARIABLE
 from vkzircon_cli.errors import CannotAsk, Usage, missing_package
+from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.records import record
 from vkzircon_cli.request import Emulate
 
-LAYER_NAME = "VK_LAYER_VKZIRCON_external_memory"
-LAYER_LIBRARY = "libVkLayer_vkzircon_external_memory.so"
 _MANIFEST = "VkLayer_vkzircon_external_memory.json"
 _LIBZIRCON = "libzircon.so"
 

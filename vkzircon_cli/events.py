@@ -19,18 +19,20 @@ is the name of a field of `Facts` or `Device`: either one answer, or a row of a 
 """
 
 import json
-import time
-from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind
+from vkzircon_cli.clock import elapsed_ms
 from vkzircon_cli.document import Milliseconds
 from vkzircon_cli.errors import NotAsked, Refused, Stop, TimedOut
 from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.records import record
+from vkzircon_cli.records import plain, record
 
 Event = dict[str, Any]
 T = TypeVar("T")
@@ -83,10 +85,10 @@ class Asker:
                 )
                 yield {"event": "message", "severity": "error", "text": f"{text}: what rests on it was not asked"}
             return answer
-        plain = {name: asdict(value) if is_dataclass(value) else value for name, value in key.items()}  # type: ignore[arg-type]
-        yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": plain}
+        of = {name: plain(value) for name, value in key.items()}
+        yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": of}
         answer = answer_of(question)
-        yield {"event": "end", "step": step, "answer": asdict(answer)}
+        yield {"event": "end", "step": step, "answer": plain(answer)}
         return answer
 
 
@@ -107,10 +109,9 @@ def answer_of(question: Callable[[], T]) -> Answer[T]:
         return Answer(None, stopped.missing)
 
 
-def ended(step: str, missing: Missing, began: float) -> Event:
-    """Make the end of a *step* whose process did not live to write it; *began* is the run's, on the monotonic clock."""
-    ms = round((time.monotonic() - began) * 1000, 3)
-    return {"event": "end", "step": step, "answer": asdict(Answer(None, missing)), "ms": ms}
+def ended(step: str, missing: Missing) -> Event:
+    """Make the end of a *step* whose process did not live to write it."""
+    return {"event": "end", "step": step, "answer": plain(Answer(None, missing)), "ms": elapsed_ms()}
 
 
 def error(stop: Stop, cause: str) -> Event:
@@ -131,21 +132,30 @@ def to_line(event: Event) -> bytes:
 
 def decode(shape: Any, value: Any) -> Any:
     """Rebuild *value*, parsed from JSON, as the type *shape* out of `facts`."""
-    origin = get_origin(shape)
+    return _decoder(shape)(value)
+
+
+@cache
+def _decoder(shape: Any) -> Callable[[Any], Any]:
+    """Make what decodes a *shape*: what types are made of is looked up once, not once a value."""
+    origin, inner = get_origin(shape), get_args(shape)
     if origin in (Union, UnionType):
-        return None if value is None else decode(next(a for a in get_args(shape) if a is not NoneType), value)
+        (some,) = (each for each in inner if each is not NoneType)
+        return lambda value: None if value is None else decode(some, value)
     if origin is tuple:
-        return tuple(decode(get_args(shape)[0], item) for item in value)
+        return lambda value: tuple(decode(inner[0], item) for item in value)
     if origin is Answer:
-        (inner,) = get_args(shape)
-        answer, missing = value["value"], value["missing"]
-        return Answer(None, decode(Missing, missing)) if missing is not None else Answer(decode(inner, answer))
+        return lambda value: _decoded_answer(inner[0], value["value"], value["missing"])
     if is_dataclass(shape):
-        known = (f for f in fields(shape) if f.name in value or f.default is MISSING)
-        return shape(**{f.name: decode(f.type, value[f.name]) for f in known})  # type: ignore[operator]
-    if isinstance(shape, type) and issubclass(shape, Enum):
-        return shape(value)
-    return value
+        known = [(f.name, f.type, f.default is MISSING) for f in fields(shape)]
+        return lambda value: shape(  # type: ignore[operator]
+            **{name: decode(of, value[name]) for name, of, is_needed in known if is_needed or name in value}
+        )
+    return shape if isinstance(shape, type) and issubclass(shape, Enum) else lambda value: value
+
+
+def _decoded_answer(shape: Any, value: Any, missing: Any) -> Answer[Any]:
+    return Answer(None, decode(Missing, missing)) if missing is not None else Answer(decode(shape, value))
 
 
 @record
@@ -231,6 +241,9 @@ class _Open:
     end_ms: float | None = None
 
 
+_Asked = defaultdict[tuple[int | None, str], list[_Open]]
+
+
 @dataclass(slots=True)
 class Fold:
     """Collects events in order; `transcript` may be asked at any moment, also in the middle of a step."""
@@ -298,30 +311,36 @@ class Fold:
         return not self._is_done and self._failure is None
 
     def _facts(self) -> Facts:
-        answers = {f.name: self._answer(f.name, f.type, None) for f in fields(Facts) if get_origin(f.type) is Answer}
+        asked = self._asked()
+        answers = {
+            f.name: self._answer(f.type, asked[None, f.name]) for f in fields(Facts) if get_origin(f.type) is Answer
+        }
         return Facts(devices=self.devices(Device), **answers)
 
     def devices(self, shape: type[T]) -> tuple[T, ...]:
         """Fold what was asked of each device into a *shape*: a dataclass with answers and tables of rows."""
-        found = sorted({s.begin["device"] for s in self._steps.values() if s.begin["device"] is not None})
-        return tuple(self._device(shape, index) for index in found)
+        asked = self._asked()
+        found = sorted({device for device, _ in asked if device is not None})
+        return tuple(self._device(shape, index, asked) for index in found)
 
-    def _device(self, shape: type[T], index: int) -> T:
+    def _asked(self) -> "_Asked":
+        """Sort the steps by what they are about, once: a trace may have thousands of devices."""
+        asked: _Asked = defaultdict(list)
+        for step in self._steps.values():
+            asked[step.begin["device"], step.begin["fact"]].append(step)
+        return asked
+
+    def _device(self, shape: type[T], index: int, asked: "_Asked") -> T:
         found: dict[str, Any] = {"index": index, "selected": self._selected is None or index in self._selected}
         for f in fields(shape):  # type: ignore[arg-type]
             if get_origin(f.type) is Answer:
-                found[f.name] = self._answer(f.name, f.type, index)
+                found[f.name] = self._answer(f.type, asked[index, f.name])
             elif get_origin(f.type) is tuple:
-                found[f.name] = tuple(self._row(get_args(f.type)[0], step) for step in self._of(f.name, index))
+                found[f.name] = tuple(self._row(get_args(f.type)[0], step) for step in asked[index, f.name])
         return shape(**found)
 
-    def _of(self, fact: str, device: int | None) -> Iterable[_Open]:
-        return (s for s in self._steps.values() if s.begin["fact"] == fact and s.begin["device"] == device)
-
-    def _answer(self, fact: str, shape: Any, device: int | None) -> Answer[Any]:
-        for step in self._of(fact, device):
-            return self._decoded(shape, step)
-        return Answer(None, NEVER_REACHED)
+    def _answer(self, shape: Any, steps: Sequence[_Open]) -> Answer[Any]:
+        return self._decoded(shape, steps[0]) if steps else Answer(None, NEVER_REACHED)
 
     def _decoded(self, shape: Any, step: _Open) -> Answer[Any]:
         if step.answer is None:

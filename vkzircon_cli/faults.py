@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The emulation's personas and faults, as our own libzircon lists them."""
 
-import difflib
 from typing import Any
 
 from vkzircon_cli import _abi
@@ -48,6 +47,8 @@ def refuse_unknown_faults(lib: Any) -> None:
     if error == _ffi.NULL:
         return
     sentence = _text(error)
+    import difflib
+
     wanted = sentence.split('"')[1] if sentence.count('"') > 1 else sentence
     names = [entry.name for entry in (*list_faults(lib), *list_personas(lib))]
     near = difflib.get_close_matches(wanted.rpartition("=")[2], names, n=3)

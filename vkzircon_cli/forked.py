@@ -3,7 +3,7 @@
 
 import os
 import signal
-from typing import Any
+from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
 
@@ -28,10 +28,10 @@ def signal_name(number: int) -> str:
 
 
 def die_with(parent: int) -> None:
-    """Ask the kernel to end this process when the parent's does, however that ends."""
-    from vkzircon_cli import _abi
+    """Ask the kernel to end this process when the parent's does, however that ends; not every system's can."""
+    with suppress(ImportError, OSError, AttributeError):
+        import ctypes  # loads in a third of the time that cffi takes, and there may be a child for each manifest
 
-    libc: Any = _abi.ffi.dlopen(None)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)

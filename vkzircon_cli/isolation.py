@@ -18,6 +18,7 @@ from vkzircon_cli.environment import can_fork
 from vkzircon_cli.errors import Exit, Stop
 from vkzircon_cli.events import Event, ended, error
 from vkzircon_cli.guard import probe_events
+from vkzircon_cli.question import question
 from vkzircon_cli.request import Request
 
 _MOST_CRASHES = 64
@@ -46,21 +47,22 @@ class _Resuming:
         self._environ = environ
         self._answered: dict[str, Any] = {}
         self._fates: list[MissingKind] = []
-        self._began = time.monotonic()
 
     def events(self) -> Generator[Event, None, None]:
-        from vkzircon_cli.child import Child
+        from vkzircon_cli.child import next_child
+        from vkzircon_cli.dialogue import Dialogue
 
         capture, goes_on = Capture(), True
         while goes_on:
-            child = Child(self._request, self._environ, self._answered, self._began)
+            child = next_child(question(self._request, self._environ, self._answered))
+            dialogue = Dialogue(child, self._request.timeout_s)
             try:
-                yield from self._noted(child.events(capture))
+                yield from self._noted(dialogue.events(capture))
             finally:
                 child.end()
-            if child.fate is not None:
-                yield from self._cut_short(child.step, child.fate)
-            goes_on = child.fate is not None and child.step is not None and not self._has_enough()
+            if dialogue.fate is not None:
+                yield from self._cut_short(dialogue.step, dialogue.fate)
+            goes_on = dialogue.fate is not None and dialogue.step is not None and not self._has_enough()
         yield capture.event()
 
     def _noted(self, stream: Iterator[Event]) -> Iterator[Event]:
@@ -76,7 +78,7 @@ class _Resuming:
             where = f" in {fate.call}" if fate.call else ""
             yield error(_Gone(f"The probe ended between two steps{where}: {fate.reason}."), "probe-died")
             return
-        end = ended(step, fate, self._began)
+        end = ended(step, fate)
         self._answered[step] = end["answer"]
         yield end
         if self._has_enough():
@@ -101,10 +103,9 @@ def _in_thread(request: Request) -> Iterator[Event]:
     """
     made: queue.Queue[Event] = queue.Queue(maxsize=1)
     calls = [""]
-    began = time.monotonic()
 
     def ask() -> None:
-        for event in probe_events(request, lambda name: calls.__setitem__(0, name), {}, began):
+        for event in probe_events(request, lambda name: calls.__setitem__(0, name), {}):
             made.put(event)
             made.join()
 
@@ -119,7 +120,7 @@ def _in_thread(request: Request) -> Iterator[Event]:
             if taken is None:
                 if step is not None:
                     reason = f"no answer within {request.timeout_s:g} s"
-                    yield ended(step, Missing(MissingKind.TIMED_OUT, calls[0], "", reason), began)
+                    yield ended(step, Missing(MissingKind.TIMED_OUT, calls[0], "", reason))
                 break
             event = taken
             step = {"begin": event.get("step"), "end": None}.get(event["event"], step)

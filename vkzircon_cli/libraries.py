@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shared libraries as the system's linker sees them."""
 
-from pathlib import Path
-
 # In which order a Vulkan loader is looked for; Fuchsia has the second name only.
 LOADER_NAMES = ("libvulkan.so.1", "libvulkan.so")
-_MAPS = Path("/proc/self/maps")
+# The emulation's layer, by its name in Vulkan and by its file.
+LAYER_NAME = "VK_LAYER_VKZIRCON_external_memory"
+LAYER_LIBRARY = "libVkLayer_vkzircon_external_memory.so"
+_MAPS = "/proc/self/maps"
 
 
 def linker_reason(error: OSError, library: str) -> str:
@@ -16,13 +17,14 @@ def linker_reason(error: OSError, library: str) -> str:
 
 def mapped_file(library: str) -> str:
     """Find the file behind an opened *library*, '' where the system does not tell (only Linux's /proc does)."""
-    stem = Path(library).name.split(".so", 1)[0] + ".so"
+    stem = _name(library).split(".so", 1)[0] + ".so"
     try:
-        lines = _MAPS.read_text("utf-8", "backslashreplace").splitlines()
+        with open(_MAPS, encoding="utf-8", errors="backslashreplace") as maps:
+            paths = (line.partition("/")[2].rstrip("\n") for line in maps)
+            return next(("/" + path for path in paths if _name(path).startswith(stem)), "")
     except OSError:
         return ""
-    for line in lines:
-        path = line.partition("/")[2]
-        if path and Path(path).name.startswith(stem):
-            return "/" + path
-    return ""
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]

@@ -4,13 +4,22 @@
 import errno
 import os
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, Self
 
 from vkzircon_cli.errors import NotWritten
+from vkzircon_cli.records import record
 from vkzircon_cli.text import visible
+
+
+@record
+class Place:
+    """Where a result goes: a file's *path*, None for standard output; nothing of it if *quiet*."""
+
+    path: Path | None
+    quiet: bool
+    no_color: bool
 
 
 class PipeClosed(Exception):
@@ -151,6 +160,8 @@ def _write_file(data: bytes, path: Path) -> None:
 
 def _replace(path: Path, data: bytes) -> None:
     """Write beside *path* and rename, so that a full disk leaves the old file whole."""
+    import tempfile
+
     descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=".vkzircon.", suffix=".part")
     try:
         try:

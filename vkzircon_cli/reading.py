@@ -3,12 +3,12 @@
 
 import json
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from vkzircon_cli.errors import Exit, Usage
 from vkzircon_cli.events import Event, Fold, Transcript
+from vkzircon_cli.records import plain
 from vkzircon_cli.report import SCHEMA_VERSION, Header, Report, make_report
 from vkzircon_cli.schema import parse
 from vkzircon_cli.text import visible
@@ -104,7 +104,7 @@ def _judged(path: Path, fold: Fold) -> Report:
     """Judge what was folded; the fold takes values as they come, so that their types are looked at here."""
     try:
         transcript = fold.transcript()
-        parse(Transcript, json.dumps(asdict(transcript)))
+        parse(Transcript, json.dumps(plain(transcript)))
         parse(Header, json.dumps(transcript.header))
         return _ended(make_report(transcript))
     except Usage:

@@ -23,6 +23,16 @@ def record(declared: type[T]) -> type[T]:
     return made
 
 
+def plain(value: Any) -> Any:
+    """Give a record as JSON has it, what it holds alike: an object a record, an array a tuple.
+
+    All else stands as it is; `dataclasses.asdict` would make a deep copy of each number and string.
+    """
+    if (fields := getattr(value, "__dataclass_fields__", None)) is not None:
+        return {name: plain(getattr(value, name)) for name in fields}
+    return [plain(each) for each in value] if isinstance(value, tuple) else value
+
+
 def _values(of: Any) -> tuple[Any, ...]:
     return tuple(getattr(of, name) for name in of.__dataclass_fields__)
 

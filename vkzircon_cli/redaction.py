@@ -121,8 +121,9 @@ def _names(*names: str) -> tuple[str, ...]:
 
 def without_home(value: Any) -> Any:
     """Write the home folder as ``~`` in every string of *value*, which is of JSON's types."""
-    home = _home_pattern(_variable("HOME").rstrip("/"))
-    return _shortened(value, home) if home else value
+    folder = _variable("HOME").rstrip("/")
+    home = _home_pattern(folder)
+    return _shortened(value, folder, home) if home else value
 
 
 def _home_pattern(home: str) -> re.Pattern[str] | None:
@@ -131,13 +132,15 @@ def _home_pattern(home: str) -> re.Pattern[str] | None:
     return re.compile(rf"{begins}{re.escape(home)}(?![\w-]|\.\w)") if len(home) > 1 else None
 
 
-def _shortened(value: Any, home: re.Pattern[str]) -> Any:
+def _shortened(value: Any, folder: str, home: re.Pattern[str]) -> Any:
+    """Write *folder* as ``~`` where *home* finds it; hardly any string has it, so that most are not looked through."""
     if isinstance(value, str):
-        return home.sub("~", value)
+        return home.sub("~", value) if folder in value else value
     if isinstance(value, dict):
-        return _told_once(value, {name: _shortened(item, home) for name, item in value.items()})
+        shortened = {name: _shortened(item, folder, home) for name, item in value.items()}
+        return value if shortened == value else _told_once(value, shortened)
     if isinstance(value, list | tuple):
-        return [_shortened(item, home) for item in value]
+        return [_shortened(item, folder, home) for item in value]
     return value
 
 

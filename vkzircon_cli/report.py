@@ -14,12 +14,12 @@ from vkzircon_cli.checks import Outcome, in_order
 from vkzircon_cli.conclusion import REQUIRED, CheckResult, Summary, conclude
 from vkzircon_cli.conditions import is_chosen, judge, parse_condition
 from vkzircon_cli.document import Milliseconds
-from vkzircon_cli.emulation import LAYER_NAME
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Culprit, Failure, Message, Output, StepTime, Transcript, decode
 from vkzircon_cli.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.failure import what_stopped
+from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.named_facts import Seen
 from vkzircon_cli.records import record
 from vkzircon_cli.request import NOTHING_ASKED, Depth, Judging

@@ -2,20 +2,20 @@
 """One run from request to report: surroundings, emulation, isolated probe, fold, verdicts."""
 
 import os
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vkzircon_cli import emulation as layer
 from vkzircon_cli import isolation
+from vkzircon_cli.clock import elapsed_ms
 from vkzircon_cli.environment import EMULATION_VARIABLE, can_fork, environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
 from vkzircon_cli.events import Event, Fold, Transcript, error
 from vkzircon_cli.failure import is_in_trouble
 from vkzircon_cli.offer import select_devices
+from vkzircon_cli.records import plain
 from vkzircon_cli.redaction import without_home
 from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
 from vkzircon_cli.request import Request
@@ -63,7 +63,6 @@ def _folded(request: Request, watch: Callable[[Event], None]) -> tuple[Fold, Tra
 
 def _stream(request: Request) -> Generator[Event, None, None]:
     """Yield the whole stream: header, probe, what was printed meanwhile, and the end."""
-    began = time.monotonic()
     started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     stop: CannotAsk | None = None
     environ: dict[str, str] = {}
@@ -78,12 +77,12 @@ def _stream(request: Request) -> Generator[Event, None, None]:
         started,
         request.judging,
     )
-    yield {"event": "header", **asdict(header)}
+    yield {"event": "header", **plain(header)}
     if stop is not None:
         yield error(stop, stop.cause)
     else:
         yield from _probed(request, environ)
-    yield {"event": "done", "ms": round((time.monotonic() - began) * 1000, 3)}
+    yield {"event": "done", "ms": elapsed_ms()}
 
 
 def _probed(request: Request, environ: dict[str, str]) -> Iterator[Event]:
@@ -98,7 +97,7 @@ def _probed(request: Request, environ: dict[str, str]) -> Iterator[Event]:
     from vkzircon_cli.doctor.culprits import find_culprits
 
     found = find_culprits(request, environ)
-    yield from ({"event": "culprit", **asdict(culprit)} for culprit in found.culprits)
+    yield from ({"event": "culprit", **plain(culprit)} for culprit in found.culprits)
     if found.environ is not None:
         yield {"event": "again"}
         yield from isolation.events(request, {**environ, **found.environ})

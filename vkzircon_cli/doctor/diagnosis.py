@@ -20,6 +20,7 @@ from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import FUCHSIA, Environment
 from vkzircon_cli.errors import CannotAsk, Exit
 from vkzircon_cli.events import Event, Failure
+from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.offer import UNNAMED, display_name, offers_extension
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.records import record
@@ -166,7 +167,7 @@ def _looked_again(
     """Look again only where layers that were asked for, or the emulation, may have to do with it."""
     from vkzircon_cli.doctor.manifest import Kind
 
-    on = [exam.manifest for exam in layers if exam.is_on and exam.manifest.name != emulation.LAYER_NAME]
+    on = [exam.manifest for exam in layers if exam.is_on and exam.manifest.name != LAYER_NAME]
     asked_for = any(manifest.kind is Kind.EXPLICIT_LAYER for manifest in on)
     lacking = any(not offers_extension(device) for device in report.devices)
     if not (asked_for or (request.emulate and lacking)):

@@ -98,8 +98,7 @@ def _be_child(work: Callable[[], Iterable[Any]], write: int, parent: int) -> NoR
         for number in (signal.SIGINT, *_FATAL):
             signal.signal(number, signal.SIG_DFL)
         os.setpgid(0, 0)
-        with suppress(ImportError, OSError, AttributeError):  # without cffi, or in another system's libc
-            die_with(parent)
+        die_with(parent)
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in _STANDARD:
             os.dup2(nothing, descriptor)

@@ -214,8 +214,7 @@ def _settle(parent: int) -> None:
     for number in (signal.SIGINT, *_FATAL):
         signal.signal(number, signal.SIG_DFL)
     os.setpgid(0, 0)
-    with suppress(ImportError, OSError, AttributeError):  # without cffi, or in another system's libc
-        die_with(parent)
+    die_with(parent)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in _STANDARD:
         os.dup2(nowhere, descriptor)

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from vkzircon_cli import isolation
-from vkzircon_cli.emulation import LAYER_NAME
 from vkzircon_cli.environment import LIBZIRCON_VARIABLE, can_fork
 from vkzircon_cli.events import Fold
 from vkzircon_cli.facts import Device
 from vkzircon_cli.guard import probe_events
+from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.offer import offers_extension
 from vkzircon_cli.records import record
 from vkzircon_cli.request import Depth, Request
@@ -145,7 +145,7 @@ def _refusals(request: Request, environ: Mapping[str, str], uuids: Sequence[str]
     from vkzircon_cli import _abi
 
     os.environ.update(environ)
-    for _ in probe_events(request, lambda _: None, {}, 0.0):
+    for _ in probe_events(request, lambda _: None, {}):
         pass
     ffi: Any = _abi.ffi
     library = ffi.dlopen(environ[LIBZIRCON_VARIABLE])

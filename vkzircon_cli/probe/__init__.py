@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks a machine everything, in a fixed order, as a stream of events. Never prints and never judges."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from vkzircon_cli import driver
 from vkzircon_cli.answers import MissingKind
+from vkzircon_cli.clock import elapsed_ms
 from vkzircon_cli.errors import CannotAsk, Stop, Usage
 from vkzircon_cli.events import Asker, Event, answer_of, error
 from vkzircon_cli.facts import Device, Identity, Instance
@@ -17,21 +16,20 @@ from vkzircon_cli.offer import select_devices
 from vkzircon_cli.probe.device import probe_identity
 from vkzircon_cli.probe.loader import InstanceProbe, probe_kernel, probe_loader
 from vkzircon_cli.probe.one_device import DeviceProbe
+from vkzircon_cli.records import plain
 from vkzircon_cli.request import Depth, Request
 from vkzircon_cli.zircon import Zircon, open_zircon
 
 
-def probe(
-    request: Request, on_call: Callable[[str], None], answered: Mapping[str, Any], began: float
-) -> Iterator[Event]:
+def probe(request: Request, on_call: Callable[[str], None], answered: Mapping[str, Any]) -> Iterator[Event]:
     """Ask what *request* wants; *on_call* hears the name of each call just before it is made.
 
     What an earlier process has *answered* is not asked again; what it had opened is opened again. Each event has its
-    time since *began*, on the monotonic clock, in milliseconds. The last one is ``done``: a stream without it was cut.
+    time in milliseconds. The last one is ``done``: a stream without it was cut.
     """
     calls = driver.Calls(on_call, _hung(answered))
     for event in _events(_Machine(request, calls, Asker(answered, _shape(request.depth)))):
-        yield {**event, "ms": round((time.monotonic() - began) * 1000, 3)}
+        yield {**event, "ms": elapsed_ms()}
 
 
 def _hung(answered: Mapping[str, Any]) -> frozenset[str]:
@@ -79,7 +77,7 @@ class _Machine:
             is_first = not self._ask.knows("instance")
             made = (yield from self._ask("instance", "instance", instance.create, live=True)).value
             if is_first:
-                yield from ({"event": "message", **asdict(m)} for m in instance.messages)
+                yield from ({"event": "message", **plain(m)} for m in instance.messages)
             if instance.opened is not None and made is not None:
                 yield from self._ask("devices", "device_count", instance.devices, live=True)
                 yield from self._devices(instance.opened, made, instance.physical_devices)

@@ -6,12 +6,11 @@ from contextlib import ExitStack
 from typing import Any
 
 from vkzircon_cli import driver
-from vkzircon_cli.emulation import LAYER_LIBRARY, LAYER_NAME
 from vkzircon_cli.environment import FUCHSIA, platform
 from vkzircon_cli.errors import Refused
 from vkzircon_cli.events import Message, answer_of
 from vkzircon_cli.facts import Extension, Instance, Kernel, Layer, Loader
-from vkzircon_cli.libraries import mapped_file
+from vkzircon_cli.libraries import LAYER_LIBRARY, LAYER_NAME, mapped_file
 from vkzircon_cli.text import decode
 from vkzircon_cli.vocabulary import api_version
 from vkzircon_cli.zircon import Zircon

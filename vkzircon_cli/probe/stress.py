@@ -5,7 +5,6 @@ import mmap
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from vkzircon_cli.driver import Device
 from vkzircon_cli.errors import NotAsked
@@ -99,7 +98,7 @@ class StressProbe:
 def _resident() -> int:
     """Give the process's resident bytes, 0 where the system does not tell (only Linux's /proc does)."""
     try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+        with open("/proc/self/statm", encoding="ascii") as told:
+            return int(told.read().split()[1]) * mmap.PAGESIZE
     except OSError:
         return 0
-    return int(pages) * mmap.PAGESIZE

@@ -5,13 +5,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from vkzircon_cli.records import record
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.report import Report
 
 if TYPE_CHECKING:
     from vkzircon_cli.doctor.diagnosis import Diagnosis
     from vkzircon_cli.matrix import MatrixReport
     from vkzircon_cli.redaction import Hidden
+    from vkzircon_cli.render.page import Page
+    from vkzircon_cli.report import Report
 
 
 class View(StrEnum):
@@ -88,7 +88,7 @@ class Style:
     redacts: bool = True
 
 
-def render(report: Report, style: Style, page: Page, hidden: tuple["Hidden", ...] | None = None) -> str:
+def render(report: "Report", style: Style, page: "Page", hidden: tuple["Hidden", ...] | None = None) -> str:
     """Write *report* in *style*; *page* counts on a terminal only, what was *hidden* (None: nothing) elsewhere."""
     if style.format in FOR_STRANGERS:
         return _for_strangers(report, style, hidden)
@@ -106,7 +106,7 @@ def render(report: Report, style: Style, page: Page, hidden: tuple["Hidden", ...
     return views[style.view](report, page, style.verbose)
 
 
-def _for_strangers(report: Report, style: Style, hidden: tuple["Hidden", ...] | None) -> str:
+def _for_strangers(report: "Report", style: Style, hidden: tuple["Hidden", ...] | None) -> str:
     if style.format is Format.HTML:
         from vkzircon_cli.render.html import render_html
 
@@ -116,7 +116,7 @@ def _for_strangers(report: Report, style: Style, hidden: tuple["Hidden", ...] | 
     return render_markdown(report, style.view, hidden)
 
 
-def render_matrix(matrix: "MatrixReport", format: MatrixFormat, verbose: bool, page: Page) -> str:
+def render_matrix(matrix: "MatrixReport", format: MatrixFormat, verbose: bool, page: "Page") -> str:
     """Write *matrix* in *format*; *page* and *verbose* count on a terminal only."""
     if format is MatrixFormat.JSON:
         from vkzircon_cli.render.json import render_json
@@ -131,7 +131,7 @@ def render_matrix(matrix: "MatrixReport", format: MatrixFormat, verbose: bool, p
     return render_matrix_terminal(matrix, page, verbose)
 
 
-def render_diagnosis(diagnosis: "Diagnosis", format: WordFormat, verbose: bool, page: Page) -> str:
+def render_diagnosis(diagnosis: "Diagnosis", format: WordFormat, verbose: bool, page: "Page") -> str:
     """Write *diagnosis* in *format*; *page* and *verbose* count on a terminal only."""
     if format is WordFormat.JSON:
         from vkzircon_cli.render.json import render_json

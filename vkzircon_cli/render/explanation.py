@@ -2,11 +2,11 @@
 """Explanations, and the list of words that have one, for people and for programs."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from vkzircon_cli.checks.registry import PRACTICE
 from vkzircon_cli.explanations import Explanation, Group, WordGroup
+from vkzircon_cli.records import plain
 from vkzircon_cli.render.json import to_json
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.sheet import Sheet
@@ -71,7 +71,7 @@ def _brief(explanation: Explanation) -> str:
 
 def render_explanations_json(asked: str, explanations: Sequence[Explanation]) -> str:
     """Write what was found as JSON."""
-    return to_json(_document(asked, [asdict(each) for each in explanations], []))
+    return to_json(_document(asked, [plain(each) for each in explanations], []))
 
 
 def render_words_json(groups: Sequence[WordGroup]) -> str:

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is sent to a child, as one line: the request, the environment to add, and what its forerunners got answered."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from vkzircon_cli import child, emulation
+from vkzircon_cli.errors import Stop
+from vkzircon_cli.records import plain
+from vkzircon_cli.request import Request
+
+
+def question(request: Request, environ: Mapping[str, str], answered: Mapping[str, Any]) -> bytes:
+    """Write the question down; `guard.answer` reads it."""
+    asked = {"request": plain(request), "environ": environ, "answered": answered}
+    return json.dumps(asked).encode("ascii") + b"\n"
+
+
+def ask_early(request: Request) -> None:
+    """Have the child that is there begin, while this side still imports what it takes to listen."""
+    with suppress(Stop):  # the run says so
+        environ = emulation.variables(os.environ, request.emulate) if request.emulate else {}
+        child.ask_early(question(request, environ, {}))
