@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How cost grows: with devices, memory types, formats and rounds. Linear is a cost for each that stays the same."""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from measure import program, sample
+from rows import Where
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The cost of *counts* of something, in milliseconds each run; *fixed_ms* of it is there with none of them."""
+
+    what: str
+    counts: tuple[int, ...]
+    costs_ms: tuple[float, ...]
+    fixed_ms: float
+
+    @property
+    def each_ms(self) -> tuple[float, ...]:
+        """Give the cost of one, for each count."""
+        return tuple((cost - self.fixed_ms) / count for cost, count in zip(self.costs_ms, self.counts, strict=True))
+
+
+def grown(where: Where) -> Iterator[Growth]:
+    """Measure all of it."""
+    yield _rounds(where, "import", "IMPORTS", "stress.imports")
+    yield _rounds(where, "export, import and free", "ROUNDS", "stress.rounds")
+    yield _formats(where)
+    yield from _devices(where)
+    with tempfile.TemporaryDirectory() as folder:
+        file, trace = Path(folder) / "trace.jsonl", _trace(where)
+        for what, multiplied, counts in _SHOWN:
+            costs = [_cost_of_showing(where, file, multiplied(trace, count)) for count in (0, *counts)]
+            yield Growth(f"{what} in a trace that is shown", counts, tuple(costs[1:]), costs[0])
+
+
+_STRESS = """
+import json, sys
+from vkzircon_cli.guard import probe_events
+from vkzircon_cli.probe import stress
+from vkzircon_cli.request import Request
+stress.IMPORTS, stress.ROUNDS = 1, 1
+setattr(stress, sys.argv[1], int(sys.argv[2]))
+for event in probe_events(Request(stress=True, timeout_s=600.0), lambda _: None, {}):
+    print(json.dumps(event))
+"""
+
+
+def _rounds(where: Where, what: str, constant: str, step: str) -> Growth:
+    counts = (1000, 2000, 5000, 10_000)
+
+    def cost(count: int) -> float:
+        events = _events([where.python, "-c", _STRESS, constant, str(count)], where.under_emulation)
+        times = {event["event"]: event["ms"] for event in events if str(event.get("step", "")).endswith(step)}
+        return float(times["end"] - times["begin"])
+
+    return Growth(what, counts, tuple(map(cost, counts)), 0.0)
+
+
+def _formats(where: Where) -> Growth:
+    command = [*program(), "matrix", "--emulate", "--format", "json", "--formats"]
+    counts, costs = [], []
+    for formats in ("common", "all"):
+        done = subprocess.run([*command, formats], env=where.environ, capture_output=True, check=True)
+        counts.append(len(json.loads(done.stdout)["devices"][0]["image_formats"]))
+        costs.append(_median(where, lambda formats=formats: sample([*command, formats], where.environ).wall_s * 1000))  # type: ignore[misc]
+    each = (costs[1] - costs[0]) / (counts[1] - counts[0])
+    return Growth("format of a matrix", tuple(counts), tuple(costs), costs[0] - counts[0] * each)
+
+
+def _devices(where: Where) -> Iterator[Growth]:
+    """Give the loader one manifest several times: each is one more device. Only where one file names the driver."""
+    manifest = where.environ.get("VK_DRIVER_FILES", "")
+    if not Path(manifest).is_file():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        counts = (1, 2, 4, 8)
+        files = [shutil.copy(manifest, Path(folder) / f"{number}.json") for number in range(max(counts))]
+        costs = []
+        for count in counts:
+            environ = {**where.environ, "VK_DRIVER_FILES": os.pathsep.join(map(str, files[:count]))}
+            command = [*program(), "report", "--emulate", "--format", "json"]
+            costs.append(_median(where, lambda e=environ, c=command: sample(c, e).wall_s * 1000))  # type: ignore[misc]
+    each = (costs[1] - costs[0]) / (counts[1] - counts[0])
+    yield Growth("device that is asked everything", counts, tuple(costs), costs[0] - each)
+
+
+def _median(where: Where, once: Callable[[], float]) -> float:
+    return statistics.median(once() for _ in range(max(1, where.pairs // 2)))
+
+
+def _events(command: Iterable[str], environ: Mapping[str, str]) -> list[Event]:
+    done = subprocess.run([*command], env=environ, capture_output=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _trace(where: Where) -> list[Event]:
+    return _events([*program(), "report", "--emulate", "--device", "0", "--format", "trace"], where.environ)
+
+
+def _cost_of_showing(where: Where, file: Path, events: Iterable[Event]) -> float:
+    file.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="ascii")
+    command = [*program(), "show", str(file), "--format", "json"]
+    return sample(command, where.environ, codes=range(6)).wall_s * 1000  # without a device it is that report's code
+
+
+def _with_devices(trace: list[Event], count: int) -> Iterator[Event]:
+    """Repeat what was asked of device 0 as if there were *count* like it."""
+    for event in trace:
+        if event["event"] == "select":
+            yield event | {"devices": list(range(count))}
+        elif not str(event.get("step", "")).startswith("device0/"):
+            yield event
+        else:
+            for number in range(count):
+                yield _renamed(event, "device0/", f"device{number}/") | _of_device(event, number)
+
+
+def _of_device(event: Event, number: int) -> Event:
+    return {"device": number} if event["event"] == "begin" else {}
+
+
+def _with_types(trace: list[Event], count: int) -> Iterator[Event]:
+    """Repeat what was asked of memory type 0 as if there were *count* like it."""
+    for event in trace:
+        if not str(event.get("step", "")).startswith("device0/type0/"):
+            yield event
+            continue
+        for number in range(count):
+            again = _renamed(event, "device0/type0/", f"device0/type{number}/")
+            if "memory_type" in event.get("key", {}):
+                again["key"] = event["key"] | {"memory_type": number}
+            yield again
+
+
+def _renamed(event: Event, start: str, other: str) -> Event:
+    return event | {"step": event["step"].replace(start, other, 1)}
+
+
+_SHOWN: tuple[tuple[str, Callable[[list[Event], int], Iterable[Event]], tuple[int, ...]], ...] = (
+    ("device", _with_devices, (1, 10, 100, 1000)),
+    ("memory type", _with_types, (1, 8, 32)),
+)
