@@ -136,12 +136,37 @@ struct device {
     DEVICE_COMMANDS(VULKAN_MEMBER)
 };
 
+// These ask a device that need not be open: who it is, whether it lists the extension `wanted`, and for a queue family
+// that can transfer.
 void ask_identity(const struct instance *instance, VkPhysicalDevice physical, VkPhysicalDeviceIDProperties *ids);
 bool ask_extensions(const struct instance *instance, VkPhysicalDevice physical, const char *wanted);
 uint32_t ask_queue_family(const struct instance *instance, VkPhysicalDevice physical);
 void device_open(const struct instance *instance, VkPhysicalDevice physical, uint32_t queue_family,
                  struct device *device);
 void device_close(const struct device *device);
+
+// What a device says that it can share.
+
+#define NUM_COLORS 5u
+struct color {
+    VkFormat format;
+    VkClearColorValue clear;
+    size_t pixel_size;
+    uint8_t pixel[16];
+};
+extern const struct color colors[NUM_COLORS];
+
+#define NUM_TILINGS 2u
+extern const VkImageTiling tilings[NUM_TILINGS];
+
+struct offer {
+    VkExternalMemoryProperties buffers; // for transfers
+    VkExternalMemoryProperties images[NUM_TILINGS][NUM_COLORS];
+};
+
+void ask_offer(const struct instance *instance, VkPhysicalDevice physical, struct offer *offer);
+void ask_external_buffer(const struct instance *instance, VkPhysicalDevice physical, VkBufferUsageFlags usage,
+                         VkExternalMemoryProperties *found);
 
 // Known bytes.
 
@@ -200,8 +225,18 @@ bool memory_export(const struct device *device, const struct shape *shape, uint3
                    const struct resource *resource, struct memory *memory);
 struct memory memory_import(const struct device *device, const struct shape *shape, zx_handle_t handle,
                             const struct memory *like, const struct resource *resource, bool export);
-struct memory memory_ordinary(const struct device *device, VkDeviceSize size, uint32_t type);
 void memory_free(const struct device *device, const struct memory *memory);
+
+// An ordinary buffer that the host can map, in the first of the memory types `host_visible` that takes it.
+struct host_buffer {
+    struct resource resource;
+    struct memory memory;
+};
+
+struct host_buffer host_buffer_create(const struct device *device, VkDeviceSize size, uint32_t host_visible);
+void host_buffer_free(const struct device *device, const struct host_buffer *buffer);
+
+// In between, all of it is the host's to read and write.
 void *memory_map(const struct device *device, const struct memory *memory);
 void memory_unmap(const struct device *device, const struct memory *memory);
 void memory_put(const struct device *device, const struct memory *memory, const struct pattern *pattern);
@@ -295,18 +330,6 @@ bool is_exportable(const struct scene *scene, uint32_t type);
 uint32_t choose_type(uint32_t bits, uint32_t taken, uint32_t preferred, const VkPhysicalDeviceMemoryProperties *types);
 uint32_t first_type(uint32_t bits);
 uint32_t host_visible_types(const struct scene *scene);
-
-#define NUM_COLORS 5u
-struct color {
-    VkFormat format;
-    VkClearColorValue clear;
-    size_t pixel_size;
-    uint8_t pixel[16];
-};
-extern const struct color colors[NUM_COLORS];
-
-void ask_external_buffer(const struct instance *instance, VkPhysicalDevice physical, VkBufferUsageFlags usage,
-                         VkExternalMemoryProperties *found);
 
 // The steps.
 void check_device(const struct instance *instance, uint32_t index, const VkPhysicalDeviceIDProperties *ids);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "baseline.h"
 
-// vkzircon_cli/formats.py has the same; a test of the calls would find one too many.
+// Those of vkzircon_cli/formats.py, in its order.
 static const VkFormat common_formats[] = {
     VK_FORMAT_R5G6B5_UNORM_PACK16,
     VK_FORMAT_R8_UNORM,
@@ -29,7 +29,6 @@ static const VkFormat common_formats[] = {
     VK_FORMAT_G8_B8R8_2PLANE_420_UNORM,
 };
 
-static const VkImageTiling tilings[] = {VK_IMAGE_TILING_OPTIMAL, VK_IMAGE_TILING_LINEAR};
 static const VkImageUsageFlagBits usages[] = {
     VK_IMAGE_USAGE_TRANSFER_SRC_BIT,     VK_IMAGE_USAGE_TRANSFER_DST_BIT,
     VK_IMAGE_USAGE_SAMPLED_BIT,          VK_IMAGE_USAGE_STORAGE_BIT,
@@ -63,7 +62,7 @@ static void ask_one(const struct instance *instance, VkPhysicalDevice physical, 
 }
 
 static void ask_format(const struct instance *instance, VkPhysicalDevice physical, VkFormat format) {
-    for (uint32_t tiling = 0; tiling < COUNT_OF(tilings); tiling++) {
+    for (uint32_t tiling = 0; tiling < NUM_TILINGS; tiling++) {
         for (uint32_t usage = 0; usage < COUNT_OF(usages); usage++)
             ask_one(instance, physical, format, tilings[tiling], usages[usage]);
     }

@@ -178,7 +178,7 @@ struct memory memory_import(const struct device *device, const struct shape *sha
     return memory;
 }
 
-struct memory memory_ordinary(const struct device *device, VkDeviceSize size, uint32_t type) {
+static struct memory memory_ordinary(const struct device *device, VkDeviceSize size, uint32_t type) {
     struct memory memory = {.size = size, .type = type};
     must("vkAllocateMemory", allocate(device, NULL, &memory));
     return memory;
@@ -221,4 +221,19 @@ void memory_compare(const struct device *device, const struct memory *memory, co
         seen.size = memory->size;
     pattern_compare(&seen, memory_map(device, memory));
     memory_unmap(device, memory);
+}
+
+struct host_buffer host_buffer_create(const struct device *device, VkDeviceSize size, uint32_t host_visible) {
+    struct host_buffer made = {.resource = buffer_create(device, size, false)};
+    const uint32_t bits = made.resource.needs.memoryTypeBits & host_visible;
+    if (!bits)
+        stop("No memory type that the host can map takes a buffer.");
+    made.memory = memory_ordinary(device, made.resource.needs.size, first_type(bits));
+    resource_bind(device, &made.resource, &made.memory, 0);
+    return made;
+}
+
+void host_buffer_free(const struct device *device, const struct host_buffer *buffer) {
+    memory_free(device, &buffer->memory);
+    resource_destroy(device, &buffer->resource);
 }

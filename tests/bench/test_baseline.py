@@ -46,6 +46,11 @@ request = Request(depth=Depth(sys.argv[1]), formats=Formats(sys.argv[2]))
 assert last["event"] == "done"
 """
 
+PRETEND = """
+#include "recorder.h"
+__attribute__((constructor)) static void pretend(void) { recorder.pretense = PRETEND_MANY_TYPES; }
+"""
+
 Calls = Callable[..., list[str]]
 
 
@@ -110,6 +115,30 @@ def test_check_makes_the_calls_where_there_are_two_devices(
     made = calls("check")
     assert made.count("vkCreateDevice") == 10  # four for each alone, and the other one
     assert made == probes_calls("everything")
+
+
+def test_check_makes_the_calls_where_some_types_and_images_are_refused(
+    calls: Calls, probes_calls: Calls, emulating: dict[str, str], layer: emulation.Installation, tmp_path: Path
+) -> None:
+    _pretend_many_types(tmp_path, layer)
+    emulating["VK_ADD_LAYER_PATH"] += f":{tmp_path}"
+    emulating["VK_INSTANCE_LAYERS"] += ":VK_LAYER_VKZIRCON_TEST_recorder"
+    made = calls("check")
+    refused = made.count("vkAllocateMemory") - made.count("vkFreeMemory")
+    assert refused == 2
+    assert made == probes_calls("everything")
+
+
+def _pretend_many_types(folder: Path, layer: emulation.Installation) -> None:
+    """Put the layer's recorder, which can pretend to be a harder driver, into *folder*, with that pretense on."""
+    recorder = HERE.parent / "layer"
+    manifest = (recorder / "recorder.json.in").read_text().replace("@RECORDER_NAME@", "librecorder.so")
+    (folder / "recorder.json").write_text(manifest)
+    (folder / "pretend.c").write_text(PRETEND)
+    sources = (folder / "pretend.c", recorder / "recorder.c", layer.libzircon)
+    options = ["-std=c11", "-D_GNU_SOURCE", "-shared", "-fPIC", f"-I{ZIRCON_HEADERS}", f"-I{recorder}"]
+    rpath = f"-Wl,-rpath,{layer.libzircon.parent}"
+    subprocess.run(["cc", *options, *sources, rpath, "-o", folder / "librecorder.so"], check=True)
 
 
 def test_devices_makes_the_calls_of_the_list_of_devices(calls: Calls, probes_calls: Calls) -> None:
