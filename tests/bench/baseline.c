@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// baseline [--calls] check | devices | matrix common | matrix all
+// baseline [--calls | --time] check | devices | matrix common | matrix all
 //
 // Run it as `vkzircon emulate -- baseline check`, and compare its time with that of `vkzircon check --emulate`.
-// --calls prints the name of each call, one a line, before it is made.
+// --calls prints the name of each call, one a line, before it is made; --time how many milliseconds they all took.
 #include "baseline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum mode { CHECK, DEVICES, MATRIX_COMMON, MATRIX_ALL };
 
@@ -62,18 +63,27 @@ static void ask_all(enum mode mode) {
     instance_close(&instance);
 }
 
+static double milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
 int main(int argc, char **argv) {
     enum mode mode;
     char **words = argv + 1;
     int count = argc - 1;
-    if (count > 0 && strcmp(words[0], "--calls") == 0) {
-        tells_calls = true;
+    bool tells_time = count > 0 && strcmp(words[0], "--time") == 0;
+    tells_calls = count > 0 && strcmp(words[0], "--calls") == 0;
+    if (tells_calls || tells_time)
         words++, count--;
-    }
     if (!find_mode(count, words, &mode)) {
-        fputs("usage: baseline [--calls] check | devices | matrix common | matrix all\n", stderr);
+        fputs("usage: baseline [--calls | --time] check | devices | matrix common | matrix all\n", stderr);
         return 2;
     }
+    double began = milliseconds();
     ask_all(mode);
+    if (tells_time)
+        printf("%.3f\n", milliseconds() - began);
     return EXIT_SUCCESS;
 }
