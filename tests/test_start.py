@@ -101,6 +101,7 @@ main()
         (("devices",), 1),
         (("check", "--emulate", "--quiet"), 1),
         (("matrix", "--emulate"), 1),
+        (("bench", "--emulate", "--seconds", "0.2", "--size", "64K"), 1),
     ],
 )
 @pytest.mark.usefixtures("layer")

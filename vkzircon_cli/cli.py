@@ -17,6 +17,7 @@ from vkzircon_cli.options import (
     DEFAULT_BUNDLE,
     After,
     Before,
+    BenchOutputFormat,
     BundleFile,
     Command,
     Device,
@@ -29,6 +30,7 @@ from vkzircon_cli.options import (
     FormatSet,
     HandleType,
     Ignore,
+    Largest,
     ListFaults,
     MatrixOutputFormat,
     Negative,
@@ -40,6 +42,7 @@ from vkzircon_cli.options import (
     Quiet,
     Require,
     SavedFile,
+    Seconds,
     Select,
     ShowFormat,
     Size,
@@ -51,6 +54,7 @@ from vkzircon_cli.options import (
 )
 from vkzircon_cli.output import Place, write
 from vkzircon_cli.render import (
+    BenchFormat,
     DevicesFormat,
     DiffFormat,
     Format,
@@ -60,10 +64,33 @@ from vkzircon_cli.render import (
     View,
     WordFormat,
 )
-from vkzircon_cli.request import DEFAULT_SIZE, DEFAULT_TIMEOUT_S, Depth, Emulate, Formats, Judging, Request
+from vkzircon_cli.request import (
+    DEFAULT_SECONDS,
+    DEFAULT_SIZE,
+    DEFAULT_TIMEOUT_S,
+    LARGEST_SHARED,
+    Depth,
+    Emulate,
+    Formats,
+    Judging,
+    Request,
+)
 from vkzircon_cli.vocabulary import HANDLE_TYPES
 
-_COMMANDS = ("report", "check", "devices", "matrix", "doctor", "emulate", "show", "diff", "bundle", "schema", "explain")
+_COMMANDS = (
+    "report",
+    "check",
+    "devices",
+    "matrix",
+    "bench",
+    "doctor",
+    "emulate",
+    "show",
+    "diff",
+    "bundle",
+    "schema",
+    "explain",
+)
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -225,6 +252,37 @@ def matrix(
     return deliver(
         found, format is MatrixFormat.TERMINAL, lambda page: render_matrix(found, format, verbose, page), place
     )
+
+
+@app.command(epilog=_EPILOG)
+def bench(
+    device: Device = None,
+    seconds: Seconds = DEFAULT_SECONDS,
+    size: Largest = LARGEST_SHARED,
+    format: BenchOutputFormat = BenchFormat.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    no_redact: NoRedact = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    version: Version = False,
+) -> Exit:
+    """Measure what sharing without a copy saves.
+
+    The time of each call, how fast host and device move bytes, and a buffer of 1 MiB to 1 GiB shared by VMO against
+    copied. The first device that offers the extension is measured, with a quarter of its memory at most. Ctrl-C gives
+    what was measured so far. Exit code 1: no buffer could be shared.
+    """
+    emulated = _emulation(emulate, persona, fault)
+    request = Request(Depth.BENCH, device, emulated, timeout, size, seconds=seconds, redacts=not no_redact)
+    _begin(request)
+    from vkzircon_cli.delivery import measure
+
+    return measure(request, format, Place(output, quiet, no_color), verbose=verbose)
 
 
 @app.command(epilog=_EPILOG)
