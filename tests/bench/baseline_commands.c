@@ -35,8 +35,8 @@ static void submit_and_wait(const struct device *device, const struct recording 
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     VkQueue queue;
     VkFence fence;
-    CALL(device, vkGetDeviceQueue, device->handle, device->queue_family, 0, &queue);
     MUST(device, vkCreateFence, device->handle, &fence_info, NULL, &fence);
+    CALL(device, vkGetDeviceQueue, device->handle, device->queue_family, 0, &queue);
     MUST(device, vkQueueSubmit, queue, 1, &submit, fence);
     MUST(device, vkWaitForFences, device->handle, 1, &fence, VK_TRUE, FENCE_TIMEOUT_NS);
     CALL(device, vkDestroyFence, device->handle, fence, NULL);
