@@ -118,7 +118,8 @@ def test_a_command_forks_what_it_needs(lavapipe: str, arguments: tuple[str, ...]
 
 def test_every_probing_command_is_one() -> None:
     """The list that decides who gets a child early has no command that is not there."""
-    from vkzircon_cli.commands.probing import app
+    from vkzircon_cli.commands import probing  # noqa: F401 - which registers itself
+    from vkzircon_cli.commands.app import app
 
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
     assert set(PROBING) <= commands
