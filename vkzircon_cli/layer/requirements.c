@@ -19,11 +19,9 @@ _Static_assert(sizeof(VkExternalMemoryBufferCreateInfo) == sizeof(VkExternalMemo
 // Whether the resource is one of ours; then `chain` holds its create-info's pNext for the driver.
 static bool rewrite_external(struct chain *chain, const void *first, VkStructureType type,
                              VkExternalMemoryBufferCreateInfo *ours) {
-    const VkExternalMemoryBufferCreateInfo *external = chain_find(first, type);
-    if (!external || !(external->handleTypes & ZIRCON_VMO))
+    if (!chain_read(first, type, ours, sizeof *ours) || !(ours->handleTypes & ZIRCON_VMO))
         return false;
-    *ours = *external;
-    ours->handleTypes = host_for_zircon(external->handleTypes);
+    ours->handleTypes = host_for_zircon(ours->handleTypes);
     const struct chain_rule rule = {type, ours};
     chain_rewrite(chain, first, &rule, 1);
     return true;
