@@ -3,9 +3,7 @@
 // What the layer sends to the driver, seen by the recorder below it.
 #include "gpu.h"
 #include "recorder.h"
-#include "test.h"
-
-#include <pthread.h>
+#include "together.h"
 
 // As an extension of next year would have it.
 struct unknown {
@@ -128,48 +126,33 @@ static void known_structs_are_not_written_to(struct gpu *gpu) {
     vkFreeMemory(gpu->device, memory, NULL);
 }
 
-static void *allocate_often(void *device) {
-    struct unknown unknown = {UNKNOWN(1), NULL, {0}};
+static const char *allocate_often(void *argument, unsigned thread) {
+    const struct gpu *gpu = argument;
+    (void)thread;
     for (int i = 0; i < 200; i++) {
         VkExportMemoryAllocateInfo export = {VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, NULL, ZIRCON_VMO};
-        VkDeviceMemory memory;
-        unknown.pNext = &export;
+        const struct unknown unknown = {UNKNOWN(1), &export, {0}};
         const VkMemoryAllocateInfo info = allocate_info(&unknown, 4096);
-        if (vkAllocateMemory(device, &info, NULL, &memory) != VK_SUCCESS || unknown.pNext != &export)
-            return device;
-        vkFreeMemory(device, memory, NULL);
+        VkDeviceMemory memory;
+        HOLDS(vkAllocateMemory(gpu->device, &info, NULL, &memory) == VK_SUCCESS);
+        HOLDS(unknown.pNext == &export);
+        vkFreeMemory(gpu->device, memory, NULL);
     }
     return NULL;
 }
 
-static void run_together(void *(*function)(void *), void *argument) {
-    pthread_t threads[4];
-    for (int i = 0; i < 4; i++)
-        pthread_create(&threads[i], NULL, function, argument);
-    for (int i = 0; i < 4; i++) {
-        void *failed;
-        pthread_join(threads[i], &failed);
-        CHECK(!failed);
-    }
-}
-
-static void threads_may_allocate_together(struct gpu *gpu) {
-    run_together(allocate_often, gpu->device);
-}
-
 static VkMemoryAllocateInfo shared_info;
 
-static void *allocate_by_shared_info(void *argument) {
+static const char *allocate_by_shared_info(void *argument, unsigned thread) {
     const struct gpu *gpu = argument;
+    (void)thread;
     for (int i = 0; i < 400; i++) {
         VkDeviceMemory memory;
-        if (vkAllocateMemory(gpu->device, &shared_info, NULL, &memory) != VK_SUCCESS)
-            return argument;
-        const zx_handle_t handle = gpu_get_handle(gpu, memory); // none, had the export been overlooked
-        zx_handle_close(handle);
+        HOLDS(vkAllocateMemory(gpu->device, &shared_info, NULL, &memory) == VK_SUCCESS);
+        const zx_handle_t handle = gpu_get_handle(gpu, memory);
         vkFreeMemory(gpu->device, memory, NULL);
-        if (handle == ZX_HANDLE_INVALID)
-            return argument;
+        HOLDS(handle != ZX_HANDLE_INVALID); // as it is where the export was overlooked
+        HOLDS(zx_handle_close(handle) == ZX_OK);
     }
     return NULL;
 }
@@ -358,7 +341,7 @@ int main(void) {
     RUN(dedicated_allocations_stay_above(&gpu));
     RUN(unknown_structs_get_through(&gpu));
     RUN(known_structs_are_not_written_to(&gpu));
-    RUN(threads_may_allocate_together(&gpu));
+    RUN(run_together(allocate_often, &gpu));
     RUN(threads_may_share_a_chain(&gpu));
     RUN(thirty_unknown_structs_get_through(&gpu));
     RUN(an_ignored_import_is_ignored(&gpu));
