@@ -160,7 +160,7 @@ static VkResult allocate_shared(struct device *device, const struct request *req
                                 const VkAllocationCallbacks *allocator, VkDeviceMemory *handle) {
     if (request->refused)
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
-    struct memory *memory = object_allocate(allocator, sizeof *memory);
+    struct memory *memory = object_allocate(allocator, sizeof *memory, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
     if (!memory)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     const VkDeviceSize alignment = device->physical->host_pointer_alignment; // of the size too: 01745

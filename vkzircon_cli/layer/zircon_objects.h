@@ -21,9 +21,9 @@ struct object {
 };
 
 struct vmo {
-    struct object object; // first: the table sees only this
-    int memfd;            // a slice's is its parent's
-    uint64_t start;       // where this VMO begins in the memfd: 0 unless it is a slice
+    struct object object;   // first: the table sees only this
+    int memfd;              // a slice's is its parent's
+    uint64_t start;         // where this VMO begins in the memfd: 0 unless it is a slice
     _Atomic(uint64_t) size; // calls that move bytes read these two without the mutex
     _Atomic(uint32_t) cache_policy;
     uint64_t content_size;
