@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <string.h>
+#include <unistd.h>
 
 zx_handle_t decide_handle(struct run *run) {
     const struct handle *handles = run->model.handles;
@@ -287,13 +288,24 @@ static const operation operations[] = {
     map_vmo,    operate_on_range, set_cache_policy, unmap_vmo,    touch_mapping, map_vmo,      map_for_device,
 };
 
-static size_t open_files(void) {
+// How many VMOs Linux still knows: by file descriptors, and by mappings.
+static size_t memfds_left(void) {
+    char path[300], target[64], line[512];
     size_t count = 0;
     DIR *folder = opendir("/proc/self/fd");
-    while (folder && readdir(folder))
-        count++;
-    if (folder)
-        closedir(folder);
+    FUZZ_EXPECT(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
+        const ssize_t length = readlink(path, target, sizeof target - 1);
+        target[length > 0 ? length : 0] = 0;
+        count += strncmp(target, "/memfd:vmo", 10) == 0;
+    }
+    closedir(folder);
+    FILE *maps = fopen("/proc/self/maps", "re");
+    FUZZ_EXPECT(maps);
+    while (fgets(line, sizeof line, maps))
+        count += strstr(line, "/memfd:vmo") != NULL;
+    fclose(maps);
     return count;
 }
 
@@ -322,7 +334,7 @@ static zx_rights_t rights_of(zx_handle_t handle) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct run run;
-    static size_t files, runs;
+    static size_t runs;
     const zx_handle_t process = zx_process_self(), vmar = zx_vmar_root_self();
     run.decisions = (struct decisions){data, size};
     model_begin(&run.model, process, rights_of(process), vmar, rights_of(vmar));
@@ -332,12 +344,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         run.model.handles[i].object->koid = basic.koid;
         run.newest_koid = basic.koid > run.newest_koid ? basic.koid : run.newest_koid;
     }
-    if (!files)
-        files = open_files();
     while (run.decisions.left > 0 && model_has_room(&run.model))
         operations[decide_below(&run.decisions, sizeof operations / sizeof operations[0])](&run);
     clean_up(&run);
     if (++runs % 512 == 0)
-        FUZZ_EXPECT_EQ(open_files(), files);
+        FUZZ_EXPECT_EQ(memfds_left(), 0);
     return 0;
 }
