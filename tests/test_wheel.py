@@ -23,13 +23,10 @@ from program import environment
 
 _CHECKOUT = Path(__file__).parent.parent
 _LAYER = "vkzircon_cli/layer/"
-_IN_THE_LAYER = {
-    "VkLayer_vkzircon_external_memory.json",
-    "libVkLayer_vkzircon_external_memory.so",
-    "libzircon.so",
-    "zircon/syscalls.h",
-    "zircon/types.h",
-}
+_LIBRARIES = {"libVkLayer_vkzircon_external_memory.so", "libzircon.so"}
+_MANIFEST = "VkLayer_vkzircon_external_memory.json"
+# Those at the layer's own level are its sources; those in folders are for programs.
+_HEADERS = {str(path.relative_to(_CHECKOUT / _LAYER)) for path in (_CHECKOUT / _LAYER).glob("*/*.h")}
 
 
 def _build(source: Path, into: Path, *arguments: str, **env: str | None) -> list[Path]:
@@ -114,6 +111,19 @@ def _installed_pure(pure: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return _install(pure, tmp_path_factory.mktemp("pure"))
 
 
+def test_a_build_without_a_compiler_says_what_to_do(dist: tuple[Path, Path], tmp_path: Path) -> None:
+    """Where the layer cannot be compiled, the last word is ours, and names both ways out."""
+    with tarfile.open(dist[0]) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        _build(source, tmp_path / "dist", "--wheel", CC="/nonexistent/cc", PATH="/nonexistent")
+    said = " ".join((failed.value.stdout + failed.value.stderr).decode().split())
+    assert (
+        "The emulation layer needs a C compiler: install Debian's gcc and libc6-dev, or set VKZIRCON_NO_LAYER=1" in said
+    )
+
+
 def test_the_sdist_is_what_git_has(dist: tuple[Path, Path]) -> None:
     """Every tracked file is in it and nothing else: no cache, no build, and nothing forgotten."""
     with tarfile.open(dist[0]) as archive:
@@ -129,7 +139,12 @@ def test_the_sdist_is_what_git_has(dist: tuple[Path, Path]) -> None:
 def test_the_wheel_holds_the_layer_and_no_sources_of_it(dist: tuple[Path, Path]) -> None:
     """Libraries, manifest, headers and licence are in; C sources, tests and caches are not."""
     names = ZipFile(dist[1]).namelist()
-    assert {name.removeprefix(_LAYER) for name in names if name.startswith(_LAYER)} == _IN_THE_LAYER
+    assert {name.removeprefix(_LAYER) for name in names if name.startswith(_LAYER)} == {
+        _MANIFEST,
+        *_LIBRARIES,
+        *_HEADERS,
+    }
+    assert "zircon/syscalls.h" in _HEADERS
     assert {name.split("/")[0].split("-")[0] for name in names} == {"vkzircon_cli", "vkzircon"}
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert not [name for name in names if name.endswith((".pyc", ".c", ".in", ".map", "CMakeLists.txt"))]
@@ -143,7 +158,7 @@ def test_the_wheel_fits_every_python_but_one_platform(dist: tuple[Path, Path], p
     assert not [name for name in ZipFile(pure).namelist() if name.startswith(_LAYER)]
 
 
-@pytest.mark.parametrize("name", ["libzircon.so", "libVkLayer_vkzircon_external_memory.so"])
+@pytest.mark.parametrize("name", sorted(_LIBRARIES))
 def test_the_libraries_are_stripped_and_find_each_other(dist: tuple[Path, Path], tmp_path: Path, name: str) -> None:
     """No symbols to debug with, no path of the machine that built them, and libzircon looked for beside the layer."""
     library = Path(ZipFile(dist[1]).extract(_LAYER + name, tmp_path))
@@ -158,10 +173,10 @@ def test_the_libraries_are_stripped_and_find_each_other(dist: tuple[Path, Path],
 
 def test_the_manifest_names_the_library_beside_it(dist: tuple[Path, Path]) -> None:
     """Wherever the wheel is installed, the loader finds the library relative to the manifest."""
-    manifest = json.loads(ZipFile(dist[1]).read(_LAYER + "VkLayer_vkzircon_external_memory.json"))
+    manifest = json.loads(ZipFile(dist[1]).read(_LAYER + _MANIFEST))
     path = manifest["layer"]["library_path"]
     assert path.startswith("./")
-    assert path.removeprefix("./") in _IN_THE_LAYER
+    assert path.removeprefix("./") in _LIBRARIES
 
 
 def test_the_installed_wheel_does_the_main_job(installed: Path, lavapipe: str, tmp_path: Path) -> None:
