@@ -108,11 +108,16 @@ void gpu_open_zircon(struct gpu *gpu) {
     gpu_open(gpu, &extension, 1);
 }
 
+void gpu_close_device(struct gpu *gpu) {
+    if (!gpu->device)
+        return;
+    vkDestroyCommandPool(gpu->device, gpu->pool, NULL);
+    vkDestroyDevice(gpu->device, NULL);
+    gpu->device = NULL;
+}
+
 void gpu_close(struct gpu *gpu) {
-    if (gpu->device) {
-        vkDestroyCommandPool(gpu->device, gpu->pool, NULL);
-        vkDestroyDevice(gpu->device, NULL);
-    }
+    gpu_close_device(gpu);
     vkDestroyInstance(gpu->instance, NULL);
 }
 

@@ -35,6 +35,7 @@ void gpu_open_zircon(struct gpu *gpu); // with VK_FUCHSIA_external_memory alone
 VkResult gpu_create_device(struct gpu *gpu, const char *const *extensions, uint32_t num_extensions, const void *next);
 VkResult gpu_create_bare_device(struct gpu *gpu, const char *const *extensions, uint32_t num_extensions,
                                 const void *next); // asks nothing of it, so that shared_types stays 0
+void gpu_close_device(struct gpu *gpu);            // and not the instance
 void gpu_close(struct gpu *gpu);
 
 VkBuffer gpu_make_buffer(const struct gpu *gpu, VkDeviceSize size, VkExternalMemoryHandleTypeFlags external);

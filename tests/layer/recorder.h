@@ -24,7 +24,7 @@ enum pretense {
     PRETEND_LOST_HANDLES,    // closes `steal` while it allocates, as another thread of the application might
 };
 
-#define RECORDER_CHAIN 16
+#define RECORDER_CHAIN 32
 
 struct recorder {
     enum pretense pretense; // set before the instance is created

@@ -3,9 +3,7 @@
 // What the layer sends to the driver, seen by the recorder below it.
 #include "gpu.h"
 #include "recorder.h"
-#include "test.h"
-
-#include <pthread.h>
+#include "together.h"
 
 // As an extension of next year would have it.
 struct unknown {
@@ -128,29 +126,61 @@ static void known_structs_are_not_written_to(struct gpu *gpu) {
     vkFreeMemory(gpu->device, memory, NULL);
 }
 
-static void *allocate_often(void *device) {
-    struct unknown unknown = {UNKNOWN(1), NULL, {0}};
+static const char *allocate_often(void *argument, unsigned thread) {
+    const struct gpu *gpu = argument;
+    (void)thread;
     for (int i = 0; i < 200; i++) {
         VkExportMemoryAllocateInfo export = {VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, NULL, ZIRCON_VMO};
-        VkDeviceMemory memory;
-        unknown.pNext = &export;
+        const struct unknown unknown = {UNKNOWN(1), &export, {0}};
         const VkMemoryAllocateInfo info = allocate_info(&unknown, 4096);
-        if (vkAllocateMemory(device, &info, NULL, &memory) != VK_SUCCESS || unknown.pNext != &export)
-            return device;
-        vkFreeMemory(device, memory, NULL);
+        VkDeviceMemory memory;
+        HOLDS(vkAllocateMemory(gpu->device, &info, NULL, &memory) == VK_SUCCESS);
+        HOLDS(unknown.pNext == &export);
+        vkFreeMemory(gpu->device, memory, NULL);
     }
     return NULL;
 }
 
-static void threads_may_allocate_together(struct gpu *gpu) {
-    pthread_t threads[4];
-    for (int i = 0; i < 4; i++)
-        pthread_create(&threads[i], NULL, allocate_often, gpu->device);
-    for (int i = 0; i < 4; i++) {
-        void *failed;
-        pthread_join(threads[i], &failed);
-        CHECK(!failed);
+static VkMemoryAllocateInfo shared_info;
+
+static const char *allocate_by_shared_info(void *argument, unsigned thread) {
+    const struct gpu *gpu = argument;
+    (void)thread;
+    for (int i = 0; i < 400; i++) {
+        VkDeviceMemory memory;
+        HOLDS(vkAllocateMemory(gpu->device, &shared_info, NULL, &memory) == VK_SUCCESS);
+        const zx_handle_t handle = gpu_get_handle(gpu, memory);
+        vkFreeMemory(gpu->device, memory, NULL);
+        HOLDS(handle != ZX_HANDLE_INVALID); // as it is where the export was overlooked
+        HOLDS(zx_handle_close(handle) == ZX_OK);
     }
+    return NULL;
+}
+
+// The chain has to be bent around the export for a call, and no other thread may see it like that.
+static void threads_may_share_a_chain(struct gpu *gpu) {
+    VkExportMemoryAllocateInfo export = {VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, NULL, ZIRCON_VMO};
+    const struct unknown unknown = {UNKNOWN(1), &export, {0}};
+    shared_info = allocate_info(&unknown, 4096);
+    run_together(allocate_by_shared_info, gpu);
+    CHECK(unknown.pNext == &export);
+}
+
+// More than any real program has.
+static void thirty_unknown_structs_get_through(struct gpu *gpu) {
+    struct unknown unknown[30];
+    VkExportMemoryAllocateInfo export = {VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, &unknown[20], ZIRCON_VMO};
+    VkDeviceMemory memory;
+    for (uint32_t i = 0; i < 30; i++)
+        unknown[i] = (struct unknown){UNKNOWN(i), i == 19 ? (void *)&export : &unknown[i + 1], {0}};
+    unknown[29].pNext = NULL;
+    const VkMemoryAllocateInfo info = allocate_info(&unknown[0], 4096);
+    REQUIRE(CHECK_OK(vkAllocateMemory(gpu->device, &info, NULL, &memory)));
+    CHECK_EQ(recorder.chain_length, 31);
+    for (uint32_t i = 0; i < 30; i++)
+        CHECK_EQ(recorder.chain[i + 1], UNKNOWN(i));
+    CHECK(unknown[19].pNext == &export && export.pNext == &unknown[20]);
+    vkFreeMemory(gpu->device, memory, NULL);
 }
 
 static void an_ignored_import_is_ignored(struct gpu *gpu) {
@@ -311,7 +341,9 @@ int main(void) {
     RUN(dedicated_allocations_stay_above(&gpu));
     RUN(unknown_structs_get_through(&gpu));
     RUN(known_structs_are_not_written_to(&gpu));
-    RUN(threads_may_allocate_together(&gpu));
+    RUN(run_together(allocate_often, &gpu));
+    RUN(threads_may_share_a_chain(&gpu));
+    RUN(thirty_unknown_structs_get_through(&gpu));
     RUN(an_ignored_import_is_ignored(&gpu));
     RUN(ranges_are_widened(&gpu));
     RUN(many_ranges_all_arrive(&gpu));

@@ -186,6 +186,17 @@ static void a_slice_shares_and_a_snapshot_does_not(void) {
     CHECK_OK(zx_handle_close_many((const zx_handle_t[]){slice, snapshot, inner}, 3));
 }
 
+// As every VMO does; what the parent holds there comes along.
+static void a_snapshot_has_whole_pages(void) {
+    const zx_handle_t vmo = new_vmo(8192);
+    zx_handle_t child;
+    CHECK_OK(zx_vmo_write(vmo, "xyz", 5000, 3));
+    CHECK_OK(zx_vmo_create_child(vmo, ZX_VMO_CHILD_SNAPSHOT, 0, 4097, &child));
+    CHECK_EQ(info_of(child).size_bytes, 8192);
+    CHECK_EQ(byte_at(child, 5000), 'x');
+    CHECK_OK(zx_handle_close_many((const zx_handle_t[]){vmo, child}, 2));
+}
+
 static void children_check_their_arguments(void) {
     const zx_handle_t vmo = new_vmo(8192);
     zx_handle_t child;
@@ -206,6 +217,7 @@ static void children_check_their_arguments(void) {
 static void range_operations_work(void) {
     const zx_handle_t vmo = new_vmo(3 * 4096);
     CHECK_OK(zx_vmo_op_range(vmo, ZX_VMO_OP_COMMIT, 0, 3 * 4096, NULL, 0));
+    CHECK_OK(zx_vmo_op_range(vmo, ZX_VMO_OP_COMMIT, 4096, 0, NULL, 0));
     CHECK_EQ(info_of(vmo).committed_bytes, 3 * 4096);
     CHECK_OK(zx_vmo_write(vmo, "xyz", 4095, 3));
     CHECK_OK(zx_vmo_op_range(vmo, ZX_VMO_OP_ZERO, 4096, 1, NULL, 0));
@@ -277,6 +289,7 @@ int main(void) {
     RUN(past_the_end_faults());
     RUN(unmapping_takes_whole_mappings());
     RUN(a_slice_shares_and_a_snapshot_does_not());
+    RUN(a_snapshot_has_whole_pages());
     RUN(children_check_their_arguments());
     RUN(range_operations_work());
     RUN(uncached_vmos_are_only_mapped());

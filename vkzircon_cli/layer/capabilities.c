@@ -137,10 +137,10 @@ static bool may_be_shared(const VkPhysicalDeviceImageFormatInfo2 *info) {
 static VkResult ask_about_host_memory(const struct physical_device *physical,
                                       const VkPhysicalDeviceImageFormatInfo2 *info,
                                       VkImageFormatProperties2 *properties) {
-    const VkPhysicalDeviceExternalImageFormatInfo *asked =
-        chain_find(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO);
-    VkPhysicalDeviceExternalImageFormatInfo external = *asked;
-    external.handleType = HOST_MEMORY;
+    VkPhysicalDeviceExternalImageFormatInfo external = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO,
+        .handleType = HOST_MEMORY,
+    };
     const struct chain_rule rule = {external.sType, &external};
     VkPhysicalDeviceImageFormatInfo2 below = *info;
     struct chain chain;
@@ -182,10 +182,11 @@ static VkResult query_image(const struct physical_device *physical, const VkPhys
 VKAPI_ATTR VkResult VKAPI_CALL hook_GetPhysicalDeviceImageFormatProperties2(
     VkPhysicalDevice handle, const VkPhysicalDeviceImageFormatInfo2 *info, VkImageFormatProperties2 *properties) {
     struct instance *instance = instance_of(handle);
-    const VkPhysicalDeviceExternalImageFormatInfo *external =
-        chain_find(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO);
-    const struct physical_device *physical =
-        external && external->handleType == ZIRCON_VMO ? physical_device_of(instance, handle) : NULL;
+    VkPhysicalDeviceExternalImageFormatInfo external;
+    const bool ours = chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
+                                 sizeof external) &&
+                      external.handleType == ZIRCON_VMO;
+    const struct physical_device *physical = ours ? physical_device_of(instance, handle) : NULL;
     if (!physical || !physical->memory_types)
         return instance->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
     vkz_point(VKZ_POINT_CAPABILITIES);

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-// Held from the first redirected struct to chain_restore().
-static pthread_mutex_t patching = PTHREAD_MUTEX_INITIALIZER;
+// Held for reading while a chain is walked, and for writing from before the first struct is redirected to
+// chain_restore(): nobody sees a chain that is bent for another thread's call.
+static pthread_rwlock_t chains = PTHREAD_RWLOCK_INITIALIZER;
 
 // Every struct of these headers that extends a VkMemoryAllocateInfo, VkBufferCreateInfo, VkImageCreateInfo or
 // VkPhysicalDeviceImageFormatInfo2 and exists on this platform.
@@ -58,6 +59,15 @@ const void *chain_find(const void *first, VkStructureType type) {
     return node;
 }
 
+bool chain_read(const void *first, VkStructureType type, void *copy, size_t size) {
+    pthread_rwlock_rdlock(&chains);
+    const void *found = chain_find(first, type);
+    if (found)
+        memcpy(copy, found, size);
+    pthread_rwlock_unlock(&chains);
+    return found;
+}
+
 static const struct chain_rule *rule_for(const VkBaseInStructure *node, const struct chain_rule *rules, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (rules[i].type == node->sType)
@@ -85,47 +95,67 @@ static VkBaseOutStructure *copy_node(struct chain *chain, const VkBaseInStructur
     return copy;
 }
 
-static VkBaseOutStructure *patch_node(struct chain *chain, const VkBaseInStructure *node) {
-    if (chain->num_patches == CHAIN_PATCHES)
-        return NULL; // sixteen unknown structs in front of ours: it is lost, there is nothing left to do
-    VkBaseOutStructure *writable = (VkBaseOutStructure *)(uintptr_t)node;
-    if (chain->num_patches == 0)
-        pthread_mutex_lock(&patching);
-    chain->patches[chain->num_patches].node = writable;
-    chain->patches[chain->num_patches++].next = writable->pNext;
-    return writable;
+// What is being built: the last struct so far, and whether it is the application's own.
+struct tail {
+    VkBaseOutStructure *node;
+    bool foreign;
+};
+
+// False where the application's struct would have to be written to, and that is not allowed (yet).
+static bool append(struct chain *chain, struct tail *tail, VkBaseOutStructure *node, bool foreign) {
+    if (tail->node->pNext != node && tail->foreign) {
+        if (!chain->redirects || chain->num_patches == CHAIN_PATCHES)
+            return false;
+        chain->patches[chain->num_patches].node = tail->node;
+        chain->patches[chain->num_patches++].next = tail->node->pNext;
+    }
+    if (tail->node->pNext != node) // the same may be there in memory that nobody can write to
+        tail->node->pNext = node;
+    *tail = (struct tail){node, foreign};
+    return true;
 }
 
-static VkBaseOutStructure *carry_node(struct chain *chain, const VkBaseInStructure *node) {
-    VkBaseOutStructure *copy = copy_node(chain, node);
-    return copy ? copy : patch_node(chain, node);
-}
-
-void chain_rewrite(struct chain *chain, const void *first, const struct chain_rule *rules, size_t num_rules) {
-    chain->first = first;
-    chain->used = chain->num_patches = 0;
-    const VkBaseInStructure *last = last_ruled(first, rules, num_rules);
-    if (!last)
-        return;
-    VkBaseOutStructure head = {0}, *tail = &head;
-    const VkBaseInStructure *node = first;
-    for (const VkBaseInStructure *end = last->pNext, *next; node != end; node = next) {
+// Ends before `end`, or early where append() could not go on; then the rest is linked as it is.
+static bool build(struct chain *chain, const void *first, const VkBaseInStructure *end, const struct chain_rule *rules,
+                  size_t num_rules) {
+    VkBaseOutStructure head = {0};
+    struct tail tail = {&head, false};
+    bool whole = true;
+    for (const VkBaseInStructure *node = first, *next; whole && node != end; node = next) {
         const struct chain_rule *rule = rule_for(node, rules, num_rules);
         next = node->pNext; // before the node is redirected
-        VkBaseOutStructure *kept = rule ? rule->replacement : carry_node(chain, node);
-        if (kept) {
-            tail->pNext = kept;
-            tail = kept;
-        }
+        VkBaseOutStructure *ours = rule ? rule->replacement : copy_node(chain, node);
+        VkBaseOutStructure *theirs = rule ? NULL : (VkBaseOutStructure *)(uintptr_t)node;
+        if (ours || theirs)
+            whole = append(chain, &tail, ours ? ours : theirs, !ours);
     }
-    tail->pNext = (VkBaseOutStructure *)(uintptr_t)node;
+    whole = whole && append(chain, &tail, (VkBaseOutStructure *)(uintptr_t)end, true);
     chain->first = head.pNext;
+    return whole;
+}
+
+// Two passes: the first writes to nothing but our own memory, which nearly always is enough.
+void chain_rewrite(struct chain *chain, const void *first, const struct chain_rule *rules, size_t num_rules) {
+    chain->first = first;
+    chain->redirects = false;
+    chain->used = chain->num_patches = 0;
+    pthread_rwlock_rdlock(&chains);
+    const VkBaseInStructure *last = last_ruled(first, rules, num_rules);
+    const bool done = !last || build(chain, first, last->pNext, rules, num_rules);
+    pthread_rwlock_unlock(&chains);
+    if (done)
+        return;
+    pthread_rwlock_wrlock(&chains);
+    chain->redirects = true;
+    chain->used = 0;
+    build(chain, first, last->pNext, rules, num_rules);
 }
 
 void chain_restore(struct chain *chain) {
-    for (size_t i = 0; i < chain->num_patches; i++)
+    for (size_t i = chain->num_patches; i-- > 0;)
         chain->patches[i].node->pNext = chain->patches[i].next;
-    if (chain->num_patches)
-        pthread_mutex_unlock(&patching);
+    if (chain->redirects)
+        pthread_rwlock_unlock(&chains);
+    chain->redirects = false;
     chain->num_patches = 0;
 }

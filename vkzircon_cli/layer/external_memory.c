@@ -14,27 +14,28 @@ static bool is_ignored(VkFlags types) {
 }
 
 static void read_import(const VkMemoryAllocateInfo *info, struct request *request) {
-    const VkImportMemoryZirconHandleInfoFUCHSIA *import =
-        chain_find(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA);
-    if (!import || is_ignored(import->handleType))
+    VkImportMemoryZirconHandleInfoFUCHSIA import;
+    if (!chain_read(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA, &import, sizeof import) ||
+        is_ignored(import.handleType))
         return;
     request->imports = true;
-    request->refused |= import->handleType != ZIRCON_VMO; // 04771
-    request->handle = import->handle;
+    request->refused |= import.handleType != ZIRCON_VMO; // 04771
+    request->handle = import.handle;
 }
 
 static void read_export(const VkMemoryAllocateInfo *info, struct request *request) {
-    const VkExportMemoryAllocateInfo *export = chain_find(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
-    if (!export || is_ignored(export->handleTypes) || (export->handleTypes && !(export->handleTypes & ZIRCON_VMO)))
+    VkExportMemoryAllocateInfo export;
+    if (!chain_read(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, &export, sizeof export) ||
+        is_ignored(export.handleTypes) || (export.handleTypes && !(export.handleTypes & ZIRCON_VMO)))
         return;
     request->exports = true;
-    request->refused |= export->handleTypes != ZIRCON_VMO; // 09860: we report no other type as compatible
+    request->refused |= export.handleTypes != ZIRCON_VMO; // 09860: we report no other type as compatible
 }
 
 static struct request read_request(const VkMemoryAllocateInfo *info) {
-    const VkMemoryDedicatedAllocateInfo *dedicated =
-        chain_find(info->pNext, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
-    struct request request = {.dedicated = dedicated && (dedicated->buffer || dedicated->image)};
+    VkMemoryDedicatedAllocateInfo to;
+    const bool named = chain_read(info->pNext, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO, &to, sizeof to);
+    struct request request = {.dedicated = named && (to.buffer || to.image)};
     read_import(info, &request);
     read_export(info, &request);
     return request;
@@ -159,7 +160,7 @@ static VkResult allocate_shared(struct device *device, const struct request *req
                                 const VkAllocationCallbacks *allocator, VkDeviceMemory *handle) {
     if (request->refused)
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
-    struct memory *memory = object_allocate(allocator, sizeof *memory);
+    struct memory *memory = object_allocate(allocator, sizeof *memory, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
     if (!memory)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     const VkDeviceSize alignment = device->physical->host_pointer_alignment; // of the size too: 01745

@@ -17,11 +17,11 @@ struct instance *instance_of(const void *handle) {
     return (struct instance *)entry;
 }
 
-void *object_allocate(const VkAllocationCallbacks *allocator, size_t size) {
+void *object_allocate(const VkAllocationCallbacks *allocator, size_t size, VkSystemAllocationScope scope) {
     if (!allocator)
-        return malloc(size);
-    return allocator->pfnAllocation(allocator->pUserData, size, _Alignof(max_align_t),
-                                    VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
+        return calloc(1, size);
+    void *memory = allocator->pfnAllocation(allocator->pUserData, size, _Alignof(max_align_t), scope);
+    return memory ? memset(memory, 0, size) : NULL;
 }
 
 void object_free(const VkAllocationCallbacks *allocator, void *memory) {
@@ -77,9 +77,13 @@ static void mutex_init_recursive(pthread_mutex_t *mutex) {
     pthread_mutexattr_destroy(&attributes);
 }
 
-static void instance_init(struct instance *instance, const VkInstanceCreateInfo *info, VkInstance handle,
-                          PFN_vkGetInstanceProcAddr next) {
+static void instance_init(struct instance *instance, const VkInstanceCreateInfo *info,
+                          const VkAllocationCallbacks *allocator, VkInstance handle, PFN_vkGetInstanceProcAddr next) {
     instance->handle = handle;
+    if (allocator) {
+        instance->callbacks = *allocator;
+        instance->allocator = &instance->callbacks;
+    }
     instance->get_proc_addr = next;
     instance->api_version = asked_api_version(info);
     instance->has_capabilities_extension = extension_is_named(
@@ -112,18 +116,18 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateInstance(const VkInstanceCreateInfo *i
         return VK_ERROR_INITIALIZATION_FAILED;
     const PFN_vkGetInstanceProcAddr next = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
     const PFN_vkCreateInstance create = (PFN_vkCreateInstance)next(NULL, "vkCreateInstance");
-    struct instance *instance = calloc(1, sizeof *instance);
+    struct instance *instance = object_allocate(allocator, sizeof *instance, VK_SYSTEM_ALLOCATION_SCOPE_INSTANCE);
     if (!create || !instance) {
-        free(instance);
+        object_free(allocator, instance);
         return create ? VK_ERROR_OUT_OF_HOST_MEMORY : VK_ERROR_INITIALIZATION_FAILED;
     }
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
     const VkResult result = create(info, allocator, handle);
     if (result != VK_SUCCESS) {
-        free(instance);
+        object_free(allocator, instance);
         return result;
     }
-    instance_init(instance, info, *handle, next);
+    instance_init(instance, info, allocator, *handle, next);
     pthread_mutex_lock(&instances_mutex);
     registry_add(&instances, &instance->entry, dispatch_key(*handle));
     pthread_mutex_unlock(&instances_mutex);
@@ -135,7 +139,7 @@ static void forget_physical_devices(struct instance *instance) {
     for (; physical; physical = next) {
         next = physical->next_in_list;
         trial_end(physical);
-        free(physical);
+        object_free(instance->allocator, physical);
     }
 }
 
@@ -149,7 +153,7 @@ VKAPI_ATTR void VKAPI_CALL hook_DestroyInstance(VkInstance handle, const VkAlloc
     forget_physical_devices(instance);
     instance->next.DestroyInstance(handle, allocator);
     pthread_mutex_destroy(&instance->mutex);
-    free(instance);
+    object_free(allocator, instance);
 }
 
 static struct physical_device *find_physical_device_locked(const struct instance *instance, VkPhysicalDevice handle) {
@@ -162,15 +166,19 @@ static struct physical_device *find_physical_device_locked(const struct instance
 // Listed before its trial: the loader, asked for a trial device, asks the topmost layer, and so us, for the extensions.
 // It finds a physical device that offers nothing yet, which is the driver's own list.
 static struct physical_device *add_physical_device_locked(struct instance *instance, VkPhysicalDevice handle) {
-    struct physical_device *physical = calloc(1, sizeof *physical);
+    struct physical_device *physical =
+        object_allocate(instance->allocator, sizeof *physical, VK_SYSTEM_ALLOCATION_SCOPE_INSTANCE);
     if (!physical)
         return NULL;
     physical->instance = instance;
     physical->handle = handle;
     physical->next_in_list = instance->physical_devices;
     instance->physical_devices = physical;
-    trial_run(physical);
-    return physical;
+    if (trial_run(physical))
+        return physical;
+    instance->physical_devices = physical->next_in_list; // the next question finds out
+    object_free(instance->allocator, physical);
+    return NULL;
 }
 
 struct physical_device *physical_device_of(struct instance *instance, VkPhysicalDevice handle) {

@@ -88,6 +88,8 @@ struct device_commands {
 struct instance {
     struct entry entry; // by dispatch pointer, which physical devices share
     VkInstance handle;
+    VkAllocationCallbacks callbacks;        // the application's, copied;
+    const VkAllocationCallbacks *allocator; // NULL where it gave none
     uint32_t api_version;
     bool has_capabilities_extension; // VK_KHR_external_memory_capabilities, of use below 1.1 only
     PFN_vkGetInstanceProcAddr get_proc_addr;
@@ -141,8 +143,9 @@ struct device *device_of(VkDevice device);
 // Runs the trial at the first question; NULL only when memory is short.
 struct physical_device *physical_device_of(struct instance *instance, VkPhysicalDevice handle);
 
-// Fills in what the trial learns, and tells libzircon the reason when the extension cannot be offered.
-void trial_run(struct physical_device *physical);
+// Fills in what the trial learns, and tells libzircon the reason when the extension cannot be offered. False when
+// memory was too short to learn anything.
+bool trial_run(struct physical_device *physical);
 void trial_end(struct physical_device *physical);
 
 void instance_commands_load(struct instance *instance);
@@ -160,8 +163,8 @@ void device_forget_resources(struct device *device);
 
 bool extension_is_named(const char *const *names, uint32_t count, const char *name);
 
-// Memory for what lives as long as an object: through the application's callbacks where it gave some.
-void *object_allocate(const VkAllocationCallbacks *allocator, size_t size);
+// Zeroed memory, through the application's callbacks where it gave some.
+void *object_allocate(const VkAllocationCallbacks *allocator, size_t size, VkSystemAllocationScope scope);
 void object_free(const VkAllocationCallbacks *allocator, void *memory);
 
 VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL hook_GetInstanceProcAddr(VkInstance instance, const char *name);

@@ -4,8 +4,6 @@
 // those are passed on that VMOs can have.
 #include "chain.h"
 
-#include <stdlib.h>
-
 static VkExternalMemoryHandleTypeFlags host_for_zircon(VkExternalMemoryHandleTypeFlags types) {
     return (types & ~(VkExternalMemoryHandleTypeFlags)ZIRCON_VMO) | HOST_MEMORY;
 }
@@ -19,11 +17,9 @@ _Static_assert(sizeof(VkExternalMemoryBufferCreateInfo) == sizeof(VkExternalMemo
 // Whether the resource is one of ours; then `chain` holds its create-info's pNext for the driver.
 static bool rewrite_external(struct chain *chain, const void *first, VkStructureType type,
                              VkExternalMemoryBufferCreateInfo *ours) {
-    const VkExternalMemoryBufferCreateInfo *external = chain_find(first, type);
-    if (!external || !(external->handleTypes & ZIRCON_VMO))
+    if (!chain_read(first, type, ours, sizeof *ours) || !(ours->handleTypes & ZIRCON_VMO))
         return false;
-    *ours = *external;
-    ours->handleTypes = host_for_zircon(external->handleTypes);
+    ours->handleTypes = host_for_zircon(ours->handleTypes);
     const struct chain_rule rule = {type, ours};
     chain_rewrite(chain, first, &rule, 1);
     return true;
@@ -75,7 +71,7 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateBuffer(VkDevice handle, const VkBuffer
         return device->next.CreateBuffer(handle, info, allocator, buffer);
     VkBufferCreateInfo below = *info;
     below.pNext = chain.first;
-    struct entry *entry = object_allocate(allocator, sizeof *entry);
+    struct entry *entry = object_allocate(allocator, sizeof *entry, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
     const VkResult result =
         entry ? device->next.CreateBuffer(handle, &below, allocator, buffer) : VK_ERROR_OUT_OF_HOST_MEMORY;
     chain_restore(&chain);
@@ -103,7 +99,7 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateImage(VkDevice handle, const VkImageCr
         return device->next.CreateImage(handle, info, allocator, image);
     VkImageCreateInfo below = *info;
     below.pNext = chain.first;
-    struct entry *entry = object_allocate(allocator, sizeof *entry);
+    struct entry *entry = object_allocate(allocator, sizeof *entry, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
     const VkResult result =
         entry ? device->next.CreateImage(handle, &below, allocator, image) : VK_ERROR_OUT_OF_HOST_MEMORY;
     chain_restore(&chain);

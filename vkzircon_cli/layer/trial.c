@@ -7,13 +7,13 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct trial {
     struct physical_device *physical;
     uint8_t uuid[VKZ_UUID_SIZE];
     char reason[160]; // why not; empty so far
+    bool starved;     // no memory: nothing was found out
 };
 
 __attribute__((format(printf, 2, 3))) static bool refuse(struct trial *trial, const char *format, ...) {
@@ -51,14 +51,15 @@ static void read_properties(struct trial *trial) {
         read_properties2(trial);
 }
 
-// What the layers and the driver below list. To be freed; NULL when there is nothing, or no memory.
+// What the layers and the driver below list. To be freed; NULL when there is nothing, or, with a count, no memory.
 static VkExtensionProperties *list_extensions(const struct physical_device *physical, uint32_t *count) {
     const PFN_vkEnumerateDeviceExtensionProperties enumerate =
         physical->instance->next.EnumerateDeviceExtensionProperties;
     *count = 0;
     if (enumerate(physical->handle, NULL, count, NULL) != VK_SUCCESS || *count == 0)
         return NULL;
-    VkExtensionProperties *extensions = calloc(*count, sizeof *extensions);
+    VkExtensionProperties *extensions =
+        object_allocate(physical->instance->allocator, *count * sizeof *extensions, VK_SYSTEM_ALLOCATION_SCOPE_COMMAND);
     if (extensions && enumerate(physical->handle, NULL, count, extensions) < 0)
         *count = 0;
     return extensions;
@@ -93,8 +94,9 @@ static bool check_extensions(struct trial *trial, const VkExtensionProperties *e
 static bool check_dependencies(struct trial *trial) {
     uint32_t count;
     VkExtensionProperties *extensions = list_extensions(trial->physical, &count);
-    const bool met = check_extensions(trial, extensions, count);
-    free(extensions);
+    trial->starved = count && !extensions;
+    const bool met = !trial->starved && check_extensions(trial, extensions, count);
+    object_free(trial->physical->instance->allocator, extensions);
     return met;
 }
 
@@ -201,12 +203,14 @@ static bool try_vmo(struct trial *trial) {
     return taken;
 }
 
-void trial_run(struct physical_device *physical) {
+bool trial_run(struct physical_device *physical) {
     struct trial trial = {.physical = physical};
     read_properties(&trial);
     if (!check_dependencies(&trial) || !open_scratch(&trial) || !try_vmo(&trial))
         trial_end(physical);
-    vkz_device_set_reason(trial.uuid, trial.reason);
+    if (!trial.starved)
+        vkz_device_set_reason(trial.uuid, trial.reason);
+    return !trial.starved;
 }
 
 void trial_end(struct physical_device *physical) {

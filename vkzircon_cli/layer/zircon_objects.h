@@ -21,13 +21,13 @@ struct object {
 };
 
 struct vmo {
-    struct object object; // first: the table sees only this
-    int memfd;            // a slice's is its parent's
-    uint64_t start;       // where this VMO begins in the memfd: 0 unless it is a slice
-    uint64_t size;
+    struct object object;   // first: the table sees only this
+    int memfd;              // a slice's is its parent's
+    uint64_t start;         // where this VMO begins in the memfd: 0 unless it is a slice
+    _Atomic(uint64_t) size; // calls that move bytes read these two without the mutex
+    _Atomic(uint32_t) cache_policy;
     uint64_t content_size;
     uint32_t flags; // ZX_INFO_VMO_...
-    uint32_t cache_policy;
     struct vmo *parent;
     size_t num_children;
     size_t num_mappings;

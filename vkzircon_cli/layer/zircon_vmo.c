@@ -206,8 +206,9 @@ static zx_status_t punch(const struct vmo *vmo, uint64_t offset, uint64_t size) 
     return fallocate(vmo->memfd, mode, (off_t)(vmo->start + offset), (off_t)size) ? ZX_ERR_NO_MEMORY : ZX_OK;
 }
 
+// Linux refuses an empty range.
 static zx_status_t commit(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    return fallocate(vmo->memfd, 0, (off_t)(vmo->start + offset), (off_t)size) ? ZX_ERR_NO_MEMORY : ZX_OK;
+    return size && fallocate(vmo->memfd, 0, (off_t)(vmo->start + offset), (off_t)size) ? ZX_ERR_NO_MEMORY : ZX_OK;
 }
 
 static zx_status_t decommit(const struct vmo *vmo, uint64_t offset, uint64_t size) {
@@ -312,11 +313,12 @@ static zx_status_t copy_pages(int from, uint64_t start, uint64_t size, int to) {
 // An eager copy: what every kind of snapshot is allowed to look like. Beyond the parent's end there are zeros.
 static zx_status_t snapshot_memfd(const struct vmo *parent, uint64_t offset, uint64_t size, int *out) {
     int memfd;
-    zx_status_t status = memfd_make(page_round(size), &memfd);
+    const uint64_t whole = page_round(size);
+    zx_status_t status = memfd_make(whole, &memfd);
     if (status != ZX_OK)
         return status;
     const uint64_t there = offset < parent->size ? parent->size - offset : 0;
-    status = copy_pages(parent->memfd, parent->start + offset, size < there ? size : there, memfd);
+    status = copy_pages(parent->memfd, parent->start + offset, whole < there ? whole : there, memfd);
     if (status == ZX_OK)
         *out = memfd;
     else

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a fuzzer's two halves agree on: a target, which is libFuzzer's as it is, and where its bytes come from. Without
+// libFuzzer fuzz_main.c makes them up.
+#ifndef VKZIRCON_TESTS_FUZZ_H_
+#define VKZIRCON_TESTS_FUZZ_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+// The bytes that decide what is done next; zeros once they are used up.
+struct decisions {
+    const uint8_t *next;
+    size_t left;
+};
+
+static inline uint8_t decide(struct decisions *decisions) {
+    if (decisions->left == 0)
+        return 0;
+    decisions->left--;
+    return *decisions->next++;
+}
+
+static inline uint32_t decide_below(struct decisions *decisions, uint32_t bound) {
+    return decide(decisions) % bound;
+}
+
+static inline uint32_t decide_word(struct decisions *decisions) {
+    uint32_t word = 0;
+    for (int i = 0; i < 4; i++)
+        word = word << 8 | decide(decisions);
+    return word;
+}
+
+// One that is worth trying among those that are listed.
+#define DECIDE_AMONG(decisions, type, ...)                                                                             \
+    (((const type[]){__VA_ARGS__})[decide_below(decisions, sizeof((const type[]){__VA_ARGS__}) / sizeof(type))])
+
+#define FUZZ_EXPECT(condition)                                                                                         \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);                              \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+#define FUZZ_EXPECT_EQ(got, want)                                                                                      \
+    do {                                                                                                               \
+        const long long got_ = (long long)(got), want_ = (long long)(want);                                            \
+        if (got_ != want_) {                                                                                           \
+            fprintf(stderr, "%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #got, got_, want_);                   \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+#endif

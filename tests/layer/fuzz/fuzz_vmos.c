@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fuzzer's calls on VMOs and their mappings.
+#include "fuzz_zircon.h"
+#include "zircon_private.h"
+
+#include <string.h>
+
+#define SNAPSHOTS (ZX_VMO_CHILD_SNAPSHOT | ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE | ZX_VMO_CHILD_SNAPSHOT_MODIFIED)
+
+static uint64_t decide_size(struct run *run) {
+    return DECIDE_AMONG(&run->decisions, uint64_t, 0, 1, 63, 4095, 4096, 4097, 8192, 9000, 12288, 16384, 16385,
+                        UINT64_C(1) << 32, INT64_MAX, UINT64_MAX - 4095, UINT64_MAX);
+}
+
+// Sizes that fit the model half of the time, as they rarely would by chance.
+static uint64_t decide_small_size(struct run *run) {
+    const uint64_t any = decide_size(run);
+    return any > MOST_BYTES && decide_below(&run->decisions, 2) ? PAGE : any;
+}
+
+// The largest file that Linux can make is a bit smaller than what a VMO may be.
+static bool is_possible(uint64_t size) {
+    return size <= (uint64_t)INT64_MAX - 4 * VKZ_GRANULE;
+}
+
+void create_vmo(struct run *run) {
+    zx_handle_t value;
+    const uint64_t size = decide_small_size(run);
+    const uint32_t options =
+        decide_below(&run->decisions, 4) ? 0 : DECIDE_AMONG(&run->decisions, uint32_t, ZX_VMO_RESIZABLE, 4, 8, 1, 64);
+    const bool resizable = options == ZX_VMO_RESIZABLE;
+    const bool unsupported = options == ZX_VMO_DISCARDABLE;
+    zx_status_t expected = is_possible(size) ? ZX_OK : ZX_ERR_OUT_OF_RANGE;
+    if (options && !resizable)
+        expected = unsupported ? ZX_ERR_NOT_SUPPORTED : ZX_ERR_INVALID_ARGS;
+    FUZZ_EXPECT_EQ(zx_vmo_create(size, options, &value), expected);
+    if (expected == ZX_OK && size > MOST_BYTES)
+        FUZZ_EXPECT_EQ(zx_handle_close(value), ZX_OK);
+    if (expected != ZX_OK || size > MOST_BYTES)
+        return;
+    struct object *vmo = model_add_vmo(&run->model, size, NULL, false, 0);
+    vmo->resizable = resizable;
+    note_handle(run, vmo, ZX_DEFAULT_VMO_RIGHTS | (resizable ? ZX_RIGHT_RESIZE : 0), value);
+}
+
+static uint32_t decide_child_options(struct run *run) {
+    const uint32_t kind = decide_below(&run->decisions, 16)
+                              ? DECIDE_AMONG(&run->decisions, uint32_t, ZX_VMO_CHILD_SLICE, ZX_VMO_CHILD_SNAPSHOT,
+                                             ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, ZX_VMO_CHILD_SNAPSHOT_MODIFIED)
+                              : decide(&run->decisions);
+    return kind | (decide_below(&run->decisions, 4) ? 0 : ZX_VMO_CHILD_NO_WRITE);
+}
+
+static zx_status_t expected_of_child(const struct object *parent, uint32_t options, uint64_t offset, uint64_t size) {
+    const uint32_t kind = options & ~ZX_VMO_CHILD_NO_WRITE;
+    if (!kind || kind & (kind - 1) || offset % PAGE)
+        return ZX_ERR_INVALID_ARGS; // not exactly one kind
+    if (kind != ZX_VMO_CHILD_SLICE && !(kind & SNAPSHOTS))
+        return ZX_ERR_NOT_SUPPORTED;
+    if (!is_possible(size) || offset > UINT64_MAX - size)
+        return ZX_ERR_OUT_OF_RANGE;
+    if (kind == ZX_VMO_CHILD_SLICE && !is_in(parent, offset, page_round(size)))
+        return ZX_ERR_INVALID_ARGS;
+    if (kind == ZX_VMO_CHILD_SLICE && parent->resizable)
+        return ZX_ERR_NOT_SUPPORTED;
+    return kind != ZX_VMO_CHILD_SLICE && parent->cache_policy ? ZX_ERR_BAD_STATE : ZX_OK;
+}
+
+void create_child(struct run *run) {
+    struct handle *handle;
+    zx_handle_t value;
+    const zx_handle_t from = decide_handle(run);
+    const uint32_t options = decide_child_options(run);
+    const uint64_t offset = DECIDE_AMONG(&run->decisions, uint64_t, 0, 4096, 8192, 100, UINT64_MAX - 4095);
+    uint64_t size = decide_small_size(run);
+    if (size > MOST_BYTES && is_possible(size))
+        size = PAGE;
+    zx_status_t expected = model_check(&run->model, from, ZX_OBJ_TYPE_VMO, ZX_RIGHT_DUPLICATE | ZX_RIGHT_READ, &handle);
+    if (expected == ZX_OK)
+        expected = expected_of_child(handle->object, options, offset, size);
+    FUZZ_EXPECT_EQ(zx_vmo_create_child(from, options, offset, size, &value), expected);
+    if (expected != ZX_OK)
+        return;
+    const bool slice = options & ZX_VMO_CHILD_SLICE;
+    zx_rights_t rights = handle->rights & ~ZX_RIGHT_RESIZE;
+    if (!slice)
+        rights |= ZX_RIGHT_WRITE;
+    if (options & ZX_VMO_CHILD_NO_WRITE)
+        rights &= ~ZX_RIGHT_WRITE;
+    note_handle(run, model_add_vmo(&run->model, size, handle->object, slice, offset), rights, value);
+}
+
+void get_size(struct run *run) {
+    struct handle *handle;
+    uint64_t size = 0;
+    const zx_handle_t value = decide_handle(run);
+    const zx_status_t expected = model_check(&run->model, value, ZX_OBJ_TYPE_VMO, 0, &handle);
+    FUZZ_EXPECT_EQ(zx_vmo_get_size(value, &size), expected);
+    FUZZ_EXPECT_EQ(size, expected == ZX_OK ? handle->object->size : 0);
+}
+
+struct span {
+    zx_handle_t vmo;
+    uint64_t offset;
+    size_t size;
+};
+
+static struct span decide_span(struct run *run) {
+    return (struct span){
+        .vmo = decide_handle(run),
+        .offset = DECIDE_AMONG(&run->decisions, uint64_t, 0, 1, 4095, 4096, 6000, 8192, 16384, 16385, UINT64_MAX),
+        .size = DECIDE_AMONG(&run->decisions, size_t, 0, 1, 100, 4096, 5000, 8192, 16384, SIZE_MAX),
+    };
+}
+
+static zx_status_t expected_of_transfer(struct run *run, const struct span *span, zx_rights_t right,
+                                        struct handle **handle) {
+    const zx_status_t status = model_check(&run->model, span->vmo, ZX_OBJ_TYPE_VMO, right, handle);
+    if (status != ZX_OK)
+        return status;
+    if ((*handle)->object->cache_policy)
+        return ZX_ERR_BAD_STATE;
+    return is_in((*handle)->object, span->offset, span->size) ? ZX_OK : ZX_ERR_OUT_OF_RANGE;
+}
+
+void read_vmo(struct run *run) {
+    static uint8_t buffer[MOST_BYTES];
+    struct handle *handle;
+    const struct span span = decide_span(run);
+    const zx_status_t expected = expected_of_transfer(run, &span, ZX_RIGHT_READ, &handle);
+    FUZZ_EXPECT_EQ(zx_vmo_read(span.vmo, buffer, span.offset, span.size), expected);
+    if (expected == ZX_OK)
+        FUZZ_EXPECT(memcmp(buffer, bytes_at(handle->object, span.offset), span.size) == 0);
+}
+
+void write_vmo(struct run *run) {
+    static uint8_t buffer[MOST_BYTES];
+    struct handle *handle;
+    const struct span span = decide_span(run);
+    memset(buffer, decide(&run->decisions), sizeof buffer);
+    const zx_status_t expected = expected_of_transfer(run, &span, ZX_RIGHT_WRITE, &handle);
+    FUZZ_EXPECT_EQ(zx_vmo_write(span.vmo, buffer, span.offset, span.size), expected);
+    if (expected == ZX_OK)
+        memcpy(bytes_at(handle->object, span.offset), buffer, span.size);
+}
+
+enum { UNKNOWN, HINT, CACHE, LOCK, COMMIT, DECOMMIT, ZERO };
+
+static const struct {
+    int kind;
+    zx_rights_t right;
+} kinds[16] = {
+    [ZX_VMO_OP_COMMIT] = {COMMIT, ZX_RIGHT_WRITE},
+    [ZX_VMO_OP_DECOMMIT] = {DECOMMIT, ZX_RIGHT_WRITE},
+    [ZX_VMO_OP_ZERO] = {ZERO, ZX_RIGHT_WRITE},
+    [ZX_VMO_OP_CACHE_SYNC] = {CACHE, ZX_RIGHT_READ},
+    [ZX_VMO_OP_CACHE_CLEAN] = {CACHE, ZX_RIGHT_READ},
+    [ZX_VMO_OP_CACHE_CLEAN_INVALIDATE] = {CACHE, ZX_RIGHT_READ},
+    [ZX_VMO_OP_CACHE_INVALIDATE] = {CACHE, ZX_RIGHT_WRITE},
+    [ZX_VMO_OP_DONT_NEED] = {HINT, ZX_RIGHT_READ},
+    [ZX_VMO_OP_ALWAYS_NEED] = {HINT, ZX_RIGHT_READ},
+    [ZX_VMO_OP_PREFETCH] = {HINT, ZX_RIGHT_READ},
+    [ZX_VMO_OP_LOCK] = {LOCK, 0},
+    [ZX_VMO_OP_UNLOCK] = {LOCK, 0},
+    [ZX_VMO_OP_TRY_LOCK] = {LOCK, 0},
+};
+
+static zx_status_t expected_of_operation(const struct object *vmo, int kind, const struct span *span) {
+    if (kind == UNKNOWN)
+        return ZX_ERR_INVALID_ARGS;
+    if (kind == LOCK)
+        return ZX_ERR_NOT_SUPPORTED; // no VMO here is discardable
+    if (!is_in(vmo, span->offset, span->size))
+        return ZX_ERR_OUT_OF_RANGE;
+    if (kind == CACHE && span->size == 0)
+        return ZX_ERR_INVALID_ARGS;
+    if (kind == DECOMMIT && (span->offset % PAGE || span->size % PAGE))
+        return ZX_ERR_INVALID_ARGS;
+    return kind == DECOMMIT && vmo->snapshot ? ZX_ERR_NOT_SUPPORTED : ZX_OK;
+}
+
+void operate_on_range(struct run *run) {
+    struct handle *handle;
+    const struct span span = decide_span(run);
+    const uint32_t op = decide_below(&run->decisions, 16);
+    const int kind = kinds[op].kind;
+    zx_status_t expected = model_check(&run->model, span.vmo, ZX_OBJ_TYPE_VMO, kinds[op].right, &handle);
+    if (expected == ZX_OK)
+        expected = expected_of_operation(handle->object, kind, &span);
+    FUZZ_EXPECT_EQ(zx_vmo_op_range(span.vmo, op, span.offset, span.size, NULL, 0), expected);
+    if (expected == ZX_OK && (kind == DECOMMIT || kind == ZERO))
+        memset(bytes_at(handle->object, span.offset), 0, span.size);
+}
+
+void set_cache_policy(struct run *run) {
+    struct handle *handle;
+    const zx_handle_t value = decide_handle(run);
+    const uint32_t policy = DECIDE_AMONG(&run->decisions, uint32_t, 0, 0, 0, 1, 2, 3, 4);
+    zx_status_t expected = model_check(&run->model, value, ZX_OBJ_TYPE_VMO, ZX_RIGHT_MAP, &handle);
+    if (policy > ZX_CACHE_POLICY_WRITE_COMBINING)
+        expected = ZX_ERR_INVALID_ARGS;
+    else if (expected == ZX_OK && (handle->object->mappings || handle->object->children || handle->object->parent))
+        expected = ZX_ERR_BAD_STATE;
+    FUZZ_EXPECT_EQ(zx_vmo_set_cache_policy(value, policy), expected);
+    if (expected == ZX_OK)
+        handle->object->cache_policy = policy;
+}
+
+static zx_rights_t rights_for(zx_vm_option_t options) {
+    return ZX_RIGHT_MAP | (options & ZX_VM_PERM_READ ? ZX_RIGHT_READ : 0) |
+           (options & ZX_VM_PERM_WRITE ? ZX_RIGHT_WRITE : 0) | (options & ZX_VM_PERM_EXECUTE ? ZX_RIGHT_EXECUTE : 0);
+}
+
+static zx_status_t expected_of_map(const struct object *vmo, zx_vm_option_t options, uint64_t offset, size_t length) {
+    const bool faults = options & ZX_VM_ALLOW_FAULTS;
+    if ((options & (ZX_VM_PERM_READ | ZX_VM_PERM_WRITE)) == ZX_VM_PERM_WRITE || offset % PAGE || length == 0 ||
+        length > SIZE_MAX / 2)
+        return ZX_ERR_INVALID_ARGS;
+    if (offset > UINT64_MAX - page_round(length))
+        return ZX_ERR_OUT_OF_RANGE;
+    if (vmo->resizable && (!faults || options & ZX_VM_REQUIRE_NON_RESIZABLE))
+        return ZX_ERR_NOT_SUPPORTED;
+    return !faults && !is_in(vmo, offset, page_round(length)) ? ZX_ERR_BUFFER_TOO_SMALL : ZX_OK;
+}
+
+static uint64_t smaller(uint64_t left, uint64_t right) {
+    return left < right ? left : right;
+}
+
+void map_vmo(struct run *run) {
+    struct handle *handle, *root;
+    zx_vaddr_t address;
+    const zx_handle_t vmo = decide_handle(run);
+    const zx_handle_t vmar = decide_below(&run->decisions, 8) ? zx_vmar_root_self() : decide_handle(run);
+    const zx_vm_option_t options = DECIDE_AMONG(&run->decisions, zx_vm_option_t, 0, 1, 2, 3, 3, 3, 4, 7) |
+                                   DECIDE_AMONG(&run->decisions, zx_vm_option_t, 0, 0, ZX_VM_MAP_RANGE,
+                                                ZX_VM_ALLOW_FAULTS, ZX_VM_ALLOW_FAULTS | ZX_VM_REQUIRE_NON_RESIZABLE);
+    const uint64_t offset = DECIDE_AMONG(&run->decisions, uint64_t, 0, 0, 4096, 8192, 100, UINT64_MAX - 4095);
+    const size_t length = DECIDE_AMONG(&run->decisions, size_t, 0, 1, 4096, 8192, 16384, SIZE_MAX);
+    zx_status_t expected = model_check(&run->model, vmar, ZX_OBJ_TYPE_VMAR, rights_for(options) & ~ZX_RIGHT_MAP, &root);
+    if (expected == ZX_OK)
+        expected = model_check(&run->model, vmo, ZX_OBJ_TYPE_VMO, rights_for(options), &handle);
+    if (expected == ZX_OK)
+        expected = expected_of_map(handle->object, options, offset, length);
+    FUZZ_EXPECT_EQ(zx_vmar_map(vmar, options, 0, vmo, offset, length, &address), expected);
+    if (expected != ZX_OK)
+        return;
+    FUZZ_EXPECT_EQ(address % PAGE, 0);
+    const uint64_t there = offset < handle->object->size ? handle->object->size - offset : 0;
+    const struct mapping mapping = {
+        .address = address,
+        .length = page_round(length),
+        .vmo = handle->object,
+        .offset = offset,
+        .touchable = options & ZX_VM_PERM_READ ? smaller(there, page_round(length)) : 0,
+        .writable = options & ZX_VM_PERM_WRITE,
+    };
+    model_map(&run->model, &mapping);
+}
+
+// As the layer does it.
+void map_for_device(struct run *run) {
+    struct handle *handle;
+    zx_vaddr_t address;
+    size_t length;
+    const zx_handle_t vmo = decide_handle(run);
+    const uint64_t size = decide_small_size(run);
+    const zx_rights_t needed = ZX_RIGHT_READ | ZX_RIGHT_WRITE | ZX_RIGHT_MAP;
+    zx_status_t expected = model_check(&run->model, vmo, ZX_OBJ_TYPE_VMO, needed, &handle);
+    if (expected == ZX_OK && (size == 0 || size > handle->object->size))
+        expected = ZX_ERR_OUT_OF_RANGE;
+    FUZZ_EXPECT_EQ(vkz_vmo_map(vmo, size, &address, &length), expected);
+    if (expected != ZX_OK)
+        return;
+    FUZZ_EXPECT_EQ(address % VKZ_GRANULE, 0);
+    FUZZ_EXPECT_EQ(length, VKZ_GRANULE);
+    ((volatile uint8_t *)address)[length - 1] |= 0; // the driver may touch all of it
+    const struct mapping mapping = {
+        .address = address,
+        .length = length,
+        .vmo = handle->object,
+        .touchable = handle->object->size,
+        .writable = true,
+    };
+    model_map(&run->model, &mapping);
+}
+
+static struct mapping *decide_mapping(struct run *run) {
+    for (uint32_t i = decide(&run->decisions), tries = 0; tries < MAX_MAPPINGS; i++, tries++) {
+        if (run->model.mappings[i % MAX_MAPPINGS].address)
+            return &run->model.mappings[i % MAX_MAPPINGS];
+    }
+    return NULL;
+}
+
+// A mapping goes as a whole: a part of it, or nothing at all, is refused.
+void unmap_vmo(struct run *run) {
+    struct handle *root;
+    struct mapping *mapping = decide_mapping(run);
+    const zx_handle_t vmar = decide_below(&run->decisions, 8) ? zx_vmar_root_self() : decide_handle(run);
+    const zx_status_t checked = model_check(&run->model, vmar, ZX_OBJ_TYPE_VMAR, 0, &root);
+    const bool part = decide_below(&run->decisions, 8) == 0 && mapping && mapping->length > PAGE;
+    if (checked != ZX_OK || !mapping) {
+        FUZZ_EXPECT_EQ(zx_vmar_unmap(vmar, 0x10000, PAGE), checked == ZX_OK ? ZX_ERR_NOT_FOUND : checked);
+        return;
+    }
+    FUZZ_EXPECT_EQ(zx_vmar_unmap(vmar, mapping->address + 1, PAGE), ZX_ERR_INVALID_ARGS);
+    FUZZ_EXPECT_EQ(zx_vmar_unmap(vmar, mapping->address, 0), ZX_ERR_INVALID_ARGS);
+    FUZZ_EXPECT_EQ(zx_vmar_unmap(vmar, mapping->address, part ? PAGE : mapping->length),
+                   part ? ZX_ERR_NOT_SUPPORTED : ZX_OK);
+    if (!part)
+        model_unmap(mapping);
+}
+
+void touch_mapping(struct run *run) {
+    struct mapping *mapping = decide_mapping(run);
+    if (!mapping || mapping->touchable == 0)
+        return;
+    uint8_t *expected = bytes_at(mapping->vmo, mapping->offset);
+    FUZZ_EXPECT(memcmp((const void *)mapping->address, expected, mapping->touchable) == 0);
+    if (!mapping->writable)
+        return;
+    const uint64_t at = decide_word(&run->decisions) % mapping->touchable;
+    ((uint8_t *)mapping->address)[at] = expected[at] = decide(&run->decisions);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fuzzer of libzircon.so: one run's state, and what its calls are made of.
+#ifndef VKZIRCON_TESTS_FUZZ_ZIRCON_H_
+#define VKZIRCON_TESTS_FUZZ_ZIRCON_H_
+
+#include "fuzz.h"
+#include "model.h"
+
+struct run {
+    struct decisions decisions;
+    struct model model;
+    zx_koid_t newest_koid;
+    zx_handle_t closed; // the last one: by now it may be another object's
+};
+
+typedef void (*operation)(struct run *run);
+
+// Any handle: most often a good one, else 0, garbage, or one that was closed.
+zx_handle_t decide_handle(struct run *run);
+
+// Notes a handle that the library gave, and holds against the model what it tells of it.
+void note_handle(struct run *run, struct object *object, zx_rights_t rights, zx_handle_t value);
+
+// fuzz_vmos.c
+void create_vmo(struct run *run);
+void create_child(struct run *run);
+void get_size(struct run *run);
+void read_vmo(struct run *run);
+void write_vmo(struct run *run);
+void operate_on_range(struct run *run);
+void set_cache_policy(struct run *run);
+void map_vmo(struct run *run);
+void map_for_device(struct run *run);
+void unmap_vmo(struct run *run);
+void touch_mapping(struct run *run);
+
+#endif
