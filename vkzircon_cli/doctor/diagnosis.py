@@ -82,9 +82,11 @@ def diagnose(request: Request, watch: Callable[[Event], None]) -> Diagnosis:
         nodes = None
         if where.platform != FUCHSIA:
             nodes = stack.enter_context(closing(NodeTrial(request.timeout_s)))
-        meanwhile = _Meanwhile(where, watch)
-        report = session.run(request, meanwhile)
-        drivers, layers = meanwhile.exams()
+        from vkzircon_cli.doctor.exams import examine_all
+
+        # The probe's child, where it was asked early, is busy meanwhile.
+        drivers, layers = examine_all(where)
+        report = session.run(request, watch)
         found = _beside_devices(
             _Looks(where, loader.attempts(), drivers, layers, nodes.nodes() if nodes else None), report
         )
@@ -102,28 +104,6 @@ def _emulated(request: Request) -> dict[str, str]:
         return emulation.variables(os.environ, request.emulate) if request.emulate else {}
     except CannotAsk:
         return {}  # the probe says so
-
-
-class _Meanwhile:
-    """Examines manifests while the probe's child is busy: *watch* hears each event all the same."""
-
-    def __init__(self, where: Surroundings, watch: Callable[[Event], None]) -> None:
-        self._where = where
-        self._watch = watch
-        self._exams: tuple[tuple[ManifestExam, ...], tuple[ManifestExam, ...]] | None = None
-
-    def __call__(self, event: Event) -> None:
-        if event["event"] == "begin":
-            self.exams()
-        self._watch(event)
-
-    def exams(self) -> tuple[tuple["ManifestExam", ...], tuple["ManifestExam", ...]]:
-        """Give those of drivers and of layers."""
-        if self._exams is None:
-            from vkzircon_cli.doctor.exams import examine_drivers, examine_layers
-
-            self._exams = examine_drivers(self._where), examine_layers(self._where)
-        return self._exams
 
 
 @record

@@ -3,7 +3,7 @@
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -55,31 +55,58 @@ class ManifestExam:
 
 def examine_drivers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine every driver manifest that the loader reads."""
-    return _examined([each for found in drivers(where) for each in examine(found, Kind.DRIVER)], where)
+    return _examined([_looked_at(_drivers(where), where)], where)[0]
 
 
 def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine the layers' manifests; a library is loaded only where its layer is on."""
+    return _examined([_looked_at(_layers(where), where)], where)[0]
+
+
+def examine_all(where: Surroundings) -> tuple[tuple[ManifestExam, ...], tuple[ManifestExam, ...]]:
+    """Examine drivers and layers, their libraries together."""
+    found_drivers, found_layers = _examined([_looked_at(found(where), where) for found in (_drivers, _layers)], where)
+    return found_drivers, found_layers
+
+
+def _drivers(where: Surroundings) -> list[Manifest]:
+    return [each for found in drivers(where) for each in examine(found, Kind.DRIVER)]
+
+
+def _layers(where: Surroundings) -> list[Manifest]:
     found = [(each, Kind.IMPLICIT_LAYER) for each in implicit_layers(where)]
     found += [(each, Kind.EXPLICIT_LAYER) for each in explicit_layers(where)]
-    return _examined([each for path, kind in found for each in examine(path, kind)], where)
+    return [each for path, kind in found for each in examine(path, kind)]
 
 
-def _examined(manifests: list[Manifest], where: Surroundings) -> tuple[ManifestExam, ...]:
+# A manifest, what is wrong before its library is loaded, and whether it is on.
+_LookedAt = tuple[Manifest, Finding | None, bool | None]
+
+
+def _looked_at(manifests: list[Manifest], where: Surroundings) -> list[_LookedAt]:
     ours = own_header()
-    on = [_is_on(manifest, where) for manifest in manifests]
-    early = [
-        manifest.problem or _filtered(manifest, where) or _unloadable(manifest, ours, where) for manifest in manifests
+    return [
+        (each, each.problem or _filtered(each, where) or _unloadable(each, ours, where), _is_on(each, where))
+        for each in manifests
     ]
+
+
+def _examined(groups: Sequence[list[_LookedAt]], where: Surroundings) -> list[tuple[ManifestExam, ...]]:
+    """Load the libraries of all *groups* together and judge each group for itself."""
     ready = [
-        each
-        for each, is_on, problem in zip(manifests, on, early, strict=True)
-        if problem is None and is_on is not False and each.resolved
+        manifest
+        for group in groups
+        for manifest, problem, is_on in group
+        if problem is None and is_on is not False and manifest.resolved
     ]
     names = (name for each in ready for name in each.entry_points)
     loaded = load_all([each.resolved for each in ready], where.timeout_s, names)
+    return [_judged(group, loaded) for group in groups]
+
+
+def _judged(group: list[_LookedAt], loaded: Mapping[str, Loading]) -> tuple[ManifestExam, ...]:
     seen: dict[str, str] = {}
-    return tuple(_exam(*each, loaded, seen) for each in zip(manifests, early, on, strict=True))
+    return tuple(_exam(*each, loaded, seen) for each in group)
 
 
 def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
