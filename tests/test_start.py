@@ -13,7 +13,8 @@ from program import environment
 
 from vkzircon_cli import emulation
 from vkzircon_cli.__main__ import PROBING
-from vkzircon_cli.request import Emulate
+from vkzircon_cli.question import guess
+from vkzircon_cli.request import Depth, Emulate, Request
 
 Loaded = Callable[..., set[str]]
 
@@ -104,7 +105,8 @@ main()
         (("check", "--no-such-option"), 1),
         (("devices",), 1),
         (("check", "--emulate", "--quiet"), 1),
-        (("matrix", "--emulate"), 1),
+        (("--emulate", "--size", "4K", "--format", "json"), 1),
+        (("matrix", "--emulate", "-f", "csv"), 1),
         (("bench", "--emulate", "--seconds", "0.2", "--size", "64K"), 1),
     ],
 )
@@ -114,6 +116,27 @@ def test_a_command_forks_what_it_needs(lavapipe: str, arguments: tuple[str, ...]
     command = [sys.executable, "-c", _COUNT_FORKS, *arguments]
     done = subprocess.run(command, env=environment({"VK_DRIVER_FILES": lavapipe}), capture_output=True, check=False)
     assert int(done.stderr.split()[-1]) == forks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "request_"),
+    [
+        ("", Request()),
+        ("check --emulate --quiet", Request(emulate=Emulate())),
+        ("-f json -o out.json", Request()),
+        ("devices -v", Request(Depth.IDENTITY)),
+        ("doctor --format json", Request(Depth.IDENTITY)),
+        ("matrix --emulate", Request(Depth.MATRIX, emulate=Emulate())),
+        ("check --require device.type=cpu", None),
+        ("report --device 0", None),
+        ("report --emulate --fault name-empty", None),
+        ("report --format", None),
+        ("bench", None),
+    ],
+)
+def test_a_plain_command_line_is_guessed_before_it_is_read(arguments: str, request_: Request | None) -> None:
+    """What only says how the result is written is passed over; all else is left to who knows."""
+    assert guess(arguments.split()) == request_
 
 
 def test_every_probing_command_is_one() -> None:

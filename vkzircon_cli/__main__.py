@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program's entry. It imports little, so that Ctrl-C finds somebody to take it as early as can be."""
 
+import contextlib
 import gc
 import os
 import sys
@@ -34,10 +35,20 @@ def _run_with_child() -> int:
     from vkzircon_cli import child
 
     try:
-        child.start_early()
+        if child.start_early():
+            _ask_what_is_plain()
         return _run()
     finally:
         child.end_all()
+
+
+def _ask_what_is_plain() -> None:
+    """Have the child begin before the command line is read; what cannot be imported is said later."""
+    with contextlib.suppress(ImportError):
+        from vkzircon_cli.question import ask_early, guess
+
+        if (request := guess(sys.argv[1:])) is not None:
+            ask_early(request)
 
 
 def _run() -> int:

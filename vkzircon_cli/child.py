@@ -84,17 +84,18 @@ _living: list[Child] = []
 _early: list[Child] = []
 
 
-def start_early() -> None:
-    """Fork the first child now, where a fork is sure to be wanted and there is a processor for each side."""
+def start_early() -> bool:
+    """Fork the first child now, if a fork is sure to be wanted and there is a processor for each side."""
     is_plain_linux = sys.platform == "linux" and _PLATFORM_VARIABLE not in os.environ
     if is_plain_linux and len(os.sched_getaffinity(0)) > 1:
         with suppress(OSError):  # whoever needs it later says so
             _early.append(Child())
+    return bool(_early)
 
 
 def ask_early(question: bytes) -> None:
     """Ask the first child, if it is there, what `next_child` will be called with."""
-    if _early:
+    if _early and not _early[0].asked:
         _early[0].ask(question)
 
 

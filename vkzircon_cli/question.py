@@ -3,20 +3,47 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from vkzircon_cli import child, emulation
 from vkzircon_cli.errors import Stop
 from vkzircon_cli.records import plain
-from vkzircon_cli.request import Request
+from vkzircon_cli.request import Depth, Emulate, Request
 
 
 def question(request: Request, environ: Mapping[str, str], answered: Mapping[str, Any]) -> bytes:
     """Write the question down; `guard.answer` reads it."""
     asked = {"request": plain(request), "environ": environ, "answered": answered}
     return json.dumps(asked).encode("ascii") + b"\n"
+
+
+_DEPTHS = {
+    "report": Depth.EVERYTHING,
+    "check": Depth.EVERYTHING,
+    "devices": Depth.IDENTITY,
+    "doctor": Depth.IDENTITY,
+    "matrix": Depth.MATRIX,
+}
+# What only says how and where the result is written, alone and with a word behind it.
+_ALONE = ("--quiet", "-q", "--verbose", "-v", "--no-color")
+_WITH_A_WORD = ("--format", "-f", "--output", "-o")
+
+
+def guess(arguments: Sequence[str]) -> Request | None:
+    """Guess what a command line asks, None where it is not plain; Typer, which knows, takes long to load.
+
+    Where the guess is wrong the driver was asked in vain, and another child is asked what was meant.
+    """
+    is_bare = not arguments or arguments[0].startswith("-")
+    command, *options = ["report", *arguments] if is_bare else arguments
+    emulates = "--emulate" in options
+    words = iter(options)
+    plain = all(word in _ALONE or word == "--emulate" or (word in _WITH_A_WORD and next(words, "")) for word in words)
+    if command not in _DEPTHS or not plain:
+        return None
+    return Request(_DEPTHS[command], emulate=Emulate() if emulates else None)
 
 
 def ask_early(request: Request) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How cost grows: with devices, memory types, formats and rounds. Linear is a cost for each that stays the same."""
+"""How cost grows: with devices, memory types, formats and rounds. Linear is that one more always costs the same."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,17 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Growth:
-    """The cost of *counts* of something, in milliseconds each run; *fixed_ms* of it is there with none of them."""
+    """What it costs to have so many of something, in milliseconds."""
 
     what: str
     counts: tuple[int, ...]
     costs_ms: tuple[float, ...]
-    fixed_ms: float
 
     @property
     def each_ms(self) -> tuple[float, ...]:
-        """Give the cost of one, for each count."""
-        return tuple((cost - self.fixed_ms) / count for cost, count in zip(self.costs_ms, self.counts, strict=True))
+        """Give what one more costs between each count and the next: what is there anyway falls out."""
+        steps = pairwise(zip(self.counts, self.costs_ms, strict=True))
+        return tuple((cost - before) / (count - fewer) for (fewer, before), (count, cost) in steps)
 
 
 def grown(where: Where) -> Iterator[Growth]:
@@ -42,8 +43,8 @@ def grown(where: Where) -> Iterator[Growth]:
     with tempfile.TemporaryDirectory() as folder:
         file, trace = Path(folder) / "trace.jsonl", _trace(where)
         for what, multiplied, counts in _SHOWN:
-            costs = [_cost_of_showing(where, file, multiplied(trace, count)) for count in (0, *counts)]
-            yield Growth(f"{what} in a trace that is shown", counts, tuple(costs[1:]), costs[0])
+            costs = [_cost_of_showing(where, file, multiplied(trace, count)) for count in counts]
+            yield Growth(f"{what} in a trace that is shown", counts, tuple(costs))
 
 
 _STRESS = """
@@ -66,7 +67,7 @@ def _rounds(where: Where, what: str, constant: str, step: str) -> Growth:
         times = {event["event"]: event["ms"] for event in events if str(event.get("step", "")).endswith(step)}
         return float(times["end"] - times["begin"])
 
-    return Growth(what, counts, tuple(map(cost, counts)), 0.0)
+    return Growth(what, counts, tuple(map(cost, counts)))
 
 
 def _formats(where: Where) -> Growth:
@@ -76,8 +77,7 @@ def _formats(where: Where) -> Growth:
         done = subprocess.run([*command, formats], env=where.environ, capture_output=True, check=True)
         counts.append(len(json.loads(done.stdout)["devices"][0]["image_formats"]))
         costs.append(_median(where, lambda formats=formats: sample([*command, formats], where.environ).wall_s * 1000))  # type: ignore[misc]
-    each = (costs[1] - costs[0]) / (counts[1] - counts[0])
-    return Growth("format of a matrix", tuple(counts), tuple(costs), costs[0] - counts[0] * each)
+    return Growth("format of a matrix", tuple(counts), tuple(costs))
 
 
 def _devices(where: Where) -> Iterator[Growth]:
@@ -93,8 +93,7 @@ def _devices(where: Where) -> Iterator[Growth]:
             environ = {**where.environ, "VK_DRIVER_FILES": os.pathsep.join(map(str, files[:count]))}
             command = [*program(), "report", "--emulate", "--format", "json"]
             costs.append(_median(where, lambda e=environ, c=command: sample(c, e).wall_s * 1000))  # type: ignore[misc]
-    each = (costs[1] - costs[0]) / (counts[1] - counts[0])
-    yield Growth("device that is asked everything", counts, tuple(costs), costs[0] - each)
+    yield Growth("device that is asked everything", counts, tuple(costs))
 
 
 def _median(where: Where, once: Callable[[], float]) -> float:
@@ -113,7 +112,7 @@ def _trace(where: Where) -> list[Event]:
 def _cost_of_showing(where: Where, file: Path, events: Iterable[Event]) -> float:
     file.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="ascii")
     command = [*program(), "show", str(file), "--format", "json"]
-    return sample(command, where.environ, codes=range(6)).wall_s * 1000  # without a device it is that report's code
+    return _median(where, lambda: sample(command, where.environ).wall_s * 1000)
 
 
 def _with_devices(trace: list[Event], count: int) -> Iterator[Event]:
@@ -150,6 +149,6 @@ def _renamed(event: Event, start: str, other: str) -> Event:
 
 
 _SHOWN: tuple[tuple[str, Callable[[list[Event], int], Iterable[Event]], tuple[int, ...]], ...] = (
-    ("device", _with_devices, (1, 10, 100, 1000)),
-    ("memory type", _with_types, (1, 8, 32)),
+    ("device", _with_devices, (1, 100, 200, 500, 1000)),
+    ("memory type", _with_types, (1, 8, 16, 32)),
 )

@@ -28,7 +28,7 @@ def _section(document: Document) -> Iterator[str]:
     yield from map(_row, document["rows"])
     yield ""
     if document["growth"]:
-        yield "| cost of one ... | with so many | each, in ms |"
+        yield "| what there is more of | how many | what one more costs between two of these counts, in ms |"
         yield "| --- | --- | --- |"
         yield from map(_growth, document["growth"])
         yield ""

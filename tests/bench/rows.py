@@ -2,6 +2,7 @@
 """What is measured: each row is ours against something else that does the same, with the ratio that we want at most."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -62,6 +63,8 @@ def _whole(row: Row, ours: Command, theirs: Command, codes: Sequence[int] = (0,)
 
     def measure(where: Where) -> Row:
         mine, other = [*program(), *ours], [_filled(word, where) for word in theirs]
+        if shutil.which(other[0]) is None:
+            return replace(row, missing=f"{other[0]} is not installed")
         pairs = paired(
             lambda: sample(mine, where.environ, codes).wall_s * 1000,
             lambda: sample(other, where.environ, codes).wall_s * 1000,
