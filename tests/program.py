@@ -46,6 +46,7 @@ _KINDS = {
     "handle_type": DocumentKind.MATRIX,
     "areas": DocumentKind.DIFF,
     "findings": DocumentKind.DOCTOR,
+    "savings": DocumentKind.BENCH,
     "checks": DocumentKind.REPORT,
 }
 

@@ -5,7 +5,7 @@ import pytest
 from program import Run
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
-COMMANDS = ("report", "check", "devices", "matrix")
+COMMANDS = ("report", "check", "devices", "matrix", "bench")
 
 
 def test_version_is_printed_without_vulkan(vkzircon: Run) -> None:

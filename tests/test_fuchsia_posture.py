@@ -89,6 +89,8 @@ def test_a_person_is_told_that_nothing_is_isolated(fuchsia: Process) -> None:
         ("check",),
         ("devices",),
         ("matrix",),
+        ("bench", "--seconds", "0.5"),
+        ("bench", "--seconds", "0.5", "--format", "json"),
         ("--help",),
         ("--version",),
         ("check", "--quiet"),

@@ -56,6 +56,7 @@ def test_a_saved_report_renders_to_the_bytes_of_the_run(
         (b'{"schema_version": "1.1", "x": 1e999}', "1e999, an infinite number, is not JSON"),
         (b"PK\x03\x04\xff\xfe\x00", "is a zip, as vkzircon bundle writes them"),
         (b"<html></html>", "is not JSON: Expecting value at line 1, column 1"),
+        (b'{"schema_version": "1.2", "savings": []}', "is a bench, and no report"),
         (b'{"schema_version": "1.1", "handle_type": {}}', "is a matrix, and no report"),
         (b'{"schema_version": "\x1b[31m9"}', "is not JSON"),
         (b'{"schema_version": "\\u001b[31m9"}', "has schema version \\x1b[31m9"),

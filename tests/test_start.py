@@ -57,6 +57,10 @@ def test_who_asks_nothing_loads_neither_vulkan_nor_a_report(
         "vkzircon_cli",
         "vkzircon_cli.answers",
         "vkzircon_cli.cli",
+        "vkzircon_cli.commands",
+        "vkzircon_cli.commands.app",
+        "vkzircon_cli.commands.probing",
+        "vkzircon_cli.commands.saved",
         "vkzircon_cli.documents",
         "vkzircon_cli.errors",
         "vkzircon_cli.options",
@@ -101,6 +105,7 @@ main()
         (("devices",), 1),
         (("check", "--emulate", "--quiet"), 1),
         (("matrix", "--emulate"), 1),
+        (("bench", "--emulate", "--seconds", "0.2", "--size", "64K"), 1),
     ],
 )
 @pytest.mark.usefixtures("layer")
@@ -113,7 +118,8 @@ def test_a_command_forks_what_it_needs(lavapipe: str, arguments: tuple[str, ...]
 
 def test_every_probing_command_is_one() -> None:
     """The list that decides who gets a child early has no command that is not there."""
-    from vkzircon_cli.cli import app
+    from vkzircon_cli.commands import probing  # noqa: F401 - which registers itself
+    from vkzircon_cli.commands.app import app
 
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
     assert set(PROBING) <= commands

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-PROBING = ("report", "check", "devices", "matrix", "doctor", "bundle")
+PROBING = ("report", "check", "devices", "matrix", "bench", "doctor", "bundle")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 
 

@@ -12,7 +12,7 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Event, to_line
 from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_bytes
 from vkzircon_cli.redaction import Hidden, Redactor, people
-from vkzircon_cli.render import FOR_STRANGERS, DiffFormat, Format, Style, render
+from vkzircon_cli.render import FOR_STRANGERS, BenchFormat, DiffFormat, Format, Style, render, render_bench
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
 from vkzircon_cli.report import Document, Report
@@ -44,6 +44,18 @@ def compare(before: Path, after: Path, format: DiffFormat, place: Place, *, reda
         is_for_people = format is DiffFormat.TERMINAL
         write(render_difference(found, format, page_of(place), hidden), place.path, as_utf8=not is_for_people)
     return Exit.FAILED if found.differs else Exit.OK
+
+
+def measure(request: Request, format: BenchFormat, place: Place, *, verbose: bool) -> Exit:
+    """Measure, render, write, and give the exit code; a page is for strangers, as a report's is."""
+    found = watched(lambda watch: session.run_bench(request, watch))
+    hidden: tuple[Hidden, ...] | None = None
+    if format is BenchFormat.HTML and request.redacts:
+        redactor = Redactor(people())
+        found = redactor.facts(found)
+        hidden = redactor.hidden
+    is_for_people = format is BenchFormat.TERMINAL
+    return deliver(found, is_for_people, lambda page: render_bench(found, format, verbose, page, hidden), place)
 
 
 def pack(request: Request, path: Path, *, quiet: bool) -> Exit:

@@ -11,6 +11,7 @@ class DocumentKind(StrEnum):
     MATRIX = "matrix"
     DIFF = "diff"
     DOCTOR = "doctor"
+    BENCH = "bench"
 
 
 def shape_of(kind: DocumentKind) -> type:
@@ -19,6 +20,10 @@ def shape_of(kind: DocumentKind) -> type:
         from vkzircon_cli.matrix import MatrixReport
 
         return MatrixReport
+    if kind is DocumentKind.BENCH:
+        from vkzircon_cli.bench import BenchReport
+
+        return BenchReport
     if kind is DocumentKind.DIFF:
         from vkzircon_cli.difference import Difference
 

@@ -11,7 +11,7 @@ import typer
 
 from vkzircon_cli import __version__
 from vkzircon_cli.documents import DocumentKind
-from vkzircon_cli.render import DevicesFormat, DiffFormat, Format, MatrixFormat, Rendered, WordFormat
+from vkzircon_cli.render import BenchFormat, DevicesFormat, DiffFormat, Format, MatrixFormat, Rendered, WordFormat
 from vkzircon_cli.request import Formats
 from vkzircon_cli.text import decode, visible
 from vkzircon_cli.vocabulary import HANDLE_TYPES
@@ -196,6 +196,22 @@ HandleType = Annotated[
 ]
 FormatSet = Annotated[Formats, typer.Option("--formats", help="Which image formats are asked for.")]
 MatrixOutputFormat = Annotated[MatrixFormat, typer.Option("--format", "-f", help="How the result is written.")]
+BenchOutputFormat = Annotated[BenchFormat, typer.Option("--format", "-f", help="How the result is written.")]
+Seconds = Annotated[
+    float,
+    typer.Option(
+        "--seconds",
+        metavar="SECONDS",
+        min=0.1,
+        max=_MOST_SECONDS,
+        callback=_seconds,
+        help="How long to measure, all in all.",
+    ),
+]
+Largest = Annotated[
+    int,
+    typer.Option("--size", metavar="BYTES", parser=parse_size, help="The largest buffer to share: 64K, 64MiB, 1GiB."),
+]
 ListFaults = Annotated[bool, typer.Option("--list", help="List the personas and the faults.")]
 Command = Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND ...", help="The program and its arguments.")]
 DiffOutputFormat = Annotated[DiffFormat, typer.Option("--format", "-f", help="How the result is written.")]
@@ -204,7 +220,9 @@ BundleFile = Annotated[
     Path,
     typer.Option("--output", "-o", metavar="FILE", callback=_output, help="The zip's name."),
 ]
-DocumentName = Annotated[DocumentKind, typer.Argument(metavar="[DOCUMENT]", help="report, matrix, diff or doctor.")]
+DocumentName = Annotated[
+    DocumentKind, typer.Argument(metavar="[DOCUMENT]", help="report, matrix, diff, doctor or bench.")
+]
 Version = Annotated[
     bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers in words: sizes, masks, ranges of indices, counts."""
+"""Numbers in words: sizes, masks, ranges of indices, counts, times."""
 
 from collections.abc import Iterable
 
@@ -43,3 +43,27 @@ def ranges(numbers: Iterable[int]) -> str:
 def counted(number: int, noun: str) -> str:
     """Write ``1 check`` or ``3 checks``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+_NS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
+_NEXT_TIME = 999.5  # three digits of this would be 1000
+
+
+def duration(ns: float) -> str:
+    """Give a time in its largest unit, with three digits that count: ``840 ns``, ``12.3 µs``, ``1.05 s``."""
+    for size, unit in _NS:
+        if ns / size * 1000 >= _NEXT_TIME:
+            return f"{_three(ns / size)} {unit}"
+    return f"{ns:.0f} ns"
+
+
+def times(ratio: float) -> str:
+    """Give a ratio with three digits that count, and none after the point from 100 on."""
+    if ratio < 1:
+        return f"{ratio:.2g}"
+    return f"{ratio:,.0f}" if ratio >= _NEXT_TIME else _three(ratio)
+
+
+def _three(number: float) -> str:
+    digits = 2 if number < 9.995 else 1 if number < 99.95 else 0  # noqa: PLR2004 - what would round to a digit more
+    return f"{number:.{digits}f}"

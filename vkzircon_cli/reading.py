@@ -23,6 +23,7 @@ _OTHERS = {
     "explanations": "an explanation",
     "areas": "a difference of two reports",
     "findings": "a diagnosis",
+    "savings": "a bench",
 }
 
 

@@ -8,6 +8,8 @@ from vkzircon_cli.vocabulary import ZIRCON_VMO
 
 DEFAULT_TIMEOUT_S = 15.0
 DEFAULT_SIZE = 65_536
+DEFAULT_SECONDS = 10.0
+LARGEST_SHARED = 1 << 30
 
 
 class Depth(StrEnum):
@@ -16,6 +18,7 @@ class Depth(StrEnum):
     IDENTITY = "identity"
     EVERYTHING = "everything"
     MATRIX = "matrix"
+    BENCH = "bench"
 
 
 class Formats(StrEnum):
@@ -52,7 +55,7 @@ class Request:
     *device* is the selector as typed, None for all; *emulate* None is no emulation; *timeout_s* is a step's limit.
     *size* is what the data's round trips move, in bytes; *stress* and *negative* ask more.
     *judging* is what decides the verdict beside the checks; *redacts* writes the home folder as ``~``. Only a matrix
-    has a *handle_type* and *formats*.
+    has a *handle_type* and *formats*; a bench has *seconds*, and its *size* is the largest buffer that is shared.
     """
 
     depth: Depth = Depth.EVERYTHING
@@ -64,5 +67,6 @@ class Request:
     negative: bool = False
     handle_type: int = ZIRCON_VMO
     formats: Formats = Formats.COMMON
+    seconds: float = DEFAULT_SECONDS
     judging: Judging = NOTHING_ASKED
     redacts: bool = True

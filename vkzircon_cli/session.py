@@ -21,6 +21,7 @@ from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
 from vkzircon_cli.request import Request
 
 if TYPE_CHECKING:
+    from vkzircon_cli.bench import BenchReport
     from vkzircon_cli.matrix import MatrixReport
 
 
@@ -42,6 +43,15 @@ def run_matrix(request: Request, watch: Callable[[Event], None]) -> "MatrixRepor
 
     fold, transcript = _folded(request, watch)
     return make_matrix(transcript, fold.devices(MatrixDevice), request.handle_type)
+
+
+def run_bench(request: Request, watch: Callable[[Event], None]) -> "BenchReport":
+    """Measure what *request* wants, as `run` probes; Ctrl-C gives what was measured so far."""
+    from vkzircon_cli.bench import make_bench
+    from vkzircon_cli.bench_facts import BenchDevice
+
+    fold, transcript = _folded(request, watch)
+    return make_bench(transcript, fold.devices(BenchDevice), request.seconds)
 
 
 def _folded(request: Request, watch: Callable[[Event], None]) -> tuple[Fold, Transcript]:

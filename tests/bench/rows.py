@@ -110,7 +110,7 @@ def _probe_ms(command: Command, environ: Mapping[str, str]) -> float:
 
 
 def _inner_ms(command: Command, environ: Mapping[str, str]) -> float:
-    done = subprocess.run([*command, "--time"], env=environ, capture_output=True, check=True)
+    done = subprocess.run([command[0], "--time", *command[1:]], env=environ, capture_output=True, check=True)
     return float(done.stdout.split()[-1])
 
 

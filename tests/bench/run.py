@@ -70,8 +70,8 @@ def _built(given: str | None) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder) / "baseline"
         sources = sorted(map(str, HERE.glob("*.c")))
-        include = HERE.parents[1] / "vkzircon_cli" / "layer" / "include"
-        subprocess.run([compiler, "-std=c11", "-O2", f"-I{include}", "-o", built, *sources, "-ldl"], check=True)
+        flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", f"-I{HERE.parents[1] / 'vkzircon_cli' / 'layer'}"]
+        subprocess.run([compiler, *flags, "-o", built, *sources, "-ldl"], check=True)
         yield built
 
 

@@ -39,11 +39,15 @@ def _hung(answered: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _shape(depth: Depth) -> type:
-    if depth is not Depth.MATRIX:
-        return Device
-    from vkzircon_cli.matrix_facts import MatrixDevice
+    if depth is Depth.MATRIX:
+        from vkzircon_cli.matrix_facts import MatrixDevice
 
-    return MatrixDevice
+        return MatrixDevice
+    if depth is Depth.BENCH:
+        from vkzircon_cli.bench_facts import BenchDevice
+
+        return BenchDevice
+    return Device
 
 
 def _events(machine: "_Machine") -> Iterator[Event]:
@@ -65,6 +69,7 @@ class _Machine:
         self._request = request
         self._on_call = on_call
         self._kernel: Zircon | None = None
+        self._is_benched = False
 
     def probe(self) -> Iterator[Event]:
         if self._ask.knows(_LAST_STEP):
@@ -103,18 +108,44 @@ class _Machine:
             identity = identities[index]
             # A device whose closing was asked, answered or not, is not opened again only to be closed.
             if identity is None or self._ask.knows(f"device{index}/close"):
+                self._is_benched = self._is_benched or identity is not None
                 continue
             physical = physical_devices[index]
             if self._ask.resumes:
                 physical = _same(instance, physical_devices, index, identity)
             if self._request.depth is Depth.MATRIX:
                 yield from self._matrix(instance, physical, index, made, identity)
-                continue
-            device = DeviceProbe(
-                self._ask, instance, physical, index, request=self._request, made=made, kernel=self._kernel
-            )
-            only_identity = self._request.depth is Depth.IDENTITY
-            yield from device.extensions() if only_identity else device.everything(identity)
+            elif self._request.depth is Depth.BENCH:
+                yield from self._bench(instance, physical, index, made, identity)
+            else:
+                yield from self._device(instance, physical, index, made, identity)
+
+    def _device(
+        self, instance: driver.Instance, physical: Any, index: int, made: Instance, identity: Identity
+    ) -> Iterator[Event]:
+        device = DeviceProbe(
+            self._ask, instance, physical, index, request=self._request, made=made, kernel=self._kernel
+        )
+        only_identity = self._request.depth is Depth.IDENTITY
+        yield from device.extensions() if only_identity else device.everything(identity)
+
+    def _bench(
+        self, instance: driver.Instance, physical: Any, index: int, made: Instance, identity: Identity
+    ) -> Iterator[Event]:
+        from vkzircon_cli.probe.bench import BenchProbe
+
+        if self._is_benched:
+            return
+        probe = BenchProbe(
+            self._ask,
+            instance,
+            physical,
+            index,
+            request=self._request,
+            made=made,
+            kernel=self._kernel,
+        )
+        self._is_benched = yield from probe.probe(identity)
 
     def _matrix(
         self, instance: driver.Instance, physical: Any, index: int, made: Instance, identity: Identity

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command buffers for as long as a `with` block lasts, and what they are used for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,10 +44,17 @@ def commands(device: Device) -> Iterator[Any]:
     Raises:
         NotAsked: the device has no queue, or its driver no commands.
     """
-    if device.queue_family is None:
-        raise NotAsked("the device has no queue that can transfer")
-    if not device.has_function("vkQueueSubmit"):
-        raise NotAsked("the driver has no vkQueueSubmit")
+    _must_have_queue(device)
+    with _command_buffer(device) as buffers:
+        yield buffers[0]
+        device.call("vkEndCommandBuffer", buffers[0])
+        with _fence(device) as fence:
+            _submit(device, buffers, fence)
+
+
+@contextmanager
+def _command_buffer(device: Device) -> Iterator[Any]:
+    """Begin one command buffer, out of a pool of its own; given is the array that it is alone in."""
     vulkan = device.vulkan
     with _command_pool(device) as pool:
         info = vulkan.struct(
@@ -58,19 +65,51 @@ def commands(device: Device) -> Iterator[Any]:
         device.call(
             "vkBeginCommandBuffer", made[0], vulkan.struct("VkCommandBufferBeginInfo", "COMMAND_BUFFER_BEGIN_INFO")
         )
-        yield made[0]
-        device.call("vkEndCommandBuffer", made[0])
-        _submit(device, made)
+        yield made
 
 
-def _submit(device: Device, command_buffers: Any) -> None:
+def _must_have_queue(device: Device) -> None:
+    if device.queue_family is None:
+        raise NotAsked("the device has no queue that can transfer")
+    if not device.has_function("vkQueueSubmit"):
+        raise NotAsked("the driver has no vkQueueSubmit")
+
+
+@contextmanager
+def copies(device: Device, source: Any, destination: Any, size: int, *, shared: bool) -> Iterator[Callable[[], None]]:
+    """Record a copy of *size* bytes once; each call of what is given submits it and waits until it is done.
+
+    A *shared* destination is taken from EXTERNAL before each copy and given back after it.
+
+    Raises:
+        NotAsked: the device has no queue, or its driver no commands.
+    """
+    _must_have_queue(device)
+    with _command_buffer(device) as buffers, _fence(device) as fence:
+        if shared:
+            _acquire(device, buffers[0], destination)
+        region = device.vulkan.struct_of("VkBufferCopy", size=size)
+        device.get("vkCmdCopyBuffer", buffers[0], source, destination, 1, region)
+        if shared:
+            _release(device, buffers[0], destination)
+        _to_host(device, buffers[0])
+        device.call("vkEndCommandBuffer", buffers[0])
+
+        def run() -> None:
+            device.call("vkResetFences", device.handle, 1, fence)
+            _submit(device, buffers, fence)
+
+        yield run
+
+
+def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
+    """Submit and wait; *fence* is not signaled, and will be."""
     vulkan = device.vulkan
     queue = vulkan.ffi.new("VkQueue *")
     device.get("vkGetDeviceQueue", device.handle, device.queue_family, 0, queue)
     info = vulkan.struct("VkSubmitInfo", "SUBMIT_INFO", commandBufferCount=1, pCommandBuffers=command_buffers)
-    with _fence(device) as fence:
-        device.call("vkQueueSubmit", queue[0], 1, info, fence[0])
-        device.call("vkWaitForFences", device.handle, 1, fence, 1, FENCE_TIMEOUT_NS)
+    device.call("vkQueueSubmit", queue[0], 1, info, fence[0])
+    device.call("vkWaitForFences", device.handle, 1, fence, 1, FENCE_TIMEOUT_NS)
 
 
 def fill(device: Device, buffer: Any, word: int) -> None:

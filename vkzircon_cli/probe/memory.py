@@ -206,11 +206,21 @@ def mapped(device: Device, memory: Memory) -> Iterator[memoryview]:
     address = ffi.new("void **")
     device.call("vkMapMemory", device.handle, memory.handle, 0, memory.size, 0, address)
     try:
-        _mapped_range(device, "vkInvalidateMappedMemoryRanges", memory)
+        invalidate(device, memory)
         yield memoryview(ffi.buffer(ffi.cast("uint8_t *", address[0]), memory.size))
-        _mapped_range(device, "vkFlushMappedMemoryRanges", memory)
+        flush(device, memory)
     finally:
         device.get("vkUnmapMemory", device.handle, memory.handle)
+
+
+def flush(device: Device, memory: Memory) -> None:
+    """Make what the host wrote to mapped *memory* visible to the device."""
+    _mapped_range(device, "vkFlushMappedMemoryRanges", memory)
+
+
+def invalidate(device: Device, memory: Memory) -> None:
+    """Make what the device wrote visible to the host, which has *memory* mapped."""
+    _mapped_range(device, "vkInvalidateMappedMemoryRanges", memory)
 
 
 def _mapped_range(device: Device, call: str, memory: Memory) -> None:

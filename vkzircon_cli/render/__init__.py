@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vkzircon_cli.records import record
 
 if TYPE_CHECKING:
+    from vkzircon_cli.bench import BenchReport
     from vkzircon_cli.doctor.diagnosis import Diagnosis
     from vkzircon_cli.matrix import MatrixReport
     from vkzircon_cli.redaction import Hidden
@@ -51,6 +52,14 @@ class MatrixFormat(StrEnum):
     TERMINAL = "terminal"
     JSON = "json"
     CSV = "csv"
+
+
+class BenchFormat(StrEnum):
+    """The formats of a bench."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    HTML = "html"
 
 
 class Rendered(StrEnum):
@@ -129,6 +138,27 @@ def render_matrix(matrix: "MatrixReport", format: MatrixFormat, verbose: bool, p
     from vkzircon_cli.render.matrix import render_matrix_terminal
 
     return render_matrix_terminal(matrix, page, verbose)
+
+
+def render_bench(
+    bench: "BenchReport",
+    format: BenchFormat,
+    verbose: bool,
+    page: "Page",
+    hidden: tuple["Hidden", ...] | None = None,
+) -> str:
+    """Write *bench* in *format*; *page* and *verbose* count on a terminal only, what was *hidden* in HTML."""
+    if format is BenchFormat.JSON:
+        from vkzircon_cli.render.json import render_json
+
+        return render_json(bench)
+    if format is BenchFormat.HTML:
+        from vkzircon_cli.render.html_bench import render_bench_html
+
+        return render_bench_html(bench, hidden)
+    from vkzircon_cli.render.bench import render_bench_terminal
+
+    return render_bench_terminal(bench, page, verbose)
 
 
 def render_diagnosis(diagnosis: "Diagnosis", format: WordFormat, verbose: bool, page: "Page") -> str:

@@ -14,7 +14,7 @@ from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.device import buffer_answers, driver_lines, entry_point_lines, extension_words, siblings
 from vkzircon_cli.render.html_sharing import flag_words
 from vkzircon_cli.render.machine import enabled_layers, kernel_words, loader_words, system_words
-from vkzircon_cli.report import Report
+from vkzircon_cli.report import Document, Report
 from vkzircon_cli.vocabulary import DEVICE_TYPE_CPU
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ def _instance(instance: Instance) -> Iterator[Field]:
     yield Field("layers found", layers or ("none",))
 
 
-def said(report: Report) -> list[Said]:
+def said(report: Document) -> list[Said]:
     """Give what loader, driver and layers said while they were asked."""
     messages = (f"{message.severity}: {message.text}" for message in report.run.messages)
     told = [

@@ -20,7 +20,7 @@ from vkzircon_cli.text import visible
 _WIDEST_PROSE = 100
 # With less room than this beside its label, a value goes below it.
 _LEAST_VALUE = 24
-_ASCII = {"█": "#", "░": ".", "✓": "+", "✗": "x"}
+_ASCII = {"█": "#", "░": ".", "✓": "+", "✗": "x", "µ": "u"}
 LABEL_WIDTH = 12
 
 
@@ -123,7 +123,7 @@ class Sheet:
     def _blocks(self, columns: Sequence[Column], rows: Sequence[Row], indent: int) -> None:
         width = max(len(column.header) for column in columns[1:])
         for row in rows:
-            self._lines.append(_indented(self.join(self.text(columns[0].header + " ", "dim"), row[0]), indent))
+            self.value(self.join(self.text(columns[0].header + " ", "dim"), row[0]), indent)
             for column, cell in zip(columns[1:], row[1:], strict=True):
                 if cell.plain.strip():
                     self.field(column.header, cell, indent=indent + GAP, label_width=width, prose=True)

@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands that ask the driver. Each builds a request and has it begun before it imports what judges and draws."""
+
+import os
+
+from vkzircon_cli.commands.app import EPILOG, app
+from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.options import (
+    DEFAULT_BUNDLE,
+    BenchOutputFormat,
+    BundleFile,
+    Command,
+    Device,
+    DevicesOutputFormat,
+    EmulateOption,
+    ExplainFormat,
+    Faults,
+    FormatSet,
+    HandleType,
+    Ignore,
+    Largest,
+    ListFaults,
+    MatrixOutputFormat,
+    Negative,
+    NoColor,
+    NoRedact,
+    OutputFile,
+    OutputFormat,
+    Persona,
+    Quiet,
+    Require,
+    Seconds,
+    Select,
+    Size,
+    Stress,
+    Timeout,
+    Verbose,
+    Version,
+)
+from vkzircon_cli.output import Place, write
+from vkzircon_cli.render import (
+    BenchFormat,
+    DevicesFormat,
+    Format,
+    MatrixFormat,
+    Style,
+    View,
+    WordFormat,
+)
+from vkzircon_cli.request import (
+    DEFAULT_SECONDS,
+    DEFAULT_SIZE,
+    DEFAULT_TIMEOUT_S,
+    LARGEST_SHARED,
+    Depth,
+    Emulate,
+    Formats,
+    Judging,
+    Request,
+)
+from vkzircon_cli.vocabulary import HANDLE_TYPES
+
+
+@app.command(epilog=EPILOG)
+def report(
+    device: Device = None,
+    format: OutputFormat = Format.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    no_redact: NoRedact = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    size: Size = DEFAULT_SIZE,
+    stress: Stress = False,
+    negative: Negative = False,
+    version: Version = False,
+) -> Exit:
+    """Export, import, compare, and report it all.
+
+    A report holds names, UUIDs and versions of devices and drivers, paths of libraries with the home folder as ~, and
+    the VK_ and VKZIRCON_ variables that change what Vulkan does. Nothing is sent anywhere.
+    """
+    emulated = _emulation(emulate, persona, fault)
+    request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, redacts=not no_redact)
+    return _finish(request, Style(View.REPORT, format, verbose, not no_redact), Place(output, quiet, no_color))
+
+
+@app.command(epilog=EPILOG)
+def check(
+    device: Device = None,
+    require: Require = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    format: OutputFormat = Format.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    no_redact: NoRedact = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    size: Size = DEFAULT_SIZE,
+    stress: Stress = False,
+    negative: Negative = False,
+    version: Version = False,
+) -> Exit:
+    """Print only the verdicts of a report, and judge by conditions of your own.
+
+    A condition is a check's id, which must pass, or FACT OPERATOR VALUE: device.type=discrete,
+    memory.exportable-types>=1, vmo.rights>=READ|WRITE|MAP. Of several devices one must meet all conditions.
+    """
+    judging = _judging(require, select, ignore)
+    emulated = _emulation(emulate, persona, fault)
+    request = Request(
+        Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, judging=judging, redacts=not no_redact
+    )
+    return _finish(request, Style(View.CHECKS, format, verbose, not no_redact), Place(output, quiet, no_color))
+
+
+@app.command(epilog=EPILOG)
+def devices(
+    device: Device = None,
+    format: DevicesOutputFormat = DevicesFormat.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    version: Version = False,
+) -> Exit:
+    """List the devices.
+
+    A record each: index, UUID, name, driver, and whether the extension is offered.
+    """
+    request = Request(Depth.IDENTITY, device, _emulation(emulate, persona, fault), timeout)
+    return _finish(request, Style(View.DEVICES, Format(format), verbose), Place(output, quiet, no_color))
+
+
+@app.command(epilog=EPILOG)
+def matrix(
+    device: Device = None,
+    handle_type: HandleType = "zircon-vmo",
+    formats: FormatSet = Formats.COMMON,
+    format: MatrixOutputFormat = MatrixFormat.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    version: Version = False,
+) -> Exit:
+    """Show what buffers and images can be shared.
+
+    The driver is asked for each usage of buffers, and for each format, tiling and usage of images; nothing is tried.
+    Exit code 3 says that no chosen device supports the handle type at all.
+    """
+    emulated, asked = _emulation(emulate, persona, fault), HANDLE_TYPES[handle_type]
+    request = Request(Depth.MATRIX, device, emulated, timeout, handle_type=asked, formats=formats)
+    _begin(request)
+    from vkzircon_cli.delivery import deliver, watched
+    from vkzircon_cli.render import render_matrix
+    from vkzircon_cli.session import run_matrix
+
+    place = Place(output, quiet, no_color)
+    found = watched(lambda watch: run_matrix(request, watch))
+    return deliver(
+        found, format is MatrixFormat.TERMINAL, lambda page: render_matrix(found, format, verbose, page), place
+    )
+
+
+@app.command(epilog=EPILOG)
+def bench(
+    device: Device = None,
+    seconds: Seconds = DEFAULT_SECONDS,
+    size: Largest = LARGEST_SHARED,
+    format: BenchOutputFormat = BenchFormat.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    no_redact: NoRedact = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    version: Version = False,
+) -> Exit:
+    """Measure what sharing without a copy saves.
+
+    The time of each call, how fast host and device move bytes, and a buffer of 1 MiB to 1 GiB shared by VMO against
+    copied. The first device that offers the extension is measured, with a quarter of its memory at most. Ctrl-C gives
+    what was measured so far. Exit code 1: no buffer could be shared.
+    """
+    emulated = _emulation(emulate, persona, fault)
+    request = Request(Depth.BENCH, device, emulated, timeout, size, seconds=seconds, redacts=not no_redact)
+    _begin(request)
+    from vkzircon_cli.delivery import measure
+
+    return measure(request, format, Place(output, quiet, no_color), verbose=verbose)
+
+
+@app.command(epilog=EPILOG)
+def doctor(
+    format: ExplainFormat = WordFormat.TERMINAL,
+    output: OutputFile = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    version: Version = False,
+) -> Exit:
+    """Find out why Vulkan, or the extension, is not there.
+
+    The loader, the variables that lead it, driver manifests, layers, device nodes or services, the extension: each with
+    evidence, cause and what to do. It works without a loader, driver or rights. Exit code 0: healthy; 1: a problem was
+    found; 4: no device can be used.
+    """
+    request = Request(Depth.IDENTITY, None, _emulation(emulate, persona, fault), timeout)
+    _begin(request)
+    from vkzircon_cli.delivery import deliver, watched
+    from vkzircon_cli.doctor.diagnosis import diagnose
+    from vkzircon_cli.render import render_diagnosis
+
+    found = watched(lambda watch: diagnose(request, watch))
+    place = Place(output, quiet, no_color)
+    is_for_people = format is WordFormat.TERMINAL
+    return deliver(found, is_for_people, lambda page: render_diagnosis(found, format, verbose, page), place)
+
+
+@app.command(epilog=EPILOG)
+def bundle(
+    device: Device = None,
+    output: BundleFile = DEFAULT_BUNDLE,
+    quiet: Quiet = False,
+    no_redact: NoRedact = False,
+    emulate: EmulateOption = False,
+    persona: Persona = None,
+    fault: Faults = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    size: Size = DEFAULT_SIZE,
+    stress: Stress = False,
+    negative: Negative = False,
+    version: Version = False,
+) -> Exit:
+    """Write one zip for a bug report.
+
+    The report in every format, the trace, the loader's log, manifests, versions. Names of users and hosts, UUIDs,
+    passwords and keys are hidden. What is missing is noted. Exit code 0: the zip is there, whatever the verdict.
+    """
+    emulated = _emulation(emulate, persona, fault)
+    request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, redacts=not no_redact)
+    _begin(request)
+    from vkzircon_cli.delivery import pack
+
+    return pack(request, output, quiet=quiet)
+
+
+@app.command(epilog=EPILOG, context_settings={"allow_interspersed_args": False})
+def emulate(
+    command: Command = None,
+    persona: Persona = None,
+    fault: Faults = None,
+    list: ListFaults = False,
+    version: Version = False,
+) -> Exit:
+    """Run any Vulkan program with the emulation on.
+
+    As in: vkzircon emulate --persona goldfish -- vulkaninfo. The program's exit code and signals are its own.
+    """
+    from vkzircon_cli import emulation
+    from vkzircon_cli.faults import refuse_unknown_faults
+
+    if list:
+        return _list_faults()
+    if not command:
+        raise Usage("There is no program to run.", "As in: vkzircon emulate -- vulkaninfo")
+    environ = {**os.environ, **emulation.variables(os.environ, Emulate(persona, tuple(fault or ())))}
+    refuse_unknown_faults(emulation.open_libzircon(environ))
+    try:
+        os.execvpe(command[0], command, environ)
+    except OSError as error:
+        raise Usage(f"{command[0]} cannot be run: {error.strerror}.", "Give a program that is there.") from error
+
+
+def _list_faults() -> Exit:
+    from vkzircon_cli import emulation
+    from vkzircon_cli.faults import list_faults, list_personas
+
+    lib = emulation.open_libzircon(os.environ)
+    personas = [f"  {entry.name:<28}  {entry.description}" for entry in list_personas(lib)]
+    faults = [f"  {entry.name:<28}  {entry.description}" for entry in list_faults(lib)]
+    write("\n".join(["Personas (--persona):", *personas, "", "Faults (--fault):", *faults, ""]), None)
+    return Exit.OK
+
+
+def _begin(request: Request) -> None:
+    """Have the driver asked while the rest is imported; whoever runs *request* finds its answers."""
+    from vkzircon_cli.question import ask_early
+
+    ask_early(request)
+
+
+def _finish(request: Request, style: Style, place: Place) -> Exit:
+    _begin(request)
+    from vkzircon_cli.delivery import finish
+
+    return finish(request, style, place)
+
+
+def _judging(require: list[str] | None, select: list[str] | None, ignore: list[str] | None) -> Judging:
+    judging = Judging(tuple(require or ()), tuple(select or ()), tuple(ignore or ()))
+    if ignore:
+        from vkzircon_cli.conditions import refuse_empty_choice
+
+        refuse_empty_choice(judging)
+    return judging
+
+
+def _emulation(asked: bool, persona: str | None, faults: list[str] | None) -> Emulate | None:
+    if not asked and (persona or faults):
+        raise Usage("--persona and --fault are the emulation's, which is not on.", "Add --emulate.")
+    return Emulate(persona, tuple(faults or ())) if asked else None

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time one driver call at a time, over and over."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from vkzircon_cli.bench_facts import Place, TimedCall, Timing, timing_of
+from vkzircon_cli.probe.bench_sharing import Sharing
+from vkzircon_cli.probe.handles import ask_properties, exported_handle, taking
+from vkzircon_cli.probe.rounds import repeat
+
+_ALLOCATE, _FREE = "vkAllocateMemory", "vkFreeMemory"
+_GET = "vkGetMemoryZirconHandleFUCHSIA"
+_PROPERTIES = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
+DRIVER_CALLS = {
+    TimedCall.ALLOCATE: _ALLOCATE,
+    TimedCall.FREE: _FREE,
+    TimedCall.ALLOCATE_EXPORTABLE: _ALLOCATE,
+    TimedCall.FREE_EXPORTED: _FREE,
+    TimedCall.GET_HANDLE: _GET,
+    TimedCall.GET_PROPERTIES: _PROPERTIES,
+    TimedCall.IMPORT: _ALLOCATE,
+    TimedCall.FREE_IMPORTED: _FREE,
+}
+_NOTHING = "vkDestroyFence"
+_WARM_UP = 8
+Once = Callable[[], None]
+
+
+class CallProbe:
+    """Times calls with buffers of the choice's size."""
+
+    def __init__(self, sharing: Sharing) -> None:
+        self._sharing = sharing
+        self._device = sharing.device
+        self._size = sharing.choice.size
+
+    def time(self, call: TimedCall, share_s: float) -> Timing:
+        """Time *call* for *share_s* seconds; what is made for it, and freed after it, is not timed.
+
+        Raises:
+            Refused: the driver refused it, or what leads to it.
+            NotAsked: there is nothing that it could be called with.
+        """
+        prepare = {
+            TimedCall.ALLOCATE: self._ordinary,
+            TimedCall.FREE: self._ordinary,
+            TimedCall.ALLOCATE_EXPORTABLE: self._exportable,
+            TimedCall.FREE_EXPORTED: self._exportable,
+            TimedCall.GET_HANDLE: self._get_handle,
+            TimedCall.GET_PROPERTIES: self._get_properties,
+            TimedCall.IMPORT: self._import,
+            TimedCall.FREE_IMPORTED: self._import,
+        }[call]
+        with ExitStack() as stack:
+            return self._timed(DRIVER_CALLS[call], prepare(stack), share_s)
+
+    def overhead(self, share_s: float) -> Timing:
+        """Time vkDestroyFence of no fence, which the spec allows and which does next to nothing."""
+        null = self._device.vulkan.ffi.NULL
+        return self._timed(_NOTHING, lambda: self._device.get(_NOTHING, self._device.handle, null, null), share_s)
+
+    def _timed(self, name: str, once: Once, share_s: float) -> Timing:
+        """Time the one call of *name* in each round."""
+        with self._device.stopwatch(name) as times:
+
+            def one_round() -> int:
+                times.clear()
+                once()
+                return times[0]
+
+            return timing_of(repeat(one_round, share_s, warm_up=_WARM_UP))
+
+    def _ordinary(self, _stack: ExitStack) -> Once:
+        def once() -> None:
+            with ExitStack() as stack:
+                self._sharing.buffer(Place.ORDINARY, self._size, stack)
+
+        return once
+
+    def _exportable(self, _stack: ExitStack) -> Once:
+        shape = self._sharing.shape(self._size)
+
+        def once() -> None:
+            with shape.memory(self._device, self._sharing.choice.memory_type):
+                pass
+
+        return once
+
+    def _get_handle(self, stack: ExitStack) -> Once:
+        memory, _ = self._sharing.exported(self._sharing.shape(self._size), stack)
+
+        def once() -> None:
+            with exported_handle(self._device, self._sharing.kernel, memory) as handle:
+                handle.usable()
+
+        return once
+
+    def _get_properties(self, stack: ExitStack) -> Once:
+        memory, _ = self._sharing.exported(self._sharing.shape(self._size), stack)
+        handle = stack.enter_context(exported_handle(self._device, self._sharing.kernel, memory))
+
+        def once() -> None:
+            ask_properties(self._device, handle.usable(), 0)
+
+        return once
+
+    def _import(self, stack: ExitStack) -> Once:
+        device, kernel, shape = self._device, self._sharing.kernel, self._sharing.shape(self._size)
+        memory, resource = self._sharing.exported(shape, stack)
+        target = stack.enter_context(shape.resource(device))
+        import_type = self._sharing.import_type(memory, resource)
+
+        def once() -> None:
+            with ExitStack() as each:
+                handle = each.enter_context(exported_handle(device, kernel, memory))
+                importing = shape.imported(device, handle.usable(), import_type, target, size=memory.size)
+                each.enter_context(taking(handle, importing))
+
+        return once

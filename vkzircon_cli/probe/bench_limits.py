@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much a bench may allocate: a quarter of what the device and the system have, so that nobody is pushed out."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from vkzircon_cli import driver
+from vkzircon_cli.bench_facts import Choice, Limits
+from vkzircon_cli.facts import Extension, Identity, Memory
+from vkzircon_cli.offer import find_extension, has_vulkan_1_1
+from vkzircon_cli.quantities import about
+
+_BUDGET = "VK_EXT_memory_budget"
+_CALL = "vkGetPhysicalDeviceMemoryProperties2"
+_SHARE = 4
+_MIB = 1 << 20
+SIZES = tuple(_MIB << shift for shift in (0, 2, 4, 6, 8, 10))
+_MEMINFO = Path("/proc/meminfo")
+# What a control group allows and what it has taken, in its second and its first version.
+_GROUPS = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+)
+
+
+def ladder(largest: int) -> tuple[int, ...]:
+    """Give the sizes that are shared, the *largest* last, also where it is none of the usual ones."""
+    rungs = [size for size in SIZES if size < largest]
+    return (*rungs, largest)
+
+
+def probe_limits(
+    instance: driver.Instance,
+    physical: Any,
+    identity: Identity,
+    memory: Memory,
+    *,
+    extensions: Iterable[Extension],
+    choice: Choice,
+) -> Limits:
+    """Find what bounds the memory types of *choice*."""
+    heap = _heap(memory, choice)
+    budget = None
+    if has_vulkan_1_1(identity) and find_extension(extensions, _BUDGET) and instance.has_function(_CALL):
+        budget = _budget(instance, physical, heap)
+    size, system = memory.heaps[heap].size, system_memory()
+    bounds = [(size, f"heap {heap}")]
+    if budget is not None:
+        bounds.append((budget, f"the budget left in heap {heap}"))
+    if system is not None:
+        bounds.append((system, "what the system has left"))
+    least, named = min(bounds)
+    return Limits(
+        heap=heap,
+        heap_size=size,
+        budget=budget,
+        system=system,
+        largest_allocation=identity.max_memory_allocation_size.value,
+        largest=least // _SHARE,
+        bound=f"a quarter of {named}, {about(least)}",
+    )
+
+
+def _heap(memory: Memory, choice: Choice) -> int:
+    """Choose the smaller heap of the two memory types."""
+    heaps = {memory.types[index].heap_index for index in (choice.memory_type, choice.ordinary_type)}
+    return min(heaps, key=lambda index: memory.heaps[index].size)
+
+
+def _budget(instance: driver.Instance, physical: Any, heap: int) -> int:
+    vulkan = instance.vulkan
+    found = vulkan.struct("VkPhysicalDeviceMemoryBudgetPropertiesEXT", "PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT")
+    both = vulkan.struct("VkPhysicalDeviceMemoryProperties2", "PHYSICAL_DEVICE_MEMORY_PROPERTIES_2", found)
+    vulkan.call_void(_CALL, instance.function(_CALL), physical, both)
+    return max(int(found.heapBudget[heap]) - int(found.heapUsage[heap]), 0)
+
+
+def system_memory(meminfo: Path = _MEMINFO, groups: Sequence[tuple[Path, Path]] = _GROUPS) -> int | None:
+    """Give the bytes that this process may still take, None where the system (only Linux's files do) does not tell."""
+    left = [_available(meminfo), *(_left_in(most, used) for most, used in groups)]
+    return min((each for each in left if each is not None), default=None)
+
+
+def _available(meminfo: Path) -> int | None:
+    try:
+        lines = meminfo.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    found = next((line.split() for line in lines if line.startswith("MemAvailable:")), None)
+    return int(found[1]) * 1024 if found and found[1].isdigit() else None
+
+
+def _left_in(most: Path, used: Path) -> int | None:
+    try:
+        limit, usage = (path.read_text(encoding="ascii", errors="replace").strip() for path in (most, used))
+    except OSError:
+        return None
+    return max(int(limit) - int(usage), 0) if limit.isdigit() and usage.isdigit() else None

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time bytes on their way: moved by host and device, and a whole buffer handed over by VMO or by copy."""
+
+import mmap
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from vkzircon_cli.bench_facts import Move, Moved, Place, Timing, Way, moved, timing_of
+from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.probe.bench_sharing import Sharing
+from vkzircon_cli.probe.commands import copies
+from vkzircon_cli.probe.handles import ask_properties, exported_handle, taking
+from vkzircon_cli.probe.memory import Memory, bind, flush, invalidate, mapped
+from vkzircon_cli.probe.rounds import fitting, rate_of, repeat, took
+
+_MIB = 1 << 20
+_MOST_MOVED = 64 * _MIB
+_LEAST_ROUNDS = 2
+_TRIALS = 3
+ALWAYS = 4 * _MIB  # up to this, a buffer is handed over also when the time is up
+_SLOW = 500e6  # bytes a second, at which buffers are made ready where nothing better is known
+_LEAST_PART = 4  # of a share, for the rounds of what takes long to prepare
+_AND_AFTER = 1.5  # times as long as preparing a size takes a second round of it, and freeing all, too
+_OF_HAND_OVER = (
+    "vkGetMemoryZirconHandleFUCHSIA",
+    "vkGetMemoryZirconHandlePropertiesFUCHSIA",
+    "vkAllocateMemory",
+    "vkBindBufferMemory",
+)
+_OF_SUBMISSION = ("vkQueueSubmit", "vkWaitForFences")
+_MEMCPY = "memcpy"  # the call in which a mapping is touched, for whoever asks where the process died
+
+
+def size_to_move(room: int, seconds: float) -> int:
+    """Give the size that all rows move, so that they compare: past any cache, where there are *seconds* for each."""
+    largest = min(_MOST_MOVED, room)
+    return fitting(largest, min(_MIB, largest), _SLOW, seconds / 2)
+
+
+class MoveProbe:
+    """Moves *size* bytes a round, less where memory is slow to map; two such buffers are there at once."""
+
+    def __init__(self, sharing: Sharing, size: int) -> None:
+        self._sharing = sharing
+        self._device = sharing.device
+        self._size = size
+
+    def measure(self, move: Move, place: Place, share_s: float) -> Moved:
+        """Move bytes for *share_s* seconds.
+
+        Raises:
+            Refused: the driver refused a call on the way.
+            NotAsked: the host cannot map such memory, or there is no queue.
+        """
+        began = time.monotonic()
+        with ExitStack() as stack:
+            buffer = self._sharing.buffer(place, self._size, stack)
+            if move is Move.GPU_COPY:
+                size, once = self._size, self._by_gpu(buffer[0], stack, shared=place is Place.VMO)
+            else:
+                self._sharing.must_be_visible(buffer[1])
+                self._sharing.fill(buffer, self._size)
+                size, once = self._by_host(move, buffer[1], share_s, stack)
+            return moved(size, repeat(once, _rest(share_s, began)))
+
+    def _by_host(self, move: Move, memory: Memory, share_s: float, stack: ExitStack) -> tuple[int, Callable[[], int]]:
+        """Give how much is moved in a round, and the round."""
+        view = stack.enter_context(mapped(self._device, memory))
+        own, memmove = _pages(self._size), self._device.vulkan.ffi.memmove
+        coherent = self._sharing.is_coherent(memory)
+
+        def act(size: int) -> None:
+            if move is Move.HOST_READ:
+                if not coherent:
+                    invalidate(self._device, memory)
+                memmove(own, view, size)
+                return
+            memmove(view, own, size)
+            if not coherent:
+                flush(self._device, memory)
+
+        self._device.vulkan.on_call(_MEMCPY)
+        smallest = min(_MIB, self._size)
+        trial = min(took(lambda: act(smallest)) for _ in range(_TRIALS))
+        size = fitting(self._size, smallest, rate_of(smallest, trial), share_s / _LEAST_ROUNDS)
+        return size, lambda: took(lambda: act(size))
+
+    def _by_gpu(self, target: object, stack: ExitStack, *, shared: bool) -> Callable[[], int]:
+        source = self._sharing.buffer(Place.ORDINARY, self._size, stack)
+        self._sharing.fill(source, self._size)
+        run = stack.enter_context(copies(self._device, source[0], target, self._size, shared=shared))
+        times = stack.enter_context(self._device.stopwatch(*_OF_SUBMISSION))
+        return _summed(times, run)
+
+
+class HandOverProbe:
+    """Hands whole buffers over; knows from the sizes before how long the next one takes to prepare."""
+
+    def __init__(self, sharing: Sharing) -> None:
+        self._sharing = sharing
+        self._device = sharing.device
+        # Until a size was tried, which a process that goes on behind a crash cannot know.
+        self._seconds_per_byte = dict.fromkeys(Way, 1 / _SLOW)
+
+    def time(self, way: Way, size: int, share_s: float, most_s: float) -> Timing:
+        """Hand a buffer of *size* bytes over for *share_s* seconds.
+
+        Raises:
+            Refused: the driver refused a call on the way.
+            NotAsked: a large one would take more than *most_s* seconds, or the host cannot map what it copies.
+        """
+        if size > ALWAYS and self._seconds_per_byte[way] * size > most_s:
+            raise NotAsked("too little time was left for it: --seconds, and --timeout for each step, allow more")
+        began = time.monotonic()
+        with ExitStack() as stack:
+            try:
+                once = (self._by_vmo if way is Way.VMO else self._by_copy)(size, stack)
+                once()
+            finally:
+                prepared_s = time.monotonic() - began
+                self._seconds_per_byte[way] = _AND_AFTER * prepared_s / size
+            return timing_of(repeat(once, _rest(share_s, began), warm_up=0))
+
+    def _by_vmo(self, size: int, stack: ExitStack) -> Callable[[], int]:
+        device, kernel, shape = self._device, self._sharing.kernel, self._sharing.shape(size)
+        memory, resource = self._sharing.exported(shape, stack)
+        import_type = self._sharing.import_type(memory, resource)
+        times = stack.enter_context(device.stopwatch(*_OF_HAND_OVER))
+
+        def hand_over() -> None:
+            with ExitStack() as each:
+                target = each.enter_context(shape.resource(device))
+                handle = each.enter_context(exported_handle(device, kernel, memory))
+                ask_properties(device, handle.usable(), 0)
+                importing = shape.imported(device, handle.value, import_type, target, size=memory.size)
+                bind(device, target, each.enter_context(taking(handle, importing)))
+
+        hand_over()  # before anything is written: who refuses it refuses at once
+        self._sharing.fill((resource.handle, memory), size)
+        return _summed(times, hand_over)
+
+    def _by_copy(self, size: int, stack: ExitStack) -> Callable[[], int]:
+        source, target = (self._sharing.buffer(Place.ORDINARY, size, stack) for _ in range(2))
+        for buffer in (source, target):
+            self._sharing.must_be_visible(buffer[1])
+            self._sharing.fill(buffer, size)
+        read, written = (stack.enter_context(mapped(self._device, buffer[1])) for buffer in (source, target))
+        memmove, coherent = self._device.vulkan.ffi.memmove, self._sharing.is_coherent(source[1])
+
+        def copy() -> None:
+            if not coherent:
+                invalidate(self._device, source[1])
+            memmove(written, read, size)
+            if not coherent:
+                flush(self._device, target[1])
+
+        self._device.vulkan.on_call(_MEMCPY)
+        return lambda: took(copy)
+
+
+def _pages(size: int) -> bytearray:
+    """Make bytes whose pages are there: those that nobody wrote to are one and the same, and read too fast."""
+    made = bytearray(size)
+    made[:: mmap.PAGESIZE] = b"\x5a" * -(-size // mmap.PAGESIZE)
+    return made
+
+
+def _rest(share_s: float, began: float) -> float:
+    """Give what is left of a share for rounds once everything is prepared, which *began* to be then."""
+    return max(share_s - (time.monotonic() - began), share_s / _LEAST_PART)
+
+
+def _summed(times: list[int], once: Callable[[], None]) -> Callable[[], int]:
+    """Give the sum of what a stopwatch saw in one round."""
+
+    def one_round() -> int:
+        times.clear()
+        once()
+        return sum(times)
+
+    return one_round
