@@ -144,19 +144,65 @@ static void all_threads_use_one_device(void) {
     gpu_close(&gpu);
 }
 
+// One half of the threads looks at what it has, without a pause, while the other half makes and frees.
+static const char *look(const struct gpu *gpu, unsigned thread) {
+    VkDeviceMemory memory;
+    VkMemoryRequirements requirements;
+    HOLDS(gpu_export(gpu, SIZE, gpu->shared_type, &memory) == VK_SUCCESS);
+    const VkBuffer buffer = gpu_make_buffer(gpu, SIZE, ZIRCON_VMO);
+    const VkImage image = gpu_make_linear_image(gpu, 16, ZIRCON_VMO);
+    for (uint32_t i = 0; i < 100 * ROUNDS; i++) {
+        void *mapped;
+        vkGetBufferMemoryRequirements(gpu->device, buffer, &requirements);
+        vkGetImageMemoryRequirements(gpu->device, image, &requirements);
+        HOLDS(vkMapMemory(gpu->device, memory, 0, SIZE, 0, &mapped) == VK_SUCCESS);
+        *(volatile unsigned *)mapped = thread;
+        vkUnmapMemory(gpu->device, memory);
+    }
+    vkDestroyImage(gpu->device, image, NULL);
+    vkDestroyBuffer(gpu->device, buffer, NULL);
+    vkFreeMemory(gpu->device, memory, NULL);
+    return NULL;
+}
+
+static const char *make_and_free(const struct gpu *gpu) {
+    for (uint32_t i = 0; i < 4 * ROUNDS; i++) {
+        VkDeviceMemory memory;
+        HOLDS(gpu_export(gpu, SIZE, gpu->shared_type, &memory) == VK_SUCCESS);
+        vkFreeMemory(gpu->device, memory, NULL);
+        for (int j = 0; j < 4; j++) {
+            vkDestroyBuffer(gpu->device, gpu_make_buffer(gpu, SIZE, ZIRCON_VMO), NULL);
+            vkDestroyImage(gpu->device, gpu_make_linear_image(gpu, 16, ZIRCON_VMO), NULL);
+        }
+    }
+    return NULL;
+}
+
+static const char *look_or_make(void *argument, unsigned thread) {
+    return thread % 2 ? make_and_free(argument) : look(argument, thread);
+}
+
+static void some_look_while_others_make(void) {
+    struct gpu gpu;
+    gpu_open_zircon(&gpu);
+    run_together(look_or_make, &gpu);
+    gpu_close(&gpu);
+}
+
+static const VkPhysicalDeviceExternalBufferInfo buffer_info = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
+    .usage = VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+    .handleType = ZIRCON_VMO,
+};
+
 // Nobody has asked anything of the instance before: one of them has the trial run, and the others wait for it.
 static const char *ask_first(void *argument, unsigned thread) {
     struct gpu gpu = *(const struct gpu *)argument;
-    const VkPhysicalDeviceExternalBufferInfo info = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
-        .usage = VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-        .handleType = ZIRCON_VMO,
-    };
     VkExternalBufferProperties properties = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
     uint32_t count = 0;
     switch (thread % 3) {
     case 0:
-        vkGetPhysicalDeviceExternalBufferProperties(gpu.physical, &info, &properties);
+        vkGetPhysicalDeviceExternalBufferProperties(gpu.physical, &buffer_info, &properties);
         HOLDS(properties.externalMemoryProperties.compatibleHandleTypes == ZIRCON_VMO);
         return NULL;
     case 1:
@@ -177,6 +223,30 @@ static void the_first_question_may_be_anyones(void) {
         run_together(ask_first, &gpu);
         gpu_close(&gpu);
     }
+}
+
+static const char *ask_or_open(void *argument, unsigned thread) {
+    const struct gpu *gpu = argument;
+    for (uint32_t i = 0; i < 4 * ROUNDS; i++) {
+        struct gpu other;
+        VkExternalBufferProperties properties = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
+        for (int j = 0; thread % 2 && j < 50; j++)
+            vkGetPhysicalDeviceExternalBufferProperties(gpu->physical, &buffer_info, &properties);
+        if (thread % 2) {
+            HOLDS(properties.externalMemoryProperties.compatibleHandleTypes == ZIRCON_VMO);
+        } else {
+            HOLDS(gpu_create_instance(&other, VK_API_VERSION_1_3) == VK_SUCCESS);
+            gpu_close(&other);
+        }
+    }
+    return NULL;
+}
+
+static void some_ask_while_others_open(void) {
+    struct gpu gpu;
+    gpu_open_instance(&gpu, VK_API_VERSION_1_3);
+    run_together(ask_or_open, &gpu);
+    gpu_close(&gpu);
 }
 
 // A VMO goes round: each thread imports what the one before it exported, on a device of its own.
@@ -248,7 +318,9 @@ int main(void) {
     RUN(every_thread_has_instances_of_its_own());
     RUN(every_thread_has_devices_of_its_own());
     RUN(all_threads_use_one_device());
+    RUN(some_look_while_others_make());
     RUN(the_first_question_may_be_anyones());
+    RUN(some_ask_while_others_open());
     RUN(handles_go_from_thread_to_thread());
     RUN(many_devices_are_open_at_once());
     CHECK_EQ(handles_alive(), 0);

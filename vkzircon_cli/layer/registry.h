@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REGISTRY_BUCKETS 256
+#ifndef REGISTRY_BUCKETS
+#define REGISTRY_BUCKETS 256 // no more: the hash has eight bits
+#endif
 
 struct entry { // the first member of what it finds, so that a pointer to one is a pointer to the other
     struct entry *next;
@@ -21,7 +23,7 @@ struct registry {
 
 // Handles are often addresses: their low bits say nothing.
 static inline struct entry **registry_bucket(struct registry *registry, uint64_t key) {
-    return &registry->buckets[(key * 0x9e3779b97f4a7c15u) >> 56];
+    return &registry->buckets[((key * 0x9e3779b97f4a7c15u) >> 56) % REGISTRY_BUCKETS];
 }
 
 static inline void registry_add(struct registry *registry, struct entry *entry, uint64_t key) {
