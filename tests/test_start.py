@@ -14,7 +14,7 @@ from program import environment
 from vkzircon_cli import emulation
 from vkzircon_cli.__main__ import PROBING
 from vkzircon_cli.question import guess
-from vkzircon_cli.request import Depth, Emulate, Request
+from vkzircon_cli.request import Depth, Emulate, Formats, Request
 
 Loaded = Callable[..., set[str]]
 
@@ -127,6 +127,8 @@ def test_a_command_forks_what_it_needs(lavapipe: str, arguments: tuple[str, ...]
         ("devices -v", Request(Depth.IDENTITY)),
         ("doctor --format json", Request(Depth.IDENTITY)),
         ("matrix --emulate", Request(Depth.MATRIX, emulate=Emulate())),
+        ("matrix --formats all", Request(Depth.MATRIX, formats=Formats.ALL)),
+        ("matrix --formats none", None),
         ("check --require device.type=cpu", None),
         ("report --device 0", None),
         ("report --emulate --fault name-empty", None),

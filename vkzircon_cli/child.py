@@ -66,14 +66,17 @@ class Child:
         return self._status
 
     def end(self) -> None:
-        """Kill it if it still runs, reap it, and close what this side holds; a second time does nothing."""
+        """Kill it if it still runs, and close what this side holds; a second time does nothing.
+
+        It takes a while to die of a driver's size: `end_all` waits for that, which is done beside what is left to do.
+        """
         if self not in _living:
             return
         if self._status is None:
             for kill in (os.killpg, os.kill):  # with whatever the driver started; it may have no group yet
                 with suppress(ProcessLookupError):
                     kill(self._pid, signal.SIGKILL)
-            self._status = os.waitpid(self._pid, 0)[1]
+            _dying.append(self)
         for end in (self._question, self.events, self.output):
             os.close(end)
         self._journal.close()
@@ -81,6 +84,7 @@ class Child:
 
 
 _living: list[Child] = []
+_dying: list[Child] = []
 _early: list[Child] = []
 
 
@@ -111,9 +115,11 @@ def next_child(question: bytes) -> Child:
 
 
 def end_all() -> None:
-    """End every child that lives."""
+    """End every child that lives, and wait until each is gone."""
     for child in tuple(_living):
         child.end()
+    while _dying:
+        _dying.pop().status(waits=True)
 
 
 class _Ends(NamedTuple):

@@ -5,12 +5,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from vkzircon_cli import child, emulation
 from vkzircon_cli.errors import Stop
 from vkzircon_cli.records import plain
-from vkzircon_cli.request import Depth, Emulate, Request
+from vkzircon_cli.request import Depth, Emulate, Formats, Request
 
 
 def question(request: Request, environ: Mapping[str, str], answered: Mapping[str, Any]) -> bytes:
@@ -38,12 +39,18 @@ def guess(arguments: Sequence[str]) -> Request | None:
     """
     is_bare = not arguments or arguments[0].startswith("-")
     command, *options = ["report", *arguments] if is_bare else arguments
-    emulates = "--emulate" in options
+    found = Request(_DEPTHS[command]) if command in _DEPTHS else None
     words = iter(options)
-    plain = all(word in _ALONE or word == "--emulate" or (word in _WITH_A_WORD and next(words, "")) for word in words)
-    if command not in _DEPTHS or not plain:
-        return None
-    return Request(_DEPTHS[command], emulate=Emulate() if emulates else None)
+    for word in words:
+        if found is None or word in _ALONE:
+            continue
+        if word == "--emulate":
+            found = replace(found, emulate=Emulate())
+        elif word == "--formats" and (formats := next(words, "")) in tuple(Formats):
+            found = replace(found, formats=Formats(formats))
+        elif word not in _WITH_A_WORD or not next(words, ""):
+            found = None
+    return found
 
 
 def ask_early(request: Request) -> None:

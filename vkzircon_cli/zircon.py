@@ -58,6 +58,7 @@ class Zircon:
         self.lib = lib
         self.library = library
         self._on_call = on_call
+        self._functions: dict[str, Any] = {}
 
     def page_size(self) -> int:
         """Ask zx_system_get_page_size: never assume 4096."""
@@ -186,6 +187,11 @@ class Zircon:
             raise Refused(name, status_name(status))
 
     def _function(self, name: str) -> Any:
+        if name not in self._functions:
+            self._functions[name] = self._looked_up(name)
+        return self._functions[name]
+
+    def _looked_up(self, name: str) -> Any:
         # On Fuchsia zx_vmar_root_self is in libc.so and not in the vDSO; the process has it either way.
         for lib in (self.lib, ffi.dlopen(None)):
             try:

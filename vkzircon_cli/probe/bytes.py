@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from vkzircon_cli.vmo_facts import Comparison
 
 _PERIOD = 251  # prime, so that no page, cache line or row looks like the next
+_BYTES = bytes(range(1, 256))
 _CHUNK = 1 << 20
 _seeds = itertools.count(1)
 
@@ -48,8 +49,8 @@ def new_pattern(size: int) -> Pattern:
 
     Memory that a driver hands out again may hold an older pattern, which must never be taken for one just written.
     """
-    seed = next(_seeds)
-    return Pattern(bytes(1 + (seed + i) % 255 for i in range(_PERIOD)), size)
+    start = next(_seeds) % len(_BYTES)
+    return Pattern((_BYTES * 2)[start : start + _PERIOD], size)
 
 
 def new_word(size: int) -> Pattern:
