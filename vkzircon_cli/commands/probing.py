@@ -4,7 +4,7 @@
 import os
 
 from vkzircon_cli.commands.app import EPILOG, app
-from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.errors import CannotAsk, Exit, Usage
 from vkzircon_cli.options import (
     DEFAULT_BUNDLE,
     BenchOutputFormat,
@@ -232,11 +232,14 @@ def doctor(
     """
     request = Request(Depth.IDENTITY, None, _emulation(emulate, persona, fault), timeout)
     _begin(request)
-    from vkzircon_cli.delivery import deliver, watched
-    from vkzircon_cli.doctor.diagnosis import diagnose
-    from vkzircon_cli.render import render_diagnosis
+    from vkzircon_cli.doctor.trials import Trials
 
-    found = watched(lambda watch: diagnose(request, watch))
+    with Trials(request.timeout_s, _added(request)) as trials:
+        from vkzircon_cli.delivery import deliver, watched
+        from vkzircon_cli.doctor.diagnosis import diagnose
+        from vkzircon_cli.render import render_diagnosis
+
+        found = watched(lambda watch: diagnose(request, trials, watch))
     place = Place(output, quiet, no_color)
     is_for_people = format is WordFormat.TERMINAL
     return deliver(found, is_for_people, lambda page: render_diagnosis(found, format, verbose, page), place)
@@ -306,6 +309,15 @@ def _list_faults() -> Exit:
     faults = [f"  {entry.name:<28}  {entry.description}" for entry in list_faults(lib)]
     write("\n".join(["Personas (--persona):", *personas, "", "Faults (--fault):", *faults, ""]), None)
     return Exit.OK
+
+
+def _added(request: Request) -> dict[str, str]:
+    from vkzircon_cli import emulation
+
+    try:
+        return emulation.variables(os.environ, request.emulate) if request.emulate else {}
+    except CannotAsk:
+        return {}  # the probe says so
 
 
 def _begin(request: Request) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from vkzircon_cli import isolation
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.doctor.exams import ManifestExam, examine_all
+from vkzircon_cli.doctor.exams import ManifestExam, examine_drivers, examine_layers
 from vkzircon_cli.doctor.manifest import Kind
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import FUCHSIA, can_fork
@@ -48,7 +48,7 @@ def find_culprits(request: Request, environ: Mapping[str, str]) -> Found:
     where = surroundings(min(request.timeout_s, _MOST_SECONDS), environ)
     if where.platform == FUCHSIA or where.elevated:
         return Found()
-    drivers, layers = examine_all(where)
+    drivers, layers = examine_drivers(where), examine_layers(where)
     trial = _Trial(replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None), dict(environ))
     bad = [exam for exam in (*drivers, *layers) if _is_bad(exam)]
     if not bad and not any(exam.is_usable for exam in drivers):

@@ -4,21 +4,19 @@
 It is a document of its own beside the report: a report says what devices do, this says why there are none.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from vkzircon_cli import emulation, session
+from vkzircon_cli import session
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
 from vkzircon_cli.conclusion import Summary
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.loader import Attempt, LoaderTrial, loader_finding, loader_version
-from vkzircon_cli.doctor.nodes import Node, NodeTrial
+from vkzircon_cli.doctor.loader import Attempt, loader_finding, loader_version
+from vkzircon_cli.doctor.nodes import Node
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
-from vkzircon_cli.environment import FUCHSIA, Environment
-from vkzircon_cli.errors import CannotAsk, Exit
+from vkzircon_cli.environment import Environment
+from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Event, Failure
 from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.offer import UNNAMED, display_name, offers_extension
@@ -32,6 +30,7 @@ from vkzircon_cli.vocabulary import DEVICE_TYPE_CPU, EXTENSION
 if TYPE_CHECKING:
     from vkzircon_cli.doctor.exams import ManifestExam
     from vkzircon_cli.doctor.second_look import Seen
+    from vkzircon_cli.doctor.trials import Trials
 
 _HARMLESS = (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
 # What ended the run itself, whatever was found before.
@@ -68,42 +67,25 @@ class Diagnosis:
         return Exit(self.summary.exit_code)
 
 
-def diagnose(request: Request, watch: Callable[[Event], None]) -> Diagnosis:
+def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None]) -> Diagnosis:
     """Look at everything between this process and the extension; *watch* hears the probe's events.
+
+    The *trials* were begun before, and are read after the probe, so that they take hardly any time of their own.
 
     Raises:
         Usage: emulation was asked for in a way that cannot be.
     """
-    added = _emulated(request)
-    where = surroundings(request.timeout_s, added)
-    with ExitStack() as stack:
-        # Begun before the probe and read after it, so that they take no time of their own.
-        loader = stack.enter_context(closing(LoaderTrial(where)))
-        nodes = None
-        if where.platform != FUCHSIA:
-            nodes = stack.enter_context(closing(NodeTrial(request.timeout_s)))
-        from vkzircon_cli.doctor.exams import examine_all
-
-        # The probe's child, where it was asked early, is busy meanwhile.
-        drivers, layers = examine_all(where)
-        report = session.run(request, watch)
-        found = _beside_devices(
-            _Looks(where, loader.attempts(), drivers, layers, nodes.nodes() if nodes else None), report
-        )
+    report = session.run(request, watch)
+    drivers, layers = trials.manifests.exams()
+    nodes = trials.nodes.nodes() if trials.nodes else None
+    found = _beside_devices(_Looks(trials.where, trials.loader.attempts(), drivers, layers, nodes), report)
     known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
     suspects = [exam.path for exam in drivers if exam.is_usable]
-    seen = _looked_again(request, added, report, layers)
+    seen = _looked_again(request, trials.added, report, layers)
     from vkzircon_cli.doctor.extension import extension_finding
 
     extension = extension_finding(report, seen, known, suspects, emulate=bool(request.emulate))
     return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in (*found, extension)))
-
-
-def _emulated(request: Request) -> dict[str, str]:
-    try:
-        return emulation.variables(os.environ, request.emulate) if request.emulate else {}
-    except CannotAsk:
-        return {}  # the probe says so
 
 
 @record

@@ -3,7 +3,8 @@
 
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -12,7 +13,7 @@ from typing import Any
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.filters import driver_filter, layer_filter
 from vkzircon_cli.doctor.finding import Finding, branch
-from vkzircon_cli.doctor.library import Fate, Header, Loading, NoFile, header_of, load_all, own_header
+from vkzircon_cli.doctor.library import Fate, Header, LibraryTrial, Loading, NoFile, header_of, own_header
 from vkzircon_cli.doctor.manifest import Kind, Manifest, examine, passed_over
 from vkzircon_cli.doctor.search import driver_variable, drivers, explicit_layers, implicit_layers
 from vkzircon_cli.doctor.surroundings import Surroundings
@@ -53,27 +54,52 @@ class ManifestExam:
         return self.manifest.stops_loader
 
 
+class ManifestTrial:
+    """Reads the manifests that the loader reads, and has what they name loaded in a child, begun at once.
+
+    A layer's library is loaded only where the layer is on. *kinds* are which manifests, each judged for itself.
+    """
+
+    def __init__(self, where: Surroundings, kinds: Sequence[Callable[[Surroundings], list[Manifest]]]) -> None:
+        self._groups = [_looked_at(found(where), where) for found in kinds]
+        ready = [
+            manifest
+            for group in self._groups
+            for manifest, problem, is_on in group
+            if problem is None and is_on is not False and manifest.resolved
+        ]
+        names = (name for each in ready for name in each.entry_points)
+        self._libraries = LibraryTrial([each.resolved for each in ready], where.timeout_s, names)
+
+    def close(self) -> None:
+        """End the child if it still runs."""
+        self._libraries.close()
+
+    def exams(self) -> list[tuple[ManifestExam, ...]]:
+        """Judge each manifest of each kind."""
+        loaded = self._libraries.loadings()
+        return [_judged(group, loaded) for group in self._groups]
+
+
 def examine_drivers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine every driver manifest that the loader reads."""
-    return _examined([_looked_at(_drivers(where), where)], where)[0]
+    with closing(ManifestTrial(where, [driver_manifests])) as trial:
+        return trial.exams()[0]
 
 
 def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
-    """Examine the layers' manifests; a library is loaded only where its layer is on."""
-    return _examined([_looked_at(_layers(where), where)], where)[0]
+    """Examine the layers' manifests."""
+    with closing(ManifestTrial(where, [layer_manifests])) as trial:
+        return trial.exams()[0]
 
 
-def examine_all(where: Surroundings) -> tuple[tuple[ManifestExam, ...], tuple[ManifestExam, ...]]:
-    """Examine drivers and layers, their libraries together."""
-    found_drivers, found_layers = _examined([_looked_at(found(where), where) for found in (_drivers, _layers)], where)
-    return found_drivers, found_layers
-
-
-def _drivers(where: Surroundings) -> list[Manifest]:
+def driver_manifests(where: Surroundings) -> list[Manifest]:
+    """Find the drivers' manifests."""
     return [each for found in drivers(where) for each in examine(found, Kind.DRIVER)]
 
 
-def _layers(where: Surroundings) -> list[Manifest]:
+def layer_manifests(where: Surroundings) -> list[Manifest]:
+    """Find the layers' manifests, the implicit ones first."""
     found = [(each, Kind.IMPLICIT_LAYER) for each in implicit_layers(where)]
     found += [(each, Kind.EXPLICIT_LAYER) for each in explicit_layers(where)]
     return [each for path, kind in found for each in examine(path, kind)]
@@ -89,19 +115,6 @@ def _looked_at(manifests: list[Manifest], where: Surroundings) -> list[_LookedAt
         (each, each.problem or _filtered(each, where) or _unloadable(each, ours, where), _is_on(each, where))
         for each in manifests
     ]
-
-
-def _examined(groups: Sequence[list[_LookedAt]], where: Surroundings) -> list[tuple[ManifestExam, ...]]:
-    """Load the libraries of all *groups* together and judge each group for itself."""
-    ready = [
-        manifest
-        for group in groups
-        for manifest, problem, is_on in group
-        if problem is None and is_on is not False and manifest.resolved
-    ]
-    names = (name for each in ready for name in each.entry_points)
-    loaded = load_all([each.resolved for each in ready], where.timeout_s, names)
-    return [_judged(group, loaded) for group in groups]
 
 
 def _judged(group: list[_LookedAt], loaded: Mapping[str, Loading]) -> tuple[ManifestExam, ...]:

@@ -13,13 +13,16 @@ import struct
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from enum import StrEnum
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from vkzircon_cli.environment import can_fork
 from vkzircon_cli.forked import die_with, signal_name
 from vkzircon_cli.records import record
+
+if TYPE_CHECKING:
+    from vkzircon_cli.doctor.errand import Errand
 
 _HEADER = 20
 _MAGIC = b"\x7fELF"
@@ -99,33 +102,57 @@ class Loading:
     symbols: tuple[str, ...] = ()
 
 
-def load_all(libraries: Sequence[str], timeout_s: float, entry_points: Iterable[str] = ()) -> Mapping[str, Loading]:
-    """Load each library in a child of its own, many at once, and tell what came of each.
+class LibraryTrial:
+    """Loads *libraries* in a child, begun at once so that other work can be done meanwhile.
 
     Each is asked for the usual entry points and for *entry_points*.
     """
-    if not can_fork():
-        return dict.fromkeys(libraries, Loading(Fate.NOT_TRIED, "no process can be started here"))
-    wanted, names = list(dict.fromkeys(libraries)), tuple(dict.fromkeys((*ENTRY_POINTS, *entry_points)))
-    if (together := _load_together(wanted, timeout_s, names)) is not None:
-        return together
-    fates: dict[str, Loading] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        fates.update(_load_some(wanted[start : start + _AT_ONCE], timeout_s, names))
-    return fates
+
+    def __init__(self, libraries: Sequence[str], timeout_s: float, entry_points: Iterable[str] = ()) -> None:
+        self._libraries = list(dict.fromkeys(libraries))
+        self._names = tuple(dict.fromkeys((*ENTRY_POINTS, *entry_points)))
+        self._timeout_s = timeout_s
+        self._errand: Errand | None = None
+        if self._libraries and can_fork():  # else there may not even be what its module imports
+            from vkzircon_cli.doctor import errand
+
+            with suppress(OSError):  # no process can be started, which is told of each
+                self._errand = errand.Errand(self._load, min(timeout_s, _PATIENCE_S))
+
+    def _load(self) -> Iterator[list[str]]:
+        return (list(_tried(library, self._names)) for library in self._libraries)
+
+    def close(self) -> None:
+        """End the child if it still runs."""
+        if self._errand is not None:
+            self._errand.close()
+
+    def loadings(self) -> Mapping[str, Loading]:
+        """Tell what came of each library."""
+        if not can_fork():
+            return dict.fromkeys(self._libraries, Loading(Fate.NOT_TRIED, "no process can be started here"))
+        if (together := self._together()) is not None:
+            return together
+        fates: dict[str, Loading] = {}
+        for start in range(0, len(self._libraries), _AT_ONCE):
+            fates.update(_load_some(self._libraries[start : start + _AT_ONCE], self._timeout_s, self._names))
+        return fates
+
+    def _together(self) -> Mapping[str, Loading] | None:
+        """Give what came of them in one child, None unless all loaded: else it is not known which is to blame."""
+        answers, fate = self._errand.answers() if self._errand else ([], None)
+        if fate is not None or len(answers) < len(self._libraries):
+            return None
+        if any(kind != Fate.LOADED for kind, *_ in answers):
+            return None
+        loaded = (Loading(Fate.LOADED, symbols=tuple(symbols)) for _, *symbols in answers)
+        return dict(zip(self._libraries, loaded, strict=True))
 
 
-def _load_together(libraries: Sequence[str], timeout_s: float, names: tuple[str, ...]) -> Mapping[str, Loading] | None:
-    """Load all in one child, None unless every one of them loads: else it would not be known which is to blame."""
-    from vkzircon_cli.doctor.errand import Errand
-
-    with suppress(OSError):  # no process can be started, which is told of each
-        errand = Errand(lambda: (list(_tried(library, names)) for library in libraries), min(timeout_s, _PATIENCE_S))
-        answers, fate = errand.answers()
-        if fate is None and all(kind == Fate.LOADED for kind, *_ in answers):
-            loaded = (Loading(Fate.LOADED, symbols=tuple(symbols)) for _, *symbols in answers)
-            return dict(zip(libraries, loaded, strict=True))
-    return None
+def load_all(libraries: Sequence[str], timeout_s: float, entry_points: Iterable[str] = ()) -> Mapping[str, Loading]:
+    """Load each library where it can do no harm, and tell what came of each."""
+    with closing(LibraryTrial(libraries, timeout_s, entry_points)) as trial:
+        return trial.loadings()
 
 
 def _load_some(libraries: Sequence[str], timeout_s: float, names: tuple[str, ...]) -> Mapping[str, Loading]:
