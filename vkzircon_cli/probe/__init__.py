@@ -17,6 +17,7 @@ from vkzircon_cli.offer import select_devices
 from vkzircon_cli.probe.device import probe_identity
 from vkzircon_cli.probe.loader import InstanceProbe, probe_kernel, probe_loader
 from vkzircon_cli.probe.one_device import DeviceProbe
+from vkzircon_cli.probe.second_process import SecondProcess
 from vkzircon_cli.request import Depth, Request
 from vkzircon_cli.zircon import Zircon, open_zircon
 
@@ -75,6 +76,7 @@ class _Machine:
         yield from self._ask("loader", "loader", lambda: probe_loader(vulkan))
         yield from self._ask("kernel", "kernel", self._open_kernel, live=True)
         with ExitStack() as stack:
+            second = self._second_process(stack)
             instance = InstanceProbe(vulkan, stack)
             is_first = not self._ask.knows("instance")
             made = (yield from self._ask("instance", "instance", instance.create, live=True)).value
@@ -82,7 +84,7 @@ class _Machine:
                 yield from ({"event": "message", **asdict(m)} for m in instance.messages)
             if instance.opened is not None and made is not None:
                 yield from self._ask("devices", "device_count", instance.devices, live=True)
-                yield from self._devices(instance.opened, made, instance.physical_devices)
+                yield from self._devices(instance.opened, made, instance.physical_devices, second)
             if instance.opened is not None:
                 yield from self._ask(_LAST_STEP, "closed", instance.destroy)
 
@@ -90,7 +92,17 @@ class _Machine:
         self._kernel = open_zircon(self._on_call)
         return probe_kernel(self._kernel)
 
-    def _devices(self, instance: driver.Instance, made: Instance, physical_devices: list[Any]) -> Iterator[Event]:
+    def _second_process(self, stack: ExitStack) -> SecondProcess:
+        """Start it while no driver is loaded; by the time that it is wanted it is there."""
+        second = SecondProcess(self._kernel, self._request.timeout_s * 0.8)
+        stack.callback(second.close)
+        if self._request.depth is Depth.EVERYTHING and self._kernel is not None:
+            second.start()
+        return second
+
+    def _devices(
+        self, instance: driver.Instance, made: Instance, physical_devices: list[Any], second: SecondProcess
+    ) -> Iterator[Event]:
         identities: list[Identity | None] = []
         for index, physical in enumerate(physical_devices):
             question = partial(probe_identity, instance, physical)
@@ -113,7 +125,14 @@ class _Machine:
                 yield from self._matrix(instance, physical, index, made, identity)
                 continue
             device = DeviceProbe(
-                self._ask, instance, physical, index, request=self._request, made=made, kernel=self._kernel
+                self._ask,
+                instance,
+                physical,
+                index,
+                request=self._request,
+                made=made,
+                kernel=self._kernel,
+                second=second,
             )
             only_identity = self._request.depth is Depth.IDENTITY
             yield from device.extensions() if only_identity else device.everything(identity)
