@@ -62,7 +62,7 @@ _MAY = {
     ImportKind.OWN_VMO: "A VMO that never came from Vulkan is imported.",
     ImportKind.WHOLE_SIZE: "An import may ask for the VMO's whole size, not only for what was allocated.",
 }
-for _kind in (*_MUST, *_MAY):
+for _kind in (kind for kind in ImportKind if kind is not ImportKind.SECOND_PROCESS):
     _rule = "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA" if _kind in _MUST else PRACTICE
     check(f"import.{_kind}", meaning={**_MUST, **_MAY}[_kind], rule=_rule, advice=_ADVICE)(
         _works(_kind, Outcome.FAIL if _kind in _MUST else Outcome.INFO)
