@@ -83,12 +83,14 @@ class SecondProcess:
         self._channel, given = self._kernel.create_channel()
         descriptor, entry = self._kernel.startup_handle(given)
         parent = os.getpid()
-        self._pid = os.fork()
-        if self._pid == 0:
-            from vkzircon_cli.probe.importer import be_second_process
+        try:
+            self._pid = os.fork()
+            if self._pid == 0:
+                from vkzircon_cli.probe.importer import be_second_process
 
-            be_second_process(self._kernel, descriptor, entry, parent)
-        os.close(descriptor)
+                be_second_process(self._kernel, descriptor, entry, parent)
+        finally:
+            os.close(descriptor)
 
     def open(self, asked: DeviceAsked) -> None:
         """Tell it which device the next imports are for."""
@@ -148,9 +150,8 @@ class SecondProcess:
         self._gone = "the second process died before"
         status, self._pid = os.waitpid(self._pid, 0)[1], 0
         code = os.waitstatus_to_exitcode(status)
-        result = signal_name(-code) if code < 0 else ""
-        how = f"was killed by {result}" if code < 0 else f"left with exit code {code}"
-        return Crashed("", result, f"the second process {how}")
+        how = f"was killed by {signal_name(-code)}" if code < 0 else f"left with exit code {code}"
+        return Crashed("", "", f"the second process {how}")
 
     def close(self) -> None:
         """End it, and close our end of the channel."""
