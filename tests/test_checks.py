@@ -76,6 +76,7 @@ def _good_device(index: int = 0) -> Device:
         made,
         two_gets=(PairOfHandles(0, Answer(Pair(first, second, Answer(SAME)))),),
         two_exports=(PairOfHandles(0, Answer(Pair(first, other, Answer(SAME)))),),
+        through_channel=(PairOfHandles(0, Answer(Pair(first, second, Answer(SAME)))),),
         fresh_bytes=(FreshBytes(0, Answer(SAME)),),
         outlives=(Outlives(0, Answer(SAME)),),
         external_images=(_external_image(),),
@@ -293,6 +294,11 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "export.two-gets-share": (_pair("two_gets", seen=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes differ"),
     "export.same-koid": (_pair("two_gets", second=reports.handle(1)), Outcome.INFO, "two koids"),
     "export.two-exports-apart": (_pair("two_exports", seen=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes changed"),
+    "export.survives-channel": (
+        _pair("through_channel", second=reports.handle(1)),
+        Outcome.FAIL,
+        "a handle to another object",
+    ),
     "export.fresh-zeros": (
         lambda d: replace(d, fresh_bytes=(FreshBytes(0, Answer(HALF)),)),
         Outcome.INFO,

@@ -74,6 +74,9 @@ def test_the_whole_report_comes_out(fuchsia: Process) -> None:
     assert {check["id"] for check in report["checks"] if check["outcome"] not in ("pass", "skip")} == {
         "device.hardware"
     }
+    told = {check["id"]: check["sentence"] for check in report["checks"]}
+    assert told["export.survives-channel"] == "Memory type 0: the handle arrives as it was sent."
+    assert told["import.second-process"] == "Memory type 0: no second process can be forked here."
 
 
 def test_a_person_is_told_that_nothing_is_isolated(fuchsia: Process) -> None:

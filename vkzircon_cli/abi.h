@@ -76,11 +76,19 @@ zx_status_t zx_vmar_map(zx_handle_t vmar, uint32_t options, size_t vmar_offset, 
 zx_status_t zx_vmar_unmap(zx_handle_t vmar, uintptr_t address, size_t length);
 zx_status_t zx_handle_close(zx_handle_t);
 zx_status_t zx_handle_duplicate(zx_handle_t, uint32_t rights, zx_handle_t *);
+zx_status_t zx_channel_create(uint32_t options, zx_handle_t *, zx_handle_t *);
+zx_status_t zx_channel_write(zx_handle_t, uint32_t options, const void *, uint32_t, const zx_handle_t *, uint32_t);
+zx_status_t zx_channel_read(zx_handle_t, uint32_t options, void *, zx_handle_t *, uint32_t num_bytes,
+                            uint32_t num_handles, uint32_t *actual_bytes, uint32_t *actual_handles);
+zx_status_t zx_object_wait_one(zx_handle_t, uint32_t signals, int64_t deadline, uint32_t *observed);
+int64_t zx_clock_get_monotonic(void);
+zx_handle_t zx_take_startup_handle(uint32_t info);
 uint32_t zx_system_get_page_size(void);
 zx_handle_t zx_vmar_root_self(void);
 zx_handle_t zx_process_self(void);
 
-/* Of our own libzircon only: see layer/zircon_private.h. */
+/* Of our own libzircon only: see layer/zircon_private.h and layer/vkzircon/startup.h. */
+zx_status_t vkz_startup_handle(uint32_t info, zx_handle_t, int *descriptor, char *entry);
 const char *vkz_emulation_error(void);
 size_t vkz_fault_count(void);
 const char *vkz_fault_name(size_t);

@@ -64,18 +64,19 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
         Usage: VKZIRCON_LIBZIRCON is set, so that two kernels would be asked about one handle.
         CannotAsk: there is no layer.
     """
-    if environ.get(LIBZIRCON_VARIABLE):
+    installed = find()
+    # Where our own variables are set already, as --print-env does for a whole shell, they are not set twice.
+    if environ.get(LIBZIRCON_VARIABLE) not in (None, "", str(installed.libzircon)):
         raise Usage(
             f"--emulate brings its own libzircon, and {LIBZIRCON_VARIABLE} names another.",
             f"Unset {LIBZIRCON_VARIABLE}, or leave out --emulate.",
         )
-    installed = find()
     # The loader ignores VK_ADD_LAYER_PATH where VK_LAYER_PATH is set, be it to nothing.
     path = "VK_LAYER_PATH" if "VK_LAYER_PATH" in environ else "VK_ADD_LAYER_PATH"
-    layers = environ.get("VK_INSTANCE_LAYERS")
+    layers = [name for name in environ.get("VK_INSTANCE_LAYERS", "").split(":") if name not in ("", LAYER_NAME)]
     return {
         path: _joined(environ.get(path), str(installed.manifest.parent)),
-        "VK_INSTANCE_LAYERS": f"{LAYER_NAME}:{layers}" if layers else LAYER_NAME,
+        "VK_INSTANCE_LAYERS": ":".join((LAYER_NAME, *layers)),
         LIBZIRCON_VARIABLE: str(installed.libzircon),
         EMULATION_VARIABLE: _settings(environ.get(EMULATION_VARIABLE) or "persona=strict", asked),
     }
@@ -90,4 +91,5 @@ def _settings(given: str, asked: Emulate) -> str:
 
 
 def _joined(before: str | None, folder: str) -> str:
-    return f"{before}{os.pathsep}{folder}" if before else folder
+    folders = [each for each in (before or "").split(os.pathsep) if each != folder]
+    return os.pathsep.join([*folders, folder]) if before else folder

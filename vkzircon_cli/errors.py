@@ -54,6 +54,14 @@ class TimedOut(Exception):
         self.missing = Missing(MissingKind.TIMED_OUT, call, "VK_TIMEOUT", reason)
 
 
+class Crashed(Exception):
+    """Another process died of the question. The probe turns it into a `Missing` of that kind."""
+
+    def __init__(self, call: str, result: str, reason: str) -> None:
+        super().__init__(call, result, reason)
+        self.missing = Missing(MissingKind.CRASHED, call, result, reason)
+
+
 class NotAsked(Exception):
     """A question that makes no sense here: the probe turns it into a `Missing` of that kind."""
 

@@ -30,7 +30,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind
 from vkzircon_cli.clock import elapsed_ms
 from vkzircon_cli.document import Milliseconds
-from vkzircon_cli.errors import NotAsked, Refused, Stop, TimedOut
+from vkzircon_cli.errors import Crashed, NotAsked, Refused, Stop, TimedOut
 from vkzircon_cli.facts import Device, Facts
 from vkzircon_cli.records import plain, record
 
@@ -105,7 +105,7 @@ def answer_of(question: Callable[[], T]) -> Answer[T]:
     """Call *question* and turn what stops it into data."""
     try:
         return Answer(question())
-    except (Refused, NotAsked, TimedOut) as stopped:
+    except (Refused, NotAsked, Crashed, TimedOut) as stopped:
         return Answer(None, stopped.missing)
 
 

@@ -242,6 +242,7 @@ class Device:
     stress: tuple[Stress, ...]
     negative: tuple[Negative, ...]
     closed: Answer[bool]
+    through_channel: tuple[PairOfHandles, ...] = ()
 
 
 @record

@@ -12,7 +12,7 @@ import typer
 from vkzircon_cli import __version__
 from vkzircon_cli.documents import DocumentKind
 from vkzircon_cli.render import BenchFormat, DevicesFormat, DiffFormat, Format, MatrixFormat, Rendered, WordFormat
-from vkzircon_cli.request import Formats
+from vkzircon_cli.request import Formats, Shell
 from vkzircon_cli.text import decode, visible
 from vkzircon_cli.vocabulary import HANDLE_TYPES
 
@@ -213,6 +213,12 @@ Largest = Annotated[
     typer.Option("--size", metavar="BYTES", parser=parse_size, help="The largest buffer to share: 64K, 64MiB, 1GiB."),
 ]
 ListFaults = Annotated[bool, typer.Option("--list", help="List the personas and the faults.")]
+PrintEnv = Annotated[bool, typer.Option("--print-env", help="Print what a shell must set to turn the emulation on.")]
+ShellSyntax = Annotated[
+    Shell | None, typer.Option("--shell", help="With --print-env: the shell; that of $SHELL unless told.")
+]
+CompilerFlags = Annotated[bool, typer.Option("--cflags", help="Print what a compiler needs to find Zircon's headers.")]
+LinkerFlags = Annotated[bool, typer.Option("--libs", help="Print what a linker needs to find libzircon.")]
 Command = Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND ...", help="The program and its arguments.")]
 DiffOutputFormat = Annotated[DiffFormat, typer.Option("--format", "-f", help="How the result is written.")]
 DEFAULT_BUNDLE = Path("vkzircon-bundle.zip")

@@ -24,7 +24,7 @@ from vkzircon_cli.named_facts import Seen
 from vkzircon_cli.records import record
 from vkzircon_cli.request import NOTHING_ASKED, Depth, Judging
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 
 @record

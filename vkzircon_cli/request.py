@@ -28,6 +28,14 @@ class Formats(StrEnum):
     ALL = "all"
 
 
+class Shell(StrEnum):
+    """Whose syntax variables are set in."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
 @record
 class Emulate:
     """An emulation asked for: a persona by name, None for whatever the environment says, and faults on top."""

@@ -80,7 +80,8 @@ class Pair:
     """Two handles side by side.
 
     Of two gets *seen* compares what was written through the first with what the second reads, of two exports what was
-    written into each with what it holds after the other was written.
+    written into each with what it holds after the other was written. Of a handle that went through a channel *first* is
+    what was written, *second* what was read, and *seen* compares what was in the VMO before with what it holds then.
     """
 
     first: Handle
@@ -90,7 +91,7 @@ class Pair:
 
 @record
 class PairOfHandles:
-    """A Pair got from one memory type: two gets of one allocation, or one get of each of two allocations."""
+    """A Pair got from one memory type: two gets of one allocation, one get of each of two, or one get sent around."""
 
     memory_type: int
     pair: Answer[Pair]
@@ -151,6 +152,7 @@ class ImportKind(StrEnum):
     BIND_EXPORT_IMPORT_BIND = "bind-export-import-bind"
     EXPORT_BIND_IMPORT_BIND = "export-bind-import-bind"
     EXPORT_IMPORT_BIND_BIND = "export-import-bind-bind"
+    SECOND_PROCESS = "second-process"
 
 
 @record

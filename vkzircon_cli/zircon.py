@@ -6,7 +6,7 @@ the one question that is safe to ask, before anything else (job_set_policy.md, Z
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,6 +44,10 @@ _VMO_VERSIONS = ((4, 176), (3, 128), (2, 120), (1, 104))
 _SAME_RIGHTS = 1 << 31
 _PERM_READ = 1
 _CACHE_CLEAN_INVALIDATE = 9
+_CHANNEL_MOST_BYTES, _CHANNEL_MOST_HANDLES = 65_536, 64
+_CHANNEL_READABLE, _CHANNEL_PEER_CLOSED = 1, 4
+_STARTUP_ENTRY_SIZE = 96
+_STARTUP_INFO = 0xF0  # PA_HND(PA_USER0, 0)
 
 ffi: Any = _abi.ffi
 
@@ -142,6 +146,46 @@ class Zircon:
         made = ffi.new("zx_handle_t *")
         self._call("zx_event_create", 0, made)
         return int(made[0])
+
+    def create_channel(self) -> tuple[int, int]:
+        """Create a channel and give its two ends; the caller closes them."""
+        ends = ffi.new("zx_handle_t[2]")
+        self._call("zx_channel_create", 0, ends, ends + 1)
+        return int(ends[0]), int(ends[1])
+
+    def write_channel(self, channel: int, data: bytes, handles: Sequence[int] = ()) -> None:
+        """Write a message; the *handles* are gone, whatever the answer."""
+        sent = ffi.new("zx_handle_t[]", list(handles))
+        self._call("zx_channel_write", channel, 0, ffi.from_buffer(data), len(data), sent, len(handles))
+
+    def read_channel(self, channel: int) -> tuple[bytes, tuple[int, ...]]:
+        """Read the first message and the handles in it, which are the caller's to close."""
+        data, handles = ffi.new("uint8_t[]", _CHANNEL_MOST_BYTES), ffi.new("zx_handle_t[]", _CHANNEL_MOST_HANDLES)
+        actual = ffi.new("uint32_t[2]")
+        most = (_CHANNEL_MOST_BYTES, _CHANNEL_MOST_HANDLES)
+        self._call("zx_channel_read", channel, 0, data, handles, *most, actual, actual + 1)
+        return bytes(ffi.buffer(data, actual[0])), tuple(handles[0 : actual[1]])
+
+    def wait_for_message(self, channel: int, limit_s: float | None = None) -> bool:
+        """Wait until a message can be read, which is False once the other end is closed; `Refused` past the limit."""
+        observed, deadline = ffi.new("uint32_t *"), (1 << 63) - 1
+        if limit_s is not None:
+            deadline = self._function("zx_clock_get_monotonic")() + int(limit_s * 1e9)
+        self._call("zx_object_wait_one", channel, _CHANNEL_READABLE | _CHANNEL_PEER_CLOSED, deadline, observed)
+        return bool(observed[0] & _CHANNEL_READABLE)
+
+    def startup_handle(self, channel: int) -> tuple[int, str]:
+        """Make of a channel's end what a new process inherits: a descriptor, the caller's, and the entry that names it.
+
+        Only our own libzircon has this; on Fuchsia it is fdio that starts processes.
+        """
+        descriptor, entry = ffi.new("int *"), ffi.new("char[]", _STARTUP_ENTRY_SIZE)
+        self._call("vkz_startup_handle", _STARTUP_INFO, channel, descriptor, entry)
+        return int(descriptor[0]), ffi.string(entry).decode("ascii")
+
+    def take_startup_handle(self) -> int:
+        """Take the channel's end that this process was started with, 0 if there is none."""
+        return int(self._function("zx_take_startup_handle")(_STARTUP_INFO))
 
     def open_handles(self) -> int:
         """Count this process's handles, by ZX_INFO_PROCESS_HANDLE_STATS."""

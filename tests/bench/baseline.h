@@ -87,6 +87,9 @@ _Noreturn void stop(const char *format, ...) __attribute__((format(printf, 1, 2)
     X(vkWaitForFences)
 
 #define ZIRCON_CALLS(X)                                                                                                \
+    X(zx_channel_create)                                                                                               \
+    X(zx_channel_read)                                                                                                 \
+    X(zx_channel_write)                                                                                                \
     X(zx_handle_close)                                                                                                 \
     X(zx_handle_duplicate)                                                                                             \
     X(zx_object_get_info)                                                                                              \
@@ -253,6 +256,8 @@ struct handle handle_own(zx_handle_t value);
 struct handle handle_export(const struct device *device, const struct memory *memory);
 struct handle handle_duplicate(const struct handle *handle);
 void handle_close(const struct handle *handle);
+struct handle handle_pass(const struct handle *handle, const zx_handle_t ends[2]); // through a channel
+void end_close(zx_handle_t end);
 void handle_describe(const struct handle *handle);
 uint64_t handle_size(const struct handle *handle);
 uint32_t handle_count(const struct handle *handle);

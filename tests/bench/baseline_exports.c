@@ -96,6 +96,24 @@ static void outlive(const struct scene *scene, const struct shape *shape, uint32
     pattern_free(&anew);
 }
 
+static void pass_on(const struct device *device, const struct shape *shape, uint32_t type) {
+    const struct pattern written = pattern_new(shape->needs.size);
+    struct exported one;
+    zx_handle_t ends[2];
+    export(device, shape, type, &one);
+    MUST(&zircon, zx_channel_create, 0, &ends[0], &ends[1]);
+    handle_describe(&one.handle);
+    handle_write(&one.handle, &written);
+    const struct handle arrived = handle_pass(&one.handle, ends);
+    handle_compare(&arrived, &written);
+    handle_describe(&arrived);
+    handle_close(&arrived);
+    end_close(ends[0]);
+    end_close(ends[1]);
+    release(device, &one);
+    pattern_free(&written);
+}
+
 static void ask_properties(const struct device *device, const struct shape *shape, uint32_t type) {
     struct exported one;
     export(device, shape, type, &one);
@@ -115,5 +133,6 @@ void look_into_exports(const struct scene *scene, const struct shape *shape, uin
     export_twice(device, shape, type);
     read_fresh(device, shape, type);
     outlive(scene, shape, type);
+    pass_on(device, shape, type);
     ask_properties(device, shape, type);
 }

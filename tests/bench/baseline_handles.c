@@ -53,6 +53,19 @@ void handle_close(const struct handle *handle) {
     MUST(&zircon, zx_handle_close, handle->value);
 }
 
+struct handle handle_pass(const struct handle *handle, const zx_handle_t ends[2]) {
+    uint32_t bytes, handles;
+    zx_handle_t arrived;
+    MUST(&zircon, zx_channel_write, ends[0], 0, NULL, 0, &handle->value, 1);
+    MUST(&zircon, zx_channel_read, ends[1], 0, NULL, &arrived, 0, 1, &bytes, &handles);
+    return handle_own(arrived);
+}
+
+void end_close(zx_handle_t end) {
+    ask_valid(end);
+    MUST(&zircon, zx_handle_close, end);
+}
+
 // Asks for the newest version of the record that the kernel knows.
 static void ask_vmo(zx_handle_t handle) {
     static const struct {

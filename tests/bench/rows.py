@@ -93,7 +93,8 @@ def _peak(row: Row, ours: Command, theirs: Command) -> Measured:
     return measure
 
 
-# What a child does once it is asked, without what it loads before, and without the parent beside it.
+# What a child does once it is asked, without what it loads before, and without the parent beside it. It starts no
+# second process, as where nothing can be forked: the C program has none.
 _PROBE = """
 import sys, time
 from vkzircon_cli import driver, probe
@@ -114,7 +115,7 @@ def _against_c(row: Row, asked: Command, mode: Command) -> Measured:
     def measure(where: Where) -> Row:
         if where.baseline is None:
             return replace(row, missing="no C compiler")
-        environ = where.under_emulation
+        environ = {**where.under_emulation, "VKZIRCON_PLATFORM": "fuchsia"}
         ours, theirs = [where.python, "-c", _PROBE, *asked], [str(where.baseline), "--time", *mode]
         pairs = paired(lambda: _told_ms(ours, environ), lambda: _told_ms(theirs, environ), where.pairs)
         return replace(row, pairs=pairs)

@@ -35,7 +35,8 @@ SANITIZED = ("-O1", "-g", "-rdynamic", "-fsanitize=address,undefined", "-fno-san
 # None, and those that a good run gets past on another way, as it does with other drivers and kernels.
 FAULTS = ("", "fault=old-kernel", "fault=dedicated-only-reported", "fault=deny-export", "fault=deny-all")
 
-# The probe in a process of its own.
+# The probe in a process of its own, and without a second one: who cannot fork asks nothing of it.
+ALONE = {"VKZIRCON_PLATFORM": "fuchsia"}
 PROBE = """
 import sys
 from vkzircon_cli.guard import probe_events
@@ -87,7 +88,7 @@ def _calls(build: Callable[..., Path], emulating: dict[str, str]) -> Calls:
 @pytest.fixture(name="probes_calls")
 def _probes_calls(emulating: dict[str, str]) -> Calls:
     """Run the probe and give the names of its calls."""
-    return lambda depth, formats="common": _lines([sys.executable, "-c", PROBE, depth, formats], emulating)
+    return lambda depth, formats="common": _lines([sys.executable, "-c", PROBE, depth, formats], emulating | ALONE)
 
 
 def _lines(command: list[str], env: dict[str, str]) -> list[str]:

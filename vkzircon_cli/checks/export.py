@@ -350,6 +350,38 @@ def compared(
 
 
 @check(
+    "export.survives-channel",
+    meaning="The handle can be sent through a channel, and arrives with its koid, its rights and its bytes.",
+    rule="zx_channel_write: the handles become available to the reader of the message",
+    advice="Programs get VMOs through channels: one that does not survive that cannot be shared.",
+)
+def survives_channel(_: Facts, device: Device) -> Iterator[Finding]:
+    def judge(seen: Comparison) -> tuple[Outcome, str]:
+        if seen.wrong:
+            return Outcome.FAIL, f"{seen.wrong} of {seen.count} bytes changed on the way through a channel"
+        return Outcome.PASS, "the handle arrives as it was sent"
+
+    for name, where, answer in _pairs(device, device.through_channel, "export.through-channel"):
+        if answer.value is None:
+            yield unanswered(answer.missing, name, where)  # type: ignore[arg-type]
+        elif changed := _changed(answer.value):
+            yield Finding(Outcome.FAIL, changed, name, where)
+        else:
+            yield compared(answer.value.seen, name, where, judge)
+
+
+def _changed(pair: Pair) -> str:
+    """Tell what the kernel says of a handle that was read, and did not say of it when it was written."""
+    sent, arrived = pair.first.basic.value, pair.second.basic.value
+    if sent is None or arrived is None:
+        return "" if sent is None else "what arrives is no handle to a VMO"
+    if arrived.koid != sent.koid:
+        return "what arrives is a handle to another object"
+    lost = [right for right in sent.rights.names if right not in arrived.rights.names]
+    return f"the handle arrives without {', '.join(lost)}" if lost else ""
+
+
+@check(
     "export.fresh-zeros",
     meaning="A VMO that was just exported holds zeros only.",
     rule=PRACTICE,

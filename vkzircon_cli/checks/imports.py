@@ -62,11 +62,39 @@ _MAY = {
     ImportKind.OWN_VMO: "A VMO that never came from Vulkan is imported.",
     ImportKind.WHOLE_SIZE: "An import may ask for the VMO's whole size, not only for what was allocated.",
 }
-for _kind in ImportKind:
+for _kind in (kind for kind in ImportKind if kind is not ImportKind.SECOND_PROCESS):
     _rule = "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA" if _kind in _MUST else PRACTICE
     check(f"import.{_kind}", meaning={**_MUST, **_MAY}[_kind], rule=_rule, advice=_ADVICE)(
         _works(_kind, Outcome.FAIL if _kind in _MUST else Outcome.INFO)
     )
+
+
+@check(
+    "import.second-process",
+    meaning="Another process imports the VMO, sees the bytes in it, and writes what is seen here.",
+    rule=_SHARED,
+    advice="The driver knows a VMO by what its own process holds of it: nothing can be shared between programs.",
+)
+def second_process(_: Facts, device: Device) -> Iterator[Finding]:
+    for name, where, row in _rows(device, ImportKind.SECOND_PROCESS):
+        if row.imported.value is None:
+            worth = Outcome.INFO if denies_import(device, row.form) else Outcome.FAIL
+            yield unanswered(row.imported.missing, name, where, worth)  # type: ignore[arg-type]
+        else:
+            yield compared(row.imported.value.kept, name, where, _seen_there)
+            yield compared(row.imported.value.shared, name, where, _seen_here)
+
+
+def _seen_there(kept: Comparison) -> tuple[Outcome, str]:
+    if kept.wrong:
+        return Outcome.FAIL, f"another process sees {kept.wrong} of {kept.count} bytes wrong"
+    return Outcome.PASS, "another process imported the VMO, and bytes go both ways"
+
+
+def _seen_here(shared: Comparison) -> tuple[Outcome, str]:
+    if shared.wrong:
+        return Outcome.FAIL, f"{shared.wrong} of {shared.count} bytes that another process wrote are not seen here"
+    return Outcome.PASS, "another process imported the VMO, and bytes go both ways"
 
 
 @check(

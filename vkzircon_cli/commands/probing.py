@@ -10,6 +10,7 @@ from vkzircon_cli.options import (
     BenchOutputFormat,
     BundleFile,
     Command,
+    CompilerFlags,
     Device,
     DevicesOutputFormat,
     EmulateOption,
@@ -19,6 +20,7 @@ from vkzircon_cli.options import (
     HandleType,
     Ignore,
     Largest,
+    LinkerFlags,
     ListFaults,
     MatrixOutputFormat,
     Negative,
@@ -27,10 +29,12 @@ from vkzircon_cli.options import (
     OutputFile,
     OutputFormat,
     Persona,
+    PrintEnv,
     Quiet,
     Require,
     Seconds,
     Select,
+    ShellSyntax,
     Size,
     Stress,
     Timeout,
@@ -278,36 +282,31 @@ def emulate(
     command: Command = None,
     persona: Persona = None,
     fault: Faults = None,
+    print_env: PrintEnv = False,
+    shell: ShellSyntax = None,
+    cflags: CompilerFlags = False,
+    libs: LinkerFlags = False,
     list: ListFaults = False,
     version: Version = False,
 ) -> Exit:
     """Run any Vulkan program with the emulation on.
 
-    As in: vkzircon emulate --persona goldfish -- vulkaninfo. The program's exit code and signals are its own.
+    As in: vkzircon emulate --persona goldfish -- vulkaninfo. The program's exit code and signals are its own, and the
+    environment's other layers stay on. For a whole shell: eval "$(vkzircon emulate --print-env)"; in fish: vkzircon
+    emulate --print-env | source. To build a program: cc $(vkzircon emulate --cflags) ... $(vkzircon emulate --libs)
     """
-    from vkzircon_cli import emulation
-    from vkzircon_cli.faults import refuse_unknown_faults
+    from vkzircon_cli import launch
 
+    launch.refuse_mixture(command, print_env=print_env, shell=shell, builds=cflags or libs, lists=list)
+    asked = Emulate(persona, tuple(fault or ()))
     if list:
-        return _list_faults()
-    if not command:
-        raise Usage("There is no program to run.", "As in: vkzircon emulate -- vulkaninfo")
-    environ = {**os.environ, **emulation.variables(os.environ, Emulate(persona, tuple(fault or ())))}
-    refuse_unknown_faults(emulation.open_libzircon(environ))
-    try:
-        os.execvpe(command[0], command, environ)
-    except OSError as error:
-        raise Usage(f"{command[0]} cannot be run: {error.strerror}.", "Give a program that is there.") from error
-
-
-def _list_faults() -> Exit:
-    from vkzircon_cli import emulation
-    from vkzircon_cli.faults import list_faults, list_personas
-
-    lib = emulation.open_libzircon(os.environ)
-    personas = [f"  {entry.name:<28}  {entry.description}" for entry in list_personas(lib)]
-    faults = [f"  {entry.name:<28}  {entry.description}" for entry in list_faults(lib)]
-    write("\n".join(["Personas (--persona):", *personas, "", "Faults (--fault):", *faults, ""]), None)
+        write(launch.listing(), None)
+    elif cflags or libs:
+        write(launch.build_flags(cflags=cflags, libs=libs), None)
+    elif print_env:
+        write(launch.assignments(asked, shell), None)
+    else:
+        launch.become(command or (), asked)
     return Exit.OK
 
 

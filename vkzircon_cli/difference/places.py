@@ -103,6 +103,7 @@ TABLES: Mapping[type, Table] = {
 _PAIRS = {
     "two_gets": Table("two gets", number="memory_type", of=_MEMORY_TYPE),
     "two_exports": Table("two exports", number="memory_type", of=_MEMORY_TYPE),
+    "through_channel": Table("handle through a channel", number="memory_type", of=_MEMORY_TYPE),
 }
 
 # Fields that a reader does not miss in the name of what is in them.

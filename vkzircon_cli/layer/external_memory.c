@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // What the spec says of a struct without a handle type.
 static bool is_ignored(VkFlags types) {
@@ -68,7 +69,7 @@ static zx_status_t make_vmo(struct memory *memory) {
 }
 
 static VkResult map_export(struct device *device, struct memory *memory) {
-    const struct vkz_origin origin = {.exported = true, .memory_type = memory->type};
+    const struct vkz_origin origin = {.exported = true, .memory_type = memory->type, .process = (uint32_t)getpid()};
     zx_status_t status = vkz_any_fault() ? faulty_make_vmo(device, memory) : make_vmo(memory);
     if (status == ZX_OK)
         status = vkz_vmo_map(memory->vmo, memory->asked, &memory->pages, &memory->length);

@@ -18,6 +18,7 @@
       "The external buffer and image queries set their output's sType to 0.")                                          \
     X(CAPABILITIES_UNWRITTEN, "capabilities-unwritten",                                                                \
       "The external buffer and image queries return without having written anything.")                                 \
+    X(CHANNEL_COPIES, "channel-copies", "A VMO that is written to a channel arrives as a copy of itself.")             \
     X(CPU_DEVICE, "cpu-device", "The device says that it is a CPU.")                                                   \
     X(DEDICATED_ONLY_REPORTED, "dedicated-only-reported",                                                              \
       "The external buffer and image queries say DEDICATED_ONLY, though plain allocations work.")                      \
@@ -49,6 +50,8 @@
     X(HIDE_PROPERTIES, "hide-properties",                                                                              \
       "vkGetDeviceProcAddr gives NULL for vkGetMemoryZirconHandlePropertiesFUCHSIA.")                                  \
     X(IMPORT_COPIES, "import-copies", "An import copies the VMO's bytes instead of sharing them.")                     \
+    X(IMPORT_ELSEWHERE_REFUSED, "import-elsewhere-refused",                                                            \
+      "An import of what another process exported answers VK_ERROR_INVALID_EXTERNAL_HANDLE.")                          \
     X(IMPORT_IGNORES_SIZE, "import-ignores-size",                                                                      \
       "An import of more bytes than the VMO has succeeds, if the host's driver lets it; to touch the rest faults.")    \
     X(IMPORT_IS_EXPORTABLE, "import-is-exportable", "Imported memory can be exported though nobody asked for that.")   \

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FEW_BYTES 15 // SwiftShader's, which makes room to align what it gets
 
@@ -27,6 +28,11 @@ static bool is_foreign(zx_handle_t handle) {
     return vkz_vmo_get_origin(handle, &origin) == ZX_OK && !origin.exported;
 }
 
+static bool is_from_elsewhere(zx_handle_t handle) {
+    struct vkz_origin origin;
+    return vkz_vmo_get_origin(handle, &origin) == ZX_OK && origin.exported && origin.process != (uint32_t)getpid();
+}
+
 static bool ends_early(zx_handle_t handle, VkDeviceSize asked) {
     uint64_t size;
     return zx_vmo_get_size(handle, &size) == ZX_OK && size < asked + FEW_BYTES;
@@ -40,6 +46,8 @@ static VkResult import_refusal(zx_handle_t handle, VkDeviceSize asked) {
     if (vkz_fault(VKZ_FAULT_INVALID_IMPORT))
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
     if (vkz_fault(VKZ_FAULT_FOREIGN_IMPORT_REFUSED) && is_foreign(handle))
+        return VK_ERROR_INVALID_EXTERNAL_HANDLE;
+    if (vkz_fault(VKZ_FAULT_IMPORT_ELSEWHERE_REFUSED) && is_from_elsewhere(handle))
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
     if (vkz_fault(VKZ_FAULT_IMPORT_NEEDS_EXTRA_PAGE) && ends_early(handle, asked))
         return VK_ERROR_MEMORY_MAP_FAILED;

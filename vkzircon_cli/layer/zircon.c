@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 // Handle values carry this bit, so that a small number such as a file descriptor is never taken for a handle.
 #define HANDLE_TAG ((zx_handle_t)0x40000000)
@@ -30,6 +31,7 @@ static struct {
     zx_koid_t next_koid; // koids are never reused
     zx_handle_t process_self;
     zx_handle_t vmar_root_self;
+    struct object *objects;
 } table = {.mutex = PTHREAD_MUTEX_INITIALIZER, .first_free = NO_SLOT, .next_koid = ZX_KOID_FIRST};
 
 void table_lock(void) {
@@ -64,6 +66,12 @@ void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signal
     pthread_cond_broadcast(&table.signals_changed);
 }
 
+// Koids that no other process has given out which objects may come from: the first process of a family, which nothing
+// comes from but its own objects, begins where Zircon does.
+static zx_koid_t first_own_koid(void) {
+    return ZX_KOID_FIRST + ((zx_koid_t)getpid() << 24);
+}
+
 // A process on Zircon starts without its parent's handles: a forked child gets an empty table, and its first call finds
 // the mutex free whatever other threads of the parent were doing. Pages that were mapped stay mapped.
 static void fork_child(void) {
@@ -77,13 +85,17 @@ static void fork_child(void) {
     table.num_slots = 0;
     table.first_free = NO_SLOT;
     table.process_self = table.vmar_root_self = ZX_HANDLE_INVALID;
+    table.next_koid = first_own_koid();
     condition_init();
     faults_forget();
+    startup_forget_locked();
     table_unlock();
 }
 
 __attribute__((constructor)) static void library_init(void) {
     condition_init();
+    if (startup_is_given())
+        table.next_koid = first_own_koid();
     pthread_atfork(table_lock, table_unlock, fork_child);
 }
 
@@ -92,6 +104,17 @@ void object_init_locked(struct object *object, zx_obj_type_t type, zx_signals_t 
     object->type = type;
     object->koid = table.next_koid++;
     object->signals = signals;
+    object->next = table.objects;
+    if (object->next)
+        object->next->previous = object;
+    table.objects = object;
+}
+
+struct object *object_find_locked(zx_koid_t koid) {
+    struct object *object = table.objects;
+    while (object && object->koid != koid)
+        object = object->next;
+    return object;
 }
 
 void object_ref_locked(struct object *object) {
@@ -99,8 +122,16 @@ void object_ref_locked(struct object *object) {
 }
 
 static void object_destroy_locked(struct object *object) {
+    if (object->next)
+        object->next->previous = object->previous;
+    if (object->previous)
+        object->previous->next = object->next;
+    else
+        table.objects = object->next;
     if (object->type == ZX_OBJ_TYPE_VMO)
         vmo_destroy_locked((struct vmo *)object);
+    if (object->type == ZX_OBJ_TYPE_CHANNEL)
+        channel_destroy_locked((struct channel *)object);
     free(object);
 }
 
@@ -205,6 +236,12 @@ static zx_status_t close_locked(zx_handle_t handle) {
         return bad_handle(handle);
     slot_close_locked(slot);
     return ZX_OK;
+}
+
+void handle_discard_locked(zx_handle_t handle) {
+    struct slot *slot = slot_locked(handle);
+    if (slot)
+        slot_close_locked(slot);
 }
 
 zx_status_t zx_handle_close(zx_handle_t handle) {

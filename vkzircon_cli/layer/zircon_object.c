@@ -43,6 +43,8 @@ static void fill_basic_locked(const struct object *object, zx_rights_t rights, u
     record->basic.koid = object->koid;
     record->basic.rights = rights;
     record->basic.type = object->type;
+    if (object->type == ZX_OBJ_TYPE_CHANNEL)
+        record->basic.related_koid = ((const struct channel *)object)->peer;
 }
 
 static void fill_count_locked(const struct object *object, zx_rights_t rights, union record *record) {
@@ -217,6 +219,17 @@ zx_status_t zx_object_signal(zx_handle_t handle, uint32_t clear_mask, uint32_t s
     return status;
 }
 
+static zx_signals_t signals_locked(const struct object *object) {
+    const bool is_channel = object->type == ZX_OBJ_TYPE_CHANNEL;
+    return object->signals | (is_channel ? channel_signals_locked((const struct channel *)object) : ZX_SIGNAL_NONE);
+}
+
+static bool sleep_locked(struct object *object, zx_time_t deadline) {
+    if (object->type == ZX_OBJ_TYPE_CHANNEL)
+        return channel_wait_locked((struct channel *)object, deadline);
+    return table_wait_locked(deadline);
+}
+
 // The handle is looked up anew after every wake-up: closed while it is waited on, it cancels the wait.
 static zx_status_t wait_locked(zx_handle_t handle, zx_signals_t signals, zx_time_t deadline, zx_signals_t *observed) {
     struct object *object, *now;
@@ -224,11 +237,11 @@ static zx_status_t wait_locked(zx_handle_t handle, zx_signals_t signals, zx_time
     if (status != ZX_OK)
         return status;
     const zx_koid_t koid = object->koid;
-    for (bool in_time = true;; in_time = table_wait_locked(deadline)) {
+    for (bool in_time = true;; in_time = sleep_locked(now, deadline)) {
         if (handle_lookup_locked(handle, ZX_OBJ_TYPE_NONE, ZX_RIGHT_WAIT, &now, NULL) != ZX_OK || now->koid != koid)
             return ZX_ERR_CANCELED;
-        *observed = now->signals;
-        if (now->signals & signals)
+        *observed = signals_locked(now);
+        if (*observed & signals)
             return ZX_OK;
         if (!in_time)
             return ZX_ERR_TIMED_OUT;

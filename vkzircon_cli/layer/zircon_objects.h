@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 struct object {
+    struct object *next, *previous; // all there are, found by object_find_locked()
     zx_obj_type_t type;
     zx_koid_t koid;
     uint32_t references; // handles, mappings, children and calls in progress each hold one
@@ -29,8 +30,31 @@ struct vmo {
     uint64_t content_size;
     uint32_t flags; // ZX_INFO_VMO_...
     struct vmo *parent;
+    zx_koid_t parent_koid; // of a parent that stayed in the process that this VMO came from
     size_t num_children;
     size_t num_mappings;
+    struct vkz_origin origin;
+};
+
+// One end. Its messages wait in the socket.
+struct channel {
+    struct object object;
+    int socket;
+    zx_koid_t peer;
+};
+
+// What a message says of one handle, whose object it brings as a descriptor: a VMO's memfd, or a channel's socket.
+struct traveller {
+    zx_koid_t koid;
+    zx_koid_t related_koid; // a channel's peer, a VMO's parent
+    zx_obj_type_t type;
+    zx_rights_t rights;
+    uint64_t start; // from here on only of a VMO
+    uint64_t size;
+    uint64_t content_size;
+    uint32_t flags;
+    uint32_t cache_policy;
+    char name[ZX_MAX_NAME_LEN];
     struct vkz_origin origin;
 };
 
@@ -46,6 +70,7 @@ void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signal
 
 // A new object holds no reference yet: the first handle brings it.
 void object_init_locked(struct object *object, zx_obj_type_t type, zx_signals_t signals);
+struct object *object_find_locked(zx_koid_t koid);
 void object_ref_locked(struct object *object);
 void object_unref_locked(struct object *object);
 
@@ -55,6 +80,9 @@ zx_status_t handle_open_locked(struct object *object, zx_rights_t rights, zx_han
 // Checks in the kernel's order: BAD_HANDLE, WRONG_TYPE, ACCESS_DENIED. ZX_OBJ_TYPE_NONE means any type.
 zx_status_t handle_lookup_locked(zx_handle_t handle, zx_obj_type_t type, zx_rights_t needed, struct object **object,
                                  zx_rights_t *rights);
+
+// Ends the handle, if it is one.
+void handle_discard_locked(zx_handle_t handle);
 
 // Adds up the table's handles by object type.
 void handle_statistics_locked(zx_info_process_handle_stats_t *statistics);
@@ -66,6 +94,29 @@ zx_status_t vmo_acquire(zx_handle_t handle, zx_rights_t needed, struct vmo **vmo
 void vmo_release(struct vmo *vmo);
 void vmo_destroy_locked(struct vmo *vmo);
 void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *info);
+
+void channel_destroy_locked(struct channel *channel);
+zx_signals_t channel_signals_locked(const struct channel *channel);
+
+// Lets go of the mutex until something comes through the channel, a while has passed, or the deadline has.
+bool channel_wait_locked(struct channel *channel, zx_time_t deadline);
+
+// A channel's end with `socket`, which it takes over, on failure too. Koid 0 is a new one.
+zx_status_t channel_open_locked(int socket, zx_koid_t koid, zx_koid_t peer, zx_rights_t rights, zx_handle_t *out);
+
+// Describes an object for a message. The descriptor stays the object's. NOT_SUPPORTED: such objects stay at home.
+zx_status_t traveller_leave_locked(const struct object *object, zx_rights_t rights, struct traveller *traveller,
+                                   int *descriptor);
+
+// Opens a handle to what a message brought, and takes over the descriptor, on failure too. IO_DATA_INTEGRITY where
+// descriptor and description do not fit: whoever holds the other end of a socket can write what he likes.
+zx_status_t traveller_arrive_locked(const struct traveller *traveller, int descriptor, zx_handle_t *out);
+
+// Whether the process was given startup handles.
+bool startup_is_given(void);
+
+// A forked child may be given others.
+void startup_forget_locked(void);
 
 static inline uint64_t round_up(uint64_t value, uint64_t power_of_two) {
     return (value + power_of_two - 1) & ~(power_of_two - 1);

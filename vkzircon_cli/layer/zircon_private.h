@@ -27,6 +27,7 @@ struct vkz_origin {
     bool exported;
     uint32_t memory_type;
     zx_handle_t given; // the last number that it was given out under
+    uint32_t process;  // the id of the one that exported it
 };
 
 // BAD_HANDLE, WRONG_TYPE. Nothing is noted at a VMO that did not come from Vulkan: `exported` is false.

@@ -60,7 +60,7 @@ void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *i
     *info = (zx_info_vmo_t){
         .koid = vmo->object.koid,
         .size_bytes = vmo->size,
-        .parent_koid = vmo->parent ? vmo->parent->object.koid : ZX_KOID_INVALID,
+        .parent_koid = vmo->parent ? vmo->parent->object.koid : vmo->parent_koid,
         .num_children = vmo->num_children,
         .num_mappings = vmo->num_mappings,
         .share_count = vmo->num_mappings > 0, // address spaces, and there is one

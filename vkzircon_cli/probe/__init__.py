@@ -16,6 +16,7 @@ from vkzircon_cli.offer import select_devices
 from vkzircon_cli.probe.device import probe_identity
 from vkzircon_cli.probe.loader import InstanceProbe, probe_kernel, probe_loader
 from vkzircon_cli.probe.one_device import DeviceProbe
+from vkzircon_cli.probe.second_process import SecondProcess
 from vkzircon_cli.records import plain
 from vkzircon_cli.request import Depth, Request
 from vkzircon_cli.zircon import Zircon, open_zircon
@@ -69,6 +70,7 @@ class _Machine:
         self._request = request
         self._on_call = on_call
         self._kernel: Zircon | None = None
+        self._second = SecondProcess(None, 0.0)  # which is never started
         self._is_benched = False
 
     def probe(self) -> Iterator[Event]:
@@ -78,6 +80,7 @@ class _Machine:
         yield from self._ask("loader", "loader", lambda: probe_loader(vulkan))
         yield from self._ask("kernel", "kernel", self._open_kernel, live=True)
         with ExitStack() as stack:
+            self._second = self._second_process(stack)
             instance = InstanceProbe(vulkan, stack)
             is_first = not self._ask.knows("instance")
             made = (yield from self._ask("instance", "instance", instance.create, live=True)).value
@@ -92,6 +95,14 @@ class _Machine:
     def _open_kernel(self) -> Any:
         self._kernel = open_zircon(self._on_call)
         return probe_kernel(self._kernel)
+
+    def _second_process(self, stack: ExitStack) -> SecondProcess:
+        """Start it while no driver is loaded; by the time that it is wanted it is there."""
+        second = SecondProcess(self._kernel, self._request.timeout_s * 0.8)
+        stack.callback(second.close)
+        if self._request.depth is Depth.EVERYTHING and self._kernel is not None:
+            second.start()
+        return second
 
     def _devices(self, instance: driver.Instance, made: Instance, physical_devices: list[Any]) -> Iterator[Event]:
         identities: list[Identity | None] = []
@@ -124,7 +135,14 @@ class _Machine:
         self, instance: driver.Instance, physical: Any, index: int, made: Instance, identity: Identity
     ) -> Iterator[Event]:
         device = DeviceProbe(
-            self._ask, instance, physical, index, request=self._request, made=made, kernel=self._kernel
+            self._ask,
+            instance,
+            physical,
+            index,
+            request=self._request,
+            made=made,
+            kernel=self._kernel,
+            second=self._second,
         )
         only_identity = self._request.depth is Depth.IDENTITY
         yield from device.extensions() if only_identity else device.everything(identity)

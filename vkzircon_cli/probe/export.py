@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Export memory and ask the kernel what came out."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from vkzircon_cli.answers import Answer, not_asked
@@ -12,7 +12,7 @@ from vkzircon_cli.events import answer_of
 from vkzircon_cli.probe.bytes import Pattern, both, new_pattern, zeros
 from vkzircon_cli.probe.device import DeviceOpener
 from vkzircon_cli.probe.forms import Shape
-from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle
+from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, owned
 from vkzircon_cli.vmo_facts import Comparison, Handle, Pair
 from vkzircon_cli.zircon import Zircon
 
@@ -64,6 +64,31 @@ class ExportProbe:
             exported_handle(self._device, self._kernel, other) as second,
         ):
             return Pair(first.describe(), second.describe(), self._seen(partial(self._apart, first, second)))
+
+    def through_channel(self) -> Pair:
+        """Write the handle to a channel and read it again: it should be as good as it was."""
+        if self._kernel is None:
+            raise NotAsked(NO_KERNEL)
+        with (
+            self._shape.memory(self._device, self._memory_type) as memory,
+            exported_handle(self._device, self._kernel, memory) as handle,
+            _channel(self._kernel) as (writer, reader),
+        ):
+            before, value = handle.describe(), handle.usable("TRANSFER")
+            written = answer_of(lambda: self._written(handle))
+            handle.taken = True
+            self._kernel.write_channel(writer, b"", (value,))
+            (arrived,) = self._kernel.read_channel(reader)[1]
+            with owned(self._kernel, arrived) as second:
+                known = written.value
+                seen = Answer(None, written.missing) if known is None else answer_of(partial(compared, second, known))
+                return Pair(before, second.describe(), seen)
+
+    def _written(self, handle: OwnedHandle) -> Pattern:
+        self._must_look()
+        pattern = new_pattern(self._size)
+        write(handle, pattern)
+        return pattern
 
     def fresh_bytes(self) -> Comparison:
         """Look for bytes that somebody else left in a VMO that was just exported."""
@@ -121,6 +146,16 @@ class ExportProbe:
         kept_by_first = compared(first, in_first)
         write(first, again)
         return both(kept_by_first, compared(second, in_second))
+
+
+@contextmanager
+def _channel(kernel: Zircon) -> Iterator[tuple[int, int]]:
+    ends = kernel.create_channel()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            kernel.close(end)
 
 
 def write(handle: OwnedHandle, pattern: Pattern) -> None:

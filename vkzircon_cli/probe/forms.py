@@ -42,6 +42,16 @@ class Shape:
         """Tell what is bound to this form's memory."""
         return ResourceKind.IMAGE if self.form is Form.DEDICATED_IMAGE else ResourceKind.BUFFER
 
+    @property
+    def size(self) -> int:
+        """Give the size of the buffer."""
+        return self._size
+
+    @property
+    def image(self) -> ImageSpec | None:
+        """Give the image, where there is one."""
+        return self._image
+
     def resource(self, device: Device) -> AbstractContextManager[Resource]:
         """Create the buffer or image."""
         if self.kind is ResourceKind.IMAGE and self._image is not None:

@@ -4,6 +4,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.driver import Device
@@ -17,6 +18,7 @@ from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, owned, taking, types_taking
 from vkzircon_cli.probe.memory import Memory, Resource, bind, mapped
 from vkzircon_cli.probe.places import Places
+from vkzircon_cli.probe.second_process import FarImport, SecondProcess
 from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import Comparison, Form, Imported, ImportKind, Released
 from vkzircon_cli.zircon import Zircon
@@ -216,6 +218,38 @@ class ImportProbe:
             kept=shared.kept,
             shared=seen,
         )
+
+    def in_second_process(self, shape: Shape, memory_type: int, second: SecondProcess) -> Imported:
+        """Have another process import what is exported here: it sees our bytes, and we see its own; raises as `probe`.
+
+        It has freed its memory again by the time that we look: what it wrote is in the VMO.
+        """
+        kind = ImportKind.SECOND_PROCESS
+        second.must_be_there()
+        with ExitStack() as stack:
+            try:
+                exported, handle, _, _ = self._export(stack, kind, shape, memory_type)
+                size = self._size_to_import(kind, handle, exported.size)
+            except Refused as refused:
+                raise NotAsked(f"{refused.said}, before an import") from refused
+            before, after = answer_of(lambda: self._write_before(exported)).value, new_pattern(exported.size)
+            asked = FarImport(
+                form=shape.form,
+                memory_type=memory_type,
+                allocation_size=size,
+                size=shape.size,
+                image=shape.image,
+                before=before.period.hex() if before is not None else "",
+                after=after.period.hex(),
+            )
+            found = second.imports(asked, handle)
+            if found.shared.value is None:
+                return found
+            return replace(found, shared=answer_of(lambda: self._seen_here(exported, after)))
+
+    def _seen_here(self, exported: Memory, written: Pattern) -> Comparison:
+        _must_see(self._sees(exported))
+        return _look(self._device, exported, written)
 
     def _own_vmo(self, shape: Shape, memory_type: int) -> Imported:
         """Import a VMO that never came from Vulkan, one page larger than what is asked for."""

@@ -18,6 +18,7 @@ from vkzircon_cli.probe.export import ExportProbe, probe_export
 from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.imports import ImportProbe
 from vkzircon_cli.probe.properties import probe_properties
+from vkzircon_cli.probe.second_process import SecondProcess
 from vkzircon_cli.probe.stress import StressProbe
 from vkzircon_cli.records import record
 from vkzircon_cli.vmo_facts import Form, Handle, ImportKind, RoundTrip, Write
@@ -45,6 +46,7 @@ class Bench:
     shapes: Mapping[Form, Shape]
     imports: ImportProbe
     data: DataProbe
+    second: SecondProcess
 
 
 class MemoryTypeProbe:
@@ -54,6 +56,7 @@ class MemoryTypeProbe:
         self._ask = ask
         self._bench = bench
         self._first: tuple[int, Form] | None = None
+        self._exported: list[tuple[int, Form]] = []
 
     def probe(self, memory_type: int, reasons: Mapping[Form, str]) -> Iterator[Event]:
         """Ask one memory type; *reasons* says of which forms not, and why. What does not export is asked no further."""
@@ -70,6 +73,7 @@ class MemoryTypeProbe:
             )
             if answer.value is not None and is_usable(answer.value):
                 exported.append(form)
+        self._exported += [(memory_type, form) for form in exported]
         if exported:
             self._first = self._first or (memory_type, exported[0])
             yield from self._looked_into(step, self._bench.shapes[exported[0]], memory_type)
@@ -92,6 +96,7 @@ class MemoryTypeProbe:
             ("export.two-exports", "two_exports", closer.two_exports),
             ("export.fresh-bytes", "fresh_bytes", closer.fresh_bytes),
             ("export.outlives", "outlives", closer.outlives),
+            ("export.through-channel", "through_channel", closer.through_channel),
             ("properties", "properties", partial(probe_properties, bench.device, bench.kernel, shape, memory_type)),
             ("import.releases-handle", "releases", partial(bench.imports.releases, shape, memory_type)),
         )
@@ -100,12 +105,27 @@ class MemoryTypeProbe:
 
     def _imports(self, step: str, shape: Shape, memory_type: int) -> Iterator[Event]:
         for kind in ImportKind:
+            if kind is ImportKind.SECOND_PROCESS:
+                continue  # last of all: it takes that process a while to be there
             yield from self._ask(
                 f"{step}/import.{kind}.{shape.form}",
                 "imports",
                 partial(self._bench.imports.probe, kind, shape, memory_type),
                 kind=kind,
                 form=shape.form,
+                memory_type=memory_type,
+            )
+
+    def second_process(self) -> Iterator[Event]:
+        """Have a second process import what every memory type exports in every form."""
+        bench, kind = self._bench, ImportKind.SECOND_PROCESS
+        for memory_type, form in self._exported:
+            yield from self._ask(
+                f"type{memory_type}/import.{kind}.{form}",
+                "imports",
+                partial(bench.imports.in_second_process, bench.shapes[form], memory_type, bench.second),
+                kind=kind,
+                form=form,
                 memory_type=memory_type,
             )
 

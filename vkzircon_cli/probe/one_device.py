@@ -20,6 +20,8 @@ from vkzircon_cli.probe.imports import ImportProbe
 from vkzircon_cli.probe.memory import TRANSFER, ImageSpec, Resource, external_buffer, external_image
 from vkzircon_cli.probe.memory_type import Bench, MemoryTypeProbe
 from vkzircon_cli.probe.places import Places
+from vkzircon_cli.probe.second_process import DeviceAsked, SecondProcess
+from vkzircon_cli.records import plain
 from vkzircon_cli.request import DEFAULT_SIZE, Request
 from vkzircon_cli.vmo_facts import Form, MemoryRequirements, ResourceKind, Tiling
 from vkzircon_cli.vocabulary import (
@@ -55,6 +57,7 @@ class DeviceProbe:
         request: Request,
         made: Instance,
         kernel: Zircon | None,
+        second: SecondProcess,
     ) -> None:
         self._asker = ask
         self._instance = instance
@@ -63,6 +66,7 @@ class DeviceProbe:
         self._request = request
         self._made = made
         self._kernel = kernel
+        self._second = second
         self._stack = ExitStack()
         self._device: driver.Device | None = None
 
@@ -85,6 +89,7 @@ class DeviceProbe:
         with self._stack:
             yield from self._ask("open", "opened", lambda: self._open(opener), live=True)
             if self._device is not None:
+                self._second.open(_asked(identity, self._index, opener))
                 places = Places(self._device, memory.types, opener, identity, self._index, self._stack)
                 yield from self._opened(self._device, opener, places, memory.types, offer, images)
                 yield from self._asker(f"device{self._index}/close", "closed", self._close, device=self._index)
@@ -177,10 +182,12 @@ class DeviceProbe:
         }
         imports = ImportProbe(device, self._kernel, places, types, can_export_again=can_export_again)
         data = DataProbe(device, imports, types, self._request.size)
-        probe = MemoryTypeProbe(self._ask, Bench(device, opener, self._kernel, types, shapes, imports, data))
+        bench = Bench(device, opener, self._kernel, types, shapes, imports, data, self._second)
+        probe = MemoryTypeProbe(self._ask, bench)
         for memory_type in types:
             yield from probe.probe(memory_type.index, _reasons(memory_type, offer, image_reason))
         yield from self._images(ImageProbe(device, self._kernel, types), images)
+        yield from probe.second_process()
         if self._request.stress:
             yield from probe.stress(self._request.timeout_s / 3)
         if self._request.negative:
@@ -229,6 +236,11 @@ class DeviceProbe:
 
 
 _SIZE = DEFAULT_SIZE
+
+
+def _asked(identity: Identity, index: int, opener: DeviceOpener) -> DeviceAsked:
+    uuids = plain(identity.uuids.value) if identity.uuids.value is not None else None
+    return DeviceAsked(index, identity.name, uuids, opener.enabled)
 
 
 def _image_trip(probe: ImageProbe, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:

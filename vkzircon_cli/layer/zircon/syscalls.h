@@ -35,6 +35,18 @@ ZX_EXPORT zx_status_t zx_object_wait_one(zx_handle_t handle, zx_signals_t signal
                                          zx_signals_t *observed);
 ZX_EXPORT zx_status_t zx_event_create(uint32_t options, zx_handle_t *out);
 
+// Channels. VMOs and ends of other channels travel; events do not (NOT_SUPPORTED). Handles that were to be written are
+// gone, whatever the answer. Unread messages are bounded by the system's socket buffers, some 200 KiB: past that a
+// write answers NO_MEMORY. A read of a message that no zx_channel_write() made answers IO_DATA_INTEGRITY and drops it.
+// What came to another process is the same object in koid, bytes and rights; its name, content size, cache policy,
+// children and handle count are from then on told by each process for itself.
+ZX_EXPORT zx_status_t zx_channel_create(uint32_t options, zx_handle_t *out0, zx_handle_t *out1);
+ZX_EXPORT zx_status_t zx_channel_write(zx_handle_t handle, uint32_t options, const void *bytes, uint32_t num_bytes,
+                                       const zx_handle_t *handles, uint32_t num_handles);
+ZX_EXPORT zx_status_t zx_channel_read(zx_handle_t handle, uint32_t options, void *bytes, zx_handle_t *handles,
+                                      uint32_t num_bytes, uint32_t num_handles, uint32_t *actual_bytes,
+                                      uint32_t *actual_handles);
+
 // Virtual memory objects. There is no zx_vmo_set_size() here.
 ZX_EXPORT zx_status_t zx_vmo_create(uint64_t size, uint32_t options, zx_handle_t *out);
 ZX_EXPORT zx_status_t zx_vmo_create_child(zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size,

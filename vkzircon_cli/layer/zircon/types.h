@@ -86,6 +86,7 @@ enum {
 #define ZX_OBJ_TYPE_NONE        ((zx_obj_type_t)0)
 #define ZX_OBJ_TYPE_PROCESS     ((zx_obj_type_t)1)
 #define ZX_OBJ_TYPE_VMO         ((zx_obj_type_t)3)
+#define ZX_OBJ_TYPE_CHANNEL     ((zx_obj_type_t)4)
 #define ZX_OBJ_TYPE_EVENT       ((zx_obj_type_t)5)
 #define ZX_OBJ_TYPE_VMAR        ((zx_obj_type_t)18)
 #define ZX_OBJ_TYPE_UPPER_BOUND 64
@@ -125,11 +126,22 @@ enum {
     (ZX_RIGHTS_BASIC | ZX_RIGHTS_IO | ZX_RIGHTS_PROPERTY | ZX_RIGHT_MAP | ZX_RIGHT_SIGNAL) // 0xd0ef
 #define ZX_DEFAULT_EVENT_RIGHTS (ZX_RIGHTS_BASIC | ZX_RIGHT_SIGNAL)                        // 0xd003
 static_assert(ZX_DEFAULT_VMO_RIGHTS == 0xd0ef && ZX_DEFAULT_EVENT_RIGHTS == 0xd003, "rights that drivers hand out");
+// One end of a channel has one handle, ever.
+#define ZX_DEFAULT_CHANNEL_RIGHTS                                                                                      \
+    ((ZX_RIGHTS_BASIC & ~ZX_RIGHT_DUPLICATE) | ZX_RIGHTS_IO | ZX_RIGHT_SIGNAL | ZX_RIGHT_SIGNAL_PEER) // 0xf00e
+static_assert(ZX_DEFAULT_CHANNEL_RIGHTS == 0xf00e, "ABI");
 
-#define ZX_SIGNAL_NONE       ((zx_signals_t)0)
-#define ZX_EVENT_SIGNALED    ((zx_signals_t)1 << 3)
-#define ZX_VMO_ZERO_CHILDREN ((zx_signals_t)1 << 3)
-#define ZX_USER_SIGNAL_ALL   ((zx_signals_t)0xff << 24)
+#define ZX_SIGNAL_NONE         ((zx_signals_t)0)
+#define ZX_EVENT_SIGNALED      ((zx_signals_t)1 << 3)
+#define ZX_VMO_ZERO_CHILDREN   ((zx_signals_t)1 << 3)
+#define ZX_CHANNEL_READABLE    ((zx_signals_t)1 << 0)
+#define ZX_CHANNEL_WRITABLE    ((zx_signals_t)1 << 1)
+#define ZX_CHANNEL_PEER_CLOSED ((zx_signals_t)1 << 2)
+#define ZX_USER_SIGNAL_ALL     ((zx_signals_t)0xff << 24)
+
+#define ZX_CHANNEL_MAX_MSG_BYTES    ((uint32_t)65536)
+#define ZX_CHANNEL_MAX_MSG_HANDLES  ((uint32_t)64)
+#define ZX_CHANNEL_READ_MAY_DISCARD ((uint32_t)1)
 
 #define ZX_PROP_NAME             ((uint32_t)3)
 #define ZX_PROP_VMO_CONTENT_SIZE ((uint32_t)17) // ZX_PROP_STREAM_SIZE in newer headers

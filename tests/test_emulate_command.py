@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vkzircon emulate` for other people's programs: what it prints for shells and compilers, and what it leaves alone."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from program import PROGRAM, Run, environment
+
+from vkzircon_cli import emulation, launch
+from vkzircon_cli.libraries import LAYER_NAME
+from vkzircon_cli.request import Emulate, Shell
+
+EXAMPLE = Path(__file__).parent / "layer" / "two_processes"
+# What a shell could run, split, expand or print, and bytes that no terminal should see.
+HOSTILE = (
+    "it's",
+    "$(touch hit) `touch hit` ; touch hit",
+    "\"double\" 'single' \\ back\\slash\\",
+    "new\nline",
+    "!history ~ * ? [a-z] {a,b} #no",
+    "\x1b[31mred\x07",
+    "é \udcff\udc80 0f",
+    "trailing\\",
+)
+
+
+def _shell(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def _eval(shell: Shell) -> str:
+    """Turn the emulation on as the help says it, in an interactive shell's own words."""
+    given = f"{shlex.quote(str(PROGRAM))} emulate --print-env --fault export-zero"
+    return f"{given} | source" if shell is Shell.FISH else f'eval "$({given})"'
+
+
+@pytest.mark.parametrize("shell", list(Shell))
+def test_vulkaninfo_finds_the_extension_in_a_shell(
+    shell: Shell, lavapipe: str, layer: emulation.Installation, tmp_path: Path
+) -> None:
+    """What is printed, evaluated by the real shell, turns the emulation on for whatever is started from it."""
+    assert layer.manifest.is_file()
+    path = _shell(shell)
+    env = environment({"VK_DRIVER_FILES": lavapipe, "SHELL": path, "HOME": str(tmp_path)})
+    command = f"{_eval(shell)}; vulkaninfo; env"
+    ran = subprocess.run([path, "-c", command], env=env, capture_output=True, cwd=tmp_path, text=True, check=True)
+    assert "VK_FUCHSIA_external_memory " in ran.stdout
+    assert "\nVKZIRCON_EMULATION=persona=strict,fault=export-zero\n" in ran.stdout
+
+
+@pytest.mark.parametrize("shell", list(Shell))
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_values_come_through_a_shell_unharmed(
+    shell: Shell, hostile: str, layer: emulation.Installation, tmp_path: Path
+) -> None:
+    """The user's own layers and folders are kept, whatever is in their names, and nothing in them is run."""
+    env = environment({"VK_INSTANCE_LAYERS": hostile, "VK_LAYER_PATH": hostile, "HOME": str(tmp_path)})
+    printed = subprocess.run(
+        [PROGRAM, "emulate", "--print-env", "--shell", shell], env=env, capture_output=True, check=True
+    ).stdout
+    assert printed.isascii()
+    assert set(range(32)) & set(printed) == {ord("\n")}
+    say = f"import json, os; print(json.dumps([os.environ[n] for n in {['VK_INSTANCE_LAYERS', 'VK_LAYER_PATH']}]))"
+    script = tmp_path / "script"
+    script.write_bytes(printed + f"{sys.executable} -c {shlex.quote(say)}\n".encode())
+    bare = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+    ran = subprocess.run([_shell(shell), script], env=bare, capture_output=True, cwd=tmp_path, check=True)
+    assert json.loads(ran.stdout) == [f"{LAYER_NAME}:{hostile}", f"{hostile}:{layer.manifest.parent}"]
+    assert not (tmp_path / "hit").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "begins"),
+    [("/usr/bin/fish", "set -gx "), ("/bin/zsh", "export "), ("/bin/ksh", "export "), (None, "export ")],
+)
+def test_the_users_own_shell_is_the_default(
+    vkzircon: Run, layer: emulation.Installation, path: str | None, begins: str
+) -> None:
+    """A shell that is not known is taken for one of Bourne's."""
+    assert layer.manifest.is_file()
+    ran = vkzircon("emulate", "--print-env", SHELL=path)
+    assert (ran.code, ran.err) == (0, "")
+    assert all(line.startswith(begins) for line in ran.out.splitlines())
+
+
+def test_what_is_on_already_is_not_turned_on_twice(layer: emulation.Installation) -> None:
+    """In a shell that evaluated --print-env, `vkzircon emulate` and --emulate still work, and change nothing."""
+    folder = str(layer.manifest.parent)
+    mine = {"VK_LAYER_PATH": "/mine", "VK_INSTANCE_LAYERS": "VK_LAYER_MINE", "LD_LIBRARY_PATH": "/lib/mine"}
+    bare, once = launch.variables({}, Emulate()), {**mine, **launch.variables(mine, Emulate())}
+    for already in (bare, once):
+        assert {**already, **launch.variables(already, Emulate())} == already
+    assert once["VK_LAYER_PATH"] == f"/mine:{folder}"
+    assert once["LD_LIBRARY_PATH"] == f"{folder}:/lib/mine"
+    assert once["VK_INSTANCE_LAYERS"] == f"{LAYER_NAME}:VK_LAYER_MINE"
+
+
+def test_signals_and_exit_codes_are_the_programs_own(layer: emulation.Installation) -> None:
+    """The program has this process's id: what is sent to it arrives, and nothing stands between."""
+    assert layer.manifest.is_file()
+    trap = "trap 'echo got it; exit 41' USR1; echo $$; while :; do sleep 0.01; done"
+    command = [str(PROGRAM), "emulate", "--", "sh", "-c", trap]
+    with subprocess.Popen(command, env=environment({}), stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert int(running.stdout.readline()) == running.pid
+        running.send_signal(signal.SIGUSR1)
+        assert running.stdout.read() == "got it\n"
+        assert running.wait(20) == 41
+
+
+@pytest.mark.parametrize("name", ["SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP"])
+def test_no_signal_is_ignored_that_was_not(vkzircon: Run, layer: emulation.Installation, name: str) -> None:
+    """Python ignores some for itself; a program that it becomes must not inherit that."""
+    assert layer.manifest.is_file()
+    number = signal.Signals[name]
+    assert vkzircon("emulate", "--", "sh", "-c", f"kill -{number:d} $$; exit 3").code == -number
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "There is no program to run"),
+        (("--print-env", "--", "true"), "different things"),
+        (("--cflags", "--list"), "different things"),
+        (("--shell", "fish", "--", "true"), "Add --print-env"),
+        (("--print-env", "--shell", "csh"), "csh"),
+        (("--print-env", "--fault", "nope"), "vkzircon emulate --list"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    vkzircon: Run, layer: emulation.Installation, arguments: tuple[str, ...], said: str
+) -> None:
+    """One sentence, exit code 2, and nothing on standard output."""
+    assert layer.manifest.is_file()
+    ran = vkzircon("emulate", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+def test_the_flags_are_quoted_for_a_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder's name may have blanks in it."""
+    folder = tmp_path / "a folder"
+    monkeypatch.setattr(emulation, "find", lambda: emulation.Installation(folder / "m.json", folder / "libzircon.so"))
+    assert shlex.split(launch.build_flags(cflags=True, libs=False)) == [f"-I{folder}", "-DVK_USE_PLATFORM_FUCHSIA"]
+    assert f"-L{folder}" in shlex.split(launch.build_flags(cflags=True, libs=True))
+
+
+@pytest.fixture(name="example", scope="module")
+def _example(layer: emulation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the example as its first lines say, with the `vkzircon` that is tested in PATH."""
+    assert layer.manifest.is_file()
+    build = tmp_path_factory.mktemp("two_processes")
+    env = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+    for command in (["cmake", "-S", str(EXAMPLE), "-B", str(build)], ["cmake", "--build", str(build)]):
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return build / "two_processes"
+
+
+def test_the_example_shares_a_buffer_between_two_processes(vkzircon: Run, lavapipe: str, example: Path) -> None:
+    """It is built against our headers, and runs with no more than `vkzircon emulate --` in front."""
+    ran = vkzircon("emulate", "--", str(example), VK_DRIVER_FILES=lavapipe)
+    assert (ran.code, ran.out) == (0, "65536 bytes went from one process to another and back.\n")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("import-elsewhere-refused", "vkAllocateMemory answered -1000072003"),
+        ("channel-copies", "does not see what the second wrote"),
+    ],
+)
+def test_the_example_fails_where_nothing_is_shared(
+    vkzircon: Run, lavapipe: str, example: Path, fault: str, said: str
+) -> None:
+    """Its success means something."""
+    ran = vkzircon("emulate", "--fault", fault, "--", str(example), VK_DRIVER_FILES=lavapipe)
+    assert ran.code == 1
+    assert said in ran.err
