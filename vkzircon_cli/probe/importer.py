@@ -46,7 +46,9 @@ class Importer:
         self._reason = "no device was asked for"
 
     def make_instance(self) -> None:
-        """Create the instance ahead of the first question; what fails here is told when a device is asked for."""
+        """Create the instance, once; what fails here is told when something is to be imported."""
+        if self._probe is not None:
+            return
         try:
             self._probe = InstanceProbe(driver.open_loader(driver.Calls(lambda _: None)), self._stack)
             self._probe.create()
@@ -58,6 +60,7 @@ class Importer:
         """Open the device; what fails here is told when something is to be imported."""
         self._of_device.close()
         self._device = None
+        self.make_instance()
         if self._probe is None or self._probe.opened is None:
             return
         physical = self._find(self._probe.opened, asked)
@@ -125,15 +128,19 @@ def _is_asked(instance: driver.Instance, physical: Any, asked: DeviceAsked) -> b
 
 
 def serve(kernel: Zircon, channel: int) -> None:
-    """Answer until the other end is closed."""
-    importer = Importer(kernel)
-    importer.make_instance()
-    kernel.write_channel(channel, b"{}")  # ready
+    """Answer until the other end is closed.
+
+    Nothing is loaded before a device is asked for: until then the other process does the same, and would be slowed.
+    """
+    importer, is_ready = Importer(kernel), False
     while kernel.wait_for_message(channel):
         data, handles = kernel.read_channel(channel)
         message = json.loads(data)
         if DeviceAsked.__name__ in message:
             importer.open(decode(DeviceAsked, message[DeviceAsked.__name__]))
+            if not is_ready:
+                kernel.write_channel(channel, b"{}")
+                is_ready = True
             continue
         asked = decode(FarImport, message[FarImport.__name__])
         with owned(kernel, handles[0]) as handle:
