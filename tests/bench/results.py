@@ -27,6 +27,11 @@ def _section(document: Document) -> Iterator[str]:
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     yield from map(_row, document["rows"])
     yield ""
+    if document["parts"]:
+        yield "| part | median |"
+        yield "| --- | ---: |"
+        yield from (f"| {part['what']} | {part['ms']:.0f} ms |" for part in document["parts"])
+        yield ""
     if document["growth"]:
         yield "| what there is more of | how many | what one more costs between two of these counts, in ms |"
         yield "| --- | --- | --- |"

@@ -95,7 +95,7 @@ def _peak(row: Row, ours: Command, theirs: Command) -> Measured:
 
 # What a child does once it is asked, without what it loads before, and without the parent beside it. It starts no
 # second process, as where nothing can be forked: the C program has none.
-_PROBE = """
+PROBE = """
 import sys, time
 from vkzircon_cli import driver, probe
 from vkzircon_cli.events import to_line
@@ -116,14 +116,15 @@ def _against_c(row: Row, asked: Command, mode: Command) -> Measured:
         if where.baseline is None:
             return replace(row, missing="no C compiler")
         environ = {**where.under_emulation, "VKZIRCON_PLATFORM": "fuchsia"}
-        ours, theirs = [where.python, "-c", _PROBE, *asked], [str(where.baseline), "--time", *mode]
-        pairs = paired(lambda: _told_ms(ours, environ), lambda: _told_ms(theirs, environ), where.pairs)
+        ours, theirs = [where.python, "-c", PROBE, *asked], [str(where.baseline), "--time", *mode]
+        pairs = paired(lambda: told_ms(ours, environ), lambda: told_ms(theirs, environ), where.pairs)
         return replace(row, pairs=pairs)
 
     return measure
 
 
-def _told_ms(command: Command, environ: Mapping[str, str]) -> float:
+def told_ms(command: Command, environ: Mapping[str, str]) -> float:
+    """Run a command that prints last how many milliseconds it measured."""
     done = subprocess.run(command, env=environ, capture_output=True, check=True)
     return float(done.stdout.split()[-1])
 

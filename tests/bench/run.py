@@ -20,6 +20,7 @@ from typing import Any
 
 from growth import grown
 from measure import program
+from parts import parts
 from results import render
 from rows import ROWS, Where, measured
 
@@ -35,11 +36,19 @@ def main() -> int:
         return 0
     with _built(asked.baseline) as baseline:
         where = Where(dict(os.environ), sys.executable, baseline, asked.pairs)
-        document = _document(where, asked.rows, growth=asked.growth)
+        document = _document(where, asked.rows)
+        _keep(document, asked.json)  # what follows takes long
+        if asked.more:
+            document["parts"] = [asdict(part) for part in parts(where)]
+            document["growth"] = [asdict(each) | {"each_ms": each.each_ms} for each in grown(where)]
+            _keep(document, asked.json)
     sys.stdout.write(render([document]))
-    if asked.json:
-        Path(asked.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def _keep(document: dict[str, Any], name: str | None) -> None:
+    if name is not None:
+        Path(name).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def _arguments() -> Any:
@@ -47,7 +56,7 @@ def _arguments() -> Any:
     ids = [row.id for row, _ in ROWS]
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"measure these only: {', '.join(ids)}")
     parser.add_argument("--pairs", type=int, default=11, help="how often the two run in turn (default 11)")
-    parser.add_argument("--growth", action="store_true", help="also measure how cost grows")
+    parser.add_argument("--more", action="store_true", help="also measure the parts, and how cost grows")
     parser.add_argument("--json", metavar="FILE", help="also write what was measured to FILE")
     parser.add_argument("--baseline", metavar="FILE", help="the C program, if it is built already")
     parser.add_argument("--render", nargs="+", metavar="FILE", help="measure nothing: print the table of such FILEs")
@@ -75,7 +84,7 @@ def _built(given: str | None) -> Iterator[Path | None]:
         yield built
 
 
-def _document(where: Where, only: list[str], *, growth: bool) -> dict[str, Any]:
+def _document(where: Where, only: list[str]) -> dict[str, Any]:
     command = [*program(), "devices", "--emulate", "--format", "json"]
     done = subprocess.run(command, env=where.environ, capture_output=True, check=True)
     report = json.loads(done.stdout)
@@ -86,7 +95,8 @@ def _document(where: Where, only: list[str], *, growth: bool) -> dict[str, Any]:
         "processors": len(os.sched_getaffinity(0)),
         "devices": [{"name": device["name"], "driver": device["driver"]["value"]["info"]} for device in devices],
         "rows": [asdict(row) | {"is_met": row.is_met} for row in measured(where, only)],
-        "growth": [asdict(each) | {"each_ms": each.each_ms} for each in grown(where)] if growth else [],
+        "parts": [],
+        "growth": [],
     }
 
 
