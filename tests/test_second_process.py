@@ -188,6 +188,12 @@ def test_its_crash_is_in_the_report(emulated: Run) -> None:
     assert (row["outcome"], row["sentence"]) == ("crash", f"Memory type 0: the driver crashed ({died}).")
 
 
+def test_one_that_is_not_needed_leaves_in_silence(emulated: Run) -> None:
+    """Where nothing is exported it is ended before it is there, which is no word in the report."""
+    for fault in ("export-zero", "refuse-get", "refuse-device"):
+        assert emulated("--format", "json", "--fault", fault).json["run"]["output"]["text"] == ""
+
+
 def test_without_a_kernel_both_are_skipped(vkzircon: Run, lavapipe: str, layer: emulation.Installation) -> None:
     """With no libzircon the Vulkan side is tested, and what goes through channels is not."""
     given = emulation.variables({}, Emulate())

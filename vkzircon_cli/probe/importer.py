@@ -148,6 +148,15 @@ def serve(kernel: Zircon, channel: int) -> None:
         kernel.write_channel(channel, json.dumps(plain(answer)).encode())
 
 
+def _serve_to_the_end(kernel: Zircon) -> None:
+    try:
+        serve(kernel, kernel.take_startup_handle())
+    except Refused as refused:
+        # The first process needs no answer any more: what it exported was nothing to import, for one.
+        if refused.missing.result != "ZX_ERR_PEER_CLOSED":
+            raise
+
+
 def be_second_process(opened: Zircon, descriptor: int, entry: str, parent: int) -> NoReturn:
     """Be the second process, which was just forked: *descriptor* is its end of the channel, and *entry* names that."""
     code = 1
@@ -158,7 +167,7 @@ def be_second_process(opened: Zircon, descriptor: int, entry: str, parent: int) 
         os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
         os.environ[_STARTUP_VARIABLE] = entry
         kernel = Zircon(opened.lib, opened.library, lambda _: None)  # what it calls is not what the parent is in
-        serve(kernel, kernel.take_startup_handle())
+        _serve_to_the_end(kernel)
         code = 0
     except Exception:  # noqa: BLE001 - told where the driver's words go; the parent sees that we left
         os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
