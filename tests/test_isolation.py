@@ -4,6 +4,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,27 @@ def test_ctrl_c_in_a_hung_driver_ends_at_once(broken_driver: Broken) -> None:
     assert b'"interrupted"' in out
     assert b"Traceback" not in out + err
     _wait_until_gone(f"VKZIRCON_TEST={_mark('ctrl-c')}")
+
+
+_INTERRUPTED_IMPORT = """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "vkzircon_cli.delivery":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+from vkzircon_cli.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_a_command_is_loaded_is_no_fault_of_ours(lavapipe: str) -> None:
+    """Typer makes an exception of its own of it, which is told from ours: exit code 130, and not a word."""
+    env = environment({"VK_DRIVER_FILES": lavapipe})
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_IMPORT, "check"], env=env, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 def test_ctrl_c_right_after_the_fork_ends_at_once_too(broken_driver: Broken) -> None:
