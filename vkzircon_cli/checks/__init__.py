@@ -1,7 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judges facts: one module a subject, same names as in `probe`. Importing this registers every check."""
 
-from vkzircon_cli.checks import capabilities, data, device, export, extension, imports, negative, properties, stress
+from vkzircon_cli.checks import (
+    capabilities,
+    data,
+    device,
+    export,
+    extension,
+    imports,
+    negative,
+    pairs,
+    properties,
+    stress,
+)
 from vkzircon_cli.checks.registry import REGISTRY, SEVERITY, Check, Outcome, Verdict, in_order
 
 __all__ = [
@@ -18,6 +29,7 @@ __all__ = [
     "imports",
     "in_order",
     "negative",
+    "pairs",
     "properties",
     "stress",
 ]

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks.capabilities import denies_import
-from vkzircon_cli.checks.export import compared, listed_result, step, subject
+from vkzircon_cli.checks.export import listed_result, step, subject
+from vkzircon_cli.checks.pairs import compared
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Judge, Outcome, check, unanswered
 from vkzircon_cli.facts import Device, Facts
 from vkzircon_cli.vmo_facts import Comparison, Import, ImportKind
