@@ -70,7 +70,7 @@ static void is_handed_its_end(const char *koid) {
 
 static pid_t start(int descriptor, const char *entry, zx_koid_t koid) {
     posix_spawn_file_actions_t actions;
-    char variable[VKZ_STARTUP_ENTRY_SIZE + 40], number[24];
+    char variable[VKZ_STARTUP_ENTRY_SIZE + 64], number[24];
     snprintf(variable, sizeof variable, VKZ_STARTUP_VARIABLE "=0:3:0:0:0:0,nonsense,%s", entry);
     snprintf(number, sizeof number, "%" PRIu64, koid);
     char *const arguments[] = {(char[]){"test_startup"}, number, NULL};
