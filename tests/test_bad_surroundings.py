@@ -70,6 +70,14 @@ def test_a_device_without_the_extension_is_exit_3(vkzircon: Run, lavapipe: str) 
     assert "vkzircon --emulate" in ran.out
 
 
+def test_a_layer_that_is_not_installed_is_not_taken_for_one_that_is_on(vkzircon: Run, lavapipe: str) -> None:
+    """The loader goes on without it, and without a word; every format says so."""
+    env = {"VK_DRIVER_FILES": lavapipe, "VK_INSTANCE_LAYERS": "VK_LAYER_NOPE"}
+    for form in ("terminal", "markdown", "html"):
+        told = " ".join(vkzircon("--format", form, **env).out.replace("\\", "").split())
+        assert "VK_LAYER_NOPE (not installed)" in told
+
+
 @pytest.mark.parametrize("selector", ["999", "-1", "no such card", "", "  ", "[red]\x1b[31m"])
 def test_no_such_device_lists_the_candidates(vkzircon: Run, lavapipe: str, selector: str) -> None:
     """A device that is not there is exit 2 with those that are, and nothing on stdout."""

@@ -63,9 +63,12 @@ def system_words(environment: Environment) -> str:
 
 
 def enabled_layers(report: Report) -> Iterator[str]:
-    """Name the layers that were turned on."""
+    """Name the layers that were turned on; the loader goes on without a word where one is not installed."""
     if report.emulation.layer:
         yield report.emulation.layer
+    installed = {layer.name for layer in report.instance.value.layers} if report.instance.value else None
     for variable in report.environment.variables:
         if variable.name == "VK_INSTANCE_LAYERS":
-            yield from (name for name in variable.value.split(":") if name and name != report.emulation.layer)
+            for name in variable.value.split(":"):
+                if name and name != report.emulation.layer:
+                    yield name if installed is None or name in installed else f"{name} (not installed)"
