@@ -49,6 +49,8 @@ def test_a_saved_report_renders_to_the_bytes_of_the_run(
     [
         (b'{"VkPhysicalDeviceProperties": {"apiVersion": 4206830}}', "is JSON, but not a report of vkzircon"),
         (b'{"schema_version": "2.0", "devices": []}', "has schema version 2.0; this vkzircon reads 1."),
+        (b'{"schema_version": 99, "devices": []}', "has schema version 99; this vkzircon reads 1."),
+        (b'{"schema_version": true}', "is JSON, but not a report"),
         (b'{"event": "header", "schema_version": "2.0"}\n', "has schema version 2.0; this vkzircon reads 1."),
         (b'{"schema_version": 1}', "not a report of vkzircon"),
         (b'{"event": "header", "schema_version": "1.1", "x": ' + b'{"a":' * 900 + b"1" + b"}" * 901, "do not fit"),

@@ -139,12 +139,15 @@ def _ended(report: Report) -> Report:
 
 
 def _refuse_others(path: Path, document: Any) -> None:
-    if not isinstance(document, dict) or not isinstance(document.get("schema_version"), str):
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if isinstance(version, int) and not isinstance(version, bool):  # as a later one may be
+        _check_version(path, str(version))
+    if not isinstance(version, str):
         raise _unfit(path, " is JSON, but not a report of vkzircon")
     for key, what in _OTHERS.items():
         if key in document:
             raise _unfit(path, f" is {what}, and no report")
-    _check_version(path, document["schema_version"])
+    _check_version(path, version)
 
 
 def _check_version(path: Path, version: str) -> None:
