@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from program import Run
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.exams import driver_findings, examine_drivers
@@ -351,3 +352,22 @@ def test_no_text_takes_long_to_read(tmp_path: Path, start: str, piece: str) -> N
     with suppress(Unreadable):
         read_manifest(str(manifest))
     assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (({"api_version": 1.1}, "1.0.0"), "newer ones and Fuchsia's pass the file over"),
+        (({}, "3.2.1"), "which the loader does not know, and uses all the same"),
+    ],
+)
+def test_what_is_only_worth_knowing_of_a_good_manifest_is_shown(
+    vkzircon: Run, lavapipe: str, tmp_path: Path, changed: tuple[dict[str, object], str], said: str
+) -> None:
+    """Nothing is wrong here, and elsewhere something will be: it is told without --verbose."""
+    good = json.loads(Path(lavapipe).read_text())["ICD"]
+    icd, version = changed
+    manifest = {"file_format_version": version, "ICD": {**good, **icd}}
+    (tmp_path / "icd.json").write_text(json.dumps(manifest))
+    ran = vkzircon("doctor", VK_DRIVER_FILES=str(tmp_path / "icd.json"))
+    assert said in " ".join(ran.out.split())

@@ -219,11 +219,12 @@ def _notes(path: str, root: dict[str, Any], part: dict[str, Any], *, is_driver: 
     version = root["file_format_version"]
     if is_driver and version not in _KNOWN_FORMATS:
         words = f"{path} has file_format_version {version!r}, which the loader does not know, and uses all the same."
-        yield Finding("manifest.format-version", path, Outcome.INFO, words)
+        known = f"Known are {' and '.join(_KNOWN_FORMATS)}."
+        yield Finding("manifest.format-version", path, Outcome.INFO, words, cause=known)
     api = part.get("api_version")
     if not isinstance(api, str) or not _VERSION.fullmatch(api):
         words = f"{path} has api_version {api!r}: this loader takes it, newer ones and Fuchsia's pass the file over."
-        yield Finding("manifest.api-version", path, Outcome.INFO, words)
+        yield Finding("manifest.api-version", path, Outcome.INFO, words, cause='A string is wanted, as "1.3.0".')
     if part.get("is_portability_driver") is True:
         words = f"{path} is a portability driver: only programs that ask for such see it, as vkzircon does."
         yield Finding("manifest.portability", path, Outcome.INFO, words)
