@@ -187,3 +187,27 @@ def test_the_example_fails_where_nothing_is_shared(
     ran = vkzircon("emulate", "--fault", fault, "--", str(example), VK_DRIVER_FILES=lavapipe)
     assert ran.code == 1
     assert said in ran.err
+
+
+_PAGE = """<pre></pre><script>
+const gl = document.createElement("canvas").getContext("webgl"), pixel = new Uint8Array(4);
+gl.clearColor(1, 0.5, 0, 1);
+gl.clear(gl.COLOR_BUFFER_BIT);
+gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+document.querySelector("pre").textContent = "pixel " + pixel.join(" ");
+</script>"""
+_RENDERS_WITH_VULKAN = ("--use-gl=angle", "--use-angle=vulkan", "--enable-features=Vulkan", "--ignore-gpu-blocklist")
+
+
+def test_a_browser_renders_through_the_layer(lavapipe: str, layer: emulation.Installation, tmp_path: Path) -> None:
+    """A program that knows nothing of us, with threads of its own: Chromium's WebGL, over ANGLE's Vulkan."""
+    browser = shutil.which("chromium")
+    assert browser, "the Debian package chromium is not installed"
+    assert layer.manifest.is_file()
+    (tmp_path / "page.html").write_text(_PAGE)
+    options = ("--headless", "--no-sandbox", "--disable-gpu-sandbox", f"--user-data-dir={tmp_path}", "--dump-dom")
+    command = [browser, *options, *_RENDERS_WITH_VULKAN, "--virtual-time-budget=5000", f"file://{tmp_path}/page.html"]
+    env = environment({"VK_DRIVER_FILES": lavapipe, "HOME": str(tmp_path), "VK_LOADER_DEBUG": "layer"})
+    ran = subprocess.run([PROGRAM, "emulate", "--", *command], env=env, capture_output=True, timeout=120, check=True)
+    assert b"<pre>pixel 255 128 0 255</pre>" in ran.stdout
+    assert f'Inserted device layer "{LAYER_NAME}"'.encode() in ran.stderr
