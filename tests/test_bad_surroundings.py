@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -226,3 +227,26 @@ def test_hardly_any_environment_is_enough(lavapipe: str) -> None:
         [PROGRAM, "--format", "json"], env={"VK_DRIVER_FILES": lavapipe}, cwd="/", capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (3, b"")
+
+
+_FAULTY_IMPORT = """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "vkzircon_cli.delivery":
+            raise RuntimeError("the moon\\x1b[31m is full")
+sys.meta_path.insert(0, Finder())
+from vkzircon_cli.__main__ import main
+main()
+"""
+
+
+def test_a_fault_of_our_own_is_a_line_and_a_trace_on_request(lavapipe: str) -> None:
+    """Nobody foresaw it: exit code 70, what happened, where to report it; the page of code is for who asks for it."""
+    command, env = [sys.executable, "-c", _FAULTY_IMPORT, "check"], {"VK_DRIVER_FILES": lavapipe}
+    plain = subprocess.run(command, env=environment(env), capture_output=True, text=True, check=False)
+    assert (plain.returncode, plain.stdout, len(plain.stderr.splitlines())) == (70, "", 1)
+    assert "A fault of vkzircon's own: RuntimeError: the moon\\x1b[31m is full. Please report it" in plain.stderr
+    asked = environment({**env, "VKZIRCON_TRACEBACK": "1"})
+    traced = subprocess.run(command, env=asked, capture_output=True, text=True, check=False)
+    assert "Traceback (most recent call last)" in traced.stderr
