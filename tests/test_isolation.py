@@ -97,6 +97,14 @@ def test_ctrl_c_in_a_hung_driver_ends_at_once(broken_driver: Broken) -> None:
     _wait_until_gone(f"VKZIRCON_TEST={_mark('ctrl-c')}")
 
 
+def test_an_ignored_sigchld_changes_no_verdict(lavapipe: str) -> None:
+    """Some parents ignore it for good, and their children inherit that: how a child ended is learned all the same."""
+    env = environment({"VK_DRIVER_FILES": lavapipe})
+    command = ["env", "--ignore-signal=CHLD", str(PROGRAM), "devices", "--format", "json"]
+    done = subprocess.run(command, env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (3, b"")
+
+
 _INTERRUPTED_IMPORT = """
 import sys
 class Finder:

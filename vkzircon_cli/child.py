@@ -72,15 +72,16 @@ class Child:
         """
         if self not in _living:
             return
+        _living.remove(self)  # first: Ctrl-C may come at any line
+        with suppress(OSError):  # what the driver started may live on where the driver died; it may have no group yet
+            os.killpg(self._pid, signal.SIGKILL)
         if self._status is None:
-            for kill in (os.killpg, os.kill):  # with whatever the driver started; it may have no group yet
-                with suppress(ProcessLookupError):
-                    kill(self._pid, signal.SIGKILL)
             _dying.append(self)
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
         for end in (self._question, self.events, self.output):
             os.close(end)
         self._journal.close()
-        _living.remove(self)
 
 
 _living: list[Child] = []

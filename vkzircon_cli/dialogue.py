@@ -14,6 +14,7 @@ from vkzircon_cli.events import Event
 from vkzircon_cli.forked import signal_name
 
 _CHUNK = 64 * 1024
+_MOST_CHUNKS = 64
 _TICK_S = 0.2  # how often a silent child is looked after: a grandchild may keep its pipes open
 
 
@@ -74,8 +75,9 @@ class Dialogue:
         return bool(data)
 
     def _drain(self, capture: Capture) -> None:
-        while select.select([self._child.output], [], [], 0)[0] and self._take_output(capture):
-            pass
+        for _ in range(_MOST_CHUNKS):  # what a driver left behind may print without end
+            if not (select.select([self._child.output], [], [], 0)[0] and self._take_output(capture)):
+                break
 
     def _death(self) -> Missing:
         code = os.waitstatus_to_exitcode(self._child.status(waits=True) or 0)

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn
 
 from vkzircon_cli.environment import can_fork
-from vkzircon_cli.forked import die_with, signal_name
+from vkzircon_cli.forked import die_with, pipe, signal_name
 from vkzircon_cli.records import record
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class _Child:
     """A child that loads one library and says what it found through a pipe."""
 
     def __init__(self, library: str, names: tuple[str, ...]) -> None:
-        self._read, write = os.pipe()
+        self._read, write = pipe()
         self._is_over = False
         parent = os.getpid()
         try:
@@ -205,9 +205,9 @@ class _Child:
         if self._read >= 0:
             os.close(self._read)
             self._read = -1
+        with suppress(OSError):  # what the library started may live on; there may be no group yet
+            os.killpg(self._pid, signal.SIGKILL)
         if not self._is_over:
-            with suppress(ProcessLookupError):  # it has no group yet, and no children
-                os.killpg(self._pid, signal.SIGKILL)
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
             self._is_over = True

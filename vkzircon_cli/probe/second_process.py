@@ -79,14 +79,14 @@ class SecondProcess:
             raise NotAsked(NO_KERNEL)
         if not can_fork():
             raise NotAsked("no second process can be forked here")
+        from vkzircon_cli.probe.importer import be_second_process  # here: what fails in the fork would go on as a twin
+
         self._channel, given = self._kernel.create_channel()
         descriptor, entry = self._kernel.startup_handle(given)
         parent = os.getpid()
         try:
             self._pid = os.fork()
             if self._pid == 0:
-                from vkzircon_cli.probe.importer import be_second_process
-
                 be_second_process(self._kernel, descriptor, entry, parent)
         finally:
             os.close(descriptor)
