@@ -110,19 +110,19 @@ import sys
 class Finder:
     def find_spec(self, name, *_):
         if name == "vkzircon_cli.delivery":
-            raise KeyboardInterrupt
+            raise WHAT
 sys.meta_path.insert(0, Finder())
 from vkzircon_cli.__main__ import main
 main()
 """
 
 
-def test_ctrl_c_while_a_command_is_loaded_is_no_fault_of_ours(lavapipe: str) -> None:
+@pytest.mark.parametrize("what", ["KeyboardInterrupt", "RuntimeError('in __set_name__') from KeyboardInterrupt()"])
+def test_ctrl_c_while_a_command_is_loaded_is_no_fault_of_ours(lavapipe: str, what: str) -> None:
     """Typer makes an exception of its own of it, which is told from ours: exit code 130, and not a word."""
     env = environment({"VK_DRIVER_FILES": lavapipe})
-    done = subprocess.run(
-        [sys.executable, "-c", _INTERRUPTED_IMPORT, "check"], env=env, capture_output=True, check=False
-    )
+    program = _INTERRUPTED_IMPORT.replace("WHAT", what)
+    done = subprocess.run([sys.executable, "-c", program, "check"], env=env, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 

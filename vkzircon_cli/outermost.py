@@ -30,8 +30,15 @@ def run() -> int:
     except Exception as error:
         if os.environ.get(_TRACE_VARIABLE):
             raise
-        output.say(f"vkzircon: {_describe(error)}")
-        return Exit.OUR_FAULT
+        return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> Exit:
+    # Before 3.12 Python makes a RuntimeError of Ctrl-C that comes while a class is made: most of a start is that.
+    if isinstance(error.__cause__, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    output.say(f"vkzircon: {_describe(error)}")
+    return Exit.OUR_FAULT
 
 
 def _describe(error: Exception) -> str:
