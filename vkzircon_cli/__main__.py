@@ -32,12 +32,8 @@ def _asks_vulkan(arguments: Sequence[str]) -> bool:
 
 
 def _run_with_child() -> int:
-    import signal
-
     from vkzircon_cli import child
 
-    # Whoever started us may have had it ignored, and then nobody learns how a child ended.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         if child.start_early():
             _ask_what_is_plain()

@@ -33,6 +33,8 @@ class Child:
         self.events, events_end = pipe()
         self.output, output_end = pipe()
         ends = _Ends(self._journal, question_end, events_end, output_end, os.getpid())
+        # Whoever started us may have had it ignored, and then nobody learns how a child ended.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # Ctrl-C waits until there is somebody to end the child, and the child is sure that it is one.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._pid: Final = os.fork()
