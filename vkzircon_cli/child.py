@@ -12,10 +12,10 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from vkzircon_cli import clock  # noqa: F401 - which begins now
-from vkzircon_cli.forked import die_with, pipe
+from vkzircon_cli.forked import Process, die_with, fork, pipe
 
 _CHUNK = 64 * 1024
 _JOURNAL_SIZE = 128
@@ -23,25 +23,21 @@ _PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"  # environment.py's, which is not impor
 
 
 class Child:
-    """A forked process that waits for its question. *events* and *output* are the ends to read what comes of it."""
+    """A forked *process* that waits for its question; *events* and *output* are the ends to read what comes of it."""
 
     def __init__(self) -> None:
         self.asked = b""
-        self._status: int | None = None
         self._journal = mmap.mmap(-1, _JOURNAL_SIZE)
         question_end, self._question = pipe()
         self.events, events_end = pipe()
         self.output, output_end = pipe()
         ends = _Ends(self._journal, question_end, events_end, output_end, os.getpid())
-        # Whoever started us may have had it ignored, and then nobody learns how a child ended.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # Ctrl-C waits until there is somebody to end the child, and the child is sure that it is one.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        self._pid: Final = os.fork()
-        if self._pid == 0:
+        pid = fork()
+        if pid == 0:
             _be_child(ends, mask)
-        with suppress(OSError):  # the child does so too: whoever comes first, end() finds the group
-            os.setpgid(self._pid, 0)
+        self.process = Process(pid)
         for end in (question_end, events_end, output_end):
             os.close(end)
         _living.append(self)
@@ -60,13 +56,6 @@ class Child:
         """Name the call that it made last."""
         return self._journal[:_JOURNAL_SIZE].split(b"\0", 1)[0].decode("ascii", "replace")
 
-    def status(self, *, waits: bool = False) -> int | None:
-        """Give its wait status, None while it runs."""
-        if self._status is None:
-            pid, status = os.waitpid(self._pid, 0 if waits else os.WNOHANG)
-            self._status = status if pid else None
-        return self._status
-
     def end(self) -> None:
         """Kill it if it still runs, and close what this side holds; a second time does nothing.
 
@@ -75,19 +64,15 @@ class Child:
         if self not in _living:
             return
         _living.remove(self)  # first: Ctrl-C may come at any line
-        with suppress(OSError):  # what the driver started may live on where the driver died; it may have no group yet
-            os.killpg(self._pid, signal.SIGKILL)
-        if self._status is None:
-            _dying.append(self)
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+        self.process.kill()
+        _dying.append(self.process)
         for end in (self._question, self.events, self.output):
             os.close(end)
         self._journal.close()
 
 
 _living: list[Child] = []
-_dying: list[Child] = []
+_dying: list[Process] = []
 _early: list[Child] = []
 
 
@@ -122,7 +107,7 @@ def end_all() -> None:
     for child in tuple(_living):
         child.end()
     while _dying:
-        _dying.pop().status(waits=True)
+        _dying.pop().reap()
 
 
 class _Ends(NamedTuple):

@@ -57,7 +57,7 @@ class Dialogue:
                 self.fate = Missing(MissingKind.TIMED_OUT, child.call, "", f"no answer within {self._timeout_s:g} s")
                 return
             elif not ready:
-                if child.status() is not None and not select.select([child.events], [], [], 0)[0]:
+                if child.process.exit_code() is not None and not select.select([child.events], [], [], 0)[0]:
                     break
                 yield {"event": "tick"}
         self._drain(capture)
@@ -80,7 +80,9 @@ class Dialogue:
                 break
 
     def _death(self) -> Missing:
-        code = os.waitstatus_to_exitcode(self._child.status(waits=True) or 0)
+        code = self._child.process.exit_code(self._timeout_s)
+        if code is None:
+            return Missing(MissingKind.TIMED_OUT, self._child.call, "", "the process hangs while it ends")
         result = signal_name(-code) if code < 0 else ""
         reason = f"killed by {result}" if code < 0 else f"the process left with exit code {code}"
         return Missing(MissingKind.CRASHED, self._child.call, result, reason)

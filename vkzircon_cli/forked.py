@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every forked child needs: a pipe to its parent, a name for what killed it, an end when the parent ends."""
+"""What every forked child needs: a pipe to its parent, a parent that learns how it ended, an end when that ends."""
 
 import os
 import signal
+import time
 from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
+_POLL_S = 0.001
+_PATIENCE_S = 5.0  # a process that was killed inside a driver's ioctl is gone when that returns, if ever
 
 
 def pipe() -> tuple[int, int]:
@@ -17,6 +20,44 @@ def pipe() -> tuple[int, int]:
     for end in ends:
         os.close(end)
     return moved[0], moved[1]
+
+
+def fork() -> int:
+    """Fork; 0 in the child. How it will end can be learned wherever this process was started from."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who had it ignored had it ignored for us too
+    return os.fork()
+
+
+class Process:
+    """A forked process of *pid*, in a group of its own with whatever it starts. It stays to be asked until `reap`."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        with suppress(OSError):  # the child does so too: whoever comes first, the end finds the group
+            os.setpgid(pid, 0)
+
+    def exit_code(self, patience_s: float = 0.0) -> int | None:
+        """Give its exit code, or minus the signal that killed it; None if it still runs when *patience_s* is over.
+
+        It can be asked again: Ctrl-C between the kernel's answer and ours must take nothing away.
+        """
+        until = time.monotonic() + patience_s
+        while (ended := os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is None:
+            if time.monotonic() >= until:
+                return None
+            time.sleep(_POLL_S)
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+
+    def kill(self) -> None:
+        """Kill it and what it started, which may live on where it died; it must not be reaped yet."""
+        for kill in (os.killpg, os.kill):  # it may have no group yet
+            with suppress(OSError):
+                kill(self._pid, signal.SIGKILL)
+
+    def reap(self) -> None:
+        """Wait until it is gone, if that can be; whoever calls this asks nothing more of it."""
+        if self.exit_code(_PATIENCE_S) is not None:
+            os.waitpid(self._pid, 0)
 
 
 def signal_name(number: int) -> str:

@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -158,6 +159,19 @@ def test_an_errand_tells_what_it_answered_before_it_died() -> None:
     answers, fate = Errand(work, 5).answers()
     assert answers == []
     assert fate == Missing(MissingKind.CRASHED, "dlopen", "", "the process left with exit code 71")
+
+
+def test_an_errand_that_nobody_asked_in_time_still_answers() -> None:
+    """What it said within its limit counts, however late it is read; a hang is one all the same."""
+    errand = Errand(lambda: iter(["done"]), 0.2)
+    hanging = Errand(lambda: iter(threading.Event().wait, True), 0.2)
+    time.sleep(0.5)
+    assert errand.answers() == (["done"], None)
+    began = time.monotonic()
+    _, fate = hanging.answers()
+    assert fate is not None
+    assert fate.kind is MissingKind.TIMED_OUT
+    assert time.monotonic() - began < 1
 
 
 def test_the_names_are_those_of_the_probe() -> None:

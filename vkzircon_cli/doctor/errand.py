@@ -7,11 +7,10 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any, NoReturn
 
 from vkzircon_cli.answers import Missing, MissingKind
-from vkzircon_cli.forked import die_with, pipe, signal_name
+from vkzircon_cli.forked import Process, die_with, fork, pipe, signal_name
 
 _CHUNK = 64 * 1024
 _TICK_S = 0.1  # how often a silent child is looked after: what it started may keep its pipe open
@@ -31,60 +30,68 @@ class Errand:
         self._began = time.monotonic()
         self._read, write = pipe()
         parent = os.getpid()
-        self._pid = os.fork()
-        if self._pid == 0:
+        pid = fork()
+        if pid == 0:
             _be_child(work, write, parent)
-        with suppress(OSError):  # the child does so too: whoever comes first, the end finds the group
-            os.setpgid(self._pid, 0)
+        self._process: Process | None = Process(pid)
         os.close(write)
 
     def answers(self) -> tuple[list[Any], Missing | None]:
         """Wait for the child and give what it answered, and what cut it short; nothing of it stays behind."""
         data = bytearray()
+        fate: Missing | None = None
         try:
-            fate = self._listen(data)
+            if self._process is not None:
+                fate = self._listen(self._process, data)
         finally:
             self.close()
         *lines, rest = bytes(data).split(b"\n")
         if fate is None and rest != _DONE:  # a library may leave with exit code 0, too
             fate = Missing(MissingKind.CRASHED, "dlopen", "", "the process left with exit code 0")
-        return [json.loads(line) for line in lines], fate
+        if fate is not None and not lines:
+            fate = Missing(MissingKind.NOT_ASKED, "", "", f"no process can be started: {fate.reason}")
+        return [json.loads(line) for line in lines[1:]], fate
 
-    def _listen(self, data: bytearray) -> Missing | None:
+    def _listen(self, process: Process, data: bytearray) -> Missing | None:
         deadline = self._began + self._timeout_s
-        while time.monotonic() < deadline and len(data) < _MOST_BYTES:
-            if select.select([self._read], [], [], _TICK_S)[0]:
-                if not (got := os.read(self._read, _CHUNK)):
-                    return self._fate(os.waitpid(self._pid, 0)[1])
+        is_over = False
+        while not is_over and len(data) < _MOST_BYTES:
+            left = max(0.0, deadline - time.monotonic())
+            if self._is_ready(min(_TICK_S, left)):  # what came long ago is read, however late we are
+                got = os.read(self._read, _CHUNK)
                 data += got
                 deadline = time.monotonic() + self._timeout_s
-            else:
-                pid, status = os.waitpid(self._pid, os.WNOHANG)
-                if pid and not select.select([self._read], [], [], 0)[0]:
-                    return self._fate(status)
-        return Missing(MissingKind.TIMED_OUT, "dlopen", "", f"no answer within {self._timeout_s:g} s")
+                is_over = not got
+            elif process.exit_code() is not None:
+                is_over = not self._is_ready(0.0)
+            elif not left:
+                break
+        code = process.exit_code(max(0.0, deadline - time.monotonic())) if is_over else None
+        if code is None:
+            return Missing(MissingKind.TIMED_OUT, "dlopen", "", f"no answer within {self._timeout_s:g} s")
+        return _fate(code)
 
-    def _fate(self, status: int) -> Missing | None:
-        self._pid = 0
-        code = os.waitstatus_to_exitcode(status)
-        if code == 0:
-            return None
-        name = signal_name(-code) if code < 0 else ""
-        reason = f"killed by {name}" if name else f"the process left with exit code {code}"
-        return Missing(MissingKind.CRASHED, "dlopen", name, reason)
+    def _is_ready(self, patience_s: float) -> bool:
+        return bool(select.select([self._read], [], [], patience_s)[0])
 
     def close(self) -> None:
         """End the child if it still runs; a second time does nothing."""
-        if self._pid:
-            with suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)  # with whatever a library started
-            os.waitpid(self._pid, 0)
-            self._pid = 0
-        if self._read >= 0:
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.kill()
+            process.reap()
             os.close(self._read)
-            self._read = -1
 
 
+def _fate(code: int) -> Missing | None:
+    if code == 0:
+        return None
+    name = signal_name(-code) if code < 0 else ""
+    reason = f"killed by {name}" if name else f"the process left with exit code {code}"
+    return Missing(MissingKind.CRASHED, "dlopen", name, reason)
+
+
+_READY = b"\n"  # what comes before is nobody's fault but this child's
 _DONE = b"done"
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _UNFINISHED = 71  # no answer at all: work that ends by itself leaves with 0
@@ -102,6 +109,7 @@ def _be_child(work: Callable[[], Iterable[Any]], write: int, parent: int) -> NoR
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in _STANDARD:
             os.dup2(nothing, descriptor)
+        os.write(write, _READY)
         for answer in work():
             os.write(write, json.dumps(answer).encode("ascii") + b"\n")
         os.write(write, _DONE)

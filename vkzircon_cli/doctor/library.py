@@ -7,18 +7,17 @@ fraction of the time where they rest on the same; where one of them does harm th
 
 import ctypes
 import os
-import signal
 import stat
 import struct
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING
 
+from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.environment import can_fork
-from vkzircon_cli.forked import die_with, pipe, signal_name
 from vkzircon_cli.records import record
 
 if TYPE_CHECKING:
@@ -28,12 +27,8 @@ _HEADER = 20
 _MAGIC = b"\x7fELF"
 _BITS = {1: 32, 2: 64}
 _MACHINES = {3: "x86", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
-_MOST_BYTES = 4096
-_POLL_S = 0.002
 _AT_ONCE = 64
 _PATIENCE_S = 1.0  # until each is loaded for itself: who hangs is waited for once more, by the limit that was asked for
-_STANDARD = (0, 1, 2)
-_FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr", "vkNegotiateLoaderLayerInterfaceVersion")
 
 
@@ -156,114 +151,34 @@ def load_all(libraries: Sequence[str], timeout_s: float, entry_points: Iterable[
 
 
 def _load_some(libraries: Sequence[str], timeout_s: float, names: tuple[str, ...]) -> Mapping[str, Loading]:
-    children: dict[str, _Child] = {}
+    from vkzircon_cli.doctor.errand import Errand
+
     fates: dict[str, Loading] = {}
-    until = time.monotonic() + timeout_s
-    try:
+    with ExitStack() as begun:
+        errands: dict[str, Errand] = {}
         for library in libraries:
             try:
-                children[library] = _Child(library, names)
+                errands[library] = Errand(partial(_load_one, library, names), timeout_s)
             except OSError as error:
                 fates[library] = Loading(Fate.NOT_TRIED, f"no process can be started: {error.strerror}")
-        for library, child in children.items():
-            fates[library] = child.ended(until)
-    finally:
-        for child in children.values():
-            child.end()
+            else:
+                begun.callback(errands[library].close)
+        for library, errand in errands.items():
+            fates[library] = _loading(*errand.answers())
     return fates
 
 
-class _Child:
-    """A child that loads one library and says what it found through a pipe."""
-
-    def __init__(self, library: str, names: tuple[str, ...]) -> None:
-        self._read, write = pipe()
-        self._is_over = False
-        parent = os.getpid()
-        try:
-            self._pid = os.fork()
-        except OSError:
-            os.close(self._read)
-            os.close(write)
-            raise
-        if self._pid == 0:
-            _load(library, write, names, parent)
-        os.close(write)
-
-    def ended(self, until: float) -> Loading:
-        """Wait for the child's end, and end it at *until*; one that ended long ago is asked all the same."""
-        status = self._status()
-        while status is None and time.monotonic() < until:
-            time.sleep(_POLL_S)
-            status = self._status()
-        said = b"" if status is None else _drained(self._read)
-        self.end()
-        return _fate(status, said)
-
-    def end(self) -> None:
-        """Kill the child if it still runs, and close what this side holds; again, do nothing."""
-        if self._read >= 0:
-            os.close(self._read)
-            self._read = -1
-        with suppress(OSError):  # what the library started may live on; there may be no group yet
-            os.killpg(self._pid, signal.SIGKILL)
-        if not self._is_over:
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-            self._is_over = True
-
-    def _status(self) -> int | None:
-        pid, status = os.waitpid(self._pid, os.WNOHANG)
-        self._is_over = bool(pid)
-        return status if pid else None
+def _load_one(library: str, names: tuple[str, ...]) -> Iterator[list[str]]:
+    yield list(_tried(library, names))
 
 
-def _drained(descriptor: int) -> bytes:
-    os.set_blocking(descriptor, False)
-    with suppress(BlockingIOError):
-        return os.read(descriptor, _MOST_BYTES)
-    return b""
-
-
-def _fate(status: int | None, said: bytes) -> Loading:
-    if status is None:
-        return Loading(Fate.HUNG)
-    if os.WIFSIGNALED(status):
-        return Loading(Fate.CRASHED, signal_name(os.WTERMSIG(status)))
-    kind, _, words = said.decode("utf-8", "backslashreplace").partition("\n")
-    if kind == Fate.LOADED:
-        return Loading(Fate.LOADED, symbols=tuple(words.split("\n")))
-    if kind in (Fate.REFUSED, Fate.NOT_TRIED):
-        return Loading(Fate(kind), words)
-    return Loading(Fate.EXITED, f"exit code {os.waitstatus_to_exitcode(status)}")
-
-
-def _load(library: str, write: int, names: tuple[str, ...], parent: int) -> NoReturn:
-    """Load *library* in this child, which ends here."""
-    try:
-        try:
-            _settle(parent)
-        except OSError as error:  # this child's own trouble, of which no library is to blame
-            os.write(write, f"{Fate.NOT_TRIED}\nno process can be started: {error.strerror}".encode())
-        else:
-            said = "\n".join(_tried(library, names))
-            os.write(write, said.encode("utf-8", "backslashreplace")[:_MOST_BYTES])
-    finally:
-        os._exit(0)
-
-
-def _settle(parent: int) -> None:
-    """Make this child one that ends with its parent, prints nothing, and dies of what kills it."""
-    # A library that hangs in C never lets Python's handlers run.
-    for number in (signal.SIGINT, *_FATAL):
-        signal.signal(number, signal.SIG_DFL)
-    os.setpgid(0, 0)
-    die_with(parent)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in _STANDARD:
-        os.dup2(nowhere, descriptor)
-    if nowhere not in _STANDARD:
-        os.close(nowhere)
+def _loading(answers: Sequence[list[str]], fate: Missing | None) -> Loading:
+    if fate is not None:
+        kinds = {MissingKind.TIMED_OUT: Fate.HUNG, MissingKind.NOT_ASKED: Fate.NOT_TRIED}
+        kind = kinds.get(fate.kind, Fate.CRASHED if fate.result else Fate.EXITED)
+        return Loading(kind, fate.result or fate.reason)
+    kind, words = Fate(answers[0][0]), answers[0][1:]
+    return Loading(kind, words[0]) if kind is Fate.REFUSED else Loading(kind, symbols=tuple(words))
 
 
 def _tried(library: str, names: tuple[str, ...]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,8 @@ class LoaderTrial:
         if can_fork():  # else there may not even be what its module imports
             from vkzircon_cli.doctor import errand
 
-            self._errand = errand.Errand(lambda: _try(self._names), where.timeout_s)
+            with suppress(OSError):  # no process can be started, which is told
+                self._errand = errand.Errand(lambda: _try(self._names), where.timeout_s)
 
     def close(self) -> None:
         """End the child if it still runs."""
@@ -60,6 +62,8 @@ class LoaderTrial:
         if self._errand is None:
             return None
         answers, fate = self._errand.answers()
+        if fate is not None and fate.kind is MissingKind.NOT_ASKED:
+            return None
         made = [_attempt(answer) for answer in answers]
         if fate is not None and len(made) < len(self._names):
             made.append(Attempt(shown(self._names[len(made)]), fate=fate))
@@ -135,7 +139,7 @@ def loader_finding(attempts: Sequence[Attempt] | None, probed: Answer[Loader], w
 def _unforked(probed: Answer[Loader]) -> Finding:
     if probed.value is not None:
         return _opened(Attempt(shown(probed.value.library), shown(probed.value.path), probed.value.api_version))
-    why = "without fork a library that crashes would end this program"
+    why = "no process can be started that may die of it, as this program may not"
     return Finding("loader.not-tried", _SUBJECT, Outcome.SKIP, "The loader was not opened here.", cause=why)
 
 
