@@ -199,6 +199,42 @@ def test_a_trace_tells_it_all_and_shows_the_same(vkzircon: Run, lavapipe: str, t
     assert shown.json["culprits"][0]["left_out"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "happened"),
+    [
+        ("abort-in-load", "the driver crashed in vkCreateInstance (SIGABRT)"),
+        ("hang-in-create-instance", "the driver hung in vkCreateInstance (no answer within 1 s)"),
+        ("hang-in-enumerate-devices", "the driver hung in vkEnumeratePhysicalDevices (no answer within 1 s)"),
+    ],
+)
+def test_the_emulation_itself_may_be_to_blame(emulated: Run, fault: str, happened: str) -> None:
+    """It is named, by report and by doctor, in a run that says that it is emulated; no driver is suspected."""
+    ran = emulated("--fault", fault, "--timeout", "1", "--format", "json")
+    assert ran.code == 5
+    assert ran.json["emulation"]["active"]
+    (culprit,) = ran.json["culprits"]
+    assert (culprit["kind"], culprit["left_out"]) == ("layer", False)
+    assert culprit["sentence"] == (
+        f"VK_LAYER_VKZIRCON_external_memory, the emulation, is to blame: {happened}, which does not happen without it."
+    )
+    assert culprit["sentence"] in ran.json["error"]["hint"]
+    diagnosis = emulated("doctor", "--fault", fault, "--timeout", "1", "--format", "json")
+    assert diagnosis.code == 4
+    assert culprit["sentence"] in diagnosis.json["summary"]["sentence"]
+    assert "suspect" not in diagnosis.out
+    assert "libvulkan1" not in diagnosis.out
+
+
+def test_a_layer_that_needs_a_device_is_left_out_where_there_is_none(emulated: Run) -> None:
+    """Mesa's device-select layer crashes of an empty list; without it the truth comes out."""
+    ran = emulated("--fault", "no-device", "--format", "json")
+    assert (ran.code, ran.json["error"]["cause"]) == (4, "no-device")
+    (culprit,) = ran.json["culprits"]
+    assert culprit["left_out"]
+    assert culprit["sentence"].startswith("VK_LAYER_MESA_device_select, an implicit layer (")
+    assert "device_select" not in ran.json["error"]["hint"]
+
+
 def test_a_healthy_machine_has_no_culprit(emulated: Run) -> None:
     """Nothing is looked for where nothing is wrong."""
     assert emulated("--format", "json").json["culprits"] == []

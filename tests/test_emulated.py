@@ -138,6 +138,7 @@ def test_emulation_is_told_from_what_was_loaded(vkzircon: Run, lavapipe: str, la
     assert (not_there.code, not_there.json["emulation"]["active"]) == (3, False)
     off = vkzircon("--emulate", "--format", "json", VK_DRIVER_FILES=lavapipe, VK_LOADER_LAYERS_DISABLE="*")
     assert (off.code, off.json["error"]["cause"]) == (4, "no-emulation")
+    assert off.json["error"]["hint"] == 'Unset VK_LOADER_LAYERS_DISABLE: it is "*", which turns the layer off.'
 
 
 def test_emulation_keeps_the_users_own_layer_settings(emulated: Run, tmp_path: Path) -> None:

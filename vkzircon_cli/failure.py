@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.environment import FUCHSIA, Environment
+from vkzircon_cli.environment import FUCHSIA, Environment, Variable
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure, Message, Transcript
+from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.text import visible
 
 _NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
@@ -27,6 +28,7 @@ _NOT_DOCTORS = (
     "cut-off",
 )
 _LOADER_SAYS = " The loader says: "
+_LEAVE_OUT = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."
 
 
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
@@ -34,13 +36,15 @@ def what_stopped(transcript: Transcript, environment: Environment, emulate: bool
     failure = transcript.failure or _what_stopped(transcript, environment, emulate)
     if failure is None or failure.cause in _NOT_DOCTORS:
         return failure
-    if not transcript.culprits:
+    # Those that were left out have nothing to do with what is wrong without them.
+    guilty = [culprit for culprit in transcript.culprits if not culprit.left_out]
+    if not guilty:
         is_loaders = failure.exit_code == Exit.CANNOT_ASK
         return replace(failure, hint=f"{failure.hint} {_DOCTOR}".strip()) if is_loaders else failure
-    named = " ".join(culprit.sentence for culprit in transcript.culprits[:_MOST_WORDS])
-    # What the loader said of it is what the culprits' sentences say better.
-    hint = failure.hint.partition(_LOADER_SAYS)[0]
-    return replace(failure, hint=f"{named} {hint} {_DOCTOR}")
+    named = " ".join(culprit.sentence for culprit in guilty[:_MOST_WORDS])
+    # What the loader said of it, and where to look, is what the culprits' sentences say better.
+    hint = failure.hint.partition(_LOADER_SAYS)[0].removeprefix(_LEAVE_OUT).strip()
+    return replace(failure, hint=" ".join(filter(None, (named, hint, _DOCTOR))))
 
 
 def _what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
@@ -90,7 +94,7 @@ def _cut(transcript: Transcript) -> Failure:
 def _died(missing: Missing, messages: tuple[Message, ...]) -> Failure:
     said = describe(missing)
     cause = "driver-hung" if missing.kind is MissingKind.TIMED_OUT else "driver-crashed"
-    hint = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."
+    hint = _LEAVE_OUT
     if missing.kind is MissingKind.TIMED_OUT:
         hint += " If it is only slow, allow more time: --timeout 60."
     return Failure(cause, sentence_case(said) + ".", _with_words(hint, messages), Exit.CRASHED)
@@ -112,9 +116,22 @@ def _manifest_hint(messages: tuple[Message, ...]) -> str:
     return f"Mend or remove {' and '.join(files)}: one malformed manifest stops the loader for all drivers."
 
 
+def filter_of_emulation(environment: Environment) -> Variable | None:
+    """Give the variable by which the loader leaves the emulation layer out, None if it does not."""
+    from vkzircon_cli.doctor.filters import layer_filter
+
+    given = {} if environment.elevated else {variable.name: variable for variable in environment.variables}
+    values = {name: variable.value for name, variable in given.items()}
+    is_off = layer_filter(values, LAYER_NAME, is_implicit=False) is False
+    return given["VK_LOADER_LAYERS_DISABLE"] if is_off else None
+
+
 def _no_emulation(environment: Environment) -> Failure:
-    ignored = "the process runs with raised privileges" if environment.elevated else "something keeps it out"
-    hint = f"Look at the VK_ variables that filter layers: {ignored}."
+    hint = "Read why with VK_LOADER_DEBUG=layer in front of the same command, and --verbose behind it."
+    if environment.elevated:
+        hint = "The process runs with raised privileges: the loader heeds no variable that names a layer."
+    elif variable := filter_of_emulation(environment):
+        hint = f'Unset {variable.name}: it is "{variable.value}", which turns the layer off.'
     return Failure("no-emulation", "The loader did not load the emulation layer.", hint, Exit.CANNOT_ASK)
 
 

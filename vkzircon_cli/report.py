@@ -37,7 +37,10 @@ class Tool:
 
 @record
 class Emulation:
-    """Whether the extension is vkzircon's own emulation, by which layer, and how that was told to behave."""
+    """Whether the extension is vkzircon's own emulation, by which layer, and how that was told to behave.
+
+    *active* is what was loaded; where nothing was, since that ended before there was an instance, what was asked for.
+    """
 
     active: bool
     layer: str | None
@@ -172,8 +175,8 @@ def make_report(transcript: Transcript) -> Report:
 
 
 def emulation_of(facts: Facts, asked: EmulationAsked) -> Emulation:
-    """Tell from what was loaded, not from what was asked for, whether the extension is our own."""
-    active = facts.instance.value is not None and facts.instance.value.is_emulated
+    """Tell whether the extension is our own: from what was loaded, not from what was asked for, if anything was."""
+    active = facts.instance.value.is_emulated if facts.instance.value is not None else asked.asked
     return Emulation(active, LAYER_NAME if active else None, asked.settings if active else "")
 
 

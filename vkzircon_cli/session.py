@@ -107,7 +107,7 @@ def _probed(request: Request, environ: dict[str, str]) -> Iterator[Event]:
         return
     from vkzircon_cli.doctor.culprits import find_culprits
 
-    found = find_culprits(request, environ)
+    found = find_culprits(request, environ, seen.transcript())
     yield from ({"event": "culprit", **plain(culprit)} for culprit in found.culprits)
     if found.environ is not None:
         yield {"event": "again"}

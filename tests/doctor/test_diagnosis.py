@@ -233,3 +233,14 @@ def test_the_home_folder_is_not_told(vkzircon: Run, lavapipe: str, tmp_path: Pat
     ran = vkzircon("doctor", "--format", "json", HOME=str(tmp_path), VK_ADD_DRIVER_FILES=lavapipe)
     assert "~/.local/share/vulkan/icd.d/mine.json" in ran.out
     assert str(tmp_path) not in ran.out
+
+
+@pytest.mark.parametrize("pattern", ["VK_LAYER_VKZ*", "*", "~explicit~"])
+def test_a_filter_that_leaves_the_emulation_out_is_the_one_that_is_blamed(emulated: Run, pattern: str) -> None:
+    """One finding is a failure: the variable, with the command that unsets it; no layer is accused of hiding."""
+    ran = emulated("doctor", "--format", "json", VK_LOADER_LAYERS_DISABLE=pattern)
+    assert ran.code == 1
+    failed = [each for each in _walk(ran.json["findings"]) if each["outcome"] == "fail" and not each["children"]]
+    assert [each["id"] for each in failed] == ["probe.no-emulation"]
+    assert failed[0]["command"] == "unset VK_LOADER_LAYERS_DISABLE"
+    assert _by_id(ran.json)["extension.no-emulation"]["outcome"] == "skip"

@@ -9,14 +9,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from vkzircon_cli import isolation
+from vkzircon_cli.answers import MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.doctor.exams import ManifestExam, examine_drivers, examine_layers
 from vkzircon_cli.doctor.manifest import Kind
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import FUCHSIA, can_fork
-from vkzircon_cli.events import Culprit, Fold
+from vkzircon_cli.events import Culprit, Fold, Transcript
 from vkzircon_cli.failure import is_in_trouble
+from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.records import record
 from vkzircon_cli.request import Depth, Request
 
@@ -41,15 +43,19 @@ class Found:
     environ: dict[str, str] | None = None
 
 
-def find_culprits(request: Request, environ: Mapping[str, str]) -> Found:
-    """Find who is to blame for a probe of *request* that could ask nobody; *environ* is what it was given besides."""
+def find_culprits(request: Request, environ: Mapping[str, str], seen: Transcript) -> Found:
+    """Find who is to blame for a probe of *request* that could ask nobody, of which *seen* is the transcript.
+
+    *environ* is what it was given besides.
+    """
     if not can_fork():
         return Found()
     where = surroundings(min(request.timeout_s, _MOST_SECONDS), environ)
     if where.platform == FUCHSIA or where.elevated:
         return Found()
     drivers, layers = examine_drivers(where), examine_layers(where)
-    trial = _Trial(replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None), dict(environ))
+    asked = replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None)
+    trial = _Trial(asked, dict(environ), _trouble(seen))
     bad = [exam for exam in (*drivers, *layers) if _is_bad(exam)]
     if not bad and not any(exam.is_usable for exam in drivers):
         return Found(tuple(_culprit(exam, left_out=False) for exam in drivers))
@@ -73,50 +79,67 @@ def _culprit(exam: ManifestExam, *, left_out: bool, sentence: str = "") -> Culpr
     return Culprit(kind, exam.path, said, found.command, left_out)
 
 
+@record
+class _Trouble:
+    """What is wrong, '' if devices can be asked; *is_death* if it crashed or hung."""
+
+    words: str
+    is_death: bool
+
+
+def _trouble(transcript: Transcript) -> _Trouble:
+    if not is_in_trouble(transcript):
+        return _Trouble("", is_death=False)
+    missing = transcript.facts.instance.missing or transcript.facts.device_count.missing
+    if missing is None or missing.result == _NO_DEVICE:
+        return _Trouble(_IDLE, is_death=False)
+    return _Trouble(describe(missing), missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT))
+
+
 @dataclass(slots=True)
 class _Trial:
-    """Asks in a child who is there, with other drivers and layers than the surroundings have."""
+    """Asks in a child who is there, with other drivers and layers than the surroundings have; *trouble*: with those."""
 
     request: Request
     environ: dict[str, str]
-    _known: dict[tuple[tuple[str, str], ...], str] = field(default_factory=dict)
+    trouble: _Trouble
+    _known: dict[tuple[tuple[str, str], ...], _Trouble] = field(default_factory=dict)
 
     def problem(self, changed: Mapping[str, str]) -> str:
         """Say what is wrong with *changed* on top, '' if devices can be asked."""
+        return self._result(changed).words
+
+    def helps(self, changed: Mapping[str, str]) -> bool:
+        """Tell whether *changed* mends it, or lets what died live."""
+        result = self._result(changed)
+        return not result.words or (self.trouble.is_death and not result.is_death)
+
+    def _result(self, changed: Mapping[str, str]) -> _Trouble:
         key = tuple(sorted(changed.items()))
         if key not in self._known:
             self._known[key] = self._asked({**self.environ, **changed})
         return self._known[key]
 
-    def _asked(self, environ: dict[str, str]) -> str:
+    def _asked(self, environ: dict[str, str]) -> _Trouble:
         fold = Fold()
         for event in isolation.events(self.request, environ):
             fold.add(event)
-        transcript = fold.transcript()
-        if not is_in_trouble(transcript):
-            return ""
-        facts = transcript.facts
-        missing = facts.instance.missing or facts.device_count.missing
-        if missing is None or missing.result == _NO_DEVICE:
-            return _IDLE
-        return describe(missing)
+        return _trouble(fold.transcript())
 
 
 def _by_trial(
     trial: _Trial, drivers: Iterable[ManifestExam], layers: Iterable[ManifestExam], where: Surroundings
 ) -> Found:
-    """Turn off implicit layers, then ask each driver alone, until something works."""
-    on = [exam for exam in layers if exam.manifest.kind is Kind.IMPLICIT_LAYER and exam.is_on][:_MOST_TRIED]
+    """Turn off the layers, then ask each driver alone, until something works."""
+    on = [exam for exam in layers if exam.is_on][:_MOST_TRIED]
     quiet = _layers_off(on, where)
-    if on and trial.problem(quiet) == "":
-        guilty = [exam for exam in on if trial.problem(_layers_off([o for o in on if o is not exam], where))]
-        guilty = guilty or on  # each alone does no harm
-        told = (_culprit(e, left_out=True, sentence=_layer_words(e, trial, on, where)) for e in guilty)
-        return Found(tuple(told), _layers_off(guilty, where))
+    if on and trial.helps(quiet):
+        return _guilty_layers(trial, on, where)
     usable = [exam for exam in drivers if exam.is_usable][:_MOST_TRIED]
     if len(usable) < _TWO:
         return Found(tuple(_culprit(exam, left_out=False) for exam in drivers if exam.finding.outcome is Outcome.FAIL))
-    problems = {exam.path: trial.problem(_only([exam.path])) for exam in usable}
+    # Without the layers, which change nothing here: they have troubles of their own with a driver without a device.
+    problems = {exam.path: trial.problem({**quiet, **_only([exam.path])}) for exam in usable}
     good = [path for path, problem in problems.items() if not problem]
     culprits = [
         _culprit(exam, left_out=bool(good), sentence=f"{sentence_case(problems[exam.path])}, with {exam.path}.")
@@ -129,9 +152,19 @@ def _by_trial(
 _TWO = 2
 
 
-def _layer_words(exam: ManifestExam, trial: _Trial, on: list[ManifestExam], where: Surroundings) -> str:
-    problem = trial.problem(_layers_off([other for other in on if other is not exam], where))
-    return f"{exam.manifest.name} is to blame, an implicit layer ({exam.path}): {problem or 'with others it fails'}."
+def _guilty_layers(trial: _Trial, on: list[ManifestExam], where: Surroundings) -> Found:
+    """Find the layer without which it goes, or the layers, where it takes more than one of those that are *on*."""
+    guilty = next(([exam] for exam in on if trial.helps(_layers_off([exam], where))), [])
+    if not guilty:  # those that do harm without the others; all, where none does
+        guilty = [e for e in on if not trial.helps(_layers_off([other for other in on if other is not e], where))] or on
+    left_out = all(exam.manifest.name != LAYER_NAME for exam in guilty)  # the emulation is what was asked for
+    told = [_culprit(exam, left_out=left_out, sentence=_layer_words(exam, trial.trouble.words)) for exam in guilty]
+    return Found(tuple(told), _layers_off(guilty, where) if left_out else None)
+
+
+def _layer_words(exam: ManifestExam, happened: str) -> str:
+    kind = "the emulation" if exam.manifest.name == LAYER_NAME else f"an {exam.manifest.kind} ({exam.path})"
+    return f"{exam.manifest.name}, {kind}, is to blame: {happened}, which does not happen without it."
 
 
 def _without(

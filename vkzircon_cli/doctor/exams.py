@@ -127,7 +127,7 @@ def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
     if manifest.kind is Kind.DRIVER:
         return None
     is_implicit = manifest.kind is Kind.IMPLICIT_LAYER
-    filtered = layer_filter(where, manifest.name, is_implicit=is_implicit)
+    filtered = layer_filter(where.trusted, manifest.name, is_implicit=is_implicit)
     if filtered is False or (manifest.switch and where.lookup(manifest.switch[0]) is not None):
         return False
     if filtered:
@@ -141,7 +141,7 @@ def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
 
 def _filtered(manifest: Manifest, where: Surroundings) -> Finding | None:
     """Judge a driver that a variable leaves out; one that the loader cannot parse stops it all the same."""
-    variable = driver_filter(where, manifest.path) if manifest.kind is Kind.DRIVER else ""
+    variable = driver_filter(where.trusted, manifest.path) if manifest.kind is Kind.DRIVER else ""
     return passed_over(manifest.path, f"{variable} says so") if variable else None
 
 

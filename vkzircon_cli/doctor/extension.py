@@ -14,6 +14,7 @@ from vkzircon_cli.environment import FUCHSIA
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure
 from vkzircon_cli.facts import Device, Extension, Identity
+from vkzircon_cli.failure import filter_of_emulation
 from vkzircon_cli.offer import UNNAMED, dependency_leg, display_name, find_extension
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.report import Report
@@ -92,6 +93,8 @@ def _remedy(failure: Failure, report: Report) -> str:
         return failure.hint.partition(": ")[2]
     if failure.cause == "no-layer":
         return "python3 -m pip install --force-reinstall vkzircon"
+    if failure.cause == "no-emulation" and (variable := filter_of_emulation(report.environment)):
+        return f"unset {variable.name}"
     return "" if report.environment.platform == FUCHSIA else "VK_LOADER_DEBUG=all vulkaninfo --summary"
 
 
@@ -213,8 +216,8 @@ def _not_emulated(report: Report, device: Device, seen: Seen, sentence: str) -> 
     evidence = (*_driver(device.identity.value), *((visible(seen.refusal),) if seen.refusal else ()))
     command = "vkzircon devices  # another device may do"
     if not report.emulation.active:
-        cause = "the emulation layer was not loaded: see the findings on layers and variables"
-        return Finding("extension.no-emulation", name, Outcome.FAIL, sentence, evidence, cause, "unset VK_LAYER_PATH")
+        cause = "that follows from what is wrong above: the emulation layer was not loaded"
+        return Finding("extension.no-emulation", name, Outcome.SKIP, sentence, evidence, cause)
     if find_extension(device.extensions.value or (), HOST_MEMORY) is None:
         cause = f"the emulation needs {HOST_MEMORY}, and this driver does not list it"
         return Finding("extension.no-host-memory", name, Outcome.FAIL, sentence, evidence, cause, command)

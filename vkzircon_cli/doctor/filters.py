@@ -4,34 +4,31 @@
 As 1.3.239 reads them: parts between commas, without regard to case, a star at either end, and a few words for many.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-from vkzircon_cli.doctor.surroundings import Surroundings
 
 _ALL, _IMPLICIT, _EXPLICIT = "~all~", "~implicit~", "~explicit~"
 
 
-def driver_filter(where: Surroundings, path: str) -> str:
+def driver_filter(environ: Mapping[str, str], path: str) -> str:
     """Name the variable that leaves out the driver with the manifest *path*, '' if none does."""
     name = Path(path).name
-    if chosen := _parts(where, "VK_LOADER_DRIVERS_SELECT"):
+    if chosen := _parts(environ, "VK_LOADER_DRIVERS_SELECT"):
         return "" if _matches(name, chosen) else "VK_LOADER_DRIVERS_SELECT"
-    left_out = _parts(where, "VK_LOADER_DRIVERS_DISABLE")
+    left_out = _parts(environ, "VK_LOADER_DRIVERS_DISABLE")
     return "VK_LOADER_DRIVERS_DISABLE" if _matches(name, left_out) else ""
 
 
-def layer_filter(where: Surroundings, name: str, *, is_implicit: bool) -> bool | None:
+def layer_filter(environ: Mapping[str, str], name: str, *, is_implicit: bool) -> bool | None:
     """Tell whether a filter turns the layer *name* on or off, None if it does neither; on goes before off."""
     word = _IMPLICIT if is_implicit else _EXPLICIT
-    if _matches(name, _parts(where, "VK_LOADER_LAYERS_ENABLE"), word):
+    if _matches(name, _parts(environ, "VK_LOADER_LAYERS_ENABLE"), word):
         return True
-    return False if _matches(name, _parts(where, "VK_LOADER_LAYERS_DISABLE"), word) else None
+    return False if _matches(name, _parts(environ, "VK_LOADER_LAYERS_DISABLE"), word) else None
 
 
-def _parts(where: Surroundings, variable: str) -> tuple[str, ...]:
-    value = "" if where.elevated else where.environ.get(variable, "")
-    return tuple(part.lower() for part in value.split(",") if part)
+def _parts(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    return tuple(part.lower() for part in environ.get(variable, "").split(",") if part)
 
 
 def _matches(name: str, parts: Iterable[str], *words: str) -> bool:

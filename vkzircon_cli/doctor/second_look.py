@@ -109,10 +109,13 @@ class SecondLook:
         """Give the variables that leave layers out; those that stay are named, so that no filter is needed."""
         if not left_out:
             return self._environ
-        given = {**os.environ, **self._environ}.get("VK_INSTANCE_LAYERS", "")
-        named = [name for name in given.split(os.pathsep) if name and name not in left_out]
-        disabled = ",".join(name for name in left_out if name != LAYER_NAME)
-        return self._environ | {"VK_INSTANCE_LAYERS": os.pathsep.join(named), "VK_LOADER_LAYERS_DISABLE": disabled}
+        given = {**os.environ, **self._environ}
+        layers = given.get("VK_INSTANCE_LAYERS", "").split(os.pathsep)
+        named = [name for name in layers if name and name not in left_out]
+        off = [name for name in left_out if name != LAYER_NAME]
+        if before := given.get("VK_LOADER_LAYERS_DISABLE"):  # or more than these layers would be other than before
+            off.append(before)
+        return self._environ | {"VK_INSTANCE_LAYERS": os.pathsep.join(named), "VK_LOADER_LAYERS_DISABLE": ",".join(off)}
 
     def _refusals(self, devices: Sequence[Device]) -> dict[str, str]:
         """Ask the emulation, which knows it only where it was just asked, why it does not offer the extension."""

@@ -26,6 +26,11 @@ class Surroundings:
     lookup: Callable[[str], str | None]
     timeout_s: float
 
+    @property
+    def trusted(self) -> Mapping[str, str]:
+        """Give the variables that the loader heeds in a process with these rights."""
+        return {} if self.elevated else self.environ
+
 
 def surroundings(timeout_s: float, changed: Mapping[str, str] | None = None) -> Surroundings:
     """Read the surroundings of this process, with what is *changed* for the probe on top."""
