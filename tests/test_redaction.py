@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.environment import Variable
-from vkzircon_cli.redaction import Hidden, People, Redactor, people, without_home
+from vkzircon_cli.home import without_home
+from vkzircon_cli.redaction import Hidden, People, Redactor, people
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report import Report
 from vkzircon_cli.schema import parse

@@ -15,7 +15,7 @@ _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 def main() -> NoReturn:
     """Run the command line of this process and leave."""
     # What is imported stays to the end: looking through it for garbage, as often as usual, is a twentieth of the start.
-    gc.set_threshold(50_000)
+    gc.set_threshold(500_000)
     try:
         code = _run_with_child() if _asks_vulkan(sys.argv[1:]) else _run()
     except KeyboardInterrupt:
@@ -43,12 +43,11 @@ def _run_with_child() -> int:
 
 
 def _ask_what_is_plain() -> None:
-    """Have the child begin before the command line is read; what cannot be imported is said later."""
-    with contextlib.suppress(ImportError):
-        from vkzircon_cli.question import ask_early, guess
+    """Have the children begin before the command line is read; what goes wrong is met again, and said then."""
+    with contextlib.suppress(Exception):
+        from vkzircon_cli.question import begin
 
-        if (request := guess(sys.argv[1:])) is not None:
-            ask_early(request)
+        begin(sys.argv[1:])
 
 
 def _run() -> int:

@@ -14,7 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
-from vkzircon_cli import clock  # noqa: F401 - which begins now
+from vkzircon_cli import (
+    clock,  # noqa: F401 - which begins now
+    forked,
+)
 from vkzircon_cli.forked import Process, die_with, fork, pipe
 
 _CHUNK = 64 * 1024
@@ -59,20 +62,18 @@ class Child:
     def end(self) -> None:
         """Kill it if it still runs, and close what this side holds; a second time does nothing.
 
-        It takes a while to die of a driver's size: `end_all` waits for that, which is done beside what is left to do.
+        It takes a while to die of a driver's size: `end_all` waits for that, when all else is done.
         """
         if self not in _living:
             return
         _living.remove(self)  # first: Ctrl-C may come at any line
         self.process.kill()
-        _dying.append(self.process)
         for end in (self._question, self.events, self.output):
             os.close(end)
         self._journal.close()
 
 
 _living: list[Child] = []
-_dying: list[Process] = []
 _early: list[Child] = []
 
 
@@ -103,11 +104,10 @@ def next_child(question: bytes) -> Child:
 
 
 def end_all() -> None:
-    """End every child that lives, and wait until each is gone."""
+    """End every child that lives, and whoever else was forked, and wait until each is gone."""
     for child in tuple(_living):
         child.end()
-    while _dying:
-        _dying.pop().reap()
+    forked.end_all()
 
 
 class _Ends(NamedTuple):

@@ -11,7 +11,7 @@ import typer
 from typer._completion_classes import completion_init
 
 from vkzircon_cli.commands import probing, saved  # noqa: F401 - which register themselves
-from vkzircon_cli.commands.app import app
+from vkzircon_cli.commands.app import app, only_named
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.output import write
 
@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
         completion_init()  # with add_completion=False Typer knows no shell until it is told
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stdout(printed), only_named(arguments):
             code = app(list(arguments), prog_name="vkzircon", complete_var=_COMPLETE_VARIABLE, standalone_mode=False)
     except typer.Abort as pressed:  # what Typer makes of Ctrl-C where no command takes it
         raise KeyboardInterrupt from pressed

@@ -5,18 +5,20 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from vkzircon_cli import session
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Event, to_line
 from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_bytes
-from vkzircon_cli.redaction import Hidden, Redactor, people
 from vkzircon_cli.render import FOR_STRANGERS, BenchFormat, DiffFormat, Format, Style, render, render_bench
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
 from vkzircon_cli.report import Document, Report
 from vkzircon_cli.request import Request
+
+if TYPE_CHECKING:
+    from vkzircon_cli.redaction import Hidden
 
 T = TypeVar("T")
 
@@ -37,9 +39,7 @@ def compare(before: Path, after: Path, format: DiffFormat, place: Place, *, reda
     found = difference.compare(read(before), read(after))
     hidden: tuple[Hidden, ...] | None = None
     if format is DiffFormat.MARKDOWN and redacts:
-        redactor = Redactor(people())
-        found = redactor.facts(found)
-        hidden = redactor.hidden
+        found, hidden = _for_strangers(found)
     if place.path is not None or not place.quiet:
         is_for_people = format is DiffFormat.TERMINAL
         write(render_difference(found, format, page_of(place), hidden), place.path, as_utf8=not is_for_people)
@@ -51,9 +51,7 @@ def measure(request: Request, format: BenchFormat, place: Place, *, verbose: boo
     found = watched(lambda watch: session.run_bench(request, watch))
     hidden: tuple[Hidden, ...] | None = None
     if format is BenchFormat.HTML and request.redacts:
-        redactor = Redactor(people())
-        found = redactor.facts(found)
-        hidden = redactor.hidden
+        found, hidden = _for_strangers(found)
     is_for_people = format is BenchFormat.TERMINAL
     return deliver(found, is_for_people, lambda page: render_bench(found, format, verbose, page, hidden), place)
 
@@ -96,9 +94,7 @@ def present(report: Report, style: Style, place: Place) -> Exit:
     """Render, write, and give the exit code; strangers are told nothing of people and machines unless asked for."""
     hidden: tuple[Hidden, ...] | None = None
     if style.format in FOR_STRANGERS and style.redacts:
-        redactor = Redactor(people())
-        report = redactor.facts(report)
-        hidden = redactor.hidden
+        report, hidden = _for_strangers(report)
     return deliver(report, style.format is Format.TERMINAL, lambda page: render(report, style, page, hidden), place)
 
 
@@ -109,6 +105,13 @@ def deliver(report: Document, is_for_people: bool, rendered: Callable[[Page], st
     if report.error is not None and _must_be_said(report, is_for_people, place):
         say(f"vkzircon: {report.error.message} {report.error.hint}".rstrip())
     return report.exit_code
+
+
+def _for_strangers(found: T) -> "tuple[T, tuple[Hidden, ...]]":
+    from vkzircon_cli.redaction import Redactor, people
+
+    redactor = Redactor(people())
+    return redactor.facts(found), redactor.hidden
 
 
 def _must_be_said(report: Document, is_for_people: bool, place: Place) -> bool:

@@ -33,6 +33,7 @@ class Process:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
+        _living.append(self)
         with suppress(OSError):  # the child does so too: whoever comes first, the end finds the group
             os.setpgid(pid, 0)
 
@@ -56,8 +57,21 @@ class Process:
 
     def reap(self) -> None:
         """Wait until it is gone, if that can be; whoever calls this asks nothing more of it."""
+        if self in _living:
+            _living.remove(self)
         if self.exit_code(_PATIENCE_S) is not None:
             os.waitpid(self._pid, 0)
+
+
+_living: list[Process] = []
+
+
+def end_all() -> None:
+    """Kill every process that nobody reaped, and wait until each is gone."""
+    for process in _living:
+        process.kill()
+    while _living:
+        _living[0].reap()
 
 
 def signal_name(number: int) -> str:

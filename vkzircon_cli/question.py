@@ -53,6 +53,17 @@ def guess(arguments: Sequence[str]) -> Request | None:
     return found
 
 
+def begin(arguments: Sequence[str]) -> None:
+    """Begin what a plain command line is sure to ask; what goes wrong is met again, and said, where it is read."""
+    if (request := guess(arguments)) is None:
+        return
+    ask_early(request)
+    if arguments[0] == "doctor":
+        from vkzircon_cli.doctor.trials import begin_early
+
+        begin_early(request)
+
+
 def ask_early(request: Request) -> None:
     """Have the child that is there begin, while this side still imports what it takes to listen."""
     with suppress(Stop):  # the run says so

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must not travel with a report: who ran it, on which host, passwords and keys, and the devices' own UUIDs.
+"""What must not travel to strangers: who ran it, on which host, passwords and keys, and the devices' own UUIDs.
 
-What is hidden leaves a mark in its place and is counted, so that a reader knows that there was something. The home
-folder is written as ``~`` in every result; the rest is hidden in results that are made to be read by strangers.
+What is hidden leaves a mark in its place and is counted, so that a reader knows that there was something.
 """
 
 import os
@@ -18,9 +17,9 @@ from vkzircon_cli.conclusion import REQUIRED, CheckResult
 from vkzircon_cli.environment import Variable
 from vkzircon_cli.events import Culprit, Failure, StepTime
 from vkzircon_cli.facts import EntryPoint
+from vkzircon_cli.home import home_pattern, not_behind, told_once, variable
 from vkzircon_cli.records import record
 from vkzircon_cli.report import Tool
-from vkzircon_cli.text import decode
 from vkzircon_cli.vocabulary import Flags, Named, Version
 
 T = TypeVar("T")
@@ -31,19 +30,6 @@ _SHORTEST_NAME = 2
 _NOBODY = frozenset({"root", "user", "localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "linux", "fuchsia"})
 # The words of our own marks: hiding what was hidden already would never end.
 _MARKS = frozenset({"hidden", "host", "uuid"})
-# A word also begins behind an escape, whose last character would pass for a letter of it: \n of JSON, \xff of bytes
-# that are no text, a terminal's colors.
-_AFTER_ESCAPE = (
-    r"(?<=\\[nrtbf])|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})|(?<=\\U[0-9a-fA-F]{8})"
-    r"|(?<=\x1b\[m)|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)|(?<=\x1b\[\d;\d\dm)"
-)
-
-
-def _not_behind(characters: str) -> str:
-    """Give the pattern of a place where no word of *characters* goes on."""
-    return rf"(?:(?<![{characters}])|{_AFTER_ESCAPE})"
-
-
 _SECRET_WORDS = "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|COOKIE|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_KEY"
 # A name with such a word in it; what belongs to it ends with its quotes, or with the text that was cut in them.
 _SECRET = re.compile(
@@ -55,10 +41,10 @@ _SECRET = re.compile(
 # A password may stand alone, and have an @ in it.
 _URL_PASSWORD = re.compile(r"""(?<=://)(?!<hidden>@)[^\s/?#"'<>]+(?=@)""")
 _UUID = re.compile(
-    _not_behind("0-9A-Za-z") + r"(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9A-Za-z])",
+    not_behind("0-9A-Za-z") + r"(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
-_AT_A_PATH = _not_behind(r"\w.~-")
+_AT_A_PATH = not_behind(r"\w.~-")
 _OTHERS_HOME = re.compile(rf"{_AT_A_PATH}({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>]+")
 
 # Words of ours and of the standards, which tell of nobody.
@@ -91,19 +77,14 @@ class People:
 
 def people() -> People:
     """Ask this process who runs it, and where."""
-    home = _variable("HOME").rstrip("/")
+    home = variable("HOME").rstrip("/")
     of_home = home.rpartition("/")[2] if home.startswith(tuple(f"{folder}/" for folder in _HOMES)) else ""
     host = os.uname().nodename
     return People(
         home=home,
-        users=_names(of_home, *map(_variable, ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")), _account()),
+        users=_names(of_home, *map(variable, ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")), _account()),
         hosts=_names(host, host.partition(".")[0]),
     )
-
-
-def _variable(name: str) -> str:
-    """Read a variable as it stands in facts, where bytes that are no text are escapes."""
-    return decode(os.fsencode(os.environ.get(name, "")))[0]
 
 
 def _account() -> str:
@@ -119,42 +100,11 @@ def _names(*names: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(telling))
 
 
-def without_home(value: Any) -> Any:
-    """Write the home folder as ``~`` in every string of *value*, which is of JSON's types."""
-    folder = _variable("HOME").rstrip("/")
-    home = _home_pattern(folder)
-    return _shortened(value, folder, home) if home else value
-
-
-def _home_pattern(home: str) -> re.Pattern[str] | None:
-    # A path begins where no other path goes on, and ends at a whole name: neither /opt/home/x nor /homes is /home's.
-    begins = _not_behind(r"\w./~-")
-    return re.compile(rf"{begins}{re.escape(home)}(?![\w-]|\.\w)") if len(home) > 1 else None
-
-
-def _shortened(value: Any, folder: str, home: re.Pattern[str]) -> Any:
-    """Write *folder* as ``~`` where *home* finds it; hardly any string has it, so that most are not looked through."""
-    if isinstance(value, str):
-        return home.sub("~", value) if folder in value else value
-    if isinstance(value, dict):
-        shortened = {name: _shortened(item, folder, home) for name, item in value.items()}
-        return value if shortened == value else _told_once(value, shortened)
-    if isinstance(value, list | tuple):
-        return [_shortened(item, folder, home) for item in value]
-    return value
-
-
-def _told_once(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Take away the hex of what was changed: it would tell what its neighbour hides."""
-    hidden = [name for name in after if f"{name}_hex" in after and after[name] != before[name]]
-    return after | {f"{name}_hex": None for name in hidden}
-
-
 class Redactor:
     """Hides, and counts what it hid; one UUID gets one mark, wherever it stands."""
 
     def __init__(self, of: People) -> None:
-        self._home = _home_pattern(of.home)
+        self._home = home_pattern(of.home)
         self._hosts = _words(of.hosts)
         self._users = _words(of.users)
         self._uuids: dict[str, str] = {}
@@ -208,7 +158,7 @@ class Redactor:
         if isinstance(value, CheckResult) and not value.id.startswith(REQUIRED):
             ours = ours | {"id"}  # a condition is as somebody typed it
         after = {name: item if name in ours else self._of(item) for name, item in before.items()}
-        return type(value)(**_told_once(before, after))
+        return type(value)(**told_once(before, after))
 
 
 def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
@@ -217,5 +167,5 @@ def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
         return None
     longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     # Behind a dash too, as in runtime-NAME; behind a dot only in the name of a hidden folder, not as a file's ending.
-    begins = _not_behind(r"\w.")
+    begins = not_behind(r"\w.")
     return re.compile(rf"(?:{begins}|(?<=/\.))(?:{longest_first})(?![A-Za-z0-9])")

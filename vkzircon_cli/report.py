@@ -12,7 +12,6 @@ from vkzircon_cli import __version__
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks import Outcome, in_order
 from vkzircon_cli.conclusion import REQUIRED, CheckResult, Summary, conclude
-from vkzircon_cli.conditions import is_chosen, judge, parse_condition
 from vkzircon_cli.document import Milliseconds
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
@@ -20,7 +19,6 @@ from vkzircon_cli.events import Culprit, Failure, Message, Output, StepTime, Tra
 from vkzircon_cli.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.libraries import LAYER_NAME
-from vkzircon_cli.named_facts import Seen
 from vkzircon_cli.records import record
 from vkzircon_cli.request import NOTHING_ASKED, Depth, Judging
 
@@ -152,8 +150,8 @@ def make_report(transcript: Transcript) -> Report:
     facts = transcript.facts
     everything = tuple(_results(facts, header.depth))
     emulation = emulation_of(facts, header.emulation)
-    chosen = tuple(result for result in everything if is_chosen(result.id, header.judging))
-    checks = chosen + tuple(_conditions(facts, header, emulation.active, everything))
+    asked = header.judging != NOTHING_ASKED
+    checks = tuple(_as_asked(facts, header, emulation.active, everything)) if asked else everything
     failure = what_stopped(transcript, header.environment, header.emulation.asked)
     return Report(
         schema_version=header.schema_version,
@@ -193,8 +191,12 @@ def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
                 )
 
 
-def _conditions(facts: Facts, header: Header, emulated: bool, results: Sequence[CheckResult]) -> Iterator[CheckResult]:
-    """Give a result for each condition and device: one device must meet them all, which it may do alone."""
+def _as_asked(facts: Facts, header: Header, emulated: bool, results: Sequence[CheckResult]) -> Iterator[CheckResult]:
+    """Give the chosen results, and one for each condition and device: one must meet them all, which it may do alone."""
+    from vkzircon_cli.conditions import is_chosen, judge, parse_condition
+    from vkzircon_cli.named_facts import Seen
+
+    yield from (result for result in results if is_chosen(result.id, header.judging))
     judged = {}
     for device in (device for device in facts.devices if device.selected):
         seen = Seen(facts, device, header.environment.platform, emulated)

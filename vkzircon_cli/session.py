@@ -2,9 +2,9 @@
 """One run from request to report: surroundings, emulation, isolated probe, fold, verdicts."""
 
 import os
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vkzircon_cli import emulation as layer
@@ -14,9 +14,9 @@ from vkzircon_cli.environment import EMULATION_VARIABLE, can_fork, environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
 from vkzircon_cli.events import Event, Fold, Transcript, error
 from vkzircon_cli.failure import is_in_trouble
+from vkzircon_cli.home import without_home
 from vkzircon_cli.offer import select_devices
 from vkzircon_cli.records import plain
-from vkzircon_cli.redaction import without_home
 from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
 from vkzircon_cli.request import Request
 
@@ -73,7 +73,7 @@ def _folded(request: Request, watch: Callable[[Event], None]) -> tuple[Fold, Tra
 
 def _stream(request: Request) -> Generator[Event, None, None]:
     """Yield the whole stream: header, probe, what was printed meanwhile, and the end."""
-    started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     stop: CannotAsk | None = None
     environ: dict[str, str] = {}
     try:

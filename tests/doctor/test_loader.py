@@ -14,7 +14,8 @@ from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.errand import Errand
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.loader import Attempt, LoaderTrial, loader_finding, names_tried
+from vkzircon_cli.doctor.library import LibraryTrial
+from vkzircon_cli.doctor.loader import Attempt, attempts, loader_finding, names_tried
 from vkzircon_cli.doctor.surroundings import Surroundings
 from vkzircon_cli.environment import LIBVULKAN_VARIABLE
 from vkzircon_cli.facts import Loader
@@ -90,7 +91,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, Outcome, str]] = {
 
 
 def _found(where: Surroundings) -> Finding:
-    return loader_finding(LoaderTrial(where).attempts(), UNASKED, where)
+    return loader_finding(attempts(where, UNASKED), UNASKED, where)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -118,9 +119,8 @@ def test_nothing_of_a_trial_stays_behind(tmp_path: Path) -> None:
     """Neither a library in this process, nor a child, nor a descriptor, also where nobody waits for the answer."""
     path = _library(tmp_path / "libvulkan_test.so", _starting("for (;;) pause();"))
     before = _descriptors()
-    where = _where(timeout_s=0.3, **{LIBVULKAN_VARIABLE: str(path)})
-    _found(where)
-    unread = LoaderTrial(where)
+    _found(_where(timeout_s=0.3, **{LIBVULKAN_VARIABLE: str(path)}))
+    unread = LibraryTrial([str(path)], 0.3)
     unread.close()
     unread.close()
     assert _descriptors() == before
@@ -174,6 +174,16 @@ def test_an_errand_that_nobody_asked_in_time_still_answers() -> None:
     assert time.monotonic() - began < 1
 
 
+def test_what_the_probe_opened_is_not_tried_again(tmp_path: Path) -> None:
+    """The first name's answer is the probe's own; a later one's says nothing of the first."""
+    path = str(_library(tmp_path / "libvulkan_test.so", _VERSION))
+    where = Surroundings("linux", False, {LIBVULKAN_VARIABLE: path}, lambda _: None, 10)
+    seen = Answer(Loader(path, "/the/probe/says", NEW))
+    assert attempts(where, seen) == (Attempt(path, "/the/probe/says", NEW),)
+    other = Answer(Loader("libvulkan.so", "/the/probe/says", NEW))
+    assert attempts(where, other) == (Attempt(path, path, api_version(1 << 22 | 4 << 12 | 7)),)
+
+
 def test_the_names_are_those_of_the_probe() -> None:
     """A chosen library is the only one that is tried; set to nothing it is not chosen."""
     assert names_tried({}) == ("libvulkan.so.1", "libvulkan.so")
@@ -183,11 +193,11 @@ def test_the_names_are_those_of_the_probe() -> None:
 
 def test_a_name_that_fails_beside_one_that_opens_is_only_worth_knowing() -> None:
     """On Fuchsia the first name is never there."""
-    attempts = (
+    tried = (
         Attempt("libvulkan.so.1", reason="libvulkan.so.1: cannot open shared object file: No such file or directory"),
         Attempt("libvulkan.so", "/pkg/lib/libvulkan.so", NEW),
     )
-    found = loader_finding(attempts, UNASKED, _where())
+    found = loader_finding(tried, UNASKED, _where())
     assert found.outcome is Outcome.PASS
     assert [child.outcome for child in found.children] == [Outcome.INFO, Outcome.PASS]
     assert "libvulkan.so was opened instead" in found.children[0].cause
@@ -214,11 +224,11 @@ def test_the_linkers_words_are_understood(words: str, id: str) -> None:
 
 def test_the_hint_is_the_platforms_own() -> None:
     """No package manager is named on Fuchsia, where the loader is packaged with the component."""
-    attempts = (Attempt("libvulkan.so", reason="libvulkan.so: cannot open shared object file: No such file"),)
-    (child,) = loader_finding(attempts, UNASKED, _where("fuchsia")).children
+    tried = (Attempt("libvulkan.so", reason="libvulkan.so: cannot open shared object file: No such file"),)
+    (child,) = loader_finding(tried, UNASKED, _where("fuchsia")).children
     assert "@fuchsia_sdk//pkg/vulkan" in child.cause
     assert child.command == ""
-    assert "apt-get" in loader_finding(attempts, UNASKED, _where()).children[0].command
+    assert "apt-get" in loader_finding(tried, UNASKED, _where()).children[0].command
 
 
 def test_without_fork_what_the_probe_saw_is_told() -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The application that the commands belong to."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -16,17 +18,22 @@ EPILOG = (
 )
 
 
+_OWN = ("--help", "-h", "--version")
+
+
 class _ReportByDefault(TyperGroup):
     """A group in which options without a command are the options of `report`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        own = ("--help", "-h", "--version")
-        leading = args[0] if args else ""
         # Completion asks with no arguments at all and wants the commands, not the options of one of them.
         is_bare = not args and not ctx.resilient_parsing
-        if is_bare or (leading.startswith("-") and leading not in own):
+        if is_bare or _begins_with_an_option(args):
             args = ["report", *args]
         return super().parse_args(ctx, args)
+
+
+def _begins_with_an_option(args: Sequence[str]) -> bool:
+    return bool(args) and args[0].startswith("-") and args[0] not in _OWN
 
 
 app = typer.Typer(
@@ -38,6 +45,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=EPILOG,
 )
+
+
+@contextmanager
+def only_named(args: Sequence[str]) -> Iterator[None]:
+    """Leave Typer the one command that *args* name, if they do: it builds all that it has, which takes a while."""
+    every = app.registered_commands
+    name = "report" if _begins_with_an_option(args) else next(iter(args), "")
+    named = [each for each in every if each.callback is not None and each.callback.__name__ == name]
+    app.registered_commands = named or every
+    try:
+        yield
+    finally:
+        app.registered_commands = every
 
 
 @app.callback()

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands that ask the driver. Each builds a request and has it begun before it imports what judges and draws."""
 
-import os
-
 from vkzircon_cli.commands.app import EPILOG, app
-from vkzircon_cli.errors import CannotAsk, Exit, Usage
+from vkzircon_cli.errors import Exit, Usage
 from vkzircon_cli.options import (
     DEFAULT_BUNDLE,
     BenchOutputFormat,
@@ -236,9 +234,9 @@ def doctor(
     """
     request = Request(Depth.IDENTITY, None, _emulation(emulate, persona, fault), timeout)
     _begin(request)
-    from vkzircon_cli.doctor.trials import Trials
+    from vkzircon_cli.doctor.trials import begun
 
-    with Trials(request.timeout_s, _added(request)) as trials:
+    with begun(request) as trials:
         from vkzircon_cli.delivery import deliver, watched
         from vkzircon_cli.doctor.diagnosis import diagnose
         from vkzircon_cli.render import render_diagnosis
@@ -308,15 +306,6 @@ def emulate(
     else:
         launch.become(command or (), asked)
     return Exit.OK
-
-
-def _added(request: Request) -> dict[str, str]:
-    from vkzircon_cli import emulation
-
-    try:
-        return emulation.variables(os.environ, request.emulate) if request.emulate else {}
-    except CannotAsk:
-        return {}  # the probe says so
 
 
 def _begin(request: Request) -> None:

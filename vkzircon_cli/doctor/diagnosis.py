@@ -12,17 +12,17 @@ from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
 from vkzircon_cli.conclusion import Summary
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.loader import Attempt, loader_finding, loader_version
+from vkzircon_cli.doctor.loader import Attempt, attempts, loader_finding, loader_version
 from vkzircon_cli.doctor.nodes import Node
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Event, Failure
+from vkzircon_cli.home import without_home
 from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.offer import UNNAMED, display_name, offers_extension
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.records import record
-from vkzircon_cli.redaction import without_home
 from vkzircon_cli.report import Emulation, Report, Run, Tool
 from vkzircon_cli.request import Request
 from vkzircon_cli.vocabulary import DEVICE_TYPE_CPU, EXTENSION
@@ -78,7 +78,7 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     report = session.run(request, watch)
     drivers, layers = trials.manifests.exams()
     nodes = trials.nodes.nodes() if trials.nodes else None
-    found = _beside_devices(_Looks(trials.where, trials.loader.attempts(), drivers, layers, nodes), report)
+    found = _beside_devices(_Looks(trials.where, attempts(trials.where, report.loader), drivers, layers, nodes), report)
     known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
     suspects = [exam.path for exam in drivers if exam.is_usable]
     seen = _looked_again(request, trials.added, report, layers)
@@ -103,10 +103,10 @@ def _beside_devices(looks: _Looks, report: Report) -> tuple[Finding, ...]:
     from vkzircon_cli.doctor.effects import variables_finding
     from vkzircon_cli.doctor.exams import driver_findings, layer_findings
 
-    where, attempts = looks.where, looks.attempts
+    where, tried = looks.where, looks.attempts
     return (
-        loader_finding(attempts, report.loader, where),
-        variables_finding(surroundings(where.timeout_s), loader_version(attempts, report.loader)),
+        loader_finding(tried, report.loader, where),
+        variables_finding(surroundings(where.timeout_s), loader_version(tried, report.loader)),
         driver_findings(looks.drivers, where),
         layer_findings(looks.layers, where),
         _access(looks.nodes, report),

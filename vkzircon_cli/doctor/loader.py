@@ -3,9 +3,8 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
@@ -17,9 +16,6 @@ from vkzircon_cli.libraries import LOADER_NAMES, mapped_file
 from vkzircon_cli.records import record
 from vkzircon_cli.text import decode, visible
 from vkzircon_cli.vocabulary import Version, api_version
-
-if TYPE_CHECKING:
-    from vkzircon_cli.doctor.errand import Errand
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
@@ -40,34 +36,28 @@ class Attempt:
     fate: Missing | None = None
 
 
-class LoaderTrial:
-    """Tries the names in a child, begun at once so that other work can be done meanwhile."""
+def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...] | None:
+    """Give what came of each name that was tried, None where nothing can be opened without endangering us.
 
-    def __init__(self, where: Surroundings) -> None:
-        self._names = names_tried(where.environ)
-        self._errand: Errand | None = None
-        if can_fork():  # else there may not even be what its module imports
-            from vkzircon_cli.doctor import errand
+    Where the first name that is tried is what the probe opened, there is nothing to try again.
+    """
+    if not can_fork():
+        return None
+    names = names_tried(where.environ)
+    if (loader := probed.value) is not None and loader.library == names[0]:
+        return (Attempt(shown(loader.library), shown(loader.path), loader.api_version),)
+    from vkzircon_cli.doctor.errand import Errand
 
-            with suppress(OSError):  # no process can be started, which is told
-                self._errand = errand.Errand(lambda: _try(self._names), where.timeout_s)
-
-    def close(self) -> None:
-        """End the child if it still runs."""
-        if self._errand is not None:
-            self._errand.close()
-
-    def attempts(self) -> tuple[Attempt, ...] | None:
-        """Give what came of each name that was tried, None where nothing can be opened without endangering us."""
-        if self._errand is None:
-            return None
-        answers, fate = self._errand.answers()
-        if fate is not None and fate.kind is MissingKind.NOT_ASKED:
-            return None
-        made = [_attempt(answer) for answer in answers]
-        if fate is not None and len(made) < len(self._names):
-            made.append(Attempt(shown(self._names[len(made)]), fate=fate))
-        return tuple(made)
+    try:
+        answers, fate = Errand(lambda: _try(names), where.timeout_s).answers()
+    except OSError:  # no process can be started
+        return None
+    if fate is not None and fate.kind is MissingKind.NOT_ASKED:
+        return None
+    made = [_attempt(answer) for answer in answers]
+    if fate is not None and len(made) < len(names):
+        made.append(Attempt(shown(names[len(made)]), fate=fate))
+    return tuple(made)
 
 
 def names_tried(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,27 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What doctor begins before anything else, since it runs in children: loader, libraries, device nodes.
+"""What doctor begins before anything else, since it runs in children: libraries, device nodes.
 
 Light to import, so that the children work while the rest of doctor is still being loaded.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Self
 
+from vkzircon_cli import emulation
 from vkzircon_cli.doctor.exams import ManifestTrial, driver_manifests, layer_manifests
-from vkzircon_cli.doctor.loader import LoaderTrial
 from vkzircon_cli.doctor.nodes import NodeTrial
 from vkzircon_cli.doctor.surroundings import surroundings
 from vkzircon_cli.environment import FUCHSIA
+from vkzircon_cli.errors import CannotAsk
+from vkzircon_cli.request import Request
 
 
 class Trials:
-    """All that is tried beside the probe; *added* is what the probe is given besides this process's environment."""
+    """All that is tried beside the probe of *request*; *added* is what that is given besides our environment."""
 
-    def __init__(self, timeout_s: float, added: Mapping[str, str]) -> None:
-        self.added = added
-        self.where = surroundings(timeout_s, added)
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.added = _added(request)
+        timeout_s = request.timeout_s
+        self.where = surroundings(timeout_s, self.added)
         self.manifests = ManifestTrial(self.where, [driver_manifests, layer_manifests])
-        self.loader = LoaderTrial(self.where)
         self.nodes = None if self.where.platform == FUCHSIA else NodeTrial(timeout_s)
 
     def __enter__(self) -> Self:
@@ -30,6 +34,31 @@ class Trials:
 
     def __exit__(self, *_: object) -> None:
         """End the children that still run."""
-        for trial in (self.manifests, self.loader, self.nodes):
+        for trial in (self.manifests, self.nodes):
             if trial is not None:
                 trial.close()
+
+
+def _added(request: Request) -> Mapping[str, str]:
+    try:
+        return emulation.variables(os.environ, request.emulate) if request.emulate else {}
+    except CannotAsk:
+        return {}  # the probe says so
+
+
+_early: list[Trials] = []
+
+
+def begin_early(request: Request) -> None:
+    """Begin the trials of what is most likely asked."""
+    _early.append(Trials(request))
+
+
+def begun(request: Request) -> Trials:
+    """Give the trials of *request*: those that were begun early, unless they were of another."""
+    early = _early.pop() if _early else None
+    if early is not None and early.request == request:
+        return early
+    if early is not None:
+        early.__exit__()
+    return Trials(request)

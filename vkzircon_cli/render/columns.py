@@ -2,13 +2,16 @@
 """Columns side by side: how wide each may be, and a table of them."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import JustifyMethod
-from rich.table import Table
 from rich.text import Text
 
 from vkzircon_cli.records import record
+
+if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+    from rich.table import Table
 
 GAP = 2
 
@@ -25,8 +28,10 @@ class Column:
 Row = Sequence[Text]
 
 
-def table_of(headers: Sequence[Text], columns: Sequence[Column], rows: Sequence[Row], widths: Sequence[int]) -> Table:
+def table_of(headers: Sequence[Text], columns: Sequence[Column], rows: Sequence[Row], widths: Sequence[int]) -> "Table":
     """Make a table of exactly these *widths*; `total` tells what it takes in all."""
+    from rich.table import Table  # many pages have none, and it takes a while to load
+
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim", highlight=False)
     for header, column, width in zip(headers, columns, widths, strict=True):
         justify: JustifyMethod = "right" if column.right else "left"
