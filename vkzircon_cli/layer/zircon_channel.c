@@ -272,11 +272,12 @@ static zx_status_t peek(int socket, struct header *header) {
     return ZX_ERR_IO_DATA_INTEGRITY;
 }
 
-// Opens handles to all that came, or to none.
-static zx_status_t unpack_locked(const struct message *message, uint32_t num_descriptors, zx_handle_t *handles) {
-    const uint32_t wanted = message->header.num_handles;
+// Opens handles to all that came, or to none: to none of a message that is not `whole`.
+static zx_status_t unpack_locked(const struct message *message, bool whole, uint32_t num_descriptors,
+                                 zx_handle_t *handles) {
     zx_handle_t opened[MAX_HANDLES];
-    zx_status_t status = num_descriptors == wanted ? ZX_OK : ZX_ERR_IO_DATA_INTEGRITY;
+    whole &= num_descriptors == message->header.num_handles;
+    zx_status_t status = whole ? ZX_OK : ZX_ERR_IO_DATA_INTEGRITY;
     uint32_t count = 0;
     for (uint32_t i = 0; i < num_descriptors; i++) {
         if (status == ZX_OK)
@@ -298,9 +299,12 @@ static zx_status_t take_message_locked(int socket, const struct header *header, 
     struct msghdr parts = parts_of(&message, bytes);
     parts.msg_control = &message.control;
     parts.msg_controllen = sizeof message.control;
-    if (receive(socket, &parts, 0) < 0)
-        return errno == EFAULT ? ZX_ERR_INVALID_ARGS : ZX_ERR_NO_MEMORY;
-    return unpack_locked(&message, detach_descriptors(&parts, message.descriptors), handles);
+    const ssize_t size = receive(socket, &parts, 0);
+    if (size < 0)
+        return errno == EFAULT ? ZX_ERR_INVALID_ARGS : errno == EAGAIN ? ZX_ERR_SHOULD_WAIT : ZX_ERR_NO_MEMORY;
+    // A process that has the socket too may have taken what was looked at: the parts were sized for that.
+    const bool whole = memcmp(&message.header, header, sizeof *header) == 0 && is_sound(header, (size_t)size);
+    return unpack_locked(&message, whole, detach_descriptors(&parts, message.descriptors), handles);
 }
 
 // What the caller has room for.
