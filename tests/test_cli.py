@@ -59,6 +59,24 @@ def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...]
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("check", "--size"), "See: vkzircon check --help"),
+        (("matrix", "--formats"), "See: vkzircon matrix --help"),
+        (("--size",), "See: vkzircon report --help"),
+        (("--require", "x"), "vkzircon report has no option --require. It belongs to: vkzircon check"),
+        (("doctor", "--size", "1M"), "vkzircon doctor has no option --size. It belongs to: vkzircon report, check, "),
+        (("bundle", "--output", "-"), "a zip is not written to standard output"),
+    ],
+)
+def test_usage_errors_lead_to_the_command_that_was_meant(vkzircon: Run, arguments: tuple[str, ...], hint: str) -> None:
+    """The help is the command's own, and an option of another command's is told to be that."""
+    ran = vkzircon(*arguments, **NO_VULKAN)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert hint in ran.err
+
+
 def test_options_without_a_command_are_those_of_report(vkzircon: Run) -> None:
     """A bare ``vkzircon --option`` is ``vkzircon report --option``."""
     bare, named = vkzircon("--format", "json", **NO_VULKAN), vkzircon("report", "--format", "json", **NO_VULKAN)

@@ -33,8 +33,7 @@ HOSTILE = (
 
 def _shell(name: str) -> str:
     found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
+    assert found is not None, f".ci/setup installs {name}"
     return found
 
 
@@ -124,6 +123,18 @@ def test_no_signal_is_ignored_that_was_not(vkzircon: Run, layer: emulation.Insta
     assert layer.manifest.is_file()
     number = signal.Signals[name]
     assert vkzircon("emulate", "--", "sh", "-c", f"kill -{number:d} $$; exit 3").code == -number
+
+
+@pytest.mark.parametrize("arguments", [("--", "true"), ("--print-env",)])
+def test_a_filter_that_leaves_the_layer_out_is_told(
+    vkzircon: Run, layer: emulation.Installation, arguments: tuple[str, ...]
+) -> None:
+    """The program would run without the emulation, and nobody would know."""
+    assert layer.manifest.is_file()
+    ran = vkzircon("emulate", *arguments, VK_LOADER_LAYERS_DISABLE="x,VK_LAYER_VKZIRCON*")
+    assert (ran.code, ran.out) == (2, "")
+    assert 'VK_LOADER_LAYERS_DISABLE is "x,VK_LAYER_VKZIRCON*", which turns the emulation off. Unset it.' in ran.err
+    assert vkzircon("emulate", *arguments, VK_LOADER_LAYERS_DISABLE="x").code == 0
 
 
 @pytest.mark.parametrize(

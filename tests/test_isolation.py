@@ -65,6 +65,7 @@ def test_a_driver_that_hangs_ends_at_the_limit(vkzircon: Run, broken_driver: Bro
     assert ran.code == 5
     assert time.monotonic() - began < 4
     assert ran.json["error"]["cause"] == "driver-hung"
+    assert ran.json["summary"]["outcome"] == "timeout"
     assert "no answer within 1 s" in ran.json["error"]["message"]
     assert _processes(f"VKZIRCON_TEST={_mark('hang-limit')}") == []
 

@@ -11,7 +11,7 @@ from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.bench_facts import BenchDevice, Way
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.conclusion import Summary
+from vkzircon_cli.conclusion import Summary, outcome_of
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Culprit, Failure, Transcript, decode
@@ -31,7 +31,8 @@ OF_EMULATION = (
 OF_OVERHEAD = "what Python and the clock add to each time of a call; it is not taken off"
 OF_HAND_OVER = (
     "By VMO: the calls that get a handle, ask its properties, import it and bind a buffer to it. By copy: memcpy into "
-    "a mapped buffer that is there already. Neither has what follows: mapping, or a first touch of the pages."
+    "a mapped buffer that is there already. Neither has what follows: mapping, or a first touch of the pages. Whether "
+    "what is shared is one memory is not looked at here: vkzircon check does."
 )
 
 
@@ -122,7 +123,7 @@ def _summary(
         NOT_MEASURED: sum(answer.value is None for answer in answers),
     }
     if failure is not None:
-        worst = Outcome.CRASH if failure.exit_code == Exit.CRASHED else Outcome.ERROR
+        worst = outcome_of(failure)
         return Summary(worst, failure.message, failure.exit_code, counts)
     missing = [each for each in (*_missing(chosen), closed.missing) if each is not None]
     if dead := next((each for each in missing if each.kind in _DEATHS), None):

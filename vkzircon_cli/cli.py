@@ -11,7 +11,7 @@ import typer
 from typer._completion_classes import completion_init
 
 from vkzircon_cli.commands import probing, saved  # noqa: F401 - which register themselves
-from vkzircon_cli.commands.app import app, only_named
+from vkzircon_cli.commands.app import app, commands_with, named, only_named
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.output import write
 
@@ -38,20 +38,18 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as leave:  # how completion ends
         code = leave.code
     except _UsageError as error:
-        raise Usage(*_sentence(error)) from error
+        raise Usage(*_sentence(error, arguments)) from error
     if printed.getvalue():
         write(printed.getvalue(), None)
     return code if isinstance(code, int) else 0
 
 
-def _sentence(error: Any) -> tuple[str, str]:
-    command = error.ctx.command_path if error.ctx is not None else "vkzircon report"
+def _sentence(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
+    command = error.ctx.command_path if error.ctx is not None else f"vkzircon {named(arguments)}".rstrip()
     message = " ".join(error.format_message().split())
     hint = f"See: {command} --help"
-    if "unexpected extra argument" in message and any(f"({name}" in message for name in _commands()):
+    if "unexpected extra argument" in message and any(named([word]) and f"({word}" in message for word in arguments):
         hint = "Options come after the command, as in: vkzircon check --emulate"
+    if message.startswith("No such option") and (others := commands_with(error.option_name)):
+        message, hint = f"{command} has no option {error.option_name}.", f"It belongs to: vkzircon {', '.join(others)}"
     return message if message.endswith((".", "?")) else f"{message}.", hint
-
-
-def _commands() -> list[str]:
-    return [str(command.callback.__name__) for command in app.registered_commands if command.callback]

@@ -37,6 +37,13 @@ class Summary:
     counts: dict[str, int]
 
 
+def outcome_of(failure: Failure) -> Outcome:
+    """Give the outcome of a run in which nobody could be asked."""
+    if failure.exit_code != Exit.CRASHED:
+        return Outcome.ERROR
+    return Outcome.TIMEOUT if failure.cause == "driver-hung" else Outcome.CRASH
+
+
 def conclude(
     facts: Facts,
     everything: tuple[CheckResult, ...],
@@ -51,7 +58,7 @@ def conclude(
         if outcome is not Outcome.ERROR
     }
     if failure is not None:
-        worst = Outcome.CRASH if failure.exit_code == Exit.CRASHED else Outcome.ERROR
+        worst = outcome_of(failure)
         return Summary(worst, failure.message, failure.exit_code, counts)
     offering = [device for device in facts.devices if device.selected and offers_extension(device)]
     # What was left out, or is only worth knowing, makes a device neither better nor worse.

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from vkzircon_cli import emulation
+from vkzircon_cli.doctor.filters import layer_filter
 from vkzircon_cli.environment import EMULATION_VARIABLE
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.faults import list_faults, list_personas, refuse_unknown_faults
+from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.request import Emulate, Shell
+from vkzircon_cli.text import decode, visible
 
 _LIBRARY_PATH = "LD_LIBRARY_PATH"
+_FILTER = "VK_LOADER_LAYERS_DISABLE"
 _PLAIN = range(0x20, 0x7F)  # what may stand on any terminal as it is
 _EXAMPLE = "As in: vkzircon emulate -- vulkaninfo"
 
@@ -41,10 +45,13 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
     """Give what turns the emulation on for a program that is not ours: it finds libzircon.so by that name, too.
 
     Raises:
-        Usage: there is no such persona or fault, or `emulation.variables` says no.
+        Usage: there is no such persona or fault, a filter leaves the layer out, or `emulation.variables` says no.
         CannotAsk: there is no layer.
     """
     added = emulation.variables(environ, asked)
+    if layer_filter({**environ, **added}, LAYER_NAME, is_implicit=False) is False:
+        value = visible(decode(os.fsencode(environ[_FILTER]))[0])
+        raise Usage(f'{_FILTER} is "{value}", which turns the emulation off.', "Unset it.")
     refuse_unknown_faults(emulation.open_libzircon({**environ, **added}))
     folder = str(emulation.find().libzircon.parent)
     others = [each for each in environ.get(_LIBRARY_PATH, "").split(os.pathsep) if each not in ("", folder)]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.conclusion import Summary
+from vkzircon_cli.conclusion import Summary, outcome_of
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Culprit, Failure, Transcript, decode
@@ -76,7 +76,7 @@ def make_matrix(transcript: Transcript, devices: tuple[MatrixDevice, ...], handl
 def _summary(devices: list[MatrixDevice], closed: Answer[bool], failure: Failure | None, asked: Flags) -> Summary:
     counts = _counts(devices)
     if failure is not None:
-        worst = Outcome.CRASH if failure.exit_code == Exit.CRASHED else Outcome.ERROR
+        worst = outcome_of(failure)
         return Summary(worst, failure.message, failure.exit_code, counts)
     for missing in (*_missing(devices), closed.missing):
         if missing is not None and missing.kind in _DEATHS:

@@ -52,6 +52,12 @@ def _output(path: Path | None) -> Path | None:
     return path
 
 
+def _zip(path: Path) -> Path:
+    if str(path) in ("", ".", "..", "-"):
+        raise typer.BadParameter("a file's name is needed: a zip is not written to standard output")
+    return path
+
+
 def _handle_type(name: str) -> str:
     if name not in HANDLE_TYPES:
         raise typer.BadParameter(f"{visible(repr(name))} is not one of {', '.join(HANDLE_TYPES)}")
@@ -224,7 +230,7 @@ DiffOutputFormat = Annotated[DiffFormat, typer.Option("--format", "-f", help="Ho
 DEFAULT_BUNDLE = Path("vkzircon-bundle.zip")
 BundleFile = Annotated[
     Path,
-    typer.Option("--output", "-o", metavar="FILE", callback=_output, help="The zip's name."),
+    typer.Option("--output", "-o", metavar="FILE", callback=_zip, help="The zip's name."),
 ]
 DocumentName = Annotated[
     DocumentKind, typer.Argument(metavar="[DOCUMENT]", help="report, matrix, diff, doctor or bench.")

@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
+from typer.models import CommandInfo
 
 from vkzircon_cli.options import Version
 
@@ -47,13 +49,27 @@ app = typer.Typer(
 )
 
 
+def named(args: Sequence[str]) -> str:
+    """Give the command that *args* name, '' where they name none."""
+    name = "report" if _begins_with_an_option(args) else next(iter(args), "")
+    return name if name in map(_name, app.registered_commands) else ""
+
+
+def commands_with(option: str) -> list[str]:
+    """Name the commands that have an *option*, as it is typed."""
+    group: Any = get_command(app)
+    return [name for name, command in group.commands.items() if any(option in param.opts for param in command.params)]
+
+
+def _name(command: CommandInfo) -> str:
+    return str(command.callback.__name__) if command.callback else ""
+
+
 @contextmanager
 def only_named(args: Sequence[str]) -> Iterator[None]:
     """Leave Typer the one command that *args* name, if they do: it builds all that it has, which takes a while."""
     every = app.registered_commands
-    name = "report" if _begins_with_an_option(args) else next(iter(args), "")
-    named = [each for each in every if each.callback is not None and each.callback.__name__ == name]
-    app.registered_commands = named or every
+    app.registered_commands = [each for each in every if _name(each) == named(args)] or every
     try:
         yield
     finally:

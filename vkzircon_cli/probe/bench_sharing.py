@@ -2,7 +2,7 @@
 """What the timed calls of a bench are made with: the form and memory type that export, and an import of them."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from vkzircon_cli.bench_facts import Choice, Place
@@ -116,7 +116,10 @@ class Sharing:
         """Give every page of a buffer something to hold, so that no copy reads pages that are not there."""
         handle, memory = buffer
         if is_host_visible(self._types[memory.memory_type]):
-            with mapped(self.device, memory) as view:
+            with (
+                suppress(Refused),
+                mapped(self.device, memory) as view,
+            ):  # what is not mapped may be shared all the same
                 new_pattern(size).put(view)
-        else:
-            fill(self.device, handle, int.from_bytes(new_word(size).period, "little"))
+                return
+        fill(self.device, handle, int.from_bytes(new_word(size).period, "little"))
