@@ -32,8 +32,9 @@ def _asks_vulkan(arguments: Sequence[str]) -> bool:
 
 
 def _run_with_child() -> int:
-    from vkzircon_cli import child
+    from vkzircon_cli import child, interrupt
 
+    interrupt.hold()
     try:
         if child.start_early():
             _ask_what_is_plain()

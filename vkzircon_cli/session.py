@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from vkzircon_cli import emulation as layer
-from vkzircon_cli import isolation
+from vkzircon_cli import interrupt, isolation
 from vkzircon_cli.clock import elapsed_ms
 from vkzircon_cli.environment import EMULATION_VARIABLE, can_fork, environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
@@ -58,8 +58,11 @@ def _folded(request: Request, watch: Callable[[Event], None]) -> tuple[Fold, Tra
     fold = Fold()
     interrupted = False
     with closing(_stream(request)) as stream:
+        told = map(without_home, stream) if request.redacts else stream
+        _feed([next(told)], fold, watch)  # the header, without which there is nothing to report
         try:
-            _feed(map(without_home, stream) if request.redacts else stream, fold, watch)
+            interrupt.let_go()
+            _feed(told, fold, watch)
         except KeyboardInterrupt:
             interrupted = True
             _feed([error(_Interrupted(_INTERRUPTED), "interrupted")], fold, watch)
