@@ -10,67 +10,62 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from vkzircon_cli.forked import Process, fork
+from vkzircon_cli.forked import Process, end_all, start
 
 Start = Callable[[Callable[[], object]], Process]
 
 
-@pytest.fixture
-def start() -> Iterator[Start]:
+@pytest.fixture(name="begin")
+def _begin() -> Iterator[Start]:
     """Start a process that does some work and leaves with 7; nothing of it stays."""
-    started: list[Process] = []
 
-    def starting(work: Callable[[], object]) -> Process:
-        pid = fork()
-        if pid == 0:
-            try:
-                work()
-            finally:
-                os._exit(7)
-        started.append(Process(pid))
-        return started[-1]
+    def begin(work: Callable[[], object]) -> Process:
+        def work_and_leave() -> None:
+            work()
+            os._exit(7)
 
-    yield starting
-    for process in started:
-        process.kill()
-        process.reap()
+        return start(work_and_leave)
+
+    yield begin
+    end_all()
 
 
-def test_how_a_process_ended_can_be_asked_again(start: Start) -> None:
+def test_how_a_process_ended_can_be_asked_again(begin: Start) -> None:
     """Ctrl-C between the kernel's answer and ours would lose one that is given once."""
-    process = start(lambda: None)
+    process = begin(lambda: None)
     assert [process.exit_code(5) for _ in range(3)] == [7, 7, 7]
 
 
-def test_a_signal_is_told_by_its_number(start: Start) -> None:
+def test_a_signal_is_told_by_its_number(begin: Start) -> None:
     """As subprocess tells it: minus the number."""
-    process = start(signal.pause)
+    process = begin(signal.pause)
     assert process.exit_code() is None
     process.kill()
     process.kill()
     assert process.exit_code(5) == -signal.SIGKILL
 
 
-def test_waiting_ends_with_patience(start: Start) -> None:
+def test_waiting_ends_with_patience(begin: Start) -> None:
     """A process that never ends costs what one is willing to wait."""
     began = time.monotonic()
-    assert start(signal.pause).exit_code(0.1) is None
+    assert begin(signal.pause).exit_code(0.1) is None
     assert 0.1 <= time.monotonic() - began < 2
 
 
 _ENDED_MANY_TIMES = """
 import itertools, os, signal, sys
-from vkzircon_cli.forked import Process, fork
-INTERRUPT = {signal.SIGINT}
+from vkzircon_cli.forked import start
+
+def interrupt():
+    os.kill(os.getppid(), signal.SIGINT)
+    os._exit(7)
+
+pressed = {signal.SIGINT}
 for _ in range(2000):
-    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
-    pid = fork()
-    if pid == 0:
-        os.kill(os.getppid(), signal.SIGINT)
-        os._exit(7)
-    process = Process(pid)
+    signal.pthread_sigmask(signal.SIG_BLOCK, pressed)
+    process = start(interrupt)
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPT)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, pressed)
         for _ in itertools.count():
             process.exit_code()
     except KeyboardInterrupt:
@@ -84,3 +79,32 @@ for _ in range(2000):
 def test_ctrl_c_loses_nothing_wherever_it_comes() -> None:
     """A child that ends sends Ctrl-C to whoever asks for its end, two thousand times."""
     subprocess.run([sys.executable, "-c", _ENDED_MANY_TIMES], check=True)
+
+
+_TWO_WAYS_OUT = """
+import os, signal, sys, time
+from vkzircon_cli.forked import end_all, start
+fork = os.fork
+def fork_and_interrupt():
+    pid = fork()
+    if pid == 0:
+        os.kill(os.getpid(), signal.SIGINT)  # before anything of the child's own is done
+    return pid
+os.fork = fork_and_interrupt
+process = start(lambda: time.sleep(60))
+print("once", process.exit_code(5))
+end_all()
+"""
+
+
+def test_ctrl_c_in_a_child_never_goes_our_way_out() -> None:
+    """It ends the child by itself, from its first moment on: nothing is written twice."""
+    done = subprocess.run([sys.executable, "-c", _TWO_WAYS_OUT], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"once -{signal.SIGINT:d}\n", "")
+
+
+def test_what_a_child_raises_ends_it() -> None:
+    """No child comes back to where it was started, whatever its work does."""
+    process = start(lambda: os.close(-1))
+    assert process.exit_code(5) == 71
+    process.reap()

@@ -8,17 +8,17 @@ command line: what is imported here at once is what a fork takes.
 
 import mmap
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, NoReturn
+from functools import partial
+from typing import NamedTuple
 
 from vkzircon_cli import (
     clock,  # noqa: F401 - which begins now
     forked,
 )
-from vkzircon_cli.forked import Process, die_with, fork, pipe
+from vkzircon_cli.forked import die_with, pipe
 
 _CHUNK = 64 * 1024
 _JOURNAL_SIZE = 128
@@ -35,16 +35,10 @@ class Child:
         self.events, events_end = pipe()
         self.output, output_end = pipe()
         ends = _Ends(self._journal, question_end, events_end, output_end, os.getpid())
-        # Ctrl-C waits until there is somebody to end the child, and the child is sure that it is one.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        pid = fork()
-        if pid == 0:
-            _be_child(ends, mask)
-        self.process = Process(pid)
+        self.process = forked.start(partial(_be_child, ends))
         for end in (question_end, events_end, output_end):
             os.close(end)
         _living.append(self)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def ask(self, question: bytes) -> None:
         """Send the question, as `question` writes it; that a child is gone is seen in its events."""
@@ -120,27 +114,19 @@ class _Ends(NamedTuple):
     parent: int
 
 
-def _be_child(ends: _Ends, mask: set[int | signal.Signals]) -> NoReturn:
-    """Be the child: never returns."""
-    code = 70
-    try:
-        # A driver that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.setpgid(0, 0)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(ends.output, 1)
-        os.dup2(ends.output, 2)
-        die_with(ends.parent)
-        _get_ready()
-        if question := _line(ends.question):
-            from vkzircon_cli.guard import answer
+def _be_child(ends: _Ends) -> None:
+    """Be the child: wait for the question, and answer it."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(ends.output, 1)
+    os.dup2(ends.output, 2)
+    die_with(ends.parent)
+    _get_ready()
+    if question := _line(ends.question):
+        from vkzircon_cli.guard import answer
 
-            for line in answer(question, _journaled(ends.journal)):
-                os.write(ends.events, line)
-        code = 0
-    finally:
-        os._exit(code)
+        for line in answer(question, _journaled(ends.journal)):
+            os.write(ends.events, line)
+    os._exit(0)
 
 
 def _get_ready() -> None:

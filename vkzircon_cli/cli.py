@@ -48,7 +48,9 @@ def _sentence(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     command = error.ctx.command_path if error.ctx is not None else f"vkzircon {named(arguments)}".rstrip()
     message = " ".join(error.format_message().split())
     hint = f"See: {command} --help"
-    if "unexpected extra argument" in message and any(named([word]) and f"({word}" in message for word in arguments):
+    if "unexpected extra argument" in message and any(
+        f"({word}" in message for word in arguments if named([word]) == word
+    ):
         hint = "Options come after the command, as in: vkzircon check --emulate"
     if message.startswith("No such option") and (others := commands_with(error.option_name)):
         message, hint = f"{command} has no option {error.option_name}.", f"It belongs to: vkzircon {', '.join(others)}"

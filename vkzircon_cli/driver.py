@@ -87,9 +87,17 @@ class Calls:
         Raises:
             NotAsked: it would hang again.
         """
+        self.must_return(name)
+        self._on_call(name)
+
+    def must_return(self, name: str) -> None:
+        """Refuse what leads to a call that hung before.
+
+        Raises:
+            NotAsked: it would hang again.
+        """
         if name in self._hung:
             raise NotAsked(f"{name} hung in an earlier step")
-        self._on_call(name)
 
     def hangs(self, name: str) -> bool:
         """Tell whether a call hung before."""

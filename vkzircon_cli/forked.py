@@ -4,9 +4,12 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1
+_UNFINISHED = 71  # no answer at all: work that ends by itself leaves with 0
 _POLL_S = 0.001
 _PATIENCE_S = 5.0  # a process that was killed inside a driver's ioctl is gone when that returns, if ever
 
@@ -20,12 +23,6 @@ def pipe() -> tuple[int, int]:
     for end in ends:
         os.close(end)
     return moved[0], moved[1]
-
-
-def fork() -> int:
-    """Fork; 0 in the child. How it will end can be learned wherever this process was started from."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who had it ignored had it ignored for us too
-    return os.fork()
 
 
 class Process:
@@ -64,6 +61,33 @@ class Process:
 
 
 _living: list[Process] = []
+
+
+def start(be_child: Callable[[], None]) -> Process:
+    """Fork a process that does what *be_child* says and leaves; how it will end can be learned wherever we come from.
+
+    Ctrl-C waits until there is somebody to end the child, and the child is sure that it is one.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who had it ignored had it ignored for us too
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _be_child(be_child, mask)
+        return Process(pid)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _be_child(be_child: Callable[[], None], mask: set[int | signal.Signals]) -> NoReturn:
+    try:
+        # A driver that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.setpgid(0, 0)
+        be_child()
+    finally:
+        os._exit(_UNFINISHED)
 
 
 def end_all() -> None:

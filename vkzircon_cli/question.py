@@ -58,7 +58,7 @@ def begin(arguments: Sequence[str]) -> None:
     if (request := guess(arguments)) is None:
         return
     ask_early(request)
-    if arguments[0] == "doctor":
+    if arguments[:1] == ["doctor"]:
         from vkzircon_cli.doctor.trials import begin_early
 
         begin_early(request)

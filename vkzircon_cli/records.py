@@ -35,7 +35,7 @@ def plain(value: Any) -> Any:
 
 def _first_init(self: Any, *values: Any, **named: Any) -> None:
     """Compile the class's own ``__init__``, put it in this one's place, and call it."""
-    cls = type(self)
+    cls: Any = next(each for each in type(self).__mro__ if vars(each).get("__init__") is _first_init)
     fields = cls.__dataclass_fields__.values()
     defaults = {f"_default_of_{field.name}": field.default for field in fields if field.default is not MISSING}
     taken = (f"{f.name}=_default_of_{f.name}" if f.default is not MISSING else f.name for f in fields)
@@ -43,7 +43,7 @@ def _first_init(self: Any, *values: Any, **named: Any) -> None:
     scope: dict[str, Any] = defaults
     exec("\n".join((f"def __init__(self, {', '.join(taken)}):", *lines)), scope)
     cls.__init__ = scope["__init__"]
-    cls.__init__(self, *values, **named)
+    scope["__init__"](self, *values, **named)
 
 
 def _values(of: Any) -> tuple[Any, ...]:

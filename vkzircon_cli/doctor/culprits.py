@@ -13,6 +13,7 @@ from vkzircon_cli.answers import MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.doctor.exams import ManifestExam, examine_drivers, examine_layers
+from vkzircon_cli.doctor.filters import layer_filter
 from vkzircon_cli.doctor.manifest import Kind
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import FUCHSIA, can_fork
@@ -28,6 +29,7 @@ _MOST_TRIED = 16
 # What the loader answers where no driver has a device: such a driver is in nobody's way.
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
 _IDLE = "it reports no device"
+_ENABLE = "VK_LOADER_LAYERS_ENABLE"
 # The folders that hold layers can be left out whole by the variable that names their parents.
 _FOLDERS = {
     "XDG_DATA_HOME": "/.local/share/vulkan/",
@@ -198,7 +200,9 @@ def _layers_off(exams: list[ManifestExam], where: Surroundings) -> dict[str, str
     asked = where.environ.get("VK_INSTANCE_LAYERS", "")
     if names:
         environ["VK_INSTANCE_LAYERS"] = os.pathsep.join(n for n in asked.split(os.pathsep) if n not in names)
-    return environ
+    enabled = where.environ.get(_ENABLE, "").split(",")
+    kept = [each for each in enabled if not any(layer_filter({_ENABLE: each}, n, is_implicit=False) for n in names)]
+    return environ if kept == enabled else environ | {_ENABLE: ",".join(kept)}
 
 
 def _without_folder(path: str, where: Surroundings) -> dict[str, str] | None:

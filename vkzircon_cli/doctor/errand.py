@@ -7,10 +7,11 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
 from vkzircon_cli.answers import Missing, MissingKind
-from vkzircon_cli.forked import Process, die_with, fork, pipe, signal_name
+from vkzircon_cli.forked import Process, die_with, pipe, signal_name, start
 
 _CHUNK = 64 * 1024
 _TICK_S = 0.1  # how often a silent child is looked after: what it started may keep its pipe open
@@ -29,12 +30,13 @@ class Errand:
         self._timeout_s = timeout_s
         self._began = time.monotonic()
         self._read, write = pipe()
-        parent = os.getpid()
-        pid = fork()
-        if pid == 0:
-            _be_child(work, write, parent)
-        self._process: Process | None = Process(pid)
-        os.close(write)
+        try:
+            self._process: Process | None = start(partial(_be_child, work, write, os.getpid()))
+        except OSError:
+            os.close(self._read)
+            raise
+        finally:
+            os.close(write)
 
     def answers(self) -> tuple[list[Any], Missing | None]:
         """Wait for the child and give what it answered, and what cut it short; nothing of it stays behind."""
@@ -50,7 +52,10 @@ class Errand:
             fate = Missing(MissingKind.CRASHED, "dlopen", "", "the process left with exit code 0")
         if fate is not None and not lines:
             fate = Missing(MissingKind.NOT_ASKED, "", "", f"no process can be started: {fate.reason}")
-        return [json.loads(line) for line in lines[1:]], fate
+        try:
+            return [json.loads(line) for line in lines[1:]], fate
+        except ValueError:  # a library that writes to any descriptor that is open
+            return [], Missing(MissingKind.CRASHED, "dlopen", "", "the process wrote what is no answer")
 
     def _listen(self, process: Process, data: bytearray) -> Missing | None:
         deadline = self._began + self._timeout_s
@@ -60,7 +65,8 @@ class Errand:
             if self._is_ready(min(_TICK_S, left)):  # what came long ago is read, however late we are
                 got = os.read(self._read, _CHUNK)
                 data += got
-                deadline = time.monotonic() + self._timeout_s
+                if left:  # who is late himself waits for nothing more
+                    deadline = time.monotonic() + self._timeout_s
                 is_over = not got
             elif process.exit_code() is not None:
                 is_over = not self._is_ready(0.0)
@@ -94,25 +100,17 @@ def _fate(code: int) -> Missing | None:
 _READY = b"\n"  # what comes before is nobody's fault but this child's
 _DONE = b"done"
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
-_UNFINISHED = 71  # no answer at all: work that ends by itself leaves with 0
 
 
-def _be_child(work: Callable[[], Iterable[Any]], write: int, parent: int) -> NoReturn:
-    code = _UNFINISHED
-    try:
-        # A library that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself; no
-        # handler for crashes that this process was given may print where we print.
-        for number in (signal.SIGINT, *_FATAL):
-            signal.signal(number, signal.SIG_DFL)
-        os.setpgid(0, 0)
-        die_with(parent)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for descriptor in _STANDARD:
-            os.dup2(nothing, descriptor)
-        os.write(write, _READY)
-        for answer in work():
-            os.write(write, json.dumps(answer).encode("ascii") + b"\n")
-        os.write(write, _DONE)
-        code = 0
-    finally:
-        os._exit(code)
+def _be_child(work: Callable[[], Iterable[Any]], write: int, parent: int) -> None:
+    for number in _FATAL:  # no handler for crashes that this process was given may print where we print
+        signal.signal(number, signal.SIG_DFL)
+    die_with(parent)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in _STANDARD:
+        os.dup2(nothing, descriptor)
+    os.write(write, _READY)
+    for answer in work():
+        os.write(write, json.dumps(answer).encode("ascii") + b"\n")
+    os.write(write, _DONE)
+    os._exit(0)

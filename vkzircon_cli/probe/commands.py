@@ -73,6 +73,8 @@ def _must_have_queue(device: Device) -> None:
         raise NotAsked("the device has no queue that can transfer")
     if not device.has_function("vkQueueSubmit"):
         raise NotAsked("the driver has no vkQueueSubmit")
+    # What was submitted must be waited for: the device still uses what would be destroyed then.
+    device.vulkan.on_call.must_return("vkWaitForFences")
 
 
 @contextmanager
