@@ -232,7 +232,105 @@ def test_a_layer_that_needs_a_device_is_left_out_where_there_is_none(emulated: R
     (culprit,) = ran.json["culprits"]
     assert culprit["left_out"]
     assert culprit["sentence"].startswith("VK_LAYER_MESA_device_select, an implicit layer (")
+    assert culprit["sentence"].endswith(", and without it it reports no device.")
     assert "device_select" not in ran.json["error"]["hint"]
+    diagnosis = emulated("doctor", "--fault", "no-device", "--format", "json").json
+    assert diagnosis["summary"]["sentence"] == "No Vulkan device can be used. The driver reports no device."
+
+
+@pytest.mark.parametrize("fault", ["segfault-in-device-properties", "segfault-in-device-extensions"])
+def test_a_layer_in_which_a_driver_dies_is_not_to_blame(emulated: Run, fault: str) -> None:
+    """Mesa's layer asks of devices as they are listed: without it the driver dies when we ask, and that is told."""
+    for command in ("devices", "report"):
+        ran = emulated(command, "--fault", fault, "--format", "json")
+        assert ran.code == 5
+        assert ran.json["devices"]
+        assert all("to blame" not in culprit["sentence"] for culprit in ran.json["culprits"])
+    diagnosis = emulated("doctor", "--fault", fault, "--format", "json")
+    assert "device_select" not in diagnosis.json["summary"]["sentence"]
+    assert diagnosis.json["summary"]["outcome"] == "crash"
+
+
+SLOW_ONCE = """
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+static void *find(const char *name) { return dlsym(dlopen(LAVAPIPE, RTLD_NOW), name); }
+int vk_icdNegotiateLoaderICDInterfaceVersion(unsigned *version) {
+    if (open(FLAG, O_CREAT | O_EXCL | O_WRONLY, 0600) >= 0) pause();
+    return ((int (*)(unsigned *))find("vk_icdNegotiateLoaderICDInterfaceVersion"))(version);
+}
+void *vk_icdGetInstanceProcAddr(void *instance, const char *name) {
+    return ((void *(*)(void *, const char *))find("vk_icdGetInstanceProcAddr"))(instance, name);
+}
+"""
+ABORTING = """
+#include <stdlib.h>
+int vkNegotiateLoaderLayerInterfaceVersion(void *version) { (void)version; abort(); }
+"""
+
+
+def _library(path: Path, source: str, *options: str) -> str:
+    path.with_suffix(".c").write_text(source)
+    subprocess.run(["cc", "-shared", "-fPIC", *options, "-o", path, path.with_suffix(".c")], check=True)
+    return str(path)
+
+
+@pytest.fixture(name="once_slow")
+def _once_slow(tmp_path: Path, lavapipe: str) -> str:
+    """Put a driver before lavapipe's that hangs the first time only."""
+    found = json.loads(Path(lavapipe).read_text())["ICD"]
+    names = (f'-DLAVAPIPE="{found["library_path"]}"', f'-DFLAG="{tmp_path / "flag"}"')
+    library = _library(tmp_path / "once.so", SLOW_ONCE, *names)
+    manifest = tmp_path / "once.json"
+    manifest.write_text(json.dumps({"file_format_version": "1.0.0", "ICD": {**found, "library_path": library}}))
+    return str(manifest)
+
+
+@pytest.fixture(name="aborting")
+def _aborting(tmp_path: Path) -> Path:
+    """Install an explicit layer that aborts where it is used."""
+    layer = {
+        "name": "VK_LAYER_TEST_aborting",
+        "type": "GLOBAL",
+        "library_path": _library(tmp_path / "aborting.so", ABORTING),
+        "api_version": "1.1.0",
+        "implementation_version": "1",
+        "description": "aborts",
+    }
+    manifest = tmp_path / "layers" / "aborting.json"
+    manifest.parent.mkdir()
+    manifest.write_text(json.dumps({"file_format_version": "1.0.0", "layer": layer}))
+    return manifest
+
+
+def test_what_passes_is_blamed_on_nobody(vkzircon: Run, once_slow: str) -> None:
+    """A driver that was slow once is asked again as it is, and its report is there."""
+    ran = vkzircon("--emulate", "--format", "json", "--timeout", "2", VK_DRIVER_FILES=once_slow)
+    assert ran.json["culprits"] == []
+    assert ran.code == 0
+    assert _shared(ran.json)
+
+
+def test_a_layer_that_a_filter_turned_on_is_found(vkzircon: Run, lavapipe: str, aborting: Path) -> None:
+    """It is no driver's fault, and none of two good drivers is blamed."""
+    env = {"VK_DRIVER_FILES": f"{lavapipe}:{lavapipe}", "VK_ADD_LAYER_PATH": str(aborting.parent)}
+    ran = vkzircon("devices", "--format", "json", **env, VK_LOADER_LAYERS_ENABLE="*TEST_abort*")
+    (culprit,) = ran.json["culprits"]
+    assert culprit["sentence"].startswith("VK_LAYER_TEST_aborting, an explicit layer (")
+    assert culprit["left_out"]
+    assert ran.code == 3
+
+
+def test_drivers_that_a_filter_leaves_out_are_not_to_blame(vkzircon: Run, lavapipe: str) -> None:
+    """The variable is, in the report's hint and as the one failure that doctor tells."""
+    env = {"VK_DRIVER_FILES": lavapipe, "VK_LOADER_DRIVERS_SELECT": "nv*"}
+    ran = vkzircon("devices", "--format", "json", **env)
+    assert (ran.code, ran.json["culprits"]) == (4, [])
+    assert 'VK_LOADER_DRIVERS_SELECT="nv*": what does not match is left out' in ran.json["error"]["hint"]
+    diagnosis = vkzircon("doctor", "--format", "json", **env).json
+    said = 'No Vulkan device can be used. VK_LOADER_DRIVERS_SELECT leaves out every driver: it is "nv*".'
+    assert diagnosis["summary"]["sentence"] == said
 
 
 def test_a_healthy_machine_has_no_culprit(emulated: Run) -> None:

@@ -58,6 +58,7 @@ def test_emulate_runs_any_program(vkzircon: Run, lavapipe: str, layer: emulation
     assert vkzircon("emulate", "--", "no-such-program").code == 2
     assert vkzircon("emulate").code == 2
     assert vkzircon("emulate", "--fault", "nope", "--", "true").code == 2
+    assert "Did you mean --persona goldfish?" in vkzircon("emulate", "--fault", "goldfsh", "--", "true").err
 
 
 @pytest.mark.parametrize("how", ["segfault", "abort", "exit"])
@@ -98,6 +99,15 @@ def test_a_hang_costs_the_limit_once(emulated: Run) -> None:
     missing = ran.json["devices"][0]["exports"][0]["handle"]["missing"]
     assert (missing["kind"], missing["call"]) == ("timed-out", "vkGetMemoryZirconHandleFUCHSIA")
     assert ran.json["closed"]["value"] is True
+
+
+def test_a_device_that_is_never_done_is_given_nothing_more(emulated: Run) -> None:
+    """What was submitted is still used: nothing is submitted where it cannot be waited for, so that nothing dies."""
+    for _ in range(3):
+        ran = emulated("--fault", "hang-in-wait", "--timeout", "1", "--format", "json")
+        assert (ran.code, ran.json["summary"]["outcome"]) == (5, "timeout")
+        assert ran.json["culprits"] == []
+        assert '"crashed"' not in ran.out
 
 
 def test_a_call_that_hung_is_not_made_again(emulated: Run) -> None:
@@ -213,9 +223,10 @@ def _leftovers(mark: str) -> list[str]:
 def test_random_faults_and_kills_leave_nothing(lavapipe: str, layer: emulation.Installation, tmp_path: Path) -> None:
     """200 runs with a random fault, persona and kill time: no process stays, and what was written can be read."""
     listing = subprocess.run([PROGRAM, "emulate", "--list"], capture_output=True, text=True, check=True).stdout
-    names = [line.split()[0] for line in listing.splitlines() if line.startswith("  ")]
-    personas = ("strict", "swiftshader", "goldfish", "magma")
-    faults = [name for name in names if name not in personas]
+    personas, faults = (
+        [line.split()[0] for line in part.splitlines() if line.startswith("  ")] for part in listing.split("Faults", 1)
+    )
+    assert "goldfish" in personas
     dice = random.Random(200)
     mark = f"VKZIRCON_TEST=random-{os.getpid()}"
     env = environment({"VK_DRIVER_FILES": lavapipe, "VKZIRCON_TEST": mark.partition("=")[2]})

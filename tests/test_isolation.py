@@ -147,6 +147,26 @@ def test_ctrl_c_right_after_the_fork_ends_at_once_too(broken_driver: Broken) -> 
         _wait_until_gone(f"VKZIRCON_TEST={mark}")
 
 
+@pytest.mark.parametrize("gap_s", [0.0, 0.001, 0.02])
+def test_ctrl_c_that_comes_twice_at_once_is_one(broken_driver: Broken, gap_s: float) -> None:
+    """As `timeout` sends it, to the process and to its group: the report is whole."""
+    mark = _mark("twice")
+    env = environment({"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": mark})
+    for when_s in (0.05, 0.3):
+        running = subprocess.Popen([PROGRAM, "--format", "json"], env=env, stdout=subprocess.PIPE)
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+        while running.poll() is None and not children.read_text():
+            pass
+        time.sleep(when_s)
+        running.send_signal(signal.SIGINT)
+        time.sleep(gap_s)
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate(timeout=10)
+        assert running.returncode == 130
+        assert json.loads(out)["error"]["cause"] == "interrupted"
+        _wait_until_gone(f"VKZIRCON_TEST={mark}")
+
+
 def test_killing_the_parent_leaves_no_child(broken_driver: Broken) -> None:
     """The child of a parent that was killed ends too, even inside a driver."""
     env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": _mark("killed")}

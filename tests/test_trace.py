@@ -87,7 +87,8 @@ def test_a_trace_cut_at_any_byte_is_read_to_there(trace: bytes, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is not JSON"),
+        (b"", "is empty"),
+        (b'{"event": "header", "schema_vers', "is the beginning of a trace, cut off within its first line"),
         (b"{", "is not JSON"),
         (b"[1, 2]", "not a report of vkzircon"),
         (b'{"a": NaN}', "NaN"),

@@ -13,9 +13,14 @@ from vkzircon_cli.text import visible
 
 _NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
-_DRIVER_VARIABLES = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
+_DRIVER_VARIABLES = {
+    "VK_DRIVER_FILES": "only what it names is tried",
+    "VK_ICD_FILENAMES": "only what it names is tried",
+    "VK_LOADER_DRIVERS_SELECT": "what does not match is left out",
+    "VK_LOADER_DRIVERS_DISABLE": "what matches is left out",
+}
 _MOST_WORDS = 3
-_DOCTOR = "vkzircon doctor tells more."
+DOCTOR = "vkzircon doctor tells more."
 # What is not the loader's and not a driver's doing.
 _NOT_DOCTORS = (
     "no-package",
@@ -40,11 +45,11 @@ def what_stopped(transcript: Transcript, environment: Environment, emulate: bool
     guilty = [culprit for culprit in transcript.culprits if not culprit.left_out]
     if not guilty:
         is_loaders = failure.exit_code == Exit.CANNOT_ASK
-        return replace(failure, hint=f"{failure.hint} {_DOCTOR}".strip()) if is_loaders else failure
+        return replace(failure, hint=f"{failure.hint} {DOCTOR}".strip()) if is_loaders else failure
     named = " ".join(culprit.sentence for culprit in guilty[:_MOST_WORDS])
     # What the loader said of it, and where to look, is what the culprits' sentences say better.
     hint = failure.hint.partition(_LOADER_SAYS)[0].removeprefix(_LEAVE_OUT).strip()
-    return replace(failure, hint=" ".join(filter(None, (named, hint, _DOCTOR))))
+    return replace(failure, hint=" ".join(filter(None, (named, hint, DOCTOR))))
 
 
 def _what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
@@ -68,7 +73,7 @@ def is_in_trouble(transcript: Transcript) -> bool:
     """Tell whether the loader or a driver kept everybody from being asked, so that it may be left out."""
     facts = transcript.facts
     if transcript.failure is not None:
-        return transcript.failure.cause == "probe-died"
+        return transcript.failure.cause == "probe-died" and facts.device_count.value is None
     if facts.device_count.value == 0:
         return True
     return any(
@@ -78,11 +83,13 @@ def is_in_trouble(transcript: Transcript) -> bool:
 
 
 def _cut(transcript: Transcript) -> Failure:
+    ended = max(transcript.steps, key=lambda step: step.began_ms, default=None)
+    after = f", after {visible(ended.step)}" if ended else ""
     if transcript.is_broken_off:
-        where = f", in step {visible(transcript.stopped_in)}" if transcript.stopped_in else ""
+        where = f", in step {visible(transcript.stopped_in)}" if transcript.stopped_in else after
         message = f"The file ends in the middle of a line{where}: what came after was lost with it."
     elif transcript.stopped_in is None:
-        message = "The trace stops between two steps: what came after was lost."
+        message = f"The trace stops between two steps{after}: what came after was lost."
     else:
         message = (
             f"The trace stops in step {visible(transcript.stopped_in)}: the driver most likely died or hung there."
@@ -150,11 +157,10 @@ def _driver_hint(environment: Environment) -> str:
             'Include "vulkan/client.shard.cml" in the component\'s manifest: it routes the services '
             "fuchsia.vulkan.loader.Loader and fuchsia.sysmem.Allocator, without which the loader finds no driver."
         )
-    for variable in environment.variables:
-        if variable.name in _DRIVER_VARIABLES:
-            ignored = " (ignored: the process runs with raised privileges)" if environment.elevated else ""
-            return f'Check {variable.name}="{variable.value}"{ignored}: only what it names is tried.'
-    return "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
+    ignored = " (ignored: the process runs with raised privileges)" if environment.elevated else ""
+    named = (v for v in environment.variables if v.name in _DRIVER_VARIABLES)
+    hints = [f'Check {v.name}="{v.value}"{ignored}: {_DRIVER_VARIABLES[v.name]}.' for v in named]
+    return " ".join(hints) or "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
 
 
 def _device_hint(environment: Environment) -> str:

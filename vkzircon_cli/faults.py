@@ -50,7 +50,8 @@ def refuse_unknown_faults(lib: Any) -> None:
     import difflib
 
     wanted = sentence.split('"')[1] if sentence.count('"') > 1 else sentence
-    names = [entry.name for entry in (*list_faults(lib), *list_personas(lib))]
-    near = difflib.get_close_matches(wanted.rpartition("=")[2], names, n=3)
-    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    options = {entry.name: f"--fault {entry.name}" for entry in list_faults(lib)}
+    options |= {entry.name: f"--persona {entry.name}" for entry in list_personas(lib)}
+    near = difflib.get_close_matches(wanted.rpartition("=")[2], options, n=3)
+    hint = f"Did you mean {' or '.join(options[name] for name in near)}? " if near else ""
     raise Usage(sentence.rstrip(".") + ".", f"{hint}All names: vkzircon emulate --list")

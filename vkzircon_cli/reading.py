@@ -14,7 +14,8 @@ from vkzircon_cli.schema import parse
 from vkzircon_cli.text import visible
 
 _MOST_BYTES = 64 << 20
-_WHAT_IT_TAKES = "Give a file that vkzircon wrote with --format json or --format trace."
+_WHAT_IT_TAKES = "Give what vkzircon report, check or devices wrote with --format json or --format trace."
+_BEGINNING = b'{"event": "header"'
 _MOST_WORDS = 300
 _ZIP = b"PK\x03\x04"
 # Other documents of ours, by a key that a report does not have.
@@ -36,7 +37,11 @@ def read(path: Path) -> Report:
     raw = _bytes(path)
     if raw.startswith(_ZIP):
         raise _unfit(path, " is a zip, as vkzircon bundle writes them: unzip it, and give the report.json in it")
+    if not raw.strip():
+        raise _unfit(path, " is empty")
     first, newline, rest = raw.partition(b"\n")
+    if not newline and raw.startswith(_BEGINNING) and _parsed(first) is None:
+        raise _unfit(path, " is the beginning of a trace, cut off within its first line: no step is in it")
     header = _parsed(first)
     if not isinstance(header, dict) or header.get("event") != "header":
         return _report(path, raw)

@@ -6,10 +6,11 @@ runs on one machine differ there, and in koids and handle values, and nowhere el
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from shlex import quote
 from typing import Any, ClassVar, Protocol
 
 from vkzircon_cli import __version__
-from vkzircon_cli.answers import Answer
+from vkzircon_cli.answers import Answer, MissingKind
 from vkzircon_cli.checks import Outcome, in_order
 from vkzircon_cli.conclusion import REQUIRED, CheckResult, Summary, conclude
 from vkzircon_cli.document import Milliseconds
@@ -37,12 +38,21 @@ class Tool:
 class Emulation:
     """Whether the extension is vkzircon's own emulation, by which layer, and how that was told to behave.
 
-    *active* is what was loaded; where nothing was, since that ended before there was an instance, what was asked for.
+    *active* is what was loaded; where that died before it could be seen, what was asked for.
     """
 
     active: bool
     layer: str | None
     settings: str
+
+    @property
+    def options(self) -> str:
+        """Write the options of a command that emulates in the same way, '' without; other settings have no option."""
+        if not self.active:
+            return ""
+        given = (setting.partition("=") for setting in self.settings.split(","))
+        told = [f" --{key} {quote(name)}" for key, _, name in given if key in ("persona", "fault") and name != "strict"]
+        return " --emulate" + "".join(told)
 
 
 @record
@@ -174,7 +184,9 @@ def make_report(transcript: Transcript) -> Report:
 
 def emulation_of(facts: Facts, asked: EmulationAsked) -> Emulation:
     """Tell whether the extension is our own: from what was loaded, not from what was asked for, if anything was."""
-    active = facts.instance.value.is_emulated if facts.instance.value is not None else asked.asked
+    missing = facts.instance.missing
+    may_be = missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT)
+    active = facts.instance.value.is_emulated if facts.instance.value is not None else asked.asked and may_be
     return Emulation(active, LAYER_NAME if active else None, asked.settings if active else "")
 
 

@@ -74,6 +74,15 @@ def test_a_pipe_for_a_library_hangs_a_child_only(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
 
 
+def test_libraries_that_hang_are_waited_for_together(broken_driver: Callable[[str], str]) -> None:
+    """Three of them cost one limit, after what they get to load beside each other."""
+    manifests = [broken_driver("for (;;) pause();") for _ in range(4)]
+    began = time.monotonic()
+    exams = _exams(*manifests, limit_s=2)
+    assert [exam.finding.id for exam in exams] == ["library.hangs"] * 4
+    assert time.monotonic() - began < 6
+
+
 @pytest.mark.parametrize(
     ("statement", "words"), [("raise(40);", "signal 40"), ("raise(SIGKILL);", "SIGKILL"), ("exit(3);", "exit code 3")]
 )

@@ -13,7 +13,7 @@ from vkzircon_cli.answers import MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.doctor.exams import ManifestExam, examine_drivers, examine_layers
-from vkzircon_cli.doctor.filters import layer_filter
+from vkzircon_cli.doctor.filters import driver_filter, layer_filter
 from vkzircon_cli.doctor.manifest import Kind
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import FUCHSIA, can_fork
@@ -60,7 +60,8 @@ def find_culprits(request: Request, environ: Mapping[str, str], seen: Transcript
     trial = _Trial(asked, dict(environ), _trouble(seen))
     bad = [exam for exam in (*drivers, *layers) if _is_bad(exam)]
     if not bad and not any(exam.is_usable for exam in drivers):
-        return Found(tuple(_culprit(exam, left_out=False) for exam in drivers))
+        tried = (exam for exam in drivers if not driver_filter(where.trusted, exam.path))
+        return Found(tuple(_culprit(exam, left_out=False) for exam in tried))
     if bad:
         without = _without(bad, drivers, layers, where)
         works = without is not None and trial.problem(without) == ""
@@ -83,19 +84,29 @@ def _culprit(exam: ManifestExam, *, left_out: bool, sentence: str = "") -> Culpr
 
 @record
 class _Trouble:
-    """What is wrong, '' if devices can be asked; *is_death* if it crashed or hung."""
+    """What is wrong, '' if devices can be asked; *is_death* if it crashed or hung, *later* is what it died of then."""
 
     words: str
-    is_death: bool
+    is_death: bool = False
+    later: str = ""
+
+
+_DEATHS = (MissingKind.CRASHED, MissingKind.TIMED_OUT)
 
 
 def _trouble(transcript: Transcript) -> _Trouble:
+    facts = transcript.facts
     if not is_in_trouble(transcript):
-        return _Trouble("", is_death=False)
-    missing = transcript.facts.instance.missing or transcript.facts.device_count.missing
+        answers = (answer.missing for device in facts.devices for answer in (device.identity, device.extensions))
+        died = next((each for each in answers if each is not None and each.kind in _DEATHS), None)
+        return _Trouble("", later=describe(died) if died else "")
+    if transcript.failure is not None:
+        message = transcript.failure.message
+        return _Trouble(f"{message[:1].lower()}{message[1:].removesuffix('.')}", is_death=True)
+    missing = facts.instance.missing or facts.device_count.missing
     if missing is None or missing.result == _NO_DEVICE:
-        return _Trouble(_IDLE, is_death=False)
-    return _Trouble(describe(missing), missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT))
+        return _Trouble(_IDLE)
+    return _Trouble(describe(missing), missing.kind in _DEATHS)
 
 
 @dataclass(slots=True)
@@ -109,14 +120,15 @@ class _Trial:
 
     def problem(self, changed: Mapping[str, str]) -> str:
         """Say what is wrong with *changed* on top, '' if devices can be asked."""
-        return self._result(changed).words
+        return self.result(changed).words
 
     def helps(self, changed: Mapping[str, str]) -> bool:
         """Tell whether *changed* mends it, or lets what died live."""
-        result = self._result(changed)
+        result = self.result(changed)
         return not result.words or (self.trouble.is_death and not result.is_death)
 
-    def _result(self, changed: Mapping[str, str]) -> _Trouble:
+    def result(self, changed: Mapping[str, str]) -> _Trouble:
+        """Tell what comes of *changed* on top."""
         key = tuple(sorted(changed.items()))
         if key not in self._known:
             self._known[key] = self._asked({**self.environ, **changed})
@@ -132,7 +144,10 @@ class _Trial:
 def _by_trial(
     trial: _Trial, drivers: Iterable[ManifestExam], layers: Iterable[ManifestExam], where: Surroundings
 ) -> Found:
-    """Turn off the layers, then ask each driver alone, until something works."""
+    """Ask once more, then without layers, then each driver alone, until something works."""
+    trial.trouble = trial.result({})
+    if not trial.trouble.words:
+        return Found((), {})  # it passed: nobody is to blame
     on = [exam for exam in layers if exam.is_on][:_MOST_TRIED]
     quiet = _layers_off(on, where)
     if on and trial.helps(quiet):
@@ -144,7 +159,7 @@ def _by_trial(
     problems = {exam.path: trial.problem({**quiet, **_only([exam.path])}) for exam in usable}
     good = [path for path, problem in problems.items() if not problem]
     culprits = [
-        _culprit(exam, left_out=bool(good), sentence=f"{sentence_case(problems[exam.path])}, with {exam.path}.")
+        _culprit(exam, left_out=bool(good), sentence=_driver_words(exam.path, problems[exam.path]))
         for exam in usable
         if problems[exam.path] and (problems[exam.path] != _IDLE or not good)
     ]
@@ -154,19 +169,37 @@ def _by_trial(
 _TWO = 2
 
 
+def _driver_words(path: str, problem: str) -> str:
+    if problem == _IDLE:
+        return f"The driver of {path} reports no device."
+    return f"{sentence_case(problem)}, with {path}."
+
+
 def _guilty_layers(trial: _Trial, on: list[ManifestExam], where: Surroundings) -> Found:
     """Find the layer without which it goes, or the layers, where it takes more than one of those that are *on*."""
     guilty = next(([exam] for exam in on if trial.helps(_layers_off([exam], where))), [])
     if not guilty:  # those that do harm without the others; all, where none does
         guilty = [e for e in on if not trial.helps(_layers_off([other for other in on if other is not e], where))] or on
-    left_out = all(exam.manifest.name != LAYER_NAME for exam in guilty)  # the emulation is what was asked for
-    told = [_culprit(exam, left_out=left_out, sentence=_layer_words(exam, trial.trouble.words)) for exam in guilty]
-    return Found(tuple(told), _layers_off(guilty, where) if left_out else None)
+    off = _layers_off(guilty, where)
+    # The emulation is what was asked for.
+    left_out = all(exam.manifest.name != LAYER_NAME for exam in guilty) and trial.helps(off)
+    words = _words(trial.trouble.words, trial.result(off), alone=len(guilty) == 1)
+    told = [_culprit(exam, left_out=left_out, sentence=f"{_layer(exam)} {words}") for exam in guilty]
+    return Found(tuple(told), off if left_out else None)
 
 
-def _layer_words(exam: ManifestExam, happened: str) -> str:
-    kind = "the emulation" if exam.manifest.name == LAYER_NAME else f"an {exam.manifest.kind} ({exam.path})"
-    return f"{exam.manifest.name}, {kind}, is to blame: {happened}, which does not happen without it."
+def _layer(exam: ManifestExam) -> str:
+    is_ours = exam.manifest.name == LAYER_NAME
+    return f"{exam.manifest.name}, {'the emulation' if is_ours else f'an {exam.manifest.kind} ({exam.path})'},"
+
+
+def _words(happened: str, without: _Trouble, *, alone: bool) -> str:
+    """Say what a layer has to do with what *happened*: it is to blame if nothing is wrong *without* it."""
+    if not alone:
+        return f"is one of those to blame: {happened}, with each of them."
+    if then := without.words or without.later:
+        return f"is in the way: {happened}, and without it {then}."
+    return f"is to blame: {happened}, which does not happen without it."
 
 
 def _without(

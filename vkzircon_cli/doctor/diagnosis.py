@@ -76,12 +76,16 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
         Usage: emulation was asked for in a way that cannot be.
     """
     report = session.run(request, watch)
+    is_over = _is_over(report.error)
+    if is_over:
+        trials.give_up()
     drivers, layers = trials.manifests.exams()
     nodes = trials.nodes.nodes() if trials.nodes else None
-    found = _beside_devices(_Looks(trials.where, attempts(trials.where, report.loader), drivers, layers, nodes), report)
+    tried = None if is_over else attempts(trials.where, report.loader)
+    found = _beside_devices(_Looks(trials.where, tried, drivers, layers, nodes), report)
     known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
     suspects = [exam.path for exam in drivers if exam.is_usable]
-    seen = _looked_again(request, trials.added, report, layers)
+    seen = {} if is_over else _looked_again(request, trials.added, report, layers)
     from vkzircon_cli.doctor.extension import extension_finding
 
     extension = extension_finding(report, seen, known, suspects, emulate=bool(request.emulate))
@@ -120,7 +124,7 @@ def _access(nodes: tuple[Node, ...] | None, report: Report) -> Finding:
         return routes_finding()
     types = [device.identity.value.type.value for device in report.devices if device.identity.value]
     software = types.count(DEVICE_TYPE_CPU)
-    return nodes_finding(nodes, reach(len(types) - software, software))
+    return nodes_finding(nodes, reach(len(report.devices) - software, software))
 
 
 def _looked_again(

@@ -71,6 +71,10 @@ class ManifestTrial:
         names = (name for each in ready for name in each.entry_points)
         self._libraries = LibraryTrial([each.resolved for each in ready], where.timeout_s, names)
 
+    def give_up(self) -> None:
+        """Load no library that is not loaded yet."""
+        self._libraries.give_up()
+
     def close(self) -> None:
         """End the child if it still runs."""
         self._libraries.close()
@@ -277,6 +281,7 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
     children = [*driver_variables(where), *(_softened(exam, bool(good)) for exam in exams)]
     if not exams:
         children.append(_none_found(where))
+    children += _all_filtered(exams, where)
     said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."
     return branch("drivers", "", said, children)
 
@@ -287,6 +292,17 @@ def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
         return found
     outcome = Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN
     return replace(found, outcome=outcome)
+
+
+def _all_filtered(exams: tuple[ManifestExam, ...], where: Surroundings) -> Iterator[Finding]:
+    """Tell of the variable that leaves out every driver there is; beside another one that is its purpose."""
+    filters = [driver_filter(where.trusted, exam.path) for exam in exams]
+    if filters and all(filters):
+        from vkzircon_cli.doctor.loader import shown
+
+        variable = filters[0]
+        words = f'{variable} leaves out every driver: it is "{shown(where.environ[variable])}".'
+        yield Finding("drivers.filtered", variable, Outcome.FAIL, words, command=f"unset {variable}")
 
 
 def _none_found(where: Surroundings) -> Finding:

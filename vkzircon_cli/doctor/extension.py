@@ -10,11 +10,11 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.doctor.second_look import NOTHING_SEEN, Seen
-from vkzircon_cli.environment import FUCHSIA
+from vkzircon_cli.environment import FUCHSIA, LIBZIRCON_VARIABLE
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure
 from vkzircon_cli.facts import Device, Extension, Identity
-from vkzircon_cli.failure import filter_of_emulation
+from vkzircon_cli.failure import DOCTOR, filter_of_emulation
 from vkzircon_cli.offer import UNNAMED, dependency_leg, display_name, find_extension
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.report import Report
@@ -57,13 +57,17 @@ def is_starnix(report: Report) -> bool:
 
 def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
     """Tell who fails only when it is asked, which no look at its manifest shows."""
+    answers = (answer for device in report.devices for answer in (device.identity, device.extensions))
+    is_bad = report.error is not None or any(answer.missing is not None for answer in answers)
     for culprit in report.culprits:
         if culprit.path not in known:
             path = visible(culprit.path)
             rest = "the others were asked without it" if culprit.left_out else "nothing could be asked beside it"
             evidence = (path,) if path not in culprit.sentence else ()
             sentence = visible(culprit.sentence)
-            yield Finding("probe.culprit", path, Outcome.FAIL, sentence, evidence, rest, visible(culprit.command))
+            # What was left out hinders nothing where there is more that is wrong without it.
+            outcome = Outcome.WARN if culprit.left_out and is_bad else Outcome.FAIL
+            yield Finding("probe.culprit", path, outcome, sentence, evidence, rest, visible(culprit.command))
 
 
 def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Iterator[Finding]:
@@ -73,8 +77,9 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
         return
     words = [visible(m.text) for m in report.run.messages if m.severity == "error"]
     evidence = tuple(dict.fromkeys(words))[:_MOST_MESSAGES]
-    message, hint = visible(failure.message), visible(failure.hint)
-    if not report.devices and (is_explained or report.culprits):
+    message, hint = visible(failure.message), visible(failure.hint.removesuffix(DOCTOR).rstrip())
+    guilty = [culprit for culprit in report.culprits if not culprit.left_out]
+    if not report.devices and (is_explained or guilty):
         cause = "that follows from what is wrong above"
         yield Finding(f"probe.{failure.cause}", "Vulkan", Outcome.SKIP, message, evidence, cause)
         return
@@ -93,6 +98,8 @@ def _remedy(failure: Failure, report: Report) -> str:
         return failure.hint.partition(": ")[2]
     if failure.cause == "no-layer":
         return "python3 -m pip install --force-reinstall vkzircon"
+    if failure.cause == "no-libzircon" and any(v.name == LIBZIRCON_VARIABLE for v in report.environment.variables):
+        return f"unset {LIBZIRCON_VARIABLE}"
     if failure.cause == "no-emulation" and (variable := filter_of_emulation(report.environment)):
         return f"unset {variable.name}"
     return "" if report.environment.platform == FUCHSIA else "VK_LOADER_DEBUG=all vulkaninfo --summary"
@@ -103,7 +110,7 @@ def _devices(report: Report, seen: Mapping[int, Seen], emulate: bool) -> Iterato
         looked = seen.get(device.index, NOTHING_SEEN)
         missing = device.identity.missing or device.extensions.missing
         if missing is not None:
-            yield _unanswered(device, missing)
+            yield _unanswered(report, device, missing)
         elif (found := find_extension(device.extensions.value or ())) is not None:
             yield _listed(report, device, found, looked)
         else:
@@ -114,11 +121,12 @@ def _name(device: Device) -> str:
     return display_name(device.identity.value) if device.identity.value else UNNAMED
 
 
-def _unanswered(device: Device, missing: Missing) -> Finding:
-    sentence = f"Device {device.index} ({_name(device)}) was not asked to the end: {visible(describe(missing))}."
+def _unanswered(report: Report, device: Device, missing: Missing) -> Finding:
+    named = f" ({_name(device)})" if device.identity.value else ""
+    sentence = f"Device {device.index}{named} was not asked to the end: {visible(describe(missing))}."
     outcome = _DIED.get(missing.kind, Outcome.FAIL)
     cause = "the driver, or a layer above it, is at fault: leave out one after the other"
-    command = "vkzircon devices --verbose"
+    command = f"vkzircon devices{report.emulation.options} --verbose"
     return Finding("extension.not-asked", _name(device), outcome, sentence, (), cause, command)
 
 
@@ -129,7 +137,7 @@ def _listed(report: Report, device: Device, found: Extension, seen: Seen) -> Fin
         commands = " and ".join(seen.commands)
         sentence = f"{name} lists {EXTENSION}, but vkGetDeviceProcAddr gives NULL for {commands}."
         if seen.hidden_by:
-            return _hidden(name, sentence, seen.hidden_by, emulated=report.emulation.active)
+            return _hidden(name, sentence, seen.hidden_by, options=report.emulation.options)
         cause = "no layer does that, so the driver lists what it does not have"
         return Finding("extension.no-commands", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon check")
     leg = _leg(report, device)
@@ -155,12 +163,11 @@ def _neighbours(device: Device) -> tuple[str, ...]:
     return (f"it lists {', '.join(visible(name) for name in others)} as well",) if others else ()
 
 
-def _hidden(name: str, sentence: str, layers: tuple[str, ...], *, emulated: bool) -> Finding:
+def _hidden(name: str, sentence: str, layers: tuple[str, ...], *, options: str) -> Finding:
     shown = [visible(layer) for layer in layers]
     cause = f"the layer {shown[0]} hides it" if len(shown) == 1 else f"the layers {', '.join(shown)} hide it together"
     evidence = (f"without {', '.join(shown)} it is there",)
-    again = f"vkzircon doctor{' --emulate' if emulated else ''}"
-    command = f"VK_LOADER_LAYERS_DISABLE={quote(','.join(shown))} VK_INSTANCE_LAYERS= {again}"
+    command = f"VK_LOADER_LAYERS_DISABLE={quote(','.join(shown))} VK_INSTANCE_LAYERS= vkzircon doctor{options}"
     return Finding("extension.hidden", name, Outcome.FAIL, sentence, evidence, cause, command)
 
 
@@ -168,7 +175,7 @@ def _absent(report: Report, device: Device, seen: Seen, emulate: bool) -> Findin
     name, among = _name(device), len(device.extensions.value or ())
     sentence = f"{name} does not offer {EXTENSION}: it is not among its {among} extensions."
     if seen.hidden_by:
-        return _hidden(name, sentence, seen.hidden_by, emulated=report.emulation.active)
+        return _hidden(name, sentence, seen.hidden_by, options=report.emulation.options)
     if emulate:
         return _not_emulated(report, device, seen, sentence)
     neighbours = _neighbours(device)

@@ -108,7 +108,8 @@ class LibraryTrial:
         self._names = tuple(dict.fromkeys((*ENTRY_POINTS, *entry_points)))
         self._timeout_s = timeout_s
         self._errand: Errand | None = None
-        if self._libraries and can_fork():  # else there may not even be what its module imports
+        self._why_not = "" if can_fork() else "no process can be started here"
+        if self._libraries and not self._why_not:  # else there may not even be what its module imports
             from vkzircon_cli.doctor import errand
 
             with suppress(OSError):  # no process can be started, which is told of each
@@ -122,10 +123,15 @@ class LibraryTrial:
         if self._errand is not None:
             self._errand.close()
 
+    def give_up(self) -> None:
+        """End the child, and tell of no library that it was tried."""
+        self._why_not = "there was no time to try it"
+        self.close()
+
     def loadings(self) -> Mapping[str, Loading]:
         """Tell what came of each library."""
-        if not can_fork():
-            return dict.fromkeys(self._libraries, Loading(Fate.NOT_TRIED, "no process can be started here"))
+        if self._why_not:
+            return dict.fromkeys(self._libraries, Loading(Fate.NOT_TRIED, self._why_not))
         if (together := self._together()) is not None:
             return together
         fates: dict[str, Loading] = {}

@@ -28,6 +28,10 @@ class Trials:
         self.manifests = ManifestTrial(self.where, [driver_manifests, layer_manifests])
         self.nodes = None if self.where.platform == FUCHSIA else NodeTrial(timeout_s)
 
+    def give_up(self) -> None:
+        """Wait for nothing more: what has no answer yet was not tried."""
+        self.manifests.give_up()
+
     def __enter__(self) -> Self:
         """Have the trials ended with the block."""
         return self

@@ -29,10 +29,11 @@ def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = 
     """Write the whole diagnosis, the sentence that it comes to first; *verbose* shows what is fine as well."""
     sheet = Sheet(page)
     write_emulation(sheet, diagnosis)
+    error, told = diagnosis.error, diagnosis.summary.sentence
     label = outcome_label(sheet, diagnosis.summary.outcome)
-    sheet.item(label, sheet.text(diagnosis.summary.sentence, "bold"))
-    if diagnosis.error is not None and not diagnosis.devices:
-        sheet.prose(diagnosis.error.message, indent=label.cell_len)
+    sheet.item(label, sheet.text(told, "bold"))
+    if error is not None and not diagnosis.devices and error.message not in told:
+        sheet.prose(error.message, indent=label.cell_len)
     sheet.blank()
     for finding in diagnosis.findings:
         _write_branch(sheet, finding, verbose)

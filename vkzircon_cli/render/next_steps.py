@@ -2,7 +2,6 @@
 """What to do next: one or two commands that fit the outcome."""
 
 from collections.abc import Iterator
-from shlex import quote
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.environment import LINUX
@@ -24,10 +23,10 @@ def write_next_steps(sheet: Sheet, report: Report, verbose: bool) -> None:
 
 
 def _steps(report: Report, verbose: bool) -> Iterator[Step]:
-    again = _command(report, report.emulation.active)
+    again = _command(report, report.emulation.options)
     code = report.summary.exit_code
     if code == Exit.NOT_OFFERED and report.environment.platform == LINUX and not report.emulation.active:
-        yield _command(report, True), "the same with the extension emulated by a layer of vkzircon's own"
+        yield _command(report, " --emulate"), "the same with the extension emulated by a layer of vkzircon's own"
     if code == Exit.NOT_OFFERED:
         yield "vkzircon doctor", "why the extension is not there, and what to do about it"
     if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
@@ -40,22 +39,15 @@ def _steps(report: Report, verbose: bool) -> Iterator[Step]:
         yield f"{again} --verbose", "every check, each step's time, and all that the driver printed"
 
 
-def _command(report: Report, emulate: bool) -> str:
+def _command(report: Report, emulate: str) -> str:
     selected = [device.index for device in report.devices if device.selected]
     chosen = f" --device {selected[0]}" if len(selected) == 1 < len(report.devices) else ""
-    return f"vkzircon{_emulate(report) if emulate else ''}{chosen}{_more(report)}"
+    return f"vkzircon{emulate}{chosen}{_more(report)}"
 
 
 def _bundle(report: Report) -> str:
-    command, _, options = _command(report, report.emulation.active).partition(" ")
+    command, _, options = _command(report, report.emulation.options).partition(" ")
     return f"{command} bundle {options}".rstrip()
-
-
-def _emulate(report: Report) -> str:
-    """Write the options that make the emulation behave as it did; other settings have no option."""
-    settings = (setting.partition("=") for setting in report.emulation.settings.split(","))
-    told = [f" --{key} {quote(name)}" for key, _, name in settings if key in ("persona", "fault") and name != "strict"]
-    return " --emulate" + "".join(told)
 
 
 def _more(report: Report) -> str:
