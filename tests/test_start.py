@@ -14,8 +14,7 @@ from program import environment
 
 from vkzircon_cli import emulation
 from vkzircon_cli.__main__ import PROBING
-from vkzircon_cli.question import guess
-from vkzircon_cli.request import Depth, Emulate, Formats, Request
+from vkzircon_cli.request import Emulate
 
 Loaded = Callable[..., set[str]]
 
@@ -61,6 +60,7 @@ def test_who_asks_nothing_loads_neither_vulkan_nor_a_report(
         "vkzircon_cli.cli",
         "vkzircon_cli.commands",
         "vkzircon_cli.commands.app",
+        "vkzircon_cli.commands.asked",
         "vkzircon_cli.commands.probing",
         "vkzircon_cli.commands.saved",
         "vkzircon_cli.documents",
@@ -80,10 +80,10 @@ def test_who_asks_nothing_loads_neither_vulkan_nor_a_report(
 @pytest.mark.parametrize("arguments", [("check", "--quiet"), ("check", "--format", "json"), ("report", "-f", "json")])
 @pytest.mark.usefixtures("layer")
 def test_the_parent_loads_no_binding_and_draws_nothing_for_programs(loaded: Loaded, arguments: tuple[str, ...]) -> None:
-    """Where no person reads, Rich stays out; the binding is the child's in any case."""
+    """Where no person reads, Rich stays out; Typer, where the line is plain; the binding is the child's in any case."""
     modules = loaded(*arguments, "--emulate")
     assert "vkzircon_cli.report" in modules
-    assert not modules & (HEAVY | CHILDS)
+    assert not modules & (HEAVY | CHILDS | {"typer"})
 
 
 _COUNT_FORKS = """
@@ -117,29 +117,6 @@ def test_a_command_forks_what_it_needs(lavapipe: str, arguments: tuple[str, ...]
     command = [sys.executable, "-c", _COUNT_FORKS, *arguments]
     done = subprocess.run(command, env=environment({"VK_DRIVER_FILES": lavapipe}), capture_output=True, check=False)
     assert int(done.stderr.split()[-1]) == forks
-
-
-@pytest.mark.parametrize(
-    ("arguments", "request_"),
-    [
-        ("", Request()),
-        ("check --emulate --quiet", Request(emulate=Emulate())),
-        ("-f json -o out.json", Request()),
-        ("devices -v", Request(Depth.IDENTITY)),
-        ("doctor --format json", Request(Depth.IDENTITY)),
-        ("matrix --emulate", Request(Depth.MATRIX, emulate=Emulate())),
-        ("matrix --formats all", Request(Depth.MATRIX, formats=Formats.ALL)),
-        ("matrix --formats none", None),
-        ("check --require device.type=cpu", None),
-        ("report --device 0", None),
-        ("report --emulate --fault name-empty", None),
-        ("report --format", None),
-        ("bench", None),
-    ],
-)
-def test_a_plain_command_line_is_guessed_before_it_is_read(arguments: str, request_: Request | None) -> None:
-    """What only says how the result is written is passed over; all else is left to who knows."""
-    assert guess(arguments.split()) == request_
 
 
 def test_every_probing_command_is_one() -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program's entry. It imports little, so that Ctrl-C finds somebody to take it as early as can be."""
 
-import contextlib
 import gc
 import os
 import sys
@@ -17,7 +16,7 @@ def main() -> NoReturn:
     # What is imported stays to the end: looking through it for garbage, as often as usual, is a twentieth of the start.
     gc.set_threshold(500_000)
     try:
-        code = _run_with_child() if _asks_vulkan(sys.argv[1:]) else _run()
+        code = _run_with_child() if _asks_vulkan(sys.argv[1:]) else _run(may_be_plain=False)
     except KeyboardInterrupt:
         code = 130  # Exit.INTERRUPTED, which is not imported yet
     # Nothing of ours is buffered, and a driver that hangs in a thread would hang the interpreter's own way out.
@@ -36,25 +35,16 @@ def _run_with_child() -> int:
 
     interrupt.hold()
     try:
-        if child.start_early():
-            _ask_what_is_plain()
-        return _run()
+        child.start_early()
+        return _run(may_be_plain=True)
     finally:
         child.end_all()
 
 
-def _ask_what_is_plain() -> None:
-    """Have the children begin before the command line is read; what goes wrong is met again, and said then."""
-    with contextlib.suppress(Exception):
-        from vkzircon_cli.question import begin
-
-        begin(sys.argv[1:])
-
-
-def _run() -> int:
+def _run(*, may_be_plain: bool) -> int:
     from vkzircon_cli.outermost import run
 
-    return run()
+    return run(may_be_plain=may_be_plain)
 
 
 if __name__ == "__main__":

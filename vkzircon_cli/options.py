@@ -11,6 +11,7 @@ import typer
 
 from vkzircon_cli import __version__
 from vkzircon_cli.documents import DocumentKind
+from vkzircon_cli.output import NO_FILES
 from vkzircon_cli.render import BenchFormat, DevicesFormat, DiffFormat, Format, MatrixFormat, Rendered, WordFormat
 from vkzircon_cli.request import Formats, Shell
 from vkzircon_cli.text import decode, visible
@@ -47,13 +48,13 @@ def _seconds(seconds: float) -> float:
 
 
 def _output(path: Path | None) -> Path | None:
-    if path is not None and str(path) in ("", ".", "..", "-"):
+    if path is not None and str(path) in NO_FILES:
         raise typer.BadParameter("a file's name is needed; without the option the result goes to standard output")
     return path
 
 
 def _zip(path: Path) -> Path:
-    if str(path) in ("", ".", "..", "-"):
+    if str(path) in NO_FILES:
         raise typer.BadParameter("a file's name is needed: a zip is not written to standard output")
     return path
 

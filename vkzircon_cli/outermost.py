@@ -3,6 +3,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 from vkzircon_cli import output
 from vkzircon_cli.errors import Exit, Stop, missing_package
@@ -10,12 +11,10 @@ from vkzircon_cli.errors import Exit, Stop, missing_package
 _TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
 
 
-def run() -> int:
-    """Run the command line of this process and give its exit code."""
+def run(*, may_be_plain: bool) -> int:
+    """Run the command line of this process, which *may be plain* unless a shell asks for words; give its exit code."""
     try:
-        from vkzircon_cli import cli
-
-        return cli.run(sys.argv[1:])
+        return _run(sys.argv[1:], may_be_plain=may_be_plain)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except output.PipeClosed:
@@ -31,6 +30,17 @@ def run() -> int:
         if os.environ.get(_TRACE_VARIABLE):
             raise
         return _unforeseen(error)
+
+
+def _run(arguments: Sequence[str], *, may_be_plain: bool) -> int:
+    if may_be_plain:
+        from vkzircon_cli.commands import plain
+
+        if (asked := plain.read(arguments)) is not None:
+            return plain.carry_out(asked)
+    from vkzircon_cli import cli
+
+    return cli.run(arguments)
 
 
 def _unforeseen(error: Exception) -> Exit:

@@ -12,6 +12,8 @@ from vkzircon_cli.errors import NotWritten
 from vkzircon_cli.records import record
 from vkzircon_cli.text import visible
 
+NO_FILES = ("", ".", "..", "-")  # none of which names a file that can be written beside itself and renamed
+
 
 @record
 class Place:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands that ask the driver. Each builds a request and has it begun before it imports what judges and draws."""
+"""The commands that ask the driver, as Typer reads them: each builds a request, and says what is done with it."""
 
 from vkzircon_cli.commands.app import EPILOG, app
+from vkzircon_cli.commands.asked import Asked, begin, carry_out
 from vkzircon_cli.errors import Exit, Usage
 from vkzircon_cli.options import (
     DEFAULT_BUNDLE,
@@ -45,8 +46,6 @@ from vkzircon_cli.render import (
     DevicesFormat,
     Format,
     MatrixFormat,
-    Style,
-    View,
     WordFormat,
 )
 from vkzircon_cli.request import (
@@ -88,7 +87,7 @@ def report(
     """
     emulated = _emulation(emulate, persona, fault)
     request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, redacts=not no_redact)
-    return _finish(request, Style(View.REPORT, format, verbose, not no_redact), Place(output, quiet, no_color))
+    return carry_out(Asked("report", request, format, verbose, Place(output, quiet, no_color)))
 
 
 @app.command(epilog=EPILOG)
@@ -122,7 +121,7 @@ def check(
     request = Request(
         Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, judging=judging, redacts=not no_redact
     )
-    return _finish(request, Style(View.CHECKS, format, verbose, not no_redact), Place(output, quiet, no_color))
+    return carry_out(Asked("check", request, format, verbose, Place(output, quiet, no_color)))
 
 
 @app.command(epilog=EPILOG)
@@ -144,7 +143,7 @@ def devices(
     A record each: index, UUID, name, driver, and whether the extension is offered.
     """
     request = Request(Depth.IDENTITY, device, _emulation(emulate, persona, fault), timeout)
-    return _finish(request, Style(View.DEVICES, Format(format), verbose), Place(output, quiet, no_color))
+    return carry_out(Asked("devices", request, format, verbose, Place(output, quiet, no_color)))
 
 
 @app.command(epilog=EPILOG)
@@ -170,16 +169,7 @@ def matrix(
     """
     emulated, asked = _emulation(emulate, persona, fault), HANDLE_TYPES[handle_type]
     request = Request(Depth.MATRIX, device, emulated, timeout, handle_type=asked, formats=formats)
-    _begin(request)
-    from vkzircon_cli.delivery import deliver, watched
-    from vkzircon_cli.render import render_matrix
-    from vkzircon_cli.session import run_matrix
-
-    place = Place(output, quiet, no_color)
-    found = watched(lambda watch: run_matrix(request, watch))
-    return deliver(
-        found, format is MatrixFormat.TERMINAL, lambda page: render_matrix(found, format, verbose, page), place
-    )
+    return carry_out(Asked("matrix", request, format, verbose, Place(output, quiet, no_color)))
 
 
 @app.command(epilog=EPILOG)
@@ -207,7 +197,7 @@ def bench(
     """
     emulated = _emulation(emulate, persona, fault)
     request = Request(Depth.BENCH, device, emulated, timeout, size, seconds=seconds, redacts=not no_redact)
-    _begin(request)
+    begin(request)
     from vkzircon_cli.delivery import measure
 
     return measure(request, format, Place(output, quiet, no_color), verbose=verbose)
@@ -233,18 +223,7 @@ def doctor(
     found; 4: no device can be used.
     """
     request = Request(Depth.IDENTITY, None, _emulation(emulate, persona, fault), timeout)
-    _begin(request)
-    from vkzircon_cli.doctor.trials import begun
-
-    with begun(request) as trials:
-        from vkzircon_cli.delivery import deliver, watched
-        from vkzircon_cli.doctor.diagnosis import diagnose
-        from vkzircon_cli.render import render_diagnosis
-
-        found = watched(lambda watch: diagnose(request, trials, watch))
-    place = Place(output, quiet, no_color)
-    is_for_people = format is WordFormat.TERMINAL
-    return deliver(found, is_for_people, lambda page: render_diagnosis(found, format, verbose, page), place)
+    return carry_out(Asked("doctor", request, format, verbose, Place(output, quiet, no_color)))
 
 
 @app.command(epilog=EPILOG)
@@ -269,7 +248,7 @@ def bundle(
     """
     emulated = _emulation(emulate, persona, fault)
     request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, redacts=not no_redact)
-    _begin(request)
+    begin(request)
     from vkzircon_cli.delivery import pack
 
     return pack(request, output, quiet=quiet)
@@ -306,20 +285,6 @@ def emulate(
     else:
         launch.become(command or (), asked)
     return Exit.OK
-
-
-def _begin(request: Request) -> None:
-    """Have the driver asked while the rest is imported; whoever runs *request* finds its answers."""
-    from vkzircon_cli.question import ask_early
-
-    ask_early(request)
-
-
-def _finish(request: Request, style: Style, place: Place) -> Exit:
-    _begin(request)
-    from vkzircon_cli.delivery import finish
-
-    return finish(request, style, place)
 
 
 def _judging(require: list[str] | None, select: list[str] | None, ignore: list[str] | None) -> Judging:

@@ -48,21 +48,3 @@ def _added(request: Request) -> Mapping[str, str]:
         return emulation.variables(os.environ, request.emulate) if request.emulate else {}
     except CannotAsk:
         return {}  # the probe says so
-
-
-_early: list[Trials] = []
-
-
-def begin_early(request: Request) -> None:
-    """Begin the trials of what is most likely asked."""
-    _early.append(Trials(request))
-
-
-def begun(request: Request) -> Trials:
-    """Give the trials of *request*: those that were begun early, unless they were of another."""
-    early = _early.pop() if _early else None
-    if early is not None and early.request == request:
-        return early
-    if early is not None:
-        early.__exit__()
-    return Trials(request)

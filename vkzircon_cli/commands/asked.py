@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a command that asks the driver does, however its command line was read."""
+
+from vkzircon_cli.errors import Exit
+from vkzircon_cli.output import Place
+from vkzircon_cli.records import record
+from vkzircon_cli.render import Format, MatrixFormat, Style, View, WordFormat
+from vkzircon_cli.request import Request
+
+_VIEWS = {"report": View.REPORT, "check": View.CHECKS, "devices": View.DEVICES}
+
+
+@record
+class Asked:
+    """A *command* with all that its command line says; *format* is one of those that the command has."""
+
+    command: str
+    request: Request
+    format: str
+    verbose: bool
+    place: Place
+
+
+def begin(request: Request) -> None:
+    """Have the driver asked while the rest is imported; whoever runs *request* finds its answers."""
+    from vkzircon_cli.question import ask_early
+
+    ask_early(request)
+
+
+def carry_out(asked: Asked) -> Exit:
+    """Have the driver asked, and only then import what judges and draws.
+
+    Raises:
+        Stop: what ends a command early, said in a sentence.
+    """
+    begin(asked.request)
+    if asked.command == "matrix":
+        return _matrix(asked)
+    if asked.command == "doctor":
+        return _doctor(asked)
+    from vkzircon_cli.delivery import finish
+
+    style = Style(_VIEWS[asked.command], Format(asked.format), asked.verbose, asked.request.redacts)
+    return finish(asked.request, style, asked.place)
+
+
+def _matrix(asked: Asked) -> Exit:
+    from vkzircon_cli.delivery import deliver, watched
+    from vkzircon_cli.render import render_matrix
+    from vkzircon_cli.session import run_matrix
+
+    written = MatrixFormat(asked.format)
+    found = watched(lambda watch: run_matrix(asked.request, watch))
+    is_for_people = written is MatrixFormat.TERMINAL
+    return deliver(found, is_for_people, lambda page: render_matrix(found, written, asked.verbose, page), asked.place)
+
+
+def _doctor(asked: Asked) -> Exit:
+    from vkzircon_cli.doctor.trials import Trials
+
+    with Trials(asked.request) as trials:
+        from vkzircon_cli.delivery import deliver, watched
+        from vkzircon_cli.doctor.diagnosis import diagnose
+        from vkzircon_cli.render import render_diagnosis
+
+        found = watched(lambda watch: diagnose(asked.request, trials, watch))
+    written = WordFormat(asked.format)
+    is_for_people = written is WordFormat.TERMINAL
+    return deliver(
+        found, is_for_people, lambda page: render_diagnosis(found, written, asked.verbose, page), asked.place
+    )
