@@ -264,6 +264,26 @@ void *vk_icdGetInstanceProcAddr(void *instance, const char *name) {
     return ((void *(*)(void *, const char *))find("vk_icdGetInstanceProcAddr"))(instance, name);
 }
 """
+HARMLESS = """
+struct negotiation { int type; void *next; unsigned version; void *instance; void *device; void *physical; };
+typedef void *(*lookup)(void *, const char *);
+struct link { struct link *next; lookup instance; lookup physical; };
+struct create { int type; const struct create *next; int function; struct link *links; };
+static lookup next;
+static int create_instance(const void *info, const void *allocator, void **instance) {
+    struct create *chain = (struct create *)((const struct create *)info)->next;
+    while (chain->type != 47 || chain->function != 0) chain = (struct create *)chain->next;
+    next = chain->links->instance;
+    chain->links = chain->links->next;
+    return ((int (*)(const void *, const void *, void **))next(0, "vkCreateInstance"))(info, allocator, instance);
+}
+void *vkGetInstanceProcAddr(void *instance, const char *name) {
+    const char *own = "vkCreateInstance";
+    int same = 0;
+    while (name[same] && name[same] == own[same]) same++;
+    return !name[same] && !own[same] ? (void *)create_instance : next ? next(instance, name) : 0;
+}
+"""
 ABORTING = """
 #include <stdlib.h>
 int vkNegotiateLoaderLayerInterfaceVersion(void *version) { (void)version; abort(); }
@@ -289,7 +309,7 @@ def _once_slow(tmp_path: Path, lavapipe: str) -> str:
 
 @pytest.fixture(name="aborting")
 def _aborting(tmp_path: Path) -> Path:
-    """Install an explicit layer that aborts where it is used."""
+    """Install an explicit layer that aborts where it is used, beside one that does nothing."""
     layer = {
         "name": "VK_LAYER_TEST_aborting",
         "type": "GLOBAL",
@@ -301,6 +321,8 @@ def _aborting(tmp_path: Path) -> Path:
     manifest = tmp_path / "layers" / "aborting.json"
     manifest.parent.mkdir()
     manifest.write_text(json.dumps({"file_format_version": "1.0.0", "layer": layer}))
+    harmless = layer | {"name": "VK_LAYER_TEST_a_harmless", "library_path": _library(tmp_path / "good.so", HARMLESS)}
+    (manifest.parent / "a.json").write_text(json.dumps({"file_format_version": "1.0.0", "layer": harmless}))
     return manifest
 
 
@@ -310,6 +332,15 @@ def test_what_passes_is_blamed_on_nobody(vkzircon: Run, once_slow: str) -> None:
     assert ran.json["culprits"] == []
     assert ran.code == 0
     assert _shared(ran.json)
+    (message,) = [each for each in ran.json["run"]["messages"] if "first attempt" in each["text"]]
+    assert "(no answer within 2 s); asked again, it did not happen." in message["text"]
+
+
+def test_doctor_warns_of_what_passed(vkzircon: Run, once_slow: str) -> None:
+    """What fails now and then is a problem, though nothing is wrong at the moment."""
+    ran = vkzircon("doctor", "--format", "json", "--timeout", "2", VK_DRIVER_FILES=once_slow)
+    assert (ran.code, ran.json["summary"]["outcome"]) == (1, "warn")
+    assert ran.json["summary"]["sentence"].startswith("The first attempt failed: the driver hung in ")
 
 
 def test_a_layer_that_a_filter_turned_on_is_found(vkzircon: Run, lavapipe: str, aborting: Path) -> None:
@@ -319,6 +350,18 @@ def test_a_layer_that_a_filter_turned_on_is_found(vkzircon: Run, lavapipe: str, 
     (culprit,) = ran.json["culprits"]
     assert culprit["sentence"].startswith("VK_LAYER_TEST_aborting, an explicit layer (")
     assert culprit["left_out"]
+    assert ran.code == 3
+
+
+@pytest.mark.parametrize("pattern", ["*TEST_*", "VK_LAYER_*"])
+def test_a_filter_that_turned_on_several_hides_no_culprit(
+    vkzircon: Run, lavapipe: str, aborting: Path, pattern: str
+) -> None:
+    """The harmless layer that comes first stays on, and only the other is blamed."""
+    env = {"VK_DRIVER_FILES": lavapipe, "VK_ADD_LAYER_PATH": str(aborting.parent), "VK_LOADER_LAYERS_ENABLE": pattern}
+    ran = vkzircon("devices", "--format", "json", **env, VK_LOADER_LAYERS_DISABLE="*KHRONOS*,*MESA*,*INTEL*")
+    assert [culprit["sentence"].split(",")[0] for culprit in ran.json["culprits"]] == ["VK_LAYER_TEST_aborting"]
+    assert "to blame: the driver crashed in" in ran.json["culprits"][0]["sentence"]
     assert ran.code == 3
 
 

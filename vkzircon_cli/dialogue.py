@@ -45,9 +45,8 @@ class Dialogue:
                 if not data:
                     open_pipes.discard(child.events)
                 *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
+                for event in filter(None, map(_event, lines)):
                     deadline = time.monotonic() + self._timeout_s
-                    event: Event = json.loads(line)
                     self._note(event)
                     yield event
                     if event["event"] == "done":
@@ -86,3 +85,12 @@ class Dialogue:
         result = signal_name(-code) if code < 0 else ""
         reason = f"killed by {result}" if code < 0 else f"the process left with exit code {code}"
         return Missing(MissingKind.CRASHED, self._child.call, result, reason)
+
+
+def _event(line: bytes) -> Event | None:
+    """Read an event, None of anything else: a driver may write to any descriptor that is open."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None

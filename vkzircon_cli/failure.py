@@ -20,6 +20,7 @@ _DRIVER_VARIABLES = {
     "VK_LOADER_DRIVERS_DISABLE": "what matches is left out",
 }
 _MOST_WORDS = 3
+FIRST_ONLY = "The first attempt failed: "
 DOCTOR = "vkzircon doctor tells more."
 # What is not the loader's and not a driver's doing.
 _NOT_DOCTORS = (
@@ -158,9 +159,13 @@ def _driver_hint(environment: Environment) -> str:
             "fuchsia.vulkan.loader.Loader and fuchsia.sysmem.Allocator, without which the loader finds no driver."
         )
     ignored = " (ignored: the process runs with raised privileges)" if environment.elevated else ""
-    named = (v for v in environment.variables if v.name in _DRIVER_VARIABLES)
-    hints = [f'Check {v.name}="{v.value}"{ignored}: {_DRIVER_VARIABLES[v.name]}.' for v in named]
-    return " ".join(hints) or "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
+    given = {v.name: v.value for v in environment.variables if v.name in _DRIVER_VARIABLES}
+    if "VK_DRIVER_FILES" in given:  # beside which the loader ignores the older name
+        given.pop("VK_ICD_FILENAMES", None)
+    filters = {name: value for name, value in given.items() if name.startswith("VK_LOADER_")}
+    told = {name: value for name, value in given.items() if value or name not in filters}
+    hints = [f'Check {name}="{value}"{ignored}: {_DRIVER_VARIABLES[name]}.' for name, value in told.items()]
+    return " ".join(hints) if told else "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
 
 
 def _device_hint(environment: Environment) -> str:

@@ -69,8 +69,9 @@ def start(be_child: Callable[[], None]) -> Process:
     Ctrl-C waits until there is somebody to end the child, and the child is sure that it is one.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who had it ignored had it ignored for us too
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         pid = os.fork()
         if pid == 0:
             _be_child(be_child, mask)

@@ -13,7 +13,7 @@ from vkzircon_cli.clock import elapsed_ms
 from vkzircon_cli.environment import EMULATION_VARIABLE, can_fork, environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
 from vkzircon_cli.events import Event, Fold, Transcript, error
-from vkzircon_cli.failure import is_in_trouble
+from vkzircon_cli.failure import FIRST_ONLY, is_in_trouble
 from vkzircon_cli.home import without_home
 from vkzircon_cli.offer import select_devices
 from vkzircon_cli.records import plain
@@ -112,6 +112,9 @@ def _probed(request: Request, environ: dict[str, str]) -> Iterator[Event]:
 
     found = find_culprits(request, environ, seen.transcript())
     yield from ({"event": "culprit", **plain(culprit)} for culprit in found.culprits)
+    if found.passed:
+        text = f"{FIRST_ONLY}{found.passed}; asked again, it did not happen."
+        yield {"event": "message", "severity": "warning", "text": text}
     if found.environ is not None:
         yield {"event": "again"}
         yield from isolation.events(request, {**environ, **found.environ})

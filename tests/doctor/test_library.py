@@ -74,8 +74,21 @@ def test_a_pipe_for_a_library_hangs_a_child_only(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
 
 
+_GARBAGE = ("0", "[]", "x", "[[[", "[1e300, 1]", "[1, [1]]", '[1, ["loaded", 2]]', '[1, ["nope"]]')
+
+
+@pytest.mark.parametrize("written", _GARBAGE)
+def test_a_library_that_writes_into_our_pipe_is_none(broken_driver: Callable[[str], str], written: str) -> None:
+    """It is told as one that does harm, and nothing that it wrote is believed."""
+    quoted, size = json.dumps(written + "\n"), len(written) + 1
+    manifest = broken_driver(f"for (int fd = 3; fd < 64; fd++) if (write(fd, {quoted}, {size}) < 0) continue;")
+    (exam,) = _exams(manifest, limit_s=5)
+    assert exam.finding.id == "library.exits"
+    assert "wrote what is no answer" in exam.finding.sentence
+
+
 def test_libraries_that_hang_are_waited_for_together(broken_driver: Callable[[str], str]) -> None:
-    """Three of them cost one limit, after what they get to load beside each other."""
+    """Four of them cost one limit, after what they get to load beside each other."""
     manifests = [broken_driver("for (;;) pause();") for _ in range(4)]
     began = time.monotonic()
     exams = _exams(*manifests, limit_s=2)

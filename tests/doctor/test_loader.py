@@ -5,7 +5,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -172,6 +172,31 @@ def test_an_errand_that_nobody_asked_in_time_still_answers() -> None:
     assert fate is not None
     assert fate.kind is MissingKind.TIMED_OUT
     assert time.monotonic() - began < 1
+
+
+def test_a_slow_errand_has_its_limit_for_each_answer_however_late_it_is_read() -> None:
+    """An answer's time runs from the one before, as the child wrote it, not as anybody read it."""
+
+    def work() -> Iterator[int]:
+        for number in range(3):
+            time.sleep(0.7)
+            yield number
+
+    for late_s in (0.0, 1.1):
+        errand = Errand(work, 1.5)
+        time.sleep(late_s)
+        assert errand.answers() == ([0, 1, 2], None)
+
+
+def test_who_gives_up_waits_for_nothing() -> None:
+    """What is there counts, what is not was not tried, and nothing of it stays."""
+    errand = Errand(lambda: iter(threading.Event().wait, True), 60)
+    time.sleep(0.2)
+    errand.give_up()
+    began = time.monotonic()
+    _, fate = errand.answers()
+    assert fate == Missing(MissingKind.NOT_ASKED, "", "", "there was no time to try it")
+    assert time.monotonic() - began < 2
 
 
 def test_what_the_probe_opened_is_not_tried_again(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ What is found is left out by the loader's own variables, so that the drivers tha
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vkzircon_cli import isolation
@@ -39,10 +39,14 @@ _FOLDERS = {
 
 @record
 class Found:
-    """The culprits, and what to add to the environment so that they are left out; None if nothing would be left."""
+    """The culprits, and what to add to the environment so that they are left out; None if nothing would be left.
+
+    *passed* is what was wrong the first time only.
+    """
 
     culprits: tuple[Culprit, ...] = ()
     environ: dict[str, str] | None = None
+    passed: str = ""
 
 
 def find_culprits(request: Request, environ: Mapping[str, str], seen: Transcript) -> Found:
@@ -145,9 +149,9 @@ def _by_trial(
     trial: _Trial, drivers: Iterable[ManifestExam], layers: Iterable[ManifestExam], where: Surroundings
 ) -> Found:
     """Ask once more, then without layers, then each driver alone, until something works."""
-    trial.trouble = trial.result({})
+    happened, trial.trouble = trial.trouble.words, trial.result({})
     if not trial.trouble.words:
-        return Found((), {})  # it passed: nobody is to blame
+        return Found((), {}, passed=happened)  # nobody is to blame
     on = [exam for exam in layers if exam.is_on][:_MOST_TRIED]
     quiet = _layers_off(on, where)
     if on and trial.helps(quiet):
@@ -176,16 +180,26 @@ def _driver_words(path: str, problem: str) -> str:
 
 
 def _guilty_layers(trial: _Trial, on: list[ManifestExam], where: Surroundings) -> Found:
-    """Find the layer without which it goes, or the layers, where it takes more than one of those that are *on*."""
-    guilty = next(([exam] for exam in on if trial.helps(_layers_off([exam], where))), [])
-    if not guilty:  # those that do harm without the others; all, where none does
-        guilty = [e for e in on if not trial.helps(_layers_off([other for other in on if other is not e], where))] or on
-    off = _layers_off(guilty, where)
-    # The emulation is what was asked for.
-    left_out = all(exam.manifest.name != LAYER_NAME for exam in guilty) and trial.helps(off)
+    """Find the layer without which it goes, or as few layers as it takes, of those that are *on*."""
+
+    def helps(off: list[ManifestExam]) -> bool:
+        return trial.helps(_layers_off(off, where, on))
+
+    guilty = next(([exam] for exam in on if helps([exam])), None) or _as_few_as_it_takes(on, helps)
+    off = _layers_off(guilty, where, on)
+    left_out = all(exam.manifest.name != LAYER_NAME for exam in guilty)  # the emulation is what was asked for
     words = _words(trial.trouble.words, trial.result(off), alone=len(guilty) == 1)
     told = [_culprit(exam, left_out=left_out, sentence=f"{_layer(exam)} {words}") for exam in guilty]
     return Found(tuple(told), off if left_out else None)
+
+
+def _as_few_as_it_takes(on: list[ManifestExam], helps: Callable[[list[ManifestExam]], bool]) -> list[ManifestExam]:
+    """Turn off one after another until it helps, which all do together; what can be on again all the same may be."""
+    off = next(on[: count + 1] for count in range(len(on)) if count + 1 == len(on) or helps(on[: count + 1]))
+    for exam in tuple(off):
+        rest = [other for other in off if other is not exam]
+        off = rest if rest and helps(rest) else off
+    return off
 
 
 def _layer(exam: ManifestExam) -> str:
@@ -196,7 +210,7 @@ def _layer(exam: ManifestExam) -> str:
 def _words(happened: str, without: _Trouble, *, alone: bool) -> str:
     """Say what a layer has to do with what *happened*: it is to blame if nothing is wrong *without* it."""
     if not alone:
-        return f"is one of those to blame: {happened}, with each of them."
+        return f"is to blame, with others: {happened}, which does not happen without all of these."
     if then := without.words or without.later:
         return f"is in the way: {happened}, and without it {then}."
     return f"is to blame: {happened}, which does not happen without it."
@@ -226,16 +240,23 @@ def _only(paths: list[str]) -> dict[str, str]:
     return {"VK_DRIVER_FILES": named, "VK_ICD_FILENAMES": named}
 
 
-def _layers_off(exams: list[ManifestExam], where: Surroundings) -> dict[str, str]:
-    """Turn layers off: implicit ones by their own switch, explicit ones by not asking for them."""
+def _layers_off(exams: list[ManifestExam], where: Surroundings, on: Sequence[ManifestExam] = ()) -> dict[str, str]:
+    """Turn layers off: implicit ones by their own switch, explicit ones by not asking for them; others stay *on*."""
     environ = {e.manifest.switch[0]: e.manifest.switch[1] or "1" for e in exams if e.manifest.switch}
     names = {exam.manifest.name for exam in exams if exam.manifest.kind is Kind.EXPLICIT_LAYER}
+    if not names:
+        return environ
     asked = where.environ.get("VK_INSTANCE_LAYERS", "")
-    if names:
-        environ["VK_INSTANCE_LAYERS"] = os.pathsep.join(n for n in asked.split(os.pathsep) if n not in names)
-    enabled = where.environ.get(_ENABLE, "").split(",")
-    kept = [each for each in enabled if not any(layer_filter({_ENABLE: each}, n, is_implicit=False) for n in names)]
-    return environ if kept == enabled else environ | {_ENABLE: ",".join(kept)}
+    environ["VK_INSTANCE_LAYERS"] = os.pathsep.join(n for n in asked.split(os.pathsep) if n not in names)
+    parts = [part for part in where.environ.get(_ENABLE, "").split(",") if part]
+    kept = [part for part in parts if not any(_enables(part, name) for name in names)]
+    others = [exam.manifest.name for exam in on if exam.manifest.name not in names]
+    kept += [name for name in others if any(_enables(part, name) for part in parts if part not in kept)]
+    return environ | {_ENABLE: ",".join(kept)} if parts else environ
+
+
+def _enables(part: str, name: str) -> bool:
+    return layer_filter({_ENABLE: part}, name, is_implicit=False) is True
 
 
 def _without_folder(path: str, where: Surroundings) -> dict[str, str] | None:

@@ -12,7 +12,7 @@ from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
 from vkzircon_cli.conclusion import Summary
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.loader import Attempt, attempts, loader_finding, loader_version
+from vkzircon_cli.doctor.loader import NO_TIME, Attempt, attempts, loader_finding, loader_version
 from vkzircon_cli.doctor.nodes import Node
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import Environment
@@ -109,7 +109,7 @@ def _beside_devices(looks: _Looks, report: Report) -> tuple[Finding, ...]:
 
     where, tried = looks.where, looks.attempts
     return (
-        loader_finding(tried, report.loader, where),
+        loader_finding(tried, report.loader, where, *([NO_TIME] if _is_over(report.error) else [])),
         variables_finding(surroundings(where.timeout_s), loader_version(tried, report.loader)),
         driver_findings(looks.drivers, where),
         layer_findings(looks.layers, where),

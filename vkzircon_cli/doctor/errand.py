@@ -29,6 +29,7 @@ class Errand:
     def __init__(self, work: Callable[[], Iterable[Any]], timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._began = time.monotonic()
+        self._gives_up = False
         self._read, write = pipe()
         try:
             self._process: Process | None = start(partial(_be_child, work, write, os.getpid()))
@@ -37,6 +38,10 @@ class Errand:
             raise
         finally:
             os.close(write)
+
+    def give_up(self) -> None:
+        """Wait for nothing that is not there yet."""
+        self._gives_up = True
 
     def answers(self) -> tuple[list[Any], Missing | None]:
         """Wait for the child and give what it answered, and what cut it short; nothing of it stays behind."""
@@ -52,30 +57,37 @@ class Errand:
             fate = Missing(MissingKind.CRASHED, "dlopen", "", "the process left with exit code 0")
         if fate is not None and not lines:
             fate = Missing(MissingKind.NOT_ASKED, "", "", f"no process can be started: {fate.reason}")
-        try:
-            return [json.loads(line) for line in lines[1:]], fate
-        except ValueError:  # a library that writes to any descriptor that is open
+        stamped = [_stamped(line) for line in lines]
+        if None in stamped:  # a library that writes to any descriptor that is open
             return [], Missing(MissingKind.CRASHED, "dlopen", "", "the process wrote what is no answer")
+        return [answer for _, answer in filter(None, stamped[1:])], fate
 
     def _listen(self, process: Process, data: bytearray) -> Missing | None:
         deadline = self._began + self._timeout_s
         is_over = False
         while not is_over and len(data) < _MOST_BYTES:
-            left = max(0.0, deadline - time.monotonic())
+            left = 0.0 if self._gives_up else max(0.0, deadline - time.monotonic())
             if self._is_ready(min(_TICK_S, left)):  # what came long ago is read, however late we are
                 got = os.read(self._read, _CHUNK)
                 data += got
-                if left:  # who is late himself waits for nothing more
-                    deadline = time.monotonic() + self._timeout_s
+                deadline = self._deadline(data, deadline)
                 is_over = not got
             elif process.exit_code() is not None:
                 is_over = not self._is_ready(0.0)
             elif not left:
                 break
         code = process.exit_code(max(0.0, deadline - time.monotonic())) if is_over else None
+        if code is None and self._gives_up:
+            return Missing(MissingKind.NOT_ASKED, "", "", "there was no time to try it")
         if code is None:
             return Missing(MissingKind.TIMED_OUT, "dlopen", "", f"no answer within {self._timeout_s:g} s")
         return _fate(code)
+
+    def _deadline(self, data: bytearray, before: float) -> float:
+        """Give the next answer its time from when the last one was written, however late it is read."""
+        *_, last, _ = [b"", b"", *bytes(data).split(b"\n")]
+        stamped = _stamped(last)
+        return before if stamped is None else max(before, min(stamped[0], time.monotonic()) + self._timeout_s)
 
     def _is_ready(self, patience_s: float) -> bool:
         return bool(select.select([self._read], [], [], patience_s)[0])
@@ -97,7 +109,6 @@ def _fate(code: int) -> Missing | None:
     return Missing(MissingKind.CRASHED, "dlopen", name, reason)
 
 
-_READY = b"\n"  # what comes before is nobody's fault but this child's
 _DONE = b"done"
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
@@ -109,8 +120,22 @@ def _be_child(work: Callable[[], Iterable[Any]], write: int, parent: int) -> Non
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in _STANDARD:
         os.dup2(nothing, descriptor)
-    os.write(write, _READY)
+    _say(write, None)  # what comes before that is nobody's fault but this child's
     for answer in work():
-        os.write(write, json.dumps(answer).encode("ascii") + b"\n")
+        _say(write, answer)
     os.write(write, _DONE)
     os._exit(0)
+
+
+def _say(write: int, answer: Any) -> None:
+    """Write an answer, and when: processes have one clock."""
+    os.write(write, json.dumps([time.monotonic(), answer]).encode("ascii") + b"\n")
+
+
+def _stamped(line: bytes) -> tuple[float, Any] | None:
+    """Read what `_say` wrote, None if it is something else."""
+    try:
+        when_s, answer = json.loads(line)
+        return float(when_s), answer
+    except (TypeError, ValueError):
+        return None

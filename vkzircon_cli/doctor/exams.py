@@ -282,6 +282,9 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
     if not exams:
         children.append(_none_found(where))
     children += _all_filtered(exams, where)
+    untried = sum(exam.finding.id == "manifest.not-tried" for exam in exams)
+    if untried:
+        return branch("drivers", "", f"{untried} of {len(exams)} drivers were not tried.", children)
     said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."
     return branch("drivers", "", said, children)
 

@@ -14,7 +14,7 @@ from vkzircon_cli.environment import FUCHSIA, LIBZIRCON_VARIABLE
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure
 from vkzircon_cli.facts import Device, Extension, Identity
-from vkzircon_cli.failure import DOCTOR, filter_of_emulation
+from vkzircon_cli.failure import DOCTOR, FIRST_ONLY, filter_of_emulation
 from vkzircon_cli.offer import UNNAMED, dependency_leg, display_name, find_extension
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.report import Report
@@ -38,6 +38,7 @@ def extension_finding(
     and *suspects* are the drivers that load.
     """
     children = [
+        *_passed(report),
         *_culprits(report, known),
         *_stopped(report, bool(known), suspects),
         *_devices(report, seen, emulate),
@@ -53,6 +54,15 @@ def extension_finding(
 def is_starnix(report: Report) -> bool:
     """Tell whether this Linux is Fuchsia's Starnix, where no Vulkan driver can hand out a VMO."""
     return _STARNIX in report.environment.system.lower() or _STARNIX_NODE.exists()
+
+
+def _passed(report: Report) -> Iterator[Finding]:
+    """Tell what went wrong once: what does so now and then is worse than what always does."""
+    for message in report.run.messages:
+        if message.text.startswith(FIRST_ONLY):
+            cause = "a driver or a layer that fails now and then, or a machine that was very slow"
+            command = f"vkzircon check{report.emulation.options} --stress"
+            yield Finding("probe.passed", "Vulkan", Outcome.WARN, visible(message.text), (), cause, command)
 
 
 def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:

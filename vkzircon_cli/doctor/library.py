@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.environment import can_fork
@@ -144,7 +144,7 @@ class LibraryTrial:
         answers, fate = self._errand.answers() if self._errand else ([], None)
         if fate is not None or len(answers) < len(self._libraries):
             return None
-        if any(kind != Fate.LOADED for kind, *_ in answers):
+        if any(not _is_answer(answer) or answer[0] != Fate.LOADED for answer in answers):
             return None
         loaded = (Loading(Fate.LOADED, symbols=tuple(symbols)) for _, *symbols in answers)
         return dict(zip(self._libraries, loaded, strict=True))
@@ -178,13 +178,21 @@ def _load_one(library: str, names: tuple[str, ...]) -> Iterator[list[str]]:
     yield list(_tried(library, names))
 
 
-def _loading(answers: Sequence[list[str]], fate: Missing | None) -> Loading:
+def _loading(answers: Sequence[Any], fate: Missing | None) -> Loading:
     if fate is not None:
         kinds = {MissingKind.TIMED_OUT: Fate.HUNG, MissingKind.NOT_ASKED: Fate.NOT_TRIED}
         kind = kinds.get(fate.kind, Fate.CRASHED if fate.result else Fate.EXITED)
         return Loading(kind, fate.result or fate.reason)
+    if not answers or not _is_answer(answers[0]):
+        return Loading(Fate.EXITED, "the process wrote what is no answer")
     kind, words = Fate(answers[0][0]), answers[0][1:]
     return Loading(kind, words[0]) if kind is Fate.REFUSED else Loading(kind, symbols=tuple(words))
+
+
+def _is_answer(answer: Any) -> bool:
+    """Tell an answer from what a library may have written into the pipe."""
+    is_text = isinstance(answer, list) and all(isinstance(each, str) for each in answer)
+    return is_text and answer[:1] in ([Fate.LOADED], [Fate.REFUSED]) and (answer[0] == Fate.LOADED or len(answer) > 1)
 
 
 def _tried(library: str, names: tuple[str, ...]) -> Iterator[str]:

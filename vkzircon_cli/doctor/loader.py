@@ -19,6 +19,8 @@ from vkzircon_cli.vocabulary import Version, api_version
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
+_NO_CHILD = "no process can be started that may die of it, as this program may not"
+NO_TIME = "there was no time to try it"
 
 
 @record
@@ -115,10 +117,12 @@ def loader_version(attempts: Sequence[Attempt] | None, probed: Answer[Loader]) -
     return next((attempt.version for attempt in attempts if attempt.version), None)
 
 
-def loader_finding(attempts: Sequence[Attempt] | None, probed: Answer[Loader], where: Surroundings) -> Finding:
-    """Tell which loader is opened; without a child to try it in (*attempts* None), what the probe saw of it."""
+def loader_finding(
+    attempts: Sequence[Attempt] | None, probed: Answer[Loader], where: Surroundings, why_not: str = _NO_CHILD
+) -> Finding:
+    """Tell which loader is opened; where it was not tried (*attempts* None, *why_not*), what the probe saw of it."""
     if attempts is None:
-        child = _unforked(probed)
+        child = _untried(probed, why_not)
         return branch("loader", _SUBJECT, child.sentence, [child])
     good = next((attempt for attempt in attempts if attempt.version is not None), None)
     children = [_tried(attempt, good, where) for attempt in attempts]
@@ -126,11 +130,10 @@ def loader_finding(attempts: Sequence[Attempt] | None, probed: Answer[Loader], w
     return branch("loader", _SUBJECT, sentence, children)
 
 
-def _unforked(probed: Answer[Loader]) -> Finding:
+def _untried(probed: Answer[Loader], why_not: str) -> Finding:
     if probed.value is not None:
         return _opened(Attempt(shown(probed.value.library), shown(probed.value.path), probed.value.api_version))
-    why = "no process can be started that may die of it, as this program may not"
-    return Finding("loader.not-tried", _SUBJECT, Outcome.SKIP, "The loader was not opened here.", cause=why)
+    return Finding("loader.not-tried", _SUBJECT, Outcome.SKIP, "The loader was not opened here.", cause=why_not)
 
 
 def _tried(attempt: Attempt, good: Attempt | None, where: Surroundings) -> Finding:

@@ -55,6 +55,11 @@ class NodeTrial:
             self._errand = errand.Errand(lambda: map(_open, paths), timeout_s)
         self._paths = paths
 
+    def give_up(self) -> None:
+        """Wait for no node that is not open yet."""
+        if self._errand is not None:
+            self._errand.give_up()
+
     def close(self) -> None:
         """End the child if it still runs."""
         if self._errand is not None:

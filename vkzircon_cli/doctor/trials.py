@@ -31,6 +31,8 @@ class Trials:
     def give_up(self) -> None:
         """Wait for nothing more: what has no answer yet was not tried."""
         self.manifests.give_up()
+        if self.nodes is not None:
+            self.nodes.give_up()
 
     def __enter__(self) -> Self:
         """Have the trials ended with the block."""
