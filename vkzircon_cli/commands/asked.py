@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a command that asks the driver does, however its command line was read."""
 
+from importlib import import_module
+
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.output import Place
 from vkzircon_cli.records import record
 from vkzircon_cli.render import Format, MatrixFormat, Style, View, WordFormat
 from vkzircon_cli.request import Request
 
+_DRAWN_BY = {"matrix": "matrix", "doctor": "doctor"}
 _VIEWS = {"report": View.REPORT, "check": View.CHECKS, "devices": View.DEVICES}
 
 
@@ -28,8 +31,14 @@ def begin(request: Request) -> None:
     ask_early(request)
 
 
+def _load_what_draws(asked: Asked) -> None:
+    """Load Rich and what uses it while the driver is asked, where a person will read."""
+    if asked.format == Format.TERMINAL and not (asked.place.quiet and asked.place.path is None):
+        import_module(f"vkzircon_cli.render.{_DRAWN_BY.get(asked.command, 'terminal')}")
+
+
 def carry_out(asked: Asked) -> Exit:
-    """Have the driver asked, and only then import what judges and draws.
+    """Have the driver asked, and import meanwhile what judges and draws.
 
     Raises:
         Stop: what ends a command early, said in a sentence.
@@ -41,6 +50,7 @@ def carry_out(asked: Asked) -> Exit:
         return _doctor(asked)
     from vkzircon_cli.delivery import finish
 
+    _load_what_draws(asked)
     style = Style(_VIEWS[asked.command], Format(asked.format), asked.verbose, asked.request.redacts)
     return finish(asked.request, style, asked.place)
 
@@ -50,6 +60,7 @@ def _matrix(asked: Asked) -> Exit:
     from vkzircon_cli.render import render_matrix
     from vkzircon_cli.session import run_matrix
 
+    _load_what_draws(asked)
     written = MatrixFormat(asked.format)
     found = watched(lambda watch: run_matrix(asked.request, watch))
     is_for_people = written is MatrixFormat.TERMINAL
@@ -64,6 +75,7 @@ def _doctor(asked: Asked) -> Exit:
         from vkzircon_cli.doctor.diagnosis import diagnose
         from vkzircon_cli.render import render_diagnosis
 
+        _load_what_draws(asked)
         found = watched(lambda watch: diagnose(asked.request, trials, watch))
     written = WordFormat(asked.format)
     is_for_people = written is WordFormat.TERMINAL
