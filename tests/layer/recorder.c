@@ -389,7 +389,7 @@ static PFN_vkVoidFunction VKAPI_CALL record_GetDeviceProcAddr(VkDevice device, c
     return found ? found : next_device_proc(device, name);
 }
 
-VK_LAYER_EXPORT VKAPI_ATTR VkResult VKAPI_CALL
+__attribute__((visibility("default"))) VKAPI_ATTR VkResult VKAPI_CALL
 vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface *interface) {
     interface->loaderLayerInterfaceVersion = 2;
     interface->pfnGetInstanceProcAddr = record_GetInstanceProcAddr;
