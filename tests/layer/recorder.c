@@ -3,11 +3,12 @@
 // See recorder.h. One driver only: the next commands are global, because lavapipe's are the same for every device.
 #include "recorder.h"
 
+#include "links.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <vulkan/vk_layer.h>
 #include <zircon/syscalls.h>
 
 #define ZIRCON_VMO  VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA
@@ -285,14 +286,6 @@ static VKAPI_ATTR VkResult VKAPI_CALL record_EnumerateDeviceExtensionProperties(
     return result;
 }
 
-static VkLayerDeviceCreateInfo *device_link(const VkDeviceCreateInfo *info) {
-    const VkBaseInStructure *node = info->pNext;
-    while (node->sType != VK_STRUCTURE_TYPE_LOADER_DEVICE_CREATE_INFO ||
-           ((const VkLayerDeviceCreateInfo *)node)->function != VK_LAYER_LINK_INFO)
-        node = node->pNext;
-    return (VkLayerDeviceCreateInfo *)(uintptr_t)node;
-}
-
 static uint32_t times_named(const VkDeviceCreateInfo *info, const char *name) {
     uint32_t times = 0;
     for (uint32_t i = 0; i < info->enabledExtensionCount; i++)
@@ -318,11 +311,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL record_CreateDevice(VkPhysicalDevice physi
 static VKAPI_ATTR VkResult VKAPI_CALL record_CreateInstance(const VkInstanceCreateInfo *info,
                                                             const VkAllocationCallbacks *allocator,
                                                             VkInstance *instance) {
-    const VkBaseInStructure *node = info->pNext;
-    while (node->sType != VK_STRUCTURE_TYPE_LOADER_INSTANCE_CREATE_INFO ||
-           ((const VkLayerInstanceCreateInfo *)node)->function != VK_LAYER_LINK_INFO)
-        node = node->pNext;
-    VkLayerInstanceCreateInfo *link = (VkLayerInstanceCreateInfo *)(uintptr_t)node;
+    VkLayerInstanceCreateInfo *link = instance_link(info);
     next_instance_proc = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
     const PFN_vkCreateInstance next = (PFN_vkCreateInstance)next_instance_proc(NULL, "vkCreateInstance");
