@@ -122,6 +122,7 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateInstance(const VkInstanceCreateInfo *i
         return create ? VK_ERROR_OUT_OF_HOST_MEMORY : VK_ERROR_INITIALIZATION_FAILED;
     }
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
+    instance->loaders_handle = *handle; // there so that the loader finds itself again at the end of the chain
     const VkResult result = create(info, allocator, handle);
     if (result != VK_SUCCESS) {
         object_free(allocator, instance);
@@ -151,7 +152,7 @@ VKAPI_ATTR void VKAPI_CALL hook_DestroyInstance(VkInstance handle, const VkAlloc
     struct instance *instance = (struct instance *)registry_take(&instances, dispatch_key(handle));
     pthread_mutex_unlock(&instances_mutex);
     forget_physical_devices(instance);
-    instance->next.DestroyInstance(handle, allocator);
+    instance->next.DestroyInstance(instance->handle, allocator);
     pthread_mutex_destroy(&instance->mutex);
     object_free(allocator, instance);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum kind {
-    GLOBAL,     // may be asked for with no instance
+    GLOBAL,     // answered before there is an instance
     INSTANCE,   // of the instance or a physical device
     ANY_DEVICE, // answered for every device
     DEVICE,     // answered for a device with the extension only
@@ -77,13 +77,15 @@ static const struct hook *find_hook(const char *name) {
     return NULL;
 }
 
-// A name that nobody below knows is not ours to invent, but for the extension's two.
+// A name that is unknown below is not ours to invent, but for the extension's two. With no instance nothing below can
+// be asked; layers above then want vkCreateDevice (MangoHud, Mesa's overlay), and have it from the Khronos layers too.
+// The loader asks with its own handle for the instance, which the layer below need not know.
 VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL hook_GetInstanceProcAddr(VkInstance handle, const char *name) {
     const struct hook *hook = find_hook(name);
-    if (hook && (hook->kind == GLOBAL || (hook->kind == EXTENSION && handle)))
+    if (hook && (!handle || hook->kind == GLOBAL || hook->kind == EXTENSION))
         return hook->function;
     const struct instance *instance = handle ? instance_of(handle) : NULL;
-    const PFN_vkVoidFunction below = instance ? instance->get_proc_addr(handle, name) : NULL;
+    const PFN_vkVoidFunction below = instance ? instance->get_proc_addr(instance->handle, name) : NULL;
     return hook && below ? hook->function : below;
 }
 

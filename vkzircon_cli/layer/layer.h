@@ -86,8 +86,9 @@ struct device_commands {
 #undef DECLARE_COMMAND
 
 struct instance {
-    struct entry entry; // by dispatch pointer, which physical devices share
-    VkInstance handle;
+    struct entry entry;                     // by dispatch pointer, which physical devices share
+    VkInstance handle;                      // as the layer below gave it, which may be a handle of that layer's own
+    VkInstance loaders_handle;              // which the loader's callbacks take
     VkAllocationCallbacks callbacks;        // the application's, copied;
     const VkAllocationCallbacks *allocator; // NULL where it gave none
     uint32_t api_version;

@@ -123,8 +123,8 @@ static bool open_scratch(struct trial *trial) {
         .pEnabledFeatures = &features,
     };
     PFN_vkGetDeviceProcAddr next = NULL;
-    const VkResult result = instance->create_device(instance->handle, physical->handle, &info, NULL, &physical->scratch,
-                                                    hook_GetInstanceProcAddr, &next);
+    const VkResult result = instance->create_device(instance->loaders_handle, physical->handle, &info, NULL,
+                                                    &physical->scratch, hook_GetInstanceProcAddr, &next);
     if (result != VK_SUCCESS || !next) {
         physical->scratch = NULL;
         return refuse(trial, "no trial device could be created (VkResult %d)", result);
