@@ -3,6 +3,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ from program import Run
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.exams import driver_findings, examine_drivers
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.reading import Unreadable, read_manifest
+from vkzircon_cli.doctor.manifest_file import Unreadable
+from vkzircon_cli.doctor.reading import read_manifest
 from vkzircon_cli.doctor.surroundings import Surroundings
 
 Made = Callable[[Path, str], None]
@@ -224,17 +226,64 @@ def test_an_error_of_json_has_line_and_column(tmp_path: Path, content: str, plac
     assert _of(manifest)[0].evidence == (f"{manifest}:{place}",)
 
 
-def test_what_is_no_file_is_told(tmp_path: Path, lavapipe: str) -> None:
-    """A dangling link with its target, a pipe that nobody writes to, a link to itself."""
-    dangling, pipe, loop = tmp_path / "dangling.json", tmp_path / "pipe.json", tmp_path / "loop.json"
-    dangling.symlink_to("/nonexistent/driver.json")
-    os.mkfifo(pipe)
-    loop.symlink_to(loop)
-    found, _ = _of(dangling, lavapipe)
-    assert (found.id, found.outcome) == ("manifest.dangling-link", Outcome.WARN)
-    assert "/nonexistent/driver.json" in found.sentence
-    assert _of(pipe, lavapipe)[0].id == "manifest.unreadable"
-    assert _of(loop, lavapipe)[0].outcome is Outcome.WARN
+def _put(path: Path, kind: str) -> None:
+    """Put what is not a regular file, or cannot be read, in a manifest's place."""
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "named pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        os.mknod(path, stat.S_IFSOCK | 0o600)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "circle":
+        path.symlink_to(path.name)
+    elif kind == "dangling":
+        path.symlink_to("/nonexistent/driver.json")
+    elif kind == "huge":
+        path.touch()
+        os.truncate(path, 70 << 20)
+
+
+NOT_FILES = {
+    "folder": "is not a regular file, but a folder",
+    "named pipe": "is not a regular file, but a named pipe",
+    "socket": "is not a regular file, but a socket",
+    "device": "is not a regular file, but a device",
+    "circle": "is not a regular file: its links lead in a circle",
+    "dangling": "is a link to /nonexistent/driver.json, which is not there",
+    "huge": "is larger than 1 MiB",
+}
+
+
+def test_what_is_not_a_regular_file_is_a_finding(vkzircon: Run, lavapipe: str, tmp_path: Path) -> None:
+    """Whatever has a manifest's name, doctor says what it is, waits for nothing, and looks at the others."""
+    folder = tmp_path / "icd.d"
+    folder.mkdir()
+    for kind in NOT_FILES:
+        _put(folder / f"{kind}.json", kind)
+    began = time.monotonic()
+    ran = vkzircon("doctor", "--format", "json", "--timeout", "1", VK_DRIVER_FILES=f"{folder}:{lavapipe}")
+    assert time.monotonic() - began < 15
+    assert ran.code == 1
+    drivers = next(each for each in ran.json["findings"] if each["id"] == "drivers")
+    told = {Path(each["subject"]).stem: each["sentence"] for each in drivers["children"]}
+    for kind, words in NOT_FILES.items():
+        assert words in told[kind]
+    assert "which loads" in told[Path(lavapipe).stem]
+
+
+def test_a_report_goes_on_past_a_folder_and_a_pipe(
+    vkzircon: Run, broken_driver: Any, lavapipe: str, tmp_path: Path
+) -> None:
+    """Beside a driver that dies, the search for what is to blame reads every manifest, and leaves out what it must."""
+    for kind in ("folder", "named pipe"):
+        _put(tmp_path / f"{kind}.json", kind)
+    drivers = (tmp_path / "folder.json", tmp_path / "named pipe.json", broken_driver("abort();"), lavapipe)
+    ran = vkzircon("--format", "json", "--timeout", "1", VK_DRIVER_FILES=":".join(map(str, drivers)))
+    assert ran.code == 3
+    assert [device["identity"]["value"]["name"][:8] for device in ran.json["devices"]] == ["llvmpipe"]
+    assert any("named pipe" in culprit["sentence"] for culprit in ran.json["culprits"])
 
 
 def test_a_problem_is_never_anothers(tmp_path: Path, library: str, lavapipe: str) -> None:

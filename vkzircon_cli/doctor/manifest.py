@@ -16,7 +16,8 @@ from typing import Any
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor import layers
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.reading import DIES, Unreadable, read_manifest
+from vkzircon_cli.doctor.manifest_file import Unreadable
+from vkzircon_cli.doctor.reading import DIES, read_manifest
 from vkzircon_cli.doctor.search import Found
 from vkzircon_cli.records import record
 
@@ -86,7 +87,7 @@ _MENDERS = {
 
 def _unreadable(path: str, nothing: Unreadable) -> Finding:
     where = f"{path}:{nothing.place}" if nothing.place else path
-    command = _MENDERS.get(nothing.id, "ls -l {}").format(quote(path))
+    command = _MENDERS.get(nothing.id, "ls -ld {}").format(quote(path))
     found = fault(nothing.id, path, nothing.words, evidence=(where,), cause=nothing.cause, command=command)
     return found if nothing.judged else replace(found, outcome=Outcome.SKIP)
 

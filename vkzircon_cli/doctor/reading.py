@@ -7,17 +7,14 @@ no comma before a closing bracket. What it cannot parse, 1.3.239 takes for a lac
 """
 
 import json
-import os
 import re
-import stat
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, NoReturn
 
-_MOST_BYTES = 1 << 20
+from vkzircon_cli.doctor.manifest_file import Unreadable, read_bytes
+
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = b"\xef\xbb\xbf"
-_GIVES_UP = "The loader takes what it cannot parse for a lack of memory, and gives up on all drivers."
 DIES = "The loader looks for a text there without asking whether it is one, and the whole program dies of it."
 
 # A text without its end is taken as well, so that no start of one is tried twice.
@@ -30,31 +27,21 @@ _DROPPED = re.compile(r"u(?:0000|[dD][89a-fA-F]..)")
 _MOST_DIGITS = 18
 
 
-class Unreadable(Exception):
-    """A manifest that says nothing: *id* is doctor's word, *words* the fact, *place* ``line:column`` or ''.
-
-    *stops* tells that the loader then gives up on all drivers, and *cause* why. What was not *judged* may be fine.
-    """
-
-    def __init__(
-        self, id: str, words: str, *, place: str = "", stops: bool = True, cause: str = _GIVES_UP, judged: bool = True
-    ) -> None:
-        super().__init__(words)
-        self.id = id
-        self.words = words
-        self.place = place
-        self.stops = stops
-        self.cause = cause if stops else ""
-        self.judged = judged
-
-
 def read_manifest(path: str) -> dict[str, Any]:
-    """Read *path*.
+    """Read *path* as the loader does.
 
     Raises:
         Unreadable: the loader gets nothing out of it.
     """
-    raw = _bytes(path)
+    return parse(read_bytes(path))
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """Return what the bytes of a manifest say.
+
+    Raises:
+        Unreadable: the loader gets nothing out of them.
+    """
     if not raw.strip(b" \t\r\n"):
         raise Unreadable("manifest.empty", "is empty", stops=bool(raw))
     if raw.startswith(_UTF_8_MARK):
@@ -64,29 +51,6 @@ def read_manifest(path: str) -> dict[str, Any]:
         raise Unreadable("manifest.utf-16", "is UTF-16, and the loader reads UTF-8 only", place="1:1")
     # To the loader, which is written in C, a file ends at its first zero byte.
     return _object(_parsed(raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")))
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if target := _dangling(path):
-            words = f"is a link to {target}, which is not there"
-            raise Unreadable("manifest.dangling-link", words, stops=False) from error
-        raise Unreadable("manifest.unreadable", f"cannot be read: {error.strerror}", stops=False) from error
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Unreadable("manifest.unreadable", "is no file", stops=False)
-        raw = file.read(_MOST_BYTES + 1)
-    if len(raw) > _MOST_BYTES:
-        words = f"is larger than {_MOST_BYTES >> 20} MiB, as no manifest is: it was not read"
-        raise Unreadable("manifest.too-large", words, stops=False, judged=False)
-    return raw
-
-
-def _dangling(path: str) -> str:
-    is_one = Path(path).is_symlink() and not Path(path).exists()
-    return str(Path(path).readlink()) if is_one else ""
 
 
 def _parsed(text: str) -> Any:

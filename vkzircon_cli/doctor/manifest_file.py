@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A manifest's bytes, read so that nothing in its place can block, hurt or flood the reader.
+
+Anything may lie in a folder of manifests under a manifest's name: a folder, a pipe, a device, a link to elsewhere.
+"""
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from vkzircon_cli.text import decode
+
+_MOST_BYTES = 1 << 20
+_MOST_LINKS = 40  # as many as Linux follows
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_GIVES_UP = "The loader takes what it cannot parse for a lack of memory, and gives up on all drivers."
+_WAITS = "The loader waits until another program writes into it."
+_KINDS = (
+    (stat.S_ISDIR, "folder"),
+    (stat.S_ISFIFO, "named pipe"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISCHR, "device"),
+    (stat.S_ISBLK, "device"),
+)
+
+
+class Unreadable(Exception):
+    """A manifest that says nothing: *id* is doctor's word, *words* the fact, *place* ``line:column`` or ''.
+
+    *stops* tells that the loader then gives up on all drivers, and *cause* why. What was not *judged* may be fine.
+    """
+
+    def __init__(
+        self, id: str, words: str, *, place: str = "", stops: bool = True, cause: str = _GIVES_UP, judged: bool = True
+    ) -> None:
+        super().__init__(words)
+        self.id = id
+        self.words = words
+        self.place = place
+        self.stops = stops
+        self.cause = cause if stops else ""
+        self.judged = judged
+
+
+def read_bytes(path: str, *, within_folder: bool = False) -> bytes:
+    """Read a regular file of at most 1 MiB, without waiting for anything. All manifests are read by this function.
+
+    With *within_folder*, a link that leads out of the folder of *path* is not followed.
+
+    Raises:
+        Unreadable: it is no such file.
+    """
+    try:
+        descriptor = _open_within_folder(path) if within_folder else os.open(path, _FLAGS)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            raw = _read(descriptor) if stat.S_ISREG(mode) else None
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+        raise _unopened(path, error) from error
+    if raw is None:
+        raise _not_regular(mode)
+    if len(raw) > _MOST_BYTES:
+        words = f"is larger than {_MOST_BYTES >> 20} MiB, as no manifest is: it was not read"
+        raise Unreadable("manifest.too-large", words, stops=False, judged=False)
+    return raw
+
+
+def _open_within_folder(path: str) -> int:
+    """Open *path* relative to its folder, which stays the same one whoever moves names in the meantime."""
+    folder, name = os.path.split(path)
+    within = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for _ in range(_MOST_LINKS):
+            try:
+                return os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=within)
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
+            target = os.readlink(name, dir_fd=within)
+            folder, name = os.path.split(target)
+            if folder and not os.path.samestat(os.stat(folder, dir_fd=within), os.fstat(within)):
+                words = f"is a link to {_shown(target)}, in another folder: it was not read"
+                raise Unreadable("manifest.link", words, stops=False, judged=False)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    finally:
+        os.close(within)
+
+
+def _read(descriptor: int) -> bytes:
+    raw = bytearray()
+    while len(raw) <= _MOST_BYTES and (data := os.read(descriptor, _MOST_BYTES + 1 - len(raw))):
+        raw += data
+    return bytes(raw)
+
+
+def _unopened(path: str, error: OSError | ValueError) -> Unreadable:
+    with suppress(OSError, ValueError):  # a socket cannot be opened at all
+        if not stat.S_ISREG(mode := Path(path).stat().st_mode):
+            return _not_regular(mode)
+    if getattr(error, "errno", None) == errno.ELOOP:
+        return Unreadable("manifest.unreadable", "is not a regular file: its links lead in a circle", stops=False)
+    with suppress(OSError, ValueError):
+        words = f"is a link to {_shown(str(Path(path).readlink()))}, which is not there"
+        if not Path(path).exists():
+            return Unreadable("manifest.dangling-link", words, stops=False)
+    reason = getattr(error, "strerror", None) or error
+    return Unreadable("manifest.unreadable", f"cannot be read: {reason}", stops=False)
+
+
+def _not_regular(mode: int) -> Unreadable:
+    """Describe what is not a regular file; of these, only a named pipe is sure to stop the loader."""
+    kind = next((kind for is_one, kind in _KINDS if is_one(mode)), "something else")
+    is_pipe = stat.S_ISFIFO(mode)
+    words = f"is not a regular file, but a {kind}"
+    return Unreadable("manifest.unreadable", words, stops=is_pipe, cause=_WAITS)
+
+
+def _shown(path: str) -> str:
+    return decode(os.fsencode(path))[0]
