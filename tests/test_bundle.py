@@ -18,6 +18,7 @@ from vkzircon_cli.bundle import Part, zipped
 
 FOLDER = "vkzircon-bundle/"
 ALWAYS = ("CONTENTS.txt", "report.txt", "report.json", "report.md", "report.html", "trace.jsonl")
+ODD = b'{"file_format_version": "1.0.0", "layer": {}, "x": "\xff\xfe alice"}'
 UUID_OF_LAVAPIPE = "6d657361-"
 
 
@@ -125,24 +126,53 @@ def test_nothing_private_is_in_any_file(bundled: Bundled, private: dict[str, str
 
 def test_all_is_left_in_when_asked(bundled: Bundled, private: dict[str, str]) -> None:
     """--no-redact leaves the home folder, the UUIDs and the bytes of manifests."""
-    (Path(private["HOME"]) / ".local/share/vulkan/implicit_layer.d/odd.json").write_bytes(b'{"x": "\xff\xfe alice"}')
+    (Path(private["HOME"]) / ".local/share/vulkan/implicit_layer.d/odd.json").write_bytes(ODD)
     bundle = bundled("--emulate", "--no-redact", **private)
     assert private["HOME"] in bundle.text("report.json")
     assert UUID_OF_LAVAPIPE in bundle.text("report.html")
     assert "Nothing was hidden" in bundle.text("CONTENTS.txt")
-    assert b'{"x": "\xff\xfe alice"}' in bundle.files.values()
+    assert ODD in bundle.files.values()
 
 
 def test_a_manifest_is_bounded_and_never_fatal(bundled: Bundled, private: dict[str, str]) -> None:
-    """Of a huge one the beginning is there, bytes that are not UTF-8 are escaped."""
+    """Of a long one the beginning is there, of one too long the name; bytes that are not UTF-8 are escaped."""
     folder = Path(private["HOME"]) / ".local/share/vulkan/implicit_layer.d"
-    (folder / "odd.json").write_bytes(b'{"x": "\xff\xfe alice"}')
-    (folder / "huge.json").write_bytes(b'{"x": "' + b"x" * (5 << 20))
+    (folder / "odd.json").write_bytes(ODD)
+    (folder / "long.json").write_text(json.dumps({"file_format_version": "1.0.0", "layer": {}, "x": "x" * 100_000}))
+    (folder / "huge.json").write_text(json.dumps({"file_format_version": "1.0.0", "layer": {}, "x": "x" * (5 << 20)}))
     bundle = bundled("--emulate", **private)
-    huge = next(data for name, data in bundle.files.items() if name.endswith("huge.json"))
-    assert 60_000 < len(huge) <= 64 * 1024 + 10
-    assert "huge.json, without its last " in bundle.text("CONTENTS.txt")
-    assert b'{"x": "\\xff\\xfe <user>"}' in bundle.files.values()
+    contents = bundle.text("CONTENTS.txt")
+    long = next(data for name, data in bundle.files.items() if name.endswith("long.json"))
+    assert 60_000 < len(long) <= 64 * 1024 + 10
+    assert "long.json, without its last " in contents
+    assert "huge.json: is larger than 1 MiB, as no manifest is: it was not read\n" in contents
+    assert ODD.replace(b"\xff\xfe alice", b"\\xff\\xfe <user>") in bundle.files.values()
+
+
+def test_only_a_manifest_in_its_own_folder_is_read(bundled: Bundled, private: dict[str, str], tmp_path: Path) -> None:
+    """Made as root in a user's folder, a bundle takes no other file: links out of it, and other JSON, are named."""
+    folder = Path(private["HOME"]) / ".local/share/vulkan/implicit_layer.d"
+    manifest = {"file_format_version": "1.0.0", "layer": {"name": "VK_LAYER_x"}}
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text(json.dumps({**manifest, "x": "hunter2"}))
+    (folder / "out.json").symlink_to(elsewhere)
+    (folder / "keys.json").write_text('{"auth": "hunter2"}')
+    (folder / "half.json").write_text('{"file_format_version": "1.0.0", "auth": "hunter2"}')
+    (folder / "comma.json").write_text('{"auth": "hunter2",\n}')
+    (folder / "folder.json").mkdir()
+    (folder / "near.json").symlink_to("real.json")
+    (folder / "same.json").symlink_to(folder / "real.json")
+    (folder / "real.json").write_text(json.dumps({**manifest, "x": "of this folder"}))
+    bundle = bundled("--no-redact", **private)
+    assert not any(b"hunter2" in data for data in bundle.files.values())
+    missing = bundle.text("CONTENTS.txt").partition("Missing:")[2]
+    assert f"out.json: is a link to {elsewhere}, in another folder: it was not read\n" in missing
+    assert "keys.json: is not a manifest: it has no file_format_version\n" in missing
+    assert "half.json: is not a manifest: it has none of ICD, layer, layers\n" in missing
+    assert "comma.json: has a comma behind its last item (1:19)\n" in missing
+    assert "folder.json: is not a regular file, but a folder\n" in missing
+    assert {"near.json", "same.json", "real.json"} <= set(bundle.manifests)
+    assert (tmp_path / "vkzircon-bundle.zip").stat().st_mode & 0o777 == 0o600
 
 
 def test_what_a_driver_names_is_no_manifest(bundled: Bundled, broken_driver: Any, tmp_path: Path) -> None:
@@ -218,7 +248,7 @@ def test_what_is_missing_is_noted(bundled: Bundled, tmp_path: Path) -> None:
         assert set(ALWAYS) <= set(bundle.files)
         assert bundle.text("CONTENTS.txt").startswith("ERROR, exit code 4\n")
     missing = no_driver.text("CONTENTS.txt").partition("Missing:")[2]
-    assert f"{gone}: No such file\n" in missing.replace("~", os.environ.get("HOME", ""))
+    assert f"{gone}: cannot be read: No such file or directory\n" in missing.replace("~", os.environ.get("HOME", ""))
     assert "loader.log" in no_loader.text("CONTENTS.txt").partition("Missing:")[2]
 
 

@@ -97,22 +97,36 @@ def test_a_link_stays_a_link(vkzircon: Run, tmp_path: Path, format: str) -> None
 
 
 def test_a_trace_is_there_when_the_program_is_killed(tmp_path: Path, lavapipe: str) -> None:
-    """What was asked until then stands in FILE.part, which `show` reads; the old FILE is as it was."""
+    """What was asked until then is in the file beside FILE, which `show` reads; the old FILE is as it was."""
     old = tmp_path / "trace"
     old.write_text("old")
     arguments = [str(PROGRAM), "--emulate", "--fault", "hang-in-export", "--format", "trace", "--output", "trace"]
     env = environment({"VK_DRIVER_FILES": lavapipe})
     with subprocess.Popen(arguments, cwd=tmp_path, env=env, start_new_session=True) as process:
-        part = tmp_path / "trace.part"
         until = time.monotonic() + 30
-        while time.monotonic() < until and not (part.exists() and b"export" in part.read_bytes()):
+        while time.monotonic() < until and not any(b"export" in each.read_bytes() for each in tmp_path.glob("*.part")):
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGKILL)
+    (part,) = tmp_path.glob("trace.*.part")
     assert old.read_text() == "old"
     shown = subprocess.run(
         [PROGRAM, "show", part, "--format", "json"], env=environment(NO_VULKAN), capture_output=True, check=False
     )
     assert json.loads(shown.stdout)["error"]["cause"] == "cut-off"
+
+
+def test_traces_that_are_written_at_once_are_each_whole(tmp_path: Path) -> None:
+    """Each is written under a name of its own, through no link that lies there; FILE is one of them."""
+    victim = tmp_path / "victim"
+    victim.write_text("old")
+    (tmp_path / "trace.part").symlink_to(victim)
+    command = [str(PROGRAM), "--format", "trace", "--output", "trace"]
+    begun = [subprocess.Popen(command, cwd=tmp_path, env=environment(NO_VULKAN)) for _ in range(4)]
+    assert [process.wait(60) for process in begun] == [4] * 4
+    events = [json.loads(line)["event"] for line in (tmp_path / "trace").read_text().splitlines()]
+    assert (events[0], events[-1], events.count("header"), events.count("done")) == ("header", "done", 1, 1)
+    assert victim.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["trace", "trace.part", "victim"]
 
 
 def test_documents_are_utf_8_whatever_the_locale(vkzircon: Run) -> None:

@@ -136,7 +136,7 @@ class _Collector:
             name = f"manifests/{number:02}-{_file_name(self._text(manifest.path))}"
             cut = f", without its last {manifest.dropped} bytes" if manifest.dropped else ""
             about = visible(self._text(manifest.path)) + cut
-            yield Part(name, about, self._manifest(manifest), manifest.missing)
+            yield Part(name, about, self._manifest(manifest), self._text(manifest.missing))
 
     def _manifest(self, manifest: Manifest) -> bytes:
         if self.redactor is None:

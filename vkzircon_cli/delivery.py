@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from vkzircon_cli import session
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Event, to_line
-from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_bytes
+from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_private
 from vkzircon_cli.render import FOR_STRANGERS, BenchFormat, DiffFormat, Format, Style, render, render_bench
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
@@ -62,7 +62,7 @@ def pack(request: Request, path: Path, *, quiet: bool) -> Exit:
     from vkzircon_cli.render.contents import render_contents
 
     bundle = watched(lambda watch: make_bundle(request, watch))
-    write_bytes(bundle.data, path)
+    write_private(bundle.data, path)
     if not quiet:
         write(render_contents(bundle, str(path), page_of(Place(None, quiet, no_color=True))), None)
     # The zip judges nothing; but who pressed Ctrl-C, or found a fault of ours, is told so.

@@ -8,8 +8,9 @@ loader says itself counts.
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
+from vkzircon_cli.doctor.manifest_file import Unreadable, read_bytes
+from vkzircon_cli.doctor.reading import parse
 from vkzircon_cli.records import record
 from vkzircon_cli.text import decode
 
@@ -21,6 +22,7 @@ _FOUND = re.compile(r"Found (?:ICD )?manifest file (.*?\.json)(?:, version\b| \(
 _IN_A_SENTENCE = re.compile(r"""(?<![^\s"'])(/[^\s"']*?\.json)(?![\w.])""")
 _MOST_FILES = 200
 _MOST_BYTES = 64 * 1024
+_VERSION, _SECTIONS = "file_format_version", ("ICD", "layer", "layers")
 
 
 @record
@@ -46,16 +48,32 @@ def _named(words: str) -> list[str]:
 
 
 def read_manifests(log: bytes) -> Iterator[Manifest]:
-    """Read what the loader's *log* names; a file that cannot be read is told, and hinders no other."""
+    """Read the manifests that the loader's *log* names; a file that is not read says why, and hinders no other.
+
+    A bundle may be made as root and sent to strangers, and a folder of manifests may be another user's: nothing is
+    read but what is a manifest, and no link is followed out of its folder.
+    """
     for path in manifests_in(log):
         shown = decode(path)[0]
         try:
-            # Never waits: what is no file (a pipe, a device) is not read.
-            if not Path(os.fsdecode(path)).is_file():
-                raise FileNotFoundError(2, "No such file")
-            with Path(os.fsdecode(path)).open("rb") as file:
-                data = file.read(_MOST_BYTES)
-                size = os.fstat(file.fileno()).st_size
-            yield Manifest(shown, data, "", max(0, size - len(data)))
-        except (OSError, ValueError) as error:
-            yield Manifest(shown, b"", getattr(error, "strerror", None) or str(error), 0)
+            raw = _manifest(os.fsdecode(path))
+        except Unreadable as unreadable:
+            place = f" ({unreadable.place})" if unreadable.place else ""
+            yield Manifest(shown, b"", f"{unreadable.words}{place}", 0)
+        else:
+            yield Manifest(shown, raw[:_MOST_BYTES], "", max(0, len(raw) - _MOST_BYTES))
+
+
+def _manifest(path: str) -> bytes:
+    """Read what has the keys of a manifest, which JSON of another purpose has not.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    raw = read_bytes(path, within_folder=True)
+    root = parse(raw)
+    if _VERSION not in root:
+        raise Unreadable("manifest.missing-key", f"is not a manifest: it has no {_VERSION}")
+    if not any(section in root for section in _SECTIONS):
+        raise Unreadable("manifest.missing-key", f"is not a manifest: it has none of {', '.join(_SECTIONS)}")
+    return raw

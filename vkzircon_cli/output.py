@@ -12,6 +12,8 @@ from vkzircon_cli.errors import NotWritten
 from vkzircon_cli.records import record
 from vkzircon_cli.text import visible
 
+_USUAL_MODE, _PRIVATE_MODE = 0o666, 0o600
+_MOST_OF_NAME = 200  # bytes, so that there is room for more in the 255 that a file system takes
 NO_FILES = ("", ".", "..", "-")  # none of which names a file that can be written beside itself and renamed
 
 
@@ -44,7 +46,7 @@ def write(text: str, path: Path | None, *, as_utf8: bool = False) -> None:
 class Lines:
     """Lines that are out as soon as they are written: to *path*, to standard output, or nowhere if *silent*.
 
-    Until the last line is written the file is called ``PATH.part``, which stays if this process dies.
+    Until the last line is written they are in a file beside *path*, which stays if this process dies.
     """
 
     def __init__(self, path: Path | None, *, silent: bool = False) -> None:
@@ -64,13 +66,14 @@ class Lines:
         return self
 
     def _open(self, wanted: Path) -> None:
-        self._written = wanted
-        if not _is_stream(wanted):
-            self._place = _real(wanted)
-            self._written = self._place.with_name(f"{self._place.name}.part")
-            if self._place.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        self._descriptor = os.open(self._written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        if _is_stream(wanted):
+            self._written = wanted
+            self._descriptor = os.open(wanted, os.O_WRONLY | os.O_CLOEXEC)
+            return
+        self._place = _real(wanted)
+        if self._place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        self._descriptor, self._written = _create_beside(self._place, _USUAL_MODE)
 
     def write(self, line: bytes) -> None:
         """Write one line.
@@ -122,13 +125,13 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def write_bytes(data: bytes, path: Path) -> None:
-    """Write *data* to *path*.
+def write_private(data: bytes, path: Path) -> None:
+    """Write *data* to *path*, for its owner's eyes only.
 
     Raises:
         NotWritten: it is not all there.
     """
-    _write_file(data, path)
+    _write_file(data, path, _PRIVATE_MODE)
 
 
 def _write_stdout(text: str, as_utf8: bool = False) -> None:
@@ -150,33 +153,48 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _write_file(data: bytes, path: Path) -> None:
+def _write_file(data: bytes, path: Path, mode: int = _USUAL_MODE) -> None:
     try:
         if _is_stream(path):
             path.write_bytes(data)
         else:
-            _replace(_real(path), data)
+            _replace(_real(path), data, mode)
     except OSError as error:
         _fail(str(path), error)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, mode: int) -> None:
     """Write beside *path* and rename, so that a full disk leaves the old file whole."""
-    import tempfile
-
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=".vkzircon.", suffix=".part")
+    descriptor, beside = _create_beside(path, mode)
     try:
         try:
-            os.fchmod(descriptor, 0o666 & ~_umask())
             _write_all(descriptor, data)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        Path(beside).replace(path)
+        beside.replace(path)
     except BaseException:
         with suppress(OSError):
-            Path(beside).unlink()
+            beside.unlink()
         raise
+
+
+def _create_beside(path: Path, mode: int) -> tuple[int, Path]:
+    """Create a file beside *path* under a name of its own: never one that was there, and never through a link.
+
+    In a folder that others may write to, a name that can be guessed could be a link that they put there.
+    """
+    import tempfile
+
+    kept = os.fsdecode(os.fsencode(path.name)[:_MOST_OF_NAME])
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f"{kept}.", suffix=".part")
+    try:
+        os.fchmod(descriptor, mode & ~_umask())
+    except BaseException:
+        os.close(descriptor)
+        Path(beside).unlink()
+        raise
+    return descriptor, Path(beside)
 
 
 def _umask() -> int:
