@@ -127,8 +127,10 @@ def _line_writer() -> Callable[[str], None] | None:
         return None
 
     def put(text: str) -> None:
-        stream.write(text)
-        stream.flush()
+        # Asked again each time: while a driver runs in this process, what it prints goes where this stream went before.
+        if sys.__stderr__ is not None:
+            sys.__stderr__.write(text)
+            sys.__stderr__.flush()
 
     return put
 
