@@ -213,7 +213,7 @@ def test_without_fork_there_is_no_second_probe(bundled: Bundled, lavapipe: str) 
     """It would be in our own process, where a driver that dies takes the bundle along."""
     bundle = bundled("--emulate", VK_DRIVER_FILES=lavapipe, VKZIRCON_PLATFORM="fuchsia")
     assert set(ALWAYS) <= set(bundle.files)
-    assert "there is no fork here\n" in bundle.text("CONTENTS.txt")
+    assert "none can be started here\n" in bundle.text("CONTENTS.txt")
 
 
 def test_without_jinja2_a_page_is_missing(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def _loader_log(request: Request, watch: Callable[[Event], None]) -> _Log:
     """Create an instance once more, with the loader telling what it does; *watch* hears only that time goes by."""
     if not can_fork():
         # A loader that is loaded reads the variable no more, and a driver that dies would take the bundle along.
-        return _Log(missing="a second probe needs a process of its own, and there is no fork here")
+        return _Log(missing="a second probe needs a process of its own, and none can be started here")
     try:
         environ = emulation.variables(os.environ, request.emulate) if request.emulate else {}
     except Stop as stopped:
@@ -177,6 +177,8 @@ def _loader_log(request: Request, watch: Callable[[Event], None]) -> _Log:
                     watch(event)
                 elif event["event"] == "output" and event["text"]:
                     log = _told(event)
+    except isolation.NoProcess as alone:
+        return _Log(missing=alone.message.rstrip("."))
     except KeyboardInterrupt:
         return _Log(missing="interrupted")
     return log

@@ -10,7 +10,7 @@ import mmap
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -31,13 +31,13 @@ class Child:
     def __init__(self) -> None:
         self.asked = b""
         self._journal = mmap.mmap(-1, _JOURNAL_SIZE)
-        question_end, self._question = pipe()
-        self.events, events_end = pipe()
-        self.output, output_end = pipe()
-        ends = _Ends(self._journal, question_end, events_end, output_end, os.getpid())
-        self.process = forked.start(partial(_be_child, ends))
-        for end in (question_end, events_end, output_end):
-            os.close(end)
+        with ExitStack() as theirs, ExitStack() as ours:
+            question_end, self._question = _closed_by(theirs, ours)
+            self.events, events_end = _closed_by(ours, theirs)
+            self.output, output_end = _closed_by(ours, theirs)
+            ends = _Ends(self._journal, question_end, events_end, output_end, os.getpid())
+            self.process = forked.start(partial(_be_child, ends))
+            ours.pop_all()
         _living.append(self)
 
     def ask(self, question: bytes) -> None:
@@ -67,6 +67,14 @@ class Child:
         self._journal.close()
 
 
+def _closed_by(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
+    """Make a pipe whose ends are closed with these two."""
+    ends = pipe()
+    for end, stack in zip(ends, (reads, writes), strict=True):
+        stack.callback(os.close, end)
+    return ends
+
+
 _living: list[Child] = []
 _early: list[Child] = []
 
@@ -74,8 +82,13 @@ _early: list[Child] = []
 def start_early() -> bool:
     """Fork the first child now, if a fork is sure to be wanted and there is a processor for each side."""
     is_plain_linux = sys.platform == "linux" and _PLATFORM_VARIABLE not in os.environ
-    if is_plain_linux and len(os.sched_getaffinity(0)) > 1:
-        with suppress(OSError):  # whoever needs it later says so
+    return is_plain_linux and len(os.sched_getaffinity(0)) > 1 and start_first()
+
+
+def start_first() -> bool:
+    """Fork the first child unless it is there, and return whether it is; `forked.refusal` has the reason if not."""
+    if not _early and not forked.refusal():
+        with suppress(OSError):  # the run says so
             _early.append(Child())
     return bool(_early)
 

@@ -7,6 +7,7 @@ Only the variables listed here are ever read into a report.
 import os
 import sys
 
+from vkzircon_cli import forked
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.records import record
 from vkzircon_cli.text import decode
@@ -78,8 +79,8 @@ def platform() -> str:
 
 
 def can_fork() -> bool:
-    """Tell whether the probe can run in a child."""
-    return hasattr(os, "fork") and platform() != FUCHSIA
+    """Return whether the probe can run in a child, as far as is known: `child.start_first` finds out."""
+    return hasattr(os, "fork") and platform() != FUCHSIA and not forked.refusal()
 
 
 def _variable(name: str) -> Variable:

@@ -21,10 +21,12 @@ _DRIVER_VARIABLES = {
 }
 _MOST_WORDS = 3
 FIRST_ONLY = "The first attempt failed: "
+NOT_ISOLATED = "No process could be started"
 DOCTOR = "vkzircon doctor tells more."
 # What is not the loader's and not a driver's doing.
 _NOT_DOCTORS = (
     "no-package",
+    "no-process",
     "no-binding",
     "no-libzircon",
     "no-layer",

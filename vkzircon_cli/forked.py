@@ -19,9 +19,11 @@ def pipe() -> tuple[int, int]:
     import fcntl  # which a Python on Fuchsia has not, as it has no fork
 
     ends = os.pipe()
-    moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
-    for end in ends:
-        os.close(end)
+    try:
+        moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends]
+    finally:
+        for end in ends:
+            os.close(end)
     return moved[0], moved[1]
 
 
@@ -61,12 +63,24 @@ class Process:
 
 
 _living: list[Process] = []
+_first: list[str] = []
+
+
+def refusal() -> str:
+    """Return why the first fork of this process was refused, '' if it was not, or none was tried.
+
+    The first one decides for the whole run: a driver that was asked in a child is never asked in this process later.
+    """
+    return "".join(_first)
 
 
 def start(be_child: Callable[[], None]) -> Process:
     """Fork a process that does what *be_child* says and leaves; how it will end can be learned wherever we come from.
 
     Ctrl-C waits until there is somebody to end the child, and the child is sure that it is one.
+
+    Raises:
+        OSError: the system refuses, because of a limit on processes or a filter of system calls.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who had it ignored had it ignored for us too
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -75,7 +89,11 @@ def start(be_child: Callable[[], None]) -> Process:
         pid = os.fork()
         if pid == 0:
             _be_child(be_child, mask)
+        _first[:] = _first or [""]
         return Process(pid)
+    except OSError as error:
+        _first[:] = _first or [str(error.strerror)]
+        raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 

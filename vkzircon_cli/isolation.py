@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the probe where it can do least harm, and goes on past what it does.
 
-With fork, in a child: a step that dies or hangs costs that step, and a new child goes on behind it. Without, in a
-thread of this process: a step that hangs ends the run with what was learned, one that dies takes the process along.
+With fork, in a child: a step that dies or hangs costs that step, and a new child goes on behind it. Without, as on
+Fuchsia or where the system refuses to start a process, in a thread of this process: a step that hangs ends the run with
+what was learned, one that dies takes the process along.
 """
 
 import os
@@ -12,11 +13,13 @@ import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from vkzircon_cli import forked
 from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.capture import Capture, OwnOutput
 from vkzircon_cli.environment import can_fork
-from vkzircon_cli.errors import Exit, Stop
+from vkzircon_cli.errors import CannotAsk, Exit, Stop
 from vkzircon_cli.events import Event, ended, error
+from vkzircon_cli.failure import NOT_ISOLATED
 from vkzircon_cli.guard import probe_events
 from vkzircon_cli.question import question
 from vkzircon_cli.request import Request
@@ -26,11 +29,22 @@ _MOST_TIMEOUTS = 2
 _TICK_S = 0.2
 
 
+class NoProcess(CannotAsk):
+    """There is no process to ask a driver in."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        hint = "Raise the limit that is in the way: ulimit -u, ulimit -n, or a container's --pids-limit."
+        super().__init__("no-process", f"{what} can be started: {reason}.", hint)
+
+
 def events(request: Request, environ: dict[str, str]) -> Generator[Event, None, None]:
     """Run the probe with *environ* added to the environment and yield its events as they come.
 
     While nothing comes there is a ``tick`` now and then, so that a watcher can show a sign of life. The last event has
     what was printed meanwhile. Closing the iterator ends the child.
+
+    Raises:
+        NoProcess: nothing can be asked.
     """
     if can_fork():
         yield from _Resuming(request, environ).events()
@@ -54,7 +68,11 @@ class _Resuming:
 
         capture, goes_on = Capture(), True
         while goes_on:
-            child = next_child(question(self._request, self._environ, self._answered))
+            try:
+                child = next_child(question(self._request, self._environ, self._answered))
+            except OSError as refused:
+                yield self._stuck(refused)
+                break
             dialogue = Dialogue(child, self._request.timeout_s)
             try:
                 yield from self._noted(dialogue.events(capture))
@@ -64,6 +82,17 @@ class _Resuming:
                 yield from self._cut_short(dialogue.step, dialogue.fate)
             goes_on = dialogue.fate is not None and dialogue.step is not None and not self._has_enough()
         yield capture.event()
+
+    def _stuck(self, refused: OSError) -> Event:
+        """Say why there is no further child.
+
+        Raises:
+            NoProcess: there was none at all.
+        """
+        if not self._fates:
+            raise NoProcess("No process", str(refused.strerror)) from refused
+        text = f"no further process could be started ({refused.strerror}): the rest was not asked"
+        return {"event": "message", "severity": "error", "text": text}
 
     def _noted(self, stream: Iterator[Event]) -> Iterator[Event]:
         for event in stream:
@@ -110,7 +139,13 @@ def _in_thread(request: Request) -> Iterator[Event]:
             made.join()
 
     with OwnOutput() as printed:
-        threading.Thread(target=ask, daemon=True).start()
+        try:
+            threading.Thread(target=ask, daemon=True).start()
+        except RuntimeError as refused:  # a thread counts as a process where their number is limited
+            raise NoProcess("No process and no thread", forked.refusal() or str(refused)) from refused
+        if why := forked.refusal():
+            text = f"{NOT_ISOLATED} ({why}), so the driver runs in vkzircon's own process: a crash ends both."
+            yield {"event": "message", "severity": "warning", "text": text}
         step, event = None, {"event": ""}
         while event["event"] != "done":
             deadline = time.monotonic() + request.timeout_s

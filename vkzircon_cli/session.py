@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from vkzircon_cli import child, interrupt, isolation
 from vkzircon_cli import emulation as layer
-from vkzircon_cli import interrupt, isolation
 from vkzircon_cli.clock import elapsed_ms
 from vkzircon_cli.environment import EMULATION_VARIABLE, can_fork, environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
@@ -83,6 +83,8 @@ def _stream(request: Request) -> Generator[Event, None, None]:
         environ = layer.variables(os.environ, request.emulate) if request.emulate else {}
     except CannotAsk as no_layer:
         stop = no_layer
+    if stop is None and can_fork():
+        child.start_first()
     header = make_header(
         request.depth,
         environment(),
@@ -94,7 +96,10 @@ def _stream(request: Request) -> Generator[Event, None, None]:
     if stop is not None:
         yield error(stop, stop.cause)
     else:
-        yield from _probed(request, environ)
+        try:
+            yield from _probed(request, environ)
+        except isolation.NoProcess as alone:
+            yield error(alone, alone.cause)
     yield {"event": "done", "ms": elapsed_ms()}
 
 
@@ -110,7 +115,12 @@ def _probed(request: Request, environ: dict[str, str]) -> Iterator[Event]:
         return
     from vkzircon_cli.doctor.culprits import find_culprits
 
-    found = find_culprits(request, environ, seen.transcript())
+    try:
+        found = find_culprits(request, environ, seen.transcript())
+    except isolation.NoProcess as alone:
+        text = f"What is to blame was not looked for. {alone.message}"
+        yield {"event": "message", "severity": "warning", "text": text}
+        return
     yield from ({"event": "culprit", **plain(culprit)} for culprit in found.culprits)
     if found.passed:
         text = f"{FIRST_ONLY}{found.passed}; asked again, it did not happen."

@@ -47,6 +47,14 @@ def test_a_node_that_does_not_open_says_what_to_do(node: Node, id: str, command:
     assert nodes_finding([node], replace(NOBODY, hardware=1)).outcome is Outcome.WARN
 
 
+def test_a_node_that_could_not_be_tried_is_a_skip() -> None:
+    """That no process can be started to open it is no fault of the node's."""
+    untried = replace(RENDER, opens=None, why_not="no process can be started: Resource temporarily unavailable")
+    (child,) = nodes_finding([untried], NOBODY).children
+    assert (child.id, child.outcome) == ("access.not-tried", Outcome.SKIP)
+    assert child.sentence.endswith("was not opened: no process can be started: Resource temporarily unavailable.")
+
+
 def test_a_node_that_vulkan_does_not_need_is_only_worth_knowing() -> None:
     """A screen's node is root's on many machines, and nothing is wrong with that."""
     card = replace(DENIED, path="/dev/dri/card0", needed=False)

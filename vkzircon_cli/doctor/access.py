@@ -68,7 +68,7 @@ def _judged(node: Node, of: Reach) -> Finding:
         command = f"ls -lL {quote(path)}"
         return Finding("access.no-device", path, outcome, f"{path} is no device node.", (line,), cause, command)
     if node.opens is None:
-        why = node.reason or "without fork a device that hangs would hang this program"
+        why = node.reason or node.why_not or "without fork a device that hangs would hang this program"
         outcome = outcome if node.reason else Outcome.SKIP
         command = f"sudo dmesg | grep -i {quote(Path(path).name.rstrip('0123456789'))}" if node.reason else ""
         return Finding("access.not-tried", path, outcome, f"{path} was not opened: {why}.", (line,), why, command)

@@ -12,7 +12,7 @@ from vkzircon_cli import isolation
 from vkzircon_cli.answers import MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.doctor.exams import ManifestExam, examine_drivers, examine_layers
+from vkzircon_cli.doctor.exams import NOT_TRIED, ManifestExam, examine_drivers, examine_layers
 from vkzircon_cli.doctor.filters import driver_filter, layer_filter
 from vkzircon_cli.doctor.manifest import Kind
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
@@ -53,6 +53,9 @@ def find_culprits(request: Request, environ: Mapping[str, str], seen: Transcript
     """Find who is to blame for a probe of *request* that could ask nobody, of which *seen* is the transcript.
 
     *environ* is what it was given besides.
+
+    Raises:
+        NoProcess: the system refuses to start more processes.
     """
     if not can_fork():
         return Found()
@@ -60,6 +63,8 @@ def find_culprits(request: Request, environ: Mapping[str, str], seen: Transcript
     if where.platform == FUCHSIA or where.elevated:
         return Found()
     drivers, layers = examine_drivers(where), examine_layers(where)
+    if any(exam.finding.id == NOT_TRIED for exam in (*drivers, *layers)):  # no process could be started
+        return Found()
     asked = replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None)
     trial = _Trial(asked, dict(environ), _trouble(seen))
     bad = [exam for exam in (*drivers, *layers) if _is_bad(exam)]

@@ -22,7 +22,8 @@ _STANDARD = (0, 1, 2)
 class Errand:
     """A child that runs *work*, begun at once, so that others can be begun beside it.
 
-    Close it where it may be that nobody waits for the answers. Each answer has *timeout_s* to come, counted from the
+    Where no child can be started, there are no answers, and that is why. Close it where it may be that nobody waits for
+    the answers. Each answer has *timeout_s* to come, counted from the
     one before. What the child prints is thrown away.
     """
 
@@ -30,9 +31,17 @@ class Errand:
         self._timeout_s = timeout_s
         self._began = time.monotonic()
         self._gives_up = False
+        self._process: Process | None = None
+        self._refusal = ""
+        try:
+            self._begin(work)
+        except OSError as error:
+            self._refusal = f"no process can be started: {error.strerror}"
+
+    def _begin(self, work: Callable[[], Iterable[Any]]) -> None:
         self._read, write = pipe()
         try:
-            self._process: Process | None = start(partial(_be_child, work, write, os.getpid()))
+            self._process = start(partial(_be_child, work, write, os.getpid()))
         except OSError:
             os.close(self._read)
             raise
@@ -45,6 +54,8 @@ class Errand:
 
     def answers(self) -> tuple[list[Any], Missing | None]:
         """Wait for the child and give what it answered, and what cut it short; nothing of it stays behind."""
+        if self._refusal:
+            return [], Missing(MissingKind.NOT_ASKED, "", "", self._refusal)
         data = bytearray()
         fate: Missing | None = None
         try:

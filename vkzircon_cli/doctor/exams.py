@@ -21,6 +21,7 @@ from vkzircon_cli.doctor.variables import driver_variables, layer_variables
 from vkzircon_cli.environment import FUCHSIA
 from vkzircon_cli.records import record
 
+NOT_TRIED = "manifest.not-tried"
 _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
 _DEATHS = {
     Fate.HUNG: ("library.hangs", Outcome.TIMEOUT, "hangs when it is loaded"),
@@ -263,7 +264,7 @@ def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> 
         )
     if loading.fate is Fate.NOT_TRIED:
         words = f"{manifest.path} names {manifest.resolved}; it was not loaded: {loading.words}."
-        return Finding("manifest.not-tried", manifest.path, Outcome.SKIP, words)
+        return Finding(NOT_TRIED, manifest.path, Outcome.SKIP, words)
     return Finding(
         "manifest.fine", manifest.path, Outcome.PASS, f"{manifest.path} names {manifest.resolved}, which loads."
     )
@@ -282,7 +283,7 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
     if not exams:
         children.append(_none_found(where))
     children += _all_filtered(exams, where)
-    untried = sum(exam.finding.id == "manifest.not-tried" for exam in exams)
+    untried = sum(exam.finding.id == NOT_TRIED for exam in exams)
     if untried:
         return branch("drivers", "", f"{untried} of {len(exams)} drivers were not tried.", children)
     said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."

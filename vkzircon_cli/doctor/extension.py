@@ -106,6 +106,8 @@ def _remedy(failure: Failure, report: Report) -> str:
     """Give the command that a failure asks for, as far as there is one beside what the other findings say."""
     if failure.cause in ("no-package", "no-binding"):
         return failure.hint.partition(": ")[2]
+    if failure.cause == "no-process":
+        return "ulimit -a"
     if failure.cause == "no-layer":
         return "python3 -m pip install --force-reinstall vkzircon"
     if failure.cause == "no-libzircon" and any(v.name == LIBZIRCON_VARIABLE for v in report.environment.variables):

@@ -112,8 +112,7 @@ class LibraryTrial:
         if self._libraries and not self._why_not:  # else there may not even be what its module imports
             from vkzircon_cli.doctor import errand
 
-            with suppress(OSError):  # no process can be started, which is told of each
-                self._errand = errand.Errand(self._load, min(timeout_s, _PATIENCE_S))
+            self._errand = errand.Errand(self._load, min(timeout_s, _PATIENCE_S))
 
     def _load(self) -> Iterator[list[str]]:
         return (list(_tried(library, self._names)) for library in self._libraries)
@@ -159,19 +158,12 @@ def load_all(libraries: Sequence[str], timeout_s: float, entry_points: Iterable[
 def _load_some(libraries: Sequence[str], timeout_s: float, names: tuple[str, ...]) -> Mapping[str, Loading]:
     from vkzircon_cli.doctor.errand import Errand
 
-    fates: dict[str, Loading] = {}
     with ExitStack() as begun:
         errands: dict[str, Errand] = {}
         for library in libraries:
-            try:
-                errands[library] = Errand(partial(_load_one, library, names), timeout_s)
-            except OSError as error:
-                fates[library] = Loading(Fate.NOT_TRIED, f"no process can be started: {error.strerror}")
-            else:
-                begun.callback(errands[library].close)
-        for library, errand in errands.items():
-            fates[library] = _loading(*errand.answers())
-    return fates
+            errands[library] = Errand(partial(_load_one, library, names), timeout_s)
+            begun.callback(errands[library].close)
+        return {library: _loading(*errand.answers()) for library, errand in errands.items()}
 
 
 def _load_one(library: str, names: tuple[str, ...]) -> Iterator[list[str]]:

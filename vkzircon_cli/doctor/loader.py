@@ -50,10 +50,7 @@ def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...]
         return (Attempt(shown(loader.library), shown(loader.path), loader.api_version),)
     from vkzircon_cli.doctor.errand import Errand
 
-    try:
-        answers, fate = Errand(lambda: _try(names), where.timeout_s).answers()
-    except OSError:  # no process can be started
-        return None
+    answers, fate = Errand(lambda: _try(names), where.timeout_s).answers()
     if fate is not None and fate.kind is MissingKind.NOT_ASKED:
         return None
     made = [_attempt(answer) for answer in answers]

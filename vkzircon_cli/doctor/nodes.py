@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vkzircon_cli.answers import Missing
+from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.environment import can_fork
 from vkzircon_cli.records import record
 
@@ -28,8 +28,8 @@ class Node:
     """One device node.
 
     *needed* tells whether Vulkan needs it. *owner* and *group* are names, or numbers where there are none; *members*
-    are who the system says is in the group. *opens* is None where nobody tried, *reason* is errno's name if it does
-    not open.
+    are who the system says is in the group. *opens* is None where there was no answer: *reason* is what ended the
+    attempt, and *why_not* why there was none. Of a node that does not open *reason* is errno's name.
     """
 
     path: str
@@ -40,6 +40,7 @@ class Node:
     members: tuple[str, ...] = ()
     opens: bool | None = None
     reason: str = ""
+    why_not: str = ""
 
 
 class NodeTrial:
@@ -118,6 +119,8 @@ def _with(node: Node, reason: Any, fate: Missing | None) -> Node:
 
     if not stat.S_ISCHR(node.mode):
         return replace(node, opens=False, reason="ENOTSUP")
+    if reason is None and fate is not None and fate.kind is MissingKind.NOT_ASKED:
+        return replace(node, why_not=fate.reason)
     if reason is None:
         return replace(node, reason=fate.reason if fate else "")
     return replace(node, opens=reason == "", reason=reason)

@@ -3,7 +3,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -49,8 +49,13 @@ class SecondLook:
         """Look at each device that may have something hidden; those that are not in there were not looked at."""
         if not can_fork():
             return {}
-        refusals = self._refusals(devices)
         looked: dict[int, Seen] = {}
+        with suppress(isolation.NoProcess):  # the devices that are left were not looked at
+            self._look(devices, looked)
+        return looked
+
+    def _look(self, devices: Sequence[Device], looked: dict[int, Seen]) -> None:
+        refusals = self._refusals(devices)
         for device in devices[:_MOST_DEVICES]:
             if device.extensions.value is None:
                 continue
@@ -58,7 +63,6 @@ class SecondLook:
             uuids = device.identity.value.uuids.value if device.identity.value else None
             refusal = refusals.get(uuids.device_uuid, "") if uuids else ""
             looked[device.index] = replace(seen, refusal=refusal)
-        return looked
 
     def _listing(self, device: Device) -> Seen:
         def is_listed(left_out: tuple[str, ...]) -> bool:

@@ -8,11 +8,11 @@ import os
 from collections.abc import Mapping
 from typing import Self
 
-from vkzircon_cli import emulation
+from vkzircon_cli import child, emulation
 from vkzircon_cli.doctor.exams import ManifestTrial, driver_manifests, layer_manifests
 from vkzircon_cli.doctor.nodes import NodeTrial
 from vkzircon_cli.doctor.surroundings import surroundings
-from vkzircon_cli.environment import FUCHSIA
+from vkzircon_cli.environment import FUCHSIA, can_fork
 from vkzircon_cli.errors import CannotAsk
 from vkzircon_cli.request import Request
 
@@ -21,6 +21,8 @@ class Trials:
     """All that is tried beside the probe of *request*; *added* is what that is given besides our environment."""
 
     def __init__(self, request: Request) -> None:
+        if can_fork():
+            child.start_first()
         self.request = request
         self.added = _added(request)
         timeout_s = request.timeout_s

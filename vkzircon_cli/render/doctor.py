@@ -9,7 +9,7 @@ from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.printed import write_printed
 from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.render.verdicts import outcome_label, outcome_mark, write_emulation
+from vkzircon_cli.render.verdicts import outcome_label, outcome_mark, write_circumstances
 
 _TITLES = {
     "loader": "Loader",
@@ -28,7 +28,7 @@ _MOST_DEEP = 8
 def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = False) -> str:
     """Write the whole diagnosis, the sentence that it comes to first; *verbose* shows what is fine as well."""
     sheet = Sheet(page)
-    write_emulation(sheet, diagnosis)
+    write_circumstances(sheet, diagnosis)
     error, told = diagnosis.error, diagnosis.summary.sentence
     label = outcome_label(sheet, diagnosis.summary.outcome)
     sheet.item(label, sheet.text(told, "bold"))

@@ -9,7 +9,7 @@ from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.printed import write_printed
 from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.render.steps import write_steps
-from vkzircon_cli.render.verdicts import write_checks, write_culprits, write_emulation, write_opening
+from vkzircon_cli.render.verdicts import write_checks, write_circumstances, write_culprits, write_opening
 from vkzircon_cli.report import Report
 
 _BAD = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
@@ -42,7 +42,7 @@ def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
     if report.error:
         write_opening(sheet, report)
     else:
-        write_emulation(sheet, report)
+        write_circumstances(sheet, report)
     write_culprits(sheet, report.culprits)
     for device in (device for device in report.devices if device.selected):
         write_title(sheet, device)

@@ -8,6 +8,7 @@ from rich.text import Text
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.conclusion import REQUIRED, CheckResult
 from vkzircon_cli.events import Culprit
+from vkzircon_cli.failure import NOT_ISOLATED
 from vkzircon_cli.offer import UNNAMED, display_name
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.records import record
@@ -38,8 +39,8 @@ _MOST_IDS = 3
 
 
 def write_opening(sheet: Sheet, report: Document) -> None:
-    """Say first whether this is emulated, then what it came to, then what to do if nothing could be asked."""
-    write_emulation(sheet, report)
+    """Write first what is special about this run, then its verdict, then what to do if nothing could be asked."""
+    write_circumstances(sheet, report)
     error = report.error
     sentence = error.message if error else report.summary.sentence
     label = outcome_label(sheet, report.summary.outcome)
@@ -58,12 +59,15 @@ def write_culprits(sheet: Sheet, culprits: Iterable[Culprit]) -> None:
                 sheet.value(culprit.command, indent=label.cell_len)
 
 
-def write_emulation(sheet: Sheet, report: Document) -> None:
-    """Say that this is an emulated run, where it is one."""
+def write_circumstances(sheet: Sheet, report: Document) -> None:
+    """Write that this is an emulated run, or one that no process of its own could be started for."""
     if report.emulation.active:
         settings = f" ({report.emulation.settings})" if report.emulation.settings else ""
         says = f"EMULATED RUN: {report.emulation.layer}{settings}"
         sheet.prose(sheet.text(says, "bold magenta"))
+    for message in report.run.messages:
+        if message.text.startswith(NOT_ISOLATED):
+            sheet.item(sheet.text("! NOT ISOLATED  ", "yellow"), message.text)
 
 
 def outcome_mark(outcome: Outcome) -> tuple[str, str]:

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the system refuses to start a process, every command goes on without one and says so, or says why it cannot."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import PROGRAM, Ran, environment
+
+# What a limit on the number of processes does, also to root: a filter answers EAGAIN to clone.
+REFUSING = """
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#define NUMBER offsetof(struct seccomp_data, nr)
+#define FLAGS offsetof(struct seccomp_data, args[0])
+int main(int count, char **words) {
+    /* A process is started by clone; a thread by clone3, or by clone with this flag. */
+    unsigned spared = count > 1 && strcmp(words[1], "processes") == 0 ? CLONE_THREAD : 0;
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, spared ? SYS_clone : SYS_clone3, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FLAGS),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, spared, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 99;
+    execv(words[2], words + 2);
+    return 98;
+}
+"""
+# The first fork is granted, and no other.
+REFUSED_LATER = """
+import errno, os, sys
+forks = []
+def refuse(name, _):
+    if name == "os.fork":
+        forks.append(name)
+        if len(forks) > 1:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+sys.addaudithook(refuse)
+from vkzircon_cli.__main__ import main
+main()
+"""
+BUSY = "Resource temporarily unavailable"
+
+Refused = Callable[..., Ran]
+
+
+@pytest.fixture(name="refusing", scope="session")
+def _refusing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the program that runs another one with the filter on."""
+    folder = tmp_path_factory.mktemp("refusing")
+    (folder / "refusing.c").write_text(REFUSING)
+    subprocess.run(["cc", "-o", "refusing", "refusing.c"], cwd=folder, check=True)
+    return folder / "refusing"
+
+
+@pytest.fixture(name="refused")
+def _refused(refusing: Path, lavapipe: str, tmp_path: Path) -> Refused:
+    """Run the program where the system refuses new *processes*, or threads as well."""
+
+    def run(*arguments: str, what: str = "processes", **env: str) -> Ran:
+        done = subprocess.run(
+            [refusing, what, PROGRAM, *arguments],
+            env=environment({"VK_DRIVER_FILES": lavapipe, **env}),
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+def _says_so(document: dict[str, Any]) -> bool:
+    said = [message["text"] for message in document["run"]["messages"] if message["severity"] == "warning"]
+    assert document["environment"]["isolated"] is False
+    return len(said) == 1 and said[0].startswith(f"No process could be started ({BUSY}), so the driver runs in")
+
+
+@pytest.mark.parametrize("command", ["report", "check", "devices", "matrix", "bench", "doctor"])
+@pytest.mark.usefixtures("layer")
+def test_every_command_goes_on_without_a_process(refused: Refused, command: str) -> None:
+    """The driver is asked in our own process: the result is as ever, and has a message of that."""
+    more = ("--seconds", "0.2", "--size", "64K") if command == "bench" else ()
+    ran = refused(command, "--emulate", "--format", "json", *more)
+    assert (ran.code, ran.err) == (0, "")
+    assert _says_so(ran.json)
+    assert ran.json["error"] is None
+    if command == "doctor":
+        drivers = next(each for each in ran.json["findings"] if each["id"] == "drivers")
+        assert [child["id"] for child in drivers["children"]] == ["manifest.not-tried"]
+    if command == "report":
+        told = {check["id"]: check["sentence"] for check in ran.json["checks"]}
+        assert told["import.second-process"] == "Memory type 0: no second process can be forked here."
+
+
+def test_a_person_is_told_first(refused: Refused) -> None:
+    """On a terminal it stands above all else, also where no message does."""
+    ran = refused("devices")
+    assert (ran.code, ran.err) == (3, "")
+    assert ran.out.startswith(f"! NOT ISOLATED  No process could be started ({BUSY})")
+
+
+def test_a_bundle_has_all_but_the_loaders_log(refused: Refused, tmp_path: Path) -> None:
+    """A second probe in this process would tell nothing of the loader, which is there already."""
+    assert refused("bundle").code == 0
+    with zipfile.ZipFile(tmp_path / "vkzircon-bundle.zip") as archive:
+        assert _says_so(json.loads(archive.read("vkzircon-bundle/report.json")))
+        assert "and none can be started here\n" in archive.read("vkzircon-bundle/CONTENTS.txt").decode()
+
+
+@pytest.mark.parametrize("command", ["check", "doctor"])
+def test_without_threads_nothing_can_be_asked(refused: Refused, command: str) -> None:
+    """A driver that hangs would hang us: exit code 4, the cause in a sentence, and a whole document."""
+    ran = refused(command, "--format", "json", what="threads")
+    assert ran.code == ran.json["summary"]["exit_code"] == 4
+    assert ran.json["error"]["cause"] == "no-process"
+    assert ran.json["error"]["message"] == f"No process and no thread can be started: {BUSY}."
+    assert ran.err.startswith("vkzircon: No process and no thread can be started")
+    assert ran.err.count("\n") == 1
+    if command == "doctor":
+        (found,) = next(each for each in ran.json["findings"] if each["id"] == "extension")["children"]
+        assert (found["id"], found["command"]) == ("probe.no-process", "ulimit -a")
+
+
+def test_a_driver_that_hangs_ends_at_the_limit(refusing: Path, broken_driver: Callable[[str], str]) -> None:
+    """Exit code 5, and the sign of life on a terminal is not taken for what the driver printed."""
+    controller, terminal = pty.openpty()
+    command = [str(refusing), "processes", str(PROGRAM), "--format", "json", "--timeout", "2"]
+    env = environment({"VK_DRIVER_FILES": broken_driver('puts("here"); fflush(stdout); pause();')})
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=terminal, timeout=60, check=False)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["error"]["cause"]) == (5, "driver-hung")
+    assert document["run"]["output"]["text"] == "here\n"
+    assert b"instance" in os.read(controller, 1 << 16)
+    os.close(controller)
+    os.close(terminal)
+
+
+def _refused_later(tmp_path: Path, *arguments: str, driver: str) -> Ran:
+    command = [sys.executable, "-c", REFUSED_LATER, *arguments]
+    env = environment({"VK_DRIVER_FILES": driver})
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_a_driver_that_died_in_a_child_never_comes_into_this_process(
+    tmp_path: Path, broken_driver: Callable[[str], str]
+) -> None:
+    """Where the second fork is refused, the report ends there, and blames only what was seen to die."""
+    ran = _refused_later(tmp_path, "--format", "json", driver=broken_driver("abort();"))
+    assert ran.code == 5
+    document = ran.json
+    assert document["environment"]["isolated"] is True
+    assert (document["error"]["cause"], document["culprits"]) == ("driver-crashed", [])
+    said = [message["text"] for message in document["run"]["messages"]]
+    assert f"no further process could be started ({BUSY}): the rest was not asked" in said
+
+
+def test_what_comes_after_the_first_child_is_told_as_missing(tmp_path: Path, lavapipe: str) -> None:
+    """Doctor loads no library for its own sake, and a bundle has no log: neither is a fault of the driver's or ours."""
+    ran = _refused_later(tmp_path, "doctor", "--format", "json", driver=lavapipe)
+    assert ran.code == 0
+    drivers = next(each for each in ran.json["findings"] if each["id"] == "drivers")
+    assert f"no process can be started: {BUSY}." in drivers["children"][0]["sentence"]
+    ran = _refused_later(tmp_path, "bundle", driver=lavapipe)
+    assert (ran.code, ran.err) == (0, "")
+    assert f"No process can be started: {BUSY}." in " ".join(ran.out.split())
