@@ -171,7 +171,8 @@ def _example(layer: emulation.Installation, tmp_path_factory: pytest.TempPathFac
     """Build the example as its first lines say, with the `vkzircon` that is tested in PATH."""
     assert layer.manifest.is_file()
     build = tmp_path_factory.mktemp("two_processes")
-    env = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+    # Ninja is among the test tools; CMake's own default, make, need not be there.
+    env = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}", "CMAKE_GENERATOR": "Ninja"}
     for command in (["cmake", "-S", str(EXAMPLE), "-B", str(build)], ["cmake", "--build", str(build)]):
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
