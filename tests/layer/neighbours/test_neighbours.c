@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A program shares memory while a layer of somebody else stands above or below the emulation: ctest runs it with each.
+// A program shares memory while another layer stands above or below the emulation: ctest runs it with each.
 #include "gpu.h"
 #include "neighbours.h"
 #include "test.h"
