@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program's entry. It imports little, so that Ctrl-C finds somebody to take it as early as can be."""
+"""The program's entry. It imports little, so that signals are handled as early as possible."""
 
 import gc
 import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
+
+from vkzircon_cli import interrupt
 
 PROBING = ("report", "check", "devices", "matrix", "bench", "doctor", "bundle")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
@@ -15,12 +17,13 @@ def main() -> NoReturn:
     """Run the command line of this process and leave."""
     # What is imported stays to the end: looking through it for garbage, as often as usual, is a twentieth of the start.
     gc.set_threshold(500_000)
+    interrupt.hold()
     try:
         code = _run_with_child() if _asks_vulkan(sys.argv[1:]) else _run(may_be_plain=False)
     except KeyboardInterrupt:
         code = 130  # Exit.INTERRUPTED, which is not imported yet
     # Nothing of ours is buffered, and a driver that hangs in a thread would hang the interpreter's own way out.
-    os._exit(code)
+    os._exit(interrupt.exit_code(code))
 
 
 def _asks_vulkan(arguments: Sequence[str]) -> bool:
@@ -31,9 +34,8 @@ def _asks_vulkan(arguments: Sequence[str]) -> bool:
 
 
 def _run_with_child() -> int:
-    from vkzircon_cli import child, interrupt
+    from vkzircon_cli import child
 
-    interrupt.hold()
     try:
         child.start_early()
         return _run(may_be_plain=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from vkzircon_cli import emulation, isolation, session
+from vkzircon_cli import emulation, interrupt, isolation, session
 from vkzircon_cli.environment import VARIABLES, can_fork
 from vkzircon_cli.errors import Stop
 from vkzircon_cli.events import Event, Failure, Message, Output, decode, shape_of_answer, to_line
@@ -172,14 +172,14 @@ def _loader_log(request: Request, watch: Callable[[Event], None]) -> _Log:
     log = _Log(missing="the loader printed nothing")
     try:
         with closing(isolation.events(asked, {**environ, "VK_LOADER_DEBUG": "all"})) as stream:
-            for event in stream:
+            for event in interrupt.each(stream):
                 if event["event"] == "tick":
                     watch(event)
                 elif event["event"] == "output" and event["text"]:
                     log = _told(event)
     except isolation.NoProcess as alone:
         return _Log(missing=alone.message.rstrip("."))
-    except KeyboardInterrupt:
+    except interrupt.Interrupted:
         return _Log(missing="interrupted")
     return log
 

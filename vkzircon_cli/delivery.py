@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from vkzircon_cli import session
+from vkzircon_cli import interrupt, session
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Event, to_line
 from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_private
@@ -36,7 +36,7 @@ def compare(before: Path, after: Path, format: DiffFormat, place: Place, *, reda
     from vkzircon_cli.reading import read
     from vkzircon_cli.render.difference import render_difference
 
-    found = difference.compare(read(before), read(after))
+    found = interrupt.endable(lambda: difference.compare(read(before), read(after)))
     hidden: tuple[Hidden, ...] | None = None
     if format is DiffFormat.MARKDOWN and redacts:
         found, hidden = _for_strangers(found)
@@ -65,9 +65,9 @@ def pack(request: Request, path: Path, *, quiet: bool) -> Exit:
     write_private(bundle.data, path)
     if not quiet:
         write(render_contents(bundle, str(path), page_of(Place(None, quiet, no_color=True))), None)
-    # The zip judges nothing; but who pressed Ctrl-C, or found a fault of ours, is told so.
+    # The zip judges nothing; only a fault of ours shows in the code.
     code = bundle.report.exit_code
-    return code if code in (Exit.INTERRUPTED, Exit.OUR_FAULT) else Exit.OK
+    return code if code is Exit.OUR_FAULT else Exit.OK
 
 
 def watched(run: Callable[[Callable[[Event], None]], T]) -> T:

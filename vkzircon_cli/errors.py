@@ -17,8 +17,10 @@ class Exit(IntEnum):
     CRASHED = 5
     NOT_WRITTEN = 6
     OUR_FAULT = 70
+    HUNG_UP = 129
     INTERRUPTED = 130
     PIPE_CLOSED = 141
+    TERMINATED = 143
 
 
 EXIT_PRECEDENCE = (

@@ -23,6 +23,8 @@ _MOST_WORDS = 3
 FIRST_ONLY = "The first attempt failed: "
 NOT_ISOLATED = "No process could be started"
 DOCTOR = "vkzircon doctor tells more."
+# Causes that end a run wherever it is.
+ENDED_THE_RUN = ("interrupted", "our-fault")
 # What is not the loader's and not a driver's doing.
 _NOT_DOCTORS = (
     "no-package",
@@ -31,8 +33,7 @@ _NOT_DOCTORS = (
     "no-libzircon",
     "no-layer",
     "no-emulation",
-    "interrupted",
-    "our-fault",
+    *ENDED_THE_RUN,
     "cut-off",
 )
 _LOADER_SAYS = " The loader says: "

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from vkzircon_cli.interrupt import SIGNALS
+
 _PR_SET_PDEATHSIG = 1
 _UNFINISHED = 71  # no answer at all: work that ends by itself leaves with 0
 _POLL_S = 0.001
@@ -77,7 +79,7 @@ def refusal() -> str:
 def start(be_child: Callable[[], None]) -> Process:
     """Fork a process that does what *be_child* says and leaves; how it will end can be learned wherever we come from.
 
-    Ctrl-C waits until there is somebody to end the child, and the child is sure that it is one.
+    Signals wait until the child is known to `end_all`, and until the child has its own handlers.
 
     Raises:
         OSError: the system refuses, because of a limit on processes or a filter of system calls.
@@ -85,7 +87,7 @@ def start(be_child: Callable[[], None]) -> Process:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who had it ignored had it ignored for us too
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pid = os.fork()
         if pid == 0:
             _be_child(be_child, mask)
@@ -100,8 +102,10 @@ def start(be_child: Callable[[], None]) -> Process:
 
 def _be_child(be_child: Callable[[], None], mask: set[int | signal.Signals]) -> NoReturn:
     try:
-        # A driver that hangs in C never lets Python's handler run, so Ctrl-C must end this process by itself.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # A driver that hangs in C never lets Python's handlers run, so signals must end this process by themselves.
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.setpgid(0, 0)
         be_child()

@@ -1,38 +1,118 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C while a command is still being loaded: it is kept until there is somebody to make a result of it.
+"""Ctrl-C, SIGTERM and SIGHUP: each ends a wait, and never a result that is being made or written.
 
-Behind the first one others are passed over for a moment: `timeout` sends two, to the process and to its group.
+The first signal is only noted, except while the run waits for a driver or reads a file: there it raises. Signals that
+follow within `_GRACE_S` count as the same one: `timeout` sends two, to the process and to its group. A later signal
+raises wherever it arrives. So does a timer, since a pipe that is never read could block the run forever.
 """
 
 import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from types import FrameType
+from typing import TypeVar
 
+T = TypeVar("T")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 0.5
-_pressed: list[float] = []
+_LIMIT_S = 10.0  # from the first signal to the end; `docker stop` kills after as long
+_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
+_SIGNAL_EXIT = 128
+# The codes of `Exit` that say why there is no result: USAGE, NOT_WRITTEN, OUR_FAULT, PIPE_CLOSED. It is not imported
+# here, since this module comes first.
+_WITHOUT_RESULT = (2, 6, 70, 141)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended a wait."""
+
+
+class _State:
+    """The *number* of the first signal, 0 while there is none; when one *last* counted; whether one may end a wait."""
+
+    number = 0
+    last = 0.0
+    is_waiting = False
+
+
+_state = _State()
 
 
 def hold() -> None:
-    """Keep Ctrl-C from now on. Where it is ignored it stays so."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _keep)
+    """Note the signals from now on. Those that are ignored stay ignored, as `nohup` wants it."""
+    for number in SIGNALS:
+        with suppress(ValueError, OSError):  # not every system has each
+            if signal.getsignal(number) in _DEFAULTS:
+                signal.signal(number, _note)
 
 
-def let_go() -> None:
-    """Have Ctrl-C raise `KeyboardInterrupt`, once; raise it now if it was kept."""
-    if signal.getsignal(signal.SIGINT) is _keep:
-        signal.signal(signal.SIGINT, _interrupt)
-    if _pressed:
-        _interrupt(signal.SIGINT, None)
+def release() -> None:
+    """Restore the default actions, for another program in this process.
+
+    Raises:
+        KeyboardInterrupt: a signal came before.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) is _note:
+            signal.signal(number, signal.SIG_DFL)
+    if _state.number:
+        raise KeyboardInterrupt
 
 
-def _keep(number: int, frame: FrameType | None) -> None:
-    _pressed.append(time.monotonic())
-    if _pressed[-1] - _pressed[0] > _GRACE_S:  # whoever presses again means it
-        signal.default_int_handler(number, frame)
+def endable(wait: Callable[[], T]) -> T:
+    """Return what *wait* returns.
+
+    Raises:
+        Interrupted: a signal came, before or meanwhile.
+    """
+    _state.is_waiting = True
+    try:
+        if _state.number:
+            raise KeyboardInterrupt
+        return wait()
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    except RuntimeError as error:
+        if is_interruption(error):
+            raise Interrupted from None
+        raise
+    finally:
+        _state.is_waiting = False
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGINT, _keep)
-    _pressed[:] = [time.monotonic()]
-    raise KeyboardInterrupt
+def each(stream: Iterator[T]) -> Iterator[T]:
+    """Yield from *stream*, which never yields None; waiting for it is endable, and handling what came is not."""
+    following = partial(next, stream, None)
+    while (item := endable(following)) is not None:
+        yield item
+
+
+def is_interruption(error: Exception) -> bool:
+    """Whether *error* is what Python before 3.12 makes of a signal that arrives while a class is made."""
+    return isinstance(error.__cause__, KeyboardInterrupt)
+
+
+def signal_heard() -> signal.Signals | None:
+    """Return the first signal that came, None if none did."""
+    return signal.Signals(_state.number) if _state.number else None
+
+
+def exit_code(code: int) -> int:
+    """Return the exit code of a run that would end with *code*: a signal that came replaces a verdict's code."""
+    return _SIGNAL_EXIT + _state.number if _state.number and code not in _WITHOUT_RESULT else code
+
+
+def _note(number: int, _frame: FrameType | None) -> None:
+    now = time.monotonic()
+    ends = _state.is_waiting if not _state.number else now - _state.last > _GRACE_S
+    if not _state.number:
+        _state.number, _state.last = number, now
+        with suppress(ValueError, OSError, AttributeError):  # not every system has timers
+            signal.signal(signal.SIGALRM, _note)
+            signal.setitimer(signal.ITIMER_REAL, _LIMIT_S)
+    if ends:
+        _state.is_waiting, _state.last = False, now
+        raise KeyboardInterrupt

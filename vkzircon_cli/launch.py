@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from vkzircon_cli import emulation
+from vkzircon_cli import emulation, interrupt
 from vkzircon_cli.doctor.filters import layer_filter
 from vkzircon_cli.environment import EMULATION_VARIABLE
 from vkzircon_cli.errors import Usage
@@ -64,11 +64,13 @@ def become(command: Sequence[str], asked: Emulate) -> NoReturn:
 
     Raises:
         Usage: it cannot be run.
+        KeyboardInterrupt: a signal came before.
     """
     environ = {**os.environ, **variables(os.environ, asked)}
     # Python ignores these two, and what is ignored stays so behind an exec.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
+    interrupt.release()
     try:
         os.execvpe(command[0], tuple(command), environ)
     except OSError as error:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from vkzircon_cli import output
+from vkzircon_cli import interrupt, output
 from vkzircon_cli.errors import Exit, Stop, missing_package
 
 _TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
@@ -16,7 +16,7 @@ def run(*, may_be_plain: bool) -> int:
     try:
         return _run(sys.argv[1:], may_be_plain=may_be_plain)
     except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+        return _interrupted()
     except output.PipeClosed:
         return Exit.PIPE_CLOSED
     except Stop as stopped:
@@ -43,10 +43,16 @@ def _run(arguments: Sequence[str], *, may_be_plain: bool) -> int:
     return cli.run(arguments)
 
 
+def _interrupted() -> Exit:
+    """Say that a signal left no result; `interrupt.exit_code` knows which code that is."""
+    if (heard := interrupt.signal_heard()) is not None:
+        output.say(f"vkzircon: Interrupted by {heard.name} before a whole result was written.")
+    return Exit.INTERRUPTED
+
+
 def _unforeseen(error: Exception) -> Exit:
-    # Before 3.12 Python makes a RuntimeError of Ctrl-C that comes while a class is made: most of a start is that.
-    if isinstance(error.__cause__, KeyboardInterrupt):
-        return Exit.INTERRUPTED
+    if interrupt.is_interruption(error):
+        return _interrupted()
     output.say(f"vkzircon: {_describe(error)}")
     return Exit.OUR_FAULT
 

@@ -2,6 +2,7 @@
 """One run from request to report: surroundings, emulation, isolated probe, fold, verdicts."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 def run(request: Request, watch: Callable[[Event], None]) -> Report:
     """Probe what *request* asks for and judge it; *watch* hears every event as it comes, the header first.
 
-    Ctrl-C ends the probe and gives the report of what was learned until then, with exit code 130.
+    A signal ends the probe: the report holds what was learned until then, and exits with 128 + the signal's number.
 
     Raises:
         Usage: the device asked for is not there, or not one, or emulation was asked for in a way that cannot be.
@@ -46,7 +47,7 @@ def run_matrix(request: Request, watch: Callable[[Event], None]) -> "MatrixRepor
 
 
 def run_bench(request: Request, watch: Callable[[Event], None]) -> "BenchReport":
-    """Measure what *request* wants, as `run` probes; Ctrl-C gives what was measured so far."""
+    """Measure what *request* wants, as `run` probes; a signal leaves what was measured until then."""
     from vkzircon_cli.bench import make_bench
     from vkzircon_cli.bench_facts import BenchDevice
 
@@ -61,11 +62,10 @@ def _folded(request: Request, watch: Callable[[Event], None]) -> tuple[Fold, Tra
         told = map(without_home, stream) if request.redacts else stream
         _feed([next(told)], fold, watch)  # the header, without which there is nothing to report
         try:
-            interrupt.let_go()
-            _feed(told, fold, watch)
-        except KeyboardInterrupt:
+            _feed(interrupt.each(told), fold, watch)
+        except interrupt.Interrupted:
             interrupted = True
-            _feed([error(_Interrupted(_INTERRUPTED), "interrupted")], fold, watch)
+            _feed([interruption()], fold, watch)
     transcript = fold.transcript()
     if transcript.failure is not None and transcript.failure.exit_code == Exit.USAGE:
         raise Usage(transcript.failure.message, transcript.failure.hint)
@@ -136,10 +136,15 @@ def _feed(stream: Iterable[Event], fold: Fold, watch: Callable[[Event], None]) -
         watch(event)
 
 
-_INTERRUPTED = "Interrupted: this report holds what was learned until then."
+def interruption() -> Event:
+    """Return the event that says which signal ended the run."""
+    return error(_Interrupted(), "interrupted")
 
 
 class _Interrupted(Stop):
-    """Ctrl-C."""
+    """A signal came."""
 
-    exit_code = Exit.INTERRUPTED
+    def __init__(self) -> None:
+        heard = interrupt.signal_heard() or signal.SIGINT
+        super().__init__(f"Interrupted by {heard.name}: this report holds what was learned until then.")
+        self.exit_code = Exit(interrupt.exit_code(Exit.INTERRUPTED))

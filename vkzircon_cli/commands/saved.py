@@ -46,11 +46,12 @@ def show(
 
     It needs no Vulkan. A trace may stop anywhere: the step in which it stops is named.
     """
+    from vkzircon_cli import interrupt
     from vkzircon_cli.delivery import present
     from vkzircon_cli.reading import read
 
     style = Style(View.REPORT, Format(format), verbose, not no_redact)
-    return present(read(file), style, Place(output, quiet, no_color))
+    return present(interrupt.endable(lambda: read(file)), style, Place(output, quiet, no_color))
 
 
 @app.command(epilog=EPILOG)

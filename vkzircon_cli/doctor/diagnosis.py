@@ -5,9 +5,11 @@ It is a document of its own beside the report: a report says what devices do, th
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
-from vkzircon_cli import session
+from vkzircon_cli import interrupt, session
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
 from vkzircon_cli.conclusion import Summary
@@ -17,7 +19,8 @@ from vkzircon_cli.doctor.nodes import Node
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Event, Failure
+from vkzircon_cli.events import Event, Failure, decode
+from vkzircon_cli.failure import ENDED_THE_RUN
 from vkzircon_cli.home import without_home
 from vkzircon_cli.libraries import LAYER_NAME
 from vkzircon_cli.offer import UNNAMED, display_name, offers_extension
@@ -32,9 +35,9 @@ if TYPE_CHECKING:
     from vkzircon_cli.doctor.second_look import Seen
     from vkzircon_cli.doctor.trials import Trials
 
+T = TypeVar("T")
+
 _HARMLESS = (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
-# What ended the run itself, whatever was found before.
-_OVER = (Exit.INTERRUPTED, Exit.OUR_FAULT)
 
 
 @record
@@ -71,25 +74,38 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     """Look at everything between this process and the extension; *watch* hears the probe's events.
 
     The *trials* were begun before, and are read after the probe, so that they take hardly any time of their own.
+    A signal ends them as it ends the probe: what was found until then is told.
 
     Raises:
         Usage: emulation was asked for in a way that cannot be.
     """
     report = session.run(request, watch)
-    is_over = _is_over(report.error)
-    if is_over:
+
+    def look(at: Callable[[], T]) -> T:
+        """Return what is *at* there; once the run is over, what takes no waiting."""
+        if not _is_over(report.error):
+            with suppress(interrupt.Interrupted):
+                return interrupt.endable(at)
         trials.give_up()
-    drivers, layers = trials.manifests.exams()
-    nodes = trials.nodes.nodes() if trials.nodes else None
-    tried = None if is_over else attempts(trials.where, report.loader)
-    found = _beside_devices(_Looks(trials.where, tried, drivers, layers, nodes), report)
-    known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
-    suspects = [exam.path for exam in drivers if exam.is_usable]
-    seen = {} if is_over else _looked_again(request, trials.added, report, layers)
+        return at()
+
+    drivers, layers = look(trials.manifests.exams)
+    nodes = look(trials.nodes.nodes) if trials.nodes else None
+    tried = look(lambda: None if trials.are_over else attempts(trials.where, report.loader))
+    seen = look(lambda: {} if trials.are_over else _looked_again(request, trials.added, report, layers))
+    if trials.are_over and not _is_over(report.error):
+        report = replace(report, error=decode(Failure, session.interruption()))
+    found = _findings(_Looks(trials.where, tried, drivers, layers, nodes), report, seen, emulate=bool(request.emulate))
+    return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in found))
+
+
+def _findings(looks: "_Looks", report: Report, seen: Mapping[int, "Seen"], *, emulate: bool) -> tuple[Finding, ...]:
     from vkzircon_cli.doctor.extension import extension_finding
 
-    extension = extension_finding(report, seen, known, suspects, emulate=bool(request.emulate))
-    return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in (*found, extension)))
+    found = _beside_devices(looks, report)
+    known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
+    suspects = [exam.path for exam in looks.drivers if exam.is_usable]
+    return (*found, extension_finding(report, seen, known, suspects, emulate=emulate))
 
 
 @record
@@ -176,7 +192,7 @@ def leaves(findings: Sequence[Finding]) -> Iterator[Finding]:
 
 
 def _is_over(failure: Failure | None) -> bool:
-    return failure is not None and failure.exit_code in _OVER
+    return failure is not None and failure.cause in ENDED_THE_RUN
 
 
 def _summary(failure: Failure | None, devices: Sequence[FoundDevice], findings: Sequence[Finding]) -> Summary:

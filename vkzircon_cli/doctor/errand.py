@@ -17,6 +17,7 @@ _CHUNK = 64 * 1024
 _TICK_S = 0.1  # how often a silent child is looked after: what it started may keep its pipe open
 _MOST_BYTES = 1 << 20
 _STANDARD = (0, 1, 2)
+_NO_TIME = Missing(MissingKind.NOT_ASKED, "", "", "there was no time to try it")
 
 
 class Errand:
@@ -53,11 +54,14 @@ class Errand:
         self._gives_up = True
 
     def answers(self) -> tuple[list[Any], Missing | None]:
-        """Wait for the child and give what it answered, and what cut it short; nothing of it stays behind."""
+        """Wait for the child and give what it answered, and what cut it short; nothing of it stays behind.
+
+        There was no time for a child that was closed before.
+        """
         if self._refusal:
             return [], Missing(MissingKind.NOT_ASKED, "", "", self._refusal)
         data = bytearray()
-        fate: Missing | None = None
+        fate: Missing | None = _NO_TIME
         try:
             if self._process is not None:
                 fate = self._listen(self._process, data)
@@ -66,7 +70,7 @@ class Errand:
         *lines, rest = bytes(data).split(b"\n")
         if fate is None and rest != _DONE:  # a library may leave with exit code 0, too
             fate = Missing(MissingKind.CRASHED, "dlopen", "", "the process left with exit code 0")
-        if fate is not None and not lines:
+        if fate is not None and fate is not _NO_TIME and not lines:
             fate = Missing(MissingKind.NOT_ASKED, "", "", f"no process can be started: {fate.reason}")
         stamped = [_stamped(line) for line in lines]
         if None in stamped:  # a library that writes to any descriptor that is open
@@ -89,7 +93,7 @@ class Errand:
                 break
         code = process.exit_code(max(0.0, deadline - time.monotonic())) if is_over else None
         if code is None and self._gives_up:
-            return Missing(MissingKind.NOT_ASKED, "", "", "there was no time to try it")
+            return _NO_TIME
         if code is None:
             return Missing(MissingKind.TIMED_OUT, "dlopen", "", f"no answer within {self._timeout_s:g} s")
         return _fate(code)

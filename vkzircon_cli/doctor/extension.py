@@ -14,7 +14,7 @@ from vkzircon_cli.environment import FUCHSIA, LIBZIRCON_VARIABLE
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.events import Failure
 from vkzircon_cli.facts import Device, Extension, Identity
-from vkzircon_cli.failure import DOCTOR, FIRST_ONLY, filter_of_emulation
+from vkzircon_cli.failure import DOCTOR, ENDED_THE_RUN, FIRST_ONLY, filter_of_emulation
 from vkzircon_cli.offer import UNNAMED, dependency_leg, display_name, find_extension
 from vkzircon_cli.quantities import counted
 from vkzircon_cli.report import Report
@@ -83,7 +83,7 @@ def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
 def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Iterator[Finding]:
     """Tell what kept the devices from being asked as wanted; a consequence of what was found is no finding more."""
     failure = report.error
-    if failure is None or failure.exit_code in (Exit.INTERRUPTED, Exit.OUR_FAULT):
+    if failure is None or failure.cause in ENDED_THE_RUN:
         return
     words = [visible(m.text) for m in report.run.messages if m.severity == "error"]
     evidence = tuple(dict.fromkeys(words))[:_MOST_MESSAGES]

@@ -24,6 +24,7 @@ class Trials:
         if can_fork():
             child.start_first()
         self.request = request
+        self.are_over = False
         self.added = _added(request)
         timeout_s = request.timeout_s
         self.where = surroundings(timeout_s, self.added)
@@ -32,6 +33,7 @@ class Trials:
 
     def give_up(self) -> None:
         """Wait for nothing more: what has no answer yet was not tried."""
+        self.are_over = True
         self.manifests.give_up()
         if self.nodes is not None:
             self.nodes.give_up()
