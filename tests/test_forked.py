@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from vkzircon_cli.forked import Process, end_all, start
+from vkzircon_cli.interrupt import SIGNALS
 
 Start = Callable[[Callable[[], object]], Process]
 
@@ -82,13 +83,15 @@ def test_ctrl_c_loses_nothing_wherever_it_comes() -> None:
 
 
 _TWO_WAYS_OUT = """
-import os, signal, sys, time
+import os, sys, time
+from vkzircon_cli import interrupt
 from vkzircon_cli.forked import end_all, start
+interrupt.hold()
 fork = os.fork
 def fork_and_interrupt():
     pid = fork()
     if pid == 0:
-        os.kill(os.getpid(), signal.SIGINT)  # before anything of the child's own is done
+        os.kill(os.getpid(), int(sys.argv[1]))  # before anything of the child's own is done
     return pid
 os.fork = fork_and_interrupt
 process = start(lambda: time.sleep(60))
@@ -97,10 +100,12 @@ end_all()
 """
 
 
-def test_ctrl_c_in_a_child_never_goes_our_way_out() -> None:
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_in_a_child_never_takes_the_parents_way_out(number: int) -> None:
     """It ends the child by itself, from its first moment on: nothing is written twice."""
-    done = subprocess.run([sys.executable, "-c", _TWO_WAYS_OUT], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == (f"once -{signal.SIGINT:d}\n", "")
+    command = [sys.executable, "-c", _TWO_WAYS_OUT, str(int(number))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"once -{number:d}\n", "")
 
 
 def test_what_a_child_raises_ends_it() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from program import PROGRAM, Run, environment
 
+from vkzircon_cli.interrupt import SIGNALS
+
 Broken = Callable[[str], str]
 
 
@@ -82,17 +84,18 @@ def test_what_a_driver_prints_never_mixes_with_the_result(vkzircon: Run, broken_
     assert len(output["text"]) <= 64 * 1024
 
 
-def test_ctrl_c_in_a_hung_driver_ends_at_once(broken_driver: Broken) -> None:
-    """Ctrl-C leaves the report of what was learned, exit 130, and no child."""
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_in_a_hung_driver_ends_at_once(broken_driver: Broken, number: int) -> None:
+    """It leaves the report of what was learned, its exit code, and no child."""
     env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": _mark("ctrl-c")}
     running = subprocess.Popen(
         [PROGRAM, "--format", "json"], env=environment(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     _wait_for_child(f"VKZIRCON_TEST={_mark('ctrl-c')}")
     began = time.monotonic()
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     out, err = running.communicate(timeout=10)
-    assert running.returncode == 130
+    assert running.returncode == 128 + number
     assert time.monotonic() - began < 2
     assert b'"interrupted"' in out
     assert b"Traceback" not in out + err

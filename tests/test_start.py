@@ -65,6 +65,7 @@ def test_who_asks_nothing_loads_neither_vulkan_nor_a_report(
         "vkzircon_cli.commands.saved",
         "vkzircon_cli.documents",
         "vkzircon_cli.errors",
+        "vkzircon_cli.interrupt",
         "vkzircon_cli.options",
         "vkzircon_cli.outermost",
         "vkzircon_cli.output",

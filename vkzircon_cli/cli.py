@@ -33,8 +33,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with contextlib.redirect_stdout(printed), only_named(arguments):
             code = app(list(arguments), prog_name="vkzircon", complete_var=_COMPLETE_VARIABLE, standalone_mode=False)
-    except typer.Abort as pressed:  # what Typer makes of Ctrl-C where no command takes it
-        raise KeyboardInterrupt from pressed
+    except typer.Abort as aborted:  # a command was interrupted
+        raise KeyboardInterrupt from aborted
     except SystemExit as leave:  # how completion ends
         code = leave.code
     except _UsageError as error:

@@ -15,8 +15,8 @@ from vkzircon_cli.options import Version
 EPILOG = (
     "Exit codes: 0 nothing failed; 1 a check failed, a condition was not met, or two reports differ; 2 usage; 3 no "
     "chosen device offers the extension; 4 could not ask: no loader, driver, device or permission; 5 the driver "
-    "crashed or hung; 6 the result could not be written; 70 a fault of vkzircon's own; 130 interrupted; 141 the reader "
-    "closed the pipe."
+    "crashed or hung; 6 the result could not be written; 70 a fault of vkzircon's own; 129, 130, 143 ended by "
+    "SIGHUP, Ctrl-C or SIGTERM; 141 the reader closed the pipe."
 )
 
 
@@ -32,6 +32,13 @@ class _ReportByDefault(TyperGroup):
         if is_bare or _begins_with_an_option(args):
             args = ["report", *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Typer would make an exit code of a signal, and nothing of an `Abort`."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupted:
+            raise typer.Abort from interrupted
 
 
 def _begins_with_an_option(args: Sequence[str]) -> bool:
