@@ -545,6 +545,33 @@ def test_the_worst_row_gives_the_verdict() -> None:
     assert fold(rows[1:2]).outcome is Outcome.SKIP
 
 
+def test_no_row_that_is_not_good_is_hidden_by_a_worse_one() -> None:
+    """A crash outranks a failure, and a failure a warning: each is told, the worst first, with its steps."""
+    rows = [
+        Finding(Outcome.WARN, "it is odd", "memory type 0", "a"),
+        Finding(Outcome.FAIL, "it is bad", "memory type 1", "b"),
+        Finding(Outcome.INFO, "it is good to know", "memory type 2", "c"),
+        Finding(Outcome.CRASH, "it died", "memory type 3", "d"),
+    ]
+    verdict = fold(rows)
+    assert verdict.outcome is Outcome.CRASH
+    assert verdict.sentence == "Memory type 3: it died. Memory type 1: it is bad. Memory type 0: it is odd."
+    assert verdict.steps == ("d", "b", "a")
+
+
+def test_dying_of_a_wrong_input_hides_no_failure() -> None:
+    """A wrong input that is taken fails the check, though the driver died of another; a death alone is a crash."""
+    (of_import, *_) = (row for row in _good_device().negative if row.call == "vkAllocateMemory")
+    died = replace(of_import, what="zero", refusal=Answer(None, CRASHED))
+    taken = replace(of_import, what="too-large", refusal=Answer(Refusal("VK_SUCCESS", None)))
+    bad = replace(_good_device(), negative=(died, taken))
+    verdict = REGISTRY["negative.import-refused"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence == "Too-large: the import succeeded. Zero: the driver crashed in vkX (SIGSEGV)."
+    only_died = replace(bad, negative=(died,))
+    assert REGISTRY["negative.import-refused"].verdict(_facts(only_died), only_died).outcome is Outcome.CRASH
+
+
 def test_ids_are_dotted_and_told_in_the_readers_order() -> None:
     """Groups come in the order in which a reader wants to know, and every id belongs to one."""
     groups = [check.id.partition(".")[0] for check in in_order()]

@@ -90,6 +90,20 @@ def test_the_issues_own_crash(emulated: Run) -> None:
     assert "crashed in vkGetMemoryZirconHandleFUCHSIA" in " ".join(ran.out.split())
 
 
+@pytest.mark.parametrize(("faults", "code"), [(("import-kills", "import-ignores-size"), 1), (("import-kills",), 0)])
+def test_dying_of_one_wrong_input_hides_no_other_that_was_taken(
+    emulated: Run, faults: tuple[str, ...], code: int
+) -> None:
+    """Death alone is told and is exit 0; an import that succeeded wrongly is exit 1, and its sentence tells of both."""
+    options = [word for fault in faults for word in ("--fault", fault)]
+    ran = emulated("check", "--negative", "--format", "json", *options)
+    assert ran.code == ran.json["summary"]["exit_code"] == code
+    (refused,) = (check for check in ran.json["checks"] if check["id"] == "negative.import-refused")
+    assert ("the import succeeded" in refused["sentence"], refused["outcome"]) == (bool(code), ("crash", "fail")[code])
+    assert "the driver crashed in vkAllocateMemory (SIGABRT)" in refused["sentence"]
+    assert ("failed negative.import-refused" in ran.json["summary"]["sentence"]) is bool(code)
+
+
 def test_a_hang_costs_the_limit_once(emulated: Run) -> None:
     """One step that hangs costs --timeout, and the rest is there."""
     began = time.monotonic()

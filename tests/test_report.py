@@ -99,11 +99,21 @@ def test_exit_3_only_when_no_device_offers_the_extension() -> None:
 
 
 def test_a_crash_outranks_a_failure() -> None:
-    """Exit 5 goes before 1, and the sentence says where the driver died."""
+    """Exit 5 goes before 1, and the sentence says where the driver died and what failed besides."""
     crash = Missing(MissingKind.CRASHED, "vkDestroyDevice", "SIGSEGV", "killed by SIGSEGV")
     report = _report(replace(_without_vmo(reports.device()), closed=Answer(None, crash)))
     assert report.exit_code is Exit.CRASHED
-    assert report.summary.sentence == "vkDestroyDevice: the driver crashed in vkDestroyDevice (SIGSEGV)."
+    assert report.summary.sentence == (
+        "vkDestroyDevice: the driver crashed in vkDestroyDevice (SIGSEGV). "
+        "Verdant X1: failed export.handle-given, export.handle-is-vmo."
+    )
+
+
+def test_a_crash_before_the_extension_is_known_is_the_outcome_too() -> None:
+    """Outcome and exit code are of one mind: what ends with 5 is a crash, and no skip."""
+    crash = Missing(MissingKind.CRASHED, "vkX", "SIGSEGV", "killed by SIGSEGV")
+    report = _report(replace(reports.device(), extensions=Answer(None, crash)))
+    assert (report.summary.outcome, report.exit_code) == (Outcome.CRASH, Exit.CRASHED)
 
 
 def test_unselected_devices_are_not_judged() -> None:

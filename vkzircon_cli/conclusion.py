@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all results come to: the worst outcome, one sentence, the exit code."""
 
-from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.checks import SEVERITY, Outcome, forgives_death
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
 from vkzircon_cli.events import Failure
 from vkzircon_cli.facts import Device, Facts
@@ -62,7 +62,7 @@ def conclude(
         return Summary(worst, failure.message, failure.exit_code, counts)
     offering = [device for device in facts.devices if device.selected and offers_extension(device)]
     # What was left out, or is only worth knowing, makes a device neither better nor worse.
-    counting = [result.outcome for result in checks if _counts(result) and (offering or _exit(result) is Exit.FAILED)]
+    counting = [result.outcome for result in checks if _counts(result) and (offering or _exit(result) is not Exit.OK)]
     unseen = [] if depth is Depth.IDENTITY else [device for device in offering if not _was_seen(device, everything)]
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS if offering else Outcome.SKIP)
     if worst is Outcome.PASS and unseen:
@@ -85,7 +85,7 @@ def _counts(result: CheckResult) -> bool:
 def _exit(result: CheckResult) -> Exit:
     """Give the exit code that one result asks for; dying of a wrong input is told, and not held against the driver."""
     died = result.outcome in (Outcome.CRASH, Outcome.TIMEOUT)
-    return Exit.OK if died and result.id.startswith("negative.") else _EXITS.get(result.outcome, Exit.OK)
+    return Exit.OK if died and forgives_death(result.id) else _EXITS.get(result.outcome, Exit.OK)
 
 
 def _sentence(
@@ -94,12 +94,11 @@ def _sentence(
     asked = [device for device in facts.devices if device.selected]
     if exit_code is Exit.NOT_OFFERED:
         return f"{EXTENSION} is not offered by {_names(asked)}."
-    if exit_code is Exit.CRASHED:
-        return next(result.sentence for result in checks if _exit(result) is exit_code)
+    dead = [result.sentence for result in checks if _exit(result) is Exit.CRASHED]
     bad = [result for result in checks if _exit(result) is Exit.FAILED]
-    if bad:
-        broken = [device for device in facts.devices if device.index in {result.device for result in bad}]
-        return f"{_names(broken)}: {_failed(bad)}."
+    broken = [device for device in facts.devices if device.index in {result.device for result in bad}]
+    if dead or bad:
+        return " ".join(dead[:1] + ([f"{_names(broken)}: {_failed(bad)}."] if bad else []))
     if unseen:
         return f"Nothing failed, but {_names(unseen)} {'was' if len(unseen) == 1 else 'were'} not seen to share memory."
     return _good([device for device in asked if offers_extension(device)], checks, depth)

@@ -13,7 +13,7 @@ from vkzircon_cli.checks import (
     properties,
     stress,
 )
-from vkzircon_cli.checks.registry import REGISTRY, SEVERITY, Check, Outcome, Verdict, in_order
+from vkzircon_cli.checks.registry import REGISTRY, SEVERITY, Check, Outcome, Verdict, forgives_death, in_order
 
 __all__ = [
     "REGISTRY",
@@ -26,6 +26,7 @@ __all__ = [
     "device",
     "export",
     "extension",
+    "forgives_death",
     "imports",
     "in_order",
     "negative",

@@ -2,7 +2,7 @@
 """How a check is registered, what it finds, and how findings become one verdict.
 
 A check is a small pure function over facts. It yields one `Finding` a row (a memory type, a call); the worst outcome
-wins, and the rows that share it are told in one sentence.
+wins, and every row that is not good is told, so that no crash hides a failure.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +34,7 @@ class Outcome(StrEnum):
 
 
 SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
+_NOT_GOOD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 
 @record
@@ -81,7 +82,7 @@ class Check:
             return Verdict(Outcome.SKIP, _sentence(_blocked(device)), ())
         findings = [self._capped(finding) for finding in self.judge(facts, device)]
         if findings:
-            return fold(findings)
+            return fold(findings, forgives_death=forgives_death(self.id))
         why = _blocked(device) or (f"it is asked with {self.option} only" if self.option else _NOT_REACHED)
         return Verdict(Outcome.SKIP, _sentence(why), ())
 
@@ -140,11 +141,25 @@ def check(
     return register
 
 
-def fold(findings: Sequence[Finding]) -> Verdict:
-    """Make one verdict of *findings*, of which there is one at least; a row that was skipped never hides another."""
+def forgives_death(id: str) -> bool:
+    """Whether a check is of wrong inputs: that the driver dies of one is told, and not held against it."""
+    return id.startswith("negative.")
+
+
+def fold(findings: Sequence[Finding], *, forgives_death: bool = False) -> Verdict:
+    """Make one verdict of *findings*, of which there is one at least; a row that was skipped never hides another.
+
+    The worst row gives the outcome: a failure, not a death, where the check *forgives death*. Each row that is not good
+    is told, the worst first.
+    """
+
+    def rank(finding: Finding) -> tuple[bool, int]:
+        return forgives_death and finding.outcome is Outcome.FAIL, SEVERITY[finding.outcome]
+
     told = [finding for finding in findings if finding.outcome is not Outcome.SKIP] or findings
-    worst = max((finding.outcome for finding in told), key=SEVERITY.__getitem__)
-    rows = [finding for finding in told if finding.outcome is worst]
+    worst = max(told, key=rank).outcome
+    rows = [finding for finding in told if finding.outcome is worst or finding.outcome in _NOT_GOOD]
+    rows.sort(key=rank, reverse=True)
     return Verdict(worst, " ".join(_sentences(rows)), tuple(dict.fromkeys(row.step for row in rows if row.step)))
 
 
