@@ -2,6 +2,7 @@
 """The whole tool in a stand-in for a Fuchsia process: everything works but isolation, and the report says so."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -121,6 +122,28 @@ def test_a_hang_ends_at_the_limit_with_what_was_learned(fuchsia: Process, broken
     assert ran.code == 5
     assert time.monotonic() - began < 4
     assert ran.json["error"]["cause"] == "driver-hung"
+
+
+def test_a_driver_that_calls_exit_is_no_pass(fuchsia: Process, broken_driver: Callable[[str], str]) -> None:
+    """exit(0) in a call, or while the driver is loaded, is exit code 5 with a whole document that names the call."""
+    ran = fuchsia("--format", "json", VKZIRCON_EMULATION="fault=exit-in-free")
+    assert (ran.code, ran.json["summary"]["outcome"]) == (5, "crash")
+    assert "the driver crashed in vkFreeMemory (it called exit())" in ran.json["summary"]["sentence"]
+    missing = ran.json["devices"][0]["exports"][0]["handle"]["missing"]
+    assert (missing["kind"], missing["call"]) == ("crashed", "vkFreeMemory")
+    ran = fuchsia("--format", "trace", VKZIRCON_EMULATION="fault=exit-in-free")
+    *_, end, _, done = map(json.loads, ran.out.splitlines())
+    assert (ran.code, end["event"], done["event"]) == (5, "end", "done")
+    assert end["answer"]["missing"] == missing
+    ran = fuchsia("--format", "json", VK_DRIVER_FILES=broken_driver("exit(0);"))
+    assert (ran.code, ran.json["error"]["cause"]) == (5, "driver-crashed")
+
+
+def test_a_driver_that_calls_quick_exit_takes_the_run_along_but_is_no_pass(
+    fuchsia: Process, broken_driver: Callable[[str], str]
+) -> None:
+    """Its handlers can only abort: no document, and no exit code 0."""
+    assert fuchsia("--quiet", VK_DRIVER_FILES=broken_driver("quick_exit(0);")).code == -signal.SIGABRT
 
 
 def test_a_crash_leaves_a_trace_that_says_where(

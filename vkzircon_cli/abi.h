@@ -99,4 +99,13 @@ const char *vkz_persona_description(size_t);
 const char *vkz_persona_faults(size_t);
 const char *vkz_device_reason(const uint8_t uuid[16]);
 
+/* Of libc. A semaphore is a void * here, since its size is libc's own matter. */
+int __cxa_atexit(void (*)(void *), void *argument, void *library);
+int __cxa_at_quick_exit(void (*)(void *), void *library);
+int sem_init(void *semaphore, int shared, unsigned value);
+int sem_post(void *semaphore);
+int sem_trywait(void *semaphore);
+unsigned sleep(unsigned seconds);
+void _exit(int code);
+void abort(void);
 int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);

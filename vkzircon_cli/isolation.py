@@ -2,8 +2,8 @@
 """Runs the probe where it can do least harm, and goes on past what it does.
 
 With fork, in a child: a step that dies or hangs costs that step, and a new child goes on behind it. Without, as on
-Fuchsia or where the system refuses to start a process, in a thread of this process: a step that hangs ends the run with
-what was learned, one that dies takes the process along.
+Fuchsia or where the system refuses to start a process, in a thread of this process: a step that hangs, or calls exit(),
+ends the run with what was learned; one that dies otherwise takes the process along.
 """
 
 import os
@@ -21,6 +21,7 @@ from vkzircon_cli.errors import CannotAsk, Exit, Stop
 from vkzircon_cli.events import Event, ended, error
 from vkzircon_cli.failure import NOT_ISOLATED
 from vkzircon_cli.guard import probe_events
+from vkzircon_cli.last_resort import watch_exit
 from vkzircon_cli.question import question
 from vkzircon_cli.request import Request
 
@@ -103,13 +104,11 @@ class _Resuming:
 
     def _cut_short(self, step: str | None, fate: Missing) -> Iterator[Event]:
         self._fates.append(fate.kind)
-        if step is None:
-            where = f" in {fate.call}" if fate.call else ""
-            yield error(_Gone(f"The probe ended between two steps{where}: {fate.reason}."), "probe-died")
-            return
-        end = ended(step, fate)
-        self._answered[step] = end["answer"]
+        end = _end_of(step, fate)
         yield end
+        if step is None:
+            return
+        self._answered[step] = end["answer"]
         if self._has_enough():
             words = f"the probe ended after {len(self._fates)} steps without an answer; the rest was not asked"
             yield {"event": "message", "severity": "error", "text": words}
@@ -120,13 +119,21 @@ class _Resuming:
 
 
 class _Gone(Stop):
-    """The child went away where no step was to blame."""
+    """The probe went away where no step was to blame."""
 
     exit_code = Exit.CRASHED
 
 
+def _end_of(step: str | None, fate: Missing) -> Event:
+    """Return the event that tells how a *step*, or the probe between two, was cut short."""
+    if step is not None:
+        return ended(step, fate)
+    where = f" in {fate.call}" if fate.call else ""
+    return error(_Gone(f"The probe ended between two steps{where}: {fate.reason}."), "probe-died")
+
+
 def _in_thread(request: Request) -> Iterator[Event]:
-    """Ask in a thread and listen in this one: where the driver hangs, this one still ends the run.
+    """Ask in a thread and listen in this one: where the driver hangs or calls exit(), this one still ends the run.
 
     The thread waits until each event was taken: what is written of a step is written before the step can kill us.
     """
@@ -138,6 +145,7 @@ def _in_thread(request: Request) -> Iterator[Event]:
             made.put(event)
             made.join()
 
+    has_called_exit = watch_exit()
     with OwnOutput() as printed:
         try:
             threading.Thread(target=ask, daemon=True).start()
@@ -149,13 +157,13 @@ def _in_thread(request: Request) -> Iterator[Event]:
         step, event = None, {"event": ""}
         while event["event"] != "done":
             deadline = time.monotonic() + request.timeout_s
-            while (taken := _take(made)) is None and time.monotonic() < deadline:
+            is_over = False
+            while (taken := _take(made)) is None and not (is_over := has_called_exit()) and time.monotonic() < deadline:
                 printed.drain()
                 yield {"event": "tick"}
             if taken is None:
-                if step is not None:
-                    reason = f"no answer within {request.timeout_s:g} s"
-                    yield ended(step, Missing(MissingKind.TIMED_OUT, calls[0], "", reason))
+                late = Missing(MissingKind.TIMED_OUT, calls[0], "", f"no answer within {request.timeout_s:g} s")
+                yield _end_of(step, Missing(MissingKind.CRASHED, calls[0], "", "it called exit()") if is_over else late)
                 break
             event = taken
             step = {"begin": event.get("step"), "end": None}.get(event["event"], step)

@@ -20,7 +20,7 @@ static const struct listed {
 } faults[] = {
 #define PLAIN(id, name, description) {name, description},
 #define ABORTS(id, name, where)      {"abort-in-" name, "Calls abort() in " where "."},
-#define EXITS(id, name, where)       {"exit-in-" name, "Ends the process with status 0 in " where "."},
+#define EXITS(id, name, where)       {"exit-in-" name, "Calls exit(0) in " where "."},
 #define HANGS(id, name, where)       {"hang-in-" name, "Never returns from " where "."},
 #define SEGFAULTS(id, name, where)   {"segfault-in-" name, "Touches memory that is not there in " where "."},
     // clang-format off
@@ -198,7 +198,7 @@ void vkz_point(enum vkz_point point) {
     case ABORT:
         abort();
     case EXIT:
-        _exit(EXIT_SUCCESS); // the worst of them: it looks as though all were well
+        exit(EXIT_SUCCESS); // the worst of them: it looks as though all were well
     case HANG:
         for (;;)
             pause();
