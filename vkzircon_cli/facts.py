@@ -9,6 +9,7 @@ field's ``_hex`` neighbour then has all of the bytes. The annotations are real o
 from vkzircon_cli.answers import Answer
 from vkzircon_cli.document import Size
 from vkzircon_cli.records import record
+from vkzircon_cli.request import Depth
 from vkzircon_cli.vmo_facts import (
     Data,
     Export,
@@ -255,3 +256,16 @@ class Facts:
     device_count: Answer[int]
     devices: tuple[Device, ...]
     closed: Answer[bool]
+
+
+def shape_of_device(depth: Depth) -> type:
+    """Return the dataclass whose fields are the facts of a device that is asked to *depth*."""
+    if depth is Depth.MATRIX:
+        from vkzircon_cli.matrix_facts import MatrixDevice
+
+        return MatrixDevice
+    if depth is Depth.BENCH:
+        from vkzircon_cli.bench_facts import BenchDevice
+
+        return BenchDevice
+    return Device

@@ -11,7 +11,7 @@ from vkzircon_cli.answers import MissingKind
 from vkzircon_cli.clock import elapsed_ms
 from vkzircon_cli.errors import CannotAsk, Stop, Usage
 from vkzircon_cli.events import Asker, Event, answer_of, error
-from vkzircon_cli.facts import Device, Identity, Instance
+from vkzircon_cli.facts import Identity, Instance, shape_of_device
 from vkzircon_cli.offer import select_devices
 from vkzircon_cli.probe.device import probe_identity
 from vkzircon_cli.probe.loader import InstanceProbe, probe_kernel, probe_loader
@@ -29,7 +29,7 @@ def probe(request: Request, on_call: Callable[[str], None], answered: Mapping[st
     time in milliseconds. The last one is ``done``: a stream without it was cut.
     """
     calls = driver.Calls(on_call, _hung(answered))
-    for event in _events(_Machine(request, calls, Asker(answered, _shape(request.depth)))):
+    for event in _events(_Machine(request, calls, Asker(answered, shape_of_device(request.depth)))):
         yield {**event, "ms": elapsed_ms()}
 
 
@@ -37,18 +37,6 @@ def _hung(answered: Mapping[str, Any]) -> frozenset[str]:
     """Give the calls that hung: what waits for ever once would cost its limit in every step that makes it."""
     missing = [answer["missing"] for answer in answered.values() if answer["missing"] is not None]
     return frozenset(each["call"] for each in missing if each["kind"] == MissingKind.TIMED_OUT)
-
-
-def _shape(depth: Depth) -> type:
-    if depth is Depth.MATRIX:
-        from vkzircon_cli.matrix_facts import MatrixDevice
-
-        return MatrixDevice
-    if depth is Depth.BENCH:
-        from vkzircon_cli.bench_facts import BenchDevice
-
-        return BenchDevice
-    return Device
 
 
 def _events(machine: "_Machine") -> Iterator[Event]:
