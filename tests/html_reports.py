@@ -26,7 +26,8 @@ from reports import (
 
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.events import StepTime, decode
+from vkzircon_cli.decoding import decode
+from vkzircon_cli.events import StepTime
 from vkzircon_cli.facts import Device
 from vkzircon_cli.report import Report
 from vkzircon_cli.vmo_facts import Comparison, Export, Form, Image, ImageTrip, Tiling

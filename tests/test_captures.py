@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vkzircon_cli.checks import in_order
-from vkzircon_cli.events import decode
+from vkzircon_cli.decoding import decode
 from vkzircon_cli.facts import Facts
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report import Report

@@ -30,9 +30,10 @@ from reports import (
 from vkzircon_cli.answers import Answer, not_asked
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.conclusion import CheckResult
+from vkzircon_cli.decoding import decode
 from vkzircon_cli.difference import Area, Kind, compare
 from vkzircon_cli.difference.places import TABLES
-from vkzircon_cli.events import Message, StepTime, decode
+from vkzircon_cli.events import Message, StepTime
 from vkzircon_cli.facts import Device, Extension
 from vkzircon_cli.report import Report
 from vkzircon_cli.vmo_facts import Export, Form, PairOfHandles, Stress, Stressed

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.decoding import decode
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
-from vkzircon_cli.events import Asker, Event, decode, ended, error, fold, to_line
+from vkzircon_cli.events import Asker, Event, ended, error, fold, to_line
 from vkzircon_cli.facts import Extension, Kernel
 from vkzircon_cli.vmo_facts import Export, Form, Handle
 

@@ -20,7 +20,7 @@ from vkzircon_cli import driver
 from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.conclusion import Summary
-from vkzircon_cli.events import decode
+from vkzircon_cli.decoding import decode
 from vkzircon_cli.facts import ExternalMemoryProperties
 from vkzircon_cli.formats import COMMON_FORMATS, FORMATS
 from vkzircon_cli.matrix import MatrixReport

@@ -15,9 +15,10 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from vkzircon_cli import emulation, interrupt, isolation, session
+from vkzircon_cli.decoding import decode, shape_of_answer
 from vkzircon_cli.environment import VARIABLES, can_fork
 from vkzircon_cli.errors import Stop
-from vkzircon_cli.events import Event, Failure, Message, Output, decode, shape_of_answer, to_line
+from vkzircon_cli.events import Event, Failure, Message, Output, to_line
 from vkzircon_cli.facts import Device, Facts
 from vkzircon_cli.manifests import Manifest, read_manifests
 from vkzircon_cli.records import plain, record

@@ -21,14 +21,12 @@ is the name of a field of `Facts` or `Device`: either one answer, or a row of a 
 import json
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from enum import Enum
-from functools import cache
-from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, get_args, get_origin
 
 from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind
 from vkzircon_cli.clock import elapsed_ms
+from vkzircon_cli.decoding import decode, shape_of_answer
 from vkzircon_cli.document import Milliseconds
 from vkzircon_cli.errors import Crashed, NotAsked, Refused, Stop, TimedOut
 from vkzircon_cli.facts import Device, Facts
@@ -92,15 +90,6 @@ class Asker:
         return answer
 
 
-def shape_of_answer(fact: str, owner: Any) -> Any:
-    """Give the type of *fact*'s answer: the field's own, or that of the one answer in its table's rows."""
-    shape: Any = next(f.type for f in fields(owner) if f.name == fact)
-    if get_origin(shape) is tuple:
-        (row,) = [f.type for f in fields(get_args(shape)[0]) if get_origin(f.type) is Answer]
-        return row
-    return shape
-
-
 def answer_of(question: Callable[[], T]) -> Answer[T]:
     """Call *question* and turn what stops it into data."""
     try:
@@ -128,34 +117,6 @@ def error(stop: Stop, cause: str) -> Event:
 def to_line(event: Event) -> bytes:
     """Write *event* as one line of ASCII JSON."""
     return json.dumps(event, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def decode(shape: Any, value: Any) -> Any:
-    """Rebuild *value*, parsed from JSON, as the type *shape* out of `facts`."""
-    return _decoder(shape)(value)
-
-
-@cache
-def _decoder(shape: Any) -> Callable[[Any], Any]:
-    """Make what decodes a *shape*: what types are made of is looked up once, not once a value."""
-    origin, inner = get_origin(shape), get_args(shape)
-    if origin in (Union, UnionType):
-        (some,) = (each for each in inner if each is not NoneType)
-        return lambda value: None if value is None else decode(some, value)
-    if origin is tuple:
-        return lambda value: tuple(decode(inner[0], item) for item in value)
-    if origin is Answer:
-        return lambda value: _decoded_answer(inner[0], value["value"], value["missing"])
-    if is_dataclass(shape):
-        known = [(f.name, f.type, f.default is MISSING) for f in fields(shape)]
-        return lambda value: shape(  # type: ignore[operator]
-            **{name: decode(of, value[name]) for name, of, is_needed in known if is_needed or name in value}
-        )
-    return shape if isinstance(shape, type) and issubclass(shape, Enum) else lambda value: value
-
-
-def _decoded_answer(shape: Any, value: Any, missing: Any) -> Answer[Any]:
-    return Answer(None, decode(Missing, missing)) if missing is not None else Answer(decode(shape, value))
 
 
 @record

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from vkzircon_cli.decoding import decode
 from vkzircon_cli.errors import Exit, Stop, missing_package
-from vkzircon_cli.events import Event, decode, error, to_line
+from vkzircon_cli.events import Event, error, to_line
 from vkzircon_cli.request import Request
 
 REPORT_A_FAULT = "Please report it, with the command line and the output of the same with --format json."

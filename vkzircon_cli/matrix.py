@@ -12,9 +12,10 @@ from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.conclusion import Summary, outcome_of
+from vkzircon_cli.decoding import decode
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Culprit, Failure, Transcript, decode
+from vkzircon_cli.events import Culprit, Failure, Transcript
 from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.matrix_facts import MatrixDevice, Support
 from vkzircon_cli.offer import UNNAMED, display_name

@@ -13,10 +13,11 @@ from vkzircon_cli import __version__
 from vkzircon_cli.answers import Answer, MissingKind
 from vkzircon_cli.checks import Outcome, in_order
 from vkzircon_cli.conclusion import REQUIRED, CheckResult, Summary, conclude
+from vkzircon_cli.decoding import decode
 from vkzircon_cli.document import Milliseconds
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Culprit, Failure, Message, Output, StepTime, Transcript, decode
+from vkzircon_cli.events import Culprit, Failure, Message, Output, StepTime, Transcript
 from vkzircon_cli.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.failure import what_stopped
 from vkzircon_cli.libraries import LAYER_NAME

@@ -31,7 +31,8 @@ from vkzircon_cli.bench_facts import (
     Way,
 )
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.events import Fold, decode
+from vkzircon_cli.decoding import decode
+from vkzircon_cli.events import Fold
 from vkzircon_cli.facts import Extension
 from vkzircon_cli.render import BenchFormat, render_bench
 from vkzircon_cli.render.charts import Chart, charts, without_number

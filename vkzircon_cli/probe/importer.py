@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 from vkzircon_cli import driver
 from vkzircon_cli.answers import Answer
+from vkzircon_cli.decoding import decode
 from vkzircon_cli.errors import NotAsked, Refused, Stop
-from vkzircon_cli.events import answer_of, decode
+from vkzircon_cli.events import answer_of
 from vkzircon_cli.facts import MemoryType, Uuids
 from vkzircon_cli.forked import die_with
 from vkzircon_cli.offer import is_host_visible

@@ -13,9 +13,9 @@ from contextlib import suppress
 from typing import Any
 
 from vkzircon_cli.answers import Answer, MissingKind
+from vkzircon_cli.decoding import decode
 from vkzircon_cli.environment import can_fork
 from vkzircon_cli.errors import Crashed, NotAsked, Refused, TimedOut
-from vkzircon_cli.events import decode
 from vkzircon_cli.forked import signal_name
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
 from vkzircon_cli.probe.memory import ImageSpec
