@@ -13,13 +13,14 @@ from vkzircon_cli import interrupt, session
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
 from vkzircon_cli.conclusion import Summary
+from vkzircon_cli.decoding import decode
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.loader import NO_TIME, Attempt, attempts, loader_finding, loader_version
 from vkzircon_cli.doctor.nodes import Node
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Event, Failure, decode
+from vkzircon_cli.events import Event, Failure
 from vkzircon_cli.failure import ENDED_THE_RUN
 from vkzircon_cli.home import without_home
 from vkzircon_cli.libraries import LAYER_NAME
