@@ -14,6 +14,15 @@ from vkzircon_cli import emulation
 from vkzircon_cli.errors import CannotAsk
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return half as many workers again as processors, since many tests wait; and none where only one file is asked."""
+    asked = {argument.partition("::")[0] for argument in config.args}
+    workers = len(os.sched_getaffinity(0)) * 3 // 2
+    if not all(argument.endswith(".py") for argument in asked):
+        return workers
+    return min(workers, len(asked)) if len(asked) > 1 else 0
+
+
 @pytest.fixture(name="vkzircon")
 def _vkzircon(tmp_path: Path) -> Run:
     """Run the program to its end in an empty folder."""
