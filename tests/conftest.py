@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -27,19 +28,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def _vkzircon(tmp_path: Path) -> Run:
     """Run the program to its end in an empty folder."""
 
-    def run(*arguments: str, timeout: float = 60, **env: str | None) -> Ran:
-        done = subprocess.run(
-            [PROGRAM, *arguments],
-            env=environment(env),
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return partial(_run, tmp_path)
 
-    return run
+
+def _run(folder: Path, *arguments: str, **env: str | None) -> Ran:
+    done = subprocess.run(
+        [PROGRAM, *arguments],
+        env=environment(env),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture(name="lavapipe", scope="session")
@@ -75,6 +77,19 @@ def _emulated(vkzircon: Run, lavapipe: str, layer: emulation.Installation) -> Ru
         return vkzircon(*arguments, "--emulate", **{"VK_DRIVER_FILES": lavapipe, **env})
 
     assert layer.manifest.is_file()
+    return run
+
+
+@pytest.fixture(name="once", scope="session")
+def _once(lavapipe: str, layer: emulation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run the program as `emulated` does, each command line once for all tests that only look at what it said."""
+    assert layer.manifest.is_file()
+    folder = tmp_path_factory.mktemp("once")
+
+    @cache
+    def run(*arguments: str, **env: str | None) -> Ran:
+        return _run(folder, *arguments, "--emulate", **{"VK_DRIVER_FILES": lavapipe, **env})
+
     return run
 
 

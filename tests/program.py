@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class Ran:
     out: str
     err: str
 
-    @property
+    @cached_property
     def json(self) -> Any:
         """The one JSON document on standard output; if it has a schema, it is valid."""
         document = json.loads(self.out)

@@ -121,9 +121,9 @@ WALK = {
 NOT_ON_LAVAPIPE = {"import.other-device", "capabilities.semaphore"}
 
 
-def _outcomes(emulated: Run, faults: tuple[str, ...], **env: str) -> dict[str, str]:
+def _outcomes(once: Run, faults: tuple[str, ...], **env: str) -> dict[str, str]:
     options = [word for fault in faults for word in ("--fault", fault)]
-    ran = emulated("check", "--format", "json", "--stress", "--negative", *options, **env)
+    ran = once("check", "--format", "json", "--stress", "--negative", *options, **env)
     assert "Traceback" not in ran.out + ran.err
     return {check["id"]: check["outcome"] for check in ran.json["checks"] if check["device"] == 0}
 
@@ -133,14 +133,14 @@ def test_every_check_is_walked() -> None:
     assert set(WALK) == set(REGISTRY)
 
 
-def test_without_a_fault_every_check_passes(emulated: Run) -> None:
+def test_without_a_fault_every_check_passes(once: Run) -> None:
     """The walk starts from a device of which there is nothing to say."""
-    outcomes = _outcomes(emulated, GOOD)
+    outcomes = _outcomes(once, GOOD)
     assert {name for name, outcome in outcomes.items() if outcome != "pass"} == NOT_ON_LAVAPIPE
 
 
 @pytest.mark.parametrize("id", list(WALK))
-def test_with_its_fault_the_check_speaks(emulated: Run, lavapipe: str, tmp_path: Path, id: str) -> None:
+def test_with_its_fault_the_check_speaks(once: Run, lavapipe: str, tmp_path: Path, id: str) -> None:
     """The one thing that is wrong is told by its check, and what has nothing to do with it stays silent."""
     wrong = WALK[id]
     env = {}
@@ -148,7 +148,7 @@ def test_with_its_fault_the_check_speaks(emulated: Run, lavapipe: str, tmp_path:
         twin = tmp_path / "twin.json"
         twin.write_text(Path(lavapipe).read_text())
         env["VK_DRIVER_FILES"] = f"{lavapipe}:{twin}"
-    outcomes = _outcomes(emulated, (*wrong.base, *wrong.faults), **env)
+    outcomes = _outcomes(once, (*wrong.base, *wrong.faults), **env)
     assert outcomes[id] == wrong.outcome
     speaking = {name for name, outcome in outcomes.items() if outcome not in ("pass", "skip")}
     assert speaking - {id} <= set(wrong.follows)
