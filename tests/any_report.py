@@ -9,12 +9,12 @@ from typing import Any, Union, get_args, get_origin
 
 from hypothesis import strategies as st
 
-from vkzircon_cli.answers import Answer, Missing
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.conclusion import Summary
-from vkzircon_cli.document import Milliseconds, Size
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.report import Report
+from vkzircon_cli.model.answers import Answer, Missing
+from vkzircon_cli.model.document import Milliseconds, Size
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.report.summary import Summary
 
 NASTY = (
     "\x1b[31m",

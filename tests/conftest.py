@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from program import PROGRAM, Ran, Run, environment
 
-from vkzircon_cli import emulation
+from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import CannotAsk
 
 
@@ -54,10 +54,10 @@ def _lavapipe() -> str:
 
 
 @pytest.fixture(name="layer", scope="session")
-def _layer(lavapipe: str) -> emulation.Installation:
+def _layer(lavapipe: str) -> installation.Installation:
     """Find the emulation layer."""
     try:
-        return emulation.find()
+        return installation.find()
     except CannotAsk as stop:
         _missing(stop.message)
     raise AssertionError(lavapipe)
@@ -70,7 +70,7 @@ def _missing(what: str) -> None:
 
 
 @pytest.fixture(name="emulated")
-def _emulated(vkzircon: Run, lavapipe: str, layer: emulation.Installation) -> Run:
+def _emulated(vkzircon: Run, lavapipe: str, layer: installation.Installation) -> Run:
     """Run the program with the emulation layer over lavapipe."""
 
     def run(*arguments: str, **env: str | None) -> Ran:
@@ -81,7 +81,7 @@ def _emulated(vkzircon: Run, lavapipe: str, layer: emulation.Installation) -> Ru
 
 
 @pytest.fixture(name="once", scope="session")
-def _once(lavapipe: str, layer: emulation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def _once(lavapipe: str, layer: installation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run the program as `emulated` does, each command line once for all tests that only look at what it said."""
     assert layer.manifest.is_file()
     folder = tmp_path_factory.mktemp("once")

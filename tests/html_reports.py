@@ -24,14 +24,14 @@ from reports import (
     without_extension,
 )
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.decoding import decode
-from vkzircon_cli.events import StepTime
-from vkzircon_cli.facts import Device
-from vkzircon_cli.report import Report
-from vkzircon_cli.vmo_facts import Comparison, Export, Form, Image, ImageTrip, Tiling
-from vkzircon_cli.vocabulary import Named
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.spec import Named
+from vkzircon_cli.model.vmo import Comparison, Export, Form, Image, ImageTrip, Tiling
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.stream.events import StepTime
 
 _CAPTURES = {path.stem: path for path in (Path(__file__).parent / "golden" / "captures").glob("*.json")}
 CRASH = Missing(MissingKind.CRASHED, "vkQueueSubmit", "SIGSEGV", "")

@@ -12,8 +12,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from vkzircon_cli.documents import DocumentKind, shape_of
-from vkzircon_cli.schema import schema_of
+from vkzircon_cli.saved.kinds import DocumentKind, shape_of
+from vkzircon_cli.saved.schema import schema_of
 
 PROGRAM = Path(sys.executable).with_name("vkzircon")
 _OURS = ("VK_", "VKZIRCON_", "_VKZIRCON", "XDG_", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "PYTHON")

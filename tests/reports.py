@@ -8,12 +8,9 @@ Make variants with `dataclasses.replace` and the builders' arguments.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.checks import SEVERITY, Outcome
-from vkzircon_cli.conclusion import CheckResult, Summary
-from vkzircon_cli.environment import Environment, Variable
-from vkzircon_cli.events import Failure, Message, Output, StepTime
-from vkzircon_cli.facts import (
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.model.facts import (
     Device,
     DriverIdentity,
     EntryPoint,
@@ -32,27 +29,8 @@ from vkzircon_cli.facts import (
     QueueFamily,
     Uuids,
 )
-from vkzircon_cli.report import SCHEMA_VERSION, Emulation, Report, Run, Tool
-from vkzircon_cli.vmo_facts import (
-    Comparison,
-    Data,
-    Export,
-    Form,
-    Handle,
-    HandleBasic,
-    HandleProperties,
-    Import,
-    Imported,
-    ImportKind,
-    MemoryRequirements,
-    Properties,
-    Requirements,
-    ResourceKind,
-    RoundTrip,
-    VmoInfo,
-    Write,
-)
-from vkzircon_cli.vocabulary import (
+from vkzircon_cli.model.host import Environment, Variable
+from vkzircon_cli.model.spec import (
     BUFFER_USAGE_BITS,
     DEVICE_TYPES,
     DRIVER_IDS,
@@ -71,6 +49,28 @@ from vkzircon_cli.vocabulary import (
     flags,
     named,
 )
+from vkzircon_cli.model.vmo import (
+    Comparison,
+    Data,
+    Export,
+    Form,
+    Handle,
+    HandleBasic,
+    HandleProperties,
+    Import,
+    Imported,
+    ImportKind,
+    MemoryRequirements,
+    Properties,
+    Requirements,
+    ResourceKind,
+    RoundTrip,
+    VmoInfo,
+    Write,
+)
+from vkzircon_cli.report.report import SCHEMA_VERSION, Emulation, Report, Run, Tool
+from vkzircon_cli.report.summary import CheckResult, Summary
+from vkzircon_cli.stream.events import Failure, Message, Output, StepTime
 
 GIB = 1 << 30
 LAYER = "VK_LAYER_VKZIRCON_external_memory"

@@ -8,12 +8,12 @@ from any_report import reports
 from hypothesis import HealthCheck, given, settings
 from program import schema_errors
 
-from vkzircon_cli.redaction import People, Redactor
 from vkzircon_cli.render import Format, Style, View, render
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.report import Report
-from vkzircon_cli.schema import parse
+from vkzircon_cli.report.redaction import People, Redactor
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.saved.schema import parse
 
 slowly = settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -233,7 +233,7 @@ _FAULTY_IMPORT = """
 import sys
 class Finder:
     def find_spec(self, name, *_):
-        if name == "vkzircon_cli.delivery":
+        if name == "vkzircon_cli.cli.run":
             raise RuntimeError("the moon\\x1b[31m is full")
 sys.meta_path.insert(0, Finder())
 from vkzircon_cli.__main__ import main

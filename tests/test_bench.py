@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from program import PROGRAM, Run, environment
 
-from vkzircon_cli import emulation
-from vkzircon_cli.bench_facts import Move, Place, TimedCall, Way
+from vkzircon_cli.emulation import installation
+from vkzircon_cli.model.bench import Move, Place, TimedCall, Way
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 SHORT = ("bench", "--seconds", "1")
@@ -230,7 +230,7 @@ def test_a_device_that_cannot_be_opened_says_why(emulated: Run) -> None:
         assert said in " ".join(ran.out.split())
 
 
-def test_ctrl_c_gives_what_was_measured_so_far(lavapipe: str, layer: emulation.Installation, tmp_path: Path) -> None:
+def test_ctrl_c_gives_what_was_measured_so_far(lavapipe: str, layer: installation.Installation, tmp_path: Path) -> None:
     """Exit 130; rows that were finished have their numbers, and no process is left behind."""
     assert layer.manifest.is_file()
     trace = tmp_path / "bench.json"
@@ -305,7 +305,7 @@ def test_a_bench_cannot_be_shown_again(emulated: Run, vkzircon: Run, tmp_path: P
 
 _GROWTH = """
 import resource, sys
-from vkzircon_cli.outermost import run
+from vkzircon_cli.cli.outermost import run
 code = run(may_be_plain=False)
 own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 sys.stderr.write(f"{max(own, child)}")
@@ -313,7 +313,7 @@ sys.exit(code)
 """
 
 
-def test_memory_is_bounded(lavapipe: str, layer: emulation.Installation) -> None:
+def test_memory_is_bounded(lavapipe: str, layer: installation.Installation) -> None:
     """However long it lasts, no process holds more than the buffers and what is kept of the rounds."""
     assert layer.manifest.is_file()
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from vkzircon_cli.checks import in_order
-from vkzircon_cli.decoding import decode
-from vkzircon_cli.facts import Facts
+from vkzircon_cli.model.facts import Facts
+from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.report import Report
-from vkzircon_cli.vmo_facts import Form
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.stream.decoding import decode
 
 FOLDER = Path(__file__).parent / "golden" / "captures"
 CAPTURES = sorted(FOLDER.glob("*.json"))

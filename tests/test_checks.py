@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 import pytest
 import reports
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.checks import REGISTRY, Outcome, in_order
 from vkzircon_cli.checks.registry import GROUPS, PRACTICE, Finding, fold
-from vkzircon_cli.events import fold as fold_events
-from vkzircon_cli.facts import (
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.model.facts import (
     Device,
     EntryPoint,
     Extension,
@@ -23,7 +22,19 @@ from vkzircon_cli.facts import (
     OpenDevice,
     Uuids,
 )
-from vkzircon_cli.vmo_facts import (
+from vkzircon_cli.model.spec import (
+    BUFFER_USAGE_BITS,
+    FEATURE_BITS,
+    HANDLE_TYPE_BITS,
+    RIGHT_BITS,
+    SEMAPHORE_FEATURE_BITS,
+    VMO_BITS,
+    Named,
+    api_version,
+    flags,
+    named,
+)
+from vkzircon_cli.model.vmo import (
     Comparison,
     Data,
     Form,
@@ -47,18 +58,7 @@ from vkzircon_cli.vmo_facts import (
     Tiling,
     Write,
 )
-from vkzircon_cli.vocabulary import (
-    BUFFER_USAGE_BITS,
-    FEATURE_BITS,
-    HANDLE_TYPE_BITS,
-    RIGHT_BITS,
-    SEMAPHORE_FEATURE_BITS,
-    VMO_BITS,
-    Named,
-    api_version,
-    flags,
-    named,
-)
+from vkzircon_cli.stream.events import fold as fold_events
 
 T = TypeVar("T")
 Change = Callable[[Device], Device]

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from program import Run
 
-from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.conditions import is_chosen, parse_condition, refuse_empty_choice, refuse_unknown_checks
 from vkzircon_cli.errors import Exit, Usage
-from vkzircon_cli.events import Output, Transcript
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.named_facts import FACTS
-from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
-from vkzircon_cli.request import Depth, Judging
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.request import Depth, Judging
+from vkzircon_cli.report.conditions import is_chosen, parse_condition, refuse_empty_choice, refuse_unknown_checks
+from vkzircon_cli.report.report import EmulationAsked, Report, make_header, make_report
+from vkzircon_cli.report.requirable import FACTS
+from vkzircon_cli.stream.events import Output, Transcript
 
 GOOD = reports.good_report()
 

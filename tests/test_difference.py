@@ -27,17 +27,12 @@ from reports import (
     without_extension,
 )
 
-from vkzircon_cli.answers import Answer, not_asked
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.conclusion import CheckResult
-from vkzircon_cli.decoding import decode
-from vkzircon_cli.difference import Area, Kind, compare
-from vkzircon_cli.difference.places import TABLES
-from vkzircon_cli.events import Message, StepTime
-from vkzircon_cli.facts import Device, Extension
-from vkzircon_cli.report import Report
-from vkzircon_cli.vmo_facts import Export, Form, PairOfHandles, Stress, Stressed
-from vkzircon_cli.vocabulary import (
+from vkzircon_cli.diff import Area, Kind, compare
+from vkzircon_cli.diff.labels import TABLES
+from vkzircon_cli.model.answers import Answer, not_asked
+from vkzircon_cli.model.facts import Device, Extension
+from vkzircon_cli.model.spec import (
     BUFFER_USAGE_BITS,
     EXTENSION,
     FEATURE_BITS,
@@ -46,6 +41,11 @@ from vkzircon_cli.vocabulary import (
     Version,
     flags,
 )
+from vkzircon_cli.model.vmo import Export, Form, PairOfHandles, Stress, Stressed
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.report.summary import CheckResult
+from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.stream.events import Message, StepTime
 
 CAPTURES = sorted((Path(__file__).parent / "golden" / "captures").glob("*.json"))
 GOOD = good_report()

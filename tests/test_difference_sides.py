@@ -16,15 +16,15 @@ from reports import (
     without_extension,
 )
 
-from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.difference import Area, Difference, Kind, compare
-from vkzircon_cli.difference.places import Place
-from vkzircon_cli.difference.walk import Walk
-from vkzircon_cli.events import StepTime
-from vkzircon_cli.facts import Device
-from vkzircon_cli.redaction import Redactor, people
-from vkzircon_cli.report import Report
+from vkzircon_cli.diff import Area, Difference, Kind, compare
+from vkzircon_cli.diff.differ import Walk
+from vkzircon_cli.diff.labels import Place
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.report.redaction import Redactor, people
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.stream.events import StepTime
 
 GOOD = good_report()
 DEVICE = GOOD.devices[0]

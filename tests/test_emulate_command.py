@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from program import PROGRAM, Run, environment
 
-from vkzircon_cli import emulation, launch
-from vkzircon_cli.libraries import LAYER_NAME
-from vkzircon_cli.request import Emulate, Shell
+from vkzircon_cli.bindings.dynlib import LAYER_NAME
+from vkzircon_cli.emulation import installation, launch
+from vkzircon_cli.model.request import Emulate, Shell
 
 EXAMPLE = Path(__file__).parent / "layer" / "two_processes"
 # What a shell could run, split, expand or print, and bytes that no terminal should see.
@@ -45,7 +45,7 @@ def _eval(shell: Shell) -> str:
 
 @pytest.mark.parametrize("shell", list(Shell))
 def test_vulkaninfo_finds_the_extension_in_a_shell(
-    shell: Shell, lavapipe: str, layer: emulation.Installation, tmp_path: Path
+    shell: Shell, lavapipe: str, layer: installation.Installation, tmp_path: Path
 ) -> None:
     """What is printed, evaluated by the real shell, turns the emulation on for whatever is started from it."""
     assert layer.manifest.is_file()
@@ -60,7 +60,7 @@ def test_vulkaninfo_finds_the_extension_in_a_shell(
 @pytest.mark.parametrize("shell", list(Shell))
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_values_come_through_a_shell_unharmed(
-    shell: Shell, hostile: str, layer: emulation.Installation, tmp_path: Path
+    shell: Shell, hostile: str, layer: installation.Installation, tmp_path: Path
 ) -> None:
     """The user's own layers and folders are kept, whatever is in their names, and nothing in them is run."""
     env = environment({"VK_INSTANCE_LAYERS": hostile, "VK_LAYER_PATH": hostile, "HOME": str(tmp_path)})
@@ -83,7 +83,7 @@ def test_values_come_through_a_shell_unharmed(
     [("/usr/bin/fish", "set -gx "), ("/bin/zsh", "export "), ("/bin/ksh", "export "), (None, "export ")],
 )
 def test_the_users_own_shell_is_the_default(
-    vkzircon: Run, layer: emulation.Installation, path: str | None, begins: str
+    vkzircon: Run, layer: installation.Installation, path: str | None, begins: str
 ) -> None:
     """A shell that is not known is taken for one of Bourne's."""
     assert layer.manifest.is_file()
@@ -92,7 +92,7 @@ def test_the_users_own_shell_is_the_default(
     assert all(line.startswith(begins) for line in ran.out.splitlines())
 
 
-def test_what_is_on_already_is_not_turned_on_twice(layer: emulation.Installation) -> None:
+def test_what_is_on_already_is_not_turned_on_twice(layer: installation.Installation) -> None:
     """In a shell that evaluated --print-env, `vkzircon emulate` and --emulate still work, and change nothing."""
     folder = str(layer.manifest.parent)
     mine = {"VK_LAYER_PATH": "/mine", "VK_INSTANCE_LAYERS": "VK_LAYER_MINE", "LD_LIBRARY_PATH": "/lib/mine"}
@@ -104,7 +104,7 @@ def test_what_is_on_already_is_not_turned_on_twice(layer: emulation.Installation
     assert once["VK_INSTANCE_LAYERS"] == f"{LAYER_NAME}:VK_LAYER_MINE"
 
 
-def test_signals_and_exit_codes_are_the_programs_own(layer: emulation.Installation) -> None:
+def test_signals_and_exit_codes_are_the_programs_own(layer: installation.Installation) -> None:
     """The program has this process's id: what is sent to it arrives, and nothing stands between."""
     assert layer.manifest.is_file()
     trap = "trap 'echo got it; exit 41' USR1; echo $$; while :; do sleep 0.01; done"
@@ -118,7 +118,7 @@ def test_signals_and_exit_codes_are_the_programs_own(layer: emulation.Installati
 
 
 @pytest.mark.parametrize("name", ["SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP"])
-def test_no_signal_is_ignored_that_was_not(vkzircon: Run, layer: emulation.Installation, name: str) -> None:
+def test_no_signal_is_ignored_that_was_not(vkzircon: Run, layer: installation.Installation, name: str) -> None:
     """Python ignores some for itself; a program that it becomes must not inherit that."""
     assert layer.manifest.is_file()
     number = signal.Signals[name]
@@ -127,7 +127,7 @@ def test_no_signal_is_ignored_that_was_not(vkzircon: Run, layer: emulation.Insta
 
 @pytest.mark.parametrize("arguments", [("--", "true"), ("--print-env",)])
 def test_a_filter_that_leaves_the_layer_out_is_told(
-    vkzircon: Run, layer: emulation.Installation, arguments: tuple[str, ...]
+    vkzircon: Run, layer: installation.Installation, arguments: tuple[str, ...]
 ) -> None:
     """The program would run without the emulation, and nobody would know."""
     assert layer.manifest.is_file()
@@ -149,7 +149,7 @@ def test_a_filter_that_leaves_the_layer_out_is_told(
     ],
 )
 def test_what_makes_no_sense_is_refused(
-    vkzircon: Run, layer: emulation.Installation, arguments: tuple[str, ...], said: str
+    vkzircon: Run, layer: installation.Installation, arguments: tuple[str, ...], said: str
 ) -> None:
     """One sentence, exit code 2, and nothing on standard output."""
     assert layer.manifest.is_file()
@@ -161,13 +161,15 @@ def test_what_makes_no_sense_is_refused(
 def test_the_flags_are_quoted_for_a_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A folder's name may have blanks in it."""
     folder = tmp_path / "a folder"
-    monkeypatch.setattr(emulation, "find", lambda: emulation.Installation(folder / "m.json", folder / "libzircon.so"))
+    monkeypatch.setattr(
+        installation, "find", lambda: installation.Installation(folder / "m.json", folder / "libzircon.so")
+    )
     assert shlex.split(launch.build_flags(cflags=True, libs=False)) == [f"-I{folder}", "-DVK_USE_PLATFORM_FUCHSIA"]
     assert f"-L{folder}" in shlex.split(launch.build_flags(cflags=True, libs=True))
 
 
 @pytest.fixture(name="example", scope="module")
-def _example(layer: emulation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _example(layer: installation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the example as its first lines say, with the `vkzircon` that is tested in PATH."""
     assert layer.manifest.is_file()
     build = tmp_path_factory.mktemp("two_processes")
@@ -211,7 +213,7 @@ document.querySelector("pre").textContent = "pixel " + pixel.join(" ");
 _RENDERS_WITH_VULKAN = ("--use-gl=angle", "--use-angle=vulkan", "--enable-features=Vulkan", "--ignore-gpu-blocklist")
 
 
-def test_a_browser_renders_through_the_layer(lavapipe: str, layer: emulation.Installation, tmp_path: Path) -> None:
+def test_a_browser_renders_through_the_layer(lavapipe: str, layer: installation.Installation, tmp_path: Path) -> None:
     """A program that knows nothing of us, with threads of its own: Chromium's WebGL, over ANGLE's Vulkan."""
     browser = shutil.which("chromium")
     assert browser, "the Debian package chromium is not installed"

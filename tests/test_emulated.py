@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from program import PROGRAM, Ran, Run, environment
 
-from vkzircon_cli import emulation
-from vkzircon_cli.libraries import LAYER_NAME
-from vkzircon_cli.request import Emulate
+from vkzircon_cli.bindings.dynlib import LAYER_NAME
+from vkzircon_cli.emulation import installation
+from vkzircon_cli.model.request import Emulate
 
 
 @pytest.fixture(name="report", scope="module")
-def _report(lavapipe: str, layer: emulation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def _report(lavapipe: str, layer: installation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Any:
     assert layer.libzircon.is_file()
     return _run(lavapipe, tmp_path_factory.mktemp("run"))
 
@@ -128,7 +128,7 @@ def test_emulation_refuses_another_libzircon(emulated: Run) -> None:
     assert "VKZIRCON_LIBZIRCON" in ran.err
 
 
-def test_emulation_is_told_from_what_was_loaded(vkzircon: Run, lavapipe: str, layer: emulation.Installation) -> None:
+def test_emulation_is_told_from_what_was_loaded(vkzircon: Run, lavapipe: str, layer: installation.Installation) -> None:
     """The layer turned on by the loader's own means is told; --emulate that the loader did not heed is exit 4."""
     on = {"VK_ADD_LAYER_PATH": str(layer.manifest.parent), "VK_LOADER_LAYERS_ENABLE": "*VKZIRCON*"}
     env = {"VK_DRIVER_FILES": lavapipe, "VKZIRCON_LIBZIRCON": str(layer.libzircon), **on}
@@ -152,9 +152,9 @@ def _vulkaninfo(**env: str) -> Ran:
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def test_vulkaninfo_lists_the_extension_with_the_layer_only(lavapipe: str, layer: emulation.Installation) -> None:
+def test_vulkaninfo_lists_the_extension_with_the_layer_only(lavapipe: str, layer: installation.Installation) -> None:
     """Any Vulkan program sees the emulated extension, revision 1, and none sees it unasked."""
-    on = emulation.variables({}, Emulate()) | {"VK_DRIVER_FILES": lavapipe}
+    on = installation.variables({}, Emulate()) | {"VK_DRIVER_FILES": lavapipe}
     listed = re.compile(r"VK_FUCHSIA_external_memory\s*:\s*extension revision\s*1")
     assert listed.search(_vulkaninfo(**on).out)
     assert not listed.search(_vulkaninfo(VK_DRIVER_FILES=lavapipe).out)

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from program import PROGRAM, Ran, Run, environment
 
-from vkzircon_cli import emulation
-from vkzircon_cli.vmo_facts import Form
+from vkzircon_cli.emulation import installation
+from vkzircon_cli.model.vmo import Form
 
 
-def test_the_listing_names_personas_and_faults(vkzircon: Run, layer: emulation.Installation) -> None:
+def test_the_listing_names_personas_and_faults(vkzircon: Run, layer: installation.Installation) -> None:
     """`emulate --list` needs no Vulkan and has a line for each."""
     assert layer.libzircon.is_file()
     ran = vkzircon("emulate", "--list", VKZIRCON_LIBVULKAN="/nonexistent")
@@ -48,7 +48,7 @@ def test_a_fault_without_emulation_is_refused(vkzircon: Run) -> None:
     assert "Add --emulate" in ran.err
 
 
-def test_emulate_runs_any_program(vkzircon: Run, lavapipe: str, layer: emulation.Installation) -> None:
+def test_emulate_runs_any_program(vkzircon: Run, lavapipe: str, layer: installation.Installation) -> None:
     """The extension is there for it, its exit code is ours, and what cannot be run is said."""
     assert layer.manifest.is_file()
     ran = vkzircon("emulate", "--", "vulkaninfo", VK_DRIVER_FILES=lavapipe)
@@ -239,7 +239,7 @@ def _leftovers(mark: str) -> list[str]:
     return found
 
 
-def test_random_faults_and_kills_leave_nothing(lavapipe: str, layer: emulation.Installation, tmp_path: Path) -> None:
+def test_random_faults_and_kills_leave_nothing(lavapipe: str, layer: installation.Installation, tmp_path: Path) -> None:
     """100 runs with a random fault and persona, killed at a random line: no process stays, and the lines are read."""
     listing = subprocess.run([PROGRAM, "emulate", "--list"], capture_output=True, text=True, check=True).stdout
     personas, faults = (
@@ -274,7 +274,7 @@ def test_random_faults_and_kills_leave_nothing(lavapipe: str, layer: emulation.I
 
 
 def _reads(file: Path) -> None:
-    from vkzircon_cli.reading import read
+    from vkzircon_cli.saved.load import read
 
     if b"\n" in file.read_bytes():
         read(file)

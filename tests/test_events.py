@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind, not_asked
-from vkzircon_cli.decoding import decode
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
-from vkzircon_cli.events import Asker, Event, ended, error, fold, to_line
-from vkzircon_cli.facts import Extension, Kernel
-from vkzircon_cli.vmo_facts import Export, Form, Handle
+from vkzircon_cli.model.answers import NEVER_REACHED, Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.model.facts import Extension, Kernel
+from vkzircon_cli.model.vmo import Export, Form, Handle
+from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.stream.events import Asker, Event, ended, error, fold, to_line
 
 ASK = Asker()
 KERNEL = Kernel("libzircon.so", "/boot/lib/libzircon.so", Answer(4096))

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from program import Run
 
-from vkzircon_cli import emulation
+from vkzircon_cli.bindings.faults import list_faults, list_personas
 from vkzircon_cli.checks import REGISTRY
+from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import Usage
-from vkzircon_cli.explanations import Explanation, Group, explain, word_groups, words
-from vkzircon_cli.explanations.checks import CAUSES
-from vkzircon_cli.faults import list_faults, list_personas
-from vkzircon_cli.vocabulary import VK_RESULTS, ZX_STATUS
+from vkzircon_cli.explain import Explanation, Group, explain, word_groups, words
+from vkzircon_cli.explain.checks import CAUSES
+from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so", "VKZIRCON_LIBZIRCON": "/nonexistent/libzircon.so"}
 # The numbers of the rules that bear on the extension: its own, and those that an export or import must keep.
@@ -178,9 +178,9 @@ def test_every_explanation_is_whole() -> None:
             assert len(field) < 320, each.word
 
 
-def test_personas_and_faults_are_explained(layer: emulation.Installation) -> None:
+def test_personas_and_faults_are_explained(layer: installation.Installation) -> None:
     """As libzircon lists them, with the command that tries them."""
-    lib = emulation.open_libzircon({})
+    lib = installation.open_libzircon({})
     assert layer.libzircon.is_file()
     for entry in (*list_personas(lib), *list_faults(lib)):
         (found,) = explain(entry.name.upper())
@@ -257,7 +257,7 @@ def test_no_word_breaks_it(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["export.rights", "-4", "04751", "VK_ERROR_UNKNOWN", "magma"])
-def test_json_has_one_shape(vkzircon: Run, layer: emulation.Installation, word: str) -> None:
+def test_json_has_one_shape(vkzircon: Run, layer: installation.Installation, word: str) -> None:
     """The same keys for every kind of word, and the word as it was asked."""
     assert layer.manifest.is_file()
     ran = vkzircon("explain", word, "--format", "json", **NO_VULKAN)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from vkzircon_cli.forked import Process, end_all, start
-from vkzircon_cli.interrupt import SIGNALS
+from vkzircon_cli.worker.interrupt import SIGNALS
+from vkzircon_cli.worker.process import Process, end_all, start
 
 Start = Callable[[Callable[[], object]], Process]
 
@@ -55,7 +55,7 @@ def test_waiting_ends_with_patience(begin: Start) -> None:
 
 _ENDED_MANY_TIMES = """
 import itertools, os, signal, sys
-from vkzircon_cli.forked import start
+from vkzircon_cli.worker.process import start
 
 def interrupt():
     os.kill(os.getppid(), signal.SIGINT)
@@ -84,8 +84,8 @@ def test_ctrl_c_loses_nothing_wherever_it_comes() -> None:
 
 _TWO_WAYS_OUT = """
 import os, sys, time
-from vkzircon_cli import interrupt
-from vkzircon_cli.forked import end_all, start
+from vkzircon_cli.worker import interrupt
+from vkzircon_cli.worker.process import end_all, start
 interrupt.hold()
 fork = os.fork
 def fork_and_interrupt():

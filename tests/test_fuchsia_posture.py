@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from program import Ran, Run, environment
 
-from vkzircon_cli import emulation
-from vkzircon_cli.libraries import LAYER_NAME
+from vkzircon_cli.bindings.dynlib import LAYER_NAME
+from vkzircon_cli.emulation import installation
 
 STAND_IN = Path(__file__).with_name("fuchsia_process.py")
 # On Fuchsia the loader is libvulkan.so, and nothing answers to libvulkan.so.1.
@@ -33,7 +33,7 @@ Process = Callable[..., Ran]
 
 
 @pytest.fixture(name="fuchsia")
-def _fuchsia(tmp_path: Path, lavapipe: str, layer: emulation.Installation) -> Process:
+def _fuchsia(tmp_path: Path, lavapipe: str, layer: installation.Installation) -> Process:
     """Run the program in the stand-in, with the layer on as a driver that simply has the extension."""
     source, hide, libraries = tmp_path / "hide.c", tmp_path / "libhide.so", tmp_path / "lib"
     source.write_text(HIDE_LOADER)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from vkzircon_cli import _abi, abi_build
+from vkzircon_cli.bindings import _abi, abi_build
 
 
 def test_abi_module_is_fresh(tmp_path: Path) -> None:
-    """``python -m vkzircon_cli.abi_build`` would change nothing."""
+    """``python -m vkzircon_cli.bindings.abi_build`` would change nothing."""
     abi_build.generate(tmp_path / "_abi.py")
     assert (tmp_path / "_abi.py").read_text() == abi_build.GENERATED.read_text()
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from program import PROGRAM, Run, environment
 
-from vkzircon_cli import interrupt
+from vkzircon_cli.worker import interrupt
 
 Broken = Callable[[str], str]
 
@@ -196,7 +196,7 @@ def test_a_second_signal_ends_at_once_and_says_so(
 
 def test_a_signal_before_another_program_starts_keeps_it_from_starting(while_importing: Importing) -> None:
     """`emulate` becomes that program, which would never hear of the signal."""
-    done = while_importing("vkzircon_cli.launch", _ONCE, "emulate", "--", "echo", "started")
+    done = while_importing("vkzircon_cli.emulation.launch", _ONCE, "emulate", "--", "echo", "started")
     assert (done.returncode, done.stdout) == (143, "")
 
 
@@ -225,7 +225,8 @@ def test_a_document_that_is_being_written_is_written_whole(lavapipe: str) -> Non
 def test_a_reader_that_never_reads_blocks_no_end(lavapipe: str) -> None:
     """One signal is enough: ten seconds later, here less than one, the run ends and says that it is not whole."""
     read, write = _small_pipe()
-    program = "from vkzircon_cli import __main__, interrupt; interrupt._LIMIT_S = 0.7; __main__.main()"
+    imports = "from vkzircon_cli import __main__; from vkzircon_cli.worker import interrupt"
+    program = f"{imports}; interrupt._LIMIT_S = 0.7; __main__.main()"
     command = [sys.executable, "-c", program, "devices", "--format", "json"]
     env = environment({"VK_DRIVER_FILES": lavapipe})
     with subprocess.Popen(command, env=env, stdout=write, stderr=subprocess.PIPE) as running:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from program import PROGRAM, Run, environment
 
-from vkzircon_cli.interrupt import SIGNALS
+from vkzircon_cli.worker.interrupt import SIGNALS
 
 Broken = Callable[[str], str]
 
@@ -114,7 +114,7 @@ _INTERRUPTED_IMPORT = """
 import sys
 class Finder:
     def find_spec(self, name, *_):
-        if name == "vkzircon_cli.delivery":
+        if name == "vkzircon_cli.cli.run":
             raise WHAT
 sys.meta_path.insert(0, Finder())
 from vkzircon_cli.__main__ import main

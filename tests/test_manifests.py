@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from vkzircon_cli.manifests import manifests_in
+from vkzircon_cli.doctor.loader_log import manifests_in
 
 
 @pytest.mark.parametrize(

@@ -16,19 +16,13 @@ from hypothesis import strategies as st
 from program import Run
 from rich.cells import cell_len
 
-from vkzircon_cli import driver
-from vkzircon_cli.answers import Answer, Missing, MissingKind
+from vkzircon_cli.bindings import vk
+from vkzircon_cli.bindings.formats import COMMON_FORMATS, FORMATS
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.conclusion import Summary
-from vkzircon_cli.decoding import decode
-from vkzircon_cli.facts import ExternalMemoryProperties
-from vkzircon_cli.formats import COMMON_FORMATS, FORMATS
-from vkzircon_cli.matrix import MatrixReport
-from vkzircon_cli.matrix_facts import ImageFormat, MatrixDevice, Support
-from vkzircon_cli.render import MatrixFormat, render_matrix
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.vmo_facts import Tiling
-from vkzircon_cli.vocabulary import (
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.facts import ExternalMemoryProperties
+from vkzircon_cli.model.matrix import ImageFormat, MatrixDevice, Support
+from vkzircon_cli.model.spec import (
     BUFFER_USAGES,
     FEATURE_BITS,
     HANDLE_TYPE_BITS,
@@ -38,6 +32,12 @@ from vkzircon_cli.vocabulary import (
     Named,
     flags,
 )
+from vkzircon_cli.model.vmo import Tiling
+from vkzircon_cli.render import MatrixFormat, render_matrix
+from vkzircon_cli.render.page import Page
+from vkzircon_cli.report.matrix import MatrixReport
+from vkzircon_cli.report.summary import Summary
+from vkzircon_cli.stream.decoding import decode
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 SCREEN = Page(80, cuts=True, color=False, ascii=False)
@@ -280,7 +280,7 @@ def test_handle_types_are_the_specs_without_their_authors() -> None:
 
 def test_formats_are_those_of_the_binding() -> None:
     """Every format of Vulkan 1.0, and of VK_KHR_sampler_ycbcr_conversion, under the spec's name."""
-    constants = driver.binding().ffi.typeof("VkFormat").elements
+    constants = vk.binding().ffi.typeof("VkFormat").elements
     wanted = {
         number: name.removeprefix("VK_FORMAT_").removesuffix("_KHR")
         for number, name in constants.items()

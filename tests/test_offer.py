@@ -6,11 +6,11 @@ import reports
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vkzircon_cli.answers import Answer, not_asked
 from vkzircon_cli.errors import Usage
-from vkzircon_cli.facts import Extension, Instance, Uuids
-from vkzircon_cli.offer import cannot_export, dependency_leg, display_name, select_devices
-from vkzircon_cli.vocabulary import api_version
+from vkzircon_cli.model.answers import Answer, not_asked
+from vkzircon_cli.model.facts import Extension, Instance, Uuids
+from vkzircon_cli.model.queries import cannot_export, dependency_leg, display_name, select_devices
+from vkzircon_cli.model.spec import api_version
 
 FIRST = reports.identity("NVIDIA T1000", uuids=Answer(Uuids("aaaa0000-1111-2222-3333-444444444444", "d")))
 SECOND = reports.identity("NVIDIA T1000", uuids=Answer(Uuids("aaaa1111-1111-2222-3333-444444444444", "d")))

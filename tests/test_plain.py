@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from vkzircon_cli import cli
-from vkzircon_cli.commands import plain, probing
-from vkzircon_cli.commands.asked import Asked
+from vkzircon_cli.cli import main, plain, probing
+from vkzircon_cli.cli.asked import Asked
 from vkzircon_cli.errors import Exit, Usage
-from vkzircon_cli.request import Depth, Formats
+from vkzircon_cli.model.request import Depth, Formats
 
 COMMANDS = ("", "report", "check", "devices", "doctor", "matrix")
 WORDS = (
@@ -60,7 +59,7 @@ def _by_typer(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
 def _typer(by_typer: list[Asked], arguments: Sequence[str]) -> Asked | None:
     by_typer.clear()
     try:
-        cli.run(arguments)
+        main.run(arguments)
     except Usage:
         return None
     return by_typer[0]

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from vkzircon_cli.records import plain, record
+from vkzircon_cli.model.base import plain, record
 
 
 @record

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.environment import Variable
-from vkzircon_cli.home import without_home
-from vkzircon_cli.redaction import Hidden, People, Redactor, people
+from vkzircon_cli.model.home import without_home
+from vkzircon_cli.model.host import Variable
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.report import Report
-from vkzircon_cli.schema import parse
+from vkzircon_cli.report.redaction import Hidden, People, Redactor, people
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.saved.schema import parse
 
 ALICE = People("/home/alice", ("alice",), ("wonder.example.org", "wonder"))
 UUID = "6d657361-3232-2e33-2e36-000000000000"

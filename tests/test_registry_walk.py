@@ -12,7 +12,7 @@ import pytest
 from program import Run
 
 from vkzircon_cli.checks import REGISTRY
-from vkzircon_cli.vmo_facts import ImportKind
+from vkzircon_cli.model.vmo import ImportKind
 
 # Lavapipe is a CPU, which is a warning of its own; the walk goes over a device that says it is none.
 GOOD = ("discrete-device",)

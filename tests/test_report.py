@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import reports
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.environment import Variable
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Message, Output, Transcript
-from vkzircon_cli.facts import Device, Facts
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.host import Variable
+from vkzircon_cli.model.request import Depth
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.report import EmulationAsked, Report, make_header, make_report
-from vkzircon_cli.request import Depth
+from vkzircon_cli.report.report import EmulationAsked, Report, make_header, make_report
+from vkzircon_cli.stream.events import Message, Output, Transcript
 
 GOOD = reports.good_report()
 

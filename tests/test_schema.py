@@ -11,13 +11,13 @@ import reports
 from jsonschema import Draft202012Validator
 from program import Run, schema_errors
 
-from vkzircon_cli.answers import Answer
-from vkzircon_cli.document import to_document
-from vkzircon_cli.documents import DocumentKind, shape_of
-from vkzircon_cli.reading import read
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.document import to_document
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.report import Report
-from vkzircon_cli.schema import NotOfThisShape, parse, schema_of
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.saved.kinds import DocumentKind, shape_of
+from vkzircon_cli.saved.load import read
+from vkzircon_cli.saved.schema import NotOfThisShape, parse, schema_of
 
 LARGEST = (1 << 64) - 1
 

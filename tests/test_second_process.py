@@ -10,26 +10,26 @@ from pathlib import Path
 import pytest
 from program import Run
 
-from vkzircon_cli import emulation
+from vkzircon_cli.bindings.zircon import Zircon, open_zircon
+from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import Crashed, NotAsked, Refused, TimedOut
-from vkzircon_cli.probe.bytes import new_pattern
+from vkzircon_cli.model.request import Emulate
+from vkzircon_cli.model.spec import EXTENSION
+from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
-from vkzircon_cli.probe.second_process import DeviceAsked, FarImport, SecondProcess
-from vkzircon_cli.request import Emulate
-from vkzircon_cli.vmo_facts import Form
-from vkzircon_cli.vocabulary import EXTENSION
-from vkzircon_cli.zircon import Zircon, open_zircon
+from vkzircon_cli.probe.patterns import new_pattern
+from vkzircon_cli.probe.peer import DeviceAsked, FarImport, SecondProcess
 
 SIZE = 65_536
 
 
 @pytest.fixture(name="kernel")
-def _kernel(monkeypatch: pytest.MonkeyPatch, lavapipe: str, layer: emulation.Installation) -> Zircon:
+def _kernel(monkeypatch: pytest.MonkeyPatch, lavapipe: str, layer: installation.Installation) -> Zircon:
     """Open the emulation's libzircon, in surroundings in which the second process finds the layer."""
     assert layer.manifest.is_file()
     for name in ("VK_LAYER_PATH", "VK_ADD_LAYER_PATH", "VK_INSTANCE_LAYERS", "VKZIRCON_LIBZIRCON"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in {"VK_DRIVER_FILES": lavapipe, **emulation.variables({}, Emulate())}.items():
+    for name, value in {"VK_DRIVER_FILES": lavapipe, **installation.variables({}, Emulate())}.items():
         monkeypatch.setenv(name, value)
     return open_zircon(lambda _: None)
 
@@ -194,9 +194,9 @@ def test_one_that_is_not_needed_leaves_in_silence(emulated: Run) -> None:
         assert emulated("--format", "json", "--fault", fault).json["run"]["output"]["text"] == ""
 
 
-def test_without_a_kernel_both_are_skipped(vkzircon: Run, lavapipe: str, layer: emulation.Installation) -> None:
+def test_without_a_kernel_both_are_skipped(vkzircon: Run, lavapipe: str, layer: installation.Installation) -> None:
     """With no libzircon the Vulkan side is tested, and what goes through channels is not."""
-    given = emulation.variables({}, Emulate())
+    given = installation.variables({}, Emulate())
     layers = {name: given[name] for name in ("VK_ADD_LAYER_PATH", "VK_INSTANCE_LAYERS")}
     assert layer.libzircon.is_file()
     ran = vkzircon("--format", "json", VK_DRIVER_FILES=lavapipe, **layers)

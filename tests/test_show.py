@@ -8,9 +8,9 @@ import pytest
 from program import Run
 
 from vkzircon_cli.errors import Usage
-from vkzircon_cli.reading import read
 from vkzircon_cli.render import FOR_STRANGERS, Format, Rendered, Style, View, render
 from vkzircon_cli.render.page import Page
+from vkzircon_cli.saved.load import read
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 CAPTURES = sorted((Path(__file__).parent / "golden" / "captures").glob("*.json"))

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping
 import pytest
 from program import environment
 
-from vkzircon_cli import emulation
 from vkzircon_cli.__main__ import PROBING
-from vkzircon_cli.request import Emulate
+from vkzircon_cli.emulation import installation
+from vkzircon_cli.model.request import Emulate
 
 Loaded = Callable[..., set[str]]
 
 # What draws pages and reads reports, and what the probe's child alone needs.
 HEAVY = {"rich", "jinja2", "pydantic", "markupsafe"}
-CHILDS = {"vulkan", "vulkan._vulkancache", "_cffi_backend", "vkzircon_cli.driver", "vkzircon_cli.probe"}
+CHILDS = {"vulkan", "vulkan._vulkancache", "_cffi_backend", "vkzircon_cli.bindings.vk", "vkzircon_cli.probe"}
 COMPLETION = {"_VKZIRCON_COMPLETE": "complete_bash", "COMP_WORDS": "vkzircon ch", "COMP_CWORD": "1"}
 
 
@@ -56,24 +56,27 @@ def test_who_asks_nothing_loads_neither_vulkan_nor_a_report(
     ours = {name for name in modules if name.startswith("vkzircon_cli")}
     assert ours <= {
         "vkzircon_cli",
-        "vkzircon_cli.answers",
         "vkzircon_cli.cli",
-        "vkzircon_cli.commands",
-        "vkzircon_cli.commands.app",
-        "vkzircon_cli.commands.asked",
-        "vkzircon_cli.commands.probing",
-        "vkzircon_cli.commands.saved",
-        "vkzircon_cli.documents",
+        "vkzircon_cli.cli.app",
+        "vkzircon_cli.cli.asked",
+        "vkzircon_cli.cli.main",
+        "vkzircon_cli.cli.offline",
+        "vkzircon_cli.cli.options",
+        "vkzircon_cli.cli.outermost",
+        "vkzircon_cli.cli.probing",
         "vkzircon_cli.errors",
-        "vkzircon_cli.interrupt",
-        "vkzircon_cli.options",
-        "vkzircon_cli.outermost",
+        "vkzircon_cli.model",
+        "vkzircon_cli.model.answers",
+        "vkzircon_cli.model.base",
+        "vkzircon_cli.model.request",
+        "vkzircon_cli.model.spec",
+        "vkzircon_cli.model.text",
         "vkzircon_cli.output",
-        "vkzircon_cli.records",
         "vkzircon_cli.render",
-        "vkzircon_cli.request",
-        "vkzircon_cli.text",
-        "vkzircon_cli.vocabulary",
+        "vkzircon_cli.saved",
+        "vkzircon_cli.saved.kinds",
+        "vkzircon_cli.worker",
+        "vkzircon_cli.worker.interrupt",
     }
     assert not modules & (HEAVY | CHILDS)
 
@@ -83,7 +86,7 @@ def test_who_asks_nothing_loads_neither_vulkan_nor_a_report(
 def test_the_parent_loads_no_binding_and_draws_nothing_for_programs(loaded: Loaded, arguments: tuple[str, ...]) -> None:
     """Where no person reads, Rich stays out; Typer, where the line is plain; the binding is the child's in any case."""
     modules = loaded(*arguments, "--emulate")
-    assert "vkzircon_cli.report" in modules
+    assert "vkzircon_cli.report.report" in modules
     assert not modules & (HEAVY | CHILDS | {"typer"})
 
 
@@ -122,8 +125,8 @@ def test_a_command_forks_what_it_needs(lavapipe: str, arguments: tuple[str, ...]
 
 def test_every_probing_command_is_one() -> None:
     """The list that decides who gets a child early has no command that is not there."""
-    from vkzircon_cli.commands import probing  # noqa: F401 - which registers itself
-    from vkzircon_cli.commands.app import app
+    from vkzircon_cli.cli import probing  # noqa: F401 - which registers itself
+    from vkzircon_cli.cli.app import app
 
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
     assert set(PROBING) <= commands
@@ -131,8 +134,8 @@ def test_every_probing_command_is_one() -> None:
 
 _COUNT_CALLS = """
 import json, sys
-from vkzircon_cli.guard import probe_events
-from vkzircon_cli.request import Request
+from vkzircon_cli.worker.protocol import probe_events
+from vkzircon_cli.model.request import Request
 calls = []
 events = list(probe_events(Request(), calls.append, {}))
 json.dump(calls, sys.stdout)
@@ -141,7 +144,7 @@ json.dump(calls, sys.stdout)
 
 def _calls(lavapipe: str) -> Counter[str]:
     env = environment({"VK_DRIVER_FILES": lavapipe})
-    added = emulation.variables(env, Emulate())
+    added = installation.variables(env, Emulate())
     done = subprocess.run([sys.executable, "-c", _COUNT_CALLS], env={**env, **added}, capture_output=True, check=True)
     return Counter(json.loads(done.stdout))
 

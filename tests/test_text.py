@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vkzircon_cli.text import decode, visible
+from vkzircon_cli.model.text import decode, visible
 
 
 @given(st.binary())

@@ -9,7 +9,7 @@ import pytest
 from program import Run
 
 from vkzircon_cli.errors import Usage
-from vkzircon_cli.reading import read
+from vkzircon_cli.saved.load import read
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 

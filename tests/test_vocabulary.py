@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vkzircon_cli.vocabulary import (
+from vkzircon_cli.model.spec import (
     DEVICE_TYPES,
     FEATURE_BITS,
     HANDLE_TYPE_BITS,

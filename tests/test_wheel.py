@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from program import environment
 
 _CHECKOUT = Path(__file__).parent.parent
-_LAYER = "vkzircon_cli/layer/"
+_LAYER = "vkzircon_cli/emulation/layer/"
 _LIBRARIES = {"libVkLayer_vkzircon_external_memory.so", "libzircon.so"}
 _MANIFEST = "VkLayer_vkzircon_external_memory.json"
 # Those at the layer's own level are its sources; those in folders are for programs.

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from vkzircon_cli import interrupt
+from vkzircon_cli.worker import interrupt
 
 PROBING = ("report", "check", "devices", "matrix", "bench", "doctor", "bundle")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
@@ -34,17 +34,17 @@ def _asks_vulkan(arguments: Sequence[str]) -> bool:
 
 
 def _run_with_child() -> int:
-    from vkzircon_cli import child
+    from vkzircon_cli.worker import worker
 
     try:
-        child.start_early()
+        worker.start_early()
         return _run(may_be_plain=True)
     finally:
-        child.end_all()
+        worker.end_all()
 
 
 def _run(*, may_be_plain: bool) -> int:
-    from vkzircon_cli.outermost import run
+    from vkzircon_cli.cli.outermost import run
 
     return run(may_be_plain=may_be_plain)
 

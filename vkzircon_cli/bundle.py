@@ -14,20 +14,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from vkzircon_cli import emulation, interrupt, isolation, session
-from vkzircon_cli.decoding import decode, shape_of_answer
-from vkzircon_cli.environment import VARIABLES, can_fork
+from vkzircon_cli import pipeline
+from vkzircon_cli.doctor.loader_log import Manifest, read_manifests
+from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import Stop
-from vkzircon_cli.events import Event, Failure, Message, Output, to_line
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.manifests import Manifest, read_manifests
-from vkzircon_cli.records import plain, record
-from vkzircon_cli.redaction import Hidden, Redactor, people
+from vkzircon_cli.model.base import plain, record
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.host import VARIABLES, can_fork
+from vkzircon_cli.model.request import Depth, Request
+from vkzircon_cli.model.text import visible
 from vkzircon_cli.render import Format, Style, View, render
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.report import Header, Report
-from vkzircon_cli.request import Depth, Request
-from vkzircon_cli.text import visible
+from vkzircon_cli.report.redaction import Hidden, Redactor, people
+from vkzircon_cli.report.report import Header, Report
+from vkzircon_cli.stream.decoding import decode, shape_of_answer
+from vkzircon_cli.stream.events import Event, Failure, Message, Output, to_line
+from vkzircon_cli.worker import interrupt, supervisor
 
 FOLDER = "vkzircon-bundle"
 _PACKAGES = ("vulkan", "cffi", "typer", "rich", "pydantic", "jinja2")
@@ -75,7 +77,7 @@ def make_bundle(request: Request, watch: Callable[[Event], None]) -> Bundle:
         if event["event"] != "tick":
             events.append(event)
 
-    report = session.run(request, hear)
+    report = pipeline.run(request, hear)
     collector = _Collector(Redactor(people()) if request.redacts else None)
     parts = tuple(collector.parts(report, events, lambda: _loader_log(request, watch)))
     hidden = collector.redactor.hidden if collector.redactor else None
@@ -166,19 +168,19 @@ def _loader_log(request: Request, watch: Callable[[Event], None]) -> _Log:
         # A loader that is loaded reads the variable no more, and a driver that dies would take the bundle along.
         return _Log(missing="a second probe needs a process of its own, and none can be started here")
     try:
-        environ = emulation.variables(os.environ, request.emulate) if request.emulate else {}
+        environ = installation.variables(os.environ, request.emulate) if request.emulate else {}
     except Stop as stopped:
         return _Log(missing=stopped.message.rstrip("."))
     asked = replace(request, depth=Depth.IDENTITY)
     log = _Log(missing="the loader printed nothing")
     try:
-        with closing(isolation.events(asked, {**environ, "VK_LOADER_DEBUG": "all"})) as stream:
+        with closing(supervisor.events(asked, {**environ, "VK_LOADER_DEBUG": "all"})) as stream:
             for event in interrupt.each(stream):
                 if event["event"] == "tick":
                     watch(event)
                 elif event["event"] == "output" and event["text"]:
                     log = _told(event)
-    except isolation.NoProcess as alone:
+    except supervisor.NoProcess as alone:
         return _Log(missing=alone.message.rstrip("."))
     except interrupt.Interrupted:
         return _Log(missing="interrupted")

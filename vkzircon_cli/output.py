@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NoReturn, Self
 
 from vkzircon_cli.errors import NotWritten
-from vkzircon_cli.records import record
-from vkzircon_cli.text import visible
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import visible
 
 _USUAL_MODE, _PRIVATE_MODE = 0o666, 0o600
 _MOST_OF_NAME = 200  # bytes, so that there is room for more in the 255 that a file system takes

@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from measure import Pairs, paired
 
-from vkzircon_cli.probe.bytes import new_pattern
+from vkzircon_cli.probe.patterns import new_pattern
 
 SIZE = 1 << 30
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from measure import sample
 from rows import HERE, PROBE, Where, told_ms
 
-_LOADED = "from vkzircon_cli import driver, guard, probe; driver.binding()"
-_PARENT = "import vkzircon_cli.cli, vkzircon_cli.delivery, vkzircon_cli.dialogue"
+_LOADED = (
+    "from vkzircon_cli import probe; from vkzircon_cli.bindings import vk; from vkzircon_cli.worker import protocol; "
+    "vk.binding()"
+)
+_PARENT = "import vkzircon_cli.cli.main, vkzircon_cli.cli.run, vkzircon_cli.worker.dialogue"
 
 
 @dataclass(frozen=True)

@@ -97,11 +97,12 @@ def _peak(row: Row, ours: Command, theirs: Command) -> Measured:
 # second process, as where nothing can be forked: the C program has none.
 PROBE = """
 import sys, time
-from vkzircon_cli import driver, probe
-from vkzircon_cli.events import to_line
-from vkzircon_cli.guard import probe_events
-from vkzircon_cli.request import Depth, Formats, Request
-driver.binding()
+from vkzircon_cli import probe
+from vkzircon_cli.bindings import vk
+from vkzircon_cli.stream.events import to_line
+from vkzircon_cli.worker.protocol import probe_events
+from vkzircon_cli.model.request import Depth, Formats, Request
+vk.binding()
 request = Request(Depth(sys.argv[1]), formats=Formats(sys.argv[2]))
 began = time.perf_counter()
 lines = [to_line(event) for event in probe_events(request, lambda _: None, {})]

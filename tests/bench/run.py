@@ -79,7 +79,7 @@ def _built(given: str | None) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder) / "baseline"
         sources = sorted(map(str, HERE.glob("*.c")))
-        flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", f"-I{HERE.parents[1] / 'vkzircon_cli' / 'layer'}"]
+        flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", f"-I{HERE.parents[1] / 'vkzircon_cli' / 'emulation' / 'layer'}"]
         subprocess.run([compiler, *flags, "-o", built, *sources, "-ldl"], check=True)
         yield built
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from program import environment
 
-from vkzircon_cli import emulation
-from vkzircon_cli.formats import COMMON_FORMATS, FORMATS
+from vkzircon_cli.bindings.formats import COMMON_FORMATS, FORMATS
+from vkzircon_cli.emulation import installation
+from vkzircon_cli.model.request import Emulate
+from vkzircon_cli.model.spec import IMAGE_USAGES
 from vkzircon_cli.probe.memory import TILINGS
-from vkzircon_cli.request import Emulate
-from vkzircon_cli.vocabulary import IMAGE_USAGES
 
 HERE = Path(__file__).parent
-ZIRCON_HEADERS = HERE.parents[1] / "vkzircon_cli" / "layer"
+ZIRCON_HEADERS = HERE.parents[1] / "vkzircon_cli" / "emulation" / "layer"
 IMAGE_QUERY = "vkGetPhysicalDeviceImageFormatProperties2"
 STRICT = (
     "-std=c11",
@@ -39,8 +39,8 @@ FAULTS = ("", "fault=old-kernel", "fault=dedicated-only-reported", "fault=deny-e
 ALONE = {"VKZIRCON_PLATFORM": "fuchsia"}
 PROBE = """
 import sys
-from vkzircon_cli.guard import probe_events
-from vkzircon_cli.request import Depth, Formats, Request
+from vkzircon_cli.worker.protocol import probe_events
+from vkzircon_cli.model.request import Depth, Formats, Request
 
 request = Request(depth=Depth(sys.argv[1]), formats=Formats(sys.argv[2]))
 (*_, last) = probe_events(request, print, {})
@@ -71,11 +71,11 @@ def _build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture(name="emulating")
-def _emulating(lavapipe: str, layer: emulation.Installation) -> dict[str, str]:
+def _emulating(lavapipe: str, layer: installation.Installation) -> dict[str, str]:
     """Give the surroundings in which both are run."""
     assert layer.libzircon.is_file()
     base = environment({"VK_DRIVER_FILES": lavapipe})
-    return base | emulation.variables(base, Emulate())
+    return base | installation.variables(base, Emulate())
 
 
 @pytest.fixture(name="calls")
@@ -119,7 +119,7 @@ def test_check_makes_the_calls_where_there_are_two_devices(
 
 
 def test_check_makes_the_calls_where_some_types_and_images_are_refused(
-    calls: Calls, probes_calls: Calls, emulating: dict[str, str], layer: emulation.Installation, tmp_path: Path
+    calls: Calls, probes_calls: Calls, emulating: dict[str, str], layer: installation.Installation, tmp_path: Path
 ) -> None:
     _pretend_many_types(tmp_path, layer)
     emulating["VK_ADD_LAYER_PATH"] += f":{tmp_path}"
@@ -130,7 +130,7 @@ def test_check_makes_the_calls_where_some_types_and_images_are_refused(
     assert made == probes_calls("everything")
 
 
-def _pretend_many_types(folder: Path, layer: emulation.Installation) -> None:
+def _pretend_many_types(folder: Path, layer: installation.Installation) -> None:
     """Put the layer's recorder, which can pretend to be a harder driver, into *folder*, with that pretense on."""
     recorder = HERE.parent / "layer"
     manifest = (recorder / "recorder.json.in").read_text().replace("@RECORDER_NAME@", "librecorder.so")

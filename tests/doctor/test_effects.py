@@ -10,8 +10,8 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.effects import EFFECTS, variables_finding
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.surroundings import SEARCH_VARIABLES, Surroundings
-from vkzircon_cli.environment import VARIABLES
-from vkzircon_cli.vocabulary import Version, api_version
+from vkzircon_cli.model.host import VARIABLES
+from vkzircon_cli.model.spec import Version, api_version
 
 NEW = api_version(1 << 22 | 4 << 12)
 DEBIAN = api_version(1 << 22 | 3 << 12 | 239)

@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 from reports import device, emulated, good_report, identity, refused, stopped, with_devices, without_extension
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.extension import HOST_MEMORY, extension_finding
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.second_look import Seen
-from vkzircon_cli.environment import FUCHSIA, LINUX
-from vkzircon_cli.events import Culprit
-from vkzircon_cli.facts import Device, Extension
-from vkzircon_cli.report import Report
-from vkzircon_cli.vocabulary import ENTRY_POINTS, EXTENSION, api_version
+from vkzircon_cli.doctor.layer_bisect import Seen
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.facts import Device, Extension
+from vkzircon_cli.model.host import FUCHSIA, LINUX
+from vkzircon_cli.model.spec import ENTRY_POINTS, EXTENSION, api_version
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.stream.events import Culprit
 
 OLD = identity("Oldie", api_version=api_version(1 << 22))
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.exams import ManifestExam, examine_layers, layer_findings
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.layers import NEEDED
+from vkzircon_cli.doctor.manifest_check import ManifestExam, examine_layers, layer_findings
 from vkzircon_cli.doctor.search import DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS, folders
 from vkzircon_cli.doctor.surroundings import Surroundings
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.exams import ManifestExam, driver_findings, examine_drivers
 from vkzircon_cli.doctor.library import Fate, load_all
+from vkzircon_cli.doctor.manifest_check import ManifestExam, driver_findings, examine_drivers
 from vkzircon_cli.doctor.surroundings import Surroundings
 
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from vkzircon_cli.answers import NEVER_REACHED, Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.errand import Errand
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.library import LibraryTrial
 from vkzircon_cli.doctor.loader import Attempt, attempts, loader_finding, names_tried
 from vkzircon_cli.doctor.surroundings import Surroundings
-from vkzircon_cli.environment import LIBVULKAN_VARIABLE
-from vkzircon_cli.facts import Loader
-from vkzircon_cli.vocabulary import api_version
+from vkzircon_cli.model.answers import NEVER_REACHED, Answer, Missing, MissingKind
+from vkzircon_cli.model.facts import Loader
+from vkzircon_cli.model.host import LIBVULKAN_VARIABLE
+from vkzircon_cli.model.spec import api_version
+from vkzircon_cli.worker.task import Errand
 
 UNASKED: Answer[Loader] = Answer(None, NEVER_REACHED)
 NEW = api_version(1 << 22 | 3 << 12 | 239)

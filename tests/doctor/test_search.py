@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vkzircon_cli.doctor.exams import examine_drivers
+from vkzircon_cli.doctor.manifest_check import examine_drivers
 from vkzircon_cli.doctor.search import (
     DRIVERS,
     EXPLICIT_LAYERS,

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pages import Parsed
 from rich.cells import cell_len
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind, not_asked
-from vkzircon_cli.bench import BenchReport, headline, make_bench
-from vkzircon_cli.bench_facts import (
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.model.bench import (
     Bandwidth,
     BenchDevice,
     Choice,
@@ -30,17 +30,17 @@ from vkzircon_cli.bench_facts import (
     Timing,
     Way,
 )
-from vkzircon_cli.checks import Outcome
-from vkzircon_cli.decoding import decode
-from vkzircon_cli.events import Fold
-from vkzircon_cli.facts import Extension
+from vkzircon_cli.model.facts import Extension
+from vkzircon_cli.model.request import Depth
+from vkzircon_cli.model.spec import EXTENSION
+from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.render import BenchFormat, render_bench
 from vkzircon_cli.render.charts import Chart, charts, without_number
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.report import EmulationAsked, make_header
-from vkzircon_cli.request import Depth
-from vkzircon_cli.vmo_facts import Form
-from vkzircon_cli.vocabulary import EXTENSION
+from vkzircon_cli.report.bench import BenchReport, headline, make_bench
+from vkzircon_cli.report.report import EmulationAsked, make_header
+from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.stream.events import Fold
 
 SCREEN = Page(80, cuts=True, color=False, ascii=False)
 MIB = 1 << 20

@@ -18,14 +18,14 @@ from reports import device, emulated, good_report, identity, result, said, with_
 from rich.cells import cell_len
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.difference import Difference, compare
-from vkzircon_cli.events import StepTime
-from vkzircon_cli.reading import read
+from vkzircon_cli.diff import Difference, compare
 from vkzircon_cli.render import DiffFormat
 from vkzircon_cli.render.difference import render_difference
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.report import Report
-from vkzircon_cli.schema import parse
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.saved.load import read
+from vkzircon_cli.saved.schema import parse
+from vkzircon_cli.stream.events import StepTime
 
 GOOD = good_report()
 PIPE = Page(80, cuts=False, color=False, ascii=False)

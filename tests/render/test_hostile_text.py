@@ -21,11 +21,11 @@ from reports import (
 from rich.cells import cell_len
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.facts import Extension
+from vkzircon_cli.model.facts import Extension
+from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.terminal import render_checks, render_devices, render_report
-from vkzircon_cli.report import Report
-from vkzircon_cli.text import visible
+from vkzircon_cli.report.report import Report
 
 _NASTY = [
     "\x1b[31m",

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from pages import Parsed
 from reports import emulated, good_report, said
 
-from vkzircon_cli.redaction import Hidden
+from vkzircon_cli.model.text import visible
 from vkzircon_cli.render import View
 from vkzircon_cli.render.html import render_html
-from vkzircon_cli.report import Report
-from vkzircon_cli.text import visible
+from vkzircon_cli.report.redaction import Hidden
+from vkzircon_cli.report.report import Report
 
 T = TypeVar("T")
 _NASTY = [

@@ -13,10 +13,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from reports import concluded, device, good_report, identity, result, said, with_devices, with_variables
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.model.text import visible
 from vkzircon_cli.render import View
 from vkzircon_cli.render.html import render_html
-from vkzircon_cli.report import Report
-from vkzircon_cli.text import visible
+from vkzircon_cli.report.report import Report
 
 _SCHEMES: dict[str, Literal["light", "dark"]] = {"light": "light", "dark": "dark"}
 _WIDTHS = (390, 1280)

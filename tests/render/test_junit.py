@@ -13,10 +13,10 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from reports import concluded, device, emulated, good_report, identity, result, stopped, with_devices
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.reading import read
+from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.junit import render_junit
-from vkzircon_cli.report import Report
-from vkzircon_cli.text import visible
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.saved.load import read
 
 CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.json"))
 

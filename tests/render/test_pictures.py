@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reports import device, good_report, memory, without_extension
 
-from vkzircon_cli.answers import Answer
-from vkzircon_cli.events import StepTime
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.vmo import HandleProperties
 from vkzircon_cli.render.pictures import matrix, paths
 from vkzircon_cli.render.timeline import Timeline, timeline
-from vkzircon_cli.report import Report
-from vkzircon_cli.vmo_facts import HandleProperties
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.stream.events import StepTime
 
 _MOST_LANES = 37
 

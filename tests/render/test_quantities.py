@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vkzircon_cli.quantities import about, bits_of, counted, exactly, ranges
+from vkzircon_cli.model.quantities import about, bits_of, counted, exactly, ranges
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,13 @@ from reports import (
     without_extension,
 )
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.facts import Device
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.vmo import Export, Form
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.terminal import render_checks, render_devices, render_report
-from vkzircon_cli.report import Report
-from vkzircon_cli.vmo_facts import Export, Form
+from vkzircon_cli.report.report import Report
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "terminal"
 PIPE = Page(width=80, cuts=False, color=False, ascii=False)

@@ -9,8 +9,8 @@ from vkzircon_cli.checks import (
     extension,
     imports,
     negative,
-    pairs,
     properties,
+    sharing,
     stress,
 )
 from vkzircon_cli.checks.registry import REGISTRY, SEVERITY, Check, Outcome, Verdict, forgives_death, in_order
@@ -30,7 +30,7 @@ __all__ = [
     "imports",
     "in_order",
     "negative",
-    "pairs",
     "properties",
+    "sharing",
     "stress",
 ]

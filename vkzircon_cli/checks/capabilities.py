@@ -4,11 +4,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from vkzircon_cli.answers import Answer, MissingKind
 from vkzircon_cli.checks.registry import Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Device, ExternalBuffer, ExternalMemoryProperties, Facts
-from vkzircon_cli.vmo_facts import Form, ResourceKind
-from vkzircon_cli.vocabulary import (
+from vkzircon_cli.model.answers import Answer, MissingKind
+from vkzircon_cli.model.facts import Device, ExternalBuffer, ExternalMemoryProperties, Facts
+from vkzircon_cli.model.spec import (
     DEDICATED_ONLY,
     EXPORTABLE,
     FEATURE_BITS,
@@ -17,6 +16,7 @@ from vkzircon_cli.vocabulary import (
     USAGE_TRANSFER_SRC,
     ZIRCON_VMO,
 )
+from vkzircon_cli.model.vmo import Form, ResourceKind
 
 _OWN_USAGE = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
 _SEMAPHORE_BOTH = 3

@@ -4,12 +4,12 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
-from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks.export import step, subject
-from vkzircon_cli.checks.pairs import compared
 from vkzircon_cli.checks.registry import Finding, Outcome, check, fold, unanswered
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.vmo_facts import Comparison, Data, RoundTrip, Write
+from vkzircon_cli.checks.sharing import compared
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.vmo import Comparison, Data, RoundTrip, Write
 
 _PLACES = {
     "through_export_map": "the exporter's map",

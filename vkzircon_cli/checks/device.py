@@ -4,8 +4,8 @@
 from collections.abc import Iterator
 
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.vocabulary import DEVICE_TYPE_CPU
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.spec import DEVICE_TYPE_CPU
 
 
 def _is_software(device: Device) -> bool:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.vmo_facts import Export, Form, Handle, Pair, PairOfHandles
-from vkzircon_cli.vocabulary import LISTED_RESULTS, OBJECT_TYPE_VMO, looks_like_handle
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.spec import LISTED_RESULTS, OBJECT_TYPE_VMO, looks_like_handle
+from vkzircon_cli.model.vmo import Export, Form, Handle, Pair, PairOfHandles
 
 EXPECTED_RIGHTS = ("READ", "WRITE", "MAP", "DUPLICATE", "TRANSFER", "GET_PROPERTY", "INSPECT")
 _RESIZABLE = 1 << 1

@@ -4,9 +4,9 @@
 from collections.abc import Iterator
 
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.offer import dependency_leg, find_extension
-from vkzircon_cli.vocabulary import EXTENSION, EXTENSION_REVISION
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.queries import dependency_leg, find_extension
+from vkzircon_cli.model.spec import EXTENSION, EXTENSION_REVISION
 
 
 def _step(device: Device, name: str) -> str:

@@ -3,13 +3,13 @@
 
 from collections.abc import Iterator
 
-from vkzircon_cli.answers import Answer
 from vkzircon_cli.checks.capabilities import denies_import
 from vkzircon_cli.checks.export import listed_result, step, subject
-from vkzircon_cli.checks.pairs import compared
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Judge, Outcome, check, unanswered
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.vmo_facts import Comparison, Import, ImportKind
+from vkzircon_cli.checks.sharing import compared
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.vmo import Comparison, Import, ImportKind
 
 _SHARED = "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA: both allocations are the same memory"
 _ADVICE = "With memory to spare, 'out of memory' means a wrong memory type, or a VMO that the driver does not know."

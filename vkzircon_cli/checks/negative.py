@@ -3,10 +3,10 @@
 
 from collections.abc import Iterator
 
-from vkzircon_cli.answers import MissingKind
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.vmo_facts import Negative
+from vkzircon_cli.model.answers import MissingKind
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.vmo import Negative
 
 _IMPORT = "vkAllocateMemory"
 _INVALID = "VK_ERROR_INVALID_EXTERNAL_HANDLE"

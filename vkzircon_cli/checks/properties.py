@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from vkzircon_cli.checks.export import listed_result, step, subject
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.quantities import ranges
-from vkzircon_cli.vmo_facts import HandleProperties
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.quantities import ranges
+from vkzircon_cli.model.vmo import HandleProperties
 
 _CALL = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.offer import offers_extension
-from vkzircon_cli.quantities import ranges
-from vkzircon_cli.records import record
-from vkzircon_cli.vmo_facts import Handle
-from vkzircon_cli.vocabulary import EXTENSION
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.quantities import ranges
+from vkzircon_cli.model.queries import offers_extension
+from vkzircon_cli.model.spec import EXTENSION
+from vkzircon_cli.model.vmo import Handle
 
 PRACTICE = "none: practice"
 

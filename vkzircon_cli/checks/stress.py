@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from vkzircon_cli.checks.export import step
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.facts import Device, Facts
-from vkzircon_cli.vmo_facts import Stress
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.vmo import Stress
 
 _MOST_GROWTH = 4 << 20  # of resident memory, which an allocator may take for reasons of its own
 

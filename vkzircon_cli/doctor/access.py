@@ -11,7 +11,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.doctor.loader import shown
 from vkzircon_cli.doctor.nodes import Node
-from vkzircon_cli.records import record
+from vkzircon_cli.model.base import record
 
 SVC = Path("/svc")
 _GROUP_MAY = stat.S_IRGRP | stat.S_IWGRP

@@ -9,32 +9,33 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from vkzircon_cli import interrupt, session
+from vkzircon_cli import pipeline
+from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
-from vkzircon_cli.conclusion import Summary
-from vkzircon_cli.decoding import decode
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.loader import NO_TIME, Attempt, attempts, loader_finding, loader_version
 from vkzircon_cli.doctor.nodes import Node
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
-from vkzircon_cli.environment import Environment
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Event, Failure
-from vkzircon_cli.failure import ENDED_THE_RUN
-from vkzircon_cli.home import without_home
-from vkzircon_cli.libraries import LAYER_NAME
-from vkzircon_cli.offer import UNNAMED, display_name, offers_extension
-from vkzircon_cli.quantities import counted
-from vkzircon_cli.records import record
-from vkzircon_cli.report import Emulation, Report, Run, Tool
-from vkzircon_cli.request import Request
-from vkzircon_cli.vocabulary import DEVICE_TYPE_CPU, EXTENSION
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.home import without_home
+from vkzircon_cli.model.host import Environment
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.queries import UNNAMED, display_name, offers_extension
+from vkzircon_cli.model.request import Request
+from vkzircon_cli.model.spec import DEVICE_TYPE_CPU, EXTENSION
+from vkzircon_cli.report.report import Emulation, Report, Run, Tool
+from vkzircon_cli.report.stop_reason import ENDED_THE_RUN
+from vkzircon_cli.report.summary import Summary
+from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.stream.events import Event, Failure
+from vkzircon_cli.worker import interrupt
 
 if TYPE_CHECKING:
-    from vkzircon_cli.doctor.exams import ManifestExam
-    from vkzircon_cli.doctor.second_look import Seen
-    from vkzircon_cli.doctor.trials import Trials
+    from vkzircon_cli.doctor.background import Trials
+    from vkzircon_cli.doctor.layer_bisect import Seen
+    from vkzircon_cli.doctor.manifest_check import ManifestExam
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     Raises:
         Usage: emulation was asked for in a way that cannot be.
     """
-    report = session.run(request, watch)
+    report = pipeline.run(request, watch)
 
     def look(at: Callable[[], T]) -> T:
         """Return what is *at* there; once the run is over, what takes no waiting."""
@@ -95,7 +96,7 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     tried = look(lambda: None if trials.are_over else attempts(trials.where, report.loader))
     seen = look(lambda: {} if trials.are_over else _looked_again(request, trials.added, report, layers))
     if trials.are_over and not _is_over(report.error):
-        report = replace(report, error=decode(Failure, session.interruption()))
+        report = replace(report, error=decode(Failure, pipeline.interruption()))
     found = _findings(_Looks(trials.where, tried, drivers, layers, nodes), report, seen, emulate=bool(request.emulate))
     return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in found))
 
@@ -122,7 +123,7 @@ class _Looks:
 
 def _beside_devices(looks: _Looks, report: Report) -> tuple[Finding, ...]:
     from vkzircon_cli.doctor.effects import variables_finding
-    from vkzircon_cli.doctor.exams import driver_findings, layer_findings
+    from vkzircon_cli.doctor.manifest_check import driver_findings, layer_findings
 
     where, tried = looks.where, looks.attempts
     return (
@@ -155,7 +156,7 @@ def _looked_again(
     lacking = any(not offers_extension(device) for device in report.devices)
     if not (asked_for or (request.emulate and lacking)):
         return {}
-    from vkzircon_cli.doctor.second_look import SecondLook
+    from vkzircon_cli.doctor.layer_bisect import SecondLook
 
     return SecondLook(request, added, list(dict.fromkeys(m.name for m in on))).at(report.devices)
 

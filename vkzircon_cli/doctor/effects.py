@@ -10,14 +10,9 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.doctor.loader import shown
 from vkzircon_cli.doctor.surroundings import Surroundings
-from vkzircon_cli.environment import (
-    EMULATION_VARIABLE,
-    LIBVULKAN_VARIABLE,
-    LIBZIRCON_VARIABLE,
-    PLATFORM_VARIABLE,
-)
-from vkzircon_cli.records import record
-from vkzircon_cli.vocabulary import Version, api_version
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.host import EMULATION_VARIABLE, LIBVULKAN_VARIABLE, LIBZIRCON_VARIABLE, PLATFORM_VARIABLE
+from vkzircon_cli.model.spec import Version, api_version
 
 _1_3_207, _1_3_234, _1_3_262 = (1 << 22 | 3 << 12 | patch for patch in (207, 234, 262))
 _NOTHING = "does nothing"

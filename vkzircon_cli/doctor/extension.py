@@ -5,21 +5,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
-from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.doctor.finding import Finding, branch
-from vkzircon_cli.doctor.second_look import NOTHING_SEEN, Seen
-from vkzircon_cli.environment import FUCHSIA, LIBZIRCON_VARIABLE
+from vkzircon_cli.doctor.layer_bisect import NOTHING_SEEN, Seen
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.events import Failure
-from vkzircon_cli.facts import Device, Extension, Identity
-from vkzircon_cli.failure import DOCTOR, ENDED_THE_RUN, FIRST_ONLY, filter_of_emulation
-from vkzircon_cli.offer import UNNAMED, dependency_leg, display_name, find_extension
-from vkzircon_cli.quantities import counted
-from vkzircon_cli.report import Report
-from vkzircon_cli.text import visible
-from vkzircon_cli.vocabulary import EXTENSION, SIBLING_INSTANCE_EXTENSIONS
+from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.facts import Device, Extension, Identity
+from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, find_extension
+from vkzircon_cli.model.spec import EXTENSION, SIBLING_INSTANCE_EXTENSIONS
+from vkzircon_cli.model.text import visible
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.report.stop_reason import DOCTOR, ENDED_THE_RUN, FIRST_ONLY, filter_of_emulation
+from vkzircon_cli.stream.events import Failure
 
 HOST_MEMORY = "VK_EXT_external_memory_host"
 _FUCHSIAN = "VK_FUCHSIA_"

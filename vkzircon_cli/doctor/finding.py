@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 
 from vkzircon_cli.checks import SEVERITY, Outcome
-from vkzircon_cli.records import record
+from vkzircon_cli.model.base import record
 
 
 @record

@@ -16,12 +16,12 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vkzircon_cli.answers import Missing, MissingKind
-from vkzircon_cli.environment import can_fork
-from vkzircon_cli.records import record
+from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.host import can_fork
 
 if TYPE_CHECKING:
-    from vkzircon_cli.doctor.errand import Errand
+    from vkzircon_cli.worker.task import Errand
 
 _HEADER = 20
 _MAGIC = b"\x7fELF"
@@ -110,9 +110,9 @@ class LibraryTrial:
         self._errand: Errand | None = None
         self._why_not = "" if can_fork() else "no process can be started here"
         if self._libraries and not self._why_not:  # else there may not even be what its module imports
-            from vkzircon_cli.doctor import errand
+            from vkzircon_cli.worker import task
 
-            self._errand = errand.Errand(self._load, min(timeout_s, _PATIENCE_S))
+            self._errand = task.Errand(self._load, min(timeout_s, _PATIENCE_S))
 
     def _load(self) -> Iterator[list[str]]:
         return (list(_tried(library, self._names)) for library in self._libraries)
@@ -156,14 +156,14 @@ def load_all(libraries: Sequence[str], timeout_s: float, entry_points: Iterable[
 
 
 def _load_some(libraries: Sequence[str], timeout_s: float, names: tuple[str, ...]) -> Mapping[str, Loading]:
-    from vkzircon_cli.doctor.errand import Errand
+    from vkzircon_cli.worker.task import Errand
 
     with ExitStack() as begun:
         errands: dict[str, Errand] = {}
         for library in libraries:
             errands[library] = Errand(partial(_load_one, library, names), timeout_s)
             begun.callback(errands[library].close)
-        return {library: _loading(*errand.answers()) for library, errand in errands.items()}
+        return {library: _loading(*task.answers()) for library, task in errands.items()}
 
 
 def _load_one(library: str, names: tuple[str, ...]) -> Iterator[list[str]]:

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind
+from vkzircon_cli.bindings.dynlib import LOADER_NAMES, mapped_file
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.doctor.surroundings import Surroundings
-from vkzircon_cli.environment import FUCHSIA, LIBVULKAN_VARIABLE, can_fork
-from vkzircon_cli.facts import Loader
-from vkzircon_cli.libraries import LOADER_NAMES, mapped_file
-from vkzircon_cli.records import record
-from vkzircon_cli.text import decode, visible
-from vkzircon_cli.vocabulary import Version, api_version
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import Loader
+from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, can_fork
+from vkzircon_cli.model.spec import Version, api_version
+from vkzircon_cli.model.text import decode, visible
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
@@ -48,7 +48,7 @@ def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...]
     names = names_tried(where.environ)
     if (loader := probed.value) is not None and loader.library == names[0]:
         return (Attempt(shown(loader.library), shown(loader.path), loader.api_version),)
-    from vkzircon_cli.doctor.errand import Errand
+    from vkzircon_cli.worker.task import Errand
 
     answers, fate = Errand(lambda: _try(names), where.timeout_s).answers()
     if fate is not None and fate.kind is MissingKind.NOT_ASKED:

@@ -17,9 +17,9 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor import layers
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.manifest_file import Unreadable
-from vkzircon_cli.doctor.reading import DIES, read_manifest
+from vkzircon_cli.doctor.manifest_text import DIES, read_manifest
 from vkzircon_cli.doctor.search import Found
-from vkzircon_cli.records import record
+from vkzircon_cli.model.base import record
 
 _BITS = struct.calcsize("P") * 8
 _KNOWN_FORMATS = ("1.0.0", "1.0.1")

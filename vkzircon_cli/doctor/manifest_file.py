@@ -10,7 +10,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from vkzircon_cli.text import decode
+from vkzircon_cli.model.text import decode
 
 _MOST_BYTES = 1 << 20
 _MOST_LINKS = 40  # as many as Linux follows

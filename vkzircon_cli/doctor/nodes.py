@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vkzircon_cli.answers import Missing, MissingKind
-from vkzircon_cli.environment import can_fork
-from vkzircon_cli.records import record
+from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.host import can_fork
 
 if TYPE_CHECKING:
-    from vkzircon_cli.doctor.errand import Errand
+    from vkzircon_cli.worker.task import Errand
 
 DEV = Path("/dev")
 # What Vulkan drivers open to reach the hardware; the rest is for screens and for other interfaces.
@@ -51,9 +51,9 @@ class NodeTrial:
         paths = [node.path for node in self._nodes if stat.S_ISCHR(node.mode)]
         self._errand: Errand | None = None
         if paths and can_fork():  # else there may not even be what its module imports
-            from vkzircon_cli.doctor import errand
+            from vkzircon_cli.worker import task
 
-            self._errand = errand.Errand(lambda: map(_open, paths), timeout_s)
+            self._errand = task.Errand(lambda: map(_open, paths), timeout_s)
         self._paths = paths
 
     def give_up(self) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vkzircon_cli.doctor.surroundings import Surroundings
-from vkzircon_cli.environment import FUCHSIA
-from vkzircon_cli.records import record
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.host import FUCHSIA
 
 DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS = "icd.d", "explicit_layer.d", "implicit_layer.d"
 _SUFFIX = ".json"

@@ -4,8 +4,8 @@
 import os
 from collections.abc import Callable, Mapping
 
-from vkzircon_cli.environment import VARIABLES, platform
-from vkzircon_cli.records import record
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.host import VARIABLES, platform
 
 # Where the loader searches, beside the variables of its own (Vulkan-Loader, LoaderDriverInterface.md).
 SEARCH_VARIABLES = ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS")

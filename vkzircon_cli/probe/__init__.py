@@ -6,20 +6,20 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from vkzircon_cli import driver
-from vkzircon_cli.answers import MissingKind
-from vkzircon_cli.clock import elapsed_ms
+from vkzircon_cli.bindings import vk
+from vkzircon_cli.bindings.zircon import Zircon, open_zircon
 from vkzircon_cli.errors import CannotAsk, Stop, Usage
-from vkzircon_cli.events import Asker, Event, answer_of, error
-from vkzircon_cli.facts import Identity, Instance, shape_of_device
-from vkzircon_cli.offer import select_devices
+from vkzircon_cli.model.answers import MissingKind
+from vkzircon_cli.model.base import plain
+from vkzircon_cli.model.clock import elapsed_ms
+from vkzircon_cli.model.facts import Identity, Instance, shape_of_device
+from vkzircon_cli.model.queries import select_devices
+from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.probe.device import probe_identity
+from vkzircon_cli.probe.device_run import DeviceProbe
 from vkzircon_cli.probe.loader import InstanceProbe, probe_kernel, probe_loader
-from vkzircon_cli.probe.one_device import DeviceProbe
-from vkzircon_cli.probe.second_process import SecondProcess
-from vkzircon_cli.records import plain
-from vkzircon_cli.request import Depth, Request
-from vkzircon_cli.zircon import Zircon, open_zircon
+from vkzircon_cli.probe.peer import SecondProcess
+from vkzircon_cli.stream.events import Asker, Event, answer_of, error
 
 
 def probe(request: Request, on_call: Callable[[str], None], answered: Mapping[str, Any]) -> Iterator[Event]:
@@ -28,7 +28,7 @@ def probe(request: Request, on_call: Callable[[str], None], answered: Mapping[st
     What an earlier process has *answered* is not asked again; what it had opened is opened again. Each event has its
     time in milliseconds. The last one is ``done``: a stream without it was cut.
     """
-    calls = driver.Calls(on_call, _hung(answered))
+    calls = vk.Calls(on_call, _hung(answered))
     for event in _events(_Machine(request, calls, Asker(answered, shape_of_device(request.depth)))):
         yield {**event, "ms": elapsed_ms()}
 
@@ -53,7 +53,7 @@ _LAST_STEP = "instance.destroy"
 class _Machine:
     """One run over one loader, one kernel and all of their devices."""
 
-    def __init__(self, request: Request, on_call: driver.Calls, ask: Asker) -> None:
+    def __init__(self, request: Request, on_call: vk.Calls, ask: Asker) -> None:
         self._ask = ask
         self._request = request
         self._on_call = on_call
@@ -64,7 +64,7 @@ class _Machine:
     def probe(self) -> Iterator[Event]:
         if self._ask.knows(_LAST_STEP):
             return
-        vulkan = driver.open_loader(self._on_call)
+        vulkan = vk.open_loader(self._on_call)
         yield from self._ask("loader", "loader", lambda: probe_loader(vulkan))
         yield from self._ask("kernel", "kernel", self._open_kernel, live=True)
         with ExitStack() as stack:
@@ -92,7 +92,7 @@ class _Machine:
             second.start()
         return second
 
-    def _devices(self, instance: driver.Instance, made: Instance, physical_devices: list[Any]) -> Iterator[Event]:
+    def _devices(self, instance: vk.Instance, made: Instance, physical_devices: list[Any]) -> Iterator[Event]:
         identities: list[Identity | None] = []
         for index, physical in enumerate(physical_devices):
             question = partial(probe_identity, instance, physical)
@@ -120,7 +120,7 @@ class _Machine:
                 yield from self._device(instance, physical, index, made, identity)
 
     def _device(
-        self, instance: driver.Instance, physical: Any, index: int, made: Instance, identity: Identity
+        self, instance: vk.Instance, physical: Any, index: int, made: Instance, identity: Identity
     ) -> Iterator[Event]:
         device = DeviceProbe(
             self._ask,
@@ -136,7 +136,7 @@ class _Machine:
         yield from device.extensions() if only_identity else device.everything(identity)
 
     def _bench(
-        self, instance: driver.Instance, physical: Any, index: int, made: Instance, identity: Identity
+        self, instance: vk.Instance, physical: Any, index: int, made: Instance, identity: Identity
     ) -> Iterator[Event]:
         from vkzircon_cli.probe.bench import BenchProbe
 
@@ -154,7 +154,7 @@ class _Machine:
         self._is_benched = yield from probe.probe(identity)
 
     def _matrix(
-        self, instance: driver.Instance, physical: Any, index: int, made: Instance, identity: Identity
+        self, instance: vk.Instance, physical: Any, index: int, made: Instance, identity: Identity
     ) -> Iterator[Event]:
         from vkzircon_cli.probe.matrix import MatrixProbe
 
@@ -163,7 +163,7 @@ class _Machine:
         yield from probe.probe(self._ask, index, request.formats)
 
 
-def _same(instance: driver.Instance, physical_devices: list[Any], index: int, identity: Identity) -> Any:
+def _same(instance: vk.Instance, physical_devices: list[Any], index: int, identity: Identity) -> Any:
     """Find the device again that an earlier process knew: by its UUID, since the order may have changed."""
     here = answer_of(partial(probe_identity, instance, physical_devices[index])).value
     if identity.uuids.value is None or here is None or here.uuids == identity.uuids:

@@ -7,13 +7,17 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, TypeVar
 
-from vkzircon_cli import driver
-from vkzircon_cli.bench_facts import Choice, Limits, Move, Place, TimedCall, Way
-from vkzircon_cli.clock import elapsed_ms
+from vkzircon_cli.bindings import vk
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.events import Asker, Asking, Event
-from vkzircon_cli.facts import Extension, Identity, Instance, Memory, OpenDevice
-from vkzircon_cli.offer import CAPABILITIES_EXTENSION, dependency_leg, find_extension
+from vkzircon_cli.model.bench import Choice, Limits, Move, Place, TimedCall, Way
+from vkzircon_cli.model.clock import elapsed_ms
+from vkzircon_cli.model.facts import Extension, Identity, Instance, Memory, OpenDevice
+from vkzircon_cli.model.quantities import exactly
+from vkzircon_cli.model.queries import CAPABILITIES_EXTENSION, dependency_leg, find_extension
+from vkzircon_cli.model.request import DEFAULT_SIZE, Request
+from vkzircon_cli.model.spec import DEDICATED_ONLY, ZIRCON_VMO
+from vkzircon_cli.probe.bench_budget import Budget
 from vkzircon_cli.probe.bench_calls import CallProbe
 from vkzircon_cli.probe.bench_limits import ladder, probe_limits
 from vkzircon_cli.probe.bench_moves import HandOverProbe, MoveProbe, size_to_move
@@ -21,11 +25,7 @@ from vkzircon_cli.probe.bench_sharing import Sharing, choose
 from vkzircon_cli.probe.capabilities import probe_external_buffer
 from vkzircon_cli.probe.device import DeviceOpener, probe_extensions, probe_memory
 from vkzircon_cli.probe.memory import TRANSFER
-from vkzircon_cli.probe.rounds import Budget
-from vkzircon_cli.quantities import exactly
-from vkzircon_cli.request import DEFAULT_SIZE, Request
-from vkzircon_cli.vocabulary import DEDICATED_ONLY, ZIRCON_VMO
-from vkzircon_cli.zircon import Zircon
+from vkzircon_cli.stream.events import Asker, Asking, Event
 
 T = TypeVar("T")
 _CALL_WEIGHT, _MOVE_WEIGHT = 1.0, 2.0
@@ -41,7 +41,7 @@ class BenchProbe:
     def __init__(
         self,
         ask: Asker,
-        instance: driver.Instance,
+        instance: vk.Instance,
         physical: Any,
         index: int,
         *,
@@ -59,7 +59,7 @@ class BenchProbe:
         self._deadline = time.monotonic() + request.seconds - elapsed_ms() / 1000
         self._budget = Budget(self._deadline, (), 0.0)
         self._stack = ExitStack()
-        self._device: driver.Device | None = None
+        self._device: vk.Device | None = None
 
     def probe(self, identity: Identity) -> Generator[Event, None, bool]:
         """Measure the device if it offers the extension, and tell whether it does."""
@@ -103,7 +103,7 @@ class BenchProbe:
         return True
 
     def _opened(
-        self, device: driver.Device, identity: Identity, memory: Memory, extensions: tuple[Extension, ...]
+        self, device: vk.Device, identity: Identity, memory: Memory, extensions: tuple[Extension, ...]
     ) -> Iterator[Event]:
         question = partial(self._choose, device, identity, memory)
         choice = (yield from self._ask("choice", "choice", question)).value
@@ -119,7 +119,7 @@ class BenchProbe:
         yield from self._moves(sharing, limits)
         yield from self._hand_overs(HandOverProbe(sharing), limits)
 
-    def _choose(self, device: driver.Device, identity: Identity, memory: Memory) -> Choice:
+    def _choose(self, device: vk.Device, identity: Identity, memory: Memory) -> Choice:
         offer = probe_external_buffer(self._instance, self._physical, identity, TRANSFER, ZIRCON_VMO)
         only_dedicated = offer.written and bool(offer.features.value & DEDICATED_ONLY)
         return choose(device, memory.types, DEFAULT_SIZE, only_dedicated=only_dedicated)

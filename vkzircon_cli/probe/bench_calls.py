@@ -4,10 +4,10 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from vkzircon_cli.bench_facts import Place, TimedCall, Timing, timing_of
+from vkzircon_cli.model.bench import Place, TimedCall, Timing, timing_of
+from vkzircon_cli.probe.bench_budget import repeat
 from vkzircon_cli.probe.bench_sharing import Sharing
 from vkzircon_cli.probe.handles import ask_properties, exported_handle, taking
-from vkzircon_cli.probe.rounds import repeat
 
 _ALLOCATE, _FREE = "vkAllocateMemory", "vkFreeMemory"
 _GET = "vkGetMemoryZirconHandleFUCHSIA"

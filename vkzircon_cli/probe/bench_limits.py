@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vkzircon_cli import driver
-from vkzircon_cli.bench_facts import Choice, Limits
-from vkzircon_cli.facts import Extension, Identity, Memory
-from vkzircon_cli.offer import find_extension, has_vulkan_1_1
-from vkzircon_cli.quantities import about
+from vkzircon_cli.bindings import vk
+from vkzircon_cli.model.bench import Choice, Limits
+from vkzircon_cli.model.facts import Extension, Identity, Memory
+from vkzircon_cli.model.quantities import about
+from vkzircon_cli.model.queries import find_extension, has_vulkan_1_1
 
 _BUDGET = "VK_EXT_memory_budget"
 _CALL = "vkGetPhysicalDeviceMemoryProperties2"
@@ -34,7 +34,7 @@ def ladder(largest: int) -> tuple[int, ...]:
 
 
 def probe_limits(
-    instance: driver.Instance,
+    instance: vk.Instance,
     physical: Any,
     identity: Identity,
     memory: Memory,
@@ -71,7 +71,7 @@ def _heap(memory: Memory, choice: Choice) -> int:
     return min(heaps, key=lambda index: memory.heaps[index].size)
 
 
-def _budget(instance: driver.Instance, physical: Any, heap: int) -> int:
+def _budget(instance: vk.Instance, physical: Any, heap: int) -> int:
     vulkan = instance.vulkan
     found = vulkan.struct("VkPhysicalDeviceMemoryBudgetPropertiesEXT", "PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT")
     both = vulkan.struct("VkPhysicalDeviceMemoryProperties2", "PHYSICAL_DEVICE_MEMORY_PROPERTIES_2", found)

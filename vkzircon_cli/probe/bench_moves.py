@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from vkzircon_cli.bench_facts import Move, Moved, Place, Timing, Way, moved, timing_of
 from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.model.bench import Move, Moved, Place, Timing, Way, moved, timing_of
+from vkzircon_cli.probe.bench_budget import fitting, rate_of, repeat, took
 from vkzircon_cli.probe.bench_sharing import Sharing
 from vkzircon_cli.probe.commands import copies
 from vkzircon_cli.probe.handles import ask_properties, exported_handle, taking
 from vkzircon_cli.probe.memory import Memory, bind, flush, invalidate, mapped
-from vkzircon_cli.probe.rounds import fitting, rate_of, repeat, took
 
 _MIB = 1 << 20
 _MOST_MOVED = 64 * _MIB

@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from vkzircon_cli.bench_facts import Choice, Place
-from vkzircon_cli.driver import Device
+from vkzircon_cli.bindings.vk import Device
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.facts import MemoryType
-from vkzircon_cli.offer import cannot_export, is_host_coherent, is_host_visible
-from vkzircon_cli.probe.bytes import new_pattern, new_word
+from vkzircon_cli.model.bench import Choice, Place
+from vkzircon_cli.model.facts import MemoryType
+from vkzircon_cli.model.queries import cannot_export, is_host_coherent, is_host_visible
+from vkzircon_cli.model.vmo import Form
+from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import fill
-from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.handles import exported_handle, types_taking
 from vkzircon_cli.probe.imports import choose_type
 from vkzircon_cli.probe.memory import Memory, Resource, bind, external_buffer, host_buffer, mapped
-from vkzircon_cli.vmo_facts import Form
-from vkzircon_cli.zircon import Zircon
+from vkzircon_cli.probe.patterns import new_pattern, new_word
 
 Buffer = tuple[Any, Memory]
 

@@ -4,11 +4,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from vkzircon_cli import driver
-from vkzircon_cli.facts import ExternalMemoryProperties, ExternalSemaphore, Identity
-from vkzircon_cli.offer import has_vulkan_1_1
-from vkzircon_cli.probe.memory import ImageSpec
-from vkzircon_cli.vocabulary import (
+from vkzircon_cli.bindings import vk
+from vkzircon_cli.model.facts import ExternalMemoryProperties, ExternalSemaphore, Identity
+from vkzircon_cli.model.queries import has_vulkan_1_1
+from vkzircon_cli.model.spec import (
     FEATURE_BITS,
     HANDLE_TYPE_BITS,
     SEMAPHORE_FEATURE_BITS,
@@ -16,13 +15,14 @@ from vkzircon_cli.vocabulary import (
     ZIRCON_EVENT,
     flags,
 )
+from vkzircon_cli.probe.memory import ImageSpec
 
 _SENTINEL = 0xA5A5A5A5
 _CALL = "vkGetPhysicalDeviceExternalBufferProperties"
 
 
 def probe_external_buffer(
-    instance: driver.Instance, physical: Any, identity: Identity, usage: int, handle_type: int
+    instance: vk.Instance, physical: Any, identity: Identity, usage: int, handle_type: int
 ) -> ExternalMemoryProperties:
     """Ask vkGetPhysicalDeviceExternalBufferProperties, or its KHR name of a Vulkan 1.0 device.
 
@@ -49,7 +49,7 @@ def probe_external_buffer(
 
 
 def probe_external_image(
-    instance: driver.Instance, physical: Any, spec: ImageSpec, usage: int, handle_type: int
+    instance: vk.Instance, physical: Any, spec: ImageSpec, usage: int, handle_type: int
 ) -> ExternalMemoryProperties:
     """Ask vkGetPhysicalDeviceImageFormatProperties2 for one kind of 2D image.
 
@@ -86,7 +86,7 @@ def probe_external_image(
     return _twice(ask)
 
 
-def probe_external_semaphore(instance: driver.Instance, physical: Any) -> ExternalSemaphore:
+def probe_external_semaphore(instance: vk.Instance, physical: Any) -> ExternalSemaphore:
     """Ask vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT."""
     vulkan = instance.vulkan
     info = vulkan.struct(

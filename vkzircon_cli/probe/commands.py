@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from vkzircon_cli.driver import FENCE_TIMEOUT_NS, Device
+from vkzircon_cli.bindings.vk import FENCE_TIMEOUT_NS, Device
 from vkzircon_cli.errors import NotAsked
 
 _WHOLE_SIZE = (1 << 64) - 1

@@ -3,19 +3,19 @@
 
 from collections.abc import Callable, Sequence
 
-from vkzircon_cli.answers import Answer
-from vkzircon_cli.driver import Device
+from vkzircon_cli.bindings.vk import Device
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.events import answer_of
-from vkzircon_cli.facts import MemoryType
-from vkzircon_cli.offer import is_host_coherent, is_host_visible
-from vkzircon_cli.probe.bytes import Pattern, new_pattern, new_word
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.facts import MemoryType
+from vkzircon_cli.model.queries import is_host_coherent, is_host_visible
+from vkzircon_cli.model.vmo import Comparison, Form, ImportKind, RoundTrip, Write
+from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import copy, fill
-from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.imports import ImportProbe, Shared
 from vkzircon_cli.probe.memory import Memory, external_buffer, host_buffer, mapped
-from vkzircon_cli.vmo_facts import Comparison, Form, ImportKind, RoundTrip, Write
-from vkzircon_cli.zircon import Zircon
+from vkzircon_cli.probe.patterns import Pattern, new_pattern, new_word
+from vkzircon_cli.stream.events import answer_of
 
 
 class DataProbe:

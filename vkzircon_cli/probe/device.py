@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from vkzircon_cli import driver
-from vkzircon_cli.answers import Answer, not_asked
-from vkzircon_cli.events import answer_of
-from vkzircon_cli.facts import (
+from vkzircon_cli.bindings import vk
+from vkzircon_cli.model.answers import Answer, not_asked
+from vkzircon_cli.model.facts import (
     DriverIdentity,
     EntryPoint,
     Extension,
@@ -20,8 +19,8 @@ from vkzircon_cli.facts import (
     QueueFamily,
     Uuids,
 )
-from vkzircon_cli.offer import find_extension
-from vkzircon_cli.vocabulary import (
+from vkzircon_cli.model.queries import find_extension
+from vkzircon_cli.model.spec import (
     DEVICE_TYPES,
     DRIVER_IDS,
     ENTRY_POINTS,
@@ -37,6 +36,7 @@ from vkzircon_cli.vocabulary import (
     flags,
     named,
 )
+from vkzircon_cli.stream.events import answer_of
 
 _API_1_1, _API_1_2 = 1 << 22 | 1 << 12, 1 << 22 | 2 << 12
 _DRIVER_PROPERTIES = "VK_KHR_driver_properties"
@@ -44,7 +44,7 @@ _DEPENDENCY = "VK_KHR_external_memory"
 _PORTABILITY_SUBSET = "VK_KHR_portability_subset"
 
 
-def probe_identity(instance: driver.Instance, physical: Any) -> Identity:
+def probe_identity(instance: vk.Instance, physical: Any) -> Identity:
     """Ask VkPhysicalDeviceProperties, and the chained ones that the device's version has."""
     vulkan = instance.vulkan
     found = vulkan.ffi.new("VkPhysicalDeviceProperties *")
@@ -74,7 +74,7 @@ def probe_identity(instance: driver.Instance, physical: Any) -> Identity:
 class _Details:
     """vkGetPhysicalDeviceProperties2 with the structures that *version* (or an extension) allows, asked once."""
 
-    def __init__(self, instance: driver.Instance, physical: Any, version: int) -> None:
+    def __init__(self, instance: vk.Instance, physical: Any, version: int) -> None:
         self._vulkan = vulkan = instance.vulkan
         self._has_ids = version >= _API_1_1 and instance.has_function("vkGetPhysicalDeviceProperties2")
         self._has_driver = self._has_ids and (version >= _API_1_2 or _lists(instance, physical, _DRIVER_PROPERTIES))
@@ -120,12 +120,12 @@ def _uuid(raw: Any) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def _lists(instance: driver.Instance, physical: Any, name: str) -> bool:
+def _lists(instance: vk.Instance, physical: Any, name: str) -> bool:
     found = answer_of(lambda: probe_extensions(instance, physical))
     return found.value is not None and find_extension(found.value, name) is not None
 
 
-def probe_extensions(instance: driver.Instance, physical: Any) -> tuple[Extension, ...]:
+def probe_extensions(instance: vk.Instance, physical: Any) -> tuple[Extension, ...]:
     """List the device's extensions, in the driver's order."""
     vulkan = instance.vulkan
     name = "vkEnumerateDeviceExtensionProperties"
@@ -133,7 +133,7 @@ def probe_extensions(instance: driver.Instance, physical: Any) -> tuple[Extensio
     return tuple(vulkan.extension(e) for e in found)
 
 
-def probe_memory(instance: driver.Instance, physical: Any) -> Memory:
+def probe_memory(instance: vk.Instance, physical: Any) -> Memory:
     """Ask for heaps and memory types; a count past the arrays' end is cut there."""
     vulkan = instance.vulkan
     found = vulkan.ffi.new("VkPhysicalDeviceMemoryProperties *")
@@ -152,7 +152,7 @@ def probe_memory(instance: driver.Instance, physical: Any) -> Memory:
     )
 
 
-def _queue_families(instance: driver.Instance, physical: Any) -> tuple[QueueFamily, ...]:
+def _queue_families(instance: vk.Instance, physical: Any) -> tuple[QueueFamily, ...]:
     vulkan = instance.vulkan
     name = "vkGetPhysicalDeviceQueueFamilyProperties"
     count = vulkan.ffi.new("uint32_t *")
@@ -179,7 +179,7 @@ def _transfer_family(families: tuple[QueueFamily, ...]) -> int | None:
 class DeviceOpener:
     """Opens one physical device with the extension enabled, as often as it is asked to."""
 
-    def __init__(self, instance: driver.Instance, physical: Any, extensions: tuple[Extension, ...], leg: str) -> None:
+    def __init__(self, instance: vk.Instance, physical: Any, extensions: tuple[Extension, ...], leg: str) -> None:
         self.instance = instance
         self.physical = physical
         self.queue_families: tuple[QueueFamily, ...] = ()
@@ -190,7 +190,7 @@ class DeviceOpener:
         self.enabled = (EXTENSION, *needed)
 
     @contextmanager
-    def open(self) -> Iterator[driver.Device]:
+    def open(self) -> Iterator[vk.Device]:
         """Create a device and destroy it.
 
         Raises:
@@ -199,7 +199,7 @@ class DeviceOpener:
         if not self.queue_families:
             self.queue_families = _queue_families(self.instance, self.physical)
             self.queue_family = _transfer_family(self.queue_families)
-        with driver.device(self.instance, self.physical, self._create_info(), self.queue_family) as device:
+        with vk.device(self.instance, self.physical, self._create_info(), self.queue_family) as device:
             yield device
 
     def _create_info(self) -> Any:
@@ -220,7 +220,7 @@ class DeviceOpener:
             ppEnabledExtensionNames=vulkan.strings(self.enabled),
         )
 
-    def describe(self, device: driver.Device) -> OpenDevice:
+    def describe(self, device: vk.Device) -> OpenDevice:
         """Tell what an opened device was made with, and which of the extension's commands it has."""
         return OpenDevice(
             enabled_extensions=self.enabled,

@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from vkzircon_cli.answers import Answer, not_asked
-from vkzircon_cli.driver import Device
+from vkzircon_cli.bindings.vk import Device
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.events import answer_of
-from vkzircon_cli.probe.bytes import Pattern, both, new_pattern, zeros
+from vkzircon_cli.model.answers import Answer, not_asked
+from vkzircon_cli.model.vmo import Comparison, Handle, Pair
+from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.device import DeviceOpener
-from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, owned
-from vkzircon_cli.vmo_facts import Comparison, Handle, Pair
-from vkzircon_cli.zircon import Zircon
+from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, zeros
+from vkzircon_cli.stream.events import answer_of
 
 
 def probe_export(device: Device, kernel: Zircon | None, shape: Shape, memory_type: int) -> Handle:

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from vkzircon_cli.answers import not_asked
-from vkzircon_cli.driver import Device, zircon_ffi
+from vkzircon_cli.bindings.vk import Device, zircon_ffi
+from vkzircon_cli.bindings.zircon import Zircon, undescribed
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.events import answer_of
+from vkzircon_cli.model.answers import not_asked
+from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
+from vkzircon_cli.model.vmo import Handle, HandleBasic
 from vkzircon_cli.probe.memory import ImportAsked, Memory, imported_memory
-from vkzircon_cli.vmo_facts import Handle, HandleBasic
-from vkzircon_cli.vocabulary import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
-from vkzircon_cli.zircon import Zircon, undescribed
+from vkzircon_cli.stream.events import answer_of
 
 _GET = "vkGetMemoryZirconHandleFUCHSIA"
 _PROPERTIES = "vkGetMemoryZirconHandlePropertiesFUCHSIA"

@@ -4,20 +4,20 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from vkzircon_cli.driver import Device
+from vkzircon_cli.bindings.vk import Device
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.facts import MemoryType
-from vkzircon_cli.offer import cannot_export, is_host_visible
-from vkzircon_cli.probe.bytes import Pattern
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import MemoryType
+from vkzircon_cli.model.queries import cannot_export, is_host_visible
+from vkzircon_cli.model.spec import Named
+from vkzircon_cli.model.vmo import Form, ImageTrip, Tiling
+from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import clear_image, read_image
-from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.handles import exported_handle, taking, types_taking
 from vkzircon_cli.probe.imports import choose_type
 from vkzircon_cli.probe.memory import ImageSpec, Memory, Resource, bind, external_image, host_buffer, mapped
-from vkzircon_cli.records import record
-from vkzircon_cli.vmo_facts import Form, ImageTrip, Tiling
-from vkzircon_cli.vocabulary import Named
-from vkzircon_cli.zircon import Zircon
+from vkzircon_cli.probe.patterns import Pattern
 
 
 @record

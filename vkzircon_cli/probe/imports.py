@@ -6,22 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from vkzircon_cli.answers import Answer
-from vkzircon_cli.driver import Device
+from vkzircon_cli.bindings.vk import Device
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.events import answer_of
-from vkzircon_cli.facts import MemoryType
-from vkzircon_cli.offer import is_host_visible
-from vkzircon_cli.probe.bytes import Pattern, both, new_pattern
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import MemoryType
+from vkzircon_cli.model.queries import is_host_visible
+from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released
+from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.export import compared, write
-from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, owned, taking, types_taking
+from vkzircon_cli.probe.import_targets import Places
 from vkzircon_cli.probe.memory import Memory, Resource, bind, mapped
-from vkzircon_cli.probe.places import Places
-from vkzircon_cli.probe.second_process import FarImport, SecondProcess
-from vkzircon_cli.records import record
-from vkzircon_cli.vmo_facts import Comparison, Form, Imported, ImportKind, Released
-from vkzircon_cli.zircon import Zircon
+from vkzircon_cli.probe.patterns import Pattern, both, new_pattern
+from vkzircon_cli.probe.peer import FarImport, SecondProcess
+from vkzircon_cli.stream.events import answer_of
 
 _RELEASE_S = 1.0
 _OURS = 2  # handles to a VMO while it waits to be imported: the one to be taken, and the one to look with

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from vkzircon_cli import driver
-from vkzircon_cli.environment import FUCHSIA, platform
+from vkzircon_cli.bindings import vk
+from vkzircon_cli.bindings.dynlib import LAYER_LIBRARY, LAYER_NAME, mapped_file
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import Refused
-from vkzircon_cli.events import Message, answer_of
-from vkzircon_cli.facts import Extension, Instance, Kernel, Layer, Loader
-from vkzircon_cli.libraries import LAYER_LIBRARY, LAYER_NAME, mapped_file
-from vkzircon_cli.text import decode
-from vkzircon_cli.vocabulary import api_version
-from vkzircon_cli.zircon import Zircon
+from vkzircon_cli.model.facts import Extension, Instance, Kernel, Layer, Loader
+from vkzircon_cli.model.host import FUCHSIA, platform
+from vkzircon_cli.model.spec import api_version
+from vkzircon_cli.model.text import decode
+from vkzircon_cli.stream.events import Message, answer_of
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _DEBUG_UTILS = "VK_EXT_debug_utils"
@@ -24,12 +24,12 @@ _SEVERITIES = {0x1000: "error", 0x100: "warning"}
 _MOST_MESSAGES = 100
 
 
-def probe_loader(vulkan: driver.Vulkan) -> Loader:
+def probe_loader(vulkan: vk.Vulkan) -> Loader:
     """Ask which library answers, and for which Vulkan."""
     return Loader(vulkan.library, mapped_file(vulkan.library), api_version(_loader_version(vulkan)))
 
 
-def _loader_version(vulkan: driver.Vulkan) -> int:
+def _loader_version(vulkan: vk.Vulkan) -> int:
     try:
         enumerate_version = vulkan.global_function("vkEnumerateInstanceVersion")
     except Refused:
@@ -47,12 +47,12 @@ def probe_kernel(kernel: Zircon) -> Kernel:
 class InstanceProbe:
     """Creates the instance that all devices are asked through. *messages* fills while vkCreateInstance runs."""
 
-    def __init__(self, vulkan: driver.Vulkan, stack: ExitStack) -> None:
+    def __init__(self, vulkan: vk.Vulkan, stack: ExitStack) -> None:
         self._vulkan = vulkan
         self._stack = stack
         self._callback: Any = None
         self.messages: list[Message] = []
-        self.opened: driver.Instance | None = None
+        self.opened: vk.Instance | None = None
         self.physical_devices: list[Any] = []
 
     def create(self) -> Instance:
@@ -66,7 +66,7 @@ class InstanceProbe:
         enabled = tuple(name for name in _WANTED if name in {e.name for e in extensions.value or ()})
         version = min(_API_1_1, _loader_version(self._vulkan))
         info = self._create_info(enabled, version)
-        self.opened = self._stack.enter_context(driver.instance(self._vulkan, info))
+        self.opened = self._stack.enter_context(vk.instance(self._vulkan, info))
         return Instance(
             api_version=api_version(version),
             enabled_extensions=enabled,

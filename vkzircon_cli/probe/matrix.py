@@ -6,18 +6,14 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 from typing import Any
 
-from vkzircon_cli import driver
+from vkzircon_cli.bindings import vk
+from vkzircon_cli.bindings.formats import COMMON_FORMATS, FIRST_OF_VULKAN_1_1, FORMATS
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.events import Asker, Event
-from vkzircon_cli.facts import ExternalMemoryProperties, Identity, Instance
-from vkzircon_cli.formats import COMMON_FORMATS, FIRST_OF_VULKAN_1_1, FORMATS
-from vkzircon_cli.matrix_facts import Support
-from vkzircon_cli.offer import CAPABILITIES_EXTENSION, has_vulkan_1_1
-from vkzircon_cli.probe.capabilities import probe_external_buffer
-from vkzircon_cli.probe.memory import TILINGS
-from vkzircon_cli.request import Formats
-from vkzircon_cli.vmo_facts import Tiling
-from vkzircon_cli.vocabulary import (
+from vkzircon_cli.model.facts import ExternalMemoryProperties, Identity, Instance
+from vkzircon_cli.model.matrix import Support
+from vkzircon_cli.model.queries import CAPABILITIES_EXTENSION, has_vulkan_1_1
+from vkzircon_cli.model.request import Formats
+from vkzircon_cli.model.spec import (
     BUFFER_USAGES,
     FEATURE_BITS,
     HANDLE_TYPE_BITS,
@@ -27,6 +23,10 @@ from vkzircon_cli.vocabulary import (
     flags,
     result_name,
 )
+from vkzircon_cli.model.vmo import Tiling
+from vkzircon_cli.probe.capabilities import probe_external_buffer
+from vkzircon_cli.probe.memory import TILINGS
+from vkzircon_cli.stream.events import Asker, Event
 
 _CALL = "vkGetPhysicalDeviceImageFormatProperties2"
 _IMAGE_TYPE_2D = 1
@@ -39,7 +39,7 @@ class MatrixProbe:
     """Asks one physical device. *made* holds the instance's facts."""
 
     def __init__(
-        self, instance: driver.Instance, physical: Any, identity: Identity, *, made: Instance, handle_type: int
+        self, instance: vk.Instance, physical: Any, identity: Identity, *, made: Instance, handle_type: int
     ) -> None:
         self._instance = instance
         self._physical = physical
@@ -83,7 +83,7 @@ class _ImageQuery:
     There are thousands of questions, most of them answered within a microsecond, so that nothing is made for each.
     """
 
-    def __init__(self, instance: driver.Instance, physical: Any, identity: Identity, handle_type: int) -> None:
+    def __init__(self, instance: vk.Instance, physical: Any, identity: Identity, handle_type: int) -> None:
         vulkan = instance.vulkan
         self._name = _CALL if has_vulkan_1_1(identity) and instance.has_function(_CALL) else _CALL + "KHR"
         self._function = instance.function(self._name)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from vkzircon_cli.driver import Device, zircon_ffi
+from vkzircon_cli.bindings.vk import Device, zircon_ffi
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.records import record
-from vkzircon_cli.vmo_facts import MemoryRequirements, ResourceKind, Tiling
-from vkzircon_cli.vocabulary import USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRCON_VMO
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.spec import USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRCON_VMO
+from vkzircon_cli.model.vmo import MemoryRequirements, ResourceKind, Tiling
 
 TRANSFER = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
 _S_TYPE_IMPORT = 1000364000

@@ -5,25 +5,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from vkzircon_cli import driver
-from vkzircon_cli.answers import Answer
+from vkzircon_cli.bindings import vk
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.events import Asking, Event
-from vkzircon_cli.facts import MemoryType
-from vkzircon_cli.offer import is_host_visible
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import MemoryType
+from vkzircon_cli.model.queries import is_host_visible
+from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle
+from vkzircon_cli.model.vmo import Form, Handle, ImportKind, RoundTrip, Write
 from vkzircon_cli.probe import negative
+from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.data import DataProbe
 from vkzircon_cli.probe.device import DeviceOpener
 from vkzircon_cli.probe.export import ExportProbe, probe_export
-from vkzircon_cli.probe.forms import Shape
 from vkzircon_cli.probe.imports import ImportProbe
+from vkzircon_cli.probe.peer import SecondProcess
 from vkzircon_cli.probe.properties import probe_properties
-from vkzircon_cli.probe.second_process import SecondProcess
 from vkzircon_cli.probe.stress import StressProbe
-from vkzircon_cli.records import record
-from vkzircon_cli.vmo_facts import Form, Handle, ImportKind, RoundTrip, Write
-from vkzircon_cli.vocabulary import OBJECT_TYPE_VMO, looks_like_handle
-from vkzircon_cli.zircon import Zircon
+from vkzircon_cli.stream.events import Asking, Event
 
 Ask = Callable[..., Asking[Any]]
 
@@ -39,7 +39,7 @@ def is_usable(handle: Handle) -> bool:
 class Bench:
     """What every step on one open device works with."""
 
-    device: driver.Device
+    device: vk.Device
     opener: DeviceOpener
     kernel: Zircon | None
     types: tuple[MemoryType, ...]

@@ -4,13 +4,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from vkzircon_cli.driver import Device
+from vkzircon_cli.bindings.vk import Device
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.probe.forms import Shape
+from vkzircon_cli.model.spec import ZIRCON_VMO
+from vkzircon_cli.model.vmo import Refusal
+from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, ask_properties, exported_handle, owned, taking
-from vkzircon_cli.vmo_facts import Refusal
-from vkzircon_cli.vocabulary import ZIRCON_VMO
-from vkzircon_cli.zircon import Zircon
 
 _GARBAGE = 0xABCD1237  # what Fuchsia's own test calls with, in a handle's shape
 _OPAQUE_FD = 1

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask vkGetMemoryZirconHandlePropertiesFUCHSIA which memory types take an exported VMO."""
 
-from vkzircon_cli.answers import not_asked
-from vkzircon_cli.driver import Device
-from vkzircon_cli.events import answer_of
-from vkzircon_cli.probe.forms import Shape
+from vkzircon_cli.bindings.vk import Device
+from vkzircon_cli.bindings.zircon import Zircon
+from vkzircon_cli.model.answers import not_asked
+from vkzircon_cli.model.quantities import bits_of
+from vkzircon_cli.model.vmo import HandleProperties
+from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, exported_handle, owned
-from vkzircon_cli.quantities import bits_of
-from vkzircon_cli.vmo_facts import HandleProperties
-from vkzircon_cli.zircon import Zircon
+from vkzircon_cli.stream.events import answer_of
 
 
 def probe_properties(device: Device, kernel: Zircon | None, shape: Shape, memory_type: int) -> HandleProperties:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from vkzircon_cli.driver import Device
+from vkzircon_cli.bindings.vk import Device
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.facts import MemoryType
-from vkzircon_cli.probe.forms import Shape
+from vkzircon_cli.model.facts import MemoryType
+from vkzircon_cli.model.vmo import Stressed
+from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.handles import NO_KERNEL, exported_handle, owned, taking, types_taking
 from vkzircon_cli.probe.imports import choose_type
-from vkzircon_cli.vmo_facts import Stressed
-from vkzircon_cli.zircon import Zircon
 
 IMPORTS = 4096
 ROUNDS = 1024

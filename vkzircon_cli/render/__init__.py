@@ -4,15 +4,15 @@
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from vkzircon_cli.records import record
+from vkzircon_cli.model.base import record
 
 if TYPE_CHECKING:
-    from vkzircon_cli.bench import BenchReport
     from vkzircon_cli.doctor.diagnosis import Diagnosis
-    from vkzircon_cli.matrix import MatrixReport
-    from vkzircon_cli.redaction import Hidden
     from vkzircon_cli.render.page import Page
-    from vkzircon_cli.report import Report
+    from vkzircon_cli.report.bench import BenchReport
+    from vkzircon_cli.report.matrix import MatrixReport
+    from vkzircon_cli.report.redaction import Hidden
+    from vkzircon_cli.report.report import Report
 
 
 class View(StrEnum):

@@ -3,9 +3,9 @@
 
 from rich.text import Text
 
-from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.render.sheet import Sheet
+from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.render.writer import Sheet
 
 _WORDS = {
     MissingKind.REFUSED: ("refused", "red"),

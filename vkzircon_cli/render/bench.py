@@ -3,20 +3,20 @@
 
 from rich.text import Text
 
-from vkzircon_cli.bench import OF_OVERHEAD, BenchReport
-from vkzircon_cli.bench_facts import BenchDevice, Choice
-from vkzircon_cli.environment import LINUX
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.offer import UNNAMED, display_name
-from vkzircon_cli.quantities import about, duration
+from vkzircon_cli.model.bench import BenchDevice, Choice
+from vkzircon_cli.model.host import LINUX
+from vkzircon_cli.model.quantities import about, duration
+from vkzircon_cli.model.queries import UNNAMED, display_name
 from vkzircon_cli.render.answers import missing_word, why_missing
 from vkzircon_cli.render.charts import Bar, Chart, charts, without_number
 from vkzircon_cli.render.columns import Column
+from vkzircon_cli.render.driver_output import write_printed
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.printed import write_printed
-from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.render.steps import write_steps
 from vkzircon_cli.render.verdicts import write_culprits, write_opening
+from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.bench import OF_OVERHEAD, BenchReport
 
 _INDENT = 2
 _BAR = 16

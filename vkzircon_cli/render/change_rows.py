@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.difference import Area, Difference, FactChange, Kind, Said, VerdictChange
-from vkzircon_cli.quantities import counted
-from vkzircon_cli.records import record
+from vkzircon_cli.diff import Area, Difference, FactChange, Kind, Said, VerdictChange
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.quantities import counted
 
 _TITLES = {
     Area.VERDICTS: "Verdicts",

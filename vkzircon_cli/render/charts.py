@@ -4,10 +4,10 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from vkzircon_cli.answers import Answer, Missing
-from vkzircon_cli.bench_facts import BenchDevice, Move, Place, TimedCall, Timing, Way
-from vkzircon_cli.quantities import about, duration, exactly, times
-from vkzircon_cli.records import record
+from vkzircon_cli.model.answers import Answer, Missing
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.bench import BenchDevice, Move, Place, TimedCall, Timing, Way
+from vkzircon_cli.model.quantities import about, duration, exactly, times
 
 _CALLS = {
     TimedCall.ALLOCATE: "allocate, ordinary",

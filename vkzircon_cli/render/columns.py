@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from vkzircon_cli.records import record
+from vkzircon_cli.model.base import record
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod

@@ -2,9 +2,9 @@
 """What went into a bundle, for whoever made it."""
 
 from vkzircon_cli.bundle import Bundle
-from vkzircon_cli.quantities import about, counted
+from vkzircon_cli.model.quantities import about, counted
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.sheet import Sheet
+from vkzircon_cli.render.writer import Sheet
 
 
 def render_contents(bundle: Bundle, name: str, page: Page) -> str:

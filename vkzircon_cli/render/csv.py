@@ -5,12 +5,12 @@ import csv
 from collections.abc import Iterator
 from io import StringIO
 
-from vkzircon_cli.answers import Answer
-from vkzircon_cli.matrix import MatrixReport, name_of
-from vkzircon_cli.matrix_facts import MatrixDevice, Support
-from vkzircon_cli.text import visible
-from vkzircon_cli.vmo_facts import Tiling
-from vkzircon_cli.vocabulary import BUFFER_USAGES, IMAGE_USAGES, Flags
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.matrix import MatrixDevice, Support
+from vkzircon_cli.model.spec import BUFFER_USAGES, IMAGE_USAGES, Flags
+from vkzircon_cli.model.text import visible
+from vkzircon_cli.model.vmo import Tiling
+from vkzircon_cli.report.matrix import MatrixReport, name_of
 
 COLUMNS = (
     "device",

@@ -5,19 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from vkzircon_cli.facts import Device, DriverIdentity, ExternalBuffer, Identity, OpenDevice
-from vkzircon_cli.offer import UNNAMED, dependency_leg, display_name, find_extension
-from vkzircon_cli.quantities import counted
+from vkzircon_cli.model.facts import Device, DriverIdentity, ExternalBuffer, Identity, OpenDevice
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, find_extension
+from vkzircon_cli.model.spec import DEVICE_TYPE_CPU, EXTENSION, SIBLING_DEVICE_EXTENSIONS, SIBLING_INSTANCE_EXTENSIONS
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.memory import write_memory
-from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.report import Report
-from vkzircon_cli.vocabulary import (
-    DEVICE_TYPE_CPU,
-    EXTENSION,
-    SIBLING_DEVICE_EXTENSIONS,
-    SIBLING_INSTANCE_EXTENSIONS,
-)
+from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.report import Report
 
 # Beyond these a driver's text of many lines is shown in one, its line feeds escaped.
 _MOST_LINES = 8

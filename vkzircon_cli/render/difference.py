@@ -5,15 +5,15 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from vkzircon_cli.difference import Difference, Side
-from vkzircon_cli.document import to_document
-from vkzircon_cli.redaction import Hidden
+from vkzircon_cli.diff import Difference, Side
+from vkzircon_cli.model.document import to_document
 from vkzircon_cli.render import DiffFormat
 from vkzircon_cli.render.change_rows import ChangeRow, Section, headline, milliseconds, sections
 from vkzircon_cli.render.columns import Column
 from vkzircon_cli.render.json import to_json
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.sheet import Sheet
+from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.redaction import Hidden
 
 _STYLES = {"worse": "red", "better": "green", "gone": "red", "new": "green"}
 _SIDE_WIDTH = 6

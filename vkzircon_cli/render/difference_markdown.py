@@ -3,11 +3,11 @@
 
 from collections.abc import Iterator
 
-from vkzircon_cli.difference import Difference, Side, Timings
-from vkzircon_cli.quantities import counted
-from vkzircon_cli.redaction import Hidden
+from vkzircon_cli.diff import Difference, Side, Timings
+from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.change_rows import ChangeRow, Section, headline, milliseconds, sections
-from vkzircon_cli.render.marks import code, folded, hidden_words, prose, table
+from vkzircon_cli.render.markdown_escape import code, folded, hidden_words, prose, table
+from vkzircon_cli.report.redaction import Hidden
 
 _MOST_BYTES = 60_000  # trackers take 65,536 characters
 _RESERVED = 1_000  # for what is said of what was left out

@@ -6,10 +6,10 @@ from rich.text import Text
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.diagnosis import Diagnosis
 from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.render.driver_output import write_printed
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.printed import write_printed
-from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.render.verdicts import outcome_label, outcome_mark, write_circumstances
+from vkzircon_cli.render.writer import Sheet
 
 _TITLES = {
     "loader": "Loader",

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from vkzircon_cli.checks.registry import PRACTICE
-from vkzircon_cli.explanations import Explanation, Group, WordGroup
-from vkzircon_cli.records import plain
+from vkzircon_cli.explain import Explanation, Group, WordGroup
+from vkzircon_cli.model.base import plain
 from vkzircon_cli.render.json import to_json
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.sheet import Sheet
+from vkzircon_cli.render.writer import Sheet
 
 EXPLANATION_SCHEMA_VERSION = "1.0"
 _KINDS = {

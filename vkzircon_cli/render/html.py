@@ -29,10 +29,10 @@ from vkzircon_cli.render.html_templates import fill_template
 from vkzircon_cli.render.pictures import matrix, paths
 from vkzircon_cli.render.sharing import notes
 from vkzircon_cli.render.timeline import bad_steps, timeline
-from vkzircon_cli.report import Report
+from vkzircon_cli.report.report import Report
 
 if TYPE_CHECKING:
-    from vkzircon_cli.redaction import Hidden
+    from vkzircon_cli.report.redaction import Hidden
 
 _MOST_STEPS = 2000
 _SLOWEST = 10

@@ -3,7 +3,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from vkzircon_cli.bench import BenchReport
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.bench import with_what
 from vkzircon_cli.render.charts import Bar, Chart, charts, without_number
@@ -11,9 +10,10 @@ from vkzircon_cli.render.html_fields import said, title_of
 from vkzircon_cli.render.html_marks import missing_mark, outcome_mark
 from vkzircon_cli.render.html_templates import fill_template
 from vkzircon_cli.render.machine import system_words
+from vkzircon_cli.report.bench import BenchReport
 
 if TYPE_CHECKING:
-    from vkzircon_cli.redaction import Hidden
+    from vkzircon_cli.report.redaction import Hidden
 
 
 def render_bench_html(bench: BenchReport, hidden: tuple["Hidden", ...] | None) -> str:

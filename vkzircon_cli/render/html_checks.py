@@ -4,13 +4,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from vkzircon_cli.checks import SEVERITY, Outcome
-from vkzircon_cli.conclusion import CheckResult
-from vkzircon_cli.facts import Device
-from vkzircon_cli.offer import UNNAMED, display_name
-from vkzircon_cli.quantities import counted
-from vkzircon_cli.records import record
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.queries import UNNAMED, display_name
 from vkzircon_cli.render.html_marks import Mark, outcome_mark
-from vkzircon_cli.report import Report
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.report.summary import CheckResult
 
 _COUNTED = {
     Outcome.CRASH: "crashed",

@@ -5,17 +5,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from vkzircon_cli.answers import Answer
-from vkzircon_cli.facts import Device, Identity, Instance
-from vkzircon_cli.offer import UNNAMED, display_name
-from vkzircon_cli.quantities import about, counted
-from vkzircon_cli.records import record
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import Device, Identity, Instance
+from vkzircon_cli.model.quantities import about, counted
+from vkzircon_cli.model.queries import UNNAMED, display_name
+from vkzircon_cli.model.spec import DEVICE_TYPE_CPU
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.device import buffer_answers, driver_lines, entry_point_lines, extension_words, siblings
 from vkzircon_cli.render.html_sharing import flag_words
 from vkzircon_cli.render.machine import enabled_layers, kernel_words, loader_words, system_words
-from vkzircon_cli.report import Document, Report
-from vkzircon_cli.vocabulary import DEVICE_TYPE_CPU
+from vkzircon_cli.report.report import Document, Report
 
 T = TypeVar("T")
 _MOST_SAID = 200

@@ -3,11 +3,11 @@
 
 from enum import StrEnum
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.quantities import exactly
-from vkzircon_cli.records import record
-from vkzircon_cli.vmo_facts import Comparison
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.quantities import exactly
+from vkzircon_cli.model.vmo import Comparison
 
 
 class Look(StrEnum):

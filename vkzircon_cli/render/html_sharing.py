@@ -3,15 +3,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from vkzircon_cli.answers import Answer, Missing, MissingKind
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.facts import Device, Heap
-from vkzircon_cli.quantities import about, bits_of, exactly, ranges
-from vkzircon_cli.records import record
+from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import Device, Heap
+from vkzircon_cli.model.quantities import about, bits_of, exactly, ranges
+from vkzircon_cli.model.spec import Flags
+from vkzircon_cli.model.vmo import Data, Form, Handle, Image, Import, ImportKind
 from vkzircon_cli.render.html_marks import NOTHING, Look, Mark, comparison_mark, missing_mark
 from vkzircon_cli.render.sharing import WRITES, best_export, comparisons, types_exported
-from vkzircon_cli.vmo_facts import Data, Form, Handle, Image, Import, ImportKind
-from vkzircon_cli.vocabulary import Flags
 
 
 @record

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from vkzircon_cli.text import visible
+from vkzircon_cli.model.text import visible
 
 # A driver's text may have any length, and nobody reads on that far.
 _MOST_CHARACTERS = 4000

@@ -4,8 +4,8 @@
 import json
 from typing import Any
 
-from vkzircon_cli.document import to_document
-from vkzircon_cli.report import Document
+from vkzircon_cli.model.document import to_document
+from vkzircon_cli.report.report import Document
 
 
 def render_json(report: Document) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as ET
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.conclusion import CheckResult
-from vkzircon_cli.facts import Device
-from vkzircon_cli.offer import UNNAMED, display_name
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.queries import UNNAMED, display_name
+from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.device import driver_lines
-from vkzircon_cli.report import Report
-from vkzircon_cli.text import visible
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.report.summary import CheckResult
 
 _ELEMENTS = {
     Outcome.FAIL: "failure",

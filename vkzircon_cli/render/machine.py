@@ -4,13 +4,13 @@
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from vkzircon_cli.answers import Answer
-from vkzircon_cli.environment import Environment
-from vkzircon_cli.facts import Instance, Kernel, Loader
-from vkzircon_cli.quantities import counted
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.facts import Instance, Kernel, Loader
+from vkzircon_cli.model.host import Environment
+from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.answers import why_missing
-from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.report import Report
+from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.report import Report
 
 T = TypeVar("T")
 

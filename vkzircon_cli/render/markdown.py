@@ -6,14 +6,14 @@ It stays under the size that trackers take. What has no room is left out from th
 
 from typing import TYPE_CHECKING
 
-from vkzircon_cli.quantities import counted
+from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render import View
+from vkzircon_cli.render.markdown_escape import code, hidden_words, prose
 from vkzircon_cli.render.markdown_sections import Section, sections_of
-from vkzircon_cli.render.marks import code, hidden_words, prose
-from vkzircon_cli.report import Report
+from vkzircon_cli.report.report import Report
 
 if TYPE_CHECKING:
-    from vkzircon_cli.redaction import Hidden
+    from vkzircon_cli.report.redaction import Hidden
 
 _MOST_BYTES = 60_000  # trackers take 65,536 characters
 _MOST_OF_WHAT_IS_LEFT = 1_000  # characters that say what was left out

@@ -5,22 +5,22 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
-from vkzircon_cli.answers import Answer, Missing
-from vkzircon_cli.environment import LINUX
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.matrix import MatrixReport, name_of
-from vkzircon_cli.matrix_facts import ImageFormat, MatrixDevice, Support
-from vkzircon_cli.offer import UNNAMED, display_name
-from vkzircon_cli.quantities import counted
+from vkzircon_cli.model.answers import Answer, Missing
+from vkzircon_cli.model.host import LINUX
+from vkzircon_cli.model.matrix import ImageFormat, MatrixDevice, Support
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.queries import UNNAMED, display_name
+from vkzircon_cli.model.spec import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IMPORTABLE
+from vkzircon_cli.model.vmo import Tiling
 from vkzircon_cli.render.answers import missing_word, why_missing
 from vkzircon_cli.render.columns import Column, fitted, total
+from vkzircon_cli.render.driver_output import write_printed
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.printed import write_printed
-from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.render.steps import write_steps
 from vkzircon_cli.render.verdicts import write_culprits, write_opening
-from vkzircon_cli.vmo_facts import Tiling
-from vkzircon_cli.vocabulary import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IMPORTABLE
+from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.matrix import MatrixReport, name_of
 
 _INDENT = 2
 _CELL_WIDTH, _BETWEEN = 3, "  "

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from vkzircon_cli.facts import Device, Heap, MemoryType
-from vkzircon_cli.quantities import about
+from vkzircon_cli.model.facts import Device, Heap, MemoryType
+from vkzircon_cli.model.quantities import about
+from vkzircon_cli.model.spec import Flags
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.columns import Column
 from vkzircon_cli.render.sharing import SHARING_COLUMNS, sharing_cells, write_notes, write_vmos, write_ways
-from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.vocabulary import Flags
+from vkzircon_cli.render.writer import Sheet
 
 _BAR = 20
 _HEAP_COLUMNS = (

@@ -4,10 +4,10 @@
 from collections.abc import Iterator
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.environment import LINUX
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.report import Report
+from vkzircon_cli.model.host import LINUX
+from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.report import Report
 
 Step = tuple[str, str]
 

@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping
 
-from vkzircon_cli.records import record
+from vkzircon_cli.model.base import record
 
 DEFAULT_WIDTH = 80
 # Below this nothing could be read any more, so a narrower terminal wraps our lines itself.

@@ -6,14 +6,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from vkzircon_cli.facts import Device, MemoryType
-from vkzircon_cli.quantities import bits_of, ranges
-from vkzircon_cli.records import record
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import Device, MemoryType
+from vkzircon_cli.model.quantities import bits_of, ranges
+from vkzircon_cli.model.spec import MEMORY_PROPERTY_BITS
+from vkzircon_cli.model.vmo import Data, Write
 from vkzircon_cli.render.html_marks import Look, Mark
 from vkzircon_cli.render.html_sharing import PLACES, export_mark, of_types, places_of, trip_mark
 from vkzircon_cli.render.sharing import WRITES, best_export
-from vkzircon_cli.vmo_facts import Data, Write
-from vkzircon_cli.vocabulary import MEMORY_PROPERTY_BITS
 
 # VK_MAX_MEMORY_TYPES
 _MOST_TYPES = 32

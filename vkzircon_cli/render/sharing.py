@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from vkzircon_cli.answers import Missing, MissingKind
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.facts import Device
-from vkzircon_cli.quantities import bits_of, exactly, ranges
+from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.quantities import bits_of, exactly, ranges
+from vkzircon_cli.model.vmo import Comparison, Data, Export, Form, Handle, Write
 from vkzircon_cli.render.answers import missing_word
 from vkzircon_cli.render.columns import Column
-from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.vmo_facts import Comparison, Data, Export, Form, Handle, Write
+from vkzircon_cli.render.writer import Sheet
 
 _ROUND_TRIP = "round trip"
 SHARING_COLUMNS = (

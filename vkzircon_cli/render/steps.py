@@ -2,8 +2,8 @@
 """How long each step took."""
 
 from vkzircon_cli.render.columns import Column
-from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.report import Document
+from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.report import Document
 
 
 def write_steps(sheet: Sheet, report: Document) -> None:

@@ -3,14 +3,14 @@
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.render.device import write_devices, write_extension, write_identity, write_title
+from vkzircon_cli.render.driver_output import write_printed
 from vkzircon_cli.render.machine import write_machine
 from vkzircon_cli.render.next_steps import write_next_steps
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.printed import write_printed
-from vkzircon_cli.render.sheet import Sheet
 from vkzircon_cli.render.steps import write_steps
 from vkzircon_cli.render.verdicts import write_checks, write_circumstances, write_culprits, write_opening
-from vkzircon_cli.report import Report
+from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.report import Report
 
 _BAD = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Sequence
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.events import StepTime
-from vkzircon_cli.quantities import counted
-from vkzircon_cli.records import record
-from vkzircon_cli.report import Report
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.stream.events import StepTime
 
 _LANE = 40
 _TOP = 20

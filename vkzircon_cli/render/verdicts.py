@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.text import Text
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.conclusion import REQUIRED, CheckResult
-from vkzircon_cli.events import Culprit
-from vkzircon_cli.failure import NOT_ISOLATED
-from vkzircon_cli.offer import UNNAMED, display_name
-from vkzircon_cli.quantities import counted
-from vkzircon_cli.records import record
-from vkzircon_cli.render.sheet import Sheet
-from vkzircon_cli.report import Document, Report
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.queries import UNNAMED, display_name
+from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.report import Document, Report
+from vkzircon_cli.report.stop_reason import NOT_ISOLATED
+from vkzircon_cli.report.summary import REQUIRED, CheckResult
+from vkzircon_cli.stream.events import Culprit
 
 _LOOKS = {
     Outcome.PASS: ("✓", "green"),

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emulation's personas and faults, as our own libzircon lists them."""
+
+from typing import Any
+
+from vkzircon_cli.bindings import _abi
+from vkzircon_cli.errors import Usage
+from vkzircon_cli.model.base import record
+
+_ffi: Any = _abi.ffi
+
+
+@record
+class Entry:
+    """A persona or a fault: its name and what it does."""
+
+    name: str
+    description: str
+
+
+def _text(characters: Any) -> str:
+    return str(_ffi.string(characters).decode())
+
+
+def list_faults(lib: Any) -> list[Entry]:
+    """List the faults of an opened libzircon of ours."""
+    numbers = range(lib.vkz_fault_count())
+    return [Entry(_text(lib.vkz_fault_name(i)), _text(lib.vkz_fault_description(i))) for i in numbers]
+
+
+def list_personas(lib: Any) -> list[Entry]:
+    """List the personas of an opened libzircon of ours."""
+    numbers = range(lib.vkz_persona_count())
+    return [Entry(_text(lib.vkz_persona_name(i)), _text(lib.vkz_persona_description(i))) for i in numbers]
+
+
+def refuse_unknown_faults(lib: Any) -> None:
+    """Look whether *lib*, if it is ours, understood what VKZIRCON_EMULATION says.
+
+    Raises:
+        Usage: it did not; the hint has the nearest names.
+    """
+    try:
+        error = lib.vkz_emulation_error()
+    except (AttributeError, _ffi.error):
+        return  # another libzircon, which has no faults that can be switched
+    if error == _ffi.NULL:
+        return
+    sentence = _text(error)
+    import difflib
+
+    wanted = sentence.split('"')[1] if sentence.count('"') > 1 else sentence
+    options = {entry.name: f"--fault {entry.name}" for entry in list_faults(lib)}
+    options |= {entry.name: f"--persona {entry.name}" for entry in list_personas(lib)}
+    near = difflib.get_close_matches(wanted.rpartition("=")[2], options, n=3)
+    hint = f"Did you mean {' or '.join(options[name] for name in near)}? " if near else ""
+    raise Usage(sentence.rstrip(".") + ".", f"{hint}All names: vkzircon emulate --list")

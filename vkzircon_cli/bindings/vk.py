@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Vulkan loader, called raw: the only importer of the `vulkan` binding.
+
+Only the binding's compiled declarations are loaded (types, constants, the loader's symbols). Its package opens one
+hard-coded library name when imported, hands out lists that dangle, leaves sType at 0, knows wrong signs for error codes
+and has no Zircon types; nothing of that is used. What is made here is freed by whoever made it, in `with` blocks.
+"""
+
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from vkzircon_cli.bindings import _abi
+from vkzircon_cli.bindings.dynlib import LOADER_NAMES, linker_reason
+from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, TimedOut
+from vkzircon_cli.model import text
+from vkzircon_cli.model.facts import Extension
+from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, platform
+from vkzircon_cli.model.spec import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCCESS, VK_TIMEOUT, result_name
+
+FENCE_TIMEOUT_NS = 10_000_000_000
+
+_MOST_ENTRIES = 65_536  # of an enumeration; more is a count that was never written
+_MOST_TRIES = 5  # of an enumeration that answers VK_INCOMPLETE
+
+zircon_ffi: Any = _abi.ffi
+
+
+def binding() -> Any:
+    """Load the declarations of the `vulkan` binding without running its package.
+
+    Raises:
+        CannotAsk: the binding is not installed, broken, or hidden by another module of its name.
+    """
+    if (loaded := sys.modules.get("vulkan._vulkancache")) is not None:
+        return loaded
+    module = _import(_declarations())
+    sys.modules["vulkan._vulkancache"] = module
+    return module
+
+
+def _declarations() -> str:
+    fix = "Install it with: python3 -m pip install vulkan cffi"
+    try:
+        spec = importlib.util.find_spec("vulkan")
+    except (ImportError, ValueError) as error:
+        raise CannotAsk("no-binding", f"The Python package vulkan cannot be imported ({error}).", fix) from error
+    if spec is None:
+        raise CannotAsk("no-binding", "The Python package vulkan is not installed.", fix)
+    for folder in spec.submodule_search_locations or ():
+        if os.path.isfile(path := os.path.join(folder, "_vulkancache.py")):
+            return path
+    raise CannotAsk(
+        "no-binding",
+        f"The module vulkan is not the Vulkan binding: {spec.origin} was found instead.",
+        "Rename that file or take its folder out of PYTHONPATH.",
+    )
+
+
+def _import(path: str) -> Any:
+    spec = importlib.util.spec_from_file_location("vulkan._vulkancache", path)
+    if spec is None or spec.loader is None:
+        raise CannotAsk("no-binding", f"The Vulkan binding's file {path} is not a Python module.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a damaged install can raise anything
+        fix = "Install it again with: python3 -m pip install --force-reinstall vulkan cffi"
+        raise CannotAsk("no-binding", f"The Vulkan binding is broken ({error}).", fix) from error
+    return module
+
+
+class Calls:
+    """Hears the name of each call before it is made, and keeps from those that *hung* in an earlier process."""
+
+    def __init__(self, on_call: Callable[[str], None], hung: frozenset[str] = frozenset()) -> None:
+        self._on_call = on_call
+        self._hung = hung
+
+    def __call__(self, name: str) -> None:
+        """Tell of a call.
+
+        Raises:
+            NotAsked: it would hang again.
+        """
+        self.must_return(name)
+        self._on_call(name)
+
+    def must_return(self, name: str) -> None:
+        """Refuse what leads to a call that hung before.
+
+        Raises:
+            NotAsked: it would hang again.
+        """
+        if name in self._hung:
+            raise NotAsked(f"{name} hung in an earlier step")
+
+    def hangs(self, name: str) -> bool:
+        """Tell whether a call hung before."""
+        return name in self._hung
+
+
+class Vulkan:
+    """An opened loader. *on_call* hears the name of each driver call before it is made."""
+
+    def __init__(self, ffi: Any, lib: Any, library: str, on_call: Calls) -> None:
+        self.ffi = ffi
+        self.lib = lib
+        self.library = library
+        self.on_call = on_call
+        self._kept: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
+
+    def struct(self, name: str, kind: str, next: Any = None, **fields: Any) -> Any:
+        """Make a zeroed structure with its sType, chained to *next*; it keeps alive whatever it points to."""
+        made = self.ffi.new(f"{name} *")
+        made.sType = getattr(self.lib, f"VK_STRUCTURE_TYPE_{kind}")
+        if next is not None:
+            made.pNext = next
+        for field, value in fields.items():
+            setattr(made, field, value)
+        self._kept[made] = (next, *fields.values())
+        return made
+
+    def struct_of(self, name: str, **fields: Any) -> Any:
+        """Make a zeroed structure that has no sType."""
+        made = self.ffi.new(f"{name} *")
+        for field, value in fields.items():
+            setattr(made, field, value)
+        return made
+
+    def strings(self, names: tuple[str, ...]) -> Any:
+        """Make a `const char *const *` that keeps its strings alive."""
+        each = [self.ffi.new("char[]", name.encode()) for name in names]
+        array = self.ffi.new("char *[]", each)
+        self._kept[array] = tuple(each)
+        return array
+
+    def call(self, name: str, function: Any, *arguments: Any) -> None:
+        """Call *function* and raise `Refused` unless it answers VK_SUCCESS."""
+        self.on_call(name)
+        if (result := function(*arguments)) != VK_SUCCESS:
+            raise Refused(name, result_name(result))
+
+    def call_void(self, name: str, function: Any, *arguments: Any) -> None:
+        """Call a *function* that cannot say no."""
+        self.on_call(name)
+        function(*arguments)
+
+    def enumerate(self, name: str, function: Any, element: str, *arguments: Any) -> list[Any]:
+        """Run the two-call idiom, a bounded number of times while the list grows; the elements own their memory."""
+        count = self.ffi.new("uint32_t *")
+        for _ in range(_MOST_TRIES):
+            count[0] = 0
+            self.call(name, function, *arguments, count, self.ffi.NULL)
+            if count[0] > _MOST_ENTRIES:
+                raise Refused(name, "", f"it counts {count[0]} entries")
+            array = self.ffi.new(f"{element}[]", max(count[0], 1))
+            self.on_call(name)
+            result = function(*arguments, count, array)
+            if result == VK_SUCCESS:
+                return self._elements(array, count[0])
+            if result != VK_INCOMPLETE:
+                raise Refused(name, result_name(result))
+        raise Refused(name, result_name(VK_INCOMPLETE), f"the list was incomplete {_MOST_TRIES} times in a row")
+
+    def _elements(self, array: Any, count: int) -> list[Any]:
+        elements = [array[i] for i in range(count)]
+        for element in elements:
+            if isinstance(element, self.ffi.CData) and self.ffi.typeof(element).kind == "struct":
+                self._kept[element] = (array,)
+        return elements
+
+    def extension(self, properties: Any) -> Extension:
+        """Read a VkExtensionProperties."""
+        name, name_hex = self.string(properties.extensionName)
+        return Extension(name, properties.specVersion, name_hex)
+
+    def string(self, characters: Any) -> tuple[str, str | None]:
+        """Read a C char array up to its NUL, or all of it when the driver forgot the NUL."""
+        raw = self.ffi.string(characters, len(characters)) if len(characters) else b""
+        return text.decode(raw)
+
+    def global_function(self, name: str) -> Any:
+        """Look up a command that needs no instance.
+
+        Raises:
+            Refused: the loader does not have it.
+        """
+        return self._cast(name, self.lib.vkGetInstanceProcAddr(self.ffi.NULL, name.encode()))
+
+    def _cast(self, name: str, address: Any) -> Any:
+        if address == self.ffi.NULL:
+            raise Refused(name, "", "the driver has no such entry point")
+        if name in _ZIRCON_COMMANDS:
+            return zircon_ffi.cast(f"PFN_{name}", int(self.ffi.cast("uintptr_t", address)))
+        return self.ffi.cast(f"PFN_{name}", address)
+
+
+_ZIRCON_COMMANDS = ("vkGetMemoryZirconHandleFUCHSIA", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
+
+
+def open_loader(on_call: Calls) -> Vulkan:
+    """Open the Vulkan loader: the library that VKZIRCON_LIBVULKAN names, or the first of `LOADER_NAMES`.
+
+    Raises:
+        CannotAsk: no binding, or no library could be opened; the sentence has the names tried and the linker's reason.
+    """
+    ffi = binding().ffi
+    names = (os.environ[LIBVULKAN_VARIABLE],) if os.environ.get(LIBVULKAN_VARIABLE) else LOADER_NAMES
+    reasons = []
+    for name in names:
+        try:
+            lib = ffi.dlopen(name)
+            lib.vkGetInstanceProcAddr  # noqa: B018 - a library without it is no Vulkan loader
+            return Vulkan(ffi, lib, name, on_call)
+        except OSError as error:
+            reasons.append(linker_reason(error, name))
+        except (AttributeError, ffi.error):
+            reasons.append(f"{name} has no vkGetInstanceProcAddr")
+    raise CannotAsk("no-loader", f"No Vulkan loader could be opened: {'; '.join(reasons)}.", _loader_hint())
+
+
+def _loader_hint() -> str:
+    if platform() == FUCHSIA:
+        return "Package libvulkan.so in the component's lib folder (//src/lib/vulkan or @fuchsia_sdk//pkg/vulkan)."
+    return "Install the loader (Debian: apt-get install libvulkan1), or name one in VKZIRCON_LIBVULKAN."
+
+
+class Instance:
+    """A VkInstance."""
+
+    def __init__(self, vulkan: Vulkan, handle: Any) -> None:
+        self.vulkan = vulkan
+        self.handle = handle
+
+    def function(self, name: str) -> Any:
+        """Look up an instance-level command.
+
+        Raises:
+            Refused: there is none of that name.
+        """
+        address = self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode())
+        return self.vulkan._cast(name, address)
+
+    def has_function(self, name: str) -> bool:
+        """Tell whether the loader answers for *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
+        return bool(self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode()) != self.vulkan.ffi.NULL)
+
+
+class Device:
+    """A VkDevice with a queue, if it has one.
+
+    *lost* is set by the first call that answers VK_ERROR_DEVICE_LOST, *stuck* by work that never ended: nothing that
+    such work may use can be destroyed any more, nor the device.
+    """
+
+    def __init__(self, instance: Instance, physical: Any, handle: Any, queue_family: int | None) -> None:
+        self.instance = instance
+        self.vulkan = instance.vulkan
+        self.physical = physical
+        self.handle = handle
+        self.queue_family = queue_family
+        self.lost = False
+        self.stuck = False
+        self._functions: dict[str, Any] = {}
+
+    def has_function(self, name: str) -> bool:
+        """Ask vkGetDeviceProcAddr: only its NULL means anything, as the loader's own trampolines always exist."""
+        return bool(self._address(name) != self.vulkan.ffi.NULL)
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Call the device's command *name* with the device first; raise `Refused` unless it answers VK_SUCCESS."""
+        function = self._function(name)
+        self.vulkan.on_call(name)
+        self._check(name, function(*arguments))
+
+    def get(self, name: str, *arguments: Any) -> None:
+        """Call the device's command *name*, which answers nothing; where that would hang nothing is destroyed."""
+        if (self.stuck or self.vulkan.on_call.hangs(name)) and name.startswith(("vkDestroy", "vkFree")):
+            return
+        self.vulkan.call_void(name, self._function(name), *arguments)
+
+    @contextmanager
+    def stopwatch(self, *names: str) -> Iterator[list[int]]:
+        """Time the device's commands *names* in the block: the list gets the nanoseconds of each call, in order.
+
+        The clock runs around the call alone. Calls that are not timed pay nothing for this.
+
+        Raises:
+            Refused: the driver has no such entry point.
+        """
+        kept = {name: self._function(name) for name in names}
+        times: list[int] = []
+        self._functions.update({name: _timed(function, times) for name, function in kept.items()})
+        try:
+            yield times
+        finally:
+            self._functions.update(kept)
+
+    def _check(self, name: str, result: int) -> None:
+        if result == VK_TIMEOUT:
+            self.stuck = True
+            raise TimedOut(name, f"no end within {FENCE_TIMEOUT_NS // 10**9} s")
+        if result == VK_ERROR_DEVICE_LOST:
+            self.lost = True
+        if result != VK_SUCCESS:
+            raise Refused(name, result_name(result))
+
+    def _function(self, name: str) -> Any:
+        if name not in self._functions:
+            self._functions[name] = self.vulkan._cast(name, self._address(name))
+        return self._functions[name]
+
+    def _address(self, name: str) -> Any:
+        return self.instance.function("vkGetDeviceProcAddr")(self.handle, name.encode())
+
+
+def _timed(function: Any, times: list[int]) -> Callable[..., Any]:
+    clock = time.perf_counter_ns
+
+    def call(*arguments: Any) -> Any:
+        began = clock()
+        result = function(*arguments)
+        times.append(clock() - began)
+        return result
+
+    return call
+
+
+@contextmanager
+def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
+    """Create a VkInstance and destroy it.
+
+    Raises:
+        Refused: vkCreateInstance said no.
+    """
+    made = vulkan.ffi.new("VkInstance *")
+    vulkan.call("vkCreateInstance", vulkan.global_function("vkCreateInstance"), create_info, vulkan.ffi.NULL, made)
+    opened = Instance(vulkan, made[0])
+    try:
+        yield opened
+    finally:
+        destroy = opened.function("vkDestroyInstance")
+        if not vulkan.on_call.hangs("vkDestroyInstance"):
+            vulkan.call_void("vkDestroyInstance", destroy, made[0], vulkan.ffi.NULL)
+
+
+@contextmanager
+def device(opened: Instance, physical: Any, create_info: Any, queue_family: int | None) -> Iterator[Device]:
+    """Create a VkDevice and destroy it.
+
+    Raises:
+        Refused: vkCreateDevice said no.
+    """
+    vulkan = opened.vulkan
+    made = vulkan.ffi.new("VkDevice *")
+    create = opened.function("vkCreateDevice")
+    vulkan.call("vkCreateDevice", create, physical, create_info, vulkan.ffi.NULL, made)
+    result = Device(opened, physical, made[0], queue_family)
+    try:
+        yield result
+    finally:
+        result.get("vkDestroyDevice", made[0], vulkan.ffi.NULL)

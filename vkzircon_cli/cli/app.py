@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The application that the commands belong to."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+from typer.models import CommandInfo
+
+from vkzircon_cli.cli.options import Version
+
+EPILOG = (
+    "Exit codes: 0 nothing failed; 1 a check failed, a condition was not met, or two reports differ; 2 usage; 3 no "
+    "chosen device offers the extension; 4 could not ask: no loader, driver, device or permission; 5 the driver "
+    "crashed or hung; 6 the result could not be written; 70 a fault of vkzircon's own; 129, 130, 143 ended by "
+    "SIGHUP, Ctrl-C or SIGTERM; 141 the reader closed the pipe."
+)
+
+
+_OWN = ("--help", "-h", "--version")
+
+
+class _ReportByDefault(TyperGroup):
+    """A group in which options without a command are the options of `report`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # Completion asks with no arguments at all and wants the commands, not the options of one of them.
+        is_bare = not args and not ctx.resilient_parsing
+        if is_bare or _begins_with_an_option(args):
+            args = ["report", *args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Typer would make an exit code of a signal, and nothing of an `Abort`."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupted:
+            raise typer.Abort from interrupted
+
+
+def _begins_with_an_option(args: Sequence[str]) -> bool:
+    return bool(args) and args[0].startswith("-") and args[0] not in _OWN
+
+
+app = typer.Typer(
+    name="vkzircon",
+    cls=_ReportByDefault,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog=EPILOG,
+)
+
+
+def named(args: Sequence[str]) -> str:
+    """Give the command that *args* name, '' where they name none."""
+    name = "report" if _begins_with_an_option(args) else next(iter(args), "")
+    return name if name in map(_name, app.registered_commands) else ""
+
+
+def commands_with(option: str) -> list[str]:
+    """Name the commands that have an *option*, as it is typed."""
+    group: Any = get_command(app)
+    return [name for name, command in group.commands.items() if any(option in param.opts for param in command.params)]
+
+
+def _name(command: CommandInfo) -> str:
+    return str(command.callback.__name__) if command.callback else ""
+
+
+@contextmanager
+def only_named(args: Sequence[str]) -> Iterator[None]:
+    """Leave Typer the one command that *args* name, if they do: it builds all that it has, which takes a while."""
+    every = app.registered_commands
+    app.registered_commands = [each for each in every if _name(each) == named(args)] or every
+    try:
+        yield
+    finally:
+        app.registered_commands = every
+
+
+@app.callback()
+def _root(version: Version = False) -> None:
+    """Find out whether this device shares Vulkan memory as a Zircon VMO, whether that works, and if not, why.
+
+    Without a command: report.
+    """

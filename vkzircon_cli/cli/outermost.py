@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The outermost level: every way to end becomes an exit code and at most a sentence, never a traceback."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from vkzircon_cli import output
+from vkzircon_cli.errors import Exit, Stop, missing_package
+from vkzircon_cli.worker import interrupt
+
+_TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
+
+
+def run(*, may_be_plain: bool) -> int:
+    """Run the command line of this process, which *may be plain* unless a shell asks for words; give its exit code."""
+    try:
+        return _run(sys.argv[1:], may_be_plain=may_be_plain)
+    except KeyboardInterrupt:
+        return _interrupted()
+    except output.PipeClosed:
+        return Exit.PIPE_CLOSED
+    except Stop as stopped:
+        output.say(f"vkzircon: {stopped.message} {stopped.hint}".rstrip())
+        return stopped.exit_code
+    except ImportError as error:
+        stop = missing_package(error)
+        output.say(f"vkzircon: {stop.message} {stop.hint}")
+        return stop.exit_code
+    except Exception as error:
+        if os.environ.get(_TRACE_VARIABLE):
+            raise
+        return _unforeseen(error)
+
+
+def _run(arguments: Sequence[str], *, may_be_plain: bool) -> int:
+    if may_be_plain:
+        from vkzircon_cli.cli import plain
+
+        if (asked := plain.read(arguments)) is not None:
+            return plain.carry_out(asked)
+    from vkzircon_cli.cli import main
+
+    return main.run(arguments)
+
+
+def _interrupted() -> Exit:
+    """Say that a signal left no result; `interrupt.exit_code` knows which code that is."""
+    if (heard := interrupt.signal_heard()) is not None:
+        output.say(f"vkzircon: Interrupted by {heard.name} before a whole result was written.")
+    return Exit.INTERRUPTED
+
+
+def _unforeseen(error: Exception) -> Exit:
+    if interrupt.is_interruption(error):
+        return _interrupted()
+    output.say(f"vkzircon: {_describe(error)}")
+    return Exit.OUR_FAULT
+
+
+def _describe(error: Exception) -> str:
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return (
+        f"A fault of vkzircon's own: {what}. Please report it with the command line and the trace that "
+        f"{_TRACE_VARIABLE}=1 prints."
+    )

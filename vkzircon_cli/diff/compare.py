@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares two reports: verdicts, facts of the machine, facts of each device, and times apart from these."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from vkzircon_cli.checks.registry import describe
+from vkzircon_cli.diff.devices import Pair, name_of, pair_devices
+from vkzircon_cli.diff.differ import Unlike, Walk
+from vkzircon_cli.diff.grouping import together
+from vkzircon_cli.diff.labels import Place
+from vkzircon_cli.diff.model import (
+    DIFFERENCE_SCHEMA_VERSION,
+    Area,
+    Difference,
+    FactChange,
+    Kind,
+    PairedDevice,
+    Side,
+    VerdictChange,
+)
+from vkzircon_cli.diff.timing import time_both
+from vkzircon_cli.diff.verdicts import compare_verdicts
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.queries import dependency_leg
+from vkzircon_cli.report.report import Report
+
+# What is looked at elsewhere, or is what every two runs differ in.
+_ELSEWHERE = ("schema_version", "summary", "error", "device_count", "devices", "checks", "run")
+_WHO = ("index", "selected", "identity")
+# A device that was not selected in one of the two was only asked who it is.
+_ASKED_WHERE_SELECTED = tuple(field.name for field in fields(Device) if field.name not in _WHO)
+_ORDER = list(Area)
+
+
+def compare(before: Report, after: Report) -> Difference:
+    """Tell what differs; times, koids, handle values and resident memory never do."""
+    pairs = pair_devices(before.devices, after.devices)
+    verdicts = compare_verdicts(before, after, pairs)
+    facts = sorted(_facts(before, after, pairs), key=lambda change: _ORDER.index(change.area))
+    areas = _areas(verdicts, facts)
+    return Difference(
+        schema_version=DIFFERENCE_SCHEMA_VERSION,
+        differs=any(areas.values()),
+        areas=areas,
+        before=_side(before),
+        after=_side(after),
+        devices=tuple(_paired(pair) for pair in pairs),
+        verdicts=verdicts,
+        facts=tuple(facts),
+        timings=time_both(before.run, after.run, pairs),
+    )
+
+
+def _areas(verdicts: tuple[VerdictChange, ...], facts: list[FactChange]) -> dict[str, int]:
+    counts = {str(area): sum(change.area is area for change in facts) for area in Area}
+    counts[Area.VERDICTS] = sum(change.kind is not Kind.REWORDED for change in verdicts)
+    return counts
+
+
+def _side(report: Report) -> Side:
+    return Side(
+        outcome=report.summary.outcome,
+        sentence=report.error.message if report.error else report.summary.sentence,
+        exit_code=report.summary.exit_code,
+        started=report.run.started,
+        tool_version=report.tool.version,
+        schema_version=report.schema_version,
+        emulated=report.emulation.active,
+        devices=tuple(name_of(device) for device in report.devices),
+    )
+
+
+def _paired(pair: Pair) -> PairedDevice:
+    known = pair.after or pair.before
+    return PairedDevice(
+        name=name_of(known) if known else "",
+        before=pair.before.index if pair.before else None,
+        after=pair.after.index if pair.after else None,
+        matched_by=pair.matched_by,
+    )
+
+
+def _facts(before: Report, after: Report, pairs: list[Pair]) -> Iterator[FactChange]:
+    walk = Walk(same_version=before.schema_version == after.schema_version)
+    yield from together(_of_machine(walk, before, after))
+    for number, pair in enumerate(pairs):
+        yield from together(_of_device(walk, before, after, number, pair))
+
+
+def _of_machine(walk: Walk, before: Report, after: Report) -> Iterator[Unlike]:
+    root = Place("report", None)
+    yield from walk.records(before, after, root, leave=_ELSEWHERE)
+    if before.schema_version != after.schema_version:
+        place = root.into(Report, "schema_version")
+        yield Unlike(place, Kind.CHANGED, before.schema_version, after.schema_version)
+    counts = before.device_count, after.device_count
+    if any(count.missing for count in counts) and counts[0] != counts[1]:
+        was, now = (describe(count.missing) if count.missing else str(count.value) for count in counts)
+        yield Unlike(root.into(Report, "device_count"), Kind.CHANGED, was, now)
+
+
+def _of_device(walk: Walk, before: Report, after: Report, number: int, pair: Pair) -> Iterator[Unlike]:
+    known = pair.before or pair.after
+    if known is None:
+        return
+    place = Place(f"report.devices[{known.index}]", number)
+    if pair.before is None or pair.after is None:
+        name = name_of(known)
+        was, now = (name, None) if pair.before else (None, name)
+        here = place.labelled(f"device {known.index}")
+        yield Unlike(here.of(Area.DEVICE), Kind.GONE if pair.before else Kind.NEW, was, now)
+        return
+    if not (pair.before.selected and pair.after.selected):
+        yield from walk.records(pair.before, pair.after, place, leave=_ASKED_WHERE_SELECTED)
+        return
+    yield from walk.records(pair.before, pair.after, place)
+    legs = _leg(before, pair.before), _leg(after, pair.after)
+    if legs[0] != legs[1]:
+        yield Unlike(place.labelled("dependencies").of(Area.EXTENSION), Kind.CHANGED, *legs)
+
+
+def _leg(report: Report, device: Device) -> str:
+    instance, who, extensions = report.instance.value, device.identity.value, device.extensions.value
+    if instance is None or who is None or extensions is None:
+        return "not known"
+    return dependency_leg(instance, who, extensions) or "not there"

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manifests that the loader read, as its own log names them.
+
+Drivers and layers print into the same log. What they name is no manifest, and may be somebody's keys: only what the
+loader says itself counts.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+
+from vkzircon_cli.doctor.manifest_file import Unreadable, read_bytes
+from vkzircon_cli.doctor.manifest_text import parse
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import decode
+
+_KIND = "(?:INFO|WARN|WARNING|PERF|ERROR|DEBUG|LAYER|DRIVER|VALIDATION)"
+_LOADER = re.compile(rf"(?:\[Vulkan Loader\] )?{_KIND}(?: \| {_KIND})*:\s++(.*)")
+# In a list, or "Manifest: PATH"; as found; else in a sentence, where a path with blanks has no end that shows.
+_WHOLE_LINE = re.compile(r"(?:Manifest: +)?((?:\.{0,2}/.*|\S+)\.json)\Z")
+_FOUND = re.compile(r"Found (?:ICD )?manifest file (.*?\.json)(?:, version\b| \(file version\b|\Z)")
+_IN_A_SENTENCE = re.compile(r"""(?<![^\s"'])(/[^\s"']*?\.json)(?![\w.])""")
+_MOST_FILES = 200
+_MOST_BYTES = 64 * 1024
+_VERSION, _SECTIONS = "file_format_version", ("ICD", "layer", "layers")
+
+
+@record
+class Manifest:
+    """One file, *path* as facts have it: its first bytes, or why there are none, and how many more it has."""
+
+    path: str
+    data: bytes
+    missing: str
+    dropped: int
+
+
+def manifests_in(log: bytes) -> tuple[bytes, ...]:
+    """Give the paths that the loader's *log* names, each once."""
+    lines = map(_LOADER.match, os.fsdecode(log).split("\n"))
+    found = dict.fromkeys(os.fsencode(path) for line in lines if line for path in _named(line[1].rstrip()))
+    return tuple(found)[:_MOST_FILES]
+
+
+def _named(words: str) -> list[str]:
+    whole = _WHOLE_LINE.match(words) or _FOUND.match(words)
+    return [whole[1]] if whole else _IN_A_SENTENCE.findall(words)
+
+
+def read_manifests(log: bytes) -> Iterator[Manifest]:
+    """Read the manifests that the loader's *log* names; a file that is not read says why, and hinders no other.
+
+    A bundle may be made as root and sent to strangers, and a folder of manifests may be another user's: nothing is
+    read but what is a manifest, and no link is followed out of its folder.
+    """
+    for path in manifests_in(log):
+        shown = decode(path)[0]
+        try:
+            raw = _manifest(os.fsdecode(path))
+        except Unreadable as unreadable:
+            place = f" ({unreadable.place})" if unreadable.place else ""
+            yield Manifest(shown, b"", f"{unreadable.words}{place}", 0)
+        else:
+            yield Manifest(shown, raw[:_MOST_BYTES], "", max(0, len(raw) - _MOST_BYTES))
+
+
+def _manifest(path: str) -> bytes:
+    """Read what has the keys of a manifest, which JSON of another purpose has not.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    raw = read_bytes(path, within_folder=True)
+    root = parse(raw)
+    if _VERSION not in root:
+        raise Unreadable("manifest.missing-key", f"is not a manifest: it has no {_VERSION}")
+    if not any(section in root for section in _SECTIONS):
+        raise Unreadable("manifest.missing-key", f"is not a manifest: it has none of {', '.join(_SECTIONS)}")
+    return raw

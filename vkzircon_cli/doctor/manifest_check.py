@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Manifests with their libraries: which of them end in a working driver or layer, and what keeps the others."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.finding import Finding, branch
+from vkzircon_cli.doctor.library import Fate, Header, LibraryTrial, Loading, NoFile, header_of, own_header
+from vkzircon_cli.doctor.manifest import Kind, Manifest, examine, passed_over
+from vkzircon_cli.doctor.search import driver_variable, drivers, explicit_layers, implicit_layers
+from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.variables import driver_variables, layer_variables
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.host import FUCHSIA
+from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
+
+NOT_TRIED = "manifest.not-tried"
+_DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
+_DEATHS = {
+    Fate.HUNG: ("library.hangs", Outcome.TIMEOUT, "hangs when it is loaded"),
+    Fate.CRASHED: ("library.crashes", Outcome.CRASH, "crashes when it is loaded"),
+    Fate.EXITED: ("library.exits", Outcome.CRASH, "ends the program when it is loaded"),
+}
+
+
+@record
+class ManifestExam:
+    """A manifest, what came of its library, and what that means.
+
+    *is_usable*: the loader ends up with a working driver, or layer. *stops_loader*: vkCreateInstance fails for all
+    drivers. *kills*: loading it crashes, ends or hangs the process. *is_on* is None of what is no layer.
+    """
+
+    manifest: Manifest
+    is_usable: bool
+    kills: bool
+    is_on: bool | None
+    finding: Finding
+
+    @property
+    def path(self) -> str:
+        """Give the manifest's path."""
+        return self.manifest.path
+
+    @property
+    def stops_loader(self) -> bool:
+        """Tell whether this file alone stops the loader."""
+        return self.manifest.stops_loader
+
+
+class ManifestTrial:
+    """Reads the manifests that the loader reads, and has what they name loaded in a child, begun at once.
+
+    A layer's library is loaded only where the layer is on. *kinds* are which manifests, each judged for itself.
+    """
+
+    def __init__(self, where: Surroundings, kinds: Sequence[Callable[[Surroundings], list[Manifest]]]) -> None:
+        self._groups = [_looked_at(found(where), where) for found in kinds]
+        ready = [
+            manifest
+            for group in self._groups
+            for manifest, problem, is_on in group
+            if problem is None and is_on is not False and manifest.resolved
+        ]
+        names = (name for each in ready for name in each.entry_points)
+        self._libraries = LibraryTrial([each.resolved for each in ready], where.timeout_s, names)
+
+    def give_up(self) -> None:
+        """Load no library that is not loaded yet."""
+        self._libraries.give_up()
+
+    def close(self) -> None:
+        """End the child if it still runs."""
+        self._libraries.close()
+
+    def exams(self) -> list[tuple[ManifestExam, ...]]:
+        """Judge each manifest of each kind."""
+        loaded = self._libraries.loadings()
+        return [_judged(group, loaded) for group in self._groups]
+
+
+def examine_drivers(where: Surroundings) -> tuple[ManifestExam, ...]:
+    """Examine every driver manifest that the loader reads."""
+    with closing(ManifestTrial(where, [driver_manifests])) as trial:
+        return trial.exams()[0]
+
+
+def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
+    """Examine the layers' manifests."""
+    with closing(ManifestTrial(where, [layer_manifests])) as trial:
+        return trial.exams()[0]
+
+
+def driver_manifests(where: Surroundings) -> list[Manifest]:
+    """Find the drivers' manifests."""
+    return [each for found in drivers(where) for each in examine(found, Kind.DRIVER)]
+
+
+def layer_manifests(where: Surroundings) -> list[Manifest]:
+    """Find the layers' manifests, the implicit ones first."""
+    found = [(each, Kind.IMPLICIT_LAYER) for each in implicit_layers(where)]
+    found += [(each, Kind.EXPLICIT_LAYER) for each in explicit_layers(where)]
+    return [each for path, kind in found for each in examine(path, kind)]
+
+
+# A manifest, what is wrong before its library is loaded, and whether it is on.
+_LookedAt = tuple[Manifest, Finding | None, bool | None]
+
+
+def _looked_at(manifests: list[Manifest], where: Surroundings) -> list[_LookedAt]:
+    ours = own_header()
+    return [
+        (each, each.problem or _filtered(each, where) or _unloadable(each, ours, where), _is_on(each, where))
+        for each in manifests
+    ]
+
+
+def _judged(group: list[_LookedAt], loaded: Mapping[str, Loading]) -> tuple[ManifestExam, ...]:
+    seen: dict[str, str] = {}
+    return tuple(_exam(*each, loaded, seen) for each in group)
+
+
+def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
+    """Tell whether a layer is on: an explicit one by name, an implicit one unless its switch is off."""
+    if manifest.kind is Kind.DRIVER:
+        return None
+    is_implicit = manifest.kind is Kind.IMPLICIT_LAYER
+    filtered = layer_filter(where.trusted, manifest.name, is_implicit=is_implicit)
+    if filtered is False or (manifest.switch and where.lookup(manifest.switch[0]) is not None):
+        return False
+    if filtered:
+        return True
+    if not is_implicit:
+        return manifest.name in where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep)
+    if manifest.enabler:
+        return where.lookup(manifest.enabler[0]) == manifest.enabler[1]
+    return True
+
+
+def _filtered(manifest: Manifest, where: Surroundings) -> Finding | None:
+    """Judge a driver that a variable leaves out; one that the loader cannot parse stops it all the same."""
+    variable = driver_filter(where.trusted, manifest.path) if manifest.kind is Kind.DRIVER else ""
+    return passed_over(manifest.path, f"{variable} says so") if variable else None
+
+
+def _unloadable(manifest: Manifest, ours: Header | None, where: Surroundings) -> Finding | None:
+    """Judge the file that a library's path leads to; a bare name, or one with $LIB in it, is the linker's to find."""
+    path = manifest.resolved
+    is_served = where.platform == FUCHSIA and manifest.kind is Kind.DRIVER
+    if "/" not in path or "$" in path or is_served:
+        return None
+    try:
+        header = header_of(path)
+    except NoFile:
+        return None  # how that ends is seen as it is loaded
+    except FileNotFoundError:
+        return _lacking(manifest, "library-missing", f"names {path}, which is not there")
+    except OSError as error:
+        return _lacking(manifest, "not-a-library", f"names {path}, which cannot be read: {error.strerror}")
+    return _unfit(manifest, header, ours)
+
+
+def _unfit(manifest: Manifest, header: Header | None, ours: Header | None) -> Finding | None:
+    path = manifest.resolved
+    if header is None:
+        return _lacking(manifest, "not-a-library", f"names {path}, which is not a shared library")
+    if ours is None or header == ours:
+        return None
+    what = "wrong-class" if header.bits != ours.bits else "wrong-machine"
+    found = _lacking(manifest, what, f"names {path}, a {header.words} library, and this process is {ours.words}")
+    # Of layers there is one for each, and the loader takes its own without a word.
+    is_usual = manifest.kind is not Kind.DRIVER and what == "wrong-class"
+    return replace(found, outcome=Outcome.INFO) if is_usual else found
+
+
+def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
+    prefix = "manifest" if manifest.kind is Kind.DRIVER else "layer"
+    command = more.pop("command", f"ls -l {quote(manifest.resolved or manifest.path)}")
+    return Finding(
+        f"{prefix}.{what}", manifest.path, Outcome.FAIL, f"{manifest.path} {words}.", command=command, **more
+    )
+
+
+def _exam(
+    manifest: Manifest, problem: Finding | None, on: bool | None, loaded: Mapping[str, Loading], seen: dict[str, str]
+) -> ManifestExam:
+    loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED))
+    kills = problem is None and on is not False and loading.fate in _DEATHS
+    if problem is None and on is not False:
+        problem = _loading_problem(manifest, loading)
+    finding = problem or _fine(manifest, loading, on, _earlier(manifest, seen))
+    if manifest.notes:
+        finding = replace(finding, children=manifest.notes)
+    usable = problem is None and (loading.fate is Fate.LOADED or manifest.kind is not Kind.DRIVER)
+    return ManifestExam(manifest, usable, kills, on, finding)
+
+
+def _earlier(manifest: Manifest, seen: dict[str, str]) -> str:
+    """Name the manifest before this one that leads to the same driver, '' if none does, and remember this one."""
+    library = manifest.resolved
+    key = os.path.realpath(library) if "/" in library else library
+    earlier = seen.get(key, "")
+    seen.setdefault(key, manifest.path)
+    return earlier
+
+
+def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
+    if loading.fate in _DEATHS:
+        word, outcome, words = _DEATHS[loading.fate]
+        how = f" ({loading.words})" if loading.words else ""
+        sentence = f"{manifest.path} names {manifest.resolved}, which {words}{how}."
+        leave = (
+            ""
+            if manifest.kind is Kind.DRIVER or not manifest.switch
+            else f"export {manifest.switch[0]}={manifest.switch[1]}"
+        )
+        return Finding(
+            word, manifest.path, outcome, sentence, (manifest.resolved,), "", leave or f"ls -l {quote(manifest.path)}"
+        )
+    if loading.fate is Fate.REFUSED:
+        return _refused(manifest, loading.words)
+    is_driver = manifest.kind is Kind.DRIVER
+    wanted = _DRIVER_ENTRY_POINTS if is_driver else manifest.entry_points
+    if loading.fate is Fate.LOADED and not set(loading.symbols) & set(wanted):
+        what = "driver" if is_driver else "layer"
+        words = f"names {manifest.resolved}, which has no {' and no '.join(wanted)}: it is no Vulkan {what}"
+        return _lacking(manifest, "no-entry-point", words)
+    return None
+
+
+def _refused(manifest: Manifest, words: str) -> Finding:
+    """Tell from the linker's words whether the library itself is missing, or one that it needs."""
+    name, _, rest = words.partition(": ")
+    is_absent = "cannot open shared object file" in rest and rest.endswith(os.strerror(errno.ENOENT))
+    is_expanded = "$" in manifest.resolved and Path(name).name == Path(manifest.resolved).name
+    if is_absent and name != manifest.resolved and not is_expanded:
+        said = f"names {manifest.resolved}, which needs {name}, and that is not there"
+        return _lacking(
+            manifest, "missing-dependency", said, evidence=(words,), command=f"ldd {quote(manifest.resolved)}"
+        )
+    if is_absent:
+        said = f"names {manifest.library}, which the linker does not find"
+        return _lacking(
+            manifest, "library-missing", said, evidence=(words,), command=f"ldconfig -p | grep {quote(name)}"
+        )
+    return _lacking(manifest, "not-loaded", f"names {manifest.resolved}, which cannot be loaded", evidence=(words,))
+
+
+def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:
+    if manifest.kind is not Kind.DRIVER:
+        return _layer_finding(manifest, on)
+    if first:
+        same = "is read twice" if first == manifest.path else f"names the same library as {first}"
+        words = f"{manifest.path} {same}: each of its devices is there twice."
+        return Finding(
+            "manifest.duplicate", manifest.path, Outcome.WARN, words, command=f"ls -l {quote(manifest.path)}"
+        )
+    if loading.fate is Fate.NOT_TRIED:
+        words = f"{manifest.path} names {manifest.resolved}; it was not loaded: {loading.words}."
+        return Finding(NOT_TRIED, manifest.path, Outcome.SKIP, words)
+    return Finding(
+        "manifest.fine", manifest.path, Outcome.PASS, f"{manifest.path} names {manifest.resolved}, which loads."
+    )
+
+
+def _layer_finding(manifest: Manifest, on: bool | None) -> Finding:
+    switch = f"; {manifest.switch[0]}={manifest.switch[1]} turns it off" if manifest.switch else ""
+    words = f"{manifest.name}, an {manifest.kind}, is {'on' if on else 'off'}{switch if on else ''}."
+    return Finding("layer.on" if on else "layer.off", manifest.path, Outcome.INFO, words, (manifest.path,))
+
+
+def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
+    """Make the branch of all drivers; beside a good one a broken one hinders nothing unless it stops the loader."""
+    good = [exam for exam in exams if exam.is_usable]
+    children = [*driver_variables(where), *(_softened(exam, bool(good)) for exam in exams)]
+    if not exams:
+        children.append(_none_found(where))
+    children += _all_filtered(exams, where)
+    untried = sum(exam.finding.id == NOT_TRIED for exam in exams)
+    if untried:
+        return branch("drivers", "", f"{untried} of {len(exams)} drivers were not tried.", children)
+    said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."
+    return branch("drivers", "", said, children)
+
+
+def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
+    found = exam.finding
+    if not beside_good or exam.stops_loader or exam.kills or found.outcome is not Outcome.FAIL:
+        return found
+    outcome = Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN
+    return replace(found, outcome=outcome)
+
+
+def _all_filtered(exams: tuple[ManifestExam, ...], where: Surroundings) -> Iterator[Finding]:
+    """Tell of the variable that leaves out every driver there is; beside another one that is its purpose."""
+    filters = [driver_filter(where.trusted, exam.path) for exam in exams]
+    if filters and all(filters):
+        from vkzircon_cli.doctor.loader import shown
+
+        variable = filters[0]
+        words = f'{variable} leaves out every driver: it is "{shown(where.environ[variable])}".'
+        yield Finding("drivers.filtered", variable, Outcome.FAIL, words, command=f"unset {variable}")
+
+
+def _none_found(where: Surroundings) -> Finding:
+    words = "No driver manifest was found."
+    if where.platform == FUCHSIA:
+        cause = "The loader gets them from the service fuchsia.vulkan.loader.Loader, and not before it is asked."
+        return Finding("drivers.served", "", Outcome.SKIP, words, cause=cause)
+    if driver_variable(where):
+        return Finding("drivers.none", "", Outcome.FAIL, words, command=f"unset {driver_variable(where)}")
+    return Finding("drivers.none", "", Outcome.FAIL, words, command="sudo apt-get install mesa-vulkan-drivers")
+
+
+def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
+    """Make the branch of all layers."""
+    children = [
+        *layer_variables(where, {exam.manifest.name for exam in exams}),
+        *_same_names(exams),
+        *(_layer(exam) for exam in exams),
+    ]
+    on = sum(bool(exam.is_on) for exam in exams)
+    return branch("layers", "", f"{on} of {len(exams)} layers {'is' if on == 1 else 'are'} on.", children)
+
+
+def _layer(exam: ManifestExam) -> Finding:
+    """Soften what is wrong with a layer that is off: it hinders nothing, unless its file stops the loader."""
+    found = exam.finding
+    if exam.is_on or exam.stops_loader or exam.manifest.problem or found.outcome is not Outcome.FAIL:
+        return found
+    return replace(found, outcome=Outcome.WARN)
+
+
+def _same_names(exams: tuple[ManifestExam, ...]) -> Iterator[Finding]:
+    paths: dict[str, list[str]] = {}
+    for exam in exams:
+        if exam.manifest.name:
+            paths.setdefault(exam.manifest.name, []).append(exam.path)
+    for name, of in paths.items():
+        if len(of) > 1:
+            words = f"{name} is the name of {len(of)} layers, of which the first that is found counts."
+            yield Finding(
+                "layer.same-name", name, Outcome.WARN, words, tuple(of), command=f"ls -l {' '.join(map(quote, of))}"
+            )

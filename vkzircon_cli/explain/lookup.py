@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds what a word means, or the nearest words."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from typing import NoReturn
+
+from vkzircon_cli.errors import Usage
+from vkzircon_cli.explain.checks import explained_checks
+from vkzircon_cli.explain.emulated import explained_emulation
+from vkzircon_cli.explain.entry import Explanation, Group
+from vkzircon_cli.explain.results import RESULTS
+from vkzircon_cli.explain.statuses import STATUSES
+from vkzircon_cli.explain.vuids import VUIDS
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import visible
+
+_LONGEST = 128  # no word is longer, so a longer one is not even compared
+_MOST_SHOWN = 60
+_MOST_NEAR = 3
+_ALL_WORDS = "All words: vkzircon explain"
+# A VUID's number says which it is: vkBindBufferMemory and VkBindBufferMemoryInfo share their rules and numbers.
+_VUID_NUMBER = re.compile(r"(?:(?:vuid-)?[a-z0-9]+-[a-z0-9]+-)?(\d{1,5})", re.ASCII)
+_CODE = re.compile(r"-?\d{1,4}|-\d+", re.ASCII)
+
+
+@record
+class WordGroup:
+    """The words of one kind, and how they are written; *listed_by* is the command that lists them if not we."""
+
+    group: Group
+    about: str
+    explanations: tuple[Explanation, ...]
+    listed_by: str = ""
+
+
+def explain(word: str) -> tuple[Explanation, ...]:
+    """Explain *word*, upper and lower case alike; a number may be a VkResult and a zx_status_t at once.
+
+    Raises:
+        Usage: nothing is known of it; the hint has the nearest words.
+    """
+    asked = word.lower() if len(word) <= _LONGEST else ""
+    written = [*explained_checks(), *VUIDS, *RESULTS, *STATUSES]
+    if found := _find(asked, written):
+        return found
+    emulated = list(explained_emulation())
+    return _find(asked, emulated) or _refuse(word, asked, [*written, *emulated])
+
+
+def word_groups() -> tuple[WordGroup, ...]:
+    """Give every kind of word."""
+    codes = "by name, by the name without {} in front, or by number"
+    return (
+        WordGroup(Group.CHECK, "what vkzircon checks", tuple(explained_checks())),
+        WordGroup(Group.VUID, "rules of valid usage, whole or by number", VUIDS),
+        WordGroup(Group.RESULT, "what Vulkan answers, " + codes.format("VK_ERROR_"), RESULTS),
+        WordGroup(Group.STATUS, "what the kernel answers, " + codes.format("ZX_ERR_"), STATUSES),
+        WordGroup(Group.PERSONA, "drivers that the emulation imitates", (), "vkzircon emulate --list"),
+        WordGroup(Group.FAULT, "ways in which it can be wrong", (), "vkzircon emulate --list"),
+    )
+
+
+def words() -> Iterator[str]:
+    """Give every word that needs no libzircon, the whole ones before the short ones."""
+    explanations = [explanation for group in word_groups() for explanation in group.explanations]
+    yield from (explanation.word for explanation in explanations)
+    yield from (short for explanation in explanations for short in explanation.also)
+
+
+def _spellings(explanation: Explanation) -> Iterator[str]:
+    """Give every way to write it, in lower case: VK_ERROR_X is also ERROR_X, and its short form X."""
+    yield explanation.word.lower()
+    yield from (short.lower() for short in explanation.also)
+    if explanation.group is Group.VUID:
+        yield explanation.word.lower().removeprefix("vuid-")
+    elif explanation.group in (Group.RESULT, Group.STATUS):
+        yield explanation.word.lower().partition("_")[2]
+
+
+def _find(asked: str, explanations: Iterable[Explanation]) -> tuple[Explanation, ...]:
+    number = _VUID_NUMBER.fullmatch(asked)
+    wanted = {asked, number[1].zfill(5)} if number else {asked}
+    return tuple(each for each in explanations if not wanted.isdisjoint(_spellings(each)))
+
+
+def _refuse(word: str, asked: str, explanations: Iterable[Explanation]) -> NoReturn:
+    shown = _shortened(word)
+    if _CODE.fullmatch(asked):
+        raise Usage(f"{shown} is the number of no VkResult and no zx_status_t that is known here.", _ALL_WORDS)
+    if word.startswith("-"):
+        raise Usage(f"No such option: {shown}.", "See: vkzircon explain --help")
+    near = _nearest(asked, explanations)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise Usage(f'"{shown}" is not a word that can be explained.', hint + _ALL_WORDS)
+
+
+def _shortened(word: str) -> str:
+    shown = visible(word[: _MOST_SHOWN + 1])
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
+
+
+def _nearest(asked: str, explanations: Iterable[Explanation]) -> list[str]:
+    word_of = {spelling: each.word for each in explanations for spelling in _spellings(each)}
+    near = difflib.get_close_matches(asked, word_of, n=3 * _MOST_NEAR)
+    return list(dict.fromkeys(word_of[spelling] for spelling in near))[:_MOST_NEAR]

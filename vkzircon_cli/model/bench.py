@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What sharing costs, as frozen data of the same kind as `facts`. Times are whole nanoseconds, sizes bytes."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from enum import StrEnum
+
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.document import Size
+from vkzircon_cli.model.facts import Extension, Identity, Memory, OpenDevice
+from vkzircon_cli.model.vmo import Form
+
+# With fewer rounds the 99th percentile is nothing but the slowest of them.
+LEAST_FOR_P99 = 100
+_NS_PER_S = 1_000_000_000
+
+
+class TimedCall(StrEnum):
+    """A driver call, and of which memory."""
+
+    ALLOCATE = "allocate"
+    FREE = "free"
+    ALLOCATE_EXPORTABLE = "allocate-exportable"
+    FREE_EXPORTED = "free-exported"
+    GET_HANDLE = "get-handle"
+    GET_PROPERTIES = "get-properties"
+    IMPORT = "import"
+    FREE_IMPORTED = "free-imported"
+
+
+class Move(StrEnum):
+    """Who moves bytes: the host through a mapping, or the device."""
+
+    HOST_WRITE = "host-write"
+    HOST_READ = "host-read"
+    GPU_COPY = "gpu-copy"
+
+
+class Place(StrEnum):
+    """The memory that bytes are moved into, or out of where the host reads."""
+
+    ORDINARY = "ordinary"
+    VMO = "vmo"
+
+
+class Way(StrEnum):
+    """How a buffer gets from one user to another.
+
+    By VMO: vkGetMemoryZirconHandleFUCHSIA, its properties, the import and the bind. By copy: memcpy between two mapped
+    buffers that are both there already.
+    """
+
+    VMO = "vmo"
+    COPY = "copy"
+
+
+@record
+class Timing:
+    """*rounds* durations in brief; *p99_ns* is None where they are too few to have one."""
+
+    rounds: int
+    median_ns: int
+    p99_ns: int | None
+    min_ns: int
+
+
+def timing_of(durations_ns: Sequence[int]) -> Timing:
+    """Sum up durations, of which there is at least one; the percentile is the nearest rank."""
+    ranked = sorted(durations_ns)
+    is_enough = len(ranked) >= LEAST_FOR_P99
+    return Timing(
+        rounds=len(ranked),
+        median_ns=round(statistics.median(ranked)),
+        p99_ns=ranked[math.ceil(0.99 * len(ranked)) - 1] if is_enough else None,
+        min_ns=ranked[0],
+    )
+
+
+@record
+class Moved:
+    """Moving *size* bytes each round; *bytes_per_second* is by the median."""
+
+    size: Size
+    timing: Timing
+    bytes_per_second: int
+
+
+def moved(size: int, durations_ns: Sequence[int]) -> Moved:
+    """Sum up rounds of *size* bytes."""
+    timing = timing_of(durations_ns)
+    return Moved(size, timing, round(size * _NS_PER_S / max(timing.median_ns, 1)))
+
+
+@record
+class Limits:
+    """What bounds an allocation: a quarter of the least of heap, budget and what the system has left.
+
+    *budget* is VkPhysicalDeviceMemoryBudgetPropertiesEXT's less its usage, *system* what the system and this process's
+    group may still take; each is None where nobody tells. *largest* is the most bytes held at once.
+    """
+
+    heap: int
+    heap_size: Size
+    budget: int | None
+    system: int | None
+    largest_allocation: int | None
+    largest: int
+    bound: str
+
+
+@record
+class Choice:
+    """With what is measured: the first form and memory type that can be allocated for export, host-visible ones first.
+
+    *ordinary_type* is the memory type of what is not shared, the same where a buffer takes it. Single calls are timed
+    with buffers of *size* bytes.
+    """
+
+    form: Form
+    memory_type: int
+    ordinary_type: int
+    size: int
+
+
+@record
+class Latency:
+    """How long one call takes."""
+
+    call: TimedCall
+    timed: Answer[Timing]
+
+
+@record
+class Bandwidth:
+    """How fast bytes are moved."""
+
+    move: Move
+    place: Place
+    moved: Answer[Moved]
+
+
+@record
+class HandOver:
+    """How long it takes to give a buffer of *size* bytes to somebody else."""
+
+    size: int
+    way: Way
+    timed: Answer[Timing]
+
+
+@record
+class BenchDevice:
+    """One physical device; only the first selected one that offers the extension is measured.
+
+    *overhead* is a call that does next to nothing: what Python and the clock add to each time.
+    """
+
+    index: int
+    selected: bool
+    identity: Answer[Identity]
+    extensions: Answer[tuple[Extension, ...]]
+    memory: Answer[Memory]
+    limits: Answer[Limits]
+    opened: Answer[OpenDevice]
+    choice: Answer[Choice]
+    overhead: Answer[Timing]
+    latencies: tuple[Latency, ...]
+    bandwidths: tuple[Bandwidth, ...]
+    hand_overs: tuple[HandOver, ...]
+    closed: Answer[bool]

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was seen, as frozen data: never good or bad, only seen or missing.
+
+Sizes and offsets are in bytes, indices count from 0, handles and koids are strings (``0x…`` and decimal), UUIDs are
+8-4-4-4-12 lower case. Foreign text is kept as it came; bytes that are not UTF-8 stand as ``\\xNN`` in it, and the
+field's ``_hex`` neighbour then has all of the bytes. The annotations are real objects, since `events` decodes by them.
+"""
+
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.document import Size
+from vkzircon_cli.model.request import Depth
+from vkzircon_cli.model.spec import Flags, Named, Version
+from vkzircon_cli.model.vmo import (
+    Data,
+    Export,
+    FreshBytes,
+    Image,
+    Import,
+    Negative,
+    Outlives,
+    PairOfHandles,
+    Properties,
+    Release,
+    Requirements,
+    Stress,
+    Tiling,
+)
+
+
+@record
+class Extension:
+    """A name and specVersion out of an extension list."""
+
+    name: str
+    revision: int
+    name_hex: str | None = None
+
+
+@record
+class Loader:
+    """The Vulkan library that was opened. *path* is the file behind *library* where the system tells, else ''."""
+
+    library: str
+    path: str
+    api_version: Version
+
+
+@record
+class Layer:
+    """A layer that the loader found; found is not enabled."""
+
+    name: str
+    description: str
+    api_version: Version
+    revision: int
+    name_hex: str | None = None
+    description_hex: str | None = None
+
+
+@record
+class Instance:
+    """What vkCreateInstance was given and made among; *is_emulated* tells whether our own layer was loaded by it."""
+
+    api_version: Version
+    enabled_extensions: tuple[str, ...]
+    extensions: tuple[Extension, ...]
+    layers: tuple[Layer, ...]
+    is_emulated: bool
+
+
+@record
+class Kernel:
+    """The libzircon that was opened. Source of *page_size*: zx_system_get_page_size."""
+
+    library: str
+    path: str
+    page_size: Answer[int]
+
+
+@record
+class DriverIdentity:
+    """VkPhysicalDeviceDriverProperties."""
+
+    id: Named
+    name: str
+    name_hex: str | None
+    info: str
+    info_hex: str | None
+    conformance_version: str
+
+
+@record
+class Uuids:
+    """VkPhysicalDeviceIDProperties."""
+
+    device_uuid: str
+    driver_uuid: str
+
+
+@record
+class Identity:
+    """VkPhysicalDeviceProperties: who the device says it is."""
+
+    name: str
+    name_hex: str | None
+    type: Named
+    vendor_id: int
+    device_id: int
+    api_version: Version
+    driver_version: Version
+    driver: Answer[DriverIdentity]
+    uuids: Answer[Uuids]
+    max_memory_allocation_count: int
+    max_memory_allocation_size: Answer[Size]
+    non_coherent_atom_size: Size
+
+
+@record
+class Heap:
+    """One of VkPhysicalDeviceMemoryProperties.memoryHeaps."""
+
+    index: int
+    size: Size
+    flags: Flags
+
+
+@record
+class MemoryType:
+    """One of VkPhysicalDeviceMemoryProperties.memoryTypes."""
+
+    index: int
+    heap_index: int
+    flags: Flags
+
+
+@record
+class Memory:
+    """VkPhysicalDeviceMemoryProperties."""
+
+    heaps: tuple[Heap, ...]
+    types: tuple[MemoryType, ...]
+
+
+@record
+class QueueFamily:
+    """One of the device's queue families."""
+
+    index: int
+    flags: Flags
+    count: int
+
+
+@record
+class EntryPoint:
+    """Whether vkGetDeviceProcAddr gave an address for *name*."""
+
+    name: str
+    resolved: bool
+
+
+@record
+class OpenDevice:
+    """A VkDevice made with the extension enabled. *queue_family* is the one used for transfers, if any can."""
+
+    enabled_extensions: tuple[str, ...]
+    queue_families: tuple[QueueFamily, ...]
+    queue_family: int | None
+    entry_points: tuple[EntryPoint, ...]
+
+
+@record
+class ExternalMemoryProperties:
+    """VkExternalMemoryProperties. *written* is False when two calls with complementary sentinels left them there.
+
+    *header_kept* is False when the driver changed the structure's sType or pNext.
+    """
+
+    features: Flags
+    export_from_imported_handle_types: Flags
+    compatible_handle_types: Flags
+    written: bool
+    header_kept: bool
+
+
+@record
+class ExternalBuffer:
+    """vkGetPhysicalDeviceExternalBufferProperties for one usage, set of create flags and handle type."""
+
+    usage: Flags
+    flags: Flags
+    handle_type: Flags
+    properties: Answer[ExternalMemoryProperties]
+
+
+@record
+class ExternalImage:
+    """vkGetPhysicalDeviceImageFormatProperties2 for 2D images of one format, tiling, usage and handle type."""
+
+    format: Named
+    tiling: Tiling
+    usage: Flags
+    handle_type: Flags
+    properties: Answer[ExternalMemoryProperties]
+
+
+@record
+class ExternalSemaphore:
+    """vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT."""
+
+    features: Flags
+    export_from_imported_handle_types: Flags
+    compatible_handle_types: Flags
+
+
+@record
+class Device:
+    """Everything that was seen of one physical device; *closed* is vkDestroyDevice returning.
+
+    Only selected devices are asked more than who they are.
+    """
+
+    index: int
+    selected: bool
+    identity: Answer[Identity]
+    memory: Answer[Memory]
+    extensions: Answer[tuple[Extension, ...]]
+    opened: Answer[OpenDevice]
+    requirements: tuple[Requirements, ...]
+    external_buffers: tuple[ExternalBuffer, ...]
+    external_images: tuple[ExternalImage, ...]
+    external_semaphore: Answer[ExternalSemaphore]
+    exports: tuple[Export, ...]
+    two_gets: tuple[PairOfHandles, ...]
+    two_exports: tuple[PairOfHandles, ...]
+    fresh_bytes: tuple[FreshBytes, ...]
+    outlives: tuple[Outlives, ...]
+    properties: tuple[Properties, ...]
+    imports: tuple[Import, ...]
+    releases: tuple[Release, ...]
+    data: tuple[Data, ...]
+    images: tuple[Image, ...]
+    stress: tuple[Stress, ...]
+    negative: tuple[Negative, ...]
+    closed: Answer[bool]
+    through_channel: tuple[PairOfHandles, ...] = ()
+
+
+@record
+class Facts:
+    """Everything that was seen of one machine; *closed* is vkDestroyInstance returning."""
+
+    loader: Answer[Loader]
+    kernel: Answer[Kernel]
+    instance: Answer[Instance]
+    device_count: Answer[int]
+    devices: tuple[Device, ...]
+    closed: Answer[bool]
+
+
+def shape_of_device(depth: Depth) -> type:
+    """Return the dataclass whose fields are the facts of a device that is asked to *depth*."""
+    if depth is Depth.MATRIX:
+        from vkzircon_cli.model.matrix import MatrixDevice
+
+        return MatrixDevice
+    if depth is Depth.BENCH:
+        from vkzircon_cli.model.bench import BenchDevice
+
+        return BenchDevice
+    return Device

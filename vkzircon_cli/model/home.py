@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The home folder, which is written as ``~`` in every result."""
+
+import os
+import re
+from functools import cache
+from typing import Any
+
+from vkzircon_cli.model.text import decode
+
+# A word also begins behind an escape, whose last character would pass for a letter of it: \n of JSON, \xff of bytes
+# that are no text, a terminal's colors.
+_AFTER_ESCAPE = (
+    r"(?<=\\[nrtbf])|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})|(?<=\\U[0-9a-fA-F]{8})"
+    r"|(?<=\x1b\[m)|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)|(?<=\x1b\[\d;\d\dm)"
+)
+
+
+def not_behind(characters: str) -> str:
+    """Give the pattern of a place where no word of *characters* goes on."""
+    return rf"(?:(?<![{characters}])|{_AFTER_ESCAPE})"
+
+
+def variable(name: str) -> str:
+    """Read a variable as it stands in facts, where bytes that are no text are escapes."""
+    return decode(os.fsencode(os.environ.get(name, "")))[0]
+
+
+def without_home(value: Any) -> Any:
+    """Write the home folder as ``~`` in every string of *value*, which is of JSON's types."""
+    folder = variable("HOME").rstrip("/")
+    return _shortened(value, folder) if len(folder) > 1 else value
+
+
+@cache
+def home_pattern(home: str) -> re.Pattern[str] | None:
+    """Find the folder *home* where it begins a path, None where it is the root or nothing."""
+    # A path begins where no other path goes on, and ends at a whole name: neither /opt/home/x nor /homes is /home's.
+    begins = not_behind(r"\w./~-")
+    return re.compile(rf"{begins}{re.escape(home)}(?![\w-]|\.\w)") if len(home) > 1 else None
+
+
+def _shortened(value: Any, folder: str) -> Any:
+    """Write *folder* as ``~``; hardly any string has it, so that the pattern is seldom made."""
+    if isinstance(value, str):
+        home = home_pattern(folder) if folder in value else None
+        return home.sub("~", value) if home else value
+    if isinstance(value, dict):
+        shortened = {name: _shortened(item, folder) for name, item in value.items()}
+        return value if shortened == value else told_once(value, shortened)
+    if isinstance(value, list | tuple):
+        return [_shortened(item, folder) for item in value]
+    return value
+
+
+def told_once(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Take away the hex of what was changed: it would tell what its neighbour hides."""
+    hidden = [name for name in after if f"{name}_hex" in after and after[name] != before[name]]
+    return after | {f"{name}_hex": None for name in hidden}

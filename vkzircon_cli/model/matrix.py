@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a driver says it can share by one handle type, as frozen data, of the same kind as `facts`."""
+
+from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import ExternalMemoryProperties, Identity
+from vkzircon_cli.model.spec import EXPORTABLE, IMPORTABLE, Named
+from vkzircon_cli.model.vmo import Tiling
+
+
+@record
+class Support:
+    """One answer, which each of *usages*, asked for alone, got.
+
+    A buffer has no *tiling*, and the query of buffers no *result*. Without VK_SUCCESS there are no *properties*.
+    """
+
+    tiling: Tiling | None
+    usages: tuple[str, ...]
+    result: str | None
+    properties: ExternalMemoryProperties | None
+
+    @property
+    def is_supported(self) -> bool:
+        """Tell whether the driver says that such a resource is exported or imported."""
+        found = self.properties
+        return found is not None and found.written and bool(found.features.value & (EXPORTABLE | IMPORTABLE))
+
+
+@record
+class ImageFormat:
+    """vkGetPhysicalDeviceImageFormatProperties2 for 2D images of one format, in every tiling and for every usage."""
+
+    format: Named
+    answers: Answer[tuple[Support, ...]]
+
+
+@record
+class MatrixDevice:
+    """One physical device; only selected ones are asked more than who they are."""
+
+    index: int
+    selected: bool
+    identity: Answer[Identity]
+    buffers: Answer[tuple[Support, ...]]
+    image_formats: tuple[ImageFormat, ...]
+
+    @property
+    def answers(self) -> tuple[Answer[tuple[Support, ...]], ...]:
+        """Give all answers: that for buffers, then one a format."""
+        return (self.buffers, *(image.answers for image in self.image_formats))

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must not travel to strangers: who ran it, on which host, passwords and keys, and the devices' own UUIDs.
+
+What is hidden leaves a mark in its place and is counted, so that a reader knows that there was something.
+"""
+
+import os
+import re
+from collections import Counter
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from vkzircon_cli.model.answers import Missing
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import EntryPoint
+from vkzircon_cli.model.home import home_pattern, not_behind, told_once, variable
+from vkzircon_cli.model.host import Variable
+from vkzircon_cli.model.spec import Flags, Named, Version
+from vkzircon_cli.report.report import Tool
+from vkzircon_cli.report.summary import REQUIRED, CheckResult
+from vkzircon_cli.stream.events import Culprit, Failure, StepTime
+
+T = TypeVar("T")
+
+_HOMES = ("/home", "/Users", "/var/home", "/export/home")
+_SHORTEST_NAME = 2
+# Nobody is told by these, and they are words of many paths and messages.
+_NOBODY = frozenset({"root", "user", "localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "linux", "fuchsia"})
+# The words of our own marks: hiding what was hidden already would never end.
+_MARKS = frozenset({"hidden", "host", "uuid"})
+_SECRET_WORDS = "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|COOKIE|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_KEY"
+# A name with such a word in it; what belongs to it ends with its quotes, or with the text that was cut in them.
+_SECRET = re.compile(
+    rf"""(?<![A-Z0-9_])(?=[A-Z0-9_]*?(?<![A-Z0-9])(?:{_SECRET_WORDS})(?![A-Z0-9]))"""
+    r"""([A-Z0-9_]++(?:=|["']\s*+:\s*+))(?!<hidden>)"""
+    r"""(?:"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|(?<==)[^\s;&"']+|[^\s,;}\]"']+)""",
+    re.IGNORECASE | re.DOTALL,
+)
+# A password may stand alone, and have an @ in it.
+_URL_PASSWORD = re.compile(r"""(?<=://)(?!<hidden>@)[^\s/?#"'<>]+(?=@)""")
+_UUID = re.compile(
+    not_behind("0-9A-Za-z") + r"(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
+_AT_A_PATH = not_behind(r"\w.~-")
+_OTHERS_HOME = re.compile(rf"{_AT_A_PATH}({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>]+")
+
+# Words of ours and of the standards, which tell of nobody.
+_OURS = (Enum, Flags, Named, Version, Tool, StepTime, EntryPoint)
+_OUR_FIELDS: dict[type, set[str]] = {
+    CheckResult: {"steps", "rule", "advice"},
+    Culprit: {"kind"},
+    Failure: {"cause"},
+    Missing: {"kind", "call", "result"},
+    Variable: {"name"},
+}
+
+
+@record
+class Hidden:
+    """One kind of thing that was hidden, and how often."""
+
+    what: str
+    count: int
+
+
+@record
+class People:
+    """Whom a result could tell of: the home folder ('' if there is none), names of the user, names of the host."""
+
+    home: str = ""
+    users: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+def people() -> People:
+    """Ask this process who runs it, and where."""
+    home = variable("HOME").rstrip("/")
+    of_home = home.rpartition("/")[2] if home.startswith(tuple(f"{folder}/" for folder in _HOMES)) else ""
+    host = os.uname().nodename
+    return People(
+        home=home,
+        users=_names(of_home, *map(variable, ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")), _account()),
+        hosts=_names(host, host.partition(".")[0]),
+    )
+
+
+def _account() -> str:
+    with suppress(ImportError, KeyError, OSError):  # no such database, or nobody of that number in it
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    return ""
+
+
+def _names(*names: str) -> tuple[str, ...]:
+    telling = (n for n in names if len(n) >= _SHORTEST_NAME and n.casefold() not in _NOBODY | _MARKS)
+    return tuple(dict.fromkeys(telling))
+
+
+class Redactor:
+    """Hides, and counts what it hid; one UUID gets one mark, wherever it stands."""
+
+    def __init__(self, of: People) -> None:
+        self._home = home_pattern(of.home)
+        self._hosts = _words(of.hosts)
+        self._users = _words(of.users)
+        self._uuids: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def hidden(self) -> tuple[Hidden, ...]:
+        """Tell what was hidden so far."""
+        return tuple(Hidden(what, count) for what, count in self._counts.items())
+
+    def text(self, words: str) -> str:
+        """Hide in one text; what it already hid it leaves alone."""
+        words = self._sub(_SECRET, r"\1<hidden>", words, "secret")
+        words = self._sub(_URL_PASSWORD, "<hidden>", words, "password in an address")
+        words = self._sub(self._home, "~", words, "home folder")
+        words = self._sub(_OTHERS_HOME, r"\1/<user>", words, "home folder")
+        words = self._sub(self._hosts, "<host>", words, "host name")
+        words = self._sub(self._users, "<user>", words, "user name")
+        return _UUID.sub(self._uuid, words)
+
+    def _sub(self, pattern: re.Pattern[str] | None, mark: str, words: str, what: str) -> str:
+        if pattern is None:
+            return words
+        words, count = pattern.subn(mark, words)
+        if count:
+            self._counts[what] += count
+        return words
+
+    def _uuid(self, found: re.Match[str]) -> str:
+        digits = found[0].replace("-", "").lower()
+        self._counts["UUID"] += 1
+        return self._uuids.setdefault(digits, f"<UUID {len(self._uuids) + 1}>")
+
+    def facts(self, value: T) -> T:
+        """Hide in every foreign text of *value*, a dataclass of a report or made of such; all else stays as it is."""
+        hidden: T = self._of(value)
+        return hidden
+
+    def _of(self, value: Any) -> Any:
+        if isinstance(value, _OURS):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, tuple):
+            return tuple(self._of(item) for item in value)
+        return self._fields_of(value) if is_dataclass(value) else value
+
+    def _fields_of(self, value: Any) -> Any:
+        ours = _OUR_FIELDS.get(type(value), set())
+        before = {f.name: getattr(value, f.name) for f in fields(value)}
+        if isinstance(value, CheckResult) and not value.id.startswith(REQUIRED):
+            ours = ours | {"id"}  # a condition is as somebody typed it
+        after = {name: item if name in ours else self._of(item) for name, item in before.items()}
+        return type(value)(**told_once(before, after))
+
+
+def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Find *names* as whole words, or as the first part of one (NAME-work, NAME_build), the longest first."""
+    if not names:
+        return None
+    longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    # Behind a dash too, as in runtime-NAME; behind a dot only in the name of a hidden folder, not as a file's ending.
+    begins = not_behind(r"\w.")
+    return re.compile(rf"(?:{begins}|(?<=/\.))(?:{longest_first})(?![A-Za-z0-9])")

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why nothing could be asked, told from the facts: no driver, no device, or a driver that died before it had one."""
+
+from dataclasses import replace
+
+from vkzircon_cli.bindings.dynlib import LAYER_NAME
+from vkzircon_cli.checks.registry import describe, sentence_case
+from vkzircon_cli.errors import Exit
+from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.host import FUCHSIA, Environment, Variable
+from vkzircon_cli.model.text import visible
+from vkzircon_cli.stream.events import Failure, Message, Transcript
+
+_NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
+_NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
+_DRIVER_VARIABLES = {
+    "VK_DRIVER_FILES": "only what it names is tried",
+    "VK_ICD_FILENAMES": "only what it names is tried",
+    "VK_LOADER_DRIVERS_SELECT": "what does not match is left out",
+    "VK_LOADER_DRIVERS_DISABLE": "what matches is left out",
+}
+_MOST_WORDS = 3
+FIRST_ONLY = "The first attempt failed: "
+NOT_ISOLATED = "No process could be started"
+DOCTOR = "vkzircon doctor tells more."
+# Causes that end a run wherever it is.
+ENDED_THE_RUN = ("interrupted", "our-fault")
+# What is not the loader's and not a driver's doing.
+_NOT_DOCTORS = (
+    "no-package",
+    "no-process",
+    "no-binding",
+    "no-libzircon",
+    "no-layer",
+    "no-emulation",
+    *ENDED_THE_RUN,
+    "cut-off",
+)
+_LOADER_SAYS = " The loader says: "
+_LEAVE_OUT = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."
+
+
+def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
+    """Tell what kept every device from being asked as wanted (*emulate*: with the layer), None where one was."""
+    failure = transcript.failure or _what_stopped(transcript, environment, emulate)
+    if failure is None or failure.cause in _NOT_DOCTORS:
+        return failure
+    # Those that were left out have nothing to do with what is wrong without them.
+    guilty = [culprit for culprit in transcript.culprits if not culprit.left_out]
+    if not guilty:
+        is_loaders = failure.exit_code == Exit.CANNOT_ASK
+        return replace(failure, hint=f"{failure.hint} {DOCTOR}".strip()) if is_loaders else failure
+    named = " ".join(culprit.sentence for culprit in guilty[:_MOST_WORDS])
+    # What the loader said of it, and where to look, is what the culprits' sentences say better.
+    hint = failure.hint.partition(_LOADER_SAYS)[0].removeprefix(_LEAVE_OUT).strip()
+    return replace(failure, hint=" ".join(filter(None, (named, hint, DOCTOR))))
+
+
+def _what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
+    facts = transcript.facts
+    if transcript.is_cut:
+        return _cut(transcript)
+    for answer in (facts.loader, facts.kernel, facts.instance, facts.device_count):
+        missing = answer.missing
+        if missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT):
+            return _died(missing, transcript.messages)
+    if facts.instance.missing is not None:
+        return _no_instance(facts.instance.missing, transcript.messages, environment)
+    if emulate and facts.instance.value is not None and not facts.instance.value.is_emulated:
+        return _no_emulation(environment)
+    if facts.device_count.missing is not None or facts.device_count.value == 0:
+        return _no_device(facts.device_count.missing, environment)
+    return None
+
+
+def is_in_trouble(transcript: Transcript) -> bool:
+    """Tell whether the loader or a driver kept everybody from being asked, so that it may be left out."""
+    facts = transcript.facts
+    if transcript.failure is not None:
+        return transcript.failure.cause == "probe-died" and facts.device_count.value is None
+    if facts.device_count.value == 0:
+        return True
+    return any(
+        answer.missing is not None and answer.missing.kind is not MissingKind.NOT_ASKED
+        for answer in (facts.instance, facts.device_count)
+    )
+
+
+def _cut(transcript: Transcript) -> Failure:
+    ended = max(transcript.steps, key=lambda step: step.began_ms, default=None)
+    after = f", after {visible(ended.step)}" if ended else ""
+    if transcript.is_broken_off:
+        where = f", in step {visible(transcript.stopped_in)}" if transcript.stopped_in else after
+        message = f"The file ends in the middle of a line{where}: what came after was lost with it."
+    elif transcript.stopped_in is None:
+        message = f"The trace stops between two steps{after}: what came after was lost."
+    else:
+        message = (
+            f"The trace stops in step {visible(transcript.stopped_in)}: the driver most likely died or hung there."
+        )
+    hint = "What was learned until then follows."
+    return Failure("cut-off", message, hint, Exit.CRASHED)
+
+
+def _died(missing: Missing, messages: tuple[Message, ...]) -> Failure:
+    said = describe(missing)
+    cause = "driver-hung" if missing.kind is MissingKind.TIMED_OUT else "driver-crashed"
+    hint = _LEAVE_OUT
+    if missing.kind is MissingKind.TIMED_OUT:
+        hint += " If it is only slow, allow more time: --timeout 60."
+    return Failure(cause, sentence_case(said) + ".", _with_words(hint, messages), Exit.CRASHED)
+
+
+def _no_instance(missing: Missing, messages: tuple[Message, ...], environment: Environment) -> Failure:
+    if missing.result == _NO_DRIVER:
+        message = f"No Vulkan driver was found: {missing.call} answered {missing.result}."
+        return Failure("no-driver", message, _with_words(_driver_hint(environment), messages), Exit.CANNOT_ASK)
+    cause = "bad-manifest" if any(".json" in message.text for message in messages) else "no-instance"
+    said = describe(missing)
+    hint = _manifest_hint(messages) if cause == "bad-manifest" else _driver_hint(environment)
+    message = f"No Vulkan instance could be created: {said}."
+    return Failure(cause, message, _with_words(hint, messages), Exit.CANNOT_ASK)
+
+
+def _manifest_hint(messages: tuple[Message, ...]) -> str:
+    files = sorted({word.strip(",") for m in messages for word in m.text.split() if word.strip(",.").endswith(".json")})
+    return f"Mend or remove {' and '.join(files)}: one malformed manifest stops the loader for all drivers."
+
+
+def filter_of_emulation(environment: Environment) -> Variable | None:
+    """Give the variable by which the loader leaves the emulation layer out, None if it does not."""
+    from vkzircon_cli.model.loader_filters import layer_filter
+
+    given = {} if environment.elevated else {variable.name: variable for variable in environment.variables}
+    values = {name: variable.value for name, variable in given.items()}
+    is_off = layer_filter(values, LAYER_NAME, is_implicit=False) is False
+    return given["VK_LOADER_LAYERS_DISABLE"] if is_off else None
+
+
+def _no_emulation(environment: Environment) -> Failure:
+    hint = "Read why with VK_LOADER_DEBUG=layer in front of the same command, and --verbose behind it."
+    if environment.elevated:
+        hint = "The process runs with raised privileges: the loader heeds no variable that names a layer."
+    elif variable := filter_of_emulation(environment):
+        hint = f'Unset {variable.name}: it is "{variable.value}", which turns the layer off.'
+    return Failure("no-emulation", "The loader did not load the emulation layer.", hint, Exit.CANNOT_ASK)
+
+
+def _no_device(missing: Missing | None, environment: Environment) -> Failure:
+    message = "The driver reports no device."
+    if missing is not None:
+        message = f"No Vulkan device could be listed: {describe(missing)}."
+        if missing.result == _NO_DEVICE:
+            message = f"The driver reports no device ({missing.call} answered {missing.result})."
+    return Failure("no-device", message, _device_hint(environment), Exit.CANNOT_ASK)
+
+
+def _driver_hint(environment: Environment) -> str:
+    if environment.platform == FUCHSIA:
+        return (
+            'Include "vulkan/client.shard.cml" in the component\'s manifest: it routes the services '
+            "fuchsia.vulkan.loader.Loader and fuchsia.sysmem.Allocator, without which the loader finds no driver."
+        )
+    ignored = " (ignored: the process runs with raised privileges)" if environment.elevated else ""
+    given = {v.name: v.value for v in environment.variables if v.name in _DRIVER_VARIABLES}
+    if "VK_DRIVER_FILES" in given:  # beside which the loader ignores the older name
+        given.pop("VK_ICD_FILENAMES", None)
+    filters = {name: value for name, value in given.items() if name.startswith("VK_LOADER_")}
+    told = {name: value for name, value in given.items() if value or name not in filters}
+    hints = [f'Check {name}="{value}"{ignored}: {_DRIVER_VARIABLES[name]}.' for name, value in told.items()]
+    return " ".join(hints) if told else "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
+
+
+def _device_hint(environment: Environment) -> str:
+    if environment.platform == FUCHSIA:
+        return "Check that the driver is in the product's image and runs: ffx component list | grep vulkan."
+    return "Check that the GPU's device nodes are there and may be opened: ls -l /dev/dri /dev/nvidia*."
+
+
+def _with_words(hint: str, messages: tuple[Message, ...]) -> str:
+    words = list(dict.fromkeys(message.text for message in messages if message.severity == "error"))[:_MOST_WORDS]
+    return f"{hint}{_LOADER_SAYS}{'; '.join(words)}" if words else hint

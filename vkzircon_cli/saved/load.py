@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads what was captured elsewhere: a report, or a trace that may stop anywhere."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.model.base import plain
+from vkzircon_cli.model.text import visible
+from vkzircon_cli.report.report import SCHEMA_VERSION, Header, Report, make_report
+from vkzircon_cli.saved.schema import parse
+from vkzircon_cli.stream.events import Event, Fold, Transcript
+
+_MOST_BYTES = 64 << 20
+_WHAT_IT_TAKES = "Give what vkzircon report, check or devices wrote with --format json or --format trace."
+_BEGINNING = b'{"event": "header"'
+_MOST_WORDS = 300
+_ZIP = b"PK\x03\x04"
+# Other documents of ours, by a key that a report does not have.
+_OTHERS = {
+    "handle_type": "a matrix",
+    "explanations": "an explanation",
+    "areas": "a difference of two reports",
+    "findings": "a diagnosis",
+    "savings": "a bench",
+}
+
+
+def read(path: Path) -> Report:
+    """Read the report in *path*, or fold the trace in it.
+
+    Raises:
+        Usage: it cannot be read, or is neither.
+    """
+    raw = _bytes(path)
+    if raw.startswith(_ZIP):
+        raise _unfit(path, " is a zip, as vkzircon bundle writes them: unzip it, and give the report.json in it")
+    if not raw.strip():
+        raise _unfit(path, " is empty")
+    first, newline, rest = raw.partition(b"\n")
+    if not newline and raw.startswith(_BEGINNING) and _parsed(first) is None:
+        raise _unfit(path, " is the beginning of a trace, cut off within its first line: no step is in it")
+    header = _parsed(first)
+    if not isinstance(header, dict) or header.get("event") != "header":
+        return _report(path, raw)
+    _check_version(path, str(header.get("schema_version", "?")))
+    return _trace(path, first, rest if newline else b"")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise _unfit(path, f" cannot be read: {error.strerror}") from error
+    if len(raw) > _MOST_BYTES:
+        raise _unfit(path, f" is larger than {_MOST_BYTES >> 20} MiB, as no report is")
+    return raw
+
+
+def _unfit(path: Path, why: str) -> Usage:
+    name = visible(str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    return Usage(f"{name}{visible(why)[:_MOST_WORDS]}.", _WHAT_IT_TAKES)
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return _loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _loads(text: str | bytes) -> Any:
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+
+
+def _refuse(number: str) -> Any:
+    raise ValueError(f"{number} is not JSON")
+
+
+def _finite(number: str) -> float:
+    return float(number) if math.isfinite(float(number)) else _refuse(f"{number[:20]}, an infinite number,")
+
+
+def _trace(path: Path, header: bytes, rest: bytes) -> Report:
+    fold = Fold()
+    lines = [header, *rest.split(b"\n")]
+    for number, line in enumerate(lines, start=1):
+        event = _parsed(line)
+        is_last = number == len(lines)
+        if event is None and (is_last or not line):
+            fold.is_broken_off = bool(line)
+            continue  # an event that was cut short, or the end of a whole stream
+        try:
+            fold.add(_event(event))
+        except (KeyError, TypeError, ValueError) as error:
+            raise _unfit(path, f", line {number}: this is no event of a trace") from error
+    return _judged(path, fold)
+
+
+def _event(event: Any) -> Event:
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        raise TypeError(event)
+    return event
+
+
+def _judged(path: Path, fold: Fold) -> Report:
+    """Judge what was folded; the fold takes values as they come, so that their types are looked at here."""
+    try:
+        transcript = fold.transcript()
+        parse(Transcript, json.dumps(plain(transcript)))
+        parse(Header, json.dumps(transcript.header))
+        return _ended(make_report(transcript))
+    except Usage:
+        raise  # an unknown version, or a condition that this vkzircon does not know
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration, RecursionError) as error:
+        raise _unfit(path, f" has events that do not fit together: {error}") from error
+
+
+def _report(path: Path, raw: bytes) -> Report:
+    try:
+        text = raw.decode(json.detect_encoding(raw))
+        document = _loads(text)
+    except json.JSONDecodeError as error:
+        raise _unfit(path, f" is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise _unfit(path, " is nested more deeply than any report is") from error
+    except ValueError as error:
+        raise _unfit(path, f" is not JSON: {error}") from error
+    _refuse_others(path, document)
+    try:
+        return _ended(parse(Report, text))
+    except ValueError as error:
+        raise _unfit(path, f" is not a whole report: {error}") from error
+
+
+def _ended(report: Report) -> Report:
+    """Give *report* if it has an exit code that there is."""
+    if report.summary.exit_code not in set(Exit):
+        raise ValueError(f"summary.exit_code: {report.summary.exit_code} is no exit code of vkzircon")
+    return report
+
+
+def _refuse_others(path: Path, document: Any) -> None:
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if isinstance(version, int) and not isinstance(version, bool):  # as a later one may be
+        _check_version(path, str(version))
+    if not isinstance(version, str):
+        raise _unfit(path, " is JSON, but not a report of vkzircon")
+    for key, what in _OTHERS.items():
+        if key in document:
+            raise _unfit(path, f" is {what}, and no report")
+    _check_version(path, version)
+
+
+def _check_version(path: Path, version: str) -> None:
+    if version.split(".", maxsplit=1)[0] != SCHEMA_VERSION.split(".")[0]:
+        unfit = _unfit(path, f" has schema version {version[:20]}; this vkzircon reads {SCHEMA_VERSION}")
+        raise Usage(unfit.message, "Use the vkzircon that wrote it, or a newer one.")

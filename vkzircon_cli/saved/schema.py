@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The JSON Schema of a document, derived from the dataclasses that it is written from, and their strict reading.
+
+pydantic does both; a Fuchsia device has none, and needs neither.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from vkzircon_cli.model.document import EXACT, has_neighbour
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_EXPECTED = {
+    "bool_type": "expected true or false",
+    "dataclass_type": "expected an object",
+    "dataclass_exact_type": "expected an object",
+    "dict_type": "expected an object",
+    "float_type": "expected a number",
+    "int_type": "expected integer",
+    "missing": "is missing",
+    "none_required": "expected null",
+    "string_type": "expected a string",
+    "tuple_type": "expected an array",
+}
+
+
+class NotOfThisShape(ValueError):
+    """A document has a value where its schema has another; the message names the path and what was expected."""
+
+
+@cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(shape)
+
+
+def parse(shape: Any, text: str | bytes) -> Any:
+    """Read the JSON *text* as *shape*: nothing is taken for what it is not; keys that are not known are passed over.
+
+    Raises:
+        NotOfThisShape: it is not, or is no JSON.
+    """
+    try:
+        return _adapter(shape).validate_json(text, strict=True)
+    except ValidationError as error:
+        raise NotOfThisShape(_said(error)) from error
+
+
+def _said(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    expected = _EXPECTED.get(first["type"], first["msg"][:1].lower() + first["msg"][1:])
+    more = error.error_count() - 1
+    where = _path(first["loc"])
+    said = f"{where}{' ' if first['type'] == 'missing' else ': '}{expected}" if where else expected
+    return f"{said} (and {more} more)" if more else said
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Write ``devices[0].memory.value.types[3].flags``."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return "".join(steps).removeprefix(".")
+
+
+def schema_of(shape: Any, title: str) -> dict[str, Any]:
+    """Give the JSON Schema (2020-12) of the documents that are written of *shape*; each has all of its keys."""
+    schema = _adapter(shape).json_schema(mode="serialization")
+    of_class = {each.__name__: each for each in _dataclasses(shape)}
+    for part in (schema, *schema["$defs"].values()):
+        if "properties" in part:
+            _complete(part, of_class.get(part["title"]))
+    return {"$schema": _DIALECT, **schema, "title": title}
+
+
+def _complete(part: dict[str, Any], shape: Any) -> None:
+    """Put in what the document's writer adds, and ask for every key: none is ever left out."""
+    properties: dict[str, Any] = {}
+    exact = has_neighbour(shape) if shape else {}
+    for name, described in part["properties"].items():
+        described.pop("default", None)
+        properties[name] = described
+        if exact.get(name):
+            properties[name + EXACT] = {
+                "type": ["string", "null"],
+                "pattern": "^[0-9]+$",
+                "description": f"{name} as a string where it passes 2^53 - 1, else null",
+            }
+    part["properties"], part["required"] = properties, list(properties)
+
+
+def _dataclasses(shape: Any) -> Iterator[Any]:
+    """Give every dataclass that *shape* is made of, itself included."""
+    waiting, known = [shape], set()
+    while waiting:
+        each = waiting.pop()
+        waiting += get_args(each)
+        if is_dataclass(each) and each not in known:
+            known.add(each)
+            yield each
+            waiting += [f.type for f in fields(each)]
