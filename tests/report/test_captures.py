@@ -13,7 +13,7 @@ from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.decoding import decode
 
-FOLDER = Path(__file__).parent / "golden" / "captures"
+FOLDER = Path(__file__).parents[1] / "golden" / "captures"
 CAPTURES = sorted(FOLDER.glob("*.json"))
 
 

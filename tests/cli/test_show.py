@@ -13,7 +13,7 @@ from vkzircon_cli.render.page import Page
 from vkzircon_cli.saved.load import read
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
-CAPTURES = sorted((Path(__file__).parent / "golden" / "captures").glob("*.json"))
+CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.json"))
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)

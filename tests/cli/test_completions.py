@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from program import PROGRAM, environment
 
-FOLDER = Path(__file__).parents[1] / "completions"
+FOLDER = Path(__file__).parents[2] / "completions"
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent", "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
 
 

@@ -47,7 +47,7 @@ from vkzircon_cli.report.summary import CheckResult
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import Message, StepTime
 
-CAPTURES = sorted((Path(__file__).parent / "golden" / "captures").glob("*.json"))
+CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.json"))
 GOOD = good_report()
 DEVICE = GOOD.devices[0]
 

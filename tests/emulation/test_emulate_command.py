@@ -17,7 +17,7 @@ from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.emulation import installation, launch
 from vkzircon_cli.model.request import Emulate, Shell
 
-EXAMPLE = Path(__file__).parent / "layer" / "two_processes"
+EXAMPLE = Path(__file__).parents[1] / "layer" / "two_processes"
 # What a shell could run, split, expand or print, and bytes that no terminal should see.
 HOSTILE = (
     "it's",

@@ -25,7 +25,7 @@ from vkzircon_cli.worker import interrupt
 Broken = Callable[[str], str]
 
 _SIGNALS = [pytest.param(number, id=number.name) for number in interrupt.SIGNALS]
-_CAPTURE = Path(__file__).parent / "golden" / "captures" / "lavapipe.json"
+_CAPTURE = Path(__file__).parents[1] / "golden" / "captures" / "lavapipe.json"
 _DRIVER = 'kill(getppid(), atoi(getenv("TEST_SIGNAL"))); pause();'
 
 
