@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.answers import Answer, Missing
-from vkzircon_cli.model.document import Milliseconds, Size
+from vkzircon_cli.model.base import Answer, Milliseconds, Missing, Size
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import Summary
 

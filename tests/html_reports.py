@@ -25,7 +25,7 @@ from reports import (
 )
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.spec import Named
 from vkzircon_cli.model.vmo import Comparison, Export, Form, Image, ImageTrip, Tiling

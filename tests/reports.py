@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from vkzircon_cli.checks import SEVERITY, Outcome
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.model.facts import (
     Device,
     DriverIdentity,

@@ -3,7 +3,7 @@
 
 from enum import IntEnum
 
-from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.base import Missing, MissingKind
 
 
 class Exit(IntEnum):

@@ -10,7 +10,7 @@ import reports
 
 from vkzircon_cli.checks import REGISTRY, Outcome, in_order
 from vkzircon_cli.checks.registry import GROUPS, PRACTICE, Finding, fold
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.model.facts import (
     Device,
     EntryPoint,

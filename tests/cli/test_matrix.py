@@ -19,7 +19,7 @@ from rich.cells import cell_len
 from vkzircon_cli.bindings import vk
 from vkzircon_cli.bindings.formats import COMMON_FORMATS, FORMATS
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import ExternalMemoryProperties
 from vkzircon_cli.model.matrix import ImageFormat, MatrixDevice, Support
 from vkzircon_cli.model.spec import (

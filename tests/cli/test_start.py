@@ -66,7 +66,6 @@ def test_who_asks_nothing_loads_neither_vulkan_nor_a_report(
         "vkzircon_cli.cli.probing",
         "vkzircon_cli.errors",
         "vkzircon_cli.model",
-        "vkzircon_cli.model.answers",
         "vkzircon_cli.model.base",
         "vkzircon_cli.model.request",
         "vkzircon_cli.model.spec",

@@ -30,7 +30,7 @@ from reports import (
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Area, Kind, compare
 from vkzircon_cli.diff.labels import TABLES
-from vkzircon_cli.model.answers import Answer, not_asked
+from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.spec import (
     BUFFER_USAGE_BITS,

@@ -20,7 +20,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Area, Difference, Kind, compare
 from vkzircon_cli.diff.differ import Walk
 from vkzircon_cli.diff.labels import Place
-from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.report.redaction import Redactor, people
 from vkzircon_cli.report.report import Report

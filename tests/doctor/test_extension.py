@@ -10,7 +10,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.extension import HOST_MEMORY, extension_finding
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.layer_bisect import Seen
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.host import FUCHSIA, LINUX
 from vkzircon_cli.model.spec import ENTRY_POINTS, EXTENSION, api_version

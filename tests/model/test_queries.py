@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vkzircon_cli.errors import Usage
-from vkzircon_cli.model.answers import Answer, not_asked
+from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.facts import Extension, Instance, Uuids
 from vkzircon_cli.model.queries import cannot_export, dependency_leg, display_name, select_devices
 from vkzircon_cli.model.spec import api_version

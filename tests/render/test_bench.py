@@ -15,7 +15,7 @@ from pages import Parsed
 from rich.cells import cell_len
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.model.bench import (
     Bandwidth,
     BenchDevice,

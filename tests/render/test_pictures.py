@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reports import device, good_report, memory, without_extension
 
-from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.vmo import HandleProperties
 from vkzircon_cli.render.pictures import matrix, paths
 from vkzircon_cli.render.timeline import Timeline, timeline

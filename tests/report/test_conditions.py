@@ -13,7 +13,7 @@ from program import Run
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import Exit, Usage
-from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.request import Depth, Judging
 from vkzircon_cli.report.conditions import is_chosen, parse_condition, refuse_empty_choice, refuse_unknown_checks

@@ -10,7 +10,7 @@ import reports
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.host import Variable
 from vkzircon_cli.model.request import Depth

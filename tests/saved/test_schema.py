@@ -11,8 +11,7 @@ import reports
 from jsonschema import Draft202012Validator
 from program import Run, schema_errors
 
-from vkzircon_cli.model.answers import Answer
-from vkzircon_cli.model.document import to_document
+from vkzircon_cli.model.base import Answer, to_document
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.kinds import DocumentKind, shape_of

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
-from vkzircon_cli.model.answers import NEVER_REACHED, Answer, Missing, MissingKind, not_asked
+from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.model.facts import Extension, Kernel
 from vkzircon_cli.model.vmo import Export, Form, Handle
 from vkzircon_cli.stream.decoding import decode

@@ -15,7 +15,7 @@ from vkzircon_cli.bindings.dynlib import linker_reason
 from vkzircon_cli.bindings.faults import refuse_unknown_faults
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
 from vkzircon_cli.model import text
-from vkzircon_cli.model.answers import Answer, not_asked
+from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.host import LIBZIRCON_VARIABLE
 from vkzircon_cli.model.spec import (
     CACHE_POLICIES,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vkzircon_cli.checks.registry import Finding, Outcome, check, unanswered
-from vkzircon_cli.model.answers import Answer, MissingKind
+from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, ExternalBuffer, ExternalMemoryProperties, Facts
 from vkzircon_cli.model.spec import (
     DEDICATED_ONLY,

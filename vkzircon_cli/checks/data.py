@@ -7,7 +7,7 @@ from dataclasses import fields
 from vkzircon_cli.checks.export import step, subject
 from vkzircon_cli.checks.registry import Finding, Outcome, check, fold, unanswered
 from vkzircon_cli.checks.sharing import compared
-from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Comparison, Data, RoundTrip, Write
 

@@ -6,7 +6,7 @@ from functools import reduce
 from operator import or_
 
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind
+from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.spec import LISTED_RESULTS, OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.model.vmo import Export, Form, Handle, Pair, PairOfHandles

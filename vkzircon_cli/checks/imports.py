@@ -7,7 +7,7 @@ from vkzircon_cli.checks.capabilities import denies_import
 from vkzircon_cli.checks.export import listed_result, step, subject
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Judge, Outcome, check, unanswered
 from vkzircon_cli.checks.sharing import compared
-from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Comparison, Import, ImportKind
 

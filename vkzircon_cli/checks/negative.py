@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.model.answers import MissingKind
+from vkzircon_cli.model.base import MissingKind
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Negative
 

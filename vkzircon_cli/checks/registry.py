@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import ranges
 from vkzircon_cli.model.queries import offers_extension

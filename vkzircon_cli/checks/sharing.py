@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from vkzircon_cli.checks.export import INVALID, pairs, step, subject
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Comparison, Pair, PairOfHandles
 

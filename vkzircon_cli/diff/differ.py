@@ -10,8 +10,7 @@ from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.diff.labels import KIN, TABLES, Place, row_of, table_of
 from vkzircon_cli.diff.model import Area, Kind
 from vkzircon_cli.diff.values import LEFT_OUT, brief, brief_row, is_value, words_of
-from vkzircon_cli.model.answers import Answer, MissingKind
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, MissingKind, record
 from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.vmo import PairOfHandles
 

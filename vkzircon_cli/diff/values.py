@@ -6,8 +6,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.model.answers import Answer, Missing
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, Missing, record
 from vkzircon_cli.model.facts import (
     Extension,
     ExternalMemoryProperties,

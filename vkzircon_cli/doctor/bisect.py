@@ -14,8 +14,7 @@ from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.doctor.manifest import Kind
 from vkzircon_cli.doctor.manifest_check import NOT_TRIED, ManifestExam, examine_drivers, examine_layers
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
-from vkzircon_cli.model.answers import MissingKind
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import MissingKind, record
 from vkzircon_cli.model.host import FUCHSIA, can_fork
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.request import Depth, Request

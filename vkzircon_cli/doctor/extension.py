@@ -10,7 +10,7 @@ from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.doctor.layer_bisect import NOTHING_SEEN, Seen
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Extension, Identity
 from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
 from vkzircon_cli.model.quantities import counted

@@ -16,8 +16,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vkzircon_cli.model.answers import Missing, MissingKind
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.model.host import can_fork
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from vkzircon_cli.bindings.dynlib import LOADER_NAMES, mapped_file
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.doctor.surroundings import Surroundings
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Loader
 from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, can_fork
 from vkzircon_cli.model.spec import Version, api_version

@@ -9,8 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vkzircon_cli.model.answers import Missing, MissingKind
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.model.host import can_fork
 
 if TYPE_CHECKING:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How this package declares its data: `record`, a dataclass that is cheap to declare.
+"""The forms of all data here: records, answers with the reason where there is none, and their JSON.
 
-There are more than a hundred of them, and every command declares most when it starts. A frozen dataclass compiles seven
-methods a class, which takes ten times as long; here ``__init__`` alone is, when the first of them is made.
+Beside each field of 64 bits stands ``NAME_exact``: the number as a string where it passes what a double holds, and null
+where it does not. JavaScript, and jq before 1.7, read every number as a double.
 """
 
-from dataclasses import MISSING, dataclass
-from typing import Any, TypeVar, dataclass_transform
+from collections.abc import Hashable
+from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, Generic, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
@@ -15,35 +18,13 @@ T = TypeVar("T")
 def record(declared: type[T]) -> type[T]:
     """Make *declared* a dataclass with slots, equal and hashed by its values.
 
-    That nobody assigns to its fields is the type checker's to see.
+    Its other methods are shared: `dataclass(frozen=True)` compiles seven for each of more than a hundred classes, which
+    every start pays for. That its fields are never assigned is left to the type checker.
     """
-    made: type[T] = dataclass(slots=True, init=False, repr=False, eq=False, match_args=False)(declared)
+    made: type[T] = dataclass(slots=True, eq=False, repr=False, match_args=False)(declared)
     for name, method in _METHODS.items():
         setattr(made, name, method)
     return made
-
-
-def plain(value: Any) -> Any:
-    """Give a record as JSON has it, what it holds alike: an object a record, an array a tuple.
-
-    All else stands as it is; `dataclasses.asdict` would make a deep copy of each number and string.
-    """
-    if (fields := getattr(value, "__dataclass_fields__", None)) is not None:
-        return {name: plain(getattr(value, name)) for name in fields}
-    return [plain(each) for each in value] if isinstance(value, tuple) else value
-
-
-def _first_init(self: Any, *values: Any, **named: Any) -> None:
-    """Compile the class's own ``__init__``, put it in this one's place, and call it."""
-    cls: Any = next(each for each in type(self).__mro__ if vars(each).get("__init__") is _first_init)
-    fields = cls.__dataclass_fields__.values()
-    defaults = {f"_default_of_{field.name}": field.default for field in fields if field.default is not MISSING}
-    taken = (f"{f.name}=_default_of_{f.name}" if f.default is not MISSING else f.name for f in fields)
-    lines = (f"    self.{field.name} = {field.name}" for field in fields)
-    scope: dict[str, Any] = defaults
-    exec("\n".join((f"def __init__(self, {', '.join(taken)}):", *lines)), scope)
-    cls.__init__ = scope["__init__"]
-    scope["__init__"](self, *values, **named)
 
 
 def _values(of: Any) -> tuple[Any, ...]:
@@ -63,4 +44,104 @@ def _represent(self: Any) -> str:
     return f"{type(self).__qualname__}({shown})"
 
 
-_METHODS = {"__init__": _first_init, "__eq__": _is_equal, "__hash__": _hash, "__repr__": _represent}
+_METHODS = {"__eq__": _is_equal, "__hash__": _hash, "__repr__": _represent}
+
+
+def plain(value: Any) -> Any:
+    """Return a record as JSON has it: an object for a record, an array for a tuple, deeply; anything else unchanged.
+
+    `dataclasses.asdict` would make a deep copy of each number and string.
+    """
+    if (fields := getattr(value, "__dataclass_fields__", None)) is not None:
+        return {name: plain(getattr(value, name)) for name in fields}
+    return [plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+class MissingKind(StrEnum):
+    """Why a question has no answer."""
+
+    REFUSED = "refused"
+    NOT_ASKED = "not-asked"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed-out"
+
+
+@record
+class Missing:
+    """An answer that never came: the call that was asked, its result by name ('' if none) and a plain reason."""
+
+    kind: MissingKind
+    call: str
+    result: str
+    reason: str
+
+
+@record
+class Answer(Generic[T]):
+    """Exactly one of *value* and *missing* is there."""
+
+    value: T | None
+    missing: Missing | None = None
+
+
+def not_asked(reason: str) -> Answer[T]:
+    """Answer for a question that was not put, and why."""
+    return Answer(None, Missing(MissingKind.NOT_ASKED, "", "", reason))
+
+
+NEVER_REACHED: Missing = Missing(MissingKind.NOT_ASKED, "", "", "not reached")
+
+
+MOST_EXACT = (1 << 53) - 1
+_LARGEST = (1 << 64) - 1
+EXACT = "_exact"
+
+
+class _SixtyFourBits:
+    """Marks a field as an unsigned number of 64 bits."""
+
+    def __get_pydantic_core_schema__(self, *_: object) -> dict[str, Any]:
+        """Describe the number to pydantic, by which reports are read and their schema is made."""
+        return {"type": "int", "ge": 0, "le": _LARGEST}
+
+
+class _Finite:
+    """Marks a field as a number that JSON has: no infinity, which is what an integer becomes that is too large."""
+
+    def __get_pydantic_core_schema__(self, *_: object) -> dict[str, Any]:
+        """Describe the number to pydantic."""
+        return {"type": "float", "allow_inf_nan": False}
+
+
+Milliseconds = Annotated[float, _Finite()]
+Size = Annotated[int, _SixtyFourBits()]
+_SIZES = (Size, Answer[Size], Size | None)
+
+
+@cache
+def has_neighbour(shape: Hashable) -> dict[str, bool]:
+    """Tell of each field of a dataclass, in order, whether an ``_exact`` neighbour follows it."""
+    return {f.name: f.type in _SIZES for f in fields(shape)}  # type: ignore[arg-type]
+
+
+def to_document(value: Any) -> Any:
+    """Give *value*, of dataclasses, tuples and what JSON knows, in its JSON form."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _object(value)
+    if isinstance(value, tuple | list):
+        return [to_document(item) for item in value]
+    if isinstance(value, dict):
+        return {name: to_document(item) for name, item in value.items()}
+    return value
+
+
+def _object(value: Any) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    shape: Any = type(value)
+    for name, exact in has_neighbour(shape).items():
+        item = getattr(value, name)
+        document[name] = to_document(item)
+        if exact:
+            number = item.value if isinstance(item, Answer) else item
+            document[name + EXACT] = str(number) if number is not None and number > MOST_EXACT else None
+    return document

@@ -6,9 +6,7 @@ import statistics
 from collections.abc import Sequence
 from enum import StrEnum
 
-from vkzircon_cli.model.answers import Answer
-from vkzircon_cli.model.base import record
-from vkzircon_cli.model.document import Size
+from vkzircon_cli.model.base import Answer, Size, record
 from vkzircon_cli.model.facts import Extension, Identity, Memory, OpenDevice
 from vkzircon_cli.model.vmo import Form
 

@@ -6,9 +6,7 @@ Sizes and offsets are in bytes, indices count from 0, handles and koids are stri
 field's ``_hex`` neighbour then has all of the bytes. The annotations are real objects, since `events` decodes by them.
 """
 
-from vkzircon_cli.model.answers import Answer
-from vkzircon_cli.model.base import record
-from vkzircon_cli.model.document import Size
+from vkzircon_cli.model.base import Answer, Size, record
 from vkzircon_cli.model.request import Depth
 from vkzircon_cli.model.spec import Flags, Named, Version
 from vkzircon_cli.model.vmo import (

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a driver says it can share by one handle type, as frozen data, of the same kind as `facts`."""
 
-from vkzircon_cli.model.answers import Answer
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import ExternalMemoryProperties, Identity
 from vkzircon_cli.model.spec import EXPORTABLE, IMPORTABLE, Named
 from vkzircon_cli.model.vmo import Tiling

@@ -3,9 +3,7 @@
 
 from enum import StrEnum
 
-from vkzircon_cli.model.answers import Answer
-from vkzircon_cli.model.base import record
-from vkzircon_cli.model.document import Size
+from vkzircon_cli.model.base import Answer, Size, record
 from vkzircon_cli.model.spec import Flags, Named
 
 

@@ -9,8 +9,7 @@ from typing import Any
 from vkzircon_cli.bindings import vk
 from vkzircon_cli.bindings.zircon import Zircon, open_zircon
 from vkzircon_cli.errors import CannotAsk, Stop, Usage
-from vkzircon_cli.model.answers import MissingKind
-from vkzircon_cli.model.base import plain
+from vkzircon_cli.model.base import MissingKind, plain
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Identity, Instance, shape_of_device
 from vkzircon_cli.model.queries import select_devices

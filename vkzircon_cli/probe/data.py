@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import MemoryType
 from vkzircon_cli.model.queries import is_host_coherent, is_host_visible
 from vkzircon_cli.model.vmo import Comparison, Form, ImportKind, RoundTrip, Write

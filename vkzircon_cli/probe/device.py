@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vkzircon_cli.bindings import vk
-from vkzircon_cli.model.answers import Answer, not_asked
+from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.facts import (
     DriverIdentity,
     EntryPoint,

@@ -8,7 +8,7 @@ from functools import partial
 from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.model.answers import Answer, not_asked
+from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.vmo import Comparison, Handle, Pair
 from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.device import DeviceOpener

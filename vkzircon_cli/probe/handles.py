@@ -8,7 +8,7 @@ from typing import Any
 from vkzircon_cli.bindings.vk import Device, zircon_ffi
 from vkzircon_cli.bindings.zircon import Zircon, undescribed
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.model.answers import not_asked
+from vkzircon_cli.model.base import not_asked
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
 from vkzircon_cli.model.vmo import Handle, HandleBasic
 from vkzircon_cli.probe.memory import ImportAsked, Memory, imported_memory

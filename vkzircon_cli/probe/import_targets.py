@@ -8,7 +8,7 @@ from typing import Any
 
 from vkzircon_cli.bindings.vk import Device, Instance
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Identity, MemoryType
 from vkzircon_cli.model.queries import find_extension
 from vkzircon_cli.model.vmo import ImportKind

@@ -9,8 +9,7 @@ from dataclasses import replace
 from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.model.answers import Answer
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import MemoryType
 from vkzircon_cli.model.queries import is_host_visible
 from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released

@@ -8,8 +8,7 @@ from typing import Any
 from vkzircon_cli.bindings import vk
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.model.answers import Answer
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import MemoryType
 from vkzircon_cli.model.queries import is_host_visible
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle

@@ -14,8 +14,7 @@ from typing import Any
 
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import Crashed, NotAsked, Refused, TimedOut
-from vkzircon_cli.model.answers import Answer, MissingKind
-from vkzircon_cli.model.base import plain, record
+from vkzircon_cli.model.base import Answer, MissingKind, plain, record
 from vkzircon_cli.model.host import can_fork
 from vkzircon_cli.model.vmo import Form, Imported
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle

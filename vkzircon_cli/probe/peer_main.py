@@ -14,8 +14,7 @@ from typing import Any, NoReturn
 from vkzircon_cli.bindings import vk
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused, Stop
-from vkzircon_cli.model.answers import Answer
-from vkzircon_cli.model.base import plain
+from vkzircon_cli.model.base import Answer, plain
 from vkzircon_cli.model.facts import MemoryType, Uuids
 from vkzircon_cli.model.queries import is_host_visible
 from vkzircon_cli.model.vmo import Comparison, Imported, MemoryRequirements

@@ -3,7 +3,7 @@
 
 from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.bindings.zircon import Zircon
-from vkzircon_cli.model.answers import not_asked
+from vkzircon_cli.model.base import not_asked
 from vkzircon_cli.model.quantities import bits_of
 from vkzircon_cli.model.vmo import HandleProperties
 from vkzircon_cli.probe.allocation import Shape

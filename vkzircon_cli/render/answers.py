@@ -4,7 +4,7 @@
 from rich.text import Text
 
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.render.writer import Sheet
 
 _WORDS = {

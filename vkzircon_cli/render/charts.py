@@ -4,8 +4,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from vkzircon_cli.model.answers import Answer, Missing
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, Missing, record
 from vkzircon_cli.model.bench import BenchDevice, Move, Place, TimedCall, Timing, Way
 from vkzircon_cli.model.quantities import about, duration, exactly, times
 

@@ -5,7 +5,7 @@ import csv
 from collections.abc import Iterator
 from io import StringIO
 
-from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.matrix import MatrixDevice, Support
 from vkzircon_cli.model.spec import BUFFER_USAGES, IMAGE_USAGES, Flags
 from vkzircon_cli.model.text import visible

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from vkzircon_cli.diff import Difference, Side
-from vkzircon_cli.model.document import to_document
+from vkzircon_cli.model.base import to_document
 from vkzircon_cli.render import DiffFormat
 from vkzircon_cli.render.change_rows import ChangeRow, Section, headline, milliseconds, sections
 from vkzircon_cli.render.columns import Column

@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from vkzircon_cli.model.answers import Answer
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import Device, Identity, Instance
 from vkzircon_cli.model.quantities import about, counted
 from vkzircon_cli.model.queries import UNNAMED, display_name

@@ -4,8 +4,7 @@
 from enum import StrEnum
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.quantities import exactly
 from vkzircon_cli.model.vmo import Comparison
 

@@ -4,8 +4,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Device, Heap
 from vkzircon_cli.model.quantities import about, bits_of, exactly, ranges
 from vkzircon_cli.model.spec import Flags

@@ -4,7 +4,7 @@
 import json
 from typing import Any
 
-from vkzircon_cli.model.document import to_document
+from vkzircon_cli.model.base import to_document
 from vkzircon_cli.report.report import Document
 
 

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from vkzircon_cli.model.answers import Answer
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Instance, Kernel, Loader
 from vkzircon_cli.model.host import Environment
 from vkzircon_cli.model.quantities import counted

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.model.answers import Answer
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import about
 from vkzircon_cli.model.queries import UNNAMED, display_name

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.text import Text
 
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.answers import Answer, Missing
+from vkzircon_cli.model.base import Answer, Missing
 from vkzircon_cli.model.host import LINUX
 from vkzircon_cli.model.matrix import ImageFormat, MatrixDevice, Support
 from vkzircon_cli.model.quantities import counted

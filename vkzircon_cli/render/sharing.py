@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import bits_of, exactly, ranges
 from vkzircon_cli.model.vmo import Comparison, Data, Export, Form, Handle, Write

@@ -10,8 +10,7 @@ from typing import Any
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.bench import BenchDevice, Way
 from vkzircon_cli.model.host import Environment
 from vkzircon_cli.model.quantities import counted, duration, exactly, times

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.answers import Answer, Missing, MissingKind
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.host import Environment
 from vkzircon_cli.model.matrix import MatrixDevice, Support
 from vkzircon_cli.model.quantities import counted

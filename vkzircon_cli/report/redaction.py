@@ -12,8 +12,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
-from vkzircon_cli.model.answers import Missing
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Missing, record
 from vkzircon_cli.model.facts import EntryPoint
 from vkzircon_cli.model.home import home_pattern, not_behind, told_once, variable
 from vkzircon_cli.model.host import Variable

@@ -13,9 +13,7 @@ from vkzircon_cli import __version__
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import Outcome, in_order
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.answers import Answer, MissingKind
-from vkzircon_cli.model.base import record
-from vkzircon_cli.model.document import Milliseconds
+from vkzircon_cli.model.base import Answer, Milliseconds, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.model.host import Environment
 from vkzircon_cli.model.request import NOTHING_ASKED, Depth, Judging

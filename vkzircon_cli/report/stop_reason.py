@@ -6,7 +6,7 @@ from dataclasses import replace
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.host import FUCHSIA, Environment, Variable
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.stream.events import Failure, Message, Transcript

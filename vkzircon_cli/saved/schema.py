@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from vkzircon_cli.model.document import EXACT, has_neighbour
+from vkzircon_cli.model.base import EXACT, has_neighbour
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXPECTED = {

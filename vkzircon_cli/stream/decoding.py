@@ -8,7 +8,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from vkzircon_cli.model.answers import Answer, Missing
+from vkzircon_cli.model.base import Answer, Missing
 
 
 def shape_of_answer(fact: str, owner: Any) -> Any:

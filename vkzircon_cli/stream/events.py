@@ -25,10 +25,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, get_args, get_origin
 
 from vkzircon_cli.errors import Crashed, NotAsked, Refused, Stop, TimedOut
-from vkzircon_cli.model.answers import NEVER_REACHED, Answer, Missing, MissingKind
-from vkzircon_cli.model.base import plain, record
+from vkzircon_cli.model.base import NEVER_REACHED, Answer, Milliseconds, Missing, MissingKind, plain, record
 from vkzircon_cli.model.clock import elapsed_ms
-from vkzircon_cli.model.document import Milliseconds
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.stream.decoding import decode, shape_of_answer
 

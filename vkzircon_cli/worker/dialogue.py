@@ -7,7 +7,7 @@ import select
 import time
 from collections.abc import Iterator
 
-from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.stream.events import Event
 from vkzircon_cli.worker.capture import Capture
 from vkzircon_cli.worker.process import signal_name

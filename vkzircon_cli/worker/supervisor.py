@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from vkzircon_cli.errors import CannotAsk, Exit, Stop
-from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.host import can_fork
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED

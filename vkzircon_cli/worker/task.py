@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from vkzircon_cli.model.answers import Missing, MissingKind
+from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.worker.process import Process, die_with, pipe, signal_name, start
 
 _CHUNK = 64 * 1024
