@@ -32,7 +32,8 @@ def run(request: Request, watch: Callable[[Event], None]) -> Report:
     A signal ends the probe: the report holds what was learned until then, and exits with 128 + the signal's number.
 
     Raises:
-        Usage: the device asked for is not there, or not one, or emulation was asked for in a way that cannot be.
+        BadValue: the device asked for is not there, or not one.
+        Usage: emulation was asked for in a way that cannot be.
     """
     return make_report(_folded(request, watch)[1])
 

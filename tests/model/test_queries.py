@@ -6,8 +6,7 @@ import reports
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vkzircon_cli.errors import Usage
-from vkzircon_cli.model.base import Answer, not_asked
+from vkzircon_cli.model.base import Answer, BadValue, not_asked
 from vkzircon_cli.model.facts import Extension, Instance, Uuids
 from vkzircon_cli.model.queries import cannot_export, dependency_leg, display_name, select_devices
 from vkzircon_cli.model.spec import api_version
@@ -45,7 +44,7 @@ def test_no_selector_is_every_device() -> None:
 @pytest.mark.parametrize("selector", ["T1000", "aaaa", "nvidia"])
 def test_an_ambiguous_selector_lists_the_ones_it_could_mean(selector: str) -> None:
     """Two cards of one name cannot be told apart by it: index and UUID of each are given."""
-    with pytest.raises(Usage) as refused:
+    with pytest.raises(BadValue) as refused:
         select_devices(MACHINE, selector)
     assert "matches 2 devices" in refused.value.message
     assert "0 (NVIDIA T1000, aaaa0000-" in refused.value.hint
@@ -59,7 +58,7 @@ def test_any_selector_chooses_one_device_or_is_refused(selector: str) -> None:
     said = ""
     try:
         chosen = select_devices(MACHINE, selector)
-    except Usage as refused:
+    except BadValue as refused:
         said, chosen = refused.message + refused.hint, frozenset()
     assert len(chosen) == (0 if said else 1)
     assert said.isprintable()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from vkzircon_cli import output
 from vkzircon_cli.errors import Exit, Stop, missing_package
+from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.worker import interrupt
 
 _TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
@@ -20,9 +21,9 @@ def run(*, may_be_plain: bool) -> int:
         return _interrupted()
     except output.PipeClosed:
         return Exit.PIPE_CLOSED
-    except Stop as stopped:
-        output.say(f"vkzircon: {stopped.message} {stopped.hint}".rstrip())
-        return stopped.exit_code
+    except (Stop, BadValue) as ended:
+        output.say(f"vkzircon: {ended.message} {ended.hint}".rstrip())
+        return ended.exit_code if isinstance(ended, Stop) else Exit.USAGE
     except ImportError as error:
         stop = missing_package(error)
         output.say(f"vkzircon: {stop.message} {stop.hint}")

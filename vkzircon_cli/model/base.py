@@ -57,6 +57,15 @@ def plain(value: Any) -> Any:
     return [plain(each) for each in value] if isinstance(value, tuple) else value
 
 
+class BadValue(ValueError):
+    """A value from the user that cannot be used: *message* is one sentence, *hint* says what to give instead."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
 class MissingKind(StrEnum):
     """Why a question has no answer."""
 

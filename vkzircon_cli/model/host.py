@@ -7,8 +7,7 @@ Only the variables listed here are ever read into a report.
 import os
 import sys
 
-from vkzircon_cli.errors import Usage
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import BadValue, record
 from vkzircon_cli.model.text import decode
 from vkzircon_cli.worker import process
 
@@ -65,11 +64,11 @@ def platform() -> str:
     """Tell what platform this is taken for: VKZIRCON_PLATFORM, else what the system says of itself.
 
     Raises:
-        Usage: the variable names no platform that is known.
+        BadValue: the variable names no platform that is known.
     """
     if chosen := os.environ.get(PLATFORM_VARIABLE):
         if chosen not in (FUCHSIA, LINUX):
-            raise Usage(
+            raise BadValue(
                 f'{PLATFORM_VARIABLE} is "{decode(os.fsencode(chosen))[0]}".',
                 f"Set it to {FUCHSIA} or {LINUX}, or unset it.",
             )

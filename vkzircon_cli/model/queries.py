@@ -7,7 +7,7 @@ The probe and the checks ask the same questions of the same facts, so these live
 import os
 from collections.abc import Iterable, Sequence
 
-from vkzircon_cli.errors import Usage
+from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.model.facts import Device, Extension, Identity, Instance, MemoryType
 from vkzircon_cli.model.spec import DEVICE_COHERENT_AMD, EXTENSION, HOST_COHERENT, HOST_VISIBLE, PROTECTED
 from vkzircon_cli.model.text import visible
@@ -27,7 +27,7 @@ def select_devices(identities: Sequence[Identity | None], selector: str | None) 
     """Choose devices: all digits are an index, anything else a UUID's prefix or a part of the name.
 
     Raises:
-        Usage: no device, or more than one, answers to *selector*; the hint lists the candidates.
+        BadValue: no device, or more than one, answers to *selector*; the hint lists the candidates.
     """
     if selector is None:
         return frozenset(range(len(identities)))
@@ -40,7 +40,9 @@ def select_devices(identities: Sequence[Identity | None], selector: str | None) 
     shown = visible(os.fsencode(selector).decode("utf-8", "backslashreplace"))
     problem = f'No device matches "{shown}".' if not matches else f'"{shown}" matches {len(matches)} devices.'
     wanted = matches or range(len(identities))
-    raise Usage(problem, "Choose one of: " + "; ".join(_candidate(index, identities[index]) for index in wanted) + ".")
+    raise BadValue(
+        problem, "Choose one of: " + "; ".join(_candidate(index, identities[index]) for index in wanted) + "."
+    )
 
 
 def _answers(identity: Identity, selector: str) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 from vkzircon_cli.bindings import vk
 from vkzircon_cli.bindings.zircon import Zircon, open_zircon
-from vkzircon_cli.errors import CannotAsk, Stop, Usage
-from vkzircon_cli.model.base import MissingKind, plain
+from vkzircon_cli.errors import CannotAsk, Stop
+from vkzircon_cli.model.base import BadValue, MissingKind, plain
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Identity, Instance, shape_of_device
 from vkzircon_cli.model.queries import select_devices
@@ -99,7 +99,7 @@ class _Machine:
             identities.append(answer.value)
         try:
             selected = sorted(select_devices(identities, self._request.device))
-        except Usage:
+        except BadValue:
             selected = []  # whoever typed the selector asks the same of the same facts, and says so
         yield {"event": "select", "devices": selected}
         for index in selected:
