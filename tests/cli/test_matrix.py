@@ -36,8 +36,8 @@ from vkzircon_cli.model.vmo import Tiling
 from vkzircon_cli.render import MatrixFormat, render_matrix
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.report.matrix import MatrixReport
-from vkzircon_cli.report.summary import Summary
 from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.stream.document import Summary
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 SCREEN = Page(80, cuts=True, color=False, ascii=False)
@@ -333,15 +333,15 @@ def _matrix(name: str = "Verdant X1") -> MatrixReport:
         ),
     )
     return MatrixReport(
-        "1.0",
-        report.tool,
-        Summary(Outcome.CRASH, "The driver crashed in vkX (SIGSEGV).", 5, {}),
-        None,
-        report.emulation,
-        report.environment,
-        ZIRCON,
-        (device, replace(device, index=1, selected=False)),
-        report.run,
+        schema_version="1.0",
+        tool=report.tool,
+        summary=Summary(Outcome.CRASH, "The driver crashed in vkX (SIGSEGV).", 5, {}),
+        error=None,
+        emulation=report.emulation,
+        environment=report.environment,
+        run=report.run,
+        handle_type=ZIRCON,
+        devices=(device, replace(device, index=1, selected=False)),
     )
 
 

@@ -25,7 +25,7 @@ from vkzircon_cli.render.page import Page
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.load import read
 from vkzircon_cli.saved.schema import parse
-from vkzircon_cli.stream.events import StepTime
+from vkzircon_cli.stream.fold import StepTime
 
 GOOD = good_report()
 PIPE = Page(80, cuts=False, color=False, ascii=False)
@@ -228,4 +228,4 @@ def test_json_has_the_areas_and_the_verdict() -> None:
         "memory": 0,
         "machine": 0,
     }
-    assert document["schema_version"] == "1.0"
+    assert (document["schema_version"], document["kind"]) == ("1.1", "diff")

@@ -28,7 +28,7 @@ from vkzircon_cli.render import (
     View,
     WordFormat,
 )
-from vkzircon_cli.saved.kinds import DocumentKind
+from vkzircon_cli.stream.document import SCHEMA_VERSION, DocumentKind
 
 
 @app.command(epilog=EPILOG)
@@ -86,12 +86,11 @@ def schema(
     It is of the dialect 2020-12, and derived from what the documents are written from. It needs no Vulkan.
     """
     from vkzircon_cli.render.json import to_json
-    from vkzircon_cli.report.report import SCHEMA_VERSION
-    from vkzircon_cli.saved.kinds import shape_of
+    from vkzircon_cli.saved.kinds import SHAPES
     from vkzircon_cli.saved.schema import schema_of
 
     title = f"vkzircon {document}, schema version {SCHEMA_VERSION}"
-    write(to_json(schema_of(shape_of(document), title)), output, as_utf8=True)
+    write(to_json(schema_of(SHAPES[document], title)), output, as_utf8=True)
     return Exit.OK
 
 

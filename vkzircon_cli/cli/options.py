@@ -15,7 +15,7 @@ from vkzircon_cli.model.spec import HANDLE_TYPES
 from vkzircon_cli.model.text import decode, visible
 from vkzircon_cli.output import NO_FILES
 from vkzircon_cli.render import BenchFormat, DevicesFormat, DiffFormat, Format, MatrixFormat, Rendered, WordFormat
-from vkzircon_cli.saved.kinds import DocumentKind
+from vkzircon_cli.stream.document import DocumentKind
 
 _MOST_SECONDS = 3600.0
 

@@ -14,7 +14,8 @@ from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, 
 from vkzircon_cli.render import FOR_STRANGERS, BenchFormat, DiffFormat, Format, Style, render, render_bench
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
-from vkzircon_cli.report.report import Document, Report
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.stream.document import Document
 from vkzircon_cli.stream.events import Event, to_line
 from vkzircon_cli.worker import interrupt
 

@@ -19,7 +19,8 @@ from vkzircon_cli.model.host import FUCHSIA, can_fork
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.report.stop_reason import is_in_trouble
-from vkzircon_cli.stream.events import Culprit, Fold, Transcript
+from vkzircon_cli.stream.events import Culprit
+from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker import supervisor
 
 # A driver that is only slow was waited for already, by the probe that ended in trouble.

@@ -13,7 +13,7 @@ from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.host import LIBZIRCON_VARIABLE, can_fork
 from vkzircon_cli.model.queries import offers_extension
 from vkzircon_cli.model.request import Depth, Request
-from vkzircon_cli.stream.events import Fold
+from vkzircon_cli.stream.fold import Fold
 from vkzircon_cli.worker import supervisor
 from vkzircon_cli.worker.protocol import probe_events
 

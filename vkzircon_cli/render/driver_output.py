@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.writer import Sheet
-from vkzircon_cli.report.report import Document
+from vkzircon_cli.stream.document import Document
 
 _MOST_LINES = 10
 

@@ -14,7 +14,8 @@ from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.device import buffer_answers, driver_lines, entry_point_lines, extension_words, siblings
 from vkzircon_cli.render.html_sharing import flag_words
 from vkzircon_cli.render.machine import enabled_layers, kernel_words, loader_words, system_words
-from vkzircon_cli.report.report import Document, Report
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.stream.document import Document
 
 T = TypeVar("T")
 _MOST_SAID = 200

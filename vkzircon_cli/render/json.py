@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from vkzircon_cli.model.base import to_document
-from vkzircon_cli.report.report import Document
+from vkzircon_cli.stream.document import Document
 
 
 def render_json(report: Document) -> str:

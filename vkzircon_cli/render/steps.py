@@ -3,7 +3,7 @@
 
 from vkzircon_cli.render.columns import Column
 from vkzircon_cli.render.writer import Sheet
-from vkzircon_cli.report.report import Document
+from vkzircon_cli.stream.document import Document
 
 
 def write_steps(sheet: Sheet, report: Document) -> None:

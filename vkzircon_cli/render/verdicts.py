@@ -10,9 +10,10 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.queries import UNNAMED, display_name
 from vkzircon_cli.render.writer import Sheet
-from vkzircon_cli.report.report import Document, Report
+from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
 from vkzircon_cli.report.summary import REQUIRED, CheckResult
+from vkzircon_cli.stream.document import Document
 from vkzircon_cli.stream.events import Culprit
 
 _LOOKS = {
