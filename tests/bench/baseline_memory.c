@@ -247,11 +247,12 @@ static void record(VkCommandBuffer commands, enum work work, const struct block 
         CALL(vkCmdFillBuffer, commands, shared->buffer, 0, VK_WHOLE_SIZE, ++last_byte * 0x01010101u);
     else if (work == COPY_FROM)
         CALL(vkCmdCopyBuffer, commands, other, shared->buffer, 1, &region);
-    else if (work == READ_INTO)
-        CALL(vkCmdCopyImageToBuffer, commands, shared->image, VK_IMAGE_LAYOUT_GENERAL, other, 1, &image_region);
-    else
-        last_byte = 0,
+    else if (work == CLEAR)
         CALL(vkCmdClearColorImage, commands, shared->image, VK_IMAGE_LAYOUT_GENERAL, &black, 1, &whole_image);
+    else
+        CALL(vkCmdCopyImageToBuffer, commands, shared->image, VK_IMAGE_LAYOUT_GENERAL, other, 1, &image_region);
+    if (work == CLEAR)
+        last_byte = 0;
 }
 
 static void execute(const struct device *device, VkCommandBuffer commands) {
