@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from program import PROGRAM, Ran, Run, environment
-from wheel import CHECKOUT, build, install
+from wheels import CHECKOUT, build, install
 
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import CannotAsk

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 import pytest
 from program import environment
-from wheel import CHECKOUT, build, install
+from wheels import CHECKOUT, build, install
 
 _LAYER = "vkzircon_cli/emulation/layer/"
 _LIBRARIES = {"libVkLayer_vkzircon_external_memory.so", "libzircon.so"}

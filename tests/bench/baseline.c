@@ -139,7 +139,7 @@ bool query_image(VkPhysicalDevice physical, VkFormat format, VkImageTiling tilin
     VkExternalImageFormatProperties properties = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES};
     VkImageFormatProperties2 all = {.sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2, .pNext = &properties};
     const VkResult result = CALL(vkGetPhysicalDeviceImageFormatProperties2, physical, &info, &all);
-    *found = properties.externalMemoryProperties;
+    *found = result == VK_SUCCESS ? properties.externalMemoryProperties : (VkExternalMemoryProperties){0};
     return result == VK_SUCCESS;
 }
 

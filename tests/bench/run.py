@@ -22,7 +22,7 @@ from growth import grown
 from parts import parts
 from results import render
 from rows import ROWS, Where, measured
-from wheel import CHECKOUT, build, install
+from wheels import CHECKOUT, build, install
 
 HERE = Path(__file__).parent
 _PRINT_ENVIRONMENT = "import json, os; print(json.dumps(dict(os.environ)))"
@@ -71,7 +71,7 @@ def _arguments() -> Any:
 def _where(asked: Any, folder: Path) -> Where:
     """Install vkzircon unless there is a Python that has it, and build the C program if there is a compiler."""
     if asked.python is None:
-        (wheel,) = build(CHECKOUT, folder / "dist", "--wheel")
+        wheel, _ = build(CHECKOUT, folder / "dist")
         python = install(wheel, folder / "venv")
     else:
         python = Path(asked.python).absolute()
