@@ -110,7 +110,8 @@ def test_check_makes_as_many_calls_where_there_are_two_devices_with_many_memory_
 def _pretend_many_types(folder: Path, layer: installation.Installation) -> None:
     """Put the layer's recorder into *folder*, which pretends to be a driver with three memory types."""
     manifest = (RECORDER / "layer.json.in").read_text()
-    manifest = manifest.replace("$<TARGET_FILE_NAME:@TEST_LAYER@>", "librecorder.so").replace("@TEST_LAYER@", "recorder")
+    manifest = manifest.replace("$<TARGET_FILE_NAME:@TEST_LAYER@>", "librecorder.so")
+    manifest = manifest.replace("@TEST_LAYER@", "recorder")
     (folder / "recorder.json").write_text(manifest)
     (folder / "pretend.c").write_text(PRETEND)
     sources = (folder / "pretend.c", RECORDER / "recorder.c", layer.libzircon)
