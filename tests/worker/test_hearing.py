@@ -57,7 +57,7 @@ def test_an_error_has_an_exit_code_that_an_error_may_have(code: Exit) -> None:
     told = {**FAILED, "exit_code": code}
     for before in ([], [BEGIN]):
         heard, _ = _heard(*map(_line, (*before, told)))
-        assert heard == [*before, *([told] if code in (2, 4, 5, 70, 130) else [])]
+        assert heard == [*before, *([told] if code in (2, 4, 5, 70, 129, 130, 143) else [])]
 
 
 @pytest.mark.parametrize(
