@@ -10,6 +10,8 @@ _BLANK = frozenset(
     (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0)
 ) | frozenset((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 
+_SPELLED_OUT = ("msi",)  # read letter by letter: an em-es-eye
+
 
 def decode(raw: bytes) -> tuple[str, str | None]:
     r"""Decode UTF-8, other bytes as ``\xNN``; the second value has all bytes in hex when there were such, else None."""
@@ -26,6 +28,12 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_visible(character) for character in text)
+
+
+def with_article(noun: str) -> str:
+    """Return *noun* with its article: ``a channel``, ``an event``, ``an 8-bit number``."""
+    starts_with_vowel_sound = noun.lower().startswith(("a", "e", "i", "o", "un", "8"))
+    return f"{'an' if starts_with_vowel_sound or noun in _SPELLED_OUT else 'a'} {noun}"
 
 
 def _visible(character: str) -> str:
