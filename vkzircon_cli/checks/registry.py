@@ -13,7 +13,7 @@ from typing import Any
 
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.model.quantities import ranges
+from vkzircon_cli.model.quantities import plural, ranges
 from vkzircon_cli.model.queries import offers_extension
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.model.vmo import Handle
@@ -193,7 +193,7 @@ def _joined(subjects: list[str]) -> str:
     numbers = [subject.rpartition(" ")[2] for subject in subjects]
     if len(subjects) == 1 or len(heads) > 1 or not all(number.isdigit() for number in numbers):
         return ", ".join(subjects)
-    return f"{heads.pop()}s {ranges(sorted(int(number) for number in numbers))}"
+    return f"{plural(heads.pop())} {ranges(sorted(int(number) for number in numbers))}"
 
 
 _OUTCOMES = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Foreign text: out of C arrays into facts, and out of facts onto a page where it can do no harm."""
+"""Words: foreign text into facts and onto a page, where it can do no harm, and a noun with its article."""
 
 import unicodedata
 
@@ -9,8 +9,6 @@ _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BLANK = frozenset(
     (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0)
 ) | frozenset((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
-
-_SPELLED_OUT = ("msi",)  # read letter by letter: an em-es-eye
 
 
 def decode(raw: bytes) -> tuple[str, str | None]:
@@ -31,9 +29,9 @@ def visible(text: str) -> str:
 
 
 def with_article(noun: str) -> str:
-    """Return *noun* with its article: ``a channel``, ``an event``, ``an 8-bit number``."""
-    starts_with_vowel_sound = noun.lower().startswith(("a", "e", "i", "o", "un", "8"))
-    return f"{'an' if starts_with_vowel_sound or noun in _SPELLED_OUT else 'a'} {noun}"
+    """Return *noun* with its article: ``a channel``, ``an event``, ``an 8-bit library``."""
+    has_vowel_sound = noun.lower().startswith(("a", "e", "i", "o", "un", "8", "msi"))  # MSI is spelled out
+    return f"{'an' if has_vowel_sound else 'a'} {noun}"
 
 
 def _visible(character: str) -> str:
