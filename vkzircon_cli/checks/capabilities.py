@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Are the driver's answers about what it can do well formed, and true?"""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 from vkzircon_cli.checks.causes import DEDICATED, UNKNOWN_TO_HOST
-from vkzircon_cli.checks.registry import Finding, Outcome, check
+from vkzircon_cli.checks.registry import Finding, Judge, Outcome, check
 from vkzircon_cli.checks.rows import Row, Rows, Said, each, holds, row_of_image, step
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, ExternalBuffer, ExternalMemoryProperties, ExternalSemaphore, Facts
@@ -23,6 +23,8 @@ from vkzircon_cli.model.vmo import Form, ResourceKind
 
 _OWN_USAGE = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
 _SEMAPHORE_BOTH = 3
+_TRUSTED = "Programs trust the query: a driver must report what it does."
+_FIFTEEN_BYTES = "SwiftShader maps 15 bytes more than requested, and may refuse a VMO that just suffices (inferred)."
 
 
 def _row(device: Device, buffer: ExternalBuffer) -> Row[ExternalMemoryProperties]:
@@ -129,54 +131,53 @@ def well_formed(found: ExternalMemoryProperties) -> Said:
     return Outcome.PASS, "the answer is well formed"
 
 
-@check(
-    "capabilities.agree-export",
-    meaning="Memory can be exported if and only if the driver reports it.",
-    rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-    advice="Programs trust the query: a driver must report what it does.",
-    causes=(DEDICATED,),
-)
-def agree_export(_: Facts, device: Device) -> Iterator[Finding]:
-    tried = [row.handle for row in device.exports if row.form is not Form.DEDICATED_IMAGE]
-    return _agrees(device, EXPORTABLE, "export", tried)
+def _exports(device: Device) -> list[Answer[Any]]:
+    return [row.handle for row in device.exports if row.form is not Form.DEDICATED_IMAGE and _was_tried(row.handle)]
 
 
-@check(
-    "capabilities.agree-import",
-    meaning="A VMO can be imported if and only if the driver reports it.",
-    rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-    advice="Programs trust the query: a driver must report what it does.",
-    causes=(
-        UNKNOWN_TO_HOST,
-        "SwiftShader maps 15 bytes more than it is asked for, and may so refuse a VMO that just suffices (inferred).",
-    ),
-)
-def agree_import(_: Facts, device: Device) -> Iterator[Finding]:
-    tried = [row.imported for row in device.imports if row.form is not Form.DEDICATED_IMAGE]
-    return _agrees(device, IMPORTABLE, "import", tried)
-
-
-def _agrees(device: Device, feature: int, verb: str, answers: list[Answer[Any]]) -> Iterator[Finding]:
-    tried = [answer for answer in answers if _was_tried(answer)]
-    works = any(answer.value for answer in tried)
-    for row, found in _own(device):
-        reported = bool(found.features.value & feature)
-        reports = f"the driver reports {'' if reported else 'no '}{verb}"
-        if not tried:
-            yield row.found(Outcome.SKIP, f"no {verb} was tried")
-        elif reported == works:
-            yield row.found(Outcome.PASS, f"{reports}, and {f'{verb} works' if works else 'none works'}")
-        elif reported:
-            yield row.found(Outcome.FAIL, f"{reports}, but none works")
-        else:
-            # A driver that does more than it reports breaks no rule.
-            yield row.found(Outcome.WARN, f"{reports}, but {verb} works")
+def _imports(device: Device) -> list[Answer[Any]]:
+    return [row.imported for row in device.imports if row.form is not Form.DEDICATED_IMAGE and _was_tried(row.imported)]
 
 
 def _was_tried(answer: Answer[Any]) -> bool:
     """Whether the allocation that exports or imports was reached; a refusal before or after it proves nothing."""
     missing = answer.missing
     return missing is None or (missing.kind is MissingKind.REFUSED and missing.call == "vkAllocateMemory")
+
+
+def _agrees(feature: int, verb: str, tried: Callable[[Device], list[Answer[Any]]]) -> Judge:
+    """Make the check that *feature* is reported if and only if one of the *tried* allocations works."""
+
+    def judge(_: Facts, device: Device) -> Iterator[Finding]:
+        answers = tried(device)
+        works = any(answer.value for answer in answers)
+        for row, found in _own(device):
+            reported = bool(found.features.value & feature)
+            reports = f"the driver reports {'' if reported else 'no '}{verb}"
+            if not answers:
+                yield row.found(Outcome.SKIP, f"no {verb} was tried")
+            elif reported == works:
+                yield row.found(Outcome.PASS, f"{reports}, and {f'{verb} works' if works else 'none works'}")
+            elif reported:
+                yield row.found(Outcome.FAIL, f"{reports}, but none works")
+            else:
+                # A driver that does more than it reports breaks no rule.
+                yield row.found(Outcome.WARN, f"{reports}, but {verb} works")
+
+    return judge
+
+
+for _verb, _feature, _tried, _what, _causes in (
+    ("export", EXPORTABLE, _exports, "Memory can be exported", (DEDICATED,)),
+    ("import", IMPORTABLE, _imports, "A VMO can be imported", (UNKNOWN_TO_HOST, _FIFTEEN_BYTES)),
+):
+    check(
+        f"capabilities.agree-{_verb}",
+        meaning=f"{_what} if and only if the driver reports it.",
+        rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
+        advice=_TRUSTED,
+        causes=_causes,
+    )(_agrees(_feature, _verb, _tried))
 
 
 @check(
@@ -203,7 +204,7 @@ def dedicated(_: Facts, device: Device) -> Iterator[Finding]:
     "capabilities.images",
     meaning="Images of the test's formats are exported and imported as the driver reports.",
     rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-    advice="Programs trust the query: a driver must report what it does.",
+    advice=_TRUSTED,
 )
 def images(_: Facts, device: Device) -> Iterator[Finding]:
     tried = {(row.tiling, row.format.value): row.trip for row in device.images}

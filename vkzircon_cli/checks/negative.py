@@ -2,6 +2,7 @@
 """Does the driver refuse what it must, with the right result, and leave the caller's handle open?"""
 
 from collections.abc import Iterator
+from functools import partial
 
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
 from vkzircon_cli.checks.rows import Row, Rows, Said, each, holds, step
@@ -9,6 +10,7 @@ from vkzircon_cli.model.base import MissingKind
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Negative, Refusal
 
+_check = partial(check, option="--negative")
 _IMPORT = "vkAllocateMemory"
 _INVALID = "VK_ERROR_INVALID_EXTERNAL_HANDLE"
 _MUST_FAIL = ("zero", "garbage", "closed", "event", "too-large")
@@ -32,12 +34,11 @@ def _properties(device: Device) -> Rows[Refusal]:
     return _must_fail(device, is_import=False)
 
 
-@check(
+@_check(
     "negative.import-refused",
     meaning="An import of a handle that is not a VMO, or of more bytes than it has, is refused as an invalid handle.",
     rule="memory.adoc: INVALID_EXTERNAL_HANDLE must be returned for an invalid handle; VUID-...-allocationSize-07903",
     advice="A program that passes a wrong handle gets memory, another error, or a crash inside the driver.",
-    option="--negative",
 )
 @each(_imports)
 def import_refused(found: Refusal) -> Said:
@@ -48,12 +49,11 @@ def import_refused(found: Refusal) -> Said:
     return Outcome.WARN, f"refused with {found.result}, not with {_INVALID}"
 
 
-@check(
+@_check(
     "negative.handle-kept",
     meaning="A call that fails leaves the caller's handle open.",
     rule=PRACTICE,
     advice="After a failure ask ZX_INFO_HANDLE_VALID before closing: the number may be another handle (SwiftShader).",
-    option="--negative",
 )
 def handle_kept(_: Facts, device: Device) -> Iterator[Finding]:
     for row in device.negative:
@@ -63,24 +63,22 @@ def handle_kept(_: Facts, device: Device) -> Iterator[Finding]:
             yield _row(device, row).found(Outcome.PASS if found.handle_lives else Outcome.WARN, says)
 
 
-@check(
+@_check(
     "negative.properties-refused",
     meaning="The properties of a handle that is not a VMO are refused.",
     rule=PRACTICE,
     advice="An answer for any number proves nothing about the handle: ask the kernel what it is (SwiftShader).",
-    option="--negative",
 )
 @each(_properties)
 def properties_refused(found: Refusal) -> Said:
     return holds(not found.result.startswith("VK_SUCCESS"), found.result, worth=Outcome.INFO)
 
 
-@check(
+@_check(
     "negative.survives",
     meaning="The driver survives every wrong input.",
     rule=PRACTICE,
     advice="Ask the kernel about every handle before this driver gets it: a wrong one ends the process (goldfish).",
-    option="--negative",
 )
 def survives(_: Facts, device: Device) -> Iterator[Finding]:
     for row in device.negative:

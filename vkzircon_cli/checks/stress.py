@@ -2,6 +2,7 @@
 """Does repeating leave anything behind?"""
 
 from collections.abc import Callable
+from functools import partial
 
 from vkzircon_cli.checks.registry import PRACTICE, Outcome, check
 from vkzircon_cli.checks.rows import Row, Rows, Said, each, holds, step
@@ -27,34 +28,32 @@ def _keeps_no_handle(found: Stressed) -> Said:
     return outcome, f"{grown:+} handles are open after {found.rounds} times"
 
 
-check(
-    "stress.imports",
-    meaning="A VMO can be imported 4096 times in turn, and no handle stays open.",
-    rule="memory.adoc: a successful import transfers the handle to the implementation",
-    advice="The driver runs out of something, or keeps a handle of every import.",
-    option="--stress",
-)(each(_stressed("imports"))(_keeps_no_handle))
-
-
-check(
-    "stress.rounds",
-    meaning="Exporting, importing and freeing again and again leaves no handle open.",
-    rule="memory.adoc, vkFreeMemory",
-    advice="The driver keeps a handle of every export or import.",
-    option="--stress",
-)(each(_stressed("rounds"))(_keeps_no_handle))
+_check = partial(check, option="--stress")
+_REPEATED = {
+    "imports": (
+        "A VMO can be imported 4096 times in turn, and no handle stays open.",
+        "memory.adoc: a successful import transfers the handle to the implementation",
+        "The driver runs out of something, or keeps a handle of every import.",
+    ),
+    "rounds": (
+        "Exporting, importing and freeing again and again leaves no handle open.",
+        "memory.adoc, vkFreeMemory",
+        "The driver keeps a handle of every export or import.",
+    ),
+}
+for _what, (_meaning, _rule, _advice) in _REPEATED.items():
+    _check(f"stress.{_what}", meaning=_meaning, rule=_rule, advice=_advice)(each(_stressed(_what))(_keeps_no_handle))
 
 
 def _growth(device: Device) -> Rows[Stressed]:
     return [_row(device, row, row.what, Outcome.INFO) for row in device.stress]
 
 
-@check(
+@_check(
     "stress.memory",
     meaning="Repeating does not make the process larger.",
     rule=PRACTICE,
     advice="The driver may leak memory; more rounds show whether it grows on, or only fills a cache.",
-    option="--stress",
 )
 @each(_growth)
 def memory(found: Stressed) -> Said:
