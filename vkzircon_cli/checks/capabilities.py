@@ -23,7 +23,6 @@ from vkzircon_cli.model.vmo import Form, ResourceKind
 
 _OWN_USAGE = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
 _SEMAPHORE_BOTH = 3
-_TRUSTED = "Programs trust the query: a driver must report what it does."
 _FIFTEEN_BYTES = "SwiftShader maps 15 bytes more than requested, and may refuse a VMO that just suffices (inferred)."
 
 
@@ -55,12 +54,14 @@ def _own(device: Device) -> Iterator[tuple[Row[Any], ExternalMemoryProperties]]:
 
 @check(
     "capabilities.offered",
-    meaning="The driver reports that buffers can be exported as VMOs and imported from them.",
-    rule="capabilities.adoc, VkExternalMemoryProperties",
-    advice="The extension is listed but not for these buffers; it may pass on its host's handle types (goldfish).",
+    "capabilities.adoc, VkExternalMemoryProperties",
     causes=("goldfish (gfxstream) passes on what its host's driver reports of its own handle types.",),
 )
 def offered(_: Facts, device: Device) -> Iterator[Finding]:
+    """The driver reports that buffers can be exported as VMOs and imported from them.
+
+    The extension is listed but not for these buffers; it may pass on its host's handle types (goldfish).
+    """
     for buffer in device.external_buffers:
         if not _is_unwritten(buffer.properties):
             yield _row(device, buffer).judged(partial(_offer, device, buffer))
@@ -98,14 +99,13 @@ def denies_import(device: Device, form: Form) -> bool:
     return bool(features) and not any(each & IMPORTABLE for each in features)
 
 
-@check(
-    "capabilities.compatible",
-    meaning="A supported handle type is compatible with itself.",
-    rule="capabilities.adoc, VkExternalMemoryProperties::compatibleHandleTypes",
-    advice="compatibleHandleTypes must include the handle type that was asked about; report it to the driver's vendor.",
-)
+@check("capabilities.compatible", "capabilities.adoc, VkExternalMemoryProperties::compatibleHandleTypes")
 @each(_written)
 def compatible(found: ExternalMemoryProperties) -> Said:
+    """A supported handle type is compatible with itself.
+
+    compatibleHandleTypes must include the handle type that was asked about; report it to the driver's vendor.
+    """
     if not found.features.value & (EXPORTABLE | IMPORTABLE):
         return Outcome.SKIP, "no feature is reported"
     if found.compatible_handle_types.value & ZIRCON_VMO:
@@ -114,14 +114,13 @@ def compatible(found: ExternalMemoryProperties) -> Said:
     return Outcome.FAIL, f"compatibleHandleTypes is {names}, without ZIRCON_VMO"
 
 
-@check(
-    "capabilities.well-formed",
-    meaning="The answer is written, has known features only, and leaves sType and pNext unchanged.",
-    rule="fundamentals.adoc, valid usage of sType and pNext",
-    advice="The driver overwrites what the caller owns, or returns without an answer; report it to its vendor.",
-)
+@check("capabilities.well-formed", "fundamentals.adoc, valid usage of sType and pNext")
 @each(_answers)
 def well_formed(found: ExternalMemoryProperties) -> Said:
+    """The answer is written, has known features only, and leaves sType and pNext unchanged.
+
+    The driver overwrites what the caller owns, or returns without an answer; report it to its vendor.
+    """
     if not found.written:
         return Outcome.FAIL, "nothing was written"
     if not found.header_kept:
@@ -175,18 +174,20 @@ for _verb, _feature, _tried, _what, _causes in (
         f"capabilities.agree-{_verb}",
         meaning=f"{_what} if and only if the driver reports it.",
         rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-        advice=_TRUSTED,
+        advice="Programs trust the query: a driver must report what it does.",
         causes=_causes,
     )(_agrees(_feature, _verb, _tried))
 
 
 @check(
     "capabilities.dedicated",
-    meaning="A buffer requires dedicated memory if and only if DEDICATED_ONLY is reported for it.",
-    rule="capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT; VUID-VkMemoryAllocateInfo-pNext-00639",
-    advice="The two questions get different answers: a program should follow the stricter one.",
+    "capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT; VUID-VkMemoryAllocateInfo-pNext-00639",
 )
 def dedicated(_: Facts, device: Device) -> Iterator[Finding]:
+    """A buffer requires dedicated memory if and only if DEDICATED_ONLY is reported for it.
+
+    The two questions get different answers: a program should follow the stricter one.
+    """
     needs = [row.needed.value for row in device.requirements if row.resource is ResourceKind.BUFFER]
     for requires in (needed.requires_dedicated for needed in needs if needed is not None):
         for row, found in _own(device):
@@ -200,13 +201,12 @@ def dedicated(_: Facts, device: Device) -> Iterator[Finding]:
                 yield row.found(Outcome.FAIL, "DEDICATED_ONLY is {}reported, and {}required".format(*words))
 
 
-@check(
-    "capabilities.images",
-    meaning="Images of the test's formats are exported and imported as the driver reports.",
-    rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-    advice=_TRUSTED,
-)
+@check("capabilities.images", "VUID-VkExportMemoryAllocateInfo-handleTypes-09860")
 def images(_: Facts, device: Device) -> Iterator[Finding]:
+    """Images of the test's formats are exported and imported as the driver reports.
+
+    Programs trust the query: a driver must report what it does.
+    """
     tried = {(row.tiling, row.format.value): row.trip for row in device.images}
     for image in device.external_images:
         row = row_of_image(device, image, image.properties)
@@ -223,14 +223,13 @@ def _semaphore(device: Device) -> Rows[ExternalSemaphore]:
     return [Row("", step(device, "semaphore"), device.external_semaphore)]
 
 
-@check(
-    "capabilities.semaphore",
-    meaning="Where VK_FUCHSIA_external_semaphore is listed, ZIRCON_EVENT semaphores can be exported and imported.",
-    rule="capabilities.adoc, VkExternalSemaphoreProperties",
-    advice="The sibling extension is listed, but it cannot do its work.",
-)
+@check("capabilities.semaphore", "capabilities.adoc, VkExternalSemaphoreProperties")
 @each(_semaphore)
 def semaphore(found: ExternalSemaphore) -> Said:
+    """Where VK_FUCHSIA_external_semaphore is listed, ZIRCON_EVENT semaphores can be exported and imported.
+
+    The sibling extension is listed, but it cannot do its work.
+    """
     names = " and ".join(found.features.names) or "nothing"
     both = found.features.value & _SEMAPHORE_BOTH == _SEMAPHORE_BOTH
     # A warning: memory is shared all the same, and the verdict is about memory.

@@ -82,12 +82,11 @@ def _images(device: Device) -> Rows[ImageTrip]:
     return [row_of_image(device, row, row.trip, "/trip") for row in device.images]
 
 
-@check(
-    "data.image",
-    meaning="An image that is cleared in exported memory has that colour in every pixel of the import.",
-    rule=_RULE,
-    advice="Formats, tilings and create-info must be the same on both sides; look which formats are wrong.",
-)
+@check("data.image", _RULE)
 @each(_images)
 def image(trip: ImageTrip) -> Said:
+    """An image that is cleared in exported memory has that colour in every pixel of the import.
+
+    Formats, tilings and create-info must be the same on both sides; look which formats are wrong.
+    """
     return bytes_are(trip.seen, "every pixel is right", "have another colour")

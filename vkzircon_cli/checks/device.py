@@ -19,9 +19,7 @@ def _is_software(device: Device) -> bool:
 
 @check(
     "device.hardware",
-    meaning="Not all devices are software rasterizers.",
-    rule=PRACTICE,
-    advice="A hardware driver may be hidden: look for manifests that failed to load, and rights on the device nodes.",
+    PRACTICE,
     causes=(
         "Fuchsia falls back to lavapipe, older products to SwiftShader, when no other driver loads.",
         "The newest product configuration that was read has no magma driver on x64.",
@@ -30,6 +28,11 @@ def _is_software(device: Device) -> bool:
     needs_extension=False,
 )
 def hardware(facts: Facts, device: Device) -> Iterator[Finding]:
+    """Not all devices are software rasterizers.
+
+    A hardware driver may be hidden: look for manifests that failed to load, and rights on the device nodes.
+    """
+
     def judge(_: Identity) -> Said:
         if not _is_software(device):
             return Outcome.PASS, "the device is not a software rasterizer"
@@ -42,13 +45,15 @@ def hardware(facts: Facts, device: Device) -> Iterator[Finding]:
 
 @check(
     "device.unique",
-    meaning="No other device has this one's UUID.",
-    rule=PRACTICE,
-    advice="One GPU is listed twice: two drivers for it, or one manifest found on two paths. Remove one of them.",
+    PRACTICE,
     causes=("A stale manifest beside a new one, or one folder that is searched twice.",),
     needs_extension=False,
 )
 def unique(facts: Facts, device: Device) -> Iterator[Finding]:
+    """No other device has this one's UUID.
+
+    One GPU is listed twice: two drivers for it, or one manifest found on two paths. Remove one of them.
+    """
     row, own = _identity(device), _uuid(device)
     twins = [str(other.index) for other in facts.devices if other.index != device.index and _uuid(other) == own]
     if own is None:
@@ -68,24 +73,22 @@ def _opened(device: Device) -> Rows[OpenDevice]:
     return [Row("", step(device, "open"), device.opened)]
 
 
-@check(
-    "device.opens",
-    meaning="vkCreateDevice succeeds with the extension enabled.",
-    rule="devsandqueues.adoc, vkCreateDevice",
-    advice="An extension that is listed must be one that can be enabled; report it to the driver's vendor.",
-)
+@check("device.opens", "devsandqueues.adoc, vkCreateDevice")
 @each(_opened)
 def opens(_: OpenDevice) -> Said:
+    """vkCreateDevice succeeds with the extension enabled.
+
+    An extension that is listed must be one that can be enabled; report it to the driver's vendor.
+    """
     return Outcome.PASS, "the device opened with the extension enabled"
 
 
-@check(
-    "device.closes",
-    meaning="vkDestroyDevice and vkDestroyInstance return.",
-    rule=PRACTICE,
-    advice="The driver crashes or hangs at the end, and so does every program that uses it.",
-)
+@check("device.closes", PRACTICE)
 def closes(facts: Facts, device: Device) -> Iterator[Finding]:
+    """vkDestroyDevice and vkDestroyInstance return.
+
+    The driver crashes or hangs at the end, and so does every program that uses it.
+    """
     yield Row("vkDestroyDevice", step(device, "close"), device.closed).judged(_returned)
     yield Row("vkDestroyInstance", "instance.destroy", facts.closed).judged(_returned)
 

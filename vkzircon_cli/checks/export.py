@@ -54,12 +54,14 @@ def _handles(device: Device) -> Iterator[Row[Handle]]:
 
 @check(
     "export.memory-type",
-    meaning="Every memory type that an external resource names can be exported, in one form at least.",
-    rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-    advice="Nothing can be shared from that type, plain or dedicated; look at the result code.",
+    "VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
     causes=(DEDICATED, "SwiftShader: the VMO could not be made, or the allocation is past 1 GiB."),
 )
 def memory_type(_: Facts, device: Device) -> Iterator[Finding]:
+    """Every memory type that an external resource names can be exported, in one form at least.
+
+    Nothing can be shared from that type, plain or dedicated; look at the result code.
+    """
     named = _named_types(device)
     for number, rows in _by_type(device).items():
         good = [row for row in rows if row.handle.value is not None]
@@ -87,13 +89,12 @@ def _by_type(device: Device) -> dict[int, list[Export]]:
     return rows
 
 
-@check(
-    "export.form",
-    meaning="Plain memory can be exported, without a buffer or image of its own.",
-    rule=PRACTICE,
-    advice="Chain VkMemoryDedicatedAllocateInfo to every export: this driver takes no other form (goldfish).",
-)
+@check("export.form", PRACTICE)
 def form(_: Facts, device: Device) -> Iterator[Finding]:
+    """Plain memory can be exported, without a buffer or image of its own.
+
+    Chain VkMemoryDedicatedAllocateInfo to every export: this driver takes no other form (goldfish).
+    """
     for number, rows in _by_type(device).items():
         good = [row.form for row in rows if row.handle.value is not None]
         row: Row[Any] = row_of_type(device, number, f"export.{Form.PLAIN}", rows[0].handle)
@@ -117,13 +118,15 @@ check(
 
 @check(
     "export.handle-given",
-    meaning="VK_SUCCESS comes with a handle.",
-    rule="VUID-vkGetMemoryZirconHandleFUCHSIA-pZirconHandle-parameter; memory.adoc",
-    advice="The driver returns VK_SUCCESS without a handle: look at how it duplicates its handle (goldfish, for one).",
+    "VUID-vkGetMemoryZirconHandleFUCHSIA-pZirconHandle-parameter; memory.adoc",
     causes=("goldfish (gfxstream) ignores a failed duplication of its handle, and then returns 0.",),
 )
 @each(_handles)
 def handle_given(handle: Handle) -> Said:
+    """VK_SUCCESS comes with a handle.
+
+    The driver returns VK_SUCCESS without a handle: look at how it duplicates its handle (goldfish, for one).
+    """
     if not handle.written:
         return Outcome.FAIL, "VK_SUCCESS, and no handle was written"
     if handle.value == INVALID:
@@ -131,26 +134,24 @@ def handle_given(handle: Handle) -> Said:
     return Outcome.PASS, "a handle was written"
 
 
-@check(
-    "export.handle-shape",
-    meaning="The handle has the kernel's shape: both low bits set.",
-    rule="zircon/types.h, ZX_HANDLE_FIXED_BITS_MASK",
-    advice="The number is not a Zircon handle: the driver may have returned an index or a file descriptor of its own.",
-)
+@check("export.handle-shape", "zircon/types.h, ZX_HANDLE_FIXED_BITS_MASK")
 @each(_handles)
 def handle_shape(handle: Handle) -> Said:
+    """The handle has the kernel's shape: both low bits set.
+
+    The number is not a Zircon handle: the driver may have returned an index or a file descriptor of its own.
+    """
     if not handle.written or handle.value == INVALID:
         return Outcome.SKIP, "there is no handle"
     return holds(looks_like_handle(int(handle.value, 16)), "both low bits are set", "the low bits are not 11")
 
 
-@check(
-    "export.handle-is-vmo",
-    meaning="The kernel knows the handle, and it is a VMO.",
-    rule="capabilities.adoc, VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA",
-    advice="The handle cannot be used to share memory; look at how the driver makes and duplicates it.",
-)
+@check("export.handle-is-vmo", "capabilities.adoc, VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA")
 def handle_is_vmo(_: Facts, device: Device) -> Iterator[Finding]:
+    """The kernel knows the handle, and it is a VMO.
+
+    The handle cannot be used to share memory; look at how the driver makes and duplicates it.
+    """
     for row in _handles(device):
         handle = row.answer.value
         if handle is not None and handle.valid.value:
@@ -166,9 +167,7 @@ def _is_vmo(basic: HandleBasic) -> Said:
 
 @check(
     "export.rights",
-    meaning=f"The handle has the rights that users need: {', '.join(EXPECTED_RIGHTS)}.",
-    rule=PRACTICE,
-    advice="Without READ, WRITE and MAP it cannot be used; without DUPLICATE and TRANSFER it cannot be passed on.",
+    PRACTICE,
     causes=(
         "SwiftShader's VMOs have the kernel's default rights, which suffice; those of other drivers are not known.",
         "sysmem or the driver passes on duplicates with fewer rights (unverified).",
@@ -176,17 +175,20 @@ def _is_vmo(basic: HandleBasic) -> Said:
 )
 @each(parts(_handles, lambda handle: handle.basic, Outcome.WARN))
 def rights(basic: HandleBasic) -> Said:
+    """The handle has the rights that users need: READ, WRITE, MAP, DUPLICATE, TRANSFER, GET_PROPERTY, INSPECT.
+
+    Without READ, WRITE and MAP it cannot be used; without DUPLICATE and TRANSFER it cannot be passed on.
+    """
     missing = [right for right in EXPECTED_RIGHTS if right not in basic.rights.names]
     return holds(not missing, "all expected rights are there", f"lacks {', '.join(missing)}", Outcome.WARN)
 
 
-@check(
-    "export.size",
-    meaning="The VMO is at least as large as the allocation.",
-    rule="VUID-VkMemoryAllocateInfo-allocationSize-07903",
-    advice="An importer that asks for the allocation's size would run past the VMO's end.",
-)
+@check("export.size", "VUID-VkMemoryAllocateInfo-allocationSize-07903")
 def size(_: Facts, device: Device) -> Iterator[Finding]:
+    """The VMO is at least as large as the allocation.
+
+    An importer that asks for the allocation's size would run past the VMO's end.
+    """
     for export in device.exports:
         if export.handle.value is not None:
             yield (
@@ -200,12 +202,14 @@ def _suffices(allocation_size: int, size: int) -> Said:
 
 @check(
     "export.whole-pages",
-    meaning="The VMO's size is a multiple of the page size.",
-    rule=PRACTICE,
-    advice="zx_vmo_create rounds up to pages, so a real kernel cannot return such a size; look at libzircon.",
+    PRACTICE,
     causes=("An emulated kernel, or a library that stands in for libzircon.",),
 )
 def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
+    """The VMO's size is a multiple of the page size.
+
+    zx_vmo_create rounds up to pages, so a real kernel cannot return such a size; look at libzircon.
+    """
     page = facts.kernel.value.page_size.value if facts.kernel.value is not None else None
     for row in parts(_handles, lambda handle: handle.size)(device):
         if page is None or row.answer.value is None:
@@ -216,13 +220,12 @@ def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
             yield row.found(Outcome.PASS, f"{row.answer.value} bytes are a multiple of {page}")
 
 
-@check(
-    "export.fixed-size",
-    meaning="The VMO cannot be resized while others use it.",
-    rule=PRACTICE,
-    advice="A RESIZABLE VMO can shrink while others have it mapped, and they then fault.",
-)
+@check("export.fixed-size", PRACTICE)
 @each(parts(_handles, lambda handle: handle.info, Outcome.WARN))
 def fixed_size(info: VmoInfo) -> Said:
+    """The VMO cannot be resized while others use it.
+
+    A RESIZABLE VMO can shrink while others have it mapped, and they then fault.
+    """
     is_fixed = not info.flags.value & _RESIZABLE
     return holds(is_fixed, "the VMO is not resizable", "the VMO is RESIZABLE", Outcome.WARN)

@@ -18,9 +18,7 @@ def _extensions(device: Device) -> Rows[tuple[Extension, ...]]:
 
 @check(
     "extension.listed",
-    meaning=f"The device lists {EXTENSION}.",
-    rule="VK_FUCHSIA_external_memory (appendix)",
-    advice="Only Fuchsia's drivers have it; on Linux try the emulation: vkzircon --emulate.",
+    "VK_FUCHSIA_external_memory (appendix)",
     causes=(
         "Linux, or a Linux container on Fuchsia (Starnix): no driver there has it.",
         "The loader took another driver: Fuchsia's loader takes lavapipe when no other driver loads.",
@@ -30,6 +28,10 @@ def _extensions(device: Device) -> Rows[tuple[Extension, ...]]:
 )
 @each(_extensions)
 def listed(extensions: tuple[Extension, ...]) -> Said:
+    """The device lists VK_FUCHSIA_external_memory.
+
+    Only Fuchsia's drivers have it; on Linux try the emulation: vkzircon --emulate.
+    """
     found = find_extension(extensions)
     if found is None:
         return Outcome.SKIP, f"{EXTENSION} is not among the device's {len(extensions)} extensions"
@@ -41,25 +43,26 @@ def _revision(device: Device) -> Rows[int]:
     return [row.about(Answer(found.revision)) for row in _extensions(device) if found is not None]
 
 
-@check(
-    "extension.revision",
-    meaning=f"The extension has revision {EXTENSION_REVISION}, the one this program was written for.",
-    rule=PRACTICE,
-    advice="Results still hold; look for a newer vkzircon that knows what the revision changed.",
-)
+@check("extension.revision", PRACTICE)
 @each(_revision)
 def revision(number: int) -> Said:
+    """The extension has the revision that this program was written for.
+
+    Results still hold; look for a newer vkzircon that knows what the revision changed.
+    """
     return holds(number == EXTENSION_REVISION, f"the driver reports revision {number}", worth=Outcome.INFO)
 
 
 @check(
     "extension.dependencies",
-    meaning="The extension's dependencies are there: Vulkan 1.1, or the two KHR external memory extensions.",
-    rule="vk.xml, depends of VK_FUCHSIA_external_memory",
-    advice="The driver must offer Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities.",
+    "vk.xml, depends of VK_FUCHSIA_external_memory",
     causes=("A driver of Vulkan 1.0 without the two KHR extensions.",),
 )
 def dependencies(facts: Facts, device: Device) -> Iterator[Finding]:
+    """The extension's dependencies are there: Vulkan 1.1, or the two KHR external memory extensions.
+
+    The driver must offer Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities.
+    """
     instance, identity = facts.instance.value, device.identity.value
     if instance is None or identity is None:
         return
@@ -81,11 +84,13 @@ def _entry_points(device: Device) -> Rows[EntryPoint]:
 
 @check(
     "extension.entry-points",
-    meaning="vkGetDeviceProcAddr returns both commands of the extension when it is enabled.",
-    rule="initialization.adoc, vkGetDeviceProcAddr",
-    advice="The driver, or a layer above it, hides the command: unset VK_INSTANCE_LAYERS and look again.",
+    "initialization.adoc, vkGetDeviceProcAddr",
     causes=(HIDDEN_COMMAND,),
 )
 @each(_entry_points)
 def entry_points(entry: EntryPoint) -> Said:
+    """vkGetDeviceProcAddr returns both commands of the extension when it is enabled.
+
+    The driver, or a layer above it, hides the command: unset VK_INSTANCE_LAYERS and look again.
+    """
     return holds(entry.resolved, "resolved", "advertised, but vkGetDeviceProcAddr returns NULL")

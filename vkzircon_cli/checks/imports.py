@@ -102,13 +102,12 @@ for _kind in (kind for kind in ImportKind if kind is not ImportKind.SECOND_PROCE
     )(each(_imports(_kind, Outcome.FAIL if _kind in _MUST else Outcome.INFO))(_works))
 
 
-@check(
-    "import.second-process",
-    meaning="Another process imports the VMO, reads the bytes in it, and writes bytes that are read here.",
-    rule=_SHARED,
-    advice="The driver knows a VMO only by its own process's state: programs cannot share memory.",
-)
+@check("import.second-process", _SHARED)
 def second_process(_: Facts, device: Device) -> Iterator[Finding]:
+    """Another process imports the VMO, reads the bytes in it, and writes bytes that are read here.
+
+    The driver knows a VMO only by its own process's state: programs cannot share memory.
+    """
     for row in _of_kinds(device, ImportKind.SECOND_PROCESS):
         if row.answer.value is None:
             yield row.unanswered()
@@ -128,25 +127,23 @@ def _seen_here(shared: Comparison) -> Said:
     return bytes_are(shared, _BOTH_WAYS, "that another process wrote are not seen here")
 
 
-@check(
-    "import.contents-kept",
-    meaning="An import does not change the VMO's bytes.",
-    rule="memory.adoc: importing must not modify the contents",
-    advice="The driver clears memory that others use, or writes into it.",
-)
+@check("import.contents-kept", "memory.adoc: importing must not modify the contents")
 @each(comparisons(_answered, lambda imported: imported.kept))
 def contents_kept(kept: Comparison) -> Said:
+    """An import does not change the VMO's bytes.
+
+    The driver clears memory that others use, or writes into it.
+    """
     return bytes_are(kept, "the bytes written before are still there", f"changed, the first at {kept.first_wrong}")
 
 
-@check(
-    "import.shares",
-    meaning="What is written through an import is seen on every other side.",
-    rule=_SHARED,
-    advice="The import is a copy: nothing is shared.",
-)
+@check("import.shares", _SHARED)
 @each(comparisons(_answered, lambda imported: imported.shared))
 def shares(seen: Comparison) -> Said:
+    """What is written through an import is seen on every other side.
+
+    The import is a copy: nothing is shared.
+    """
     return bytes_are(
         seen, "what is written through the import is seen on every other side", "are not seen on another side"
     )
@@ -157,13 +154,12 @@ def _released(device: Device) -> Iterator[Row[Released]]:
         yield row_of_type(device, row.memory_type, "import.releases-handle", row.released, Outcome.SKIP)
 
 
-@check(
-    "import.releases-handle",
-    meaning="Freeing imported memory closes the handle that the import took, and no other.",
-    rule="memory.adoc: a successful import transfers the handle to the implementation",
-    advice="The driver leaks a handle with every import, or closes one that is the caller's.",
-)
+@check("import.releases-handle", "memory.adoc: a successful import transfers the handle to the implementation")
 @each(_released)
 def releases_handle(found: Released) -> Said:
+    """Freeing imported memory closes the handle that the import took, and no other.
+
+    The driver leaks a handle with every import, or closes one that is the caller's.
+    """
     has = f"the VMO has {found.after} handles after the import was freed, of {found.before} before it"
     return holds(found.after == found.before - 1, has)

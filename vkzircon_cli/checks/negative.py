@@ -36,12 +36,14 @@ def _properties(device: Device) -> Rows[Refusal]:
 
 @_check(
     "negative.import-refused",
-    meaning="An import of a handle that is not a VMO, or of more bytes than it has, is refused as an invalid handle.",
-    rule="memory.adoc: INVALID_EXTERNAL_HANDLE must be returned for an invalid handle; VUID-...-allocationSize-07903",
-    advice="A program that passes a wrong handle gets memory, another error, or a crash inside the driver.",
+    "memory.adoc: INVALID_EXTERNAL_HANDLE must be returned for an invalid handle; VUID-...-allocationSize-07903",
 )
 @each(_imports)
 def import_refused(found: Refusal) -> Said:
+    """An import of a handle that is not a VMO, or of more bytes than it has, is refused as an invalid handle.
+
+    A program that passes a wrong handle gets memory, another error, or a crash inside the driver.
+    """
     if found.result == _INVALID:
         return Outcome.PASS, "refused as an invalid handle"
     if found.result.startswith("VK_SUCCESS"):
@@ -49,13 +51,12 @@ def import_refused(found: Refusal) -> Said:
     return Outcome.WARN, f"refused with {found.result}, not with {_INVALID}"
 
 
-@_check(
-    "negative.handle-kept",
-    meaning="A call that fails leaves the caller's handle open.",
-    rule=PRACTICE,
-    advice="After a failure ask ZX_INFO_HANDLE_VALID before closing: the number may be another handle (SwiftShader).",
-)
+@_check("negative.handle-kept", PRACTICE)
 def handle_kept(_: Facts, device: Device) -> Iterator[Finding]:
+    """A call that fails leaves the caller's handle open.
+
+    After a failure ask ZX_INFO_HANDLE_VALID before closing: the number may be another handle (SwiftShader).
+    """
     for row in device.negative:
         found = row.refusal.value
         if found is not None and found.handle_lives is not None:
@@ -63,24 +64,22 @@ def handle_kept(_: Facts, device: Device) -> Iterator[Finding]:
             yield _row(device, row).found(Outcome.PASS if found.handle_lives else Outcome.WARN, says)
 
 
-@_check(
-    "negative.properties-refused",
-    meaning="The properties of a handle that is not a VMO are refused.",
-    rule=PRACTICE,
-    advice="An answer for any number proves nothing about the handle: ask the kernel what it is (SwiftShader).",
-)
+@_check("negative.properties-refused", PRACTICE)
 @each(_properties)
 def properties_refused(found: Refusal) -> Said:
+    """The properties of a handle that is not a VMO are refused.
+
+    An answer for any number proves nothing about the handle: ask the kernel what it is (SwiftShader).
+    """
     return holds(not found.result.startswith("VK_SUCCESS"), found.result, worth=Outcome.INFO)
 
 
-@_check(
-    "negative.survives",
-    meaning="The driver survives every wrong input.",
-    rule=PRACTICE,
-    advice="Ask the kernel about every handle before this driver gets it: a wrong one ends the process (goldfish).",
-)
+@_check("negative.survives", PRACTICE)
 def survives(_: Facts, device: Device) -> Iterator[Finding]:
+    """The driver survives every wrong input.
+
+    Ask the kernel about every handle before this driver gets it: a wrong one ends the process (goldfish).
+    """
     for row in device.negative:
         missing = row.refusal.missing
         died = missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT)

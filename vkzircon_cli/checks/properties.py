@@ -28,9 +28,7 @@ def _written(device: Device) -> Rows[HandleProperties]:
 
 @check(
     "properties.succeeds",
-    meaning="The properties of an exported VMO can be asked.",
-    rule="VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-zirconHandle-04774; memory.adoc",
-    advice="Without an answer a program may not import the VMO (VUID-VkMemoryAllocateInfo-None-04749).",
+    "VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-zirconHandle-04774; memory.adoc",
     causes=(
         HIDDEN_COMMAND,
         "magma (an old fork of anv) duplicates and imports the VMO to answer, and refuses where that fails.",
@@ -38,6 +36,10 @@ def _written(device: Device) -> Rows[HandleProperties]:
 )
 @each(_asked)
 def succeeds(_: HandleProperties) -> Said:
+    """The properties of an exported VMO can be asked.
+
+    Without an answer a program may not import the VMO (VUID-VkMemoryAllocateInfo-None-04749).
+    """
     return Outcome.PASS, f"{_CALL} answered"
 
 
@@ -52,12 +54,14 @@ check(
 
 @check(
     "properties.written",
-    meaning="VK_SUCCESS comes with an answer, in memoryTypeBits and nowhere else.",
-    rule="VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-pMemoryZirconHandleProperties-parameter",
-    advice="The driver returns success without an answer, or overwrites sType or pNext.",
+    "VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-pMemoryZirconHandleProperties-parameter",
 )
 @each(_answered)
 def written(found: HandleProperties) -> Said:
+    """VK_SUCCESS comes with an answer, in memoryTypeBits and nowhere else.
+
+    The driver returns success without an answer, or overwrites sType or pNext.
+    """
     if not found.written:
         return Outcome.FAIL, "VK_SUCCESS, and memoryTypeBits was not written"
     if not found.header_kept:
@@ -67,9 +71,7 @@ def written(found: HandleProperties) -> Said:
 
 @check(
     "properties.bits-set",
-    meaning="At least one memory type takes the VMO.",
-    rule="memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA",
-    advice="No import is possible. The driver may not know the VMO, or lack rights on it.",
+    "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA",
     causes=(
         "magma (an old fork of anv): the handle lacks MAP, READ or WRITE.",
         "goldfish (gfxstream): its host does not know the VMO.",
@@ -77,17 +79,23 @@ def written(found: HandleProperties) -> Said:
 )
 @each(_written)
 def bits_set(found: HandleProperties) -> Said:
+    """At least one memory type takes the VMO.
+
+    No import is possible. The driver may not know the VMO, or lack rights on it.
+    """
     bits = found.memory_type_bits
     return holds(bits != 0, f"memoryTypeBits is 0x{bits:x}", "memoryTypeBits is 0x0: no memory type takes this VMO")
 
 
 @check(
     "properties.bits-in-range",
-    meaning="memoryTypeBits names only memory types that exist.",
-    rule="memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA; VUID-vkAllocateMemory-pAllocateInfo-01714",
-    advice="The driver sets bits past memoryTypeCount; a program that takes the highest bit will crash.",
+    "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA; VUID-vkAllocateMemory-pAllocateInfo-01714",
 )
 def bits_in_range(_: Facts, device: Device) -> Iterator[Finding]:
+    """memoryTypeBits names only memory types that exist.
+
+    The driver sets bits past memoryTypeCount; a program that takes the highest bit will crash.
+    """
     count = len(device.memory.value.types) if device.memory.value is not None else 32
     return (row.judged(partial(_in_range, count)) for row in _written(device))
 
@@ -100,12 +108,14 @@ def _in_range(count: int, found: HandleProperties) -> Said:
 
 @check(
     "properties.exporting-type",
-    meaning="The memory type that a VMO came from is among those that take it.",
-    rule=PRACTICE,
-    advice="An importer cannot use the type that the exporter chose; check that both mean the same memory.",
+    PRACTICE,
     causes=("goldfish (gfxstream) names all DEVICE_LOCAL or all HOST_VISIBLE types, and ignores the exporter's type.",),
 )
 def exporting_type(_: Facts, device: Device) -> Iterator[Finding]:
+    """The memory type that a VMO came from is among those that take it.
+
+    An importer cannot use the type that the exporter chose; check that both mean the same memory.
+    """
     for asked, row in zip(device.properties, _asked(device), strict=True):
         found = row.answer.value
         if found is not None and found.written:
@@ -116,11 +126,13 @@ def exporting_type(_: Facts, device: Device) -> Iterator[Finding]:
 
 @check(
     "properties.duplicate-agrees",
-    meaning="A duplicate of the handle gets the same answer.",
-    rule="memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA: the answer is of the VMO",
-    advice="The driver looks at the handle's number instead of the VMO behind it.",
+    "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA: the answer is of the VMO",
 )
 def duplicate_agrees(_: Facts, device: Device) -> Iterator[Finding]:
+    """A duplicate of the handle gets the same answer.
+
+    The driver looks at the handle's number instead of the VMO behind it.
+    """
     for row in _asked(device):
         found = row.answer.value
         if found is not None and (found.written or found.duplicate_bits.missing is not None):
@@ -131,12 +143,11 @@ def _agrees(bits: int, duplicate_bits: int) -> Said:
     return holds(duplicate_bits == bits, f"the duplicate gets 0x{duplicate_bits:x}, the handle 0x{bits:x}")
 
 
-@check(
-    "properties.handle-kept",
-    meaning="Asking does not use up the handle.",
-    rule="memory.adoc: only an import takes the handle",
-    advice="The driver closes a handle that is not its own.",
-)
+@check("properties.handle-kept", "memory.adoc: only an import takes the handle")
 @each(parts(_answered, lambda found: found.handle_valid))
 def handle_kept(is_valid: bool) -> Said:
+    """Asking does not use up the handle.
+
+    The driver closes a handle that is not its own.
+    """
     return holds(is_valid, "the handle is still valid", "the handle is gone after the call")

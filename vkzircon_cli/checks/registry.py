@@ -133,18 +133,22 @@ def in_order() -> list[Check]:
 
 def check(
     id: str,
-    *,
-    meaning: str,
     rule: str,
-    advice: str,
+    *,
+    meaning: str = "",
+    advice: str = "",
     causes: tuple[str, ...] = (),
     needs_extension: bool = True,
     option: str = "",
 ) -> Callable[[Judge], Judge]:
-    """Register the decorated function under a dotted *id*, which is public and never changes."""
+    """Register the decorated function under a dotted *id*, which is public and never changes.
+
+    The function's docstring has what the check means and, behind a blank line, the advice where it does not hold.
+    """
 
     def register(judge: Judge) -> Judge:
-        REGISTRY[id] = Check(id, meaning, rule, advice, needs_extension, judge, option, causes)
+        first, _, rest = (" ".join(part.split()) for part in (judge.__doc__ or "").partition("\n\n"))
+        REGISTRY[id] = Check(id, meaning or first, rule, advice or rest, needs_extension, judge, option, causes)
         return judge
 
     return register

@@ -53,10 +53,14 @@ Rows = Iterable[Row[T]]
 
 
 def each(rows: Callable[[Device], Rows[T]]) -> Callable[[Callable[[T], Said]], Judge]:
-    """Make a check of a function that judges one answer of *rows*."""
+    """Make a check of a function that judges one answer of *rows*; its docstring is the check's."""
 
     def decorate(judge: Callable[[T], Said]) -> Judge:
-        return lambda _, device: (row.judged(judge) for row in rows(device))
+        def judge_all(_: Facts, device: Device) -> Iterator[Finding]:
+            return (row.judged(judge) for row in rows(device))
+
+        judge_all.__doc__ = judge.__doc__
+        return judge_all
 
     return decorate
 

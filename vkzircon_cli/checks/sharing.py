@@ -12,12 +12,14 @@ from vkzircon_cli.model.vmo import Comparison, Pair
 
 @check(
     "export.two-gets-distinct",
-    meaning="Getting a handle twice returns two handles.",
-    rule="memory.adoc, vkGetMemoryZirconHandleFUCHSIA: each call transfers a handle to the caller",
-    advice="Both users will close the same number, and the second one then closes a handle that is not its own.",
+    "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: each call transfers a handle to the caller",
 )
 @each(two_gets)
 def two_gets_distinct(pair: Pair) -> Said:
+    """Getting a handle twice returns two handles.
+
+    Both users will close the same number, and the second one then closes a handle that is not its own.
+    """
     if INVALID in (pair.first.value, pair.second.value):
         return Outcome.SKIP, "one get returned no handle"
     are_two = pair.first.value != pair.second.value
@@ -26,12 +28,14 @@ def two_gets_distinct(pair: Pair) -> Said:
 
 @check(
     "export.two-gets-share",
-    meaning="What is written through one handle of an allocation is read through the other.",
-    rule="memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle refers to the allocation's memory",
-    advice="The second handle is of a copy: the driver makes a new VMO, or a snapshot, at each get.",
+    "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle refers to the allocation's memory",
 )
 @each(comparisons(two_gets, lambda pair: pair.seen))
 def two_gets_share(seen: Comparison) -> Said:
+    """What is written through one handle of an allocation is read through the other.
+
+    The second handle is of a copy: the driver makes a new VMO, or a snapshot, at each get.
+    """
     return bytes_are(seen, f"{seen.count} bytes written through one are read through the other", "differ")
 
 
@@ -41,26 +45,27 @@ def _two_gets_or_info(device: Device) -> Rows[Pair]:
 
 @check(
     "export.same-koid",
-    meaning="Two handles to one allocation are to one kernel object.",
-    rule=PRACTICE,
-    advice="A driver may return children of one VMO; then koids do not prove whether two handles share memory.",
+    PRACTICE,
     causes=("sysmem returns children of a VMO; whether a driver returns another child each time was not seen.",),
 )
 @each(_two_gets_or_info)
 def same_koid(pair: Pair) -> Said:
+    """Two handles to one allocation are to one kernel object.
+
+    A driver may return children of one VMO; then koids do not prove whether two handles share memory.
+    """
     koids = _koids(pair)
     if not koids:
         return Outcome.SKIP, "the kernel reported no koid"
     return holds(len(koids) == 1, "both handles have one koid", "the handles have two koids", Outcome.INFO)
 
 
-@check(
-    "export.two-exports-apart",
-    meaning="Two allocations are two VMOs, and writing into one does not change the other.",
-    rule="memory.adoc, vkAllocateMemory: each allocation is its own memory",
-    advice="The driver exports one pool: a handle to one buffer gives access to all the others.",
-)
+@check("export.two-exports-apart", "memory.adoc, vkAllocateMemory: each allocation is its own memory")
 def two_exports_apart(_: Facts, device: Device) -> Iterator[Finding]:
+    """Two allocations are two VMOs, and writing into one does not change the other.
+
+    The driver exports one pool: a handle to one buffer gives access to all the others.
+    """
     for row in two_exports(device):
         if row.answer.value is not None and len(_koids(row.answer.value)) == 1:
             yield row.found(Outcome.FAIL, "both allocations returned handles to one VMO")
@@ -83,13 +88,12 @@ def _through_channel(device: Device) -> Rows[Pair]:
     return pairs(device, device.through_channel, "export.through-channel")
 
 
-@check(
-    "export.survives-channel",
-    meaning="The handle can be sent through a channel, and arrives with its koid, its rights and its bytes.",
-    rule="zx_channel_write: the handles become available to the reader of the message",
-    advice="Programs get VMOs through channels: a VMO that does not survive that cannot be shared.",
-)
+@check("export.survives-channel", "zx_channel_write: the handles become available to the reader of the message")
 def survives_channel(_: Facts, device: Device) -> Iterator[Finding]:
+    """The handle can be sent through a channel, and arrives with its koid, its rights and its bytes.
+
+    Programs get VMOs through channels: a VMO that does not survive that cannot be shared.
+    """
     seen = comparisons(_through_channel, lambda pair: pair.seen)(device)
     for row, bytes_seen in zip(_through_channel(device), seen, strict=True):
         changed = _changed(row.answer.value) if row.answer.value is not None else ""
@@ -118,13 +122,15 @@ def _fresh(device: Device) -> Rows[Comparison]:
 
 @check(
     "export.fresh-zeros",
-    meaning="A VMO that was just exported holds zeros only.",
-    rule=PRACTICE,
-    advice="Vulkan promises no zeros, but old bytes in a VMO that is passed on are disclosed to its receiver.",
+    PRACTICE,
     causes=("The driver reuses memory; a VMO from zx_vmo_create begins with zeros.",),
 )
 @each(_fresh)
 def fresh_zeros(zeros: Comparison) -> Said:
+    """A VMO that was just exported holds zeros only.
+
+    Vulkan promises no zeros, but old bytes in a VMO that is passed on are disclosed to its receiver.
+    """
     return bytes_are(zeros, f"all {zeros.count} bytes are zero", "hold old data", Outcome.INFO)
 
 
@@ -135,10 +141,12 @@ def _outlives(device: Device) -> Rows[Comparison]:
 
 @check(
     "export.outlives",
-    meaning="The VMO keeps its bytes when its memory is freed and the device destroyed.",
-    rule="memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle owns a reference to the memory",
-    advice="The driver reuses memory although others still hold a handle to it.",
+    "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle owns a reference to the memory",
 )
 @each(_outlives)
 def outlives(kept: Comparison) -> Said:
+    """The VMO keeps its bytes when its memory is freed and the device destroyed.
+
+    The driver reuses memory although others still hold a handle to it.
+    """
     return bytes_are(kept, f"{kept.count} bytes outlived memory and device", "changed after the memory was freed")

@@ -49,14 +49,13 @@ def _growth(device: Device) -> Rows[Stressed]:
     return [_row(device, row, row.what, Outcome.INFO) for row in device.stress]
 
 
-@_check(
-    "stress.memory",
-    meaning="Repeating does not make the process larger.",
-    rule=PRACTICE,
-    advice="The driver may leak memory; more rounds show whether it grows on, or only fills a cache.",
-)
+@_check("stress.memory", PRACTICE)
 @each(_growth)
 def memory(found: Stressed) -> Said:
+    """Repeating does not make the process larger.
+
+    The driver may leak memory; more rounds show whether it grows on, or only fills a cache.
+    """
     grown = found.resident_after - found.resident_before
     more = f"{grown >> 10} KiB more are resident"
     return holds(grown <= _MOST_GROWTH, "the process did not grow", more, Outcome.INFO)
