@@ -183,17 +183,22 @@ def _requires_dedicated(device: Device) -> Device:
     )
 
 
-def _image_trip(trip: Answer[ImageTrip]) -> Change:
-    return lambda device: replace(device, images=(replace(device.images[0], trip=trip),))
+def _rows(table: str, **changes: Any) -> Change:
+    """Change every row of a table of the device."""
+
+    def change(device: Device) -> Device:
+        changed: dict[str, Any] = {table: tuple(replace(row, **changes) for row in getattr(device, table))}
+        return replace(device, **changed)
+
+    return change
 
 
 def _stressed(**changes: Any) -> Change:
-    made = replace(Stressed(9, 2, 2, 1, 1), **changes)
-    return lambda device: replace(device, stress=tuple(replace(row, stressed=Answer(made)) for row in device.stress))
+    return _rows("stress", stressed=Answer(replace(Stressed(9, 2, 2, 1, 1), **changes)))
 
 
 def _refusal(refusal: Answer[Refusal]) -> Change:
-    return lambda device: replace(device, negative=tuple(replace(row, refusal=refusal) for row in device.negative))
+    return _rows("negative", refusal=refusal)
 
 
 def _pair(table: str, **changes: Any) -> Change:
@@ -218,9 +223,7 @@ def _properties(**changes: Any) -> Change:
 
 def _refused_properties(result: str) -> Change:
     missing = reports.refused("vkGetMemoryZirconHandlePropertiesFUCHSIA", result)
-    return lambda device: replace(
-        device, properties=tuple(replace(row, properties=Answer(None, missing)) for row in device.properties)
-    )
+    return _rows("properties", properties=Answer(None, missing))
 
 
 def _opened(device: Device) -> OpenDevice:
@@ -229,9 +232,7 @@ def _opened(device: Device) -> OpenDevice:
 
 
 def _imports(missing: Missing) -> Change:
-    return lambda device: replace(
-        device, imports=tuple(replace(row, imported=Answer(None, missing)) for row in device.imports)
-    )
+    return _rows("imports", imported=Answer(None, missing))
 
 
 def _data(write: Write, seen: Answer[Comparison]) -> Change:
@@ -257,10 +258,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
         "Vulkan 1.0.61 and neither extension",
     ),
     "extension.entry-points": (
-        lambda d: replace(
-            d,
-            opened=Answer(replace(_opened(d), entry_points=(EntryPoint("vkX", False),))),
-        ),
+        lambda d: replace(d, opened=Answer(replace(_opened(d), entry_points=(EntryPoint("vkX", False),)))),
         Outcome.FAIL,
         "vkX: advertised, but vkGetDeviceProcAddr returns NULL",
     ),
@@ -299,16 +297,8 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
         Outcome.FAIL,
         "a handle to another object",
     ),
-    "export.fresh-zeros": (
-        lambda d: replace(d, fresh_bytes=(FreshBytes(0, Answer(HALF)),)),
-        Outcome.INFO,
-        "32 of 64 bytes hold old data",
-    ),
-    "export.outlives": (
-        lambda d: replace(d, outlives=(Outlives(0, Answer(HALF)),)),
-        Outcome.FAIL,
-        "32 of 64 bytes changed",
-    ),
+    "export.fresh-zeros": (_rows("fresh_bytes", zeros=Answer(HALF)), Outcome.INFO, "32 of 64 bytes hold old data"),
+    "export.outlives": (_rows("outlives", kept=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes changed"),
     "properties.succeeds": (_refused_properties("VK_ERROR_UNKNOWN"), Outcome.FAIL, "answered VK_ERROR_UNKNOWN"),
     "properties.result-codes": (_refused_properties("VK_NOT_READY"), Outcome.WARN, "which is not listed"),
     "properties.written": (_properties(written=False), Outcome.FAIL, "memoryTypeBits was not written"),
@@ -322,7 +312,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "properties.duplicate-agrees": (_properties(duplicate_bits=Answer(1)), Outcome.FAIL, "0x1, the handle 0x7"),
     "properties.handle-kept": (_properties(handle_valid=Answer(False)), Outcome.FAIL, "gone after the call"),
     "capabilities.dedicated": (_requires_dedicated, Outcome.FAIL, "DEDICATED_ONLY is not reported, and required"),
-    "capabilities.images": (_image_trip(Answer(None, REFUSED)), Outcome.FAIL, "VK_ERROR_OUT_OF_DEVICE_MEMORY"),
+    "capabilities.images": (_rows("images", trip=Answer(None, REFUSED)), Outcome.FAIL, "VK_ERROR_OUT_OF_DEVICE_MEMORY"),
     "capabilities.semaphore": (
         lambda d: replace(d, external_semaphore=Answer(ExternalSemaphore(flags(0, ()), flags(0, ()), flags(0, ())))),
         Outcome.WARN,
@@ -340,13 +330,17 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "import.contents-kept": (_imported(kept=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes changed"),
     "import.shares": (_imported(shared=Answer(HALF)), Outcome.FAIL, "not seen on another side"),
     "import.releases-handle": (
-        lambda d: replace(d, releases=(Release(0, Answer(Released(3, 3))),)),
+        _rows("releases", released=Answer(Released(3, 3))),
         Outcome.FAIL,
         "3 handles after the import was freed, of 3 before",
     ),
     "data.host-write-import": (_data(Write.IMPORT_MAP, Answer(HALF)), Outcome.FAIL, "32 of 64 bytes are wrong"),
     "data.gpu-copy": (_data(Write.GPU_COPY, Answer(HALF)), Outcome.FAIL, "32 of 64 bytes are wrong"),
-    "data.image": (_image_trip(Answer(ImageTrip(0, 64, HALF))), Outcome.FAIL, "32 of 64 bytes have another colour"),
+    "data.image": (
+        _rows("images", trip=Answer(ImageTrip(0, 64, HALF))),
+        Outcome.FAIL,
+        "32 of 64 bytes have another colour",
+    ),
     "stress.imports": (_stressed(handles_after=11), Outcome.FAIL, "+9 handles are open after 9 times"),
     "stress.rounds": (_stressed(handles_after=11), Outcome.FAIL, "+9 handles are open after 9 times"),
     "stress.memory": (_stressed(resident_after=99 << 20), Outcome.INFO, "KiB more are resident"),
@@ -358,11 +352,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
         "VK_SUCCESS with memoryTypeBits 0xf",
     ),
     "negative.survives": (_refusal(Answer(None, CRASHED)), Outcome.CRASH, "crashed in vkX (SIGSEGV)"),
-    "import.result-codes": (
-        _imports(reports.refused("vkAllocateMemory", "VK_NOT_READY")),
-        Outcome.WARN,
-        "not listed",
-    ),
+    "import.result-codes": (_imports(reports.refused("vkAllocateMemory", "VK_NOT_READY")), Outcome.WARN, "not listed"),
     "data.host-write": (_data(Write.HOST_MAP, Answer(HALF)), Outcome.FAIL, "zx_vmar_map: 32 of 64 bytes are wrong"),
     "data.gpu-fill": (_data(Write.GPU_FILL, Answer(HALF)), Outcome.FAIL, "the first at 32"),
 }
@@ -519,10 +509,7 @@ def test_a_crashed_export_is_a_crash() -> None:
     """A step that took the driver down is a crash in the checks that rest on it, named with call and signal."""
     bad = _refused_export(CRASHED)(_good_device())
     verdict = REGISTRY["export.memory-type"].verdict(_facts(bad), bad)
-    assert (verdict.outcome, verdict.sentence) == (
-        Outcome.CRASH,
-        "Memory type 0: the driver crashed in vkX (SIGSEGV).",
-    )
+    assert (verdict.outcome, verdict.sentence) == (Outcome.CRASH, "Memory type 0: the driver crashed in vkX (SIGSEGV).")
 
 
 def test_a_vmo_that_the_host_cannot_read_is_a_skip() -> None:

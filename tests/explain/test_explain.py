@@ -28,11 +28,7 @@ IMPLICIT = {
     "VkImportMemoryZirconHandleInfoFUCHSIA": ("sType-sType", "handleType-parameter"),
     "VkMemoryZirconHandlePropertiesFUCHSIA": ("sType-sType", "pNext-pNext"),
     "VkMemoryGetZirconHandleInfoFUCHSIA": ("sType-sType", "pNext-pNext", "memory-parameter", "handleType-parameter"),
-    "vkGetMemoryZirconHandleFUCHSIA": (
-        "device-parameter",
-        "pGetZirconHandleInfo-parameter",
-        "pZirconHandle-parameter",
-    ),
+    "vkGetMemoryZirconHandleFUCHSIA": ("device-parameter", "pGetZirconHandleInfo-parameter", "pZirconHandle-parameter"),
     "vkGetMemoryZirconHandlePropertiesFUCHSIA": (
         "device-parameter",
         "handleType-parameter",

@@ -200,11 +200,7 @@ def _suffices(allocation_size: int, size: int) -> Said:
     return holds(size >= allocation_size, f"the VMO has {size} bytes for an allocation of {allocation_size}")
 
 
-@check(
-    "export.whole-pages",
-    PRACTICE,
-    causes=("An emulated kernel, or a library that stands in for libzircon.",),
-)
+@check("export.whole-pages", PRACTICE, causes=("An emulated kernel, or a library that stands in for libzircon.",))
 def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
     """The VMO's size is a multiple of the page size.
 

@@ -82,11 +82,7 @@ def _entry_points(device: Device) -> Rows[EntryPoint]:
     return [Row(entry.name, step(device, "open"), Answer(entry)) for entry in entries]
 
 
-@check(
-    "extension.entry-points",
-    "initialization.adoc, vkGetDeviceProcAddr",
-    causes=(HIDDEN_COMMAND,),
-)
+@check("extension.entry-points", "initialization.adoc, vkGetDeviceProcAddr", causes=(HIDDEN_COMMAND,))
 @each(_entry_points)
 def entry_points(entry: EntryPoint) -> Said:
     """vkGetDeviceProcAddr returns both commands of the extension when it is enabled.

@@ -52,10 +52,7 @@ check(
 )(lists_results(_asked))
 
 
-@check(
-    "properties.written",
-    "VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-pMemoryZirconHandleProperties-parameter",
-)
+@check("properties.written", "VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-pMemoryZirconHandleProperties-parameter")
 @each(_answered)
 def written(found: HandleProperties) -> Said:
     """VK_SUCCESS comes with an answer, in memoryTypeBits and nowhere else.
@@ -124,10 +121,7 @@ def exporting_type(_: Facts, device: Device) -> Iterator[Finding]:
             yield row.found(Outcome.PASS if is_there else Outcome.WARN, says)
 
 
-@check(
-    "properties.duplicate-agrees",
-    "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA: the answer is of the VMO",
-)
+@check("properties.duplicate-agrees", "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA: the answer is of the VMO")
 def duplicate_agrees(_: Facts, device: Device) -> Iterator[Finding]:
     """A duplicate of the handle gets the same answer.
 

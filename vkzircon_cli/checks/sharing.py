@@ -27,8 +27,7 @@ def two_gets_distinct(pair: Pair) -> Said:
 
 
 @check(
-    "export.two-gets-share",
-    "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle refers to the allocation's memory",
+    "export.two-gets-share", "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle refers to the allocation's memory"
 )
 @each(comparisons(two_gets, lambda pair: pair.seen))
 def two_gets_share(seen: Comparison) -> Said:
@@ -121,9 +120,7 @@ def _fresh(device: Device) -> Rows[Comparison]:
 
 
 @check(
-    "export.fresh-zeros",
-    PRACTICE,
-    causes=("The driver reuses memory; a VMO from zx_vmo_create begins with zeros.",),
+    "export.fresh-zeros", PRACTICE, causes=("The driver reuses memory; a VMO from zx_vmo_create begins with zeros.",)
 )
 @each(_fresh)
 def fresh_zeros(zeros: Comparison) -> Said:
@@ -139,10 +136,7 @@ def _outlives(device: Device) -> Rows[Comparison]:
     return [comparing(row) for row in rows]
 
 
-@check(
-    "export.outlives",
-    "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle owns a reference to the memory",
-)
+@check("export.outlives", "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle owns a reference to the memory")
 @each(_outlives)
 def outlives(kept: Comparison) -> Said:
     """The VMO keeps its bytes when its memory is freed and the device destroyed.

@@ -28,16 +28,8 @@ RESULTS = (
         "The device hangs, or it has more to do than the limit allows: a software driver on a busy machine, for one.",
         advice="Give it more time with --timeout. If it never ends, the driver hangs: report it with --format trace.",
     ),
-    _result(
-        "VK_EVENT_SET",
-        "A VkEvent is signalled; this is not an error.",
-        advice=_NOT_OURS,
-    ),
-    _result(
-        "VK_EVENT_RESET",
-        "A VkEvent is not signalled; this is not an error.",
-        advice=_NOT_OURS,
-    ),
+    _result("VK_EVENT_SET", "A VkEvent is signalled; this is not an error.", advice=_NOT_OURS),
+    _result("VK_EVENT_RESET", "A VkEvent is not signalled; this is not an error.", advice=_NOT_OURS),
     _result(
         "VK_INCOMPLETE",
         "The caller's array was too small, so the list is incomplete.",
@@ -131,11 +123,7 @@ RESULTS = (
         "NVIDIA.",
         advice="Use linear tiling, another format or fewer usages.",
     ),
-    _result(
-        "VK_ERROR_FRAGMENTED_POOL",
-        "A descriptor pool has room, but not in one piece.",
-        advice=_NOT_OURS,
-    ),
+    _result("VK_ERROR_FRAGMENTED_POOL", "A descriptor pool has room, but not in one piece.", advice=_NOT_OURS),
     _result(
         "VK_ERROR_UNKNOWN",
         "An error without a code of its own, in the program or in the driver. Every command may return it.",
@@ -148,11 +136,7 @@ RESULTS = (
         "A validation layer above the driver is set to refuse such calls.",
         advice="Read its message (--verbose), explain the VUID in it, and try without VK_INSTANCE_LAYERS.",
     ),
-    _result(
-        "VK_ERROR_OUT_OF_POOL_MEMORY",
-        "A descriptor pool has no room left.",
-        advice=_NOT_OURS,
-    ),
+    _result("VK_ERROR_OUT_OF_POOL_MEMORY", "A descriptor pool has no room left.", advice=_NOT_OURS),
     _result(
         "VK_ERROR_INVALID_EXTERNAL_HANDLE",
         "The handle is not one of the handle type that was named, or the driver cannot take what it refers to.",

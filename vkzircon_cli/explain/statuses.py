@@ -11,11 +11,7 @@ _PAGER = "A VMO that a pager fills, where the pager could not give the page (unv
 _status = partial(code, Group.STATUS, ZX_STATUS, advice=_NOT_OURS)
 
 STATUSES = (
-    _status(
-        "ZX_OK",
-        "The call succeeded.",
-        advice="There is nothing to do.",
-    ),
+    _status("ZX_OK", "The call succeeded.", advice="There is nothing to do."),
     _status(
         "ZX_ERR_INTERNAL",
         "An internal error without a code of its own.",
@@ -127,10 +123,7 @@ STATUSES = (
         "The object exists already, and there can be only one.",
         advice="Use the existing one. " + _NOT_OURS,
     ),
-    _status(
-        "ZX_ERR_ALREADY_BOUND",
-        "The object is already bound or in use.",
-    ),
+    _status("ZX_ERR_ALREADY_BOUND", "The object is already bound or in use."),
     _status(
         "ZX_ERR_UNAVAILABLE",
         "The service or object is not available at the moment.",
@@ -151,37 +144,22 @@ STATUSES = (
         _PAGER,
         advice="Try an anonymous VMO (zx_vmo_create); if that works, the pager or its disk is at fault.",
     ),
-    _status(
-        "ZX_ERR_IO_REFUSED",
-        "The device refused the operation.",
-    ),
+    _status("ZX_ERR_IO_REFUSED", "The device refused the operation."),
     _status(
         "ZX_ERR_IO_DATA_INTEGRITY",
         "The data that was read fails its integrity check.",
         _PAGER,
         advice="The file or package behind the VMO is damaged: fetch it again.",
     ),
-    _status(
-        "ZX_ERR_IO_DATA_LOSS",
-        "The data is not available now and may be lost.",
-    ),
+    _status("ZX_ERR_IO_DATA_LOSS", "The data is not available now and may be lost."),
     _status(
         "ZX_ERR_IO_NOT_PRESENT",
         "The device is gone: unplugged, turned off, or never there.",
         advice="See whether the GPU's driver is bound and its device node exists.",
     ),
-    _status(
-        "ZX_ERR_IO_OVERRUN",
-        "More data came than was expected.",
-    ),
-    _status(
-        "ZX_ERR_IO_MISSED_DEADLINE",
-        "The operation missed a deadline of its device.",
-    ),
-    _status(
-        "ZX_ERR_IO_INVALID",
-        "The data, or a parameter of the transfer, is not valid for the device.",
-    ),
+    _status("ZX_ERR_IO_OVERRUN", "More data came than was expected."),
+    _status("ZX_ERR_IO_MISSED_DEADLINE", "The operation missed a deadline of its device."),
+    _status("ZX_ERR_IO_INVALID", "The data, or a parameter of the transfer, is not valid for the device."),
     _status(
         "ZX_ERR_BAD_PATH",
         "A path is too long or malformed.",
@@ -198,59 +176,26 @@ STATUSES = (
         advice="Look at the path that was opened, and at variables that name one.",
     ),
     _status(
-        "ZX_ERR_FILE_BIG",
-        "The file would be larger than it may be.",
-        advice="Write less, or write to standard output.",
+        "ZX_ERR_FILE_BIG", "The file would be larger than it may be.", advice="Write less, or write to standard output."
     ),
-    _status(
-        "ZX_ERR_NO_SPACE",
-        "The file system is full.",
-        advice="Make room, or write to standard output.",
-    ),
+    _status("ZX_ERR_NO_SPACE", "The file system is full.", advice="Make room, or write to standard output."),
     _status(
         "ZX_ERR_NOT_EMPTY",
         "The directory is not empty.",
         advice="Look at the path that was to be removed. " + _NOT_OURS,
     ),
-    _status(
-        "ZX_ERR_STOP",
-        "A callback returns it to be called no more. This is not an error.",
-    ),
-    _status(
-        "ZX_ERR_NEXT",
-        "A callback returns it to be called for the next item. This is not an error.",
-    ),
-    _status(
-        "ZX_ERR_ASYNC",
-        "A handler returns it if the work is finished later, elsewhere. This is not an error.",
-    ),
+    _status("ZX_ERR_STOP", "A callback returns it to be called no more. This is not an error."),
+    _status("ZX_ERR_NEXT", "A callback returns it to be called for the next item. This is not an error."),
+    _status("ZX_ERR_ASYNC", "A handler returns it if the work is finished later, elsewhere. This is not an error."),
     _status(
         "ZX_ERR_PROTOCOL_NOT_SUPPORTED",
         "The other side does not speak that protocol.",
         advice="Client and service may be of different versions: build both against one. " + _NOT_OURS,
     ),
-    _status(
-        "ZX_ERR_ADDRESS_UNREACHABLE",
-        "No network route leads to that address.",
-    ),
-    _status(
-        "ZX_ERR_ADDRESS_IN_USE",
-        "The network address is in use.",
-    ),
-    _status(
-        "ZX_ERR_NOT_CONNECTED",
-        "The socket is not connected.",
-    ),
-    _status(
-        "ZX_ERR_CONNECTION_REFUSED",
-        "The other side refused the connection.",
-    ),
-    _status(
-        "ZX_ERR_CONNECTION_RESET",
-        "The other side closed the connection.",
-    ),
-    _status(
-        "ZX_ERR_CONNECTION_ABORTED",
-        "This side's system closed the connection.",
-    ),
+    _status("ZX_ERR_ADDRESS_UNREACHABLE", "No network route leads to that address."),
+    _status("ZX_ERR_ADDRESS_IN_USE", "The network address is in use."),
+    _status("ZX_ERR_NOT_CONNECTED", "The socket is not connected."),
+    _status("ZX_ERR_CONNECTION_REFUSED", "The other side refused the connection."),
+    _status("ZX_ERR_CONNECTION_RESET", "The other side closed the connection."),
+    _status("ZX_ERR_CONNECTION_ABORTED", "This side's system closed the connection."),
 )

@@ -260,20 +260,14 @@ _IMPLICIT = (
         "sType of the properties is VK_STRUCTURE_TYPE_MEMORY_ZIRCON_HANDLE_PROPERTIES_FUCHSIA (1000364001).",
         advice=_STYPE,
     ),
-    _vuid(
-        "VkMemoryZirconHandlePropertiesFUCHSIA-pNext-pNext",
-        "pNext of the properties is NULL.",
-        advice=_PNEXT,
-    ),
+    _vuid("VkMemoryZirconHandlePropertiesFUCHSIA-pNext-pNext", "pNext of the properties is NULL.", advice=_PNEXT),
     _vuid(
         "VkMemoryGetZirconHandleInfoFUCHSIA-sType-sType",
         "sType of the request for a handle is VK_STRUCTURE_TYPE_MEMORY_GET_ZIRCON_HANDLE_INFO_FUCHSIA (1000364002).",
         advice=_STYPE,
     ),
     _vuid(
-        "VkMemoryGetZirconHandleInfoFUCHSIA-pNext-pNext",
-        "pNext of the request for a handle is NULL.",
-        advice=_PNEXT,
+        "VkMemoryGetZirconHandleInfoFUCHSIA-pNext-pNext", "pNext of the request for a handle is NULL.", advice=_PNEXT
     ),
     _vuid(
         "VkMemoryGetZirconHandleInfoFUCHSIA-memory-parameter",
