@@ -7,7 +7,7 @@ from typing import Any
 
 from vkzircon_cli.checks.causes import DEDICATED, UNKNOWN_TO_HOST
 from vkzircon_cli.checks.registry import Finding, Judge, Outcome, check
-from vkzircon_cli.checks.rows import Row, Rows, Said, each, holds, row_of_image, step
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, row_of_image, step
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, ExternalBuffer, ExternalMemoryProperties, ExternalSemaphore, Facts
 from vkzircon_cli.model.spec import (
@@ -67,7 +67,7 @@ def offered(_: Facts, device: Device) -> Iterator[Finding]:
             yield _row(device, buffer).judged(partial(_offer, device, buffer))
 
 
-def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperties) -> Said:
+def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperties) -> Judgement:
     """Judge one offer; no text demands that a usage can be shared, only a driver that shares none is wrong."""
     has = found.features.value & (EXPORTABLE | IMPORTABLE)
     says = {
@@ -101,7 +101,7 @@ def denies_import(device: Device, form: Form) -> bool:
 
 @check("capabilities.compatible", "capabilities.adoc, VkExternalMemoryProperties::compatibleHandleTypes")
 @each(_written)
-def compatible(found: ExternalMemoryProperties) -> Said:
+def compatible(found: ExternalMemoryProperties) -> Judgement:
     """A supported handle type is compatible with itself.
 
     compatibleHandleTypes must include the handle type that was asked about; report it to the driver's vendor.
@@ -116,7 +116,7 @@ def compatible(found: ExternalMemoryProperties) -> Said:
 
 @check("capabilities.well-formed", "fundamentals.adoc, valid usage of sType and pNext")
 @each(_answers)
-def well_formed(found: ExternalMemoryProperties) -> Said:
+def well_formed(found: ExternalMemoryProperties) -> Judgement:
     """The answer is written, has known features only, and leaves sType and pNext unchanged.
 
     The driver overwrites what the caller owns, or returns without an answer; report it to its vendor.
@@ -225,7 +225,7 @@ def _semaphore(device: Device) -> Rows[ExternalSemaphore]:
 
 @check("capabilities.semaphore", "capabilities.adoc, VkExternalSemaphoreProperties")
 @each(_semaphore)
-def semaphore(found: ExternalSemaphore) -> Said:
+def semaphore(found: ExternalSemaphore) -> Judgement:
     """Where VK_FUCHSIA_external_semaphore is listed, ZIRCON_EVENT semaphores can be exported and imported.
 
     The sibling extension is listed, but it cannot do its work.

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from vkzircon_cli.checks.causes import NOT_SHARED
 from vkzircon_cli.checks.registry import Finding, Judge, Outcome, check, fold
-from vkzircon_cli.checks.rows import Row, Rows, Said, bytes_are, comparing, each, row_of_image, row_of_type
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, bytes_are, comparing, each, row_of_image, row_of_type
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Comparison, ImageTrip, RoundTrip, Write
@@ -74,7 +74,7 @@ def _sides(write: Write, trip: RoundTrip) -> Iterator[Finding]:
                 yield found
 
 
-def _right(seen: Comparison) -> Said:
+def _right(seen: Comparison) -> Judgement:
     return bytes_are(seen, f"all {seen.count} bytes are right", f"are wrong, the first at {seen.first_wrong}")
 
 
@@ -84,7 +84,7 @@ def _images(device: Device) -> Rows[ImageTrip]:
 
 @check("data.image", _RULE)
 @each(_images)
-def image(trip: ImageTrip) -> Said:
+def image(trip: ImageTrip) -> Judgement:
     """An image that is cleared in exported memory has that colour in every pixel of the import.
 
     Formats, tilings and create-info must be the same on both sides; look which formats are wrong.

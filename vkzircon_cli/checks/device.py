@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
-from vkzircon_cli.checks.rows import Row, Rows, Said, each, step
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, step
 from vkzircon_cli.model.facts import Device, Facts, Identity, OpenDevice
 from vkzircon_cli.model.spec import DEVICE_TYPE_CPU
 
@@ -33,7 +33,7 @@ def hardware(facts: Facts, device: Device) -> Iterator[Finding]:
     A hardware driver may be hidden: look for manifests that failed to load, and rights on the device nodes.
     """
 
-    def judge(_: Identity) -> Said:
+    def judge(_: Identity) -> Judgement:
         if not _is_software(device):
             return Outcome.PASS, "the device is not a software rasterizer"
         if all(_is_software(other) for other in facts.devices):
@@ -75,7 +75,7 @@ def _opened(device: Device) -> Rows[OpenDevice]:
 
 @check("device.opens", "devsandqueues.adoc, vkCreateDevice")
 @each(_opened)
-def opens(_: OpenDevice) -> Said:
+def opens(_: OpenDevice) -> Judgement:
     """vkCreateDevice succeeds with the extension enabled.
 
     An extension that is listed must be one that can be enabled; report it to the driver's vendor.
@@ -93,5 +93,5 @@ def closes(facts: Facts, device: Device) -> Iterator[Finding]:
     yield Row("vkDestroyInstance", "instance.destroy", facts.closed).judged(_returned)
 
 
-def _returned(_: bool) -> Said:
+def _returned(_: bool) -> Judgement:
     return Outcome.PASS, "returned"

@@ -8,7 +8,7 @@ from typing import Any
 
 from vkzircon_cli.checks.causes import DEDICATED
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
-from vkzircon_cli.checks.rows import Row, Rows, Said, each, holds, lists_results, parts, row_of_type
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, lists_results, parts, row_of_type
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle
@@ -122,7 +122,7 @@ check(
     causes=("goldfish (gfxstream) ignores a failed duplication of its handle, and then returns 0.",),
 )
 @each(_handles)
-def handle_given(handle: Handle) -> Said:
+def handle_given(handle: Handle) -> Judgement:
     """VK_SUCCESS comes with a handle.
 
     The driver returns VK_SUCCESS without a handle: look at how it duplicates its handle (goldfish, for one).
@@ -136,7 +136,7 @@ def handle_given(handle: Handle) -> Said:
 
 @check("export.handle-shape", "zircon/types.h, ZX_HANDLE_FIXED_BITS_MASK")
 @each(_handles)
-def handle_shape(handle: Handle) -> Said:
+def handle_shape(handle: Handle) -> Judgement:
     """The handle has the kernel's shape: both low bits set.
 
     The number is not a Zircon handle: the driver may have returned an index or a file descriptor of its own.
@@ -160,7 +160,7 @@ def handle_is_vmo(_: Facts, device: Device) -> Iterator[Finding]:
             yield row.about(handle.valid).judged(lambda _: (Outcome.FAIL, "the kernel does not know the handle"))
 
 
-def _is_vmo(basic: HandleBasic) -> Said:
+def _is_vmo(basic: HandleBasic) -> Judgement:
     is_vmo = basic.type.value == OBJECT_TYPE_VMO
     return holds(is_vmo, "the handle is a VMO", f"the handle is {with_article(basic.type.name)}, not a VMO")
 
@@ -174,7 +174,7 @@ def _is_vmo(basic: HandleBasic) -> Said:
     ),
 )
 @each(parts(_handles, lambda handle: handle.basic, Outcome.WARN))
-def rights(basic: HandleBasic) -> Said:
+def rights(basic: HandleBasic) -> Judgement:
     """The handle has the rights that users need: READ, WRITE, MAP, DUPLICATE, TRANSFER, GET_PROPERTY, INSPECT.
 
     Without READ, WRITE and MAP it cannot be used; without DUPLICATE and TRANSFER it cannot be passed on.
@@ -196,7 +196,7 @@ def size(_: Facts, device: Device) -> Iterator[Finding]:
             )
 
 
-def _suffices(allocation_size: int, size: int) -> Said:
+def _suffices(allocation_size: int, size: int) -> Judgement:
     return holds(size >= allocation_size, f"the VMO has {size} bytes for an allocation of {allocation_size}")
 
 
@@ -218,7 +218,7 @@ def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
 
 @check("export.fixed-size", PRACTICE)
 @each(parts(_handles, lambda handle: handle.info, Outcome.WARN))
-def fixed_size(info: VmoInfo) -> Said:
+def fixed_size(info: VmoInfo) -> Judgement:
     """The VMO cannot be resized while others use it.
 
     A RESIZABLE VMO can shrink while others have it mapped, and they then fault.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from vkzircon_cli.checks.causes import HIDDEN_COMMAND
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
-from vkzircon_cli.checks.rows import Row, Rows, Said, each, holds, step
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, step
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, EntryPoint, Extension, Facts
 from vkzircon_cli.model.queries import dependency_leg, find_extension
@@ -27,7 +27,7 @@ def _extensions(device: Device) -> Rows[tuple[Extension, ...]]:
     needs_extension=False,
 )
 @each(_extensions)
-def listed(extensions: tuple[Extension, ...]) -> Said:
+def listed(extensions: tuple[Extension, ...]) -> Judgement:
     """The device lists VK_FUCHSIA_external_memory.
 
     Only Fuchsia's drivers have it; on Linux try the emulation: vkzircon --emulate.
@@ -45,7 +45,7 @@ def _revision(device: Device) -> Rows[int]:
 
 @check("extension.revision", PRACTICE)
 @each(_revision)
-def revision(number: int) -> Said:
+def revision(number: int) -> Judgement:
     """The extension has the revision that this program was written for.
 
     Results still hold; look for a newer vkzircon that knows what the revision changed.
@@ -84,7 +84,7 @@ def _entry_points(device: Device) -> Rows[EntryPoint]:
 
 @check("extension.entry-points", "initialization.adoc, vkGetDeviceProcAddr", causes=(HIDDEN_COMMAND,))
 @each(_entry_points)
-def entry_points(entry: EntryPoint) -> Said:
+def entry_points(entry: EntryPoint) -> Judgement:
     """vkGetDeviceProcAddr returns both commands of the extension when it is enabled.
 
     The driver, or a layer above it, hides the command: unset VK_INSTANCE_LAYERS and look again.

@@ -7,9 +7,9 @@ from vkzircon_cli.checks.capabilities import denies_import
 from vkzircon_cli.checks.causes import UNKNOWN_TO_HOST
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
 from vkzircon_cli.checks.rows import (
+    Judgement,
     Row,
     Rows,
-    Said,
     bytes_are,
     comparing,
     comparisons,
@@ -88,7 +88,7 @@ def _imports(kind: ImportKind, worth: Outcome) -> Callable[[Device], Rows[Import
     return lambda device: _of_kinds(device, kind, worth=worth)
 
 
-def _works(imported: Imported) -> Said:
+def _works(imported: Imported) -> Judgement:
     return Outcome.PASS, f"imported {imported.allocation_size} bytes"
 
 
@@ -119,17 +119,17 @@ def second_process(_: Facts, device: Device) -> Iterator[Finding]:
 _BOTH_WAYS = "another process imported the VMO, and bytes go both ways"
 
 
-def _seen_there(kept: Comparison) -> Said:
+def _seen_there(kept: Comparison) -> Judgement:
     return bytes_are(kept, _BOTH_WAYS, "are wrong in another process")
 
 
-def _seen_here(shared: Comparison) -> Said:
+def _seen_here(shared: Comparison) -> Judgement:
     return bytes_are(shared, _BOTH_WAYS, "that another process wrote are not seen here")
 
 
 @check("import.contents-kept", "memory.adoc: importing must not modify the contents")
 @each(comparisons(_answered, lambda imported: imported.kept))
-def contents_kept(kept: Comparison) -> Said:
+def contents_kept(kept: Comparison) -> Judgement:
     """An import does not change the VMO's bytes.
 
     The driver clears memory that others use, or writes into it.
@@ -139,7 +139,7 @@ def contents_kept(kept: Comparison) -> Said:
 
 @check("import.shares", _SHARED)
 @each(comparisons(_answered, lambda imported: imported.shared))
-def shares(seen: Comparison) -> Said:
+def shares(seen: Comparison) -> Judgement:
     """What is written through an import is seen on every other side.
 
     The import is a copy: nothing is shared.
@@ -156,7 +156,7 @@ def _released(device: Device) -> Iterator[Row[Released]]:
 
 @check("import.releases-handle", "memory.adoc: a successful import transfers the handle to the implementation")
 @each(_released)
-def releases_handle(found: Released) -> Said:
+def releases_handle(found: Released) -> Judgement:
     """Freeing imported memory closes the handle that the import took, and no other.
 
     The driver leaks a handle with every import, or closes one that is the caller's.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
-from vkzircon_cli.checks.rows import Row, Rows, Said, each, holds, step
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, step
 from vkzircon_cli.model.base import MissingKind
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Negative, Refusal
@@ -39,7 +39,7 @@ def _properties(device: Device) -> Rows[Refusal]:
     "memory.adoc: INVALID_EXTERNAL_HANDLE must be returned for an invalid handle; VUID-...-allocationSize-07903",
 )
 @each(_imports)
-def import_refused(found: Refusal) -> Said:
+def import_refused(found: Refusal) -> Judgement:
     """An import of a handle that is not a VMO, or of more bytes than it has, is refused as an invalid handle.
 
     A program that passes a wrong handle gets memory, another error, or a crash inside the driver.
@@ -66,7 +66,7 @@ def handle_kept(_: Facts, device: Device) -> Iterator[Finding]:
 
 @_check("negative.properties-refused", PRACTICE)
 @each(_properties)
-def properties_refused(found: Refusal) -> Said:
+def properties_refused(found: Refusal) -> Judgement:
     """The properties of a handle that is not a VMO are refused.
 
     An answer for any number proves nothing about the handle: ask the kernel what it is (SwiftShader).

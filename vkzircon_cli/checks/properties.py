@@ -6,7 +6,7 @@ from functools import partial
 
 from vkzircon_cli.checks.causes import HIDDEN_COMMAND
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
-from vkzircon_cli.checks.rows import Rows, Said, each, holds, lists_results, parts, row_of_type
+from vkzircon_cli.checks.rows import Judgement, Rows, each, holds, lists_results, parts, row_of_type
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import ranges
 from vkzircon_cli.model.vmo import HandleProperties
@@ -35,7 +35,7 @@ def _written(device: Device) -> Rows[HandleProperties]:
     ),
 )
 @each(_asked)
-def succeeds(_: HandleProperties) -> Said:
+def succeeds(_: HandleProperties) -> Judgement:
     """The properties of an exported VMO can be asked.
 
     Without an answer a program may not import the VMO (VUID-VkMemoryAllocateInfo-None-04749).
@@ -54,7 +54,7 @@ check(
 
 @check("properties.written", "VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-pMemoryZirconHandleProperties-parameter")
 @each(_answered)
-def written(found: HandleProperties) -> Said:
+def written(found: HandleProperties) -> Judgement:
     """VK_SUCCESS comes with an answer, in memoryTypeBits and nowhere else.
 
     The driver returns success without an answer, or overwrites sType or pNext.
@@ -75,7 +75,7 @@ def written(found: HandleProperties) -> Said:
     ),
 )
 @each(_written)
-def bits_set(found: HandleProperties) -> Said:
+def bits_set(found: HandleProperties) -> Judgement:
     """At least one memory type takes the VMO.
 
     No import is possible. The driver may not know the VMO, or lack rights on it.
@@ -97,7 +97,7 @@ def bits_in_range(_: Facts, device: Device) -> Iterator[Finding]:
     return (row.judged(partial(_in_range, count)) for row in _written(device))
 
 
-def _in_range(count: int, found: HandleProperties) -> Said:
+def _in_range(count: int, found: HandleProperties) -> Judgement:
     beyond = [bit for bit in found.memory_types if bit >= count]
     wrong = f"0x{found.memory_type_bits:x} names type {ranges(beyond)}, and there are {count} types"
     return holds(not beyond, f"all bits are below {count}", wrong)
@@ -133,13 +133,13 @@ def duplicate_agrees(_: Facts, device: Device) -> Iterator[Finding]:
             yield row.about(found.duplicate_bits).judged(partial(_agrees, found.memory_type_bits))
 
 
-def _agrees(bits: int, duplicate_bits: int) -> Said:
+def _agrees(bits: int, duplicate_bits: int) -> Judgement:
     return holds(duplicate_bits == bits, f"the duplicate gets 0x{duplicate_bits:x}, the handle 0x{bits:x}")
 
 
 @check("properties.handle-kept", "memory.adoc: only an import takes the handle")
 @each(parts(_answered, lambda found: found.handle_valid))
-def handle_kept(is_valid: bool) -> Said:
+def handle_kept(is_valid: bool) -> Judgement:
     """Asking does not use up the handle.
 
     The driver closes a handle that is not its own.

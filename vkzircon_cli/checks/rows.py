@@ -15,7 +15,7 @@ from vkzircon_cli.model.vmo import Comparison, Image
 
 T = TypeVar("T")
 U = TypeVar("U")
-Said = tuple[Outcome, str]
+Judgement = tuple[Outcome, str]
 
 
 @record
@@ -27,7 +27,7 @@ class Row(Generic[T]):
     answer: Answer[T]
     refused: Outcome = Outcome.FAIL
 
-    def judged(self, judge: Callable[[T], Said]) -> Finding:
+    def judged(self, judge: Callable[[T], Judgement]) -> Finding:
         """Return what *judge* finds in the answer, or why there is no answer."""
         return self.unanswered() if self.answer.value is None else self.found(*judge(self.answer.value))
 
@@ -52,10 +52,10 @@ class Row(Generic[T]):
 Rows = Iterable[Row[T]]
 
 
-def each(rows: Callable[[Device], Rows[T]]) -> Callable[[Callable[[T], Said]], Judge]:
+def each(rows: Callable[[Device], Rows[T]]) -> Callable[[Callable[[T], Judgement]], Judge]:
     """Make a check of a function that judges one answer of *rows*; its docstring is the check's."""
 
-    def decorate(judge: Callable[[T], Said]) -> Judge:
+    def decorate(judge: Callable[[T], Judgement]) -> Judge:
         def judge_all(_: Facts, device: Device) -> Iterator[Finding]:
             return (row.judged(judge) for row in rows(device))
 
@@ -114,24 +114,19 @@ def comparisons(
     return compared
 
 
-def holds(good: bool, right: str, wrong: str = "", worth: Outcome = Outcome.FAIL) -> Said:
+def holds(good: bool, right: str, wrong: str = "", worth: Outcome = Outcome.FAIL) -> Judgement:
     """Judge a condition: the sentence if it holds, and the one if not, the same by default."""
     return (Outcome.PASS, right) if good else (worth, wrong or right)
 
 
-def bytes_are(seen: Comparison, right: str, wrong: str, worth: Outcome = Outcome.FAIL) -> Said:
+def bytes_are(seen: Comparison, right: str, wrong: str, worth: Outcome = Outcome.FAIL) -> Judgement:
     """Judge a comparison: *right* is the sentence if all bytes match, *wrong* goes on after "N of M bytes"."""
     return holds(not seen.wrong, right, f"{seen.wrong} of {seen.count} bytes {wrong}", worth)
 
 
 def lists_results(rows: Callable[[Device], Rows[Any]]) -> Judge:
     """Make the check that a refused call returned a result that vk.xml lists for it."""
-
-    def judge(_: Facts, device: Device) -> Iterator[Finding]:
-        for row in rows(device):
-            yield _listed(row)
-
-    return judge
+    return lambda _, device: [_listed(row) for row in rows(device)]
 
 
 def _listed(row: Row[Any]) -> Finding:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from vkzircon_cli.checks.export import INVALID, pairs, two_exports, two_gets
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
-from vkzircon_cli.checks.rows import Rows, Said, bytes_are, comparing, comparisons, each, holds, row_of_type
+from vkzircon_cli.checks.rows import Judgement, Rows, bytes_are, comparing, comparisons, each, holds, row_of_type
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Comparison, Pair
 
@@ -15,7 +15,7 @@ from vkzircon_cli.model.vmo import Comparison, Pair
     "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: each call transfers a handle to the caller",
 )
 @each(two_gets)
-def two_gets_distinct(pair: Pair) -> Said:
+def two_gets_distinct(pair: Pair) -> Judgement:
     """Getting a handle twice returns two handles.
 
     Both users will close the same number, and the second one then closes a handle that is not its own.
@@ -30,7 +30,7 @@ def two_gets_distinct(pair: Pair) -> Said:
     "export.two-gets-share", "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle refers to the allocation's memory"
 )
 @each(comparisons(two_gets, lambda pair: pair.seen))
-def two_gets_share(seen: Comparison) -> Said:
+def two_gets_share(seen: Comparison) -> Judgement:
     """What is written through one handle of an allocation is read through the other.
 
     The second handle is of a copy: the driver makes a new VMO, or a snapshot, at each get.
@@ -48,7 +48,7 @@ def _two_gets_or_info(device: Device) -> Rows[Pair]:
     causes=("sysmem returns children of a VMO; whether a driver returns another child each time was not seen.",),
 )
 @each(_two_gets_or_info)
-def same_koid(pair: Pair) -> Said:
+def same_koid(pair: Pair) -> Judgement:
     """Two handles to one allocation are to one kernel object.
 
     A driver may return children of one VMO; then koids do not prove whether two handles share memory.
@@ -72,7 +72,7 @@ def two_exports_apart(_: Facts, device: Device) -> Iterator[Finding]:
         yield seen.judged(_kept_apart)
 
 
-def _kept_apart(seen: Comparison) -> Said:
+def _kept_apart(seen: Comparison) -> Judgement:
     right = "writing into one allocation does not change the other"
     return bytes_are(seen, right, "changed when the other allocation was written")
 
@@ -99,7 +99,7 @@ def survives_channel(_: Facts, device: Device) -> Iterator[Finding]:
         yield row.found(Outcome.FAIL, changed) if changed else bytes_seen.judged(_arrived)
 
 
-def _arrived(seen: Comparison) -> Said:
+def _arrived(seen: Comparison) -> Judgement:
     return bytes_are(seen, "the handle arrives as it was sent", "changed on the way through a channel")
 
 
@@ -123,7 +123,7 @@ def _fresh(device: Device) -> Rows[Comparison]:
     "export.fresh-zeros", PRACTICE, causes=("The driver reuses memory; a VMO from zx_vmo_create begins with zeros.",)
 )
 @each(_fresh)
-def fresh_zeros(zeros: Comparison) -> Said:
+def fresh_zeros(zeros: Comparison) -> Judgement:
     """A VMO that was just exported holds zeros only.
 
     Vulkan promises no zeros, but old bytes in a VMO that is passed on are disclosed to its receiver.
@@ -138,7 +138,7 @@ def _outlives(device: Device) -> Rows[Comparison]:
 
 @check("export.outlives", "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle owns a reference to the memory")
 @each(_outlives)
-def outlives(kept: Comparison) -> Said:
+def outlives(kept: Comparison) -> Judgement:
     """The VMO keeps its bytes when its memory is freed and the device destroyed.
 
     The driver reuses memory although others still hold a handle to it.

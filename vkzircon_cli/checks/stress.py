@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from vkzircon_cli.checks.registry import PRACTICE, Outcome, check
-from vkzircon_cli.checks.rows import Row, Rows, Said, each, holds, step
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, step
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.vmo import Stress, Stressed
 
@@ -20,7 +20,7 @@ def _row(device: Device, stress: Stress, subject: str, refused: Outcome) -> Row[
     return Row(subject, step(device, f"type{stress.memory_type}/stress.{stress.what}"), stress.stressed, refused)
 
 
-def _keeps_no_handle(found: Stressed) -> Said:
+def _keeps_no_handle(found: Stressed) -> Judgement:
     grown = found.handles_after - found.handles_before
     if not grown:
         return Outcome.PASS, f"{found.rounds} times, and no more handles are open"
@@ -51,7 +51,7 @@ def _growth(device: Device) -> Rows[Stressed]:
 
 @_check("stress.memory", PRACTICE)
 @each(_growth)
-def memory(found: Stressed) -> Said:
+def memory(found: Stressed) -> Judgement:
     """Repeating does not make the process larger.
 
     The driver may leak memory; more rounds show whether it grows on, or only fills a cache.
