@@ -44,7 +44,7 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def plural(noun: str) -> str:
-    """Return ``checks``, ``capabilities``, ``handles through a channel``; a plural stays as it is."""
+    """Return ``checks``, ``capabilities``, ``handles through a channel``; a plural stays unchanged."""
     head, between, rest = _HEAD.split(noun, maxsplit=1) if _HEAD.search(noun) else (noun, "", "")
     if head.endswith("y"):
         return f"{head[:-1]}ies{between}{rest}"
