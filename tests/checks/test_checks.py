@@ -418,7 +418,7 @@ def test_what_no_rule_forbids_is_no_failure(id: str, change: Change, outcome: Ou
 
 @pytest.mark.parametrize("id", [check.id for check in REGISTRY.values() if check.rule == PRACTICE])
 def test_a_rule_of_practice_never_fails(id: str) -> None:
-    """Where no rule demands it, a check warns at most, whatever its function finds."""
+    """Where no rule demands it, a check warns at most, even if its function finds a failure."""
     good = _good_device()
     strict = replace(REGISTRY[id], judge=lambda *_: [Finding(Outcome.FAIL, "it is bad")])
     assert strict.verdict(_facts(good), good).outcome is Outcome.WARN

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Foreign text: whatever bytes a driver gives, nothing raises and nothing reaches a page that could act on it."""
+"""Foreign text: for any bytes of a driver nothing raises, and nothing reaches a page that could act on it."""
 
 import unicodedata
 
