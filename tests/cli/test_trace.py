@@ -114,6 +114,19 @@ def test_what_is_neither_report_nor_trace_is_one_sentence(
     assert ran.err.count("\n") == 1
 
 
+def test_no_saved_error_is_a_pass(vkzircon: Run, tmp_path: Path) -> None:
+    """A trace or a report whose error has exit code 0, or another than the report ends with, is refused."""
+    file = tmp_path / "saved"
+    for form, written in (("trace", '"exit_code":4'), ("json", '"exit_code": 4')):
+        saved = vkzircon("--format", form, **NO_VULKAN).out
+        for count in range(1, saved.count(written) + 1):
+            file.write_text(saved.replace(written, written.replace("4", "0"), count))
+            with pytest.raises(Usage):
+                read(file)
+        file.write_text(saved)
+        assert read(file).summary.exit_code == 4
+
+
 def test_a_file_that_cannot_be_read_is_exit_2(vkzircon: Run, tmp_path: Path) -> None:
     """A missing file and a folder are named."""
     for path in (tmp_path / "gone", tmp_path):

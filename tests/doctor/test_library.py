@@ -74,10 +74,10 @@ def test_a_pipe_for_a_library_hangs_a_child_only(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
 
 
-_GARBAGE = ("0", "[]", "x", "[[[", "[1e300, 1]", "[1, [1]]", '[1, ["loaded", 2]]', '[1, ["nope"]]')
+_GARBAGE = ("0", "[]", "x", "[[[", "[1e300, 1]", "[1, [1]]", '[1, ["loaded", 2]]', '[1, ["nope"]]', "[" * 5000)
 
 
-@pytest.mark.parametrize("written", _GARBAGE)
+@pytest.mark.parametrize("written", _GARBAGE, ids=lambda written: written[:20])
 def test_a_library_that_writes_into_our_pipe_is_none(broken_driver: Callable[[str], str], written: str) -> None:
     """It is told as one that does harm, and nothing that it wrote is believed."""
     quoted, size = json.dumps(written + "\n"), len(written) + 1

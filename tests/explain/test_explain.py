@@ -3,6 +3,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,6 @@ from vkzircon_cli.checks import REGISTRY
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.explain import Explanation, Group, explain, word_groups, words
-from vkzircon_cli.explain.checks import CAUSES
 from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so", "VKZIRCON_LIBZIRCON": "/nonexistent/libzircon.so"}
@@ -28,11 +28,7 @@ IMPLICIT = {
     "VkImportMemoryZirconHandleInfoFUCHSIA": ("sType-sType", "handleType-parameter"),
     "VkMemoryZirconHandlePropertiesFUCHSIA": ("sType-sType", "pNext-pNext"),
     "VkMemoryGetZirconHandleInfoFUCHSIA": ("sType-sType", "pNext-pNext", "memory-parameter", "handleType-parameter"),
-    "vkGetMemoryZirconHandleFUCHSIA": (
-        "device-parameter",
-        "pGetZirconHandleInfo-parameter",
-        "pZirconHandle-parameter",
-    ),
+    "vkGetMemoryZirconHandleFUCHSIA": ("device-parameter", "pGetZirconHandleInfo-parameter", "pZirconHandle-parameter"),
     "vkGetMemoryZirconHandlePropertiesFUCHSIA": (
         "device-parameter",
         "handleType-parameter",
@@ -80,66 +76,43 @@ def _all() -> list[Explanation]:
 
 
 def _word(asked: str) -> str:
-    """Give the one word that *asked* stands for."""
+    """Return the one word that *asked* stands for."""
     (found,) = explain(asked)
     return found.word
 
 
-@pytest.mark.parametrize("id", list(REGISTRY))
-def test_every_check_is_explained_with_its_own_words(id: str) -> None:
-    """What the registry says is what is explained, so that the two cannot differ."""
-    (found,) = explain(id)
-    check = REGISTRY[id]
-    assert (found.group, found.meaning, found.advice, found.rule) == (
-        Group.CHECK,
-        check.meaning,
-        check.advice,
-        check.rule,
-    )
+def test_every_check_is_explained_with_its_own_words() -> None:
+    """The registry is what is explained, so that the two cannot differ; a VUID that a check names can be looked up."""
+    for check in REGISTRY.values():
+        (found,) = explain(check.id)
+        told = (found.group, found.meaning, found.causes, found.advice, found.rule)
+        assert told == (Group.CHECK, check.meaning, check.causes, check.advice, check.rule)
+        for vuid in re.findall(r"VUID-[A-Za-z0-9-]+", check.rule):
+            assert _word(vuid) == vuid
 
 
-def test_causes_are_of_checks_that_there_are() -> None:
-    """A check that is renamed keeps its causes."""
-    assert set(CAUSES) <= set(REGISTRY)
+@pytest.mark.parametrize(("prefix", "error", "names"), [("VK_", "ERROR_", VK_RESULTS), ("ZX_", "ERR_", ZX_STATUS)])
+def test_every_code_is_explained_however_it_is_written(prefix: str, error: str, names: Mapping[int, str]) -> None:
+    """With VK_ERROR_ or ZX_ERR_, without VK_ or ZX_, without both, in lower case."""
+    for name in names.values():
+        short = name.removeprefix(prefix)
+        assert {_word(asked) for asked in (name, name.lower(), short, short.removeprefix(error))} == {name}
 
 
-@pytest.mark.parametrize("id", list(REGISTRY))
-def test_a_rule_that_a_check_names_is_explained(id: str) -> None:
-    """A reader goes on from the check to the VUID that it rests on."""
-    for vuid in re.findall(r"VUID-[A-Za-z0-9-]+", REGISTRY[id].rule):
-        assert _word(vuid) == vuid
-
-
-@pytest.mark.parametrize("name", VK_RESULTS.values())
-def test_every_result_is_explained_however_it_is_written(name: str) -> None:
-    """With VK_ERROR_, without VK_, without both, in lower case."""
-    short = name.removeprefix("VK_")
-    for asked in (name, name.lower(), short, short.removeprefix("ERROR_")):
-        assert _word(asked) == name
-
-
-@pytest.mark.parametrize("name", ZX_STATUS.values())
-def test_every_status_is_explained_however_it_is_written(name: str) -> None:
-    """With ZX_ERR_, without ZX_, without both, in lower case."""
-    short = name.removeprefix("ZX_")
-    for asked in (name, name.lower(), short, short.removeprefix("ERR_")):
-        assert _word(asked) == name
-
-
-@pytest.mark.parametrize("number", sorted({*VK_RESULTS, *ZX_STATUS}))
-def test_a_number_is_all_that_it_may_be(number: int) -> None:
+def test_a_number_is_every_code_that_it_may_be() -> None:
     """Vulkan and the kernel use the same numbers: -4 is a lost device and too little memory."""
-    meant = {names[number] for names in (VK_RESULTS, ZX_STATUS) if number in names}
-    assert {found.word for found in explain(str(number))} == meant
+    for number in {*VK_RESULTS, *ZX_STATUS}:
+        meant = {names[number] for names in (VK_RESULTS, ZX_STATUS) if number in names}
+        assert {found.word for found in explain(str(number))} == meant
 
 
-@pytest.mark.parametrize("number", [*OWN, *NEAR, *FAR])
-def test_every_numbered_rule_is_explained_by_its_number(number: str) -> None:
+def test_every_numbered_rule_is_explained_by_its_number() -> None:
     """The number alone, without its zeros, whole, without VUID- and in lower case."""
-    word = _word(number)
-    assert re.fullmatch(rf"VUID-[A-Za-z]+-[A-Za-z]+-{number}", word)
-    for asked in (number.lstrip("0"), word, word.removeprefix("VUID-"), word.lower()):
-        assert _word(asked) == word
+    for number in (*OWN, *NEAR, *FAR):
+        word = _word(number)
+        assert re.fullmatch(rf"VUID-[A-Za-z]+-[A-Za-z]+-{number}", word)
+        for asked in (number.lstrip("0"), word, word.removeprefix("VUID-"), word.lower()):
+            assert _word(asked) == word
 
 
 def test_the_implicit_rules_are_explained() -> None:
@@ -150,7 +123,7 @@ def test_the_implicit_rules_are_explained() -> None:
     assert all(_word(word.upper()) == word for word in wanted)
 
 
-def test_no_rule_is_there_that_nobody_asked_for() -> None:
+def test_there_are_no_other_rules() -> None:
     """The lists above are the whole of it."""
     numbered = {each.also[0] for each in _all() if each.group is Group.VUID and each.also}
     assert numbered == {*OWN, *NEAR, *FAR}
@@ -282,8 +255,8 @@ def test_without_a_word_the_words_are_listed(vkzircon: Run) -> None:
     assert all(explain(word) for word in words())
 
 
-@pytest.mark.parametrize("columns", ["20", "40", "80", "200"])
-@pytest.mark.parametrize("word", [(), ("VK_ERROR_INVALID_EXTERNAL_HANDLE",), ("export.rights",), ("-1",), ("04749",)])
+@pytest.mark.parametrize("columns", ["20", "80", "200"])
+@pytest.mark.parametrize("word", [(), ("VK_ERROR_INVALID_EXTERNAL_HANDLE",), ("-1",)])
 def test_the_page_is_not_left(vkzircon: Run, word: tuple[str, ...], columns: str) -> None:
     """Lines end at the terminal's width, and never beyond 100 columns."""
     ran = vkzircon("explain", *word, COLUMNS=columns, **NO_VULKAN)

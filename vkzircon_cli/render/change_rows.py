@@ -58,21 +58,12 @@ class Section:
 def headline(difference: Difference) -> str:
     """Say in one sentence what differs."""
     told = [(difference.areas.get(area, 0), noun) for area, noun in _NOUNS.items()]
-    parts = [_counted(number, noun) for number, noun in told if number]
+    parts = [counted(number, noun) for number, noun in told if number]
     if parts:
         total = sum(number for number, _ in told)
         return f"{', '.join(parts)} {'differs' if total == 1 else 'differ'}."
     reworded = sum(change.kind is Kind.REWORDED for change in difference.verdicts)
     return f"Nothing differs but the wording of {counted(reworded, 'verdict')}." if reworded else "Nothing differs."
-
-
-def _counted(number: int, noun: str) -> str:
-    head, of, rest = noun.partition(" of ")
-    return f"{counted(number, head)}{of}{rest}" if head != "answer on sharing" else _answers(number)
-
-
-def _answers(number: int) -> str:
-    return f"{counted(number, 'answer')} on sharing"
 
 
 def sections(difference: Difference) -> Iterator[Section]:

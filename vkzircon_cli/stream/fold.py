@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, Milliseconds, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.stream.decoding import decode
-from vkzircon_cli.stream.events import Culprit, Event, Failure, Message, Output
+from vkzircon_cli.stream.events import Culprit, Event, Failure, Message, Output, decode_failure
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ class Fold:
         if kind == "message":
             self._messages.append(decode(Message, event))
         elif kind == "error":
-            self._failure = self._failure or decode(Failure, event)
+            self._failure = self._failure or decode_failure(event)
         elif kind == "output":
             self._output = _joined(self._output, decode(Output, event))
         elif kind == "culprit":

@@ -15,6 +15,7 @@ from typing import Any
 
 from vkzircon_cli.errors import CannotAsk, Exit, Stop
 from vkzircon_cli.model.base import Missing, MissingKind
+from vkzircon_cli.model.facts import shape_of_device
 from vkzircon_cli.model.host import can_fork
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
@@ -68,13 +69,14 @@ class _Resuming:
         from vkzircon_cli.worker.worker import next_child
 
         capture, goes_on = Capture(), True
+        of_device = shape_of_device(self._request.depth)
         while goes_on:
             try:
                 child = next_child(question(self._request, self._environ, self._answered))
             except OSError as refused:
                 yield self._stuck(refused)
                 break
-            dialogue = Dialogue(child, self._request.timeout_s)
+            dialogue = Dialogue(child, self._request.timeout_s, of_device)
             try:
                 yield from self._noted(dialogue.events(capture))
             finally:
