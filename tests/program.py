@@ -12,9 +12,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from vkzircon_cli.model.request import DocumentKind
 from vkzircon_cli.saved.kinds import SHAPES
 from vkzircon_cli.saved.schema import schema_of
-from vkzircon_cli.stream.document import DocumentKind
 
 PROGRAM = Path(sys.executable).with_name("vkzircon")
 _OURS = ("VK_", "VKZIRCON_", "_VKZIRCON", "XDG_", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "PYTHON")

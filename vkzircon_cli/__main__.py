@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from vkzircon_cli.cli.commands import COMMANDS
 from vkzircon_cli.worker import interrupt
 
-PROBING = ("report", "check", "devices", "matrix", "bench", "doctor", "bundle")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 
 
@@ -19,7 +19,7 @@ def main() -> NoReturn:
     gc.set_threshold(500_000)
     interrupt.hold()
     try:
-        code = _run_with_child() if _asks_vulkan(sys.argv[1:]) else _run(may_be_plain=False)
+        code = _run_with_child() if _asks_vulkan(sys.argv[1:]) else _run()
     except KeyboardInterrupt:
         code = 130  # Exit.INTERRUPTED, which is not imported yet
     # Nothing of ours is buffered, and a driver that hangs in a thread would hang the interpreter's own way out.
@@ -30,7 +30,9 @@ def _asks_vulkan(arguments: Sequence[str]) -> bool:
     """Tell whether a command line, which nobody has read yet, is sure to be of a command that asks the driver."""
     if _COMPLETE_VARIABLE in os.environ or {"--help", "-h", "--version"}.intersection(arguments):
         return False
-    return not arguments or arguments[0].startswith("-") or arguments[0] in PROBING
+    if not arguments or arguments[0].startswith("-"):
+        return True
+    return arguments[0] in COMMANDS and COMMANDS[arguments[0]].depth is not None
 
 
 def _run_with_child() -> int:
@@ -38,15 +40,15 @@ def _run_with_child() -> int:
 
     try:
         worker.start_early()
-        return _run(may_be_plain=True)
+        return _run()
     finally:
         worker.end_all()
 
 
-def _run(*, may_be_plain: bool) -> int:
+def _run() -> int:
     from vkzircon_cli.cli.outermost import run
 
-    return run(may_be_plain=may_be_plain)
+    return run()
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.host import VARIABLES, can_fork
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render import Format, Style, View, render
+from vkzircon_cli.render import render
 from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Format, Style, View
 from vkzircon_cli.report.redaction import Hidden, Redactor, people
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.decoding import decode, shape_of_answer

@@ -34,9 +34,13 @@ from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.request import Depth
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.model.vmo import Form
-from vkzircon_cli.render import BenchFormat, render_bench
+from vkzircon_cli.render import RENDERERS, render
+from vkzircon_cli.render.bench import render_bench_terminal
 from vkzircon_cli.render.charts import Chart, charts, without_number
+from vkzircon_cli.render.html_bench import render_bench_html
+from vkzircon_cli.render.json import render_json
 from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Style, View
 from vkzircon_cli.report.bench import BenchReport, headline, make_bench
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import EmulationAsked, make_header
@@ -106,7 +110,7 @@ def _bench(*devices: BenchDevice) -> BenchReport:
 
 
 def _text(bench: BenchReport, page: Page = SCREEN, verbose: bool = False) -> str:
-    return render_bench(bench, BenchFormat.TERMINAL, verbose, page)
+    return render_bench_terminal(bench, page, verbose)
 
 
 def _chart(title: str, device: BenchDevice | None = None) -> Chart:
@@ -180,7 +184,7 @@ def test_a_device_that_never_opened_has_no_charts() -> None:
     )
     bench = _bench(device)
     assert list(charts(device)) == []
-    for text in (_text(bench), render_bench(bench, BenchFormat.HTML, False, SCREEN)):
+    for text in (_text(bench), render_bench_html(bench, None)):
         assert "vkCreateDevice answered VK_ERROR_UNKNOWN" in " ".join(text.split())
 
 
@@ -206,11 +210,11 @@ def test_color_and_ascii_change_no_word() -> None:
 def test_json_comes_back_as_it_was() -> None:
     """The document is the dataclass, and nothing is lost in it."""
     bench = _bench(_device())
-    assert decode(BenchReport, json.loads(render_bench(bench, BenchFormat.JSON, False, SCREEN))) == bench
+    assert decode(BenchReport, json.loads(render_json(bench))) == bench
 
 
 def _page(name: str) -> Parsed:
-    return Parsed(render_bench(_bench(_device(name)), BenchFormat.HTML, False, SCREEN, ()))
+    return Parsed(render_bench_html(_bench(_device(name)), ()))
 
 
 def test_the_page_is_sound() -> None:
@@ -235,8 +239,8 @@ hostile = st.text(st.characters() | st.sampled_from("<>&\"'`={}% \n\x00\u202e"),
 def test_no_name_breaks_a_page(name: str, width: int) -> None:
     """Whatever a device is called, nothing raises, nothing becomes markup and no control character gets through."""
     bench = _bench(_device(name))
-    for each in BenchFormat:
-        text = render_bench(bench, each, True, replace(SCREEN, width=width))
+    for each in RENDERERS["bench"]:
+        text = render(bench, Style(View.REPORT, each, verbose=True), replace(SCREEN, width=width))
         assert not {c for c in text if unicodedata.category(c) in ("Cc", "Cf")} - {"\n"}
     assert max(map(cell_len, _text(bench, replace(SCREEN, width=width)).splitlines())) <= width
     assert frozenset(_page(name).tags) == frozenset(_page("x").tags)

@@ -19,8 +19,9 @@ from rich.cells import cell_len
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Difference, compare
-from vkzircon_cli.render import DiffFormat
-from vkzircon_cli.render.difference import render_difference
+from vkzircon_cli.render.difference import render_difference_terminal
+from vkzircon_cli.render.difference_markdown import render_difference_markdown
+from vkzircon_cli.render.json import render_json
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.load import read
@@ -34,11 +35,11 @@ pages = st.builds(Page, st.integers(20, 140), st.booleans(), st.just(False), st.
 
 
 def _terminal(before: Report, after: Report, page: Page = PIPE) -> str:
-    return render_difference(compare(before, after), DiffFormat.TERMINAL, page)
+    return render_difference_terminal(compare(before, after), page)
 
 
 def _markdown(difference: Difference) -> str:
-    return render_difference(difference, DiffFormat.MARKDOWN, PIPE)
+    return render_difference_markdown(difference, None)
 
 
 def _checked(*outcomes: Outcome, sentence: str = "So it is.") -> Report:
@@ -126,7 +127,7 @@ def test_no_text_acts_upon_the_terminal(before: Report, after: Report, page: Pag
 def test_json_is_the_difference_and_comes_back(before: Report, after: Report) -> None:
     """One strict ASCII document of which the schema's reader makes the same difference again."""
     difference = compare(before, after)
-    text = render_difference(difference, DiffFormat.JSON, PIPE)
+    text = render_json(difference)
     assert text.isascii()
     assert parse(Difference, text) == difference
 
@@ -217,7 +218,7 @@ def test_markdown_says_what_the_terminal_says() -> None:
 
 def test_json_has_the_areas_and_the_verdict() -> None:
     """A program reads from one key whether they differ, and from another how much in each area."""
-    document = json.loads(render_difference(compare(GOOD, _checked(Outcome.FAIL)), DiffFormat.JSON, PIPE))
+    document = json.loads(render_json(compare(GOOD, _checked(Outcome.FAIL))))
     assert document["differs"] is True
     assert document["areas"] == {
         "verdicts": 4,

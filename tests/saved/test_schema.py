@@ -12,12 +12,12 @@ from jsonschema import Draft202012Validator
 from program import Run, schema_errors
 
 from vkzircon_cli.model.base import Answer, to_document
+from vkzircon_cli.model.request import DocumentKind
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.kinds import SHAPES
 from vkzircon_cli.saved.load import read
 from vkzircon_cli.saved.schema import NotOfThisShape, parse, schema_of
-from vkzircon_cli.stream.document import DocumentKind
 
 LARGEST = (1 << 64) - 1
 

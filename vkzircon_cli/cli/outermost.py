@@ -13,10 +13,10 @@ from vkzircon_cli.worker import interrupt
 _TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
 
 
-def run(*, may_be_plain: bool) -> int:
-    """Run the command line of this process, which *may be plain* unless a shell asks for words; give its exit code."""
+def run() -> int:
+    """Run the command line of this process and return its exit code."""
     try:
-        return _run(sys.argv[1:], may_be_plain=may_be_plain)
+        return _run(sys.argv[1:])
     except KeyboardInterrupt:
         return _interrupted()
     except output.PipeClosed:
@@ -34,12 +34,7 @@ def run(*, may_be_plain: bool) -> int:
         return _unforeseen(error)
 
 
-def _run(arguments: Sequence[str], *, may_be_plain: bool) -> int:
-    if may_be_plain:
-        from vkzircon_cli.cli import plain
-
-        if (asked := plain.read(arguments)) is not None:
-            return plain.carry_out(asked)
+def _run(arguments: Sequence[str]) -> int:
     from vkzircon_cli.cli import main
 
     return main.run(arguments)

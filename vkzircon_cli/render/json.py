@@ -5,12 +5,11 @@ import json
 from typing import Any
 
 from vkzircon_cli.model.base import to_document
-from vkzircon_cli.stream.document import Document
 
 
-def render_json(report: Document) -> str:
-    """Write *report* as one document."""
-    return to_json(to_document(report))
+def render_json(document: Any) -> str:
+    """Write a document of any kind."""
+    return to_json(to_document(document))
 
 
 def to_json(document: dict[str, Any]) -> str:

@@ -5,10 +5,10 @@ from typing import Any
 
 from vkzircon_cli.diff import Difference
 from vkzircon_cli.doctor.diagnosis import Diagnosis
+from vkzircon_cli.model.request import DocumentKind
 from vkzircon_cli.report.bench import BenchReport
 from vkzircon_cli.report.matrix import MatrixReport
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.stream.document import DocumentKind
 
 SHAPES: dict[DocumentKind, type[Any]] = {
     DocumentKind.REPORT: Report,

@@ -6,7 +6,6 @@ only, so that two runs on one machine differ there, and in koids and handle valu
 """
 
 from dataclasses import KW_ONLY
-from enum import StrEnum
 from shlex import quote
 
 from vkzircon_cli import __version__
@@ -19,16 +18,6 @@ from vkzircon_cli.stream.events import Culprit, Failure, Message, Output
 from vkzircon_cli.stream.fold import StepTime
 
 SCHEMA_VERSION = "1.4"
-
-
-class DocumentKind(StrEnum):
-    """What a document is, as its key ``kind`` and the command line name it."""
-
-    REPORT = "report"
-    MATRIX = "matrix"
-    DIFF = "diff"
-    DOCTOR = "doctor"
-    BENCH = "bench"
 
 
 @record
