@@ -314,8 +314,8 @@ def test_a_bench_cannot_be_shown_again(emulated: Run, vkzircon: Run, tmp_path: P
 
 _GROWTH = """
 import resource, sys
-from vkzircon_cli.cli.outermost import run
-code = run(may_be_plain=False)
+from vkzircon_cli.__main__ import run
+code = run(sys.argv[1:])
 own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 sys.stderr.write(f"{max(own, child)}")
 sys.exit(code)

@@ -2,7 +2,6 @@
 """The commands that ask the driver, as Typer reads them: each builds a request, and says what is done with it."""
 
 from vkzircon_cli.cli.app import EPILOG, app
-from vkzircon_cli.cli.asked import Asked, begin, carry_out
 from vkzircon_cli.cli.options import (
     DEFAULT_BUNDLE,
     BenchOutputFormat,
@@ -39,7 +38,7 @@ from vkzircon_cli.cli.options import (
     Verbose,
     Version,
 )
-from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.errors import CannotAsk, Exit, Usage
 from vkzircon_cli.model.request import (
     DEFAULT_SECONDS,
     DEFAULT_SIZE,
@@ -87,7 +86,7 @@ def report(
     """
     emulated = _emulation(emulate, persona, fault)
     request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, redacts=not no_redact)
-    return carry_out(Asked("report", request, format, verbose, Place(output, quiet, no_color)))
+    return _carry_out("report", request, format, verbose, Place(output, quiet, no_color))
 
 
 @app.command(epilog=EPILOG)
@@ -121,7 +120,7 @@ def check(
     request = Request(
         Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, judging=judging, redacts=not no_redact
     )
-    return carry_out(Asked("check", request, format, verbose, Place(output, quiet, no_color)))
+    return _carry_out("check", request, format, verbose, Place(output, quiet, no_color))
 
 
 @app.command(epilog=EPILOG)
@@ -143,7 +142,7 @@ def devices(
     A record each: index, UUID, name, driver, and whether the extension is offered.
     """
     request = Request(Depth.IDENTITY, device, _emulation(emulate, persona, fault), timeout)
-    return carry_out(Asked("devices", request, format, verbose, Place(output, quiet, no_color)))
+    return _carry_out("devices", request, format, verbose, Place(output, quiet, no_color))
 
 
 @app.command(epilog=EPILOG)
@@ -169,7 +168,7 @@ def matrix(
     """
     emulated, asked = _emulation(emulate, persona, fault), HANDLE_TYPES[handle_type]
     request = Request(Depth.MATRIX, device, emulated, timeout, handle_type=asked, formats=formats)
-    return carry_out(Asked("matrix", request, format, verbose, Place(output, quiet, no_color)))
+    return _carry_out("matrix", request, format, verbose, Place(output, quiet, no_color))
 
 
 @app.command(epilog=EPILOG)
@@ -197,7 +196,7 @@ def bench(
     """
     emulated = _emulation(emulate, persona, fault)
     request = Request(Depth.BENCH, device, emulated, timeout, size, seconds=seconds, redacts=not no_redact)
-    begin(request)
+    request = _send_early(request)
     from vkzircon_cli.cli.run import measure
 
     return measure(request, format, Place(output, quiet, no_color), verbose=verbose)
@@ -223,7 +222,13 @@ def doctor(
     found; 4: no device can be used.
     """
     request = Request(Depth.IDENTITY, None, _emulation(emulate, persona, fault), timeout)
-    return carry_out(Asked("doctor", request, format, verbose, Place(output, quiet, no_color)))
+    request = _send_early(request)
+    from vkzircon_cli.doctor.background import Trials
+
+    with Trials(request) as trials:  # its tasks run while `run` and the rest of doctor are imported
+        from vkzircon_cli.cli.run import examine
+
+        return examine(request, trials, format, verbose, Place(output, quiet, no_color))
 
 
 @app.command(epilog=EPILOG)
@@ -248,7 +253,7 @@ def bundle(
     """
     emulated = _emulation(emulate, persona, fault)
     request = Request(Depth.EVERYTHING, device, emulated, timeout, size, stress, negative, redacts=not no_redact)
-    begin(request)
+    request = _send_early(request)
     from vkzircon_cli.cli.run import pack
 
     return pack(request, output, quiet=quiet)
@@ -283,8 +288,34 @@ def emulate(
     elif print_env:
         write(launch.assignments(asked, shell), None)
     else:
-        launch.become(command or (), asked)
+        from vkzircon_cli.worker import interrupt
+
+        launch.become(command or (), asked, interrupt.release)
     return Exit.OK
+
+
+def _carry_out(command: str, request: Request, format: str, verbose: bool, place: Place) -> Exit:
+    """Run a command whose result `render` knows by its name."""
+    request = _send_early(request)
+    from vkzircon_cli.cli.run import carry_out
+
+    return carry_out(command, request, format, verbose, place)
+
+
+def _send_early(request: Request) -> Request:
+    """Send the request to the worker that was started early, and return it with the environment that it needs.
+
+    Called before `run` is imported, which takes as long as half a probe; the imports here are a tenth of it.
+    """
+    from vkzircon_cli.emulation.installation import with_environment
+    from vkzircon_cli.worker import worker
+
+    try:
+        request = with_environment(request)
+    except CannotAsk:
+        return request  # the document says so
+    worker.send_early(request)
+    return request
 
 
 def _judging(require: list[str] | None, select: list[str] | None, ignore: list[str] | None) -> Judging:

@@ -4,6 +4,7 @@
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,14 +12,28 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_private
-from vkzircon_cli.render import FOR_STRANGERS, BenchFormat, DiffFormat, Format, Style, render, render_bench
+from vkzircon_cli.render import (
+    FOR_STRANGERS,
+    BenchFormat,
+    DiffFormat,
+    Format,
+    MatrixFormat,
+    Style,
+    View,
+    WordFormat,
+    render,
+    render_bench,
+    render_diagnosis,
+    render_matrix,
+)
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
 from vkzircon_cli.report.report import Document, Report
-from vkzircon_cli.stream.events import Event, to_line
+from vkzircon_cli.stream.events import Event, Transcript, to_line
 from vkzircon_cli.worker import interrupt
 
 if TYPE_CHECKING:
+    from vkzircon_cli.doctor.background import Trials
     from vkzircon_cli.report.redaction import Hidden
 
 T = TypeVar("T")
@@ -28,7 +43,7 @@ def finish(request: Request, style: Style, place: Place) -> Exit:
     """Probe, render, write, and give the exit code."""
     if style.format is Format.TRACE:
         return _trace(request, place)
-    return present(watched(lambda watch: pipeline.run(request, watch)), style, place)
+    return present(watched(lambda watch: pipeline.run(request, watch, find_culprits)), style, place)
 
 
 def compare(before: Path, after: Path, format: DiffFormat, place: Place, *, redacts: bool) -> Exit:
@@ -49,7 +64,7 @@ def compare(before: Path, after: Path, format: DiffFormat, place: Place, *, reda
 
 def measure(request: Request, format: BenchFormat, place: Place, *, verbose: bool) -> Exit:
     """Measure, render, write, and give the exit code; a page is for strangers, as a report's is."""
-    found = watched(lambda watch: pipeline.run_bench(request, watch))
+    found = watched(lambda watch: pipeline.run_bench(request, watch, find_culprits))
     hidden: tuple[Hidden, ...] | None = None
     if format is BenchFormat.HTML and request.redacts:
         found, hidden = _for_strangers(found)
@@ -88,7 +103,7 @@ def _trace(request: Request, place: Place) -> Exit:
             if event["event"] != "tick":
                 lines.write(to_line(event))
 
-        return pipeline.run(request, write_event).exit_code
+        return pipeline.run(request, write_event, find_culprits).exit_code
 
 
 def present(report: Report, style: Style, place: Place) -> Exit:
@@ -141,3 +156,48 @@ def page_of(place: Place) -> Page:
     to_terminal = place.path is None and is_terminal(sys.__stdout__)
     encoding = "utf-8" if place.path or sys.__stdout__ is None else sys.__stdout__.encoding
     return page_for(to_terminal, encoding, os.environ, place.no_color, terminal_width())
+
+
+_DRAWN_BY = {"matrix": "matrix", "doctor": "doctor"}
+_VIEWS = {"report": View.REPORT, "check": View.CHECKS, "devices": View.DEVICES}
+
+
+def carry_out(command: str, request: Request, format: str, verbose: bool, place: Place) -> Exit:
+    """Run a *command* that asks the driver; *format* is one that the command has.
+
+    Raises:
+        Stop: what ends a command early, in a sentence.
+    """
+    _import_renderer(command, format, place)
+    if command == "matrix":
+        return _matrix(request, MatrixFormat(format), verbose, place)
+    return finish(request, Style(_VIEWS[command], Format(format), verbose, request.redacts), place)
+
+
+def _import_renderer(command: str, format: str, place: Place) -> None:
+    """Import Rich and what uses it while the driver is asked, where a person will read: 60 ms."""
+    if format == Format.TERMINAL and not (place.quiet and place.path is None):
+        import_module(f"vkzircon_cli.render.{_DRAWN_BY.get(command, 'terminal')}")
+
+
+def _matrix(request: Request, format: MatrixFormat, verbose: bool, place: Place) -> Exit:
+    found = watched(lambda watch: pipeline.run_matrix(request, watch, find_culprits))
+    is_for_people = format is MatrixFormat.TERMINAL
+    return deliver(found, is_for_people, lambda page: render_matrix(found, format, verbose, page), place)
+
+
+def examine(request: Request, trials: "Trials", format: WordFormat, verbose: bool, place: Place) -> Exit:
+    """Diagnose, render, write, and return the exit code."""
+    from vkzircon_cli.doctor.diagnosis import diagnose
+
+    _import_renderer("doctor", format, place)
+    found = watched(lambda watch: diagnose(request, trials, watch))
+    is_for_people = format is WordFormat.TERMINAL
+    return deliver(found, is_for_people, lambda page: render_diagnosis(found, format, verbose, page), place)
+
+
+def find_culprits(request: Request, seen: Transcript) -> pipeline.Found:
+    """Search for the manifests that kept the loader from working: see `doctor.bisect`, which few runs need."""
+    from vkzircon_cli.doctor.bisect import find_culprits as search
+
+    return search(request, seen)

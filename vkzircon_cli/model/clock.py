@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The run's clock: every time in a report counts from here, the program's start. A forked child has the same."""
+"""The run's clock: times in a report count from the program's start, in forked processes too."""
 
 import time
 
@@ -7,5 +7,5 @@ _BEGAN = time.monotonic()
 
 
 def elapsed_ms() -> float:
-    """Give the time since the start, in milliseconds to three places."""
+    """Return the time since the start, in milliseconds to three places."""
     return round((time.monotonic() - _BEGAN) * 1000, 3)
