@@ -19,8 +19,7 @@ from rich.cells import cell_len
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Difference, compare
-from vkzircon_cli.render import DiffFormat
-from vkzircon_cli.render.difference import render_difference
+from vkzircon_cli.render import DiffFormat, render_difference
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.load import read

@@ -1,23 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What went into a bundle, for whoever made it."""
+"""What a bundle holds, for the person who made it."""
 
-from vkzircon_cli.bundle import Bundle
+from collections.abc import Sequence
+
+from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import about, counted
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.redaction import Hidden
+from vkzircon_cli.report.summary import Summary
 
 
-def render_contents(bundle: Bundle, name: str, page: Page) -> str:
-    """Say where the zip is, what the report in it came to, what is missing and what was hidden."""
+@record
+class Contents:
+    """A bundle in numbers: *missing* names each part that is not in it, and why; *hidden* is None without redaction."""
+
+    size: int
+    files: int
+    missing: Sequence[tuple[str, str]]
+    summary: Summary
+    hidden: Sequence[Hidden] | None
+
+
+def render_contents(contents: Contents, name: str, page: Page) -> str:
+    """Write where the zip is, its report's outcome, what is missing and what was hidden."""
     sheet = Sheet(page)
-    there = [part for part in bundle.parts if not part.missing]
-    sheet.prose(f"{name}: {counted(len(there), 'file')}, {about(len(bundle.data))}.")
-    summary = bundle.report.summary
+    sheet.prose(f"{name}: {counted(contents.files, 'file')}, {about(contents.size)}.")
+    summary = contents.summary
     sheet.prose(f"The report in it: {summary.outcome.upper()}, exit code {summary.exit_code}. {summary.sentence}")
-    for part in bundle.parts:
-        if part.missing:
-            sheet.prose(f"Missing: {part.about}: {part.missing}.")
-    if bundle.hidden is not None:
-        told = ", ".join(f"{each.what} ({each.count} times)" for each in bundle.hidden)
+    for part, why in contents.missing:
+        sheet.prose(f"Missing: {part}: {why}.")
+    if contents.hidden is not None:
+        told = ", ".join(f"{each.what} ({each.count} times)" for each in contents.hidden)
         sheet.prose(f"Hidden: {told or 'nothing had to be'}. --no-redact leaves everything in.")
     return sheet.finish()

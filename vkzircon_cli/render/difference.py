@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between two reports, for people and for programs."""
+"""What differs between two reports, on a terminal."""
 
 from collections.abc import Sequence
 
 from rich.text import Text
 
 from vkzircon_cli.diff import Difference, Side
-from vkzircon_cli.model.base import to_document
-from vkzircon_cli.render import DiffFormat
 from vkzircon_cli.render.change_rows import ChangeRow, Section, headline, milliseconds, sections
 from vkzircon_cli.render.columns import Column
-from vkzircon_cli.render.json import to_json
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.writer import Sheet
-from vkzircon_cli.report.redaction import Hidden
 
 _STYLES = {"worse": "red", "better": "green", "gone": "red", "new": "green"}
 _SIDE_WIDTH = 6
@@ -26,20 +22,8 @@ _TIME_COLUMNS = (
 )
 
 
-def render_difference(
-    difference: Difference, format: DiffFormat, page: Page, hidden: tuple[Hidden, ...] | None = None
-) -> str:
-    """Write *difference* in *format*; *page* counts on a terminal only, and what was *hidden* in Markdown only."""
-    if format is DiffFormat.JSON:
-        return to_json(to_document(difference))
-    if format is DiffFormat.MARKDOWN:
-        from vkzircon_cli.render.difference_markdown import render_difference_markdown
-
-        return render_difference_markdown(difference, hidden)
-    return _render_terminal(difference, page)
-
-
-def _render_terminal(difference: Difference, page: Page) -> str:
+def render_difference_terminal(difference: Difference, page: Page) -> str:
+    """Write *difference* for people, the sentence that sums it up first."""
     sheet = Sheet(page)
     sheet.prose(sheet.text(headline(difference), "bold"))
     sheet.blank()

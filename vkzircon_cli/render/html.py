@@ -7,7 +7,6 @@ and `timeline`. Every string goes through `html_templates`, ours and foreign one
 
 from typing import TYPE_CHECKING, Any
 
-from vkzircon_cli.render import View
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.html_checks import counts, device_checks, findings
 from vkzircon_cli.render.html_fields import extension_fields, identity_fields, machine_fields, said, title_of
@@ -28,6 +27,7 @@ from vkzircon_cli.render.html_sharing import (
 from vkzircon_cli.render.html_templates import fill_template
 from vkzircon_cli.render.pictures import matrix, paths
 from vkzircon_cli.render.sharing import notes
+from vkzircon_cli.render.style import View
 from vkzircon_cli.render.timeline import bad_steps, timeline
 from vkzircon_cli.report.report import Report
 

@@ -7,9 +7,9 @@ It stays under the size that trackers take. What has no room is left out from th
 from typing import TYPE_CHECKING
 
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.render import View
 from vkzircon_cli.render.markdown_escape import code, hidden_words, prose
 from vkzircon_cli.render.markdown_sections import Section, sections_of
+from vkzircon_cli.render.style import View
 from vkzircon_cli.report.report import Report
 
 if TYPE_CHECKING:

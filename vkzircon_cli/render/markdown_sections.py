@@ -10,13 +10,13 @@ from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import about
 from vkzircon_cli.model.queries import UNNAMED, display_name
 from vkzircon_cli.model.spec import Flags
-from vkzircon_cli.render import View
 from vkzircon_cli.render.answers import why_missing
 from vkzircon_cli.render.device import buffer_answers, driver_lines, entry_point_lines, extension_words, siblings
 from vkzircon_cli.render.machine import enabled_layers, kernel_words, loader_words, system_words
 from vkzircon_cli.render.markdown_escape import code, fence, folded, prose, table
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.sharing import SHARING_COLUMNS, notes, sharing_cells, ways
+from vkzircon_cli.render.style import View
 from vkzircon_cli.render.verdicts import counts_of
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.report import Report
