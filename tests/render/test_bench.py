@@ -163,9 +163,9 @@ def test_every_row_has_as_many_cells_as_headers() -> None:
 
 def test_what_has_no_number_stands_once_with_its_reason() -> None:
     """Rows that lack it for the same reason stand together."""
-    labels = without_number(charts(_device()))
-    assert labels[REFUSED] == ["import"]
-    assert labels[CRASHED] == ["GPU copies into ordinary", "GPU copies into VMO"]
+    labels = {each.mark.word: each.of for each in without_number(charts(_device()))}
+    assert labels["refused"] == ("import",)
+    assert labels["crash"] == ("GPU copies into ordinary", "GPU copies into VMO")
     text = " ".join(_text(_bench(_device())).split())
     assert "refused import: vkAllocateMemory answered VK_ERROR_UNKNOWN" in text
     assert "crash GPU copies into ordinary, GPU copies into VMO: the driver crashed in vkQueueSubmit" in text

@@ -112,7 +112,7 @@ def test_what_is_foreign_is_read_and_does_nothing(opened: Open, words: str) -> N
         assert f"Device 0: {visible(words)}" in page.inner_text("#device1 h2")
         assert page.inner_text("#machine").count(visible(words)) == 1
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-        assert page.inner_text("#said").count(visible(words)) == 2
+        assert page.inner_text("#printed").count(visible(words)) == 2
         assert page.locator("script, img, iframe, object, embed, b, link, form, base, a:not([href^='#'])").count() == 0
         assert page.evaluate(
             "[...document.querySelectorAll('*')].every(e => e.getAttributeNames().every(n => !n.startsWith('on')))"

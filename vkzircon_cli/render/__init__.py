@@ -134,7 +134,7 @@ def render_bench(
 
         return render_json(bench)
     if format is BenchFormat.HTML:
-        from vkzircon_cli.render.html_bench import render_bench_html
+        from vkzircon_cli.render.html import render_bench_html
 
         return render_bench_html(bench, hidden)
     from vkzircon_cli.render.bench import render_bench_terminal

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A difference in sections and rows, in words, as the terminal and Markdown both show it."""
+"""A difference as parts with rows of words, which the terminal and Markdown both show."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.diff import Area, Difference, FactChange, Kind, Said, VerdictChange
+from vkzircon_cli.diff import Area, Difference, FactChange, Kind, Said, Timings, VerdictChange
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.render.content import Code, Column, Table
 
 _TITLES = {
     Area.VERDICTS: "Verdicts",
@@ -27,6 +28,12 @@ _NOUNS = {
     Area.MEMORY: "fact of the memory",
     Area.MACHINE: "fact of the machine",
 }
+_TIMES = (
+    Column("ms before", right=True),
+    Column("ms after", right=True),
+    Column("ratio", right=True),
+    Column("step"),
+)
 _MOST_IDS = 3
 _MOST_REWORDED = 5
 _MOST_MEMBERS = 12
@@ -34,9 +41,9 @@ _MOST_MEMBERS = 12
 
 @record
 class ChangeRow:
-    """One row: what it is about, and both sides, None where there is none. *word* is how a verdict changed.
+    """One row: its subject and both sides, None for a side without a value; *word* says how a verdict changed.
 
-    Of a set, *before* and *after* are only what the other side has not.
+    Of a set, *before* and *after* have only the members that the other side lacks.
     """
 
     subject: str
@@ -47,8 +54,8 @@ class ChangeRow:
 
 
 @record
-class Section:
-    """The rows of one area, of one device where there are several; *note* tells what is left out."""
+class Part:
+    """The rows of one area, of one device where there are several; the *note* counts what is left out."""
 
     title: str
     rows: tuple[ChangeRow, ...]
@@ -56,7 +63,7 @@ class Section:
 
 
 def headline(difference: Difference) -> str:
-    """Say in one sentence what differs."""
+    """Return one sentence about what differs."""
     told = [(difference.areas.get(area, 0), noun) for area, noun in _NOUNS.items()]
     parts = [counted(number, noun) for number, noun in told if number]
     if parts:
@@ -66,8 +73,8 @@ def headline(difference: Difference) -> str:
     return f"Nothing differs but the wording of {counted(reworded, 'verdict')}." if reworded else "Nothing differs."
 
 
-def sections(difference: Difference) -> Iterator[Section]:
-    """Give what differs, area by area and device by device; those in which nothing does are left out."""
+def parts(difference: Difference) -> Iterator[Part]:
+    """Yield what differs, area by area and device by device."""
     places: list[int | None] = [None, *range(len(difference.devices))]
     for area in Area:
         for device in places:
@@ -78,7 +85,7 @@ def sections(difference: Difference) -> Iterator[Section]:
                 rows = [_fact_row(c) for c in difference.facts if c.area is area and c.device == device]
                 note = ""
             if rows or note:
-                yield Section(_title(difference, area, device), tuple(rows), note)
+                yield Part(_title(difference, area, device), tuple(rows), note)
 
 
 def _title(difference: Difference, area: Area, device: int | None) -> str:
@@ -92,7 +99,7 @@ def _title(difference: Difference, area: Area, device: int | None) -> str:
 def _verdict_rows(changes: Sequence[VerdictChange]) -> tuple[list[ChangeRow], str]:
     told = [change for change in changes if change.kind is not Kind.REWORDED]
     reworded = [change for change in changes if change.kind is Kind.REWORDED]
-    # Why a check was skipped is the least of all.
+    # A new reason for a skip matters least.
     worth_it = [change for change in reworded if change.after and change.after.outcome is not Outcome.SKIP]
     shown = [*_grouped(told), *map(_verdict_row, worth_it[:_MOST_REWORDED])]
     left = len(reworded) - min(len(worth_it), _MOST_REWORDED)
@@ -101,7 +108,7 @@ def _verdict_rows(changes: Sequence[VerdictChange]) -> tuple[list[ChangeRow], st
 
 
 def _grouped(changes: Sequence[VerdictChange]) -> Iterator[ChangeRow]:
-    """Tell once of what was skipped for one reason, where it first stands."""
+    """Yield a row for each change, and one for all checks that are skipped for the same reason."""
     groups: dict[object, list[VerdictChange]] = {}
     for change in changes:
         groups.setdefault(_group_of(change), []).append(change)
@@ -154,6 +161,18 @@ def _members(names: Sequence[str]) -> str | None:
     return ", ".join(names[:_MOST_MEMBERS]) + (f" and {left} more" if left > 0 else "")
 
 
-def milliseconds(time: float | None) -> str:
-    """Write a time that may not be known."""
-    return "an unknown time" if time is None else f"{time:.0f} ms"
+def times_words(timings: Timings) -> str:
+    """Return a sentence about how long both runs took."""
+    before, after = (
+        "an unknown time" if time is None else f"{time:.0f} ms" for time in (timings.before_ms, timings.after_ms)
+    )
+    return f"In all {before} before, {after} after."
+
+
+def times_table(timings: Timings) -> Table:
+    """Return the steps whose times changed most."""
+    rows = (
+        (f"{step.before_ms:.1f}", f"{step.after_ms:.1f}", f"{step.ratio:.2f}", Code(step.step))
+        for step in timings.steps
+    )
+    return Table("Times, which make no difference", _TIMES, tuple(rows), names=3)

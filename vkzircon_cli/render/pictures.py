@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures for the HTML page, as geometry: where everything is, and the words for who cannot look.
+"""Pictures for the HTML page, as geometry: the place of everything, and a description in words.
 
 `templates/pictures.html` draws them as SVG. Nothing foreign is drawn but numbers, since text in a picture cannot wrap.
 """
@@ -11,9 +11,16 @@ from vkzircon_cli.model.facts import Device, MemoryType
 from vkzircon_cli.model.quantities import bits_of, ranges
 from vkzircon_cli.model.spec import MEMORY_PROPERTY_BITS
 from vkzircon_cli.model.vmo import Data, Write
-from vkzircon_cli.render.html_marks import Look, Mark
-from vkzircon_cli.render.html_sharing import PLACES, export_mark, of_types, places_of, trip_mark
-from vkzircon_cli.render.sharing import WRITES, best_export
+from vkzircon_cli.render.content import Look, Mark
+from vkzircon_cli.render.shared_memory import (
+    PLACES,
+    WRITES,
+    best_export,
+    export_mark,
+    of_types,
+    places_of,
+    trip_mark,
+)
 
 # VK_MAX_MEMORY_TYPES
 _MOST_TYPES = 32
@@ -27,7 +34,7 @@ _FLAGS_DRAWN = 4
 
 @record
 class Cell:
-    """Where a row of the matrix meets a memory type: is it *named* by the bits, the row's *own*, *imported* into?"""
+    """A memory type in a row of the matrix: *named* by the bits, the row's *own*, *imported* into."""
 
     column: int
     x: float
@@ -38,7 +45,7 @@ class Cell:
 
 @record
 class MatrixRow:
-    """A memory type that was asked to export; *past* says which bits name no memory type at all."""
+    """A memory type that was asked to export; *past* has the bits that name no memory type."""
 
     memory_type: int
     y: float
@@ -73,7 +80,7 @@ class Matrix:
 
 
 def matrix(device: Device) -> Matrix | None:
-    """Draw the memory types that were asked to export against all there are, None where none was asked."""
+    """Return the memory types that were asked to export against all memory types, None where none was asked."""
     types = (device.memory.value.types if device.memory.value else ())[:_MOST_TYPES]
     asked = [each for each in types if best_export(device, each.index)]
     if not asked:
@@ -139,7 +146,7 @@ class Reader:
 
 @record
 class Path:
-    """The way of bytes that came to the same in all of these memory types: who wrote, who read."""
+    """The way of bytes from a writer to its readers, with the same result in all of its memory types."""
 
     title: str
     writer: str
@@ -158,9 +165,9 @@ _WRITERS = {
 
 
 def paths(data: Iterable[Data]) -> tuple[list[Path], int]:
-    """Draw each way of bytes once for all memory types on which it came to the same; the number is how many more are.
+    """Return each way of bytes once for all memory types with the same result, and how many have no room.
 
-    What was not asked at all is not drawn.
+    Ways that were not asked are left out.
     """
     types_of: dict[tuple[Write, tuple[Mark, ...]], list[int]] = {}
     for row in data:
