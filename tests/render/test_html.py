@@ -196,7 +196,7 @@ def test_times_stand_in_their_own_section() -> None:
             "Hidden in this page: UUID (4 times), host name (1 time). --no-redact",
         ),
         ((), "Nothing had to be hidden"),
-        (None, "Nothing was looked for that should be hidden (--no-redact)"),
+        (None, "Nothing is hidden in this page (--no-redact)"),
     ],
 )
 def test_the_foot_tells_what_was_hidden(hidden: tuple[Hidden, ...] | None, words: str) -> None:

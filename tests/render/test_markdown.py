@@ -200,10 +200,10 @@ def test_checks_alone_are_shorter() -> None:
 
 def test_the_foot_says_what_was_hidden() -> None:
     """Nothing is hidden without a word, and where nothing was looked for nothing is said."""
-    assert "Hidden: UUID (4), user name (1). With --no-redact nothing is." in render_markdown(
+    assert "Hidden: UUID (4 times), user name (1 time). With --no-redact nothing is." in render_markdown(
         good_report(), View.REPORT, (Hidden("UUID", 4), Hidden("user name", 1))
     )
-    assert "Nothing had to be hidden." in render_markdown(good_report(), View.REPORT, ())
+    assert "Nothing had to be hidden" in render_markdown(good_report(), View.REPORT, ())
     assert "idden" not in render_markdown(good_report(), View.REPORT, None)
 
 

@@ -10,23 +10,15 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.content import Code, Column, Table
 
-_TITLES = {
-    Area.VERDICTS: "Verdicts",
-    Area.EXTENSION: "The extension",
-    Area.RIGHTS: "Rights of exported VMOs",
-    Area.SHARING: "Sharing",
-    Area.DEVICE: "Device",
-    Area.MEMORY: "Memory",
-    Area.MACHINE: "Machine",
-}
-_NOUNS = {
-    Area.VERDICTS: "verdict",
-    Area.EXTENSION: "fact of the extension",
-    Area.RIGHTS: "set of rights",
-    Area.SHARING: "answer on sharing",
-    Area.DEVICE: "fact of the device",
-    Area.MEMORY: "fact of the memory",
-    Area.MACHINE: "fact of the machine",
+# The heading of each area, and a noun to count in it, with what follows that.
+_AREAS = {
+    Area.VERDICTS: ("Verdicts", "verdict", ""),
+    Area.EXTENSION: ("The extension", "fact", " of the extension"),
+    Area.RIGHTS: ("Rights of exported VMOs", "set", " of rights"),
+    Area.SHARING: ("Sharing", "answer", " on sharing"),
+    Area.DEVICE: ("Device", "fact", " of the device"),
+    Area.MEMORY: ("Memory", "fact", " of the memory"),
+    Area.MACHINE: ("Machine", "fact", " of the machine"),
 }
 _TIMES = (
     Column("ms before", right=True),
@@ -64,11 +56,10 @@ class Part:
 
 def headline(difference: Difference) -> str:
     """Return one sentence about what differs."""
-    told = [(difference.areas.get(area, 0), noun) for area, noun in _NOUNS.items()]
-    parts = [counted(number, noun) for number, noun in told if number]
-    if parts:
-        total = sum(number for number, _ in told)
-        return f"{', '.join(parts)} {'differs' if total == 1 else 'differ'}."
+    numbers = {area: number for area in _AREAS if (number := difference.areas.get(area, 0))}
+    if numbers:
+        counts = (f"{counted(number, _AREAS[area][1])}{_AREAS[area][2]}" for area, number in numbers.items())
+        return f"{', '.join(counts)} {'differs' if sum(numbers.values()) == 1 else 'differ'}."
     reworded = sum(change.kind is Kind.REWORDED for change in difference.verdicts)
     return f"Nothing differs but the wording of {counted(reworded, 'verdict')}." if reworded else "Nothing differs."
 
@@ -90,20 +81,20 @@ def parts(difference: Difference) -> Iterator[Part]:
 
 def _title(difference: Difference, area: Area, device: int | None) -> str:
     if device is None or len(difference.devices) == 1:
-        return _TITLES[area]
+        return _AREAS[area][0]
     of = difference.devices[device]
     index = of.before if of.before is not None else of.after
-    return f"{_TITLES[area]} (device {index}, {of.name})"
+    return f"{_AREAS[area][0]} (device {index}, {of.name})"
 
 
 def _verdict_rows(changes: Sequence[VerdictChange]) -> tuple[list[ChangeRow], str]:
-    told = [change for change in changes if change.kind is not Kind.REWORDED]
+    changed = [change for change in changes if change.kind is not Kind.REWORDED]
     reworded = [change for change in changes if change.kind is Kind.REWORDED]
     # A new reason for a skip matters least.
     worth_it = [change for change in reworded if change.after and change.after.outcome is not Outcome.SKIP]
-    shown = [*_grouped(told), *map(_verdict_row, worth_it[:_MOST_REWORDED])]
+    shown = [*_grouped(changed), *map(_verdict_row, worth_it[:_MOST_REWORDED])]
     left = len(reworded) - min(len(worth_it), _MOST_REWORDED)
-    note = f"{counted(left, 'verdict')} came to the same in other words." if left > 0 else ""
+    note = f"{counted(left, 'verdict')} with the same outcome in other words." if left > 0 else ""
     return shown, note
 
 

@@ -88,20 +88,15 @@ def skips_by_reason(results: Iterable[CheckResult]) -> list[CheckRow]:
     return [CheckRow(Outcome.SKIP, tuple(ids), sentence) for sentence, ids in ids_of.items()]
 
 
-def neither_pass_nor_skip(results: Iterable[CheckResult]) -> Table:
-    """Return what failed, warned or was noted."""
-    shown = (result for result in results if result.outcome not in (Outcome.PASS, Outcome.SKIP))
-    return checks_table("Failed, warned and noted", rows_of(shown))
-
-
-def passes(results: Iterable[CheckResult]) -> Table:
-    """Return what passed."""
-    return checks_table("Passed", rows_of(result for result in results if result.outcome is Outcome.PASS))
-
-
-def skips(results: Iterable[CheckResult]) -> Table:
-    """Return what was skipped, a row for each reason."""
-    return checks_table("Skipped, with the reason", skips_by_reason(results))
+def check_tables(results: Sequence[CheckResult]) -> tuple[Table, Table, Table]:
+    """Return what needs attention, what passed, and what was skipped with a row for each reason."""
+    passed = [result for result in results if result.outcome is Outcome.PASS]
+    shown = [result for result in results if result.outcome not in (Outcome.PASS, Outcome.SKIP)]
+    return (
+        checks_table("Failed, warned and noted", rows_of(shown)),
+        checks_table("Passed", rows_of(passed)),
+        checks_table("Skipped, with the reason", skips_by_reason(results)),
+    )
 
 
 def checks_table(title: str, rows: Sequence[CheckRow]) -> Table:

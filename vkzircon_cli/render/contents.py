@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a bundle holds, for the person who made it."""
+"""The contents of a bundle, for the person who made it."""
 
 from collections.abc import Sequence
 
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import about, counted
+from vkzircon_cli.render.opening import NOTHING_HIDDEN, hidden_words
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.redaction import Hidden
@@ -31,6 +32,6 @@ def render_contents(contents: Contents, name: str, page: Page) -> str:
     for part, why in contents.missing:
         sheet.prose(f"Missing: {part}: {why}.")
     if contents.hidden is not None:
-        told = ", ".join(f"{each.what} ({each.count} times)" for each in contents.hidden)
-        sheet.prose(f"Hidden: {told or 'nothing had to be'}. --no-redact leaves everything in.")
+        hidden = hidden_words(contents.hidden)
+        sheet.prose(f"Hidden: {hidden}. --no-redact leaves everything in." if hidden else NOTHING_HIDDEN)
     return sheet.finish()

@@ -20,7 +20,7 @@ from vkzircon_cli.render import (
     timeline,
 )
 from vkzircon_cli.render.html_writer import fill_template
-from vkzircon_cli.render.opening import opening_of
+from vkzircon_cli.render.opening import NOTHING_HIDDEN, hidden_words, opening_of
 from vkzircon_cli.render.style import View
 from vkzircon_cli.report.bench import BenchReport
 from vkzircon_cli.report.redaction import Hidden
@@ -29,7 +29,10 @@ from vkzircon_cli.report.report import Report
 _MOST_LINES = 200
 _MOST_STEPS = 2000
 _CONTENT = (charts, check_results, identity, machine, marks, pictures, run_log, shared_memory, timeline)
-_NAMES = {module.__name__.rpartition(".")[2]: module for module in _CONTENT}
+_NAMES = {module.__name__.rpartition(".")[2]: module for module in _CONTENT} | {
+    "NOTHING_HIDDEN": NOTHING_HIDDEN,
+    "hidden_words": hidden_words,
+}
 
 
 def render_html(report: Report, view: View, hidden: Sequence[Hidden] | None) -> str:

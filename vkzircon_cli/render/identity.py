@@ -41,7 +41,7 @@ def title_of(device: "AnyDevice") -> str:
 
 
 def identity_fields(device: Device) -> Iterator[Field]:
-    """Yield who a device says it is."""
+    """Yield the identity that a device reports."""
     identity = device.identity.value
     if identity is None:
         yield Field("identity", (why_missing(device.identity.missing),), prose=True)

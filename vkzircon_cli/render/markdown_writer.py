@@ -10,6 +10,7 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.content import Cell, Code, Field, Lines, Mark, Meter, Table
 from vkzircon_cli.render.markdown_escape import code, fence, folded, prose, table
+from vkzircon_cli.render.opening import NOTHING_HIDDEN, hidden_words
 from vkzircon_cli.report.redaction import Hidden
 
 _MOST_BYTES = 60_000  # trackers take 65,536 characters
@@ -44,9 +45,9 @@ class Section:
         return len(self.rows) if room >= 0 else None
 
 
-def write_page(opening: str, sections: Iterable[Section], hidden: "Sequence[Hidden] | None") -> str:
+def write_page(opening: str, sections: Iterable[Section], hidden: Sequence[Hidden] | None) -> str:
     """Return a page under 60,000 bytes; its foot says what had no room and what was *hidden*."""
-    text, foot, left = opening, hidden_words(hidden), 0
+    text, foot, left = opening, _foot(hidden), 0
     for section in sections:
         count = section.fitting(_MOST_BYTES - _RESERVED - _size(text + foot) - 1)
         if count is not None:
@@ -61,12 +62,11 @@ def _size(text: str) -> int:
     return len(text.encode())
 
 
-def hidden_words(hidden: "Sequence[Hidden] | None") -> str:
-    """Return a paragraph on what was hidden, nothing without redaction."""
+def _foot(hidden: Sequence[Hidden] | None) -> str:
     if hidden is None:
         return ""
-    told = ", ".join(f"{each.what} ({each.count})" for each in hidden)
-    return f"\nHidden: {prose(told)}. With --no-redact nothing is.\n" if told else "\nNothing had to be hidden.\n"
+    words = hidden_words(hidden)
+    return f"\nHidden: {prose(words)}. With --no-redact nothing is.\n" if words else f"\n{NOTHING_HIDDEN}\n"
 
 
 def rows_section(

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every page begins with: whether the run is emulated, the result, and what to do if no device was asked."""
+"""The beginning of every page: emulation, result, hint; and the words on redaction at its end."""
 
 from collections.abc import Iterable
 
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.content import Mark
 from vkzircon_cli.render.marks import outcome_mark
+from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Document
 from vkzircon_cli.stream.events import Culprit
+
+NOTHING_HIDDEN = "Nothing had to be hidden: no user or host name, home folder, secret or UUID was found."
 
 
 @record
@@ -32,3 +36,8 @@ def opening_of(document: Document, culprits: Iterable[Culprit] = ()) -> Opening:
         hint=error.hint if error else "",
         left_out=tuple(culprit for culprit in culprits if culprit.left_out),
     )
+
+
+def hidden_words(hidden: Iterable[Hidden]) -> str:
+    """Return what was hidden and how often, empty if nothing was."""
+    return ", ".join(f"{each.what} ({counted(each.count, 'time')})" for each in hidden)

@@ -15,7 +15,7 @@ class View(StrEnum):
 
 
 class Format(StrEnum):
-    """How a result is written. A trace is no rendering of a report, but the events themselves as they come."""
+    """The format of a result. A trace is not a rendering of a report but the events themselves."""
 
     TERMINAL = "terminal"
     JSON = "json"
@@ -25,13 +25,13 @@ class Format(StrEnum):
     TRACE = "trace"
 
 
-# Written to be read by strangers, so that what tells of people and machines is hidden in them.
+# Formats that strangers read, so that names of people and machines are hidden in them.
 FOR_STRANGERS = (Format.MARKDOWN, Format.HTML)
 
 
 @record
 class Style:
-    """What the command line says of the looks; *redacts*: strangers are told nothing of people and machines."""
+    """How the command line wants a report; *redacts* hides names of people and machines from strangers."""
 
     view: View
     format: Format
