@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench for people: what sharing saves first, then a bar for every measurement."""
 
-from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.bench import BenchDevice
 from vkzircon_cli.render.charts import Chart, chart_table, charts, conditions, without_number
 from vkzircon_cli.render.content import Column, Meter, Table
-from vkzircon_cli.render.frame import write_log, write_opening
+from vkzircon_cli.render.frame import finished, write_opening
 from vkzircon_cli.render.identity import title_of
 from vkzircon_cli.render.next_steps import emulating
 from vkzircon_cli.render.page import Page
@@ -23,10 +22,7 @@ def render_bench_terminal(bench: BenchReport, page: Page, verbose: bool) -> str:
         sheet.blank()
         for note in bench.notes:
             sheet.prose(note)
-    is_bad = bench.exit_code in (Exit.CRASHED, Exit.CANNOT_ASK, Exit.OUR_FAULT)
-    write_log(sheet, bench, verbose, is_bad=is_bad)
-    sheet.commands(emulating(bench, "vkzircon bench"))
-    return sheet.finish()
+    return finished(sheet, bench, verbose, emulating(bench, "vkzircon bench"))
 
 
 def _write_device(sheet: Sheet, bench: BenchReport, device: BenchDevice) -> None:

@@ -166,4 +166,4 @@ def times_table(timings: Timings) -> Table:
         (f"{step.before_ms:.1f}", f"{step.after_ms:.1f}", f"{step.ratio:.2f}", Code(step.step))
         for step in timings.steps
     )
-    return Table("Times, which make no difference", _TIMES, tuple(rows), names=3)
+    return Table("Times, which are not compared", _TIMES, tuple(rows), names=3)

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The beginning and the end that all pages on a terminal share."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from vkzircon_cli.errors import Exit
+from vkzircon_cli.render.next_steps import Step
 from vkzircon_cli.render.opening import Opening, opening_of
 from vkzircon_cli.render.run_log import printed, steps_table
 from vkzircon_cli.render.writer import Sheet
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     Probed = Report | BenchReport | MatrixReport
 
 _MOST_LINES = 10
+_FATAL = (Exit.CRASHED, Exit.CANNOT_ASK, Exit.OUR_FAULT)
 
 
 def write_opening(sheet: Sheet, document: "Probed") -> None:
@@ -50,6 +54,13 @@ def write_log(sheet: Sheet, document: "Document", verbose: bool, *, is_bad: bool
         sheet.table(steps_table("Steps", document.run.steps))
     if verbose or is_bad:
         write_printed(sheet, document, verbose)
+
+
+def finished(sheet: Sheet, document: "Probed", verbose: bool, steps: Iterable[Step]) -> str:
+    """Return the page with the log and what to do next at its end."""
+    write_log(sheet, document, verbose, is_bad=document.exit_code in _FATAL)
+    sheet.commands(steps)
+    return sheet.finish()
 
 
 def write_printed(sheet: Sheet, document: "Document", verbose: bool) -> None:

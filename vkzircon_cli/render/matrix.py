@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
-from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.matrix import ImageFormat, MatrixDevice, Support
 from vkzircon_cli.model.quantities import counted
@@ -13,7 +12,7 @@ from vkzircon_cli.model.spec import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IM
 from vkzircon_cli.model.vmo import Tiling
 from vkzircon_cli.render.columns import fitted, total
 from vkzircon_cli.render.content import Column
-from vkzircon_cli.render.frame import write_log, write_opening
+from vkzircon_cli.render.frame import finished, write_opening
 from vkzircon_cli.render.identity import title_of
 from vkzircon_cli.render.marks import reasons, why_missing
 from vkzircon_cli.render.next_steps import emulating
@@ -48,13 +47,10 @@ def render_matrix_terminal(matrix: MatrixReport, page: Page, verbose: bool) -> s
     for device in matrix.chosen:
         _write_device(sheet, matrix, device, verbose)
     _write_legend(sheet, matrix, verbose)
-    is_bad = matrix.exit_code in (Exit.CRASHED, Exit.CANNOT_ASK, Exit.OUR_FAULT)
-    write_log(sheet, matrix, verbose, is_bad=is_bad)
     steps = list(emulating(matrix, "vkzircon matrix"))
     if steps:
         steps.insert(0, ("vkzircon matrix --handle-type opaque-fd", "what the driver shares by file descriptor"))
-    sheet.commands(steps)
-    return sheet.finish()
+    return finished(sheet, matrix, verbose, steps)
 
 
 def _write_device(sheet: Sheet, matrix: MatrixReport, device: MatrixDevice, verbose: bool) -> None:

@@ -2,14 +2,17 @@
 """The beginning of every page: emulation, result, hint; and the words on redaction at its end."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.content import Mark
 from vkzircon_cli.render.marks import outcome_mark
-from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Document
 from vkzircon_cli.stream.events import Culprit
+
+if TYPE_CHECKING:
+    from vkzircon_cli.report.redaction import Hidden
 
 NOTHING_HIDDEN = "Nothing had to be hidden: no user or host name, home folder, secret or UUID was found."
 
@@ -38,6 +41,6 @@ def opening_of(document: Document, culprits: Iterable[Culprit] = ()) -> Opening:
     )
 
 
-def hidden_words(hidden: Iterable[Hidden]) -> str:
+def hidden_words(hidden: "Iterable[Hidden]") -> str:
     """Return what was hidden and how often, empty if nothing was."""
     return ", ".join(f"{each.what} ({counted(each.count, 'time')})" for each in hidden)

@@ -192,5 +192,5 @@ def _path(write: Write, marks: Sequence[Mark], types: Sequence[int]) -> Path:
             Reader(place, mark, 24 + 48 * number)
             for number, (place, mark) in enumerate(zip(PLACES, marks, strict=True))
         ),
-        words=f"{writer} writes by the {through}; read back by {', '.join(seen)}.",
+        words=f"Written by {writer}, {through}; read back through {', '.join(seen)}.",
     )

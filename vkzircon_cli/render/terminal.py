@@ -21,6 +21,7 @@ from vkzircon_cli.report.summary import REQUIRED, CheckResult
 
 _BAD = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 _EXPLAINED = (Outcome.WARN, *_BAD)
+_QUIET = (Outcome.PASS, Outcome.SKIP)
 _MOST_IDS = 3
 
 
@@ -110,9 +111,6 @@ def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) 
             for name, words in (("rule", result.rule), ("advice", result.advice)):
                 sheet.item(sheet.text(f"{name:8}", "dim"), words, indent=2 + label.cell_len)
     sheet.prose(f"{counts_of(results)}.", indent=2)
-
-
-_QUIET = (Outcome.PASS, Outcome.SKIP)
 
 
 def _subject(row: CheckRow) -> str:
