@@ -17,6 +17,7 @@ _LINKED = re.compile(r"\bwww\.|\bgh-[0-9]|\b[0-9a-f]{7,}\b|/.*/", re.IGNORECASE)
 _PARTS = re.compile(r"(\(?)(.*?)([),.;:]*)", re.DOTALL)
 _NUMBERED = re.compile(r"[0-9]+[.)]")  # begins a list
 _MAIL = re.compile(r"(?<=[\w.+-])(?=@)")
+_SPAN = re.compile(r"`([^`]*)`")
 _NOT_IN_SPAN = re.compile(r"[`|\\&<>]|^ | $|  |^$")
 
 
@@ -64,8 +65,10 @@ def code(words: str, limit: int = 1000) -> str:
 
 
 def _span(shown: str) -> str:
-    if not _NOT_IN_SPAN.search(shown):
-        return f"`{shown}`"
+    return _tagged(shown) if _NOT_IN_SPAN.search(shown) else f"`{shown}`"
+
+
+def _tagged(shown: str) -> str:
     # Trackers look for mail addresses after decoding entities, in code too, so that no tag may hold a whole one.
     return "".join(f"<code>{''.join(_entities(part))}</code>" for part in _MAIL.split(shown))
 
@@ -92,4 +95,6 @@ def fence(lines: Sequence[str]) -> list[str]:
 
 def folded(summary: str, body: str) -> str:
     """Return *body* folded away below *summary*; Markdown in HTML needs the blank line."""
-    return f"<details><summary>{summary}</summary>\n\n{body}\n</details>\n"
+    # Inside a tag no Markdown is read, so that a span in backticks would be plain text.
+    title = _SPAN.sub(lambda span: _tagged(span[1]), prose(summary))
+    return f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"

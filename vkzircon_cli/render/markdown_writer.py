@@ -32,7 +32,7 @@ class Section:
         """Return the section with its first *count* rows."""
         body = "\n".join([*self.head, *self.rows[:count], *self.tail]) + "\n"
         if self.is_folded:
-            return folded(prose(self.title), body)
+            return folded(self.title, body)
         return f"#### {prose(self.title)}\n\n{body}" if self.title else body
 
     def fitting(self, room: int) -> int | None:
