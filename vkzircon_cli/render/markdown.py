@@ -84,7 +84,7 @@ def _overview(report: Report) -> Iterator[Field]:
 
 
 def _device(report: Report, device: Device) -> Iterator[Section]:
-    of = f" of device {device.index}" if len(report.devices) > 1 else ""
+    of = f" (device {device.index})" if len(report.devices) > 1 else ""
     details = [*identity_fields(device), *extension_fields(report, device)]
     if memory := device.memory.value:
         for table in (type_table(device), heap_table(memory.heaps)):

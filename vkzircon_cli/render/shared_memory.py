@@ -56,7 +56,7 @@ def type_table(device: Device) -> Table:
     rows = (
         (str(each.index), *_shared(device, each.index), *told) for each, told in zip(types, about_types, strict=True)
     )
-    return Table("Memory types, and the results of sharing each", (_TYPE, *_SHARED, *_ABOUT_TYPE), tuple(rows))
+    return Table("Memory types, with the results of sharing", (_TYPE, *_SHARED, *_ABOUT_TYPE), tuple(rows))
 
 
 def _shared(device: Device, memory_type: int) -> tuple[Cell, ...]:
