@@ -60,7 +60,7 @@ def measure(request: Request, format: BenchFormat, place: Place, *, verbose: boo
 def pack(request: Request, path: Path, *, quiet: bool) -> Exit:
     """Probe, write the bundle, and say what is in it and what is not."""
     from vkzircon_cli.bundle import make_bundle
-    from vkzircon_cli.render.contents import Contents, render_contents
+    from vkzircon_cli.render.bundle_contents import Contents, render_contents
 
     bundle = watched(lambda watch: make_bundle(request, watch))
     write_private(bundle.data, path)

@@ -56,17 +56,11 @@ class MatrixRow:
 
 
 @record
-class FlagRow:
-    """A memory property, and the places of the memory types that have it."""
-
-    name: str
-    y: float
-    xs: tuple[float, ...]
-
-
-@record
 class Matrix:
-    """Which memory types the VMO of each memory type can be imported into."""
+    """Which memory types the VMO of each memory type can be imported into.
+
+    *columns* are numbers of memory types with their x, *flags* memory properties with their y and the x of each type.
+    """
 
     cell: int
     after: float
@@ -74,7 +68,7 @@ class Matrix:
     width: float
     height: float
     columns: tuple[tuple[int, float], ...]
-    flags: tuple[FlagRow, ...]
+    flags: tuple[tuple[str, float, tuple[float, ...]], ...]
     rows: tuple[MatrixRow, ...]
     words: str
 
@@ -103,12 +97,10 @@ def matrix(device: Device) -> Matrix | None:
     )
 
 
-def _flag_rows(types: Sequence[MemoryType], cell: int) -> Iterator[FlagRow]:
+def _flag_rows(types: Sequence[MemoryType], cell: int) -> Iterator[tuple[str, float, tuple[float, ...]]]:
     for bit, name in enumerate(MEMORY_PROPERTY_BITS[:_FLAGS_DRAWN]):
         having = [place for place, each in enumerate(types) if each.flags.value >> bit & 1]
-        yield FlagRow(
-            name, 22 + bit * _FLAG_ROW + _FLAG_ROW / 2, tuple(_GUTTER + (place + 0.5) * cell for place in having)
-        )
+        yield name, 22 + (bit + 0.5) * _FLAG_ROW, tuple(_GUTTER + (place + 0.5) * cell for place in having)
 
 
 def _row(device: Device, number: int, y: float, columns: Sequence[tuple[int, float]]) -> MatrixRow:
@@ -136,23 +128,17 @@ def _row_words(row: MatrixRow) -> str:
 
 
 @record
-class Reader:
-    """A place where the bytes were read."""
-
-    place: str
-    mark: Mark
-    y: float
-
-
-@record
 class Path:
-    """The way of bytes from a writer to its readers, with the same result in all of its memory types."""
+    """The way of bytes from a writer to its readers, with the same result in all of its memory types.
+
+    *readers* are places with their mark and their y.
+    """
 
     title: str
     writer: str
     through: str
     written: Mark
-    readers: tuple[Reader, ...]
+    readers: tuple[tuple[str, Mark, float], ...]
     words: str
 
 
@@ -188,9 +174,6 @@ def _path(write: Write, marks: Sequence[Mark], types: Sequence[int]) -> Path:
         writer=writer,
         through=through,
         written=marks[0] if whole else Mark("✓", "", Look.GOOD),
-        readers=tuple(
-            Reader(place, mark, 24 + 48 * number)
-            for number, (place, mark) in enumerate(zip(PLACES, marks, strict=True))
-        ),
+        readers=tuple(zip(PLACES, marks, (24, 72, 120, 168), strict=True)),
         words=f"Written by {writer}, {through}; read back through {', '.join(seen)}.",
     )
