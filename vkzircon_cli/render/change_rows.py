@@ -113,30 +113,27 @@ def _grouped(changes: Sequence[VerdictChange]) -> Iterator[ChangeRow]:
 def _group_of(change: VerdictChange) -> object:
     if change.before is None or change.after is None:
         return change.id
-    skip = next((said for said in (change.before, change.after) if said.outcome is Outcome.SKIP), None)
+    skip = next(filter(_is_skip, (change.before, change.after)), None)
     return (change.kind, change.before.outcome, change.after.outcome, skip.sentence) if skip else change.id
 
 
 def _group_row(group: Sequence[VerdictChange]) -> ChangeRow:
     of = Counter(change.id.partition(".")[0] for change in group)
     subject = f"{len(group)} checks: " + ", ".join(f"{count} of {name}" for name, count in of.items())
-    sides = [_side(said) for said in (group[0].before, group[0].after)]
-    return ChangeRow(subject, sides[0], sides[1], group[0].kind)
+    return _verdict_row(group[0], subject)
 
 
-def _side(said: Said | None) -> str | None:
-    if said is None:
-        return None
-    return _said(said) if said.outcome is Outcome.SKIP else str(said.outcome)
+def _verdict_row(change: VerdictChange, group: str = "") -> ChangeRow:
+    """Return the row of a change, or of a *group* of them, which differ in their sentences except for a skip's."""
+    before, after = (
+        None if said is None else f"{said.outcome}{': ' + said.sentence if not group or _is_skip(said) else ''}"
+        for said in (change.before, change.after)
+    )
+    return ChangeRow(group or change.id, before, after, change.kind)
 
 
-def _said(said: Said) -> str:
-    return f"{said.outcome}: {said.sentence}"
-
-
-def _verdict_row(change: VerdictChange) -> ChangeRow:
-    before, after = (_said(said) if said else None for said in (change.before, change.after))
-    return ChangeRow(change.id, before, after, change.kind)
+def _is_skip(said: Said) -> bool:
+    return said.outcome is Outcome.SKIP
 
 
 def _fact_row(change: FactChange) -> ChangeRow:

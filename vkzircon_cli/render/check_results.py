@@ -32,14 +32,6 @@ class CheckRow:
     sentence: str
 
 
-@record
-class DeviceChecks:
-    """The results of one device; *of* names the device where there are several."""
-
-    of: str
-    results: tuple[CheckResult, ...]
-
-
 def counts(results: Iterable[CheckResult]) -> Iterator[Mark]:
     """Yield how many results have each outcome, the worst first."""
     outcomes = [result.outcome for result in results]
@@ -66,12 +58,11 @@ def of_device(report: Report, index: int) -> str:
     return f" of device {index}, {next(names, '?')}" if len(report.devices) > 1 else ""
 
 
-def device_checks(report: Report) -> Iterator[DeviceChecks]:
-    """Yield the results device by device."""
+def device_checks(report: Report) -> Iterator[tuple[str, tuple[CheckResult, ...]]]:
+    """Yield the results of each device, with " of device 0, NAME" where there are several."""
     for device in report.devices:
-        results = report.of_device(device.index)
-        if results:
-            yield DeviceChecks(of_device(report, device.index), results)
+        if results := report.of_device(device.index):
+            yield of_device(report, device.index), results
 
 
 def rows_of(results: Iterable[CheckResult]) -> list[CheckRow]:

@@ -54,9 +54,8 @@ def _sections(report: Report, view: View) -> Iterator[Section]:
         if view is View.REPORT:
             yield from _device(report, device)
     if view is not View.DEVICES:
-        for each in device_checks(report):
-            title = f"All checks{each.of}: {counts_of(each.results)}"
-            yield table_section(checks_table(title, rows_of(each.results)))
+        for of, results in device_checks(report):
+            yield table_section(checks_table(f"All checks{of}: {counts_of(results)}", rows_of(results)))
     yield fields_section("Machine", machine_fields(report))
     yield from map(lines_section, printed(report.run))
     if view is View.REPORT and report.run.steps:

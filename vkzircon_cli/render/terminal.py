@@ -89,9 +89,9 @@ def _write_device(sheet: Sheet, report: Report, device: Device, verbose: bool) -
 
 
 def _write_findings(sheet: Sheet, report: Report, verbose: bool) -> None:
-    for each in device_checks(report):
-        sheet.heading(f"Checks{each.of}")
-        _write_results(sheet, each.results, verbose)
+    for of, results in device_checks(report):
+        sheet.heading(f"Checks{of}")
+        _write_results(sheet, results, verbose)
     complained = any(message.severity == "error" for message in report.run.messages)
     failed = any(result.outcome in _BAD for result in report.checks)
     write_log(sheet, report, verbose, is_bad=complained or failed or report.error is not None)

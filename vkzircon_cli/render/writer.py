@@ -118,10 +118,9 @@ class Sheet:
         if reasons:
             self.heading(title)
         for reason in reasons:
-            more = f" and {len(reason.of[most:])} more" if most is not None and reason.of[most:] else ""
-            self.item(
-                self.join(self.cell(reason.mark), "  "), f"{', '.join(reason.of[:most])}{more}: {reason.words}", GAP
-            )
+            names = ", ".join(reason.of[:most])
+            more = f" and {len(reason.of) - most} more" if most is not None and len(reason.of) > most else ""
+            self.item(self.join(self.cell(reason.mark), "  "), f"{names}{more}: {reason.words}", GAP)
 
     def lines(self, lines: Lines) -> None:
         """Write foreign lines below their title, each with its number of occurrences."""
