@@ -233,7 +233,7 @@ hostile = st.text(st.characters() | st.sampled_from("<>&\"'`={}% \n\x00\u202e"),
 @settings(deadline=None, max_examples=30)
 @given(hostile, st.integers(20, 100))
 def test_no_name_breaks_a_page(name: str, width: int) -> None:
-    """Whatever a device is called, nothing raises, nothing becomes markup and no control character gets through."""
+    """Any name of a device: nothing raises, nothing becomes markup and no control character gets through."""
     bench = _bench(_device(name))
     for each in BenchFormat:
         text = render_bench(bench, each, True, replace(SCREEN, width=width))

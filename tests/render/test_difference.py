@@ -62,7 +62,7 @@ def test_the_first_line_says_what_differs(after: Report, says: str) -> None:
 
 
 def test_both_sides_are_told() -> None:
-    """What each came to, its exit code, when and by whom, and that one of them is emulated."""
+    """Outcome, exit code, time and tool of each side, and that one of them is emulated."""
     text = _terminal(GOOD, emulated(GOOD))
     before, after = text.split("  after ")
     assert "exit code 0, vkzircon 1.0, 2024-05-01T12:00:00Z" in before
@@ -112,7 +112,7 @@ def test_times_stand_apart() -> None:
 @settings(deadline=None, max_examples=50)
 @given(reports(), reports(), pages)
 def test_no_text_acts_upon_the_terminal(before: Report, after: Report, page: Page) -> None:
-    """Whatever two files say, no control or invisible character gets through, and a screen is not overrun."""
+    """Any two files: no control or invisible character gets through, and no line is wider than the screen."""
     text = _terminal(before, after, page)
     bad = {character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Co", "Cs")}
     assert bad <= {"\n"}
@@ -133,7 +133,7 @@ def test_json_is_the_difference_and_comes_back(before: Report, after: Report) ->
 @settings(deadline=None, max_examples=50)
 @given(reports())
 def test_no_report_differs_from_itself(report: Report) -> None:
-    """Nothing differs, whatever the report holds."""
+    """Nothing differs, for any report."""
     assert not compare(report, report).differs
     assert _terminal(report, report).startswith("Nothing differs.\n")
 
@@ -195,7 +195,7 @@ def _huge(word: str) -> Report:
 
 
 def test_markdown_is_never_too_large_for_a_tracker() -> None:
-    """Under 60,000 bytes, whatever differs, and it says how much is left out; what is cut is still whole Markdown."""
+    """Under 60,000 bytes for any difference; the rows left out are counted, and a cut page is whole Markdown."""
     text = _markdown(compare(_huge("|界"), replace(_huge("\\`"), checks=())))
     assert len(text.encode()) < 60_000
     assert "No room here for" in text

@@ -71,7 +71,7 @@ def _opened(browser: Browser, tmp_path: Path) -> Open:
 
 
 def _overrun(page: Page) -> int:
-    """Tell how many pixels the page is wider than its window."""
+    """Return how many pixels wider than its window the page is."""
     found: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return found
 
@@ -139,7 +139,7 @@ def test_dark_is_dark(opened: Open) -> None:
 
 
 def test_print_shows_every_check_on_white(opened: Open) -> None:
-    """What is folded on the screen is printed, where nobody could unfold it, and on white whoever likes it dark."""
+    """Folded parts are printed too, since paper cannot unfold, and on white even with a dark scheme."""
     shown = "[...document.querySelectorAll('details tbody tr')].map(row => row.checkVisibility())"
     with opened(report_named("nvidia-h100-emulated"), scheme="dark") as page:
         assert set(page.evaluate(shown)) == {False}

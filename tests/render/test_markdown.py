@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Markdown for an issue tracker: it keeps its shape, marks nobody, and never grows too large to be posted.
+"""Markdown for an issue tracker: it keeps its shape, mentions no user, and never grows too large to be posted.
 
 The approved pages are `tests/golden/markdown/*.md`; run with VKZIRCON_UPDATE_GOLDEN=1 to write them anew.
 """
@@ -54,7 +54,7 @@ def _tokens(text: str) -> Iterator[Token]:
 
 
 def _shape(text: str) -> list[str]:
-    """Give the blocks of a page in order, and the tags that are no code: what no foreign text may change."""
+    """Return the blocks of a page in order, and the tags that are no code: no foreign text may change them."""
     shape = []
     for token in _tokens(text):
         if token.type in ("html_block", "html_inline"):
@@ -65,7 +65,7 @@ def _shape(text: str) -> list[str]:
 
 
 def _plain_text(text: str) -> str:
-    """Give what a reader takes for text, without what stands in code."""
+    """Return the text of a page without its code."""
     inside, plain = False, []
     for token in _tokens(text):
         if token.type == "html_inline":
@@ -99,7 +99,7 @@ def test_no_text_changes_the_page(words: str) -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(hostile)
-def test_no_text_mentions_anybody(words: str) -> None:
+def test_no_text_mentions_a_user(words: str) -> None:
     """What a tracker would act upon is in code: people, issues, addresses, emoji, formulas."""
     page = render_markdown(_report(words), View.REPORT, None)
     folds = "".join(token.content for token in _tokens(page) if token.type == "html_block")
@@ -110,7 +110,7 @@ def test_no_text_mentions_anybody(words: str) -> None:
 
 @pytest.mark.parametrize("words", ["a|b@c.example", "`b@c.example", "<b@c.example>", "b@c.example & d\\e@f.example"])
 def test_no_mail_address_is_a_link(words: str) -> None:
-    """Trackers link an address that stands together, in a code tag too; it still reads as it is."""
+    """Trackers link an address that stands together, in a code tag too; it still reads unchanged."""
     for text in (prose(words), code(words)):
         shown = [token.content for token in _tokens(text) if token.type in _TEXT]
         assert not any(re.search(r"\w@\w", each) for each in shown)
@@ -152,7 +152,7 @@ def test_a_fence_is_longer_than_what_is_in_it() -> None:
 
 
 def test_a_table_is_one() -> None:
-    """It has the cells that it was given, whatever is in them."""
+    """It has the cells that it was given, with any text in them."""
     tokens = Counter(token.type for token in MARKDOWN.parse(table(("a", "b"), [[prose(w), code(w)] for w in NASTY])))
     assert (tokens["table_open"], tokens["tr_open"], tokens["td_open"]) == (1, len(NASTY) + 1, 2 * len(NASTY))
 
@@ -170,7 +170,7 @@ def _huge() -> Iterator[Report]:
 @pytest.mark.parametrize("report", list(_huge()))
 @pytest.mark.parametrize("view", list(View))
 def test_no_report_is_too_large(report: Report, view: View) -> None:
-    """Whatever is large is cut, said to be, and the page is whole: all folds and blocks end."""
+    """Anything large is cut, and the page says so and is whole: all folds and blocks end."""
     text = render_markdown(report, view, (Hidden("user name", 3),) * 100)
     assert len(text.encode()) < MOST_BYTES
     assert Counter(_shape(text))["details"] % 2 == 0

@@ -66,7 +66,7 @@ _steps = st.builds(
 
 @given(st.lists(_steps, min_size=1, max_size=80))
 def test_every_step_stays_inside_the_picture(steps: list[StepTime]) -> None:
-    """Whatever names and times a file gives, there are few lanes, and no mark lies outside of them."""
+    """With any names and times there are few lanes, and no mark lies outside of them."""
     drawn = _timed(*steps)
     assert len(drawn.lanes) <= _MOST_LANES
     for moment in (moment for lane in drawn.lanes for moment in lane.moments):

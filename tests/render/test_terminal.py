@@ -173,14 +173,14 @@ def test_the_verdict_comes_first() -> None:
 
 
 def test_emulation_is_said_before_all_else() -> None:
-    """The first line of an emulated run names the layer and its settings, whatever is rendered."""
+    """The first line of an emulated run names the layer and its settings, in every view."""
     for render in (render_report, render_checks, render_devices):
         first = render(emulated(good_report()), PIPE).split("\n", maxsplit=1)[0]
         assert first == "EMULATED RUN: VK_LAYER_VKZIRCON_external_memory (persona=strict)"
 
 
 def test_an_error_comes_with_its_hint_at_the_top() -> None:
-    """Whoever could not be helped reads first why and what to do."""
+    """An error comes first, with its reason and what to do."""
     top = " ".join(render_report(_no_driver(), PIPE).split("\n\n", maxsplit=1)[0].split())
     assert top.startswith("✗ FAIL No Vulkan driver was found")
     assert top.endswith("only what it names is tried.")
