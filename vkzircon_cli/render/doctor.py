@@ -6,7 +6,7 @@ from rich.text import Text
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.diagnosis import Diagnosis
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.render.frame import write_emulation, write_printed
+from vkzircon_cli.render.frame import write_circumstances, write_printed
 from vkzircon_cli.render.marks import outcome_mark
 from vkzircon_cli.render.opening import opening_of
 from vkzircon_cli.render.page import Page
@@ -29,7 +29,7 @@ _MOST_DEEP = 8
 def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = False) -> str:
     """Write the whole diagnosis, its verdict first; *verbose* also shows what is fine."""
     sheet = Sheet(page)
-    write_emulation(sheet, opening_of(diagnosis))
+    write_circumstances(sheet, opening_of(diagnosis))
     error, told = diagnosis.error, diagnosis.summary.sentence
     label = sheet.mark(outcome_mark(diagnosis.summary.outcome))
     sheet.item(label, sheet.text(told, "bold"))

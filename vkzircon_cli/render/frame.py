@@ -24,7 +24,7 @@ _FATAL = (Exit.CRASHED, Exit.CANNOT_ASK, Exit.OUR_FAULT)
 def write_opening(sheet: Sheet, document: "Probed") -> None:
     """Write the emulation, the result with a hint, and the manifests that were left out."""
     opening = opening_of(document, document.culprits)
-    write_emulation(sheet, opening)
+    write_circumstances(sheet, opening)
     label = sheet.mark(opening.mark)
     sheet.item(label, sheet.text(opening.sentence, "bold"))
     if opening.hint:
@@ -32,10 +32,12 @@ def write_opening(sheet: Sheet, document: "Probed") -> None:
     write_left_out(sheet, opening)
 
 
-def write_emulation(sheet: Sheet, opening: Opening) -> None:
-    """Write that a run is emulated, where it is."""
+def write_circumstances(sheet: Sheet, opening: Opening) -> None:
+    """Write whether a run is emulated, and whether the probe had no process of its own."""
     if opening.emulated_by:
         sheet.prose(sheet.text(f"EMULATED RUN: {opening.emulated_by}", "bold magenta"))
+    if opening.not_isolated:
+        sheet.item(sheet.text("! NOT ISOLATED  ", "yellow"), opening.not_isolated)
 
 
 def write_left_out(sheet: Sheet, opening: Opening) -> None:

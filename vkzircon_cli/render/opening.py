@@ -9,6 +9,7 @@ from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.content import Mark
 from vkzircon_cli.render.marks import outcome_mark
 from vkzircon_cli.report.report import Document
+from vkzircon_cli.report.stop_reason import NOT_ISOLATED
 from vkzircon_cli.stream.events import Culprit
 
 if TYPE_CHECKING:
@@ -19,9 +20,13 @@ NOTHING_HIDDEN = "Nothing had to be hidden: no user or host name, home folder, s
 
 @record
 class Opening:
-    """The first lines of a page; without emulation *emulated_by* is empty."""
+    """The first lines of a page.
+
+    *emulated_by* is empty without emulation, *not_isolated* where the probe had a process of its own.
+    """
 
     emulated_by: str
+    not_isolated: str
     mark: Mark
     sentence: str
     hint: str
@@ -34,6 +39,7 @@ def opening_of(document: Document, culprits: Iterable[Culprit] = ()) -> Opening:
     settings = f" ({emulation.settings})" if emulation.settings else ""
     return Opening(
         emulated_by=f"{emulation.layer}{settings}" if emulation.active else "",
+        not_isolated=next((m.text for m in document.run.messages if m.text.startswith(NOT_ISOLATED)), ""),
         mark=outcome_mark(summary.outcome),
         sentence=error.message if error else summary.sentence,
         hint=error.hint if error else "",

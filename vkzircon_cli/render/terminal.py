@@ -7,7 +7,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.check_results import CheckRow, counts_of, device_checks, rows_of, skips_by_reason
-from vkzircon_cli.render.frame import write_emulation, write_left_out, write_log, write_opening
+from vkzircon_cli.render.frame import write_circumstances, write_left_out, write_log, write_opening
 from vkzircon_cli.render.identity import extension_field, extension_fields, identity_fields, title_of
 from vkzircon_cli.render.machine import machine_fields
 from vkzircon_cli.render.marks import outcome_mark, why_missing
@@ -58,7 +58,7 @@ def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
         write_opening(sheet, report)
     else:
         opening = opening_of(report, report.culprits)
-        write_emulation(sheet, opening)
+        write_circumstances(sheet, opening)
         write_left_out(sheet, opening)
     for device in (device for device in report.devices if device.selected):
         _write_title(sheet, device)
