@@ -197,7 +197,7 @@ def test_a_crash_costs_the_measurement_it_came_in(emulated: Run) -> None:
 
 def test_a_hang_costs_its_limit(emulated: Run) -> None:
     """The device's own copy never ends; what the host does is measured."""
-    ran = emulated(*SHORT, "--size", "1MiB", "--format", "json", "--timeout", "0.6", "--fault", "hang-in-submit")
+    ran = emulated(*SHORT, "--size", "1MiB", "--format", "json", "--timeout", "2", "--fault", "hang-in-submit")
     assert ran.code == 5
     assert ran.json["summary"]["outcome"] == "timeout"
     missing = _missing(_device(ran.json)["bandwidths"], "moved")
