@@ -96,7 +96,7 @@ class Limits:
     """What bounds an allocation: a quarter of the least of heap, budget and what the system has left.
 
     *budget* is VkPhysicalDeviceMemoryBudgetPropertiesEXT's less its usage, *system* what the system and this process's
-    group may still take; each is None where nobody tells. *largest* is the most bytes held at once.
+    group may still take; each is None if it is not known. *largest* is the most bytes held at once.
     """
 
     heap: int
@@ -141,7 +141,7 @@ class Bandwidth:
 
 @record
 class HandOver:
-    """How long it takes to give a buffer of *size* bytes to somebody else."""
+    """How long it takes to pass a buffer of *size* bytes on to another user."""
 
     size: int
     way: Way

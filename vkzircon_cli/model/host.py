@@ -60,7 +60,7 @@ class Environment:
 
 
 def platform() -> str:
-    """Return the platform: VKZIRCON_PLATFORM, else what the system reports.
+    """Return the platform: VKZIRCON_PLATFORM, else the one that the system reports.
 
     Raises:
         BadValue: the variable names an unknown platform.

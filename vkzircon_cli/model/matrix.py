@@ -21,7 +21,7 @@ class Support:
 
     @property
     def is_supported(self) -> bool:
-        """Tell whether the driver says that such a resource is exported or imported."""
+        """Whether the driver reports that such a resource can be exported or imported."""
         found = self.properties
         return found is not None and found.written and bool(found.features.value & (EXPORTABLE | IMPORTABLE))
 
@@ -46,5 +46,5 @@ class MatrixDevice:
 
     @property
     def answers(self) -> tuple[Answer[tuple[Support, ...]], ...]:
-        """Give all answers: that for buffers, then one a format."""
+        """Return all answers: the one for buffers, then one per format."""
         return (self.buffers, *(image.answers for image in self.image_formats))

@@ -19,7 +19,7 @@ _SHORTEST_UUID = 4  # digits of a prefix; less than that is more likely a part o
 
 
 def display_name(identity: Identity) -> str:
-    """Give a name that can stand on a page: visible characters, never empty."""
+    """Return a name that can stand on a page: visible characters, never empty."""
     return visible(identity.name).strip() or UNNAMED
 
 
@@ -68,12 +68,12 @@ def find_extension(extensions: Iterable[Extension], name: str = EXTENSION) -> Ex
 
 
 def offers_extension(device: Device) -> bool:
-    """Tell whether *device* lists VK_FUCHSIA_external_memory."""
+    """Whether *device* lists VK_FUCHSIA_external_memory."""
     return device.extensions.value is not None and find_extension(device.extensions.value) is not None
 
 
 def has_vulkan_1_1(identity: Identity) -> bool:
-    """Tell whether the device speaks Vulkan 1.1, variant 0 or not."""
+    """Whether the device supports Vulkan 1.1, of variant 0 or not."""
     return identity.api_version.value & 0x1FFFFFFF >= _API_1_1
 
 
@@ -88,7 +88,7 @@ def dependency_leg(instance: Instance, identity: Identity, extensions: Iterable[
 
 
 def cannot_export(memory_type: MemoryType) -> str | None:
-    """Say why a memory type is not asked to export, None where it is.
+    """Return why a memory type is not asked to export, None if it is.
 
     Protected memory cannot be shared with the host, and DEVICE_COHERENT_AMD needs a feature that is not enabled here
     (VUID-vkAllocateMemory-deviceCoherentMemory-02790).
@@ -101,10 +101,10 @@ def cannot_export(memory_type: MemoryType) -> str | None:
 
 
 def is_host_coherent(memory_type: MemoryType) -> bool:
-    """Tell whether the host and the device see each other's writes without flush and invalidate."""
+    """Whether the host and the device see each other's writes without flush and invalidate."""
     return bool(memory_type.flags.value & HOST_COHERENT)
 
 
 def is_host_visible(memory_type: MemoryType) -> bool:
-    """Tell whether the host can map memory of this type."""
+    """Whether the host can map memory of this type."""
     return bool(memory_type.flags.value & HOST_VISIBLE)

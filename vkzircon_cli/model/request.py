@@ -39,7 +39,7 @@ class Shell(StrEnum):
 
 @record
 class Emulate:
-    """The emulation: a persona by name, None for the one of the environment, and faults added to it."""
+    """An emulation asked for: a persona by name, None for the one that the environment names, and more faults."""
 
     persona: str | None = None
     faults: tuple[str, ...] = ()
