@@ -45,6 +45,9 @@ ERROR_EXITS = (
 )
 
 
+_MOST_WORDS = 300  # characters of a foreign error
+
+
 class Refused(Exception):
     """A call said no. Carries the `Missing` that stands in the facts for its answer."""
 
@@ -113,6 +116,16 @@ def missing_package(error: ImportError) -> CannotAsk:
     package = {"_cffi_backend": "cffi"}.get(error.name or "", error.name or "vkzircon")
     fix = f"Install it with: python3 -m pip install {package}"
     return CannotAsk("no-package", f"A Python package is missing or broken: {error}.", fix)
+
+
+class OurFault(Stop):
+    """An error that this program should not have raised; *report* is what a report of it should have."""
+
+    exit_code = Exit.OUR_FAULT
+
+    def __init__(self, error: BaseException, report: str) -> None:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:_MOST_WORDS]
+        super().__init__(f"A fault of vkzircon's own: {said}.", f"Please report it with {report}.")
 
 
 class NotWritten(Stop):

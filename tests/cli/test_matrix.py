@@ -168,7 +168,7 @@ def test_a_crash_costs_the_format_that_was_asked(once: Run) -> None:
 
 def test_a_hang_ends_the_run_at_the_limit(emulated: Run) -> None:
     """Two steps that hang are enough, and what was not asked says so."""
-    ran = emulated("matrix", "--format", "json", "--fault", "hang-in-capabilities", "--timeout", "0.5")
+    ran = emulated("matrix", "--format", "json", "--fault", "hang-in-capabilities", "--timeout", "2")
     assert ran.code == 5
     assert ran.json["summary"]["outcome"] == "timeout"
 

@@ -27,7 +27,7 @@ WORKERS = {"vulkan", "vulkan._vulkancache", "_cffi_backend", "vkzircon_cli.bindi
 COMPLETION = {"_VKZIRCON_COMPLETE": "complete_bash", "COMP_WORDS": "vkzircon ch", "COMP_CWORD": "1"}
 # The rooms that the options need; none of facts, checks, reports or bindings.
 LIGHT = {"cli", "errors", "model", "output", "render", "saved", "worker"}
-MOST_LIGHT = 21  # modules of ours
+MOST_LIGHT = 22  # modules of ours
 
 # Runs the program, and prints last what its first process did.
 _WATCHED = """
@@ -77,7 +77,7 @@ def test_help_version_and_completion_load_the_options_only(lavapipe: str, line: 
 @pytest.mark.parametrize("line", ["check --emulate --quiet", "check --emulate -f json", "report --emulate -f json"])
 @pytest.mark.usefixtures("layer")
 def test_the_main_process_of_a_probe_loads_neither_the_binding_nor_what_renders(lavapipe: str, line: str) -> None:
-    """The binding belongs to the worker, Rich to people."""
+    """The binding belongs to the worker, and Rich to people."""
     start = _start(lavapipe, line.split())
     assert start.forks == 1
     assert "vkzircon_cli.report.report" in start.modules

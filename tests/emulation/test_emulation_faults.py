@@ -62,15 +62,12 @@ def test_emulate_runs_any_program(vkzircon: Run, lavapipe: str, layer: installat
 
 
 def test_a_step_that_dies_costs_that_step(emulated: Run) -> None:
-    """The report has every other step, names call and signal, and takes less than 2 s more than a good run."""
-    began = time.monotonic()
+    """The report has every other step, names call and signal; no step waits for a dead worker."""
     good = emulated("--format", "json")
-    took_s = time.monotonic() - began
     assert good.code == 0
-    for how, expected in {"segfault": "SIGSEGV", "abort": "SIGABRT", "exit": "exit code"}.items():
-        began = time.monotonic()
+    for how, expected in {"segfault": "SIGSEGV", "abort": "SIGABRT", "exit": "exit status 0"}.items():
         bad = emulated("--format", "json", "--fault", f"{how}-in-vmar-map")
-        assert time.monotonic() - began < took_s + 2
+        assert _hung_steps(bad, 5) == []
         assert bad.code == 5
         assert _steps(bad) == _steps(good)
         missing = bad.json["devices"][0]["data"][0]["round_trip"]["missing"]
@@ -81,6 +78,11 @@ def test_a_step_that_dies_costs_that_step(emulated: Run) -> None:
 
 def _steps(ran: Ran) -> list[str]:
     return [step["step"] for step in ran.json["run"]["steps"]]
+
+
+def _hung_steps(ran: Ran, timeout_s: float) -> list[str]:
+    """Return the steps that took as long as one may."""
+    return [step["step"] for step in ran.json["run"]["steps"] if step["duration_ms"] >= timeout_s * 1000]
 
 
 def _untouched(ran: Ran) -> dict[str, str]:
@@ -111,10 +113,9 @@ def test_dying_of_one_wrong_input_hides_no_other_that_was_taken(
 
 def test_a_hang_costs_the_limit_once(emulated: Run) -> None:
     """One step that hangs costs --timeout, and the rest is there."""
-    began = time.monotonic()
     ran = emulated("--fault", "hang-in-export", "--timeout", "2", "--format", "json")
     assert ran.code == 5
-    assert 2 <= time.monotonic() - began < 4
+    assert len(_hung_steps(ran, 2)) == 1
     missing = ran.json["devices"][0]["exports"][0]["handle"]["missing"]
     assert (missing["kind"], missing["call"]) == ("timed-out", "vkGetMemoryZirconHandleFUCHSIA")
     assert ran.json["closed"]["value"] is True
@@ -131,10 +132,9 @@ def test_a_device_that_is_never_done_is_given_nothing_more(emulated: Run) -> Non
 
 def test_a_call_that_hung_is_not_made_again(emulated: Run) -> None:
     """What hangs in every step costs its limit once: the later steps say that it hung before."""
-    began = time.monotonic()
     ran = emulated("--fault", "hang-in-vmo-read", "--timeout", "1", "--format", "json")
     assert ran.code == 5
-    assert 1 <= time.monotonic() - began < 3
+    assert len(_hung_steps(ran, 1)) == 1
     trips = [row["round_trip"]["value"]["through_vmo_read"]["missing"] for row in ran.json["devices"][0]["data"]]
     assert {missing["reason"] for missing in trips} == {"zx_vmo_read hung in an earlier step"}
     assert ran.json["closed"]["value"] is True
@@ -142,11 +142,10 @@ def test_a_call_that_hung_is_not_made_again(emulated: Run) -> None:
 
 def test_two_hangs_end_the_run(emulated: Run) -> None:
     """A driver that hangs again and again is not waited for step after step: the report says that it gave up."""
-    began = time.monotonic()
     hangs = ("--fault", "hang-in-vmo-read", "--fault", "hang-in-vmar-map")
     ran = emulated(*hangs, "--timeout", "1", "--format", "json")
     assert ran.code == 5
-    assert 2 <= time.monotonic() - began < 5
+    assert len(_hung_steps(ran, 1)) == 2
     assert "the rest was not asked" in ran.json["run"]["messages"][-1]["text"]
 
 
@@ -263,7 +262,7 @@ def test_random_faults_and_kills_leave_nothing(lavapipe: str, layer: installatio
         running.send_signal(dice.choice((signal.SIGINT, signal.SIGKILL, signal.SIGTERM)))
         _, err = running.communicate(timeout=10)
         assert b"Traceback" not in err
-        assert running.returncode in (0, 1, 3, 4, 5, 130, 143, -signal.SIGKILL, -signal.SIGTERM)
+        assert running.returncode in (0, 1, 3, 4, 5, 130, 143, -signal.SIGKILL)
         _reads(file)
     deadline = time.monotonic() + 5
     while _leftovers(mark) and time.monotonic() < deadline:

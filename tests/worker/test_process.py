@@ -34,22 +34,22 @@ def _begin() -> Iterator[Start]:
 def test_how_a_process_ended_can_be_asked_again(begin: Start) -> None:
     """Ctrl-C between the kernel's answer and ours would lose one that is given once."""
     process = begin(lambda: None)
-    assert [process.exit_code(5) for _ in range(3)] == [7, 7, 7]
+    assert [process.exit_status(5) for _ in range(3)] == [7, 7, 7]
 
 
 def test_a_signal_is_told_by_its_number(begin: Start) -> None:
     """As subprocess tells it: minus the number."""
     process = begin(signal.pause)
-    assert process.exit_code() is None
+    assert process.exit_status() is None
     process.kill()
     process.kill()
-    assert process.exit_code(5) == -signal.SIGKILL
+    assert process.exit_status(5) == -signal.SIGKILL
 
 
 def test_waiting_ends_with_patience(begin: Start) -> None:
     """A process that never ends costs what one is willing to wait."""
     began = time.monotonic()
-    assert begin(signal.pause).exit_code(0.1) is None
+    assert begin(signal.pause).exit_status(0.1) is None
     assert 0.1 <= time.monotonic() - began < 2
 
 
@@ -68,10 +68,10 @@ for _ in range(2000):
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, pressed)
         for _ in itertools.count():
-            process.exit_code()
+            process.exit_status()
     except KeyboardInterrupt:
         pass
-    if process.exit_code(5) != 7:
+    if process.exit_status(5) != 7:
         sys.exit("lost")
     process.reap()
 """
@@ -95,7 +95,7 @@ def fork_and_interrupt():
     return pid
 os.fork = fork_and_interrupt
 process = start(lambda: time.sleep(60))
-print("once", process.exit_code(5))
+print("once", process.exit_status(5))
 end_all()
 """
 
@@ -111,5 +111,5 @@ def test_a_signal_in_a_child_never_takes_the_parents_way_out(number: int) -> Non
 def test_what_a_child_raises_ends_it() -> None:
     """No child comes back to where it was started, whatever its work does."""
     process = start(lambda: os.close(-1))
-    assert process.exit_code(5) == 71
+    assert process.exit_status(5) == 71
     process.reap()

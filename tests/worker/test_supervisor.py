@@ -47,8 +47,8 @@ def _wait_until_gone(marker: str) -> None:
     [
         ("raise(SIGSEGV);", "crashed in vkEnumerateInstanceExtensionProperties (SIGSEGV)"),
         ("abort();", "crashed in vkEnumerateInstanceExtensionProperties (SIGABRT)"),
-        ("_exit(0);", "crashed in vkEnumerateInstanceExtensionProperties (the process left with exit code 0)"),
-        ("_exit(70);", "crashed in vkEnumerateInstanceExtensionProperties (the process left with exit code 70)"),
+        ("_exit(0);", "crashed in vkEnumerateInstanceExtensionProperties (the process ended with exit status 0)"),
+        ("_exit(70);", "crashed in vkEnumerateInstanceExtensionProperties (the process ended with exit status 70)"),
     ],
 )
 def test_a_driver_that_dies_is_exit_5(vkzircon: Run, broken_driver: Broken, statement: str, said: str) -> None:
@@ -100,11 +100,11 @@ def test_what_a_driver_writes_without_end_gains_it_no_time(vkzircon: Run, broken
 
 def test_a_driver_that_hangs_ends_at_the_limit(vkzircon: Run, broken_driver: Broken) -> None:
     """A hang costs the limit and no more, and no process is left."""
-    began = time.monotonic()
     env = {"VK_DRIVER_FILES": broken_driver("for (;;) pause();"), "VKZIRCON_TEST": _mark("hang-limit")}
     ran = vkzircon("--format", "json", "--timeout", "1", **env)
     assert ran.code == 5
-    assert time.monotonic() - began < 4
+    (hung,) = (step for step in ran.json["run"]["steps"] if step["step"] == "instance")
+    assert 1000 <= hung["duration_ms"] < 10_000
     assert ran.json["error"]["cause"] == "driver-hung"
     assert ran.json["summary"]["outcome"] == "timeout"
     assert "no answer within 1 s" in ran.json["error"]["message"]

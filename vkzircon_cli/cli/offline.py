@@ -62,7 +62,9 @@ def emulate(_: Command, given: Mapping[str, Any]) -> Exit:
     )
     asked = Emulate(given["persona"], tuple(given["fault"] or ()))
     if program:
-        launch.become(program, asked)
+        from vkzircon_cli.worker import interrupt
+
+        launch.become(program, asked, interrupt.release)
     if given["list"]:
         text = launch.listing()
     elif given["print_env"]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vkzircon_cli.cli.commands import Command
-from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.errors import CannotAsk, Exit, Usage
 from vkzircon_cli.model.request import Depth, Emulate, Judging, Request
 
 _FIELDS = {
@@ -34,7 +34,7 @@ def doctor(command: Command, given: Mapping[str, Any]) -> Exit:
     request = _begin(command, given)
     from vkzircon_cli.doctor.background import Trials
 
-    with Trials(request) as trials:
+    with Trials(request) as trials:  # its tasks run while `run` and the rest of doctor are imported
         from vkzircon_cli.cli.run import examine
 
         return examine(command, request, trials, given)
@@ -49,11 +49,19 @@ def bundle(command: Command, given: Mapping[str, Any]) -> Exit:
 
 
 def _begin(command: Command, given: Mapping[str, Any]) -> Request:
-    """Send the request to the worker, so that it asks the driver while this process imports the rest."""
-    request = request_of(command, given)
-    from vkzircon_cli.worker.question import ask_early
+    """Send the request to the worker that was started early, and return it with the environment that it needs.
 
-    ask_early(request)
+    Called before `run` is imported, which takes as long as half a probe; the imports here are a tenth of it.
+    """
+    request = request_of(command, given)
+    from vkzircon_cli.emulation.installation import with_environment
+    from vkzircon_cli.worker import worker
+
+    try:
+        request = with_environment(request)
+    except CannotAsk:
+        return request  # the document says so
+    worker.send_early(request)
     return request
 
 

@@ -17,6 +17,7 @@ from vkzircon_cli.render.progress import Progress
 from vkzircon_cli.render.style import FOR_STRANGERS, Format, Style, View
 from vkzircon_cli.stream.document import Document
 from vkzircon_cli.stream.events import Event, to_line
+from vkzircon_cli.stream.fold import Transcript
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Given = Mapping[str, Any]
 
-_RUNS: Mapping[Depth, tuple[str, Callable[[Request, Callable[[Event], None]], Document]]] = {
+_RUNS: Mapping[Depth, tuple[str, Callable[[Request, pipeline.Watch, pipeline.Search], Document]]] = {
     Depth.IDENTITY: ("report", pipeline.run),
     Depth.EVERYTHING: ("report", pipeline.run),
     Depth.MATRIX: ("matrix", pipeline.run_matrix),
@@ -46,7 +47,7 @@ def carry_out(command: Command, request: Request, given: Given) -> Exit:
         return _trace(request, place)
     kind, run = _RUNS[request.depth]
     _preload(kind, style, place)
-    return deliver(watched(lambda watch: run(request, watch)), style, place)
+    return deliver(watched(lambda watch: run(request, watch, _find_culprits)), style, place)
 
 
 def examine(command: Command, request: Request, trials: "Trials", given: Given) -> Exit:
@@ -56,6 +57,13 @@ def examine(command: Command, request: Request, trials: "Trials", given: Given) 
     style, place = looks_of(command, given)
     _preload("doctor", style, place)
     return deliver(watched(lambda watch: diagnose(request, trials, watch)), style, place)
+
+
+def _find_culprits(request: Request, seen: Transcript) -> pipeline.Found:
+    """Search for the manifests that kept the loader from working, with `doctor.bisect`, which few runs load."""
+    from vkzircon_cli.doctor.bisect import find_culprits
+
+    return find_culprits(request, seen)
 
 
 def looks_of(command: Command, given: Given) -> tuple[Style, Place]:
@@ -74,12 +82,15 @@ def _preload(kind: str, style: Style, place: Place) -> None:
 def pack(request: Request, path: "Path", *, quiet: bool) -> Exit:
     """Probe, write the bundle, and list what is in it and what is not."""
     from vkzircon_cli.bundle import make_bundle
-    from vkzircon_cli.render.contents import render_contents
+    from vkzircon_cli.render.bundle_contents import Contents, render_contents
 
     bundle = watched(lambda watch: make_bundle(request, watch))
     write_private(bundle.data, path)
     if not quiet:
-        write(render_contents(bundle, str(path), page_of(Place(None, quiet, no_color=True))), None)
+        missing = [(part.about, part.missing) for part in bundle.parts if part.missing]
+        files = len(bundle.parts) - len(missing)
+        contents = Contents(len(bundle.data), files, missing, bundle.report.summary, bundle.hidden)
+        write(render_contents(contents, str(path), page_of(Place(None, quiet, no_color=True))), None)
     # A bundle judges nothing: only a fault of ours shows in the exit code.
     code = bundle.report.exit_code
     return code if code is Exit.OUR_FAULT else Exit.OK
@@ -102,7 +113,7 @@ def _trace(request: Request, place: Place) -> Exit:
             if event["event"] != "tick":
                 lines.write(to_line(event))
 
-        return pipeline.run(request, write_event).exit_code
+        return pipeline.run(request, write_event, _find_culprits).exit_code
 
 
 def deliver(document: Document, style: Style, place: Place) -> Exit:

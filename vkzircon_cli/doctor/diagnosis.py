@@ -13,6 +13,7 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
+from vkzircon_cli.doctor.bisect import find_culprits
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.loader import NO_TIME, Attempt, attempts, loader_finding, loader_version
 from vkzircon_cli.doctor.nodes import Node
@@ -71,7 +72,7 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     Raises:
         Usage: emulation was asked for in a way that cannot be.
     """
-    report = pipeline.run(request, watch)
+    report = pipeline.run(request, watch, find_culprits)
 
     def look(at: Callable[[], T]) -> T:
         """Return what is *at* there; once the run is over, what takes no waiting."""
@@ -84,7 +85,7 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     drivers, layers = look(trials.manifests.exams)
     nodes = look(trials.nodes.nodes) if trials.nodes else None
     tried = look(lambda: None if trials.are_over else attempts(trials.where, report.loader))
-    seen = look(lambda: {} if trials.are_over else _looked_again(request, trials.added, report, layers))
+    seen = look(lambda: {} if trials.are_over else _looked_again(request, report, layers))
     if trials.are_over and not _is_over(report.error):
         report = replace(report, error=decode(Failure, pipeline.interruption()))
     found = _findings(_Looks(trials.where, tried, drivers, layers, nodes), report, seen, emulate=bool(request.emulate))
@@ -135,9 +136,7 @@ def _access(nodes: tuple[Node, ...] | None, report: Report) -> Finding:
     return nodes_finding(nodes, reach(len(report.devices) - software, software))
 
 
-def _looked_again(
-    request: Request, added: Mapping[str, str], report: Report, layers: Sequence["ManifestExam"]
-) -> dict[int, "Seen"]:
+def _looked_again(request: Request, report: Report, layers: Sequence["ManifestExam"]) -> dict[int, "Seen"]:
     """Look again only where layers that were asked for, or the emulation, may have to do with it."""
     from vkzircon_cli.doctor.manifest import Kind
 
@@ -148,7 +147,7 @@ def _looked_again(
         return {}
     from vkzircon_cli.doctor.layer_bisect import SecondLook
 
-    return SecondLook(request, added, list(dict.fromkeys(m.name for m in on))).at(report.devices)
+    return SecondLook(request, list(dict.fromkeys(m.name for m in on))).at(report.devices)
 
 
 def conclude(report: Report, findings: tuple[Finding, ...]) -> Diagnosis:

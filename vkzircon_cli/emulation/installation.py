@@ -3,6 +3,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.errors import CannotAsk, Usage, missing_package
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import EMULATION_VARIABLE, LIBZIRCON_VARIABLE
-from vkzircon_cli.model.request import Emulate
+from vkzircon_cli.model.request import Emulate, Request
 
 _MANIFEST = "VkLayer_vkzircon_external_memory.json"
 _LIBZIRCON = "libzircon.so"
@@ -55,6 +56,17 @@ def open_libzircon(environ: Mapping[str, str]) -> Any:
         raise missing_package(gone) from gone
     os.environ[EMULATION_VARIABLE] = environ.get(EMULATION_VARIABLE, "")
     return _abi.ffi.dlopen(str(find().libzircon))
+
+
+def with_environment(request: Request) -> Request:
+    """Return *request* with the environment that its emulation needs; a second time changes nothing.
+
+    Raises:
+        Usage, CannotAsk: as `variables` does.
+    """
+    if request.emulate is None or request.environ:
+        return request
+    return replace(request, environ=variables(os.environ, request.emulate))
 
 
 def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:

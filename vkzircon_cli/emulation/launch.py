@@ -4,7 +4,7 @@
 import os
 import shlex
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,7 +16,6 @@ from vkzircon_cli.model.host import EMULATION_VARIABLE
 from vkzircon_cli.model.loader_filters import layer_filter
 from vkzircon_cli.model.request import Emulate, Shell
 from vkzircon_cli.model.text import decode, visible
-from vkzircon_cli.worker import interrupt
 
 _LIBRARY_PATH = "LD_LIBRARY_PATH"
 _FILTER = "VK_LOADER_LAYERS_DISABLE"
@@ -60,7 +59,7 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
     return {**added, _LIBRARY_PATH: os.pathsep.join((folder, *others))}
 
 
-def become(command: Sequence[str], asked: Emulate) -> NoReturn:
+def become(command: Sequence[str], asked: Emulate, restore_signals: Callable[[], None]) -> NoReturn:
     """Replace this process by *command*: signals and the exit code are its own from then on.
 
     Raises:
@@ -71,7 +70,7 @@ def become(command: Sequence[str], asked: Emulate) -> NoReturn:
     # Python ignores these two, and what is ignored stays so behind an exec.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    interrupt.release()
+    restore_signals()
     try:
         os.execvpe(command[0], tuple(command), environ)
     except OSError as error:

@@ -90,7 +90,7 @@ def _bench_terminal() -> Renderer:
 
 
 def _bench_html() -> Renderer:
-    from vkzircon_cli.render.html_bench import render_bench_html
+    from vkzircon_cli.render.html import render_bench_html
 
     return lambda bench, shown: render_bench_html(bench, shown.hidden)
 

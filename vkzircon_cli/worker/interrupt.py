@@ -73,9 +73,7 @@ def endable(wait: Callable[[], T]) -> T:
         if _state.number:
             raise KeyboardInterrupt
         return wait()
-    except KeyboardInterrupt:
-        raise Interrupted from None
-    except RuntimeError as error:
+    except (KeyboardInterrupt, RuntimeError) as error:
         if is_interruption(error):
             raise Interrupted from None
         raise
@@ -90,9 +88,9 @@ def each(stream: Iterator[T]) -> Iterator[T]:
         yield item
 
 
-def is_interruption(error: Exception) -> bool:
-    """Whether *error* is what Python before 3.12 makes of a signal that arrives while a class is made."""
-    return isinstance(error.__cause__, KeyboardInterrupt)
+def is_interruption(error: BaseException) -> bool:
+    """Whether *error* comes of a signal: Python before 3.12 makes another error of one that arrives in a class body."""
+    return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
 
 
 def signal_heard() -> signal.Signals | None:

@@ -14,7 +14,7 @@ from vkzircon_cli.model.facts import Device, Extension, Kernel
 from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.stream.events import Asker, Event, error, to_line
 from vkzircon_cli.stream.fold import fold
-from vkzircon_cli.worker.hearing import Hearing
+from vkzircon_cli.worker.event_reader import EventReader
 
 ASK = Asker()
 SELECT = {"event": "select", "devices": [0]}
@@ -38,18 +38,18 @@ def _line(event: Any) -> bytes:
 
 
 def _heard(*lines: bytes) -> tuple[list[Event], int]:
-    hearing = Hearing(Device)
-    return [event for line in lines if (event := hearing.event(line))], hearing.refused
+    reader = EventReader(Device)
+    return [event for line in lines for event in reader.events(line + b"\n")], reader.refused
 
 
 def test_all_that_a_child_says_is_heard_as_it_said_it() -> None:
     """Nothing is lost or changed of the events of a probe, however the pipe cuts them."""
     written = b"".join(map(to_line, STREAM[:-3]))
     for size in (1, 7, len(written)):
-        hearing = Hearing(Device)
+        reader = EventReader(Device)
         parts = [written[at : at + size] for at in range(0, len(written), size)]
-        heard = [event for part in parts for line in hearing.lines(part) if (event := hearing.event(line))]
-        assert (heard, hearing.refused) == ([json.loads(_line(event)) for event in STREAM[:-3]], 0)
+        heard = [event for part in parts for event in reader.events(part)]
+        assert (heard, reader.refused) == ([json.loads(_line(event)) for event in STREAM[:-3]], 0)
 
 
 @pytest.mark.parametrize("code", list(Exit))
@@ -145,13 +145,12 @@ def test_what_is_not_declared_does_not_pass() -> None:
 
 def test_a_line_without_end_is_bounded_and_costs_itself_only() -> None:
     """More than a line may have is thrown away up to its end; the event behind it is heard."""
-    hearing, part = Hearing(Device), b"A" * (1 << 20)
+    reader, part = EventReader(Device), b"A" * (1 << 20)
     for _ in range(40):
-        assert hearing.lines(part) == []
-        assert len(hearing._rest) <= 17 << 20
-    (line,) = hearing.lines(b"A\n" + to_line(BEGIN))
-    assert hearing.event(line) == BEGIN
-    assert hearing.refused == 1
+        assert list(reader.events(part)) == []
+        assert len(reader._rest) <= 17 << 20
+    assert list(reader.events(b"A\n" + to_line(BEGIN))) == [BEGIN]
+    assert reader.refused == 1
 
 
 _JSON = st.recursive(
