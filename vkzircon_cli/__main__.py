@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from vkzircon_cli.cli.commands import COMMANDS
+from vkzircon_cli.cli.command_table import COMMANDS
 from vkzircon_cli.worker import interrupt
 
 _ANSWERED_BY_TYPER = {"--help", "-h", "--version"}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 from program import environment
 
-from vkzircon_cli.cli.commands import COMMANDS, Command
+from vkzircon_cli.cli.command_table import COMMANDS, Command
 from vkzircon_cli.cli.options import OPTIONS
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.model.request import Depth, Emulate

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from vkzircon_cli.cli.commands import COMMANDS, Command
+from vkzircon_cli.cli.command_table import COMMANDS, Command
 from vkzircon_cli.cli.options import OPTIONS, signature
 from vkzircon_cli.errors import Exit
 

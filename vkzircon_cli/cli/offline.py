@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from vkzircon_cli.cli.commands import Command
+from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.request import Emulate
 from vkzircon_cli.output import write

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vkzircon_cli import pipeline
-from vkzircon_cli.cli.commands import Command
+from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_private
