@@ -27,7 +27,7 @@ from vkzircon_cli.errors import ERROR_EXITS, Crashed, NotAsked, Refused, Stop, T
 from vkzircon_cli.model.base import Answer, Missing, plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.stream.decoding import decode, shape_of_answer
+from vkzircon_cli.stream.decoding import decode, fact_of
 
 Event = dict[str, Any]
 T = TypeVar("T")
@@ -69,8 +69,8 @@ class Asker:
         question is put again, since what it opened died with the earlier process.
         """
         if step in self._answered:
-            shape = shape_of_answer(fact, Facts if device is None else self._of_device)
-            known: Answer[T] = decode(shape, self._answered[step])
+            owner = Facts if device is None else self._of_device
+            known: Answer[T] = decode(fact_of(owner, fact).answer, self._answered[step])
             if not live or known.value is None:
                 return known
             answer = answer_of(question)
