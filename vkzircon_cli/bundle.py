@@ -171,7 +171,7 @@ def _log_of(output: Event) -> _Log:
 
 def _environment(report: Report) -> bytes:
     where = report.environment
-    told = {variable.name: variable.value for variable in where.variables}
+    values = {variable.name: variable.value for variable in where.variables}
     lines = [
         f"platform: {where.platform}",
         f"system: {where.system} {where.machine}",
@@ -181,7 +181,7 @@ def _environment(report: Report) -> bytes:
         f"isolated: {'yes' if where.isolated else 'no'}",
         "",
         "Only these variables were read:",
-        *(f"{name}={told[name]}" if name in told else f"{name} is not set" for name in VARIABLES),
+        *(f"{name}={values[name]}" if name in values else f"{name} is not set" for name in VARIABLES),
     ]
     return _lines(lines)
 
@@ -196,9 +196,9 @@ def _versions(report: Report) -> bytes:
     for device in report.devices:
         if who := device.identity.value:
             driver = who.driver.value
-            told = f"{driver.name} {driver.info}" if driver else "driver"
-            version = who.driver_version.text or f"{who.driver_version.value:#x}"
-            lines.append(f"device {device.index} {who.name}: Vulkan {who.api_version.text}, {told}, version {version}")
+            of = f"{driver.name} {driver.info}" if driver else "driver"
+            number = who.driver_version.text or f"{who.driver_version.value:#x}"
+            lines.append(f"device {device.index} {who.name}: Vulkan {who.api_version.text}, {of}, version {number}")
     return _lines(lines)
 
 

@@ -64,7 +64,7 @@ def named(args: Sequence[str]) -> str:
 
 
 def commands_with(option: str) -> list[str]:
-    """Name the commands that have an *option*, as it is typed."""
+    """Return the commands that have an *option*, as it is typed."""
     register("")
     group: Any = get_command(app)
     return [name for name, command in group.commands.items() if any(option in param.opts for param in command.params)]

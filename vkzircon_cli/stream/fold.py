@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fold of an event stream into `Facts`, and into all else that a document is made of."""
+"""Folds an event stream into facts and the other parts of a document."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -27,9 +27,8 @@ class StepTime:
 class Transcript:
     """An event stream, folded.
 
-    A stream *is_broken_off* that ends in the middle of a line, as no process leaves it: the file was cut later.
     A stream *is_cut* that has neither its end nor a failure; *stopped_in* is the step it stops in, *ended_ms* its last
-    time.
+    time. A stream *is_broken_off* that ends in the middle of a line: no process writes that, so the file was cut later.
     """
 
     facts: Facts
@@ -63,7 +62,7 @@ _Steps = defaultdict[tuple[int | None, str], list[_Open]]
 
 @dataclass(slots=True)
 class Fold:
-    """Collects events in order; `transcript` may be asked at any moment, also in the middle of a step."""
+    """Collects events in order; `transcript` may be called at any time, also in the middle of a step."""
 
     _steps: dict[str, _Open] = field(default_factory=dict)
     _selected: frozenset[int] | None = None
@@ -77,7 +76,7 @@ class Fold:
     is_broken_off: bool = False
 
     def add(self, event: Event) -> None:
-        """Take one event; kinds that are not known are passed over, so that an older reader reads a newer stream."""
+        """Add one event; unknown kinds are ignored, so that an older reader reads a newer stream."""
         self._ended_ms = event.get("ms", self._ended_ms)
         self._add_step(event["event"], event)
         self._add_rest(event["event"], event)
@@ -108,7 +107,7 @@ class Fold:
             self._is_done = True
 
     def transcript(self) -> Transcript:
-        """Fold what came so far. A step without an end stands as never reached, in a stream that was cut as crashed."""
+        """Fold what came so far. A step without an end counts as never reached, or crashed where the stream is cut."""
         return Transcript(
             facts=self._facts(),
             failure=self._failure,
@@ -175,7 +174,7 @@ class Fold:
 
 
 def _joined(before: Output, more: Output) -> Output:
-    """Put what was printed in two probes together."""
+    """Join the output of two probes."""
     parts = (before, more)
     all_hex = "".join(part.text_hex or part.text.encode().hex() for part in parts)
     in_hex = all_hex if before.text_hex or more.text_hex else None
