@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`show` renders what was captured elsewhere in any format, without Vulkan, as if it had been made here."""
+"""`show` renders captures from elsewhere in any format, without Vulkan, as if they had been made here."""
 
 import json
 from pathlib import Path
@@ -18,14 +18,14 @@ CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.js
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
 def test_every_capture_is_shown(vkzircon: Run, capture: Path) -> None:
-    """The exit code is that of the report, and JSON is the bytes that were captured."""
+    """The exit code is that of the report, and JSON has the bytes of the capture."""
     ran = vkzircon("show", str(capture), "--format", "json", **NO_VULKAN)
     assert (ran.code, ran.out) == (read(capture).exit_code, capture.read_text())
 
 
 @pytest.mark.parametrize("format", list(Rendered))
 def test_every_format_is_shown(vkzircon: Run, format: Rendered) -> None:
-    """The same renderer writes the same bytes as it would have there, but for what is hidden from strangers."""
+    """The renderer writes the bytes that it would have written there, except for what is redacted."""
     ran = vkzircon("show", str(CAPTURES[0]), "--format", format, **NO_VULKAN)
     report = read(CAPTURES[0])
     assert ran.code == report.exit_code
@@ -39,7 +39,7 @@ def test_every_format_is_shown(vkzircon: Run, format: Rendered) -> None:
 def test_a_trace_and_the_report_made_of_it_are_one(
     emulated: Run, vkzircon: Run, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """The same run, once from its own events and once through its JSON report, comes to the same in every format."""
+    """One run, from its events and from its JSON report, gives the same text in every format."""
     code = emulated(*arguments, "--format", "trace", "--output", "trace").code
     assert vkzircon("show", "trace", "--format", "json", "--output", "report.json", **NO_VULKAN).code == code
     from_trace, from_report = read(tmp_path / "trace"), read(tmp_path / "report.json")
@@ -68,7 +68,7 @@ def test_a_trace_and_the_report_made_of_it_are_one(
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
-    """The file's name, why, and what to give instead; nothing that a terminal would act upon."""
+    """The error has the file's name, the reason and what to give instead, and no escape sequence."""
     file = tmp_path / "file"
     file.write_bytes(content)
     with pytest.raises(Usage) as refused:
@@ -79,7 +79,7 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: bytes, said: str)
 
 
 def test_a_report_cut_anywhere_is_one_sentence(vkzircon: Run, tmp_path: Path) -> None:
-    """A download that broke off is told with the place where it did: exit 2, by every command that reads one."""
+    """A truncated download is reported with the place of the cut: exit 2, from every command that reads a file."""
     file = tmp_path / "cut.json"
     whole = CAPTURES[0].read_bytes()
     for size in (1, 100, len(whole) // 2, len(whole) - 3):
@@ -94,7 +94,7 @@ def test_a_report_cut_anywhere_is_one_sentence(vkzircon: Run, tmp_path: Path) ->
 
 
 def test_a_huge_file_is_not_read(vkzircon: Run, tmp_path: Path) -> None:
-    """100 MB are refused in a sentence, whatever is in them."""
+    """A file of 100 MB is refused in one sentence."""
     file = tmp_path / "huge.json"
     with file.open("wb") as stream:
         stream.write(b'{"schema_version": "1.1", "x": "')
@@ -105,7 +105,7 @@ def test_a_huge_file_is_not_read(vkzircon: Run, tmp_path: Path) -> None:
 
 
 def test_a_report_of_the_first_schema_is_read(tmp_path: Path) -> None:
-    """What was written before exact numbers and hex had neighbours has neither, and is a report all the same."""
+    """Documents from before exact numbers and hex had neighbours are read too."""
 
     def older(value: object) -> object:
         if isinstance(value, dict):

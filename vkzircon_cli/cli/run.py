@@ -178,7 +178,7 @@ def carry_out(command: str, request: Request, format: str, verbose: bool, place:
 
 
 def _import_renderer(command: str, format: str, place: Place) -> None:
-    """Import Rich and what uses it while the driver is asked, where a person will read: 60 ms."""
+    """Import Rich and what uses it while the driver is asked, where a person will read: 34 ms."""
     if format == Format.TERMINAL and not (place.quiet and place.path is None):
         import_module(f"vkzircon_cli.render.{_DRAWN_BY.get(command, 'terminal')}")
 

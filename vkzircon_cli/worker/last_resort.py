@@ -28,7 +28,7 @@ def watch_exit() -> Callable[[], bool]:
         ImportError,
         OSError,
         AttributeError,
-    ):  # no cffi, which the probe reports; or a libc without these functions
+    ):  # no cffi, or a libc without these functions
         return lambda: False
 
 
