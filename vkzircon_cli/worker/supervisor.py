@@ -165,7 +165,7 @@ def _in_thread(request: Request) -> Iterator[Event]:
                 yield {"event": "tick"}
             if taken is None:
                 late = Missing(MissingKind.TIMED_OUT, calls[0], "", f"no answer within {request.timeout_s:g} s")
-                yield _end_of(step, Missing(MissingKind.CRASHED, calls[0], "", "it called exit()") if is_over else late)
+                yield _end_of(step, Missing(MissingKind.CRASHED, calls[0], "", "it called exit") if is_over else late)
                 break
             event = taken
             step = {"begin": event.get("step"), "end": None}.get(event["event"], step)
