@@ -74,7 +74,7 @@ def test_a_pipe_for_a_library_hangs_a_child_only(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
 
 
-_GARBAGE = ("0", "[]", "x", "[[[", "[1e300, 1]", "[1, [1]]", '[1, ["loaded", 2]]', '[1, ["nope"]]', "[" * 5000)
+_GARBAGE = ("0", "[]", "x", "[[[", "[1e300, 1]", "[1, [1]]", '[1, ["loaded", 2]]', '[1, ["nope"]]', "[" * 2000)
 # In a process of its own, whose descriptors are nobody else's: such a library writes into all of them.
 _EXAMINE = """
 import sys
