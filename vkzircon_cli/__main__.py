@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from vkzircon_cli.cli.command_table import COMMANDS
 from vkzircon_cli.worker import interrupt, worker
 
-PROBING = ("report", "check", "devices", "matrix", "bench", "doctor", "bundle")
 _ANSWERED_BY_TYPER = {"--help", "-h", "--version"}
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 _TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
@@ -36,7 +36,9 @@ def _asks_the_driver(arguments: Sequence[str]) -> bool:
     """Whether a command line, not parsed yet, is sure to be of a command that asks the driver."""
     if _COMPLETE_VARIABLE in os.environ or _ANSWERED_BY_TYPER.intersection(arguments):
         return False
-    return not arguments or arguments[0].startswith("-") or arguments[0] in PROBING
+    if not arguments or arguments[0].startswith("-"):
+        return True
+    return arguments[0] in COMMANDS and COMMANDS[arguments[0]].depth is not None
 
 
 def _run_with_worker(arguments: Sequence[str]) -> int:

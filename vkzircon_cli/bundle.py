@@ -23,11 +23,13 @@ from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.host import VARIABLES
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render import Format, Style, View, render
+from vkzircon_cli.render import render
 from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Format, Style, View
 from vkzircon_cli.report.redaction import Hidden, Redactor, people
-from vkzircon_cli.report.report import Header, Report
+from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.decoding import decode, shape_of_answer
+from vkzircon_cli.stream.document import Header
 from vkzircon_cli.stream.events import Event, Failure, Message, Output, to_line
 from vkzircon_cli.worker import interrupt
 from vkzircon_cli.worker.isolation import NoProcess, can_fork

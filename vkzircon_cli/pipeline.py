@@ -17,9 +17,11 @@ from vkzircon_cli.model.home import without_home
 from vkzircon_cli.model.host import EMULATION_VARIABLE, environment
 from vkzircon_cli.model.queries import select_devices
 from vkzircon_cli.model.request import Request
-from vkzircon_cli.report.report import EmulationAsked, Report, make_header, make_report
+from vkzircon_cli.report.report import Report, make_report
 from vkzircon_cli.report.stop_reason import FIRST_ONLY, is_in_trouble
-from vkzircon_cli.stream.events import Culprit, Event, Fold, Transcript, error
+from vkzircon_cli.stream.document import EmulationAsked, make_header
+from vkzircon_cli.stream.events import Culprit, Event, error
+from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker import in_process, interrupt, supervisor, worker
 from vkzircon_cli.worker.isolation import NoProcess, can_fork
 from vkzircon_cli.worker.protocol import Probe

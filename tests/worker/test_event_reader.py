@@ -12,7 +12,8 @@ from vkzircon_cli.errors import CannotAsk, Exit
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Extension, Kernel
 from vkzircon_cli.model.vmo import Form
-from vkzircon_cli.stream.events import Asker, Event, error, fold, to_line
+from vkzircon_cli.stream.events import Asker, Event, error, to_line
+from vkzircon_cli.stream.fold import fold
 from vkzircon_cli.worker.event_reader import EventReader
 
 ASK = Asker()

@@ -78,7 +78,7 @@ for _ in range(300):
 
 
 def test_ctrl_c_loses_nothing_wherever_it_comes() -> None:
-    """A process that ends sends SIGINT to the one that reads its exit status, 300 times: one in twelve hits the moment."""
+    """A process that ends sends SIGINT to the one that reads its exit status, 300 times; one in twelve hits."""
     subprocess.run([sys.executable, "-c", _ENDED_MANY_TIMES], check=True)
 
 

@@ -10,8 +10,7 @@ from typing import Any
 import typer
 from typer._completion_classes import completion_init
 
-from vkzircon_cli.cli import offline, probing  # noqa: F401 - register their commands
-from vkzircon_cli.cli.app import app, commands_with, named, only_named
+from vkzircon_cli.cli.app import app, commands_with, named, register
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.output import write
 
@@ -32,7 +31,8 @@ def run(arguments: Sequence[str]) -> int:
         completion_init()  # registers the shells, which Typer leaves out with add_completion=False
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(printed), only_named(arguments):
+        register(named(arguments))
+        with contextlib.redirect_stdout(printed):
             code = app(list(arguments), prog_name="vkzircon", complete_var=_COMPLETE_VARIABLE, standalone_mode=False)
     except typer.Abort as aborted:
         raise KeyboardInterrupt from aborted

@@ -22,7 +22,8 @@ from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import with_article
 from vkzircon_cli.pipeline import Found
 from vkzircon_cli.report.stop_reason import is_in_trouble
-from vkzircon_cli.stream.events import Culprit, Fold, Transcript
+from vkzircon_cli.stream.events import Culprit
+from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker.isolation import can_fork
 
 # A driver that is only slow was waited for already, by the probe that ended in trouble.

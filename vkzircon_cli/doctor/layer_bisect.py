@@ -14,7 +14,7 @@ from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.host import LIBZIRCON_VARIABLE
 from vkzircon_cli.model.queries import offers_extension
 from vkzircon_cli.model.request import Depth, Request
-from vkzircon_cli.stream.events import Fold
+from vkzircon_cli.stream.fold import Fold
 from vkzircon_cli.worker.isolation import NoProcess, can_fork
 
 _MOST_DEVICES = 8

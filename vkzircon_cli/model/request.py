@@ -37,6 +37,16 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
+class DocumentKind(StrEnum):
+    """A document that has a schema; its key ``kind`` says which it is."""
+
+    REPORT = "report"
+    MATRIX = "matrix"
+    DIFF = "diff"
+    DOCTOR = "doctor"
+    BENCH = "bench"
+
+
 @record
 class Emulate:
     """An emulation asked for: a persona by name, None for the one that the environment names, and more faults."""
