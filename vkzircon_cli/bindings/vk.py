@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from vkzircon_cli.bindings import _abi
-from vkzircon_cli.bindings.dynlib import LOADER_NAMES, linker_reason
+from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, open_library
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, TimedOut
 from vkzircon_cli.model import text
 from vkzircon_cli.model.facts import Extension
@@ -215,13 +215,13 @@ def open_loader(on_call: Calls) -> Vulkan:
     reasons = []
     for name in names:
         try:
-            lib = ffi.dlopen(name)
-            lib.vkGetInstanceProcAddr  # noqa: B018 - a library without it is no Vulkan loader
-            return Vulkan(ffi, lib, name, on_call)
-        except OSError as error:
-            reasons.append(linker_reason(error, name))
-        except (AttributeError, ffi.error):
-            reasons.append(f"{name} has no vkGetInstanceProcAddr")
+            library = open_library(name)
+        except CannotOpen as refused:
+            reasons.append(str(refused))
+            continue
+        if library.address("vkGetInstanceProcAddr"):
+            return Vulkan(ffi, library.through(ffi), name, on_call)
+        reasons.append(f"{name} has no vkGetInstanceProcAddr")
     raise CannotAsk("no-loader", f"No Vulkan loader could be opened: {'; '.join(reasons)}.", _loader_hint())
 
 

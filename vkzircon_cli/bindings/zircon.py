@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vkzircon_cli.bindings import _abi
-from vkzircon_cli.bindings.dynlib import linker_reason
+from vkzircon_cli.bindings.dynlib import CannotOpen, in_this_process, open_library
 from vkzircon_cli.bindings.faults import refuse_unknown_faults
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
 from vkzircon_cli.model import text
@@ -238,7 +238,7 @@ class Zircon:
 
     def _looked_up(self, name: str) -> Any:
         # On Fuchsia zx_vmar_root_self is in libc.so and not in the vDSO; the process has it either way.
-        for lib in (self.lib, ffi.dlopen(None)):
+        for lib in (self.lib, in_this_process()):
             try:
                 return getattr(lib, name)
             except (AttributeError, ffi.error):
@@ -289,12 +289,11 @@ def open_zircon(on_call: Callable[[str], None]) -> Zircon:
     chosen = os.environ.get(LIBZIRCON_VARIABLE)
     library = chosen or LIBRARY_NAME
     try:
-        lib = ffi.dlopen(library)
-        refuse_unknown_faults(lib)
-        return Zircon(lib, library, on_call)
-    except OSError as error:
-        said = linker_reason(error, library)
+        lib = open_library(library).through(ffi)
+    except CannotOpen as refused:
         if chosen:
             hint = f"Set {LIBZIRCON_VARIABLE} to a library that has the zx_ functions, or unset it."
-            raise CannotAsk("no-libzircon", f"{LIBZIRCON_VARIABLE} cannot be opened: {said}.", hint) from error
-        raise Refused("dlopen", "", f"no libzircon here ({said})") from error
+            raise CannotAsk("no-libzircon", f"{LIBZIRCON_VARIABLE} cannot be opened: {refused}.", hint) from refused
+        raise Refused("dlopen", "", f"no libzircon here ({refused})") from refused
+    refuse_unknown_faults(lib)
+    return Zircon(lib, library, on_call)

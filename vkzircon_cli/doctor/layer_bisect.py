@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
-from vkzircon_cli.bindings.dynlib import LAYER_NAME
+from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.host import LIBZIRCON_VARIABLE, can_fork
@@ -155,7 +155,7 @@ def _refusals(request: Request, environ: Mapping[str, str], uuids: Sequence[str]
     for _ in probe_events(request, lambda _: None, {}):
         pass
     ffi: Any = _abi.ffi
-    library = ffi.dlopen(environ[LIBZIRCON_VARIABLE])
+    library = open_library(environ[LIBZIRCON_VARIABLE]).through(ffi)
     for uuid in uuids:
         reason = library.vkz_device_reason(bytes.fromhex(uuid.replace("-", "")))
         yield "" if reason == ffi.NULL else ffi.string(reason).decode("utf-8", "backslashreplace")

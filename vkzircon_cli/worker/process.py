@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from vkzircon_cli.bindings.dynlib import in_this_process
 from vkzircon_cli.worker.interrupt import SIGNALS
 
 _PR_SET_PDEATHSIG = 1
@@ -132,8 +133,6 @@ def signal_name(number: int) -> str:
 def die_with(parent: int) -> None:
     """Ask the kernel to end this process when the parent's does, however that ends; not every system's can."""
     with suppress(ImportError, OSError, AttributeError):
-        import ctypes  # loads in a third of the time that cffi takes, and there may be a child for each manifest
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        in_this_process().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)
