@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from program import environment
 
-from vkzircon_cli.bindings.formats import COMMON_FORMATS, FORMATS
+from vkzircon_cli.bindings.formats import all_formats, common_formats
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.model.request import Emulate
 from vkzircon_cli.model.spec import IMAGE_USAGES
@@ -148,7 +148,7 @@ def test_devices_makes_the_calls_of_the_list_of_devices(calls: Calls, probes_cal
     assert made == probes_calls("identity")
 
 
-@pytest.mark.parametrize(("formats", "count"), [("common", len(COMMON_FORMATS)), ("all", len(FORMATS))])
+@pytest.mark.parametrize(("formats", "count"), [("common", len(common_formats())), ("all", len(all_formats()))])
 def test_matrix_makes_the_calls_of_the_matrix(calls: Calls, probes_calls: Calls, formats: str, count: int) -> None:
     made = calls("matrix", formats)
     assert made.count(IMAGE_QUERY) == count * len(TILINGS) * len(IMAGE_USAGES)

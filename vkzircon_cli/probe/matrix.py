@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from vkzircon_cli.bindings import vk
-from vkzircon_cli.bindings.formats import COMMON_FORMATS, FIRST_OF_VULKAN_1_1, FORMATS
+from vkzircon_cli.bindings.formats import FIRST_OF_VULKAN_1_1, all_formats, common_formats
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.facts import ExternalMemoryProperties, Identity, Instance
 from vkzircon_cli.model.matrix import Support
@@ -50,7 +50,7 @@ class MatrixProbe:
     def probe(self, ask: Asker, index: int, formats: Formats) -> Iterator[Event]:
         """Ask for all buffers in one step, then for each format in one of its own: a crash costs no more."""
         yield from ask(f"device{index}/buffers", "buffers", self._buffers, device=index)
-        for number, name in (FORMATS if formats is Formats.ALL else COMMON_FORMATS).items():
+        for number, name in (all_formats() if formats is Formats.ALL else common_formats()).items():
             question, key = partial(self._format, number), Named(number, name)
             yield from ask(f"device{index}/image/{name}", "image_formats", question, device=index, format=key)
 
