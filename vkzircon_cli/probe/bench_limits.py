@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much a bench may allocate: a quarter of what the device and the system have, so that nobody is pushed out."""
+"""How much a bench may allocate: a quarter of what is left, so that no other program is swapped out."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from vkzircon_cli.bindings import vk
+from vkzircon_cli.bindings.vk import PhysicalDevice
 from vkzircon_cli.model.bench import Choice, Limits
 from vkzircon_cli.model.facts import Extension, Identity, Memory
 from vkzircon_cli.model.quantities import about
@@ -28,14 +27,13 @@ _GROUPS = (
 
 
 def ladder(largest: int) -> tuple[int, ...]:
-    """Give the sizes that are shared, the *largest* last, also where it is none of the usual ones."""
+    """Return the sizes to share: the usual ones, and the *largest* last."""
     rungs = [size for size in SIZES if size < largest]
     return (*rungs, largest)
 
 
 def probe_limits(
-    instance: vk.Instance,
-    physical: Any,
+    physical: PhysicalDevice,
     identity: Identity,
     memory: Memory,
     *,
@@ -45,8 +43,8 @@ def probe_limits(
     """Find what bounds the memory types of *choice*."""
     heap = _heap(memory, choice)
     budget = None
-    if has_vulkan_1_1(identity) and find_extension(extensions, _BUDGET) and instance.has_function(_CALL):
-        budget = _budget(instance, physical, heap)
+    if has_vulkan_1_1(identity) and find_extension(extensions, _BUDGET) and physical.has_function(_CALL):
+        budget = _budget(physical, heap)
     size, system = memory.heaps[heap].size, system_memory()
     bounds = [(size, f"heap {heap}")]
     if budget is not None:
@@ -71,16 +69,16 @@ def _heap(memory: Memory, choice: Choice) -> int:
     return min(heaps, key=lambda index: memory.heaps[index].size)
 
 
-def _budget(instance: vk.Instance, physical: Any, heap: int) -> int:
-    vulkan = instance.vulkan
+def _budget(physical: PhysicalDevice, heap: int) -> int:
+    vulkan = physical.vulkan
     found = vulkan.struct("VkPhysicalDeviceMemoryBudgetPropertiesEXT", "PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT")
     both = vulkan.struct("VkPhysicalDeviceMemoryProperties2", "PHYSICAL_DEVICE_MEMORY_PROPERTIES_2", found)
-    vulkan.call_void(_CALL, instance.function(_CALL), physical, both)
+    physical.get(_CALL, both)
     return max(int(found.heapBudget[heap]) - int(found.heapUsage[heap]), 0)
 
 
 def system_memory(meminfo: Path = _MEMINFO, groups: Sequence[tuple[Path, Path]] = _GROUPS) -> int | None:
-    """Give the bytes that this process may still take, None where the system (only Linux's files do) does not tell."""
+    """Return the bytes that this process may still take, None on systems without Linux's files."""
     left = [_available(meminfo), *(_left_in(most, used) for most, used in groups)]
     return min((each for each in left if each is not None), default=None)
 

@@ -2,7 +2,7 @@
 """Command buffers for as long as a `with` block lasts, and what they are used for."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from vkzircon_cli.bindings.vk import FENCE_TIMEOUT_NS, Device
@@ -13,28 +13,8 @@ _EXTERNAL = (1 << 32) - 2  # VK_QUEUE_FAMILY_EXTERNAL
 _IGNORED = (1 << 32) - 1  # VK_QUEUE_FAMILY_IGNORED
 
 
-@contextmanager
-def _command_pool(device: Device) -> Iterator[Any]:
-    vulkan = device.vulkan
-    info = vulkan.struct("VkCommandPoolCreateInfo", "COMMAND_POOL_CREATE_INFO", queueFamilyIndex=device.queue_family)
-    made = vulkan.ffi.new("VkCommandPool *")
-    device.call("vkCreateCommandPool", device.handle, info, vulkan.ffi.NULL, made)
-    try:
-        yield made[0]
-    finally:
-        device.get("vkDestroyCommandPool", device.handle, made[0], vulkan.ffi.NULL)
-
-
-@contextmanager
-def _fence(device: Device) -> Iterator[Any]:
-    vulkan = device.vulkan
-    made = vulkan.ffi.new("VkFence *")
-    info = vulkan.struct("VkFenceCreateInfo", "FENCE_CREATE_INFO")
-    device.call("vkCreateFence", device.handle, info, vulkan.ffi.NULL, made)
-    try:
-        yield made
-    finally:
-        device.get("vkDestroyFence", device.handle, made[0], vulkan.ffi.NULL)
+def _fence(device: Device) -> AbstractContextManager[Any]:
+    return device.made("Fence", device.vulkan.struct("VkFenceCreateInfo", "FENCE_CREATE_INFO"))
 
 
 @contextmanager
@@ -54,11 +34,14 @@ def commands(device: Device) -> Iterator[Any]:
 
 @contextmanager
 def _command_buffer(device: Device) -> Iterator[Any]:
-    """Begin one command buffer, out of a pool of its own; given is the array that it is alone in."""
+    """Begin one command buffer from a pool of its own; yield it as an array of one."""
     vulkan = device.vulkan
-    with _command_pool(device) as pool:
+    pool_info = vulkan.struct(
+        "VkCommandPoolCreateInfo", "COMMAND_POOL_CREATE_INFO", queueFamilyIndex=device.queue_family
+    )
+    with device.made("CommandPool", pool_info) as pool:
         info = vulkan.struct(
-            "VkCommandBufferAllocateInfo", "COMMAND_BUFFER_ALLOCATE_INFO", commandPool=pool, commandBufferCount=1
+            "VkCommandBufferAllocateInfo", "COMMAND_BUFFER_ALLOCATE_INFO", commandPool=pool[0], commandBufferCount=1
         )
         made = vulkan.ffi.new("VkCommandBuffer *")
         device.call("vkAllocateCommandBuffers", device.handle, info, made)

@@ -3,92 +3,72 @@
 
 import mmap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 
-from vkzircon_cli.bindings.vk import Device
-from vkzircon_cli.bindings.zircon import Zircon
-from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.model.facts import MemoryType
+from vkzircon_cli.model.base import record
 from vkzircon_cli.model.vmo import Stressed
 from vkzircon_cli.probe.allocation import Shape
-from vkzircon_cli.probe.handles import NO_KERNEL, exported_handle, owned, taking, types_taking
-from vkzircon_cli.probe.imports import choose_type
+from vkzircon_cli.probe.handles import OwnedHandle, owned
+from vkzircon_cli.probe.memory import Memory, Resource
+from vkzircon_cli.probe.target import Target
 
 IMPORTS = 4096
 ROUNDS = 1024
 _WARM_UP = 16
 
 
+@record
 class StressProbe:
     """Repeats with one form from one memory type."""
 
-    def __init__(
-        self,
-        device: Device,
-        kernel: Zircon | None,
-        shape: Shape,
-        memory_type: int,
-        *,
-        types: Sequence[MemoryType],
-        limit_s: float,
-    ) -> None:
-        self._device = device
-        self._kernel = kernel
-        self._shape = shape
-        self._memory_type = memory_type
-        self._types = types
-        self._limit_s = limit_s
+    target: Target
+    shape: Shape
+    memory_type: int
+    limit_s: float
 
     def imports(self) -> Stressed:
         """Import one VMO again and again, one import alive at a time, as the conformance suite does."""
-        kernel = self._opened()
+        kernel = self.target.must_have_kernel()
         with ExitStack() as stack:
-            memory = stack.enter_context(self._shape.memory(self._device, self._memory_type))
-            handle = stack.enter_context(exported_handle(self._device, kernel, memory))
-            resource = stack.enter_context(self._shape.resource(self._device))
-            bits = types_taking(self._device, handle)
-            import_type, _ = choose_type(bits, resource.needs.memory_type_bits, self._memory_type, self._types)
+            memory, handle, resource, import_type = self._export(stack)
 
             def once() -> None:
-                with owned(kernel, kernel.duplicate(handle.usable("DUPLICATE"))) as again:
-                    importing = self._shape.imported(self._device, again.value, import_type, resource, size=memory.size)
-                    with taking(again, importing):
-                        pass
+                with (
+                    owned(kernel, kernel.duplicate(handle.usable("DUPLICATE"))) as again,
+                    self.target.imported(self.shape, again, resource, import_type, size=memory.size),
+                ):
+                    pass
 
             return self._repeat(IMPORTS, once)
 
     def rounds(self) -> Stressed:
-        """Export, import and free, all of it anew each time."""
-        kernel = self._opened()
+        """Export, import and free, each round from the start."""
 
         def once() -> None:
             with ExitStack() as stack:
-                memory = stack.enter_context(self._shape.memory(self._device, self._memory_type))
-                handle = stack.enter_context(exported_handle(self._device, kernel, memory))
-                resource = stack.enter_context(self._shape.resource(self._device))
-                bits = types_taking(self._device, handle)
-                import_type, _ = choose_type(bits, resource.needs.memory_type_bits, self._memory_type, self._types)
-                importing = self._shape.imported(self._device, handle.value, import_type, resource, size=memory.size)
-                stack.enter_context(taking(handle, importing))
+                memory, handle, resource, import_type = self._export(stack)
+                stack.enter_context(self.target.imported(self.shape, handle, resource, import_type, size=memory.size))
 
         return self._repeat(ROUNDS, once)
 
-    def _opened(self) -> Zircon:
-        if self._kernel is None:
-            raise NotAsked(NO_KERNEL)
-        return self._kernel
+    def _export(self, stack: ExitStack) -> tuple[Memory, OwnedHandle, Resource, int]:
+        """Export memory, and make what it is imported for."""
+        memory = stack.enter_context(self.shape.memory(self.target.device, self.memory_type))
+        handle = stack.enter_context(self.target.exported(memory))
+        resource = stack.enter_context(self.shape.resource(self.target.device))
+        return memory, handle, resource, self.target.import_type(handle, resource, self.memory_type)[0]
 
     def _repeat(self, rounds: int, once: Callable[[], None]) -> Stressed:
-        """Run *once* a few times for whatever is made on first use, then *rounds* times between two looks.
+        """Run *once* a few times, which pays for what is made on first use, then *rounds* times between two counts.
 
-        Where the driver is slow it is fewer times: one step that says nothing for long would be taken for hung.
+        A slow driver gets fewer rounds: a step that takes too long would count as hung.
         """
-        kernel = self._opened()
+        kernel = self.target.must_have_kernel()
         for _ in range(_WARM_UP):
             once()
         handles, resident = kernel.open_handles(), _resident()
-        deadline, done = time.monotonic() + self._limit_s, 0
+        deadline, done = time.monotonic() + self.limit_s, 0
         while done < rounds and time.monotonic() < deadline:
             once()
             done += 1
@@ -96,9 +76,9 @@ class StressProbe:
 
 
 def _resident() -> int:
-    """Give the process's resident bytes, 0 where the system does not tell (only Linux's /proc does)."""
+    """Return the process's resident bytes, 0 on systems without /proc."""
     try:
-        with open("/proc/self/statm", encoding="ascii") as told:
-            return int(told.read().split()[1]) * mmap.PAGESIZE
+        with open("/proc/self/statm", encoding="ascii") as counts:
+            return int(counts.read().split()[1]) * mmap.PAGESIZE
     except OSError:
         return 0
