@@ -52,10 +52,10 @@ def grown(where: Where) -> Iterator[Growth]:
 _STRESS = """
 import json, sys
 from vkzircon_cli.worker.protocol import probe_events
-from vkzircon_cli.probe import stress
+from vkzircon_cli.probe import leaks
 from vkzircon_cli.model.request import Request
-stress.IMPORTS, stress.ROUNDS = 1, 1
-setattr(stress, sys.argv[1], int(sys.argv[2]))
+leaks.IMPORTS, leaks.ROUNDS = 1, 1
+setattr(leaks, sys.argv[1], int(sys.argv[2]))
 for event in probe_events(Request(stress=True, timeout_s=600.0), lambda _: None, {}):
     print(json.dumps(event))
 """

@@ -14,7 +14,7 @@ from vkzircon_cli.bindings.formats import all_formats, common_formats
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.model.request import Emulate
 from vkzircon_cli.model.spec import IMAGE_USAGES
-from vkzircon_cli.probe.memory import TILINGS
+from vkzircon_cli.probe.resources import TILINGS
 
 HERE = Path(__file__).parent
 ZIRCON_HEADERS = HERE.parents[1] / "vkzircon_cli" / "emulation" / "layer"

@@ -2,7 +2,6 @@
 """What sharing costs, as frozen data of the same kind as `facts`. Times are whole nanoseconds, sizes bytes."""
 
 import math
-import statistics
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -67,10 +66,12 @@ class Timing:
 def timing_of(durations_ns: Sequence[int]) -> Timing:
     """Sum up durations, of which there is at least one; the percentile is the nearest rank."""
     ranked = sorted(durations_ns)
+    middle = len(ranked) // 2
+    median = ranked[middle] if len(ranked) % 2 else (ranked[middle - 1] + ranked[middle]) / 2
     is_enough = len(ranked) >= LEAST_FOR_P99
     return Timing(
         rounds=len(ranked),
-        median_ns=round(statistics.median(ranked)),
+        median_ns=round(median),
         p99_ns=ranked[math.ceil(0.99 * len(ranked)) - 1] if is_enough else None,
         min_ns=ranked[0],
     )

@@ -7,7 +7,6 @@ field's ``_hex`` neighbour then has all of the bytes. The annotations are real o
 """
 
 from vkzircon_cli.model.base import Answer, Size, record
-from vkzircon_cli.model.request import Depth
 from vkzircon_cli.model.spec import Flags, Named, Version
 from vkzircon_cli.model.vmo import (
     Data,
@@ -254,16 +253,3 @@ class Facts:
     device_count: Answer[int]
     devices: tuple[Device, ...]
     closed: Answer[bool]
-
-
-def shape_of_device(depth: Depth) -> type:
-    """Return the dataclass whose fields are the facts of a device that is asked to *depth*."""
-    if depth is Depth.MATRIX:
-        from vkzircon_cli.model.matrix import MatrixDevice
-
-        return MatrixDevice
-    if depth is Depth.BENCH:
-        from vkzircon_cli.model.bench import BenchDevice
-
-        return BenchDevice
-    return Device

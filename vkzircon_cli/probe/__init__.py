@@ -4,6 +4,6 @@
 Calls of the driver and the kernel, and what they need, belong here. Nothing here prints, or judges an answer.
 """
 
-from vkzircon_cli.probe.machine import probe
+from vkzircon_cli.probe.steps import probe
 
 __all__ = ["probe"]

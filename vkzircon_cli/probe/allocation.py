@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.model.spec import ZIRCON_VMO
 from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind
-from vkzircon_cli.probe.memory import (
+from vkzircon_cli.probe.resources import (
     ImageSpec,
     ImportAsked,
     Memory,

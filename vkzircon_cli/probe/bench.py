@@ -8,7 +8,7 @@ from typing import Any
 
 from vkzircon_cli.bindings.vk import PhysicalDevice
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.model.bench import Choice, Limits, Move, Place, TimedCall, Way
+from vkzircon_cli.model.bench import BenchDevice, Choice, Limits, Move, Place, TimedCall, Way
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Extension, Identity, Memory
 from vkzircon_cli.model.quantities import exactly
@@ -21,8 +21,8 @@ from vkzircon_cli.probe.bench_limits import ladder, probe_limits
 from vkzircon_cli.probe.bench_moves import HandOverProbe, MoveProbe, size_to_move
 from vkzircon_cli.probe.bench_sharing import Sharing, choose
 from vkzircon_cli.probe.capabilities import probe_external_buffer
-from vkzircon_cli.probe.device import DeviceOpener
-from vkzircon_cli.probe.memory import TRANSFER
+from vkzircon_cli.probe.physical_device import DeviceOpener
+from vkzircon_cli.probe.resources import TRANSFER
 from vkzircon_cli.probe.session import DeviceSession, Run
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import Event
@@ -36,6 +36,8 @@ _OF_TIMEOUT = 3
 
 class BenchProbe(DeviceSession):
     """Measures one device within the seconds that the whole run has."""
+
+    facts = BenchDevice
 
     def __init__(self, run: Run, physical: PhysicalDevice, index: int, identity: Identity) -> None:
         super().__init__(run, physical, index, identity)

@@ -2,7 +2,7 @@
 """How much a bench may allocate: a quarter of what is left, so that no other program is swapped out."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from os import PathLike
 
 from vkzircon_cli.bindings.vk import PhysicalDevice
 from vkzircon_cli.model.bench import Choice, Limits
@@ -10,19 +10,17 @@ from vkzircon_cli.model.facts import Extension, Identity, Memory
 from vkzircon_cli.model.quantities import about
 from vkzircon_cli.model.queries import find_extension, has_vulkan_1_1
 
+_File = str | PathLike[str]
 _BUDGET = "VK_EXT_memory_budget"
 _CALL = "vkGetPhysicalDeviceMemoryProperties2"
 _SHARE = 4
 _MIB = 1 << 20
 SIZES = tuple(_MIB << shift for shift in (0, 2, 4, 6, 8, 10))
-_MEMINFO = Path("/proc/meminfo")
+_MEMINFO = "/proc/meminfo"
 # What a control group allows and what it has taken, in its second and its first version.
 _GROUPS = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (
-        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ),
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
 
 
@@ -77,24 +75,27 @@ def _budget(physical: PhysicalDevice, heap: int) -> int:
     return max(int(found.heapBudget[heap]) - int(found.heapUsage[heap]), 0)
 
 
-def system_memory(meminfo: Path = _MEMINFO, groups: Sequence[tuple[Path, Path]] = _GROUPS) -> int | None:
+def system_memory(meminfo: _File = _MEMINFO, groups: Sequence[tuple[_File, _File]] = _GROUPS) -> int | None:
     """Return the bytes that this process may still take, None on systems without Linux's files."""
     left = [_available(meminfo), *(_left_in(most, used) for most, used in groups)]
     return min((each for each in left if each is not None), default=None)
 
 
-def _available(meminfo: Path) -> int | None:
-    try:
-        lines = meminfo.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return None
+def _available(meminfo: _File) -> int | None:
+    lines = _read(meminfo).splitlines()
     found = next((line.split() for line in lines if line.startswith("MemAvailable:")), None)
     return int(found[1]) * 1024 if found and found[1].isdigit() else None
 
 
-def _left_in(most: Path, used: Path) -> int | None:
+def _read(path: _File) -> str:
+    """Read a file, '' where it cannot be read."""
     try:
-        limit, usage = (path.read_text(encoding="ascii", errors="replace").strip() for path in (most, used))
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
     except OSError:
-        return None
+        return ""
+
+
+def _left_in(most: _File, used: _File) -> int | None:
+    limit, usage = _read(most).strip(), _read(used).strip()
     return max(int(limit) - int(usage), 0) if limit.isdigit() and usage.isdigit() else None

@@ -14,8 +14,8 @@ from vkzircon_cli.model.queries import cannot_export, is_host_coherent, is_host_
 from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import fill
-from vkzircon_cli.probe.memory import Memory, Resource, bind, external_buffer, host_buffer, mapped
 from vkzircon_cli.probe.patterns import new_pattern, new_word
+from vkzircon_cli.probe.resources import Memory, Resource, bind, external_buffer, host_buffer, mapped
 from vkzircon_cli.probe.target import Target
 
 Buffer = tuple[Any, Memory]

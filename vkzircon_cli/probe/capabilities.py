@@ -15,7 +15,7 @@ from vkzircon_cli.model.spec import (
     ZIRCON_EVENT,
     flags,
 )
-from vkzircon_cli.probe.memory import ImageSpec
+from vkzircon_cli.probe.resources import ImageSpec
 
 _SENTINEL = 0xA5A5A5A5
 _CALL = "vkGetPhysicalDeviceExternalBufferProperties"

@@ -11,8 +11,8 @@ from vkzircon_cli.model.vmo import Comparison, Form, ImportKind, RoundTrip, Writ
 from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import copy, fill
 from vkzircon_cli.probe.imports import ImportProbe, Shared
-from vkzircon_cli.probe.memory import external_buffer, host_buffer
 from vkzircon_cli.probe.patterns import Pattern, new_pattern, new_word
+from vkzircon_cli.probe.resources import external_buffer, host_buffer
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import answer_of
 

@@ -26,13 +26,13 @@ from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind, Tilin
 from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.capabilities import probe_external_buffer, probe_external_image, probe_external_semaphore
 from vkzircon_cli.probe.data import DataProbe
-from vkzircon_cli.probe.device import DeviceOpener
 from vkzircon_cli.probe.images import COLORS, Color, ImageProbe, image_spec
 from vkzircon_cli.probe.import_targets import ImportTargets
 from vkzircon_cli.probe.imports import ImportProbe
-from vkzircon_cli.probe.memory import TRANSFER, ImageSpec, Resource, external_buffer, external_image
 from vkzircon_cli.probe.memory_type import MemoryTypeProbe, Tools
 from vkzircon_cli.probe.peer_main import DeviceAsked
+from vkzircon_cli.probe.physical_device import DeviceOpener
+from vkzircon_cli.probe.resources import TRANSFER, ImageSpec, Resource, external_buffer, external_image
 from vkzircon_cli.probe.session import DeviceSession
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import Event

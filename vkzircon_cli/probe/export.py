@@ -11,9 +11,9 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, not_asked, record
 from vkzircon_cli.model.vmo import Comparison, Handle, Pair
 from vkzircon_cli.probe.allocation import Shape
-from vkzircon_cli.probe.device import DeviceOpener
 from vkzircon_cli.probe.handles import OwnedHandle, exported_handle, owned
 from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, zeros
+from vkzircon_cli.probe.physical_device import DeviceOpener
 from vkzircon_cli.probe.target import NOT_VISIBLE, Target
 from vkzircon_cli.stream.events import answer_of
 

@@ -11,7 +11,7 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import not_asked
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
 from vkzircon_cli.model.vmo import Handle, HandleBasic
-from vkzircon_cli.probe.memory import ImportAsked, Memory, imported_memory
+from vkzircon_cli.probe.resources import ImportAsked, Memory, imported_memory
 from vkzircon_cli.stream.events import answer_of
 
 _GET = "vkGetMemoryZirconHandleFUCHSIA"

@@ -10,8 +10,8 @@ from vkzircon_cli.model.spec import Named
 from vkzircon_cli.model.vmo import Form, ImageTrip, Tiling
 from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import clear_image, read_image
-from vkzircon_cli.probe.memory import ImageSpec, Memory, Resource, bind, external_image, host_buffer, mapped
 from vkzircon_cli.probe.patterns import Pattern
+from vkzircon_cli.probe.resources import ImageSpec, Memory, Resource, bind, external_image, host_buffer, mapped
 from vkzircon_cli.probe.target import Target
 
 

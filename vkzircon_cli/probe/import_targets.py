@@ -11,8 +11,8 @@ from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Identity
 from vkzircon_cli.model.queries import find_extension
 from vkzircon_cli.model.vmo import ImportKind
-from vkzircon_cli.probe.device import DeviceOpener, find_device, probe_extensions, probe_memory
-from vkzircon_cli.probe.loader import list_devices
+from vkzircon_cli.probe.instance import list_devices
+from vkzircon_cli.probe.physical_device import DeviceOpener, find_device, probe_extensions, probe_memory
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import answer_of
 

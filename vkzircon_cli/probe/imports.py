@@ -16,10 +16,10 @@ from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.export import compared, write
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
 from vkzircon_cli.probe.import_targets import ImportTargets
-from vkzircon_cli.probe.memory import Memory, Resource, bind
 from vkzircon_cli.probe.patterns import Pattern, both, new_pattern
 from vkzircon_cli.probe.peer import Peer
 from vkzircon_cli.probe.peer_main import FarImport
+from vkzircon_cli.probe.resources import Memory, Resource, bind
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import answer_of
 

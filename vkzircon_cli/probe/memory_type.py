@@ -9,15 +9,15 @@ from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.model.vmo import Form, Handle, ImportKind, RoundTrip, Write
-from vkzircon_cli.probe import negative
+from vkzircon_cli.probe import wrong_inputs
 from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.data import DataProbe
-from vkzircon_cli.probe.device import DeviceOpener
 from vkzircon_cli.probe.export import ExportProbe, probe_export
 from vkzircon_cli.probe.imports import ImportProbe
+from vkzircon_cli.probe.leaks import StressProbe
 from vkzircon_cli.probe.peer import Peer
+from vkzircon_cli.probe.physical_device import DeviceOpener
 from vkzircon_cli.probe.properties import probe_properties
-from vkzircon_cli.probe.stress import StressProbe
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import Asking, Event
 
@@ -153,8 +153,8 @@ class MemoryTypeProbe:
         if self._first is None:
             return
         memory_type, form = self._first
-        probe = negative.NegativeProbe(self._tools.target, self._tools.shapes[form], memory_type)
-        for call in negative.CALLS:
+        probe = wrong_inputs.NegativeProbe(self._tools.target, self._tools.shapes[form], memory_type)
+        for call in wrong_inputs.CALLS:
             for what, question in probe.cases().items():
-                step = f"negative.{'import' if call == negative.IMPORT else 'properties'}.{what}"
+                step = f"negative.{'import' if call == wrong_inputs.IMPORT else 'properties'}.{what}"
                 yield from self._ask(step, "negative", partial(question, call), what=what, call=call)

@@ -18,12 +18,12 @@ from vkzircon_cli.model.base import Answer, plain, record
 from vkzircon_cli.model.facts import Identity
 from vkzircon_cli.model.vmo import Comparison, Form, Imported, MemoryRequirements
 from vkzircon_cli.probe.allocation import Shape
-from vkzircon_cli.probe.device import find_device
 from vkzircon_cli.probe.handles import OwnedHandle, owned
 from vkzircon_cli.probe.import_targets import open_target
-from vkzircon_cli.probe.loader import list_devices
-from vkzircon_cli.probe.memory import ImageSpec, Memory, bind, mapped
+from vkzircon_cli.probe.instance import list_devices
 from vkzircon_cli.probe.patterns import Pattern
+from vkzircon_cli.probe.physical_device import find_device
+from vkzircon_cli.probe.resources import ImageSpec, Memory, bind, mapped
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import answer_of

@@ -10,11 +10,11 @@ from vkzircon_cli.bindings import vk
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.facts import Extension, Identity, Instance, Memory, MemoryType, OpenDevice
+from vkzircon_cli.model.facts import Device, Extension, Identity, Instance, Memory, MemoryType, OpenDevice
 from vkzircon_cli.model.queries import CAPABILITIES_EXTENSION, dependency_leg
 from vkzircon_cli.model.request import Request
-from vkzircon_cli.probe.device import DeviceOpener, extensions_to_enable, probe_extensions, probe_memory
 from vkzircon_cli.probe.peer import Peer
+from vkzircon_cli.probe.physical_device import DeviceOpener, extensions_to_enable, probe_extensions, probe_memory
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import Asker, Asking, Event
 
@@ -33,7 +33,9 @@ class Run:
 
 
 class DeviceSession:
-    """Asks one physical device, opens it and closes it."""
+    """Asks one physical device, opens it and closes it. *facts* is the record of the device's facts."""
+
+    facts: type = Device
 
     def __init__(self, run: Run, physical: vk.PhysicalDevice, index: int, identity: Identity) -> None:
         self.of_run = run

@@ -13,8 +13,8 @@ from vkzircon_cli.model.queries import is_host_visible
 from vkzircon_cli.model.vmo import Comparison
 from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, taking, types_taking
-from vkzircon_cli.probe.memory import Memory, Resource, mapped
 from vkzircon_cli.probe.patterns import Pattern, new_pattern
+from vkzircon_cli.probe.resources import Memory, Resource, mapped
 
 NOT_VISIBLE = "the memory type is not HOST_VISIBLE"
 
