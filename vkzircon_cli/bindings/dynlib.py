@@ -98,7 +98,7 @@ def _text(raw: bytes) -> str:
 
 
 def mapped_file(library: str) -> str:
-    """Return the file behind an opened *library*, '' where the system does not tell (only Linux's /proc does)."""
+    """Return the file behind an opened *library*, '' on systems without /proc."""
     stem = _file_name(library).split(".so", 1)[0] + ".so"
     try:
         with open(_MAPS, encoding="utf-8", errors="backslashreplace") as maps:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Command buffers for as long as a `with` block lasts, and what they are used for."""
+"""Command buffers, each for as long as a `with` block lasts: fill, clear and copy on the device."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -56,15 +56,15 @@ def _must_have_queue(device: Device) -> None:
         raise NotAsked("the device has no queue that can transfer")
     if not device.has_function("vkQueueSubmit"):
         raise NotAsked("the driver has no vkQueueSubmit")
-    # What was submitted must be waited for: the device still uses what would be destroyed then.
+    # Without waiting for submitted work, objects would be destroyed that the device still uses.
     device.vulkan.on_call.must_return("vkWaitForFences")
 
 
 @contextmanager
 def copies(device: Device, source: Any, destination: Any, size: int, *, shared: bool) -> Iterator[Callable[[], None]]:
-    """Record a copy of *size* bytes once; each call of what is given submits it and waits until it is done.
+    """Record a copy of *size* bytes once; yield a function that submits it and waits until it is done.
 
-    A *shared* destination is taken from EXTERNAL before each copy and given back after it.
+    A *shared* destination is acquired from EXTERNAL before each copy and released to it afterwards.
 
     Raises:
         NotAsked: the device has no queue, or its driver no commands.
@@ -88,7 +88,7 @@ def copies(device: Device, source: Any, destination: Any, size: int, *, shared: 
 
 
 def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
-    """Submit and wait; *fence* is not signaled, and will be."""
+    """Submit and wait for *fence*, which is not signaled yet."""
     vulkan = device.vulkan
     queue = vulkan.ffi.new("VkQueue *")
     device.get("vkGetDeviceQueue", device.handle, device.queue_family, 0, queue)
@@ -98,7 +98,7 @@ def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
 
 
 def fill(device: Device, buffer: Any, word: int) -> None:
-    """Let the device fill the whole *buffer* with a 32-bit *word*, visible to the host afterwards."""
+    """Fill the whole *buffer* with a 32-bit *word* on the device, visible to the host afterwards."""
     with commands(device) as recording:
         _acquire(device, recording, buffer)
         device.get("vkCmdFillBuffer", recording, buffer, 0, _WHOLE_SIZE, word)
@@ -107,7 +107,7 @@ def fill(device: Device, buffer: Any, word: int) -> None:
 
 
 def copy(device: Device, source: Any, destination: Any, size: int) -> None:
-    """Let the device copy *size* bytes between buffers, visible to the host afterwards."""
+    """Copy *size* bytes between buffers on the device, visible to the host afterwards."""
     with commands(device) as recording:
         region = device.vulkan.struct_of("VkBufferCopy", size=size)
         _acquire(device, recording, destination)
@@ -156,21 +156,21 @@ def _buffer_transfer(device: Device, recording: Any, buffer: Any, giver: int | N
 
 
 def clear_image(device: Device, image: Any, words: Sequence[int]) -> None:
-    """Let the device clear the whole *image* to a colour of four 32-bit *words* and give it to EXTERNAL."""
+    """Clear the whole *image* on the device to a colour of four 32-bit *words*, and release it to EXTERNAL."""
     lib = device.vulkan.lib
     with commands(device) as recording:
         undefined, target = lib.VK_IMAGE_LAYOUT_UNDEFINED, lib.VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL
         _image_barrier(device, recording, image, (undefined, target), (_IGNORED, _IGNORED))
         color = device.vulkan.struct_of("VkClearColorValue", uint32=list(words))
         device.get("vkCmdClearColorImage", recording, image, target, color, 1, _whole_image(device))
-        # Both halves of a transfer of ownership name the same layouts, so the layout changes on this side of it.
+        # Both halves of an ownership transfer name the same layouts, so the layout changes before the transfer.
         general = lib.VK_IMAGE_LAYOUT_GENERAL
         _image_barrier(device, recording, image, (target, general), (_IGNORED, _IGNORED))
         _image_barrier(device, recording, image, (general, general), (device.queue_family, _EXTERNAL))
 
 
 def read_image(device: Device, image: Any, buffer: Any, width: int, height: int) -> None:
-    """Let the device take *image* from EXTERNAL and copy all of its pixels, tightly packed, into *buffer*."""
+    """Acquire *image* from EXTERNAL on the device, and copy all of its pixels, tightly packed, into *buffer*."""
     vulkan, lib = device.vulkan, device.vulkan.lib
     with commands(device) as recording:
         source, general = lib.VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, lib.VK_IMAGE_LAYOUT_GENERAL

@@ -179,7 +179,7 @@ class DeviceProbe(DeviceSession):
 
 def _image_trip(probe: ImageProbe, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:
     if not _has(found, EXPORTABLE | IMPORTABLE):
-        raise NotAsked("such images cannot be both exported and imported, says the driver")
+        raise NotAsked("the driver does not report that such images can be exported and imported")
     return probe.trip(color, tiling)
 
 
