@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from program import PROGRAM, Ran, Run, environment
+from wheels import CHECKOUT, build, install
 
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import CannotAsk
@@ -42,6 +43,20 @@ def _run(folder: Path, *arguments: str, **env: str | None) -> Ran:
         check=False,
     )
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture(name="dist", scope="session")
+def _dist(layer: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Build the sdist, and the wheel from the sdist, as `python -m build` does."""
+    assert layer
+    wheel, sdist = build(CHECKOUT, tmp_path_factory.mktemp("dist"), env=environment({}))
+    return sdist, wheel
+
+
+@pytest.fixture(name="installed", scope="session")
+def _installed(dist: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel outside the checkout, and return the Python of its environment."""
+    return install(dist[1], tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture(name="lavapipe", scope="session")

@@ -141,7 +141,7 @@ NAMES = (*_CAPTURES, *_MADE)
 
 @cache
 def report_named(name: str) -> Report:
-    """Give the report called *name*, one of `NAMES`."""
+    """Return the report called *name*, one of `NAMES`."""
     if name in _MADE:
         return _MADE[name]()
     report: Report = decode(Report, json.loads(_CAPTURES[name].read_text()))

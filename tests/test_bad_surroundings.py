@@ -195,17 +195,19 @@ def test_the_home_folder_is_nowhere(vkzircon: Run, tmp_path: Path) -> None:
         '{"file_format_version": "1.0.0", "ICD": {"library_path": "' + str(home) + '/x.so"}}'
     )
     (home / "comma.json").write_text("{,}")
-    for env in (
-        {"VKZIRCON_LIBVULKAN": f"{home}/x.so"},
-        {"VKZIRCON_LIBZIRCON": f"{home}/x.so"},
-        {"VK_DRIVER_FILES": f"{home}/gone.json"},
-        {"VK_DRIVER_FILES": f"{home}/comma.json"},
+    as_json = ("--format", "json")
+    for arguments, variable, name in (
+        (as_json, "VKZIRCON_LIBVULKAN", "x.so"),
+        (as_json, "VKZIRCON_LIBZIRCON", "x.so"),
+        (as_json, "VK_DRIVER_FILES", "gone.json"),
+        (as_json, "VK_DRIVER_FILES", "comma.json"),
+        (("--verbose",), "VK_DRIVER_FILES", "comma.json"),
+        (("--format", "trace"), "VK_DRIVER_FILES", "comma.json"),
     ):
-        for arguments in (("--verbose",), ("--format", "json"), ("--format", "trace")):
-            ran = vkzircon(*arguments, HOME=str(home), USER="jane.doe", **env)
-            assert ran.code == 4
-            assert "jane.doe" not in ran.out + ran.err
-            assert "~/" in ran.out
+        ran = vkzircon(*arguments, HOME=str(home), USER="jane.doe", **{variable: f"{home}/{name}"})
+        assert ran.code == 4
+        assert "jane.doe" not in ran.out + ran.err
+        assert "~/" in ran.out
 
 
 def test_only_listed_variables_are_read(vkzircon: Run) -> None:

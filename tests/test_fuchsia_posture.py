@@ -128,15 +128,16 @@ def test_a_driver_that_calls_exit_is_no_pass(fuchsia: Process, broken_driver: Ca
     """exit(0) in a call, or while the driver is loaded, is exit code 5 with a whole document that names the call."""
     ran = fuchsia("--format", "json", VKZIRCON_EMULATION="fault=exit-in-free")
     assert (ran.code, ran.json["summary"]["outcome"]) == (5, "crash")
-    assert "the driver crashed in vkFreeMemory (it called exit())" in ran.json["summary"]["sentence"]
+    assert "the driver crashed in vkFreeMemory (it called exit)" in ran.json["summary"]["sentence"]
     missing = ran.json["devices"][0]["exports"][0]["handle"]["missing"]
     assert (missing["kind"], missing["call"]) == ("crashed", "vkFreeMemory")
     ran = fuchsia("--format", "trace", VKZIRCON_EMULATION="fault=exit-in-free")
     *_, end, _, done = map(json.loads, ran.out.splitlines())
     assert (ran.code, end["event"], done["event"]) == (5, "end", "done")
     assert end["answer"]["missing"] == missing
-    ran = fuchsia("--format", "json", VK_DRIVER_FILES=broken_driver("exit(0);"))
-    assert (ran.code, ran.json["error"]["cause"]) == (5, "driver-crashed")
+    for form in ("terminal", "markdown", "junit"):  # nothing is left to load, which would wait for the linker's lock
+        ran = fuchsia("--format", form, VK_DRIVER_FILES=broken_driver("exit(0);"))
+        assert (ran.code, "it called exit" in " ".join(ran.out.split())) == (5, True)
 
 
 def test_a_driver_that_calls_quick_exit_takes_the_run_along_but_is_no_pass(

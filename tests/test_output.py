@@ -13,6 +13,8 @@ from program import PROGRAM, Run, environment
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 FORMATS = ("terminal", "json", "markdown", "html", "junit", "trace")
+# A trace is written line by line, any other format as a whole and by one function.
+BOTH_WAYS = ("json", "trace")
 
 
 def _in_shell(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +43,7 @@ def test_every_format_goes_to_a_file(vkzircon: Run, tmp_path: Path, format: str)
     assert (tmp_path / "result").stat().st_size > 200
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", BOTH_WAYS)
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, format: str) -> None:
     """Where no more than 256 bytes can be written it is exit 6, said in a sentence, and the old file is whole."""
     old = tmp_path / "result"
@@ -62,7 +64,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, format: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", BOTH_WAYS)
 def test_where_no_file_can_be_made_it_is_exit_6(vkzircon: Run, tmp_path: Path, format: str) -> None:
     """A folder that takes no files, a folder instead of a file, and a folder that is not there."""
     (tmp_path / "folder").mkdir()
@@ -74,7 +76,7 @@ def test_where_no_file_can_be_made_it_is_exit_6(vkzircon: Run, tmp_path: Path, f
     assert not Path("/sys/vkzircon-result").exists()
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", BOTH_WAYS)
 def test_a_folder_that_vanished_is_exit_6(tmp_path: Path, format: str) -> None:
     """So it is when the folder that the program stands in was removed meanwhile."""
     done = _in_shell('mkdir here && cd here && rmdir "$PWD"', tmp_path, "--format", format, "--output", "result")
@@ -82,7 +84,7 @@ def test_a_folder_that_vanished_is_exit_6(tmp_path: Path, format: str) -> None:
     assert "could not be written to result" in done.stderr
 
 
-@pytest.mark.parametrize("format", ["json", "trace"])
+@pytest.mark.parametrize("format", BOTH_WAYS)
 def test_a_link_stays_a_link(vkzircon: Run, tmp_path: Path, format: str) -> None:
     """What it leads to is replaced; /dev/stdout is such a link, and leads to whatever is there."""
     (tmp_path / "store").mkdir()

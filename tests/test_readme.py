@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's tables are what the program is today. VKZIRCON_UPDATE_GOLDEN=1 writes the generated one anew."""
+"""The README's tables match the program. VKZIRCON_UPDATE_GOLDEN=1 writes the generated tables again."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def _kind(fact: NamedFact) -> str:
 
 @pytest.mark.parametrize(("name", "lines"), [("checks", _checks()), ("facts", _facts())])
 def test_a_generated_table_is_fresh(name: str, lines: list[str]) -> None:
-    """Every registered check, and every fact that can be required, stands in the README as the code has it."""
+    """The README lists every registered check, and every fact that can be required, as the code does."""
     begin, end = f"<!-- {name}: generated, see tests/test_readme.py -->", f"<!-- /{name} -->"
     text = README.read_text()
     wanted = "\n".join([begin, *lines, end])
@@ -40,14 +40,14 @@ def test_a_generated_table_is_fresh(name: str, lines: list[str]) -> None:
     assert wanted in text
 
 
-@pytest.mark.parametrize("code", list(Exit))
-def test_every_exit_code_is_in_the_readme(code: Exit) -> None:
-    """Scripts are written from that table."""
-    assert re.search(rf"^\| (?:\d+, )*{int(code)}(?:, \d+)* \|", README.read_text(), re.MULTILINE)
+def test_every_exit_code_is_in_the_readme() -> None:
+    """Authors of scripts read that table."""
+    rows = re.findall(r"^\| ([\d, ]+) \|", README.read_text(), re.MULTILINE)
+    assert {int(code) for row in rows for code in row.split(", ")} >= set(map(int, Exit))
 
 
 def test_every_variable_of_ours_is_in_the_readme() -> None:
-    """A variable that the code reads is one that a reader can find."""
+    """The README documents each variable that the code reads."""
     sources = Path(__file__).parents[1] / "vkzircon_cli"
     found = {name for path in sources.rglob("*.py") for name in re.findall(r"VKZIRCON_[A-Z_]+", path.read_text())}
     documented = set(re.findall(r"VKZIRCON_[A-Z_]+", README.read_text()))

@@ -33,6 +33,17 @@ EXIT_PRECEDENCE = (
     Exit.OK,
 )
 
+# Those that an error may have which ended a probe; each other comes of verdicts, or of what is written.
+ERROR_EXITS = (
+    Exit.USAGE,
+    Exit.CANNOT_ASK,
+    Exit.CRASHED,
+    Exit.OUR_FAULT,
+    Exit.HUNG_UP,
+    Exit.INTERRUPTED,
+    Exit.TERMINATED,
+)
+
 
 class Refused(Exception):
     """A call said no. Carries the `Missing` that stands in the facts for its answer."""

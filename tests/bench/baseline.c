@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// baseline [--calls | --time] check | devices | matrix common | matrix all
+// baseline [--calls | --time] check | devices | matrix
 //
-// Run it as `vkzircon emulate -- baseline check`, and compare its time with that of `vkzircon check --emulate`.
-// --calls prints the name of each call, one a line, before it is made; --time how many milliseconds they all took.
+// Run it as `vkzircon emulate -- baseline check`. --time prints how many milliseconds the calls took.
 #include "baseline.h"
 
 #include <stdio.h>
@@ -11,56 +10,168 @@
 #include <string.h>
 #include <time.h>
 
-enum mode { CHECK, DEVICES, MATRIX_COMMON, MATRIX_ALL };
+#define MAX_LISTED 1024
 
-static const struct {
-    const char *words;
-    enum mode mode;
-} modes[] = {
-    {"check", CHECK},
-    {"devices", DEVICES},
-    {"matrix common", MATRIX_COMMON},
-    {"matrix all", MATRIX_ALL},
-};
+static bool prints_calls;
 
-static bool find_mode(int count, char **words, enum mode *mode) {
-    char joined[32];
-    snprintf(joined, sizeof(joined), "%s%s%s", count ? words[0] : "", count > 1 ? " " : "", count > 1 ? words[1] : "");
-    for (uint32_t i = 0; i < COUNT_OF(modes) && count <= 2; i++) {
-        *mode = modes[i].mode;
-        if (strcmp(joined, modes[i].words) == 0)
+void note(const char *call) {
+    if (prints_calls)
+        puts(call);
+}
+
+void must(const char *call, int32_t result) {
+    if (result == 0)
+        return;
+    fprintf(stderr, "baseline: %s returned %d.\n", call, result);
+    exit(EXIT_FAILURE);
+}
+
+void stop(const char *message) {
+    fprintf(stderr, "baseline: %s\n", message);
+    exit(EXIT_FAILURE);
+}
+
+void instance_open(struct instance *instance) {
+    static VkExtensionProperties extensions[MAX_LISTED];
+    static VkLayerProperties layers[MAX_LISTED];
+    const VkApplicationInfo application = {
+        .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+        .apiVersion = VK_API_VERSION_1_1,
+    };
+    const VkInstanceCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+        .pApplicationInfo = &application,
+    };
+    uint32_t count, version;
+    MUST(vkEnumerateInstanceExtensionProperties, NULL, &count, NULL);
+    MUST(vkEnumerateInstanceExtensionProperties, NULL, &(uint32_t){MAX_LISTED}, extensions);
+    MUST(vkEnumerateInstanceVersion, &version);
+    MUST(vkCreateInstance, &info, NULL, &instance->handle);
+    MUST(vkEnumerateInstanceLayerProperties, &count, NULL);
+    MUST(vkEnumerateInstanceLayerProperties, &(uint32_t){MAX_LISTED}, layers);
+    MUST(vkEnumeratePhysicalDevices, instance->handle, &count, NULL);
+    instance->num_devices = MAX_DEVICES;
+    MUST(vkEnumeratePhysicalDevices, instance->handle, &instance->num_devices, instance->devices);
+    for (uint32_t i = 0; i < instance->num_devices; i++) {
+        VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+        CALL(vkGetPhysicalDeviceProperties, instance->devices[i], &properties.properties);
+        CALL(vkGetPhysicalDeviceProperties2, instance->devices[i], &properties);
+    }
+}
+
+bool lists_extension(VkPhysicalDevice physical) {
+    static VkExtensionProperties found[MAX_LISTED];
+    uint32_t count;
+    MUST(vkEnumerateDeviceExtensionProperties, physical, NULL, &count, NULL);
+    count = MAX_LISTED;
+    MUST(vkEnumerateDeviceExtensionProperties, physical, NULL, &count, found);
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(found[i].extensionName, VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME) == 0)
             return true;
     }
     return false;
 }
 
-static void ask_device(const struct instance *instance, uint32_t index, const VkPhysicalDeviceIDProperties *ids,
-                       enum mode mode) {
-    if (mode == CHECK)
-        check_device(instance, index, ids);
-    else if (mode == DEVICES)
-        ask_extensions(instance, instance->devices[index], VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME);
-    else
-        ask_matrix(instance, instance->devices[index], mode == MATRIX_ALL);
+void query_queue_families(VkPhysicalDevice physical) {
+    VkQueueFamilyProperties families[32];
+    uint32_t count;
+    CALL(vkGetPhysicalDeviceQueueFamilyProperties, physical, &count, NULL);
+    CALL(vkGetPhysicalDeviceQueueFamilyProperties, physical, &(uint32_t){32}, families);
 }
 
-static void ask_all(enum mode mode) {
+void device_open(struct device *device, VkPhysicalDevice physical) {
+    static const char *const extension = VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME;
+    const float priority = 1.0f;
+    const VkDeviceQueueCreateInfo queue = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+        .queueCount = 1,
+        .pQueuePriorities = &priority,
+    };
+    const VkDeviceCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+        .queueCreateInfoCount = 1,
+        .pQueueCreateInfos = &queue,
+        .enabledExtensionCount = 1,
+        .ppEnabledExtensionNames = &extension,
+    };
+    device->physical = physical;
+    MUST(vkCreateDevice, physical, &info, NULL, &device->handle);
+#define FUNCTION(name) (PFN_##name) vkGetDeviceProcAddr(device->handle, #name)
+    device->get_handle = FUNCTION(vkGetMemoryZirconHandleFUCHSIA);
+    device->get_handle_properties = FUNCTION(vkGetMemoryZirconHandlePropertiesFUCHSIA);
+#undef FUNCTION
+    if (!device->get_handle || !device->get_handle_properties)
+        stop("The device does not have the functions of VK_FUCHSIA_external_memory.");
+}
+
+VkExternalMemoryProperties query_buffer(VkPhysicalDevice physical, VkBufferUsageFlags usage) {
+    const VkPhysicalDeviceExternalBufferInfo info = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
+        .usage = usage,
+        .handleType = ZIRCON_VMO,
+    };
+    VkExternalBufferProperties found = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
+    // The probe needs two queries to see whether the driver writes its answer.
+    CALL(vkGetPhysicalDeviceExternalBufferProperties, physical, &info, &found);
+    CALL(vkGetPhysicalDeviceExternalBufferProperties, physical, &info, &found);
+    return found.externalMemoryProperties;
+}
+
+void query_usages(VkPhysicalDevice physical) {
+    for (VkBufferUsageFlags usage = 1; usage <= VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT; usage <<= 1)
+        query_buffer(physical, usage);
+}
+
+bool query_image(VkPhysicalDevice physical, VkFormat format, VkImageTiling tiling, VkImageUsageFlags usage,
+                 VkExternalMemoryProperties *found) {
+    const VkPhysicalDeviceExternalImageFormatInfo external = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO,
+        .handleType = ZIRCON_VMO,
+    };
+    const VkPhysicalDeviceImageFormatInfo2 info = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2,
+        .pNext = &external,
+        .format = format,
+        .type = VK_IMAGE_TYPE_2D,
+        .tiling = tiling,
+        .usage = usage,
+    };
+    VkExternalImageFormatProperties properties = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES};
+    VkImageFormatProperties2 all = {.sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2, .pNext = &properties};
+    const VkResult result = CALL(vkGetPhysicalDeviceImageFormatProperties2, physical, &info, &all);
+    *found = result == VK_SUCCESS ? properties.externalMemoryProperties : (VkExternalMemoryProperties){0};
+    return result == VK_SUCCESS;
+}
+
+static void query_formats(VkPhysicalDevice physical, VkFormat first, VkFormat last) {
+    VkExternalMemoryProperties found;
+    for (VkFormat format = first; format <= last; format++) {
+        for (VkImageUsageFlags usage = 1; usage <= VK_IMAGE_USAGE_INPUT_ATTACHMENT_BIT; usage <<= 1) {
+            if (usage == VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT)
+                continue;
+            query_image(physical, format, VK_IMAGE_TILING_OPTIMAL, usage, &found);
+            query_image(physical, format, VK_IMAGE_TILING_LINEAR, usage, &found);
+        }
+    }
+}
+
+static void run(const char *mode) {
     uint32_t version;
     struct instance instance;
-    open_loader();
-    MUST(&loader, vkEnumerateInstanceVersion, &version);
-    if (!open_zircon() && mode == CHECK)
-        stop("There is no libzircon: run it as `vkzircon emulate -- baseline check`.");
+    MUST(vkEnumerateInstanceVersion, &version);
     instance_open(&instance);
-    VkPhysicalDeviceIDProperties *ids = calloc(instance.num_devices, sizeof(*ids));
-    if (!ids)
-        stop("There is no device, or no memory for a list of %u.", instance.num_devices);
-    for (uint32_t i = 0; i < instance.num_devices; i++)
-        ask_identity(&instance, instance.devices[i], &ids[i]);
-    for (uint32_t i = 0; i < instance.num_devices; i++)
-        ask_device(&instance, i, &ids[i], mode);
-    free(ids);
-    instance_close(&instance);
+    for (uint32_t i = 0; i < instance.num_devices; i++) {
+        if (strcmp(mode, "check") == 0) {
+            check_device(&instance, i);
+        } else if (strcmp(mode, "devices") == 0) {
+            lists_extension(instance.devices[i]);
+        } else {
+            query_usages(instance.devices[i]);
+            query_formats(instance.devices[i], VK_FORMAT_R4G4_UNORM_PACK8, VK_FORMAT_ASTC_12x12_SRGB_BLOCK);
+            query_formats(instance.devices[i], VK_FORMAT_G8B8G8R8_422_UNORM, VK_FORMAT_G16_B16_R16_3PLANE_444_UNORM);
+        }
+    }
+    CALL(vkDestroyInstance, instance.handle, NULL);
 }
 
 static double milliseconds(void) {
@@ -70,20 +181,13 @@ static double milliseconds(void) {
 }
 
 int main(int argc, char **argv) {
-    enum mode mode;
-    char **words = argv + 1;
-    int count = argc - 1;
-    bool tells_time = count > 0 && strcmp(words[0], "--time") == 0;
-    tells_calls = count > 0 && strcmp(words[0], "--calls") == 0;
-    if (tells_calls || tells_time)
-        words++, count--;
-    if (!find_mode(count, words, &mode)) {
-        fputs("usage: baseline [--calls | --time] check | devices | matrix common | matrix all\n", stderr);
-        return 2;
-    }
-    double began = milliseconds();
-    ask_all(mode);
-    if (tells_time)
+    const char *option = argc == 3 ? argv[1] : "", *mode = argc > 1 ? argv[argc - 1] : "";
+    const double began = milliseconds();
+    if (strcmp(mode, "check") != 0 && strcmp(mode, "devices") != 0 && strcmp(mode, "matrix") != 0)
+        stop("usage: baseline [--calls | --time] check | devices | matrix");
+    prints_calls = strcmp(option, "--calls") == 0;
+    run(mode);
+    if (strcmp(option, "--time") == 0)
         printf("%.3f\n", milliseconds() - began);
     return EXIT_SUCCESS;
 }

@@ -1,239 +1,289 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "baseline.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#define PERIOD     251u
-#define CHUNK_SIZE ((size_t)1 << 20)
+#define FENCE_TIMEOUT_NS UINT64_C(10000000000)
 
-struct pattern pattern_of(const void *period, size_t period_size, size_t size) {
-    const size_t periods = (size < CHUNK_SIZE ? size : CHUNK_SIZE) / period_size + 1;
-    struct pattern pattern = {.chunk_size = periods * period_size, .size = size};
-    pattern.chunk = malloc(pattern.chunk_size);
-    if (!pattern.chunk)
-        stop("There is no memory for a pattern of %zu bytes.", size);
-    for (size_t i = 0; i < periods; i++)
-        memcpy(pattern.chunk + i * period_size, period, period_size);
-    return pattern;
+static uint8_t last_byte; // that was written
+
+static void compare(const void *bytes, size_t size) {
+    const uint8_t *first = bytes;
+    if (*first != last_byte || memcmp(first, first + 1, size - 1) != 0)
+        stop("The bytes that were read are not the ones that were written.");
 }
 
-struct pattern pattern_new(size_t size) {
-    static unsigned seed;
-    uint8_t period[PERIOD];
-    seed++;
-    for (unsigned i = 0; i < PERIOD; i++)
-        period[i] = (uint8_t)(1 + (seed + i) % 255);
-    return pattern_of(period, PERIOD, size);
-}
-
-void pattern_free(const struct pattern *pattern) {
-    free(pattern->chunk);
-}
-
-size_t pattern_part(const struct pattern *pattern, size_t at) {
-    const size_t left = pattern->size - at;
-    return left < pattern->chunk_size ? left : pattern->chunk_size;
-}
-
-void pattern_put(const struct pattern *pattern, void *bytes) {
-    for (size_t at = 0; at < pattern->size; at += pattern->chunk_size)
-        memcpy((uint8_t *)bytes + at, pattern->chunk, pattern_part(pattern, at));
-}
-
-void pattern_compare(const struct pattern *pattern, const void *bytes) {
-    for (size_t at = 0; at < pattern->size; at += pattern->chunk_size) {
-        if (memcmp((const uint8_t *)bytes + at, pattern->chunk, pattern_part(pattern, at)) != 0)
-            stop("The %zu bytes that were read are not those that were written.", pattern->size);
-    }
-}
-
-static struct resource needs_of_buffer(const struct device *device, VkBuffer buffer) {
-    VkMemoryDedicatedRequirements dedicated = {.sType = VK_STRUCTURE_TYPE_MEMORY_DEDICATED_REQUIREMENTS};
-    VkMemoryRequirements2 needs = {.sType = VK_STRUCTURE_TYPE_MEMORY_REQUIREMENTS_2, .pNext = &dedicated};
-    const VkBufferMemoryRequirementsInfo2 info = {
-        .sType = VK_STRUCTURE_TYPE_BUFFER_MEMORY_REQUIREMENTS_INFO_2,
-        .buffer = buffer,
-    };
-    CALL(device, vkGetBufferMemoryRequirements2, device->handle, &info, &needs);
-    return (struct resource){.buffer = buffer, .needs = needs.memoryRequirements};
-}
-
-struct resource buffer_create(const struct device *device, VkDeviceSize size, bool external) {
-    const VkExternalMemoryBufferCreateInfo handles = {
-        .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
-        .handleTypes = ZIRCON_VMO,
-    };
+static void create_buffer(struct block *block) {
+    const VkExternalMemoryBufferCreateInfo external = {VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO, NULL,
+                                                       ZIRCON_VMO};
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-        .pNext = external ? &handles : NULL,
-        .size = size,
+        .pNext = block->shape ? &external : NULL,
+        .size = BUFFER_SIZE,
         .usage = TRANSFER,
     };
-    VkBuffer buffer;
-    MUST(device, vkCreateBuffer, device->handle, &info, NULL, &buffer);
-    return needs_of_buffer(device, buffer);
+    VkMemoryRequirements2 needs = {.sType = VK_STRUCTURE_TYPE_MEMORY_REQUIREMENTS_2};
+    VkBufferMemoryRequirementsInfo2 query = {.sType = VK_STRUCTURE_TYPE_BUFFER_MEMORY_REQUIREMENTS_INFO_2};
+    MUST(vkCreateBuffer, block->device->handle, &info, NULL, &block->buffer);
+    query.buffer = block->buffer;
+    CALL(vkGetBufferMemoryRequirements2, block->device->handle, &query, &needs);
+    block->needs = needs.memoryRequirements;
 }
 
-static struct resource needs_of_image(const struct device *device, VkImage image) {
-    VkMemoryDedicatedRequirements dedicated = {.sType = VK_STRUCTURE_TYPE_MEMORY_DEDICATED_REQUIREMENTS};
-    VkMemoryRequirements2 needs = {.sType = VK_STRUCTURE_TYPE_MEMORY_REQUIREMENTS_2, .pNext = &dedicated};
-    const VkImageMemoryRequirementsInfo2 info = {
-        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_REQUIREMENTS_INFO_2,
-        .image = image,
-    };
-    CALL(device, vkGetImageMemoryRequirements2, device->handle, &info, &needs);
-    return (struct resource){.image = image, .needs = needs.memoryRequirements};
-}
-
-struct resource image_create(const struct device *device, const struct image_spec *spec) {
-    const VkExternalMemoryImageCreateInfo handles = {
-        .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
-        .handleTypes = ZIRCON_VMO,
-    };
+static void create_image(struct block *block) {
+    const VkExternalMemoryImageCreateInfo external = {VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO, NULL,
+                                                      ZIRCON_VMO};
     const VkImageCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
-        .pNext = &handles,
+        .pNext = &external,
         .imageType = VK_IMAGE_TYPE_2D,
-        .format = spec->format,
+        .format = block->shape->format,
         .extent = {IMAGE_WIDTH, IMAGE_WIDTH, 1},
         .mipLevels = 1,
         .arrayLayers = 1,
         .samples = VK_SAMPLE_COUNT_1_BIT,
-        .tiling = spec->tiling,
+        .tiling = block->shape->tiling,
         .usage = TRANSFER,
     };
-    VkImage image;
-    MUST(device, vkCreateImage, device->handle, &info, NULL, &image);
-    return needs_of_image(device, image);
+    VkMemoryRequirements2 needs = {.sType = VK_STRUCTURE_TYPE_MEMORY_REQUIREMENTS_2};
+    VkImageMemoryRequirementsInfo2 query = {.sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_REQUIREMENTS_INFO_2};
+    MUST(vkCreateImage, block->device->handle, &info, NULL, &block->image);
+    query.image = block->image;
+    CALL(vkGetImageMemoryRequirements2, block->device->handle, &query, &needs);
+    block->needs = needs.memoryRequirements;
 }
 
-struct resource shape_create(const struct device *device, const struct shape *shape) {
-    return shape->form == DEDICATED_IMAGE ? image_create(device, &shape->image)
-                                          : buffer_create(device, shape->size, true);
-}
-
-void resource_destroy(const struct device *device, const struct resource *resource) {
-    if (resource->image)
-        CALL(device, vkDestroyImage, device->handle, resource->image, NULL);
+struct block block_create(const struct device *device, const struct shape *shape) {
+    struct block block = {.device = device, .shape = shape};
+    if (shape && shape->form == DEDICATED_IMAGE)
+        create_image(&block);
     else
-        CALL(device, vkDestroyBuffer, device->handle, resource->buffer, NULL);
+        create_buffer(&block);
+    return block;
 }
 
-void resource_bind(const struct device *device, const struct resource *resource, const struct memory *memory,
-                   VkDeviceSize offset) {
-    if (resource->image)
-        MUST(device, vkBindImageMemory, device->handle, resource->image, memory->handle, offset);
+// Imports `handle` unless it is ZX_HANDLE_INVALID.
+static VkResult allocate(struct block *block, zx_handle_t handle, VkDeviceSize size, uint32_t type, bool can_export) {
+    const bool is_dedicated = block->shape && block->shape->form != PLAIN;
+    const VkMemoryDedicatedAllocateInfo dedicated = {VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO, NULL,
+                                                     block->image, block->buffer};
+    const void *const dedication = is_dedicated ? &dedicated : NULL;
+    const VkExportMemoryAllocateInfo export = {VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, dedication, ZIRCON_VMO};
+    const void *const exportable = can_export ? &export : dedication;
+    const VkImportMemoryZirconHandleInfoFUCHSIA import = {VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA,
+                                                          exportable, ZIRCON_VMO, handle};
+    const VkMemoryAllocateInfo info = {VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, handle ? &import : exportable, size,
+                                       type};
+    block->size = size;
+    block->type = type;
+    return CALL(vkAllocateMemory, block->device->handle, &info, NULL, &block->memory);
+}
+
+VkResult block_allocate(struct block *block, uint32_t type) {
+    return allocate(block, ZX_HANDLE_INVALID, block->needs.size, type, block->shape != NULL);
+}
+
+void block_import(struct block *block, zx_handle_t handle, VkDeviceSize size, uint32_t type, bool can_export) {
+    must("vkAllocateMemory", allocate(block, handle, size, type, can_export));
+}
+
+void block_bind(const struct block *block) {
+    if (block->image)
+        MUST(vkBindImageMemory, block->device->handle, block->image, block->memory, 0);
     else
-        MUST(device, vkBindBufferMemory, device->handle, resource->buffer, memory->handle, offset);
+        MUST(vkBindBufferMemory, block->device->handle, block->buffer, block->memory, 0);
 }
 
-static VkResult allocate(const struct device *device, const void *next, struct memory *memory) {
-    const VkMemoryAllocateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-        .pNext = next,
-        .allocationSize = memory->size,
-        .memoryTypeIndex = memory->type,
-    };
-    return CALL(device, vkAllocateMemory, device->handle, &info, NULL, &memory->handle);
-}
-
-static VkMemoryDedicatedAllocateInfo dedicated_to(const struct resource *resource) {
-    return (VkMemoryDedicatedAllocateInfo){
-        .sType = VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO,
-        .image = resource->image,
-        .buffer = resource->buffer,
-    };
-}
-
-bool memory_export(const struct device *device, const struct shape *shape, uint32_t type,
-                   const struct resource *resource, struct memory *memory) {
-    const VkMemoryDedicatedAllocateInfo dedicated = dedicated_to(resource);
-    const VkExportMemoryAllocateInfo export = {
-        .sType = VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO,
-        .pNext = shape->form == PLAIN ? NULL : &dedicated,
-        .handleTypes = ZIRCON_VMO,
-    };
-    *memory = (struct memory){.size = shape->needs.size + shape->room, .type = type};
-    return allocate(device, &export, memory) == VK_SUCCESS;
-}
-
-struct memory memory_import(const struct device *device, const struct shape *shape, zx_handle_t handle,
-                            const struct memory *like, const struct resource *resource, bool export) {
-    const VkMemoryDedicatedAllocateInfo dedicated = dedicated_to(resource);
-    const void *chained = shape->form == PLAIN ? NULL : &dedicated;
-    const VkExportMemoryAllocateInfo exportable = {
-        .sType = VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO,
-        .pNext = chained,
-        .handleTypes = ZIRCON_VMO,
-    };
-    const VkImportMemoryZirconHandleInfoFUCHSIA import = {
-        .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA,
-        .pNext = export ? &exportable : chained,
-        .handleType = ZIRCON_VMO,
-        .handle = handle,
-    };
-    struct memory memory = {.size = like->size, .type = like->type};
-    must("vkAllocateMemory", allocate(device, &import, &memory));
-    return memory;
-}
-
-static struct memory memory_ordinary(const struct device *device, VkDeviceSize size, uint32_t type) {
-    struct memory memory = {.size = size, .type = type};
-    must("vkAllocateMemory", allocate(device, NULL, &memory));
-    return memory;
-}
-
-void memory_free(const struct device *device, const struct memory *memory) {
-    CALL(device, vkFreeMemory, device->handle, memory->handle, NULL);
-}
-
-static VkMappedMemoryRange whole_range(const struct memory *memory) {
-    return (VkMappedMemoryRange){
-        .sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE,
-        .memory = memory->handle,
-        .size = VK_WHOLE_SIZE,
-    };
-}
-
-void *memory_map(const struct device *device, const struct memory *memory) {
-    const VkMappedMemoryRange range = whole_range(memory);
+static void *map(const struct block *block) {
+    const VkMappedMemoryRange range = {VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE, NULL, block->memory, 0, VK_WHOLE_SIZE};
     void *bytes;
-    MUST(device, vkMapMemory, device->handle, memory->handle, 0, memory->size, 0, &bytes);
-    MUST(device, vkInvalidateMappedMemoryRanges, device->handle, 1, &range);
+    MUST(vkMapMemory, block->device->handle, block->memory, 0, block->size, 0, &bytes);
+    MUST(vkInvalidateMappedMemoryRanges, block->device->handle, 1, &range);
     return bytes;
 }
 
-void memory_unmap(const struct device *device, const struct memory *memory) {
-    const VkMappedMemoryRange range = whole_range(memory);
-    MUST(device, vkFlushMappedMemoryRanges, device->handle, 1, &range);
-    CALL(device, vkUnmapMemory, device->handle, memory->handle);
+static void unmap(const struct block *block) {
+    const VkMappedMemoryRange range = {VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE, NULL, block->memory, 0, VK_WHOLE_SIZE};
+    MUST(vkFlushMappedMemoryRanges, block->device->handle, 1, &range);
+    CALL(vkUnmapMemory, block->device->handle, block->memory);
 }
 
-void memory_put(const struct device *device, const struct memory *memory, const struct pattern *pattern) {
-    pattern_put(pattern, memory_map(device, memory));
-    memory_unmap(device, memory);
+void block_write(const struct block *block) {
+    memset(map(block), ++last_byte, block->size);
+    unmap(block);
 }
 
-void memory_compare(const struct device *device, const struct memory *memory, const struct pattern *pattern) {
-    struct pattern seen = *pattern;
-    if (seen.size > memory->size) // what was written through a larger import
-        seen.size = memory->size;
-    pattern_compare(&seen, memory_map(device, memory));
-    memory_unmap(device, memory);
+void block_compare(const struct block *block) {
+    compare(map(block), block->size);
+    unmap(block);
 }
 
-struct host_buffer host_buffer_create(const struct device *device, VkDeviceSize size, uint32_t host_visible) {
-    struct host_buffer made = {.resource = buffer_create(device, size, false)};
-    const uint32_t bits = made.resource.needs.memoryTypeBits & host_visible;
-    if (!bits)
-        stop("No memory type that the host can map takes a buffer.");
-    made.memory = memory_ordinary(device, made.resource.needs.size, first_type(bits));
-    resource_bind(device, &made.resource, &made.memory, 0);
+void block_destroy(const struct block *block) {
+    if (block->image)
+        CALL(vkDestroyImage, block->device->handle, block->image, NULL);
+    else
+        CALL(vkDestroyBuffer, block->device->handle, block->buffer, NULL);
+}
+
+void block_free(const struct block *block) {
+    CALL(vkFreeMemory, block->device->handle, block->memory, NULL);
+    block_destroy(block);
+}
+
+static void check_valid(zx_handle_t handle) {
+    MUST(zx_object_get_info, handle, ZX_INFO_HANDLE_VALID, NULL, 0, NULL, NULL);
+}
+
+void handle_check(zx_handle_t handle) {
+    zx_info_handle_basic_t basic;
+    check_valid(handle);
+    MUST(zx_object_get_info, handle, ZX_INFO_HANDLE_BASIC, &basic, sizeof(basic), NULL, NULL);
+}
+
+zx_handle_t handle_export(const struct block *block) {
+    const VkMemoryGetZirconHandleInfoFUCHSIA info = {VK_STRUCTURE_TYPE_MEMORY_GET_ZIRCON_HANDLE_INFO_FUCHSIA, NULL,
+                                                     block->memory, ZIRCON_VMO};
+    zx_handle_t handle;
+    note("vkGetMemoryZirconHandleFUCHSIA");
+    must("vkGetMemoryZirconHandleFUCHSIA", block->device->get_handle(block->device->handle, &info, &handle));
+    handle_check(handle);
+    return handle;
+}
+
+zx_handle_t handle_duplicate(zx_handle_t handle) {
+    zx_handle_t made;
+    MUST(zx_handle_duplicate, handle, ZX_RIGHT_SAME_RIGHTS, &made);
+    handle_check(made);
     return made;
 }
 
-void host_buffer_free(const struct device *device, const struct host_buffer *buffer) {
-    memory_free(device, &buffer->memory);
-    resource_destroy(device, &buffer->resource);
+void handle_close(zx_handle_t handle) {
+    handle_check(handle);
+    check_valid(handle);
+    MUST(zx_handle_close, handle);
+}
+
+void handle_count(zx_handle_t handle) {
+    zx_info_handle_count_t count;
+    MUST(zx_object_get_info, handle, ZX_INFO_HANDLE_COUNT, &count, sizeof(count), NULL, NULL);
+}
+
+void handle_size(zx_handle_t handle) {
+    uint64_t size;
+    MUST(zx_vmo_get_size, handle, &size);
+}
+
+void handle_describe(zx_handle_t handle) {
+    zx_info_vmo_t vmo;
+    handle_check(handle);
+    handle_size(handle);
+    MUST(zx_object_get_info, handle, ZX_INFO_VMO_V4, &vmo, ZX_INFO_VMO_SIZE_V4, NULL, NULL);
+    handle_count(handle);
+}
+
+uint32_t handle_types(const struct device *device, zx_handle_t handle) {
+    VkMemoryZirconHandlePropertiesFUCHSIA found = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ZIRCON_HANDLE_PROPERTIES_FUCHSIA,
+    };
+    for (uint32_t i = 0; i < 2; i++) { // as in query_buffer()
+        note("vkGetMemoryZirconHandlePropertiesFUCHSIA");
+        must("vkGetMemoryZirconHandlePropertiesFUCHSIA",
+             device->get_handle_properties(device->handle, ZIRCON_VMO, handle, &found));
+        handle_check(handle);
+    }
+    return found.memoryTypeBits;
+}
+
+void handle_write(zx_handle_t handle, uint64_t size) {
+    uint8_t bytes[BUFFER_SIZE];
+    memset(bytes, ++last_byte, sizeof(bytes));
+    MUST(zx_vmo_write, handle, bytes, 0, size < sizeof(bytes) ? size : sizeof(bytes));
+}
+
+void handle_compare(zx_handle_t handle, uint64_t size) {
+    uint8_t bytes[BUFFER_SIZE];
+    const uint64_t part = size < sizeof(bytes) ? size : sizeof(bytes);
+    MUST(zx_vmo_read, handle, bytes, 0, part);
+    compare(bytes, part);
+}
+
+void handle_compare_mapped(zx_handle_t handle, uint64_t size) {
+    zx_vaddr_t address;
+    MUST(zx_vmar_map, zx_vmar_root_self(), ZX_VM_PERM_READ, 0, handle, 0, size, &address);
+    compare((const void *)address, size);
+    MUST(zx_vmar_unmap, zx_vmar_root_self(), address, size);
+}
+
+static const VkImageSubresourceRange whole_image = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1};
+
+static void barrier(VkCommandBuffer commands, VkImage image, VkImageLayout layout) {
+    const VkAccessFlags access = VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+    const VkMemoryBarrier memory_barrier = {VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, access,
+                                            access | VK_ACCESS_HOST_READ_BIT};
+    const VkImageMemoryBarrier image_barrier = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
+        .srcAccessMask = access,
+        .dstAccessMask = access,
+        .oldLayout = layout,
+        .newLayout = VK_IMAGE_LAYOUT_GENERAL,
+        .srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
+        .dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
+        .image = image,
+        .subresourceRange = whole_image,
+    };
+    CALL(vkCmdPipelineBarrier, commands, VK_PIPELINE_STAGE_TRANSFER_BIT,
+         VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &memory_barrier, 0, NULL, image ? 1 : 0,
+         &image_barrier);
+}
+
+static void record(VkCommandBuffer commands, enum work work, const struct block *shared, VkBuffer other) {
+    const VkBufferCopy region = {.size = BUFFER_SIZE};
+    const VkClearColorValue black = {.uint32 = {0}};
+    const VkBufferImageCopy image_region = {
+        .imageSubresource = {.aspectMask = VK_IMAGE_ASPECT_COLOR_BIT, .layerCount = 1},
+        .imageExtent = {IMAGE_WIDTH, IMAGE_WIDTH, 1},
+    };
+    if (work == FILL)
+        CALL(vkCmdFillBuffer, commands, shared->buffer, 0, VK_WHOLE_SIZE, ++last_byte * 0x01010101u);
+    else if (work == COPY_FROM)
+        CALL(vkCmdCopyBuffer, commands, other, shared->buffer, 1, &region);
+    else if (work == CLEAR)
+        CALL(vkCmdClearColorImage, commands, shared->image, VK_IMAGE_LAYOUT_GENERAL, &black, 1, &whole_image);
+    else
+        CALL(vkCmdCopyImageToBuffer, commands, shared->image, VK_IMAGE_LAYOUT_GENERAL, other, 1, &image_region);
+    if (work == CLEAR)
+        last_byte = 0;
+}
+
+static void execute(const struct device *device, VkCommandBuffer commands) {
+    const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    const VkSubmitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
+    VkQueue queue;
+    VkFence fence;
+    MUST(vkCreateFence, device->handle, &fence_info, NULL, &fence);
+    CALL(vkGetDeviceQueue, device->handle, 0, 0, &queue);
+    MUST(vkQueueSubmit, queue, 1, &info, fence);
+    MUST(vkWaitForFences, device->handle, 1, &fence, VK_TRUE, FENCE_TIMEOUT_NS);
+    CALL(vkDestroyFence, device->handle, fence, NULL);
+}
+
+void submit(enum work work, const struct block *shared, VkBuffer other) {
+    const struct device *device = shared->device;
+    const VkImageLayout layout = work == CLEAR ? VK_IMAGE_LAYOUT_UNDEFINED : VK_IMAGE_LAYOUT_GENERAL;
+    const VkCommandBufferBeginInfo begin_info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    const VkCommandPoolCreateInfo pool_info = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO};
+    VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                        .commandBufferCount = 1};
+    VkCommandBuffer commands;
+    MUST(vkCreateCommandPool, device->handle, &pool_info, NULL, &info.commandPool);
+    MUST(vkAllocateCommandBuffers, device->handle, &info, &commands);
+    MUST(vkBeginCommandBuffer, commands, &begin_info);
+    barrier(commands, shared->image, layout);
+    record(commands, work, shared, other);
+    barrier(commands, shared->image, VK_IMAGE_LAYOUT_GENERAL);
+    barrier(commands, shared->image, VK_IMAGE_LAYOUT_GENERAL); // the probe: one for the owner, one for the host
+    MUST(vkEndCommandBuffer, commands);
+    execute(device, commands);
+    CALL(vkDestroyCommandPool, device->handle, info.commandPool, NULL);
 }

@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times whole commands, two in turn: wall time, processor time, the largest process, and the ratios."""
+"""Runs commands and measures them: wall time, peak memory, instructions; two commands in turn, as ratios."""
 
 import os
 import re
 import shutil
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-KIB = 1024
-Command = Sequence[str]
+MIB = 1 << 20
+KIB = 1 << 10
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One run: *wall_s* from start to end, *cpu_s* of it and all it waited for, *peak_bytes* of its largest process."""
+class Command:
+    """A command line with its environment, and the exit codes of a good run."""
 
-    wall_s: float
-    cpu_s: float
-    peak_bytes: int
+    words: Sequence[str]
+    environ: Mapping[str, str]
+    codes: Sequence[int] = (0,)
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """What came of running two in turn: medians of each, and the median, lowest and highest ratio of a pair."""
+    """The median of each side, and the median, lowest and highest ratio of *count* pairs."""
 
     ours: float
     theirs: float
@@ -37,53 +38,70 @@ class Pairs:
 
 
 class Failed(Exception):
-    """A command that was to be timed left with another exit code than it should."""
+    """A measured command ended with an exit code that is none of its good ones."""
 
 
-def sample(command: Command, environ: Mapping[str, str], codes: Sequence[int] = (0,)) -> Sample:
-    """Run *command* once, its output thrown away.
+def _sample(command: Command) -> tuple[float, int]:
+    """Run *command* with its output discarded; return the wall time in ms and the peak of its largest process.
 
     Raises:
-        Failed: it left with none of *codes*.
+        Failed: the exit code is none of the command's.
     """
     began = time.monotonic()
     process = subprocess.Popen(
-        command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command.words,
+        env=command.environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     _, status, used = os.wait4(process.pid, 0)
-    wall = time.monotonic() - began
-    process.returncode = os.waitstatus_to_exitcode(status)  # else Popen waits for it once more
-    if process.returncode not in codes:
-        raise Failed(f"exit code {process.returncode} of: {' '.join(command)}")
-    return Sample(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * KIB)
+    wall_ms = (time.monotonic() - began) * 1000
+    process.returncode = os.waitstatus_to_exitcode(status)  # otherwise Popen waits for a process that is gone
+    if process.returncode not in command.codes:
+        raise Failed(f"exit code {process.returncode} of: {' '.join(command.words)}")
+    return wall_ms, used.ru_maxrss * KIB
 
 
-def paired(ours: Callable[[], float], theirs: Callable[[], float], count: int) -> Pairs:
-    """Measure the two in turn *count* times, after a round that does not count: a drift of the machine meets both."""
-    ours()
-    theirs()
-    pairs = [(ours(), theirs()) for _ in range(count)]
+def wall_ms(command: Command) -> float:
+    """Return the wall time of the whole process."""
+    return _sample(command)[0]
+
+
+def peak_mib(command: Command) -> float:
+    """Return the peak of the largest process that *command* starts, itself included."""
+    return _sample(command)[1] / MIB
+
+
+def printed_ms(command: Command) -> float:
+    """Return the time that *command* measured itself and printed last."""
+    done = subprocess.run(command.words, env=command.environ, capture_output=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def paired(measure: Callable[[T], float], ours: T, theirs: T, count: int) -> Pairs:
+    """Measure the two in turn *count* times, so that a change of the machine's speed affects both.
+
+    A first round warms the caches and does not count; a single pair does without.
+    """
+    if count > 1:
+        measure(ours)
+        measure(theirs)
+    pairs = [(measure(ours), measure(theirs)) for _ in range(count)]
     ratios = [mine / other for mine, other in pairs]
     mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
     return Pairs(mine, other, statistics.median(ratios), min(ratios), max(ratios), count)
 
 
-def instructions(command: Command, environ: Mapping[str, str]) -> int | None:
-    """Count what the first process of *command* executes, None without valgrind: the same on a busy machine.
+def instructions(command: Command) -> int | None:
+    """Count the instructions of the first process of *command*, None without valgrind. Other load does not matter.
 
-    A child that never ends by itself, as a forked probe does, counts nothing.
+    A child that is killed, as a forked worker is, adds nothing.
     """
     if shutil.which("valgrind") is None:
         return None
     valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    done = subprocess.run(
-        [*valgrind, *command], env={**environ, "PYTHONHASHSEED": "0"}, capture_output=True, text=True, check=False
-    )
+    environ = {**command.environ, "PYTHONHASHSEED": "0"}
+    done = subprocess.run([*valgrind, *command.words], env=environ, capture_output=True, text=True, check=False)
     counts = re.findall(r"I\s+refs:\s+([\d,]+)", done.stderr)
     return int(counts[-1].replace(",", "")) if counts else None
-
-
-def program() -> list[str]:
-    """Give the command of vkzircon that belongs to this interpreter."""
-    script = os.path.join(os.path.dirname(sys.executable), "vkzircon")  # noqa: PTH118, PTH120 - .venv's, not where it leads
-    return [script] if os.access(script, os.X_OK) else [sys.executable, "-m", "vkzircon_cli"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The smallest Typer app: what it costs is Python's and Typer's, not ours."""
+"""A minimal Typer app: it costs what Python and Typer cost."""
 
 from typing import Annotated
 

@@ -1,49 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command's time is made of, each part alone: what of a missed target is whose."""
+"""What the time of a command consists of: each part measured alone, to see where a missed target comes from."""
 
+import re
 import statistics
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from measure import sample
-from rows import HERE, PROBE, Where, told_ms
-
-_LOADED = (
-    "from vkzircon_cli import probe; from vkzircon_cli.bindings import vk; from vkzircon_cli.worker import protocol; "
-    "vk.binding()"
-)
-_PARENT = "import vkzircon_cli.cli.main, vkzircon_cli.cli.run, vkzircon_cli.worker.dialogue"
+from measure import Command, printed_ms, wall_ms
+from rows import Where
 
 
 @dataclass(frozen=True)
 class Part:
-    """The median of one part, in milliseconds."""
+    """The median time of one part."""
 
     what: str
     ms: float
 
 
 def parts(where: Where) -> list[Part]:
-    """Measure them all; those of the C program only where it is built."""
-    emulated, python = where.under_emulation, where.python
-    measured: dict[str, Callable[[], float]] = {
-        "Python that does nothing": lambda: _wall(where, python, "-c", "pass"),
-        "a Typer app with one option, its --version": lambda: _wall(
-            where, python, str(HERE / "one_option.py"), "--version"
-        ),
-        "Python that loads all that the parent of check needs": lambda: _wall(where, python, "-c", _PARENT),
-        "Python that loads all that the child needs": lambda: _wall(where, python, "-c", _LOADED),
-        "the probe of check in it, the second process included": lambda: told_ms(
-            [python, "-c", PROBE, "everything", "common"], emulated
-        ),
-        "vulkaninfo --summary": lambda: _wall(where, "vulkaninfo", "--summary"),
+    """Measure all parts; those of the C program only if it is built."""
+    measured: dict[str, tuple[Callable[[Command], float], Command]] = {
+        "Python that does nothing": (wall_ms, _python(where, "pass")),
+        "a Typer app with one option, its --version": (wall_ms, where.script("one_option.py", "--version")),
+        "Python that imports what the main process of check imports": (wall_ms, _python(where, _imports(where))),
+        "Python that imports what the probe imports": (wall_ms, where.probe("imports")),
+        "the probe of check, with its second process": (printed_ms, where.probe("time", "everything")),
+        "vulkaninfo --summary": (wall_ms, where.vulkaninfo("--summary")),
     }
     if where.baseline is not None:
-        for mode in ("devices", "check"):
-            command = [str(where.baseline), "--time", mode]
-            measured[f"the calls of {mode} from C"] = lambda command=command: told_ms(command, emulated)  # type: ignore[misc]
-    return [Part(what, statistics.median(once() for _ in range(where.pairs))) for what, once in measured.items()]
+        measured["the calls of devices from C"] = (printed_ms, where.c("--time", "devices"))
+        measured["the calls of check from C"] = (printed_ms, where.c("--time", "check"))
+    return [
+        Part(what, statistics.median(measure(command) for _ in range(where.pairs)))
+        for what, (measure, command) in measured.items()
+    ]
 
 
-def _wall(where: Where, *command: str) -> float:
-    return sample(command, where.environ).wall_s * 1000
+def _python(where: Where, code: str) -> Command:
+    return Command([str(where.python), "-P", "-c", code], where.environ)  # -P: not the vkzircon_cli of a checkout
+
+
+def _imports(where: Where) -> str:
+    """Return code that imports the modules of ours that `check` imports in its first process."""
+    check = where.vkzircon("check", "--emulate", "--quiet")
+    command = [str(where.python), "-X", "importtime", *check.words]
+    done = subprocess.run(command, env=check.environ, capture_output=True, text=True, check=True)
+    names = re.findall(r"^import time:.*\|\s*(vkzircon_cli\S*)$", done.stderr, re.MULTILINE)
+    return f"import {', '.join(names)}"

@@ -1,42 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured: each row is ours against something else that does the same, with the ratio that we want at most."""
+"""The rows of the benchmark: each compares vkzircon with another program, and has a target for the ratio."""
 
-import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from measure import Command, Pairs, instructions, paired, program, sample
+from measure import Command, Pairs, instructions, paired, peak_mib, printed_ms, wall_ms
 
 HERE = Path(__file__).parent
-MIB = 1 << 20
+
+
+class Missing(Exception):
+    """What a row is compared with is not on this machine."""
 
 
 @dataclass(frozen=True)
 class Where:
-    """What a run has to work with: the environment, the interpreter, and the built C program, None without."""
+    """The environment of a run, the same under emulation, the installed vkzircon's Python and the C program."""
 
     environ: Mapping[str, str]
-    python: str
+    emulating: Mapping[str, str]  # shows every program the layer that `--emulate` shows vkzircon
+    python: Path
     baseline: Path | None
     pairs: int
+    more: bool
 
-    @property
-    def under_emulation(self) -> dict[str, str]:
-        """Give the environment in which any program sees what `--emulate` shows to ours."""
-        command = [*program(), "emulate", "--", self.python, "-c", _PRINT_ENVIRONMENT]
-        done = subprocess.run(command, env=self.environ, capture_output=True, check=True)
-        return dict(json.loads(done.stdout))
+    def vkzircon(self, *arguments: str, **env: str) -> Command:
+        """Return a command line of the installed vkzircon."""
+        return Command([str(self.python.with_name("vkzircon")), *arguments], {**self.environ, **env})
 
+    def script(self, name: str, *arguments: str, **env: str) -> Command:
+        """Return a run of a script beside this file, with the installed vkzircon's Python."""
+        return Command([str(self.python), str(HERE / name), *arguments], {**self.environ, **env})
 
-_PRINT_ENVIRONMENT = "import json, os; print(json.dumps(dict(os.environ)))"
+    def probe(self, *arguments: str, **env: str) -> Command:
+        """Return a run of probe.py under emulation."""
+        return self.script("probe.py", *arguments, **{**self.emulating, **env})
+
+    def vulkaninfo(self, *arguments: str) -> Command:
+        """Return a command line of vulkaninfo.
+
+        Raises:
+            Missing: it is not installed.
+        """
+        if shutil.which("vulkaninfo") is None:
+            raise Missing("vulkaninfo is not installed")
+        return Command(["vulkaninfo", *arguments], self.environ)
+
+    def c(self, *arguments: str) -> Command:
+        """Return a command line of the C program.
+
+        Raises:
+            Missing: it could not be built.
+        """
+        if self.baseline is None:
+            raise Missing("no C compiler")
+        return Command([str(self.baseline), *arguments], self.emulating)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A measured row. *missing* says why it could not be; *target* is a ratio, or for *unit* MiB a difference."""
+    """A row, and what was measured or why that was not possible. The target is a ratio, for MiB a difference."""
 
     id: str
     what: str
@@ -48,185 +73,100 @@ class Row:
 
     @property
     def is_met(self) -> bool | None:
-        """Tell whether the target is reached, None where nothing was measured."""
+        """Whether the target is reached, None where nothing was measured."""
         if self.pairs is None:
             return None
         seen = self.pairs.ours - self.pairs.theirs if self.unit == "MiB" else self.pairs.ratio
         return bool(seen <= self.target)
 
 
-Measured = Callable[[Where], Row]
-
-
-def _whole(row: Row, ours: Command, theirs: Command, codes: Sequence[int] = (0,), counts: bool = False) -> Measured:
-    """Make a row of two whole processes."""
-
-    def measure(where: Where) -> Row:
-        mine, other = [*program(), *ours], [_filled(word, where) for word in theirs]
-        if shutil.which(other[0]) is None:
-            return replace(row, missing=f"{other[0]} is not installed")
-        pairs = paired(
-            lambda: sample(mine, where.environ, codes).wall_s * 1000,
-            lambda: sample(other, where.environ, codes).wall_s * 1000,
-            where.pairs,
-        )
-        counted = [instructions(command, where.environ) for command in (mine, other)] if counts else [None]
-        ratio = counted[0] / counted[1] if all(counted) else None  # type: ignore[operator]
-        return replace(row, pairs=pairs, instructions=ratio)
-
-    return measure
-
-
-def _filled(word: str, where: Where) -> str:
-    return {"PYTHON": where.python, "ONE_OPTION": str(HERE / "one_option.py")}.get(word, word)
-
-
-def _peak(row: Row, ours: Command, theirs: Command) -> Measured:
-    def measure(where: Where) -> Row:
-        pairs = paired(
-            lambda: sample([*program(), *ours], where.environ).peak_bytes / MIB,
-            lambda: sample(theirs, where.environ).peak_bytes / MIB,
-            where.pairs,
-        )
-        return replace(row, pairs=pairs)
-
-    return measure
-
-
-# What a child does once it is asked, without what it loads before, and without the parent beside it. It starts no
-# second process, as where nothing can be forked: the C program has none.
-PROBE = """
-import sys, time
-from vkzircon_cli import probe
-from vkzircon_cli.bindings import vk
-from vkzircon_cli.stream.events import to_line
-from vkzircon_cli.worker.protocol import probe_events
-from vkzircon_cli.model.request import Depth, Formats, Request
-vk.binding()
-request = Request(Depth(sys.argv[1]), formats=Formats(sys.argv[2]))
-began = time.perf_counter()
-lines = [to_line(event) for event in probe_events(request, lambda _: None, {})]
-print((time.perf_counter() - began) * 1000)
-"""
-
-
-def _against_c(row: Row, asked: Command, mode: Command) -> Measured:
-    """Make a row of the probe's own time over the C program's, both without their start."""
-
-    def measure(where: Where) -> Row:
-        if where.baseline is None:
-            return replace(row, missing="no C compiler")
-        environ = {**where.under_emulation, "VKZIRCON_PLATFORM": "fuchsia"}
-        ours, theirs = [where.python, "-c", PROBE, *asked], [str(where.baseline), "--time", *mode]
-        pairs = paired(lambda: told_ms(ours, environ), lambda: told_ms(theirs, environ), where.pairs)
-        return replace(row, pairs=pairs)
-
-    return measure
-
-
-def told_ms(command: Command, environ: Mapping[str, str]) -> float:
-    """Run a command that prints last how many milliseconds it measured."""
-    done = subprocess.run(command, env=environ, capture_output=True, check=True)
-    return float(done.stdout.split()[-1])
-
-
-def _verification(row: Row) -> Measured:
-    def measure(where: Where) -> Row:
-        # In a process of its own: what this one has ever held would count as the peak of all that it starts.
-        command = [where.python, str(HERE / "inside.py"), str(where.pairs)]
-        done = subprocess.run(command, env=where.environ, capture_output=True, check=True)
-        return replace(row, pairs=Pairs(**json.loads(done.stdout)))
-
-    return measure
-
-
+Sides = Callable[[Where], tuple[Command, Command]]
+# The C program has no second process, and without fork the probe has none either.
+_ALONE = {"VKZIRCON_PLATFORM": "fuchsia"}
 _COMPLETE = {"_VKZIRCON_COMPLETE": "complete_bash", "COMP_WORDS": "vkzircon ch", "COMP_CWORD": "1"}
 _ONE_COMPLETE = {"_ONE_OPTION_COMPLETE": "complete_bash", "COMP_WORDS": "one-option --v", "COMP_CWORD": "1"}
+_COUNTED = {"version", "help"}  # with --more, the instructions of these rows are counted too
 
-
-def _completion(row: Row) -> Measured:
-    def measure(where: Where) -> Row:
-        ours, theirs = {**where.environ, **_COMPLETE}, {**where.environ, **_ONE_COMPLETE}
-        one_option = [where.python, str(HERE / "one_option.py")]
-        pairs = paired(
-            lambda: sample(program(), ours).wall_s * 1000,
-            lambda: sample(one_option, theirs).wall_s * 1000,
-            where.pairs,
-        )
-        return replace(row, pairs=pairs)
-
-    return measure
-
-
-def _matrix(row: Row) -> Measured:
-    def measure(where: Where) -> Row:
-        if where.baseline is None:
-            return replace(row, missing="no C compiler")
-        environ, c = where.under_emulation, [str(where.baseline), "matrix", "all"]
-        ours = [*program(), "matrix", "--emulate", "--formats", "all", "--format", "json"]
-        pairs = paired(
-            lambda: sample(ours, where.environ).wall_s * 1000, lambda: sample(c, environ).wall_s * 1000, where.pairs
-        )
-        return replace(row, pairs=pairs)
-
-    return measure
-
-
-_SUMMARY = ("vulkaninfo", "--summary")
-_FULL = ("vulkaninfo",)
-_ONE = ("PYTHON", "ONE_OPTION")
-
-ROWS: tuple[tuple[Row, Callable[[Row], Measured]], ...] = (
+ROWS: tuple[tuple[Row, Callable[[Command], float], Sides], ...] = (
     (
         Row("check", "check --emulate --quiet over vulkaninfo --summary", "ms", 2.0),
-        lambda row: _whole(row, ("check", "--emulate", "--quiet"), _SUMMARY),
+        wall_ms,
+        lambda where: (where.vkzircon("check", "--emulate", "--quiet"), where.vulkaninfo("--summary")),
     ),
     (
         Row("devices", "devices --emulate over vulkaninfo --summary", "ms", 2.0),
-        lambda row: _whole(row, ("devices", "--emulate"), _SUMMARY),
+        wall_ms,
+        lambda where: (where.vkzircon("devices", "--emulate"), where.vulkaninfo("--summary")),
     ),
     (
         Row("report", "report --emulate over the whole vulkaninfo", "ms", 2.0),
-        lambda row: _whole(row, ("report", "--emulate"), _FULL),
+        wall_ms,
+        lambda where: (where.vkzircon("report", "--emulate"), where.vulkaninfo()),
     ),
     (
         Row("doctor", "doctor over vulkaninfo --summary", "ms", 3.0),
-        lambda row: _whole(row, ("doctor",), _SUMMARY, codes=(0, 1)),
+        wall_ms,
+        lambda where: (replace(where.vkzircon("doctor"), codes=(0, 1)), where.vulkaninfo("--summary")),
     ),
     (
         Row("probe", "the probe of check alone over the same calls from C", "ms", 1.5),
-        lambda row: _against_c(row, ("everything", "common"), ("check",)),
+        printed_ms,
+        lambda where: (where.probe("time", "everything", **_ALONE), where.c("--time", "check")),
     ),
     (
         Row("matrix", "the probe of matrix --formats all alone over the same loop in C", "ms", 3.0),
-        lambda row: _against_c(row, ("matrix", "all"), ("matrix", "all")),
+        printed_ms,
+        lambda where: (where.probe("time", "matrix", **_ALONE), where.c("--time", "matrix")),
     ),
     (
         Row("whole-matrix", "matrix --formats all, the whole process, over that of the same loop in C", "ms", 3.0),
-        _matrix,
+        wall_ms,
+        lambda where: (
+            where.vkzircon("matrix", "--emulate", "--formats", "all", "--format", "json"),
+            where.c("matrix"),
+        ),
     ),
     (
         Row("verify", "verifying 1 GiB written and read back over memcmp of the same bytes", "ms", 1.5),
-        _verification,
+        printed_ms,
+        lambda where: (where.script("inside.py"), where.script("inside.py", "memcmp")),
     ),
     (
         Row("version", "--version over that of a Typer app with one option", "ms", 1.3),
-        lambda row: _whole(row, ("--version",), (*_ONE, "--version"), counts=True),
+        wall_ms,
+        lambda where: (where.vkzircon("--version"), where.script("one_option.py", "--version")),
     ),
     (
         Row("help", "--help over that of a Typer app with one option", "ms", 1.3),
-        lambda row: _whole(row, ("--help",), (*_ONE, "--help"), counts=True),
+        wall_ms,
+        lambda where: (where.vkzircon("--help"), where.script("one_option.py", "--help")),
     ),
-    (Row("completion", "completing a command over completing one option", "ms", 1.3), _completion),
+    (
+        Row("completion", "completing a command over completing one option", "ms", 1.3),
+        wall_ms,
+        lambda where: (where.vkzircon(**_COMPLETE), where.script("one_option.py", **_ONE_COMPLETE)),
+    ),
     (
         Row("peak", "largest process of report --emulate, and of vulkaninfo", "MiB", 40.0),
-        lambda row: _peak(row, ("report", "--emulate"), _FULL),
+        peak_mib,
+        lambda where: (where.vkzircon("report", "--emulate"), where.vulkaninfo()),
     ),
 )
 
 
 def measured(where: Where, only: Sequence[str]) -> Iterator[Row]:
-    """Measure the rows whose ids are in *only*, or all where that is empty."""
-    for row, make in ROWS:
+    """Measure the rows whose ids are in *only*, or all if that is empty."""
+    for row, measure, sides in ROWS:
         if not only or row.id in only:
-            yield make(row)(where)
+            yield _measured(where, row, measure, sides)
+
+
+def _measured(where: Where, row: Row, measure: Callable[[Command], float], sides: Sides) -> Row:
+    try:
+        ours, theirs = sides(where)
+    except Missing as missing:
+        return replace(row, missing=str(missing))
+    is_counted = where.more and row.id in _COUNTED
+    counts = [instructions(command) for command in (ours, theirs)] if is_counted else []
+    ratio = counts[0] / counts[1] if counts and counts[0] and counts[1] else None
+    return replace(row, pairs=paired(measure, ours, theirs, where.pairs), instructions=ratio)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures vkzircon against what else does the same: `python tests/bench/run.py`, or with --help.
+"""Measures an installed vkzircon against programs that do the same: `python tests/bench/run.py`, or with --help.
 
-On a machine that nobody else works on: ratios of pairs stand a drift, but not a neighbour who takes the other core.
+It builds a wheel of this checkout and installs it, because an editable install doubles the time of every import.
+Use a machine without other load: the ratios of pairs survive a slower clock, but not a process on the other core.
 """
 
 import argparse
@@ -12,32 +13,33 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from growth import grown
-from measure import program
 from parts import parts
 from results import render
 from rows import ROWS, Where, measured
+from wheels import CHECKOUT, build, install
 
 HERE = Path(__file__).parent
+_PRINT_ENVIRONMENT = "import json, os; print(json.dumps(dict(os.environ)))"
+_PRINT_LAYER = "from vkzircon_cli.emulation import installation; print(installation.find().manifest.parent)"
 
 
 def main() -> int:
-    """Measure what the command line asks for, print a table, and write JSON where it says so."""
+    """Measure what the command line asks for, print a table, and write JSON if it says so."""
     asked = _arguments()
     if asked.render:
         documents = [json.loads(Path(name).read_text(encoding="utf-8")) for name in asked.render]
         sys.stdout.write(render(documents))
         return 0
-    with _built(asked.baseline) as baseline:
-        where = Where(dict(os.environ), sys.executable, baseline, asked.pairs)
+    with tempfile.TemporaryDirectory() as folder:
+        where = _where(asked, Path(folder))
         document = _document(where, asked.rows)
-        _keep(document, asked.json)  # what follows takes long
+        _keep(document, asked.json)  # before the rest, which takes long
         if asked.more:
             document["parts"] = [asdict(part) for part in parts(where)]
             document["growth"] = [asdict(each) | {"each_ms": each.each_ms} for each in grown(where)]
@@ -53,41 +55,49 @@ def _keep(document: dict[str, Any], name: str | None) -> None:
 
 def _arguments() -> Any:
     parser = argparse.ArgumentParser(description="Measure vkzircon in pairs; prints a table in Markdown.")
-    ids = [row.id for row, _ in ROWS]
+    ids = [row.id for row, *_ in ROWS]
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"measure these only: {', '.join(ids)}")
     parser.add_argument("--pairs", type=int, default=11, help="how often the two run in turn (default 11)")
-    parser.add_argument("--more", action="store_true", help="also measure the parts, and how cost grows")
-    parser.add_argument("--json", metavar="FILE", help="also write what was measured to FILE")
-    parser.add_argument("--baseline", metavar="FILE", help="the C program, if it is built already")
-    parser.add_argument("--render", nargs="+", metavar="FILE", help="measure nothing: print the table of such FILEs")
+    parser.add_argument("--more", action="store_true", help="also count instructions, measure the parts, and growth")
+    parser.add_argument("--json", metavar="FILE", help="also write the results to FILE")
+    parser.add_argument("--python", metavar="PATH", help="the Python of an environment with vkzircon installed")
+    parser.add_argument("--render", nargs="+", metavar="FILE", help="measure nothing: print the tables of FILEs")
     asked = parser.parse_args()
     if unknown := sorted(set(asked.rows) - set(ids)):
         parser.error(f"no such row: {', '.join(unknown)}")
     return asked
 
 
-@contextmanager
-def _built(given: str | None) -> Iterator[Path | None]:
-    """Build the C program, unless one is *given*; None where there is no compiler."""
-    if given is not None:
-        yield Path(given)
-        return
+def _where(asked: Any, folder: Path) -> Where:
+    """Install vkzircon unless there is a Python that has it, and build the C program if there is a compiler."""
+    if asked.python is None:
+        wheel, _ = build(CHECKOUT, folder / "dist")
+        python = install(wheel, folder / "venv")
+    else:
+        python = Path(asked.python).absolute()
+    program = str(python.with_name("vkzircon"))
+    emulating = json.loads(_output([program, "emulate", "--", str(python), "-c", _PRINT_ENVIRONMENT]))
+    layer = Path(_output([str(python), "-P", "-c", _PRINT_LAYER]).strip())
     compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        yield None
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        built = Path(folder) / "baseline"
-        sources = sorted(map(str, HERE.glob("*.c")))
-        flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", f"-I{HERE.parents[1] / 'vkzircon_cli' / 'emulation' / 'layer'}"]
-        subprocess.run([compiler, *flags, "-o", built, *sources, "-ldl"], check=True)
-        yield built
+    baseline = compile_baseline(compiler, layer, folder, "-O2") if compiler else None
+    return Where(dict(os.environ), emulating, python, baseline, asked.pairs, asked.more)
+
+
+def compile_baseline(compiler: str, layer: Path, into: Path, *flags: str) -> Path:
+    """Compile the C program against the libzircon of the installed *layer*."""
+    program = into / "baseline"
+    options = ["-std=c11", "-D_GNU_SOURCE", *flags, f"-I{layer}", "-o", str(program)]
+    libraries = ["-lvulkan", f"-L{layer}", f"-Wl,-rpath,{layer}", "-lzircon"]
+    subprocess.run([compiler, *options, *sorted(map(str, HERE.glob("*.c"))), *libraries], check=True)
+    return program
+
+
+def _output(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _document(where: Where, only: list[str]) -> dict[str, Any]:
-    command = [*program(), "devices", "--emulate", "--format", "json"]
-    done = subprocess.run(command, env=where.environ, capture_output=True, check=True)
-    report = json.loads(done.stdout)
+    report = json.loads(_output(where.vkzircon("devices", "--emulate", "--format", "json").words))
     devices = [device["identity"]["value"] for device in report["devices"]]
     return {
         "tool": report["tool"]["version"],

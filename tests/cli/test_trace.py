@@ -15,9 +15,9 @@ NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 
 
 @pytest.fixture(name="trace")
-def _trace(emulated: Run) -> bytes:
+def _trace(once: Run) -> bytes:
     """A real trace of the main job."""
-    ran = emulated("--format", "trace")
+    ran = once("--format", "trace")
     assert (ran.code, ran.err) == (0, "")
     return ran.out.encode()
 
@@ -32,22 +32,22 @@ def test_a_trace_is_one_event_a_line(trace: bytes) -> None:
     assert len(begun) == len(set(begun)) > 10
 
 
-def test_a_whole_trace_shows_as_the_report_it_is_of(trace: bytes, emulated: Run, vkzircon: Run, tmp_path: Path) -> None:
+def test_a_whole_trace_shows_as_the_report_it_is_of(trace: bytes, once: Run, vkzircon: Run, tmp_path: Path) -> None:
     """`show` of a trace and the direct report differ in what differs from run to run, and in nothing else."""
     file = tmp_path / "whole.trace"
     file.write_bytes(trace)
     shown = vkzircon("show", str(file), "--format", "json", **NO_VULKAN)
-    direct = emulated("--format", "json")
+    direct = once("--format", "json")
     assert shown.code == direct.code == 0
     assert list(shown.json) == list(direct.json)
     assert shown.json["summary"] == direct.json["summary"]
     assert shown.json["checks"] == direct.json["checks"]
 
 
-def test_a_saved_report_shows_as_it_was(emulated: Run, vkzircon: Run, tmp_path: Path) -> None:
+def test_a_saved_report_shows_as_it_was(once: Run, vkzircon: Run, tmp_path: Path) -> None:
     """Rendering a saved report gives the same bytes as rendering it when it was made."""
     file = tmp_path / "report.json"
-    assert emulated("--format", "json", "--output", str(file)).code == 0
+    file.write_text(once("--format", "json").out)
     assert vkzircon("show", str(file), "--format", "json", **NO_VULKAN).out == file.read_text()
     assert "EMULATED RUN" in vkzircon("show", str(file), **NO_VULKAN).out
 
@@ -101,17 +101,28 @@ def test_a_trace_cut_at_any_byte_is_read_to_there(trace: bytes, tmp_path: Path) 
         (b'{"event": "header", "schema_version": "1.1"}\n{"event": "done"}\n', "do not fit together"),
     ],
 )
-def test_what_is_neither_report_nor_trace_is_one_sentence(
-    vkzircon: Run, tmp_path: Path, content: bytes, said: str
-) -> None:
-    """A damaged or foreign file is exit 2 with its name and the place, never a traceback."""
+def test_what_is_neither_report_nor_trace_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    """A damaged or foreign file is told with its name and the place; test_show.py has the line that comes of it."""
     file = tmp_path / "file"
     file.write_bytes(content)
-    ran = vkzircon("show", str(file), **NO_VULKAN)
-    assert (ran.code, ran.out) == (2, "")
-    assert said in ran.err
-    assert str(file) in ran.err
-    assert ran.err.count("\n") == 1
+    with pytest.raises(Usage) as refused:
+        read(file)
+    assert said in refused.value.message
+    assert str(file) in refused.value.message
+    assert refused.value.message.isprintable()
+
+
+def test_no_saved_error_is_a_pass(vkzircon: Run, tmp_path: Path) -> None:
+    """A trace or a report whose error has exit code 0, or another than the report ends with, is refused."""
+    file = tmp_path / "saved"
+    for form, written in (("trace", '"exit_code":4'), ("json", '"exit_code": 4')):
+        saved = vkzircon("--format", form, **NO_VULKAN).out
+        for count in range(1, saved.count(written) + 1):
+            file.write_text(saved.replace(written, written.replace("4", "0"), count))
+            with pytest.raises(Usage):
+                read(file)
+        file.write_text(saved)
+        assert read(file).summary.exit_code == 4
 
 
 def test_a_file_that_cannot_be_read_is_exit_2(vkzircon: Run, tmp_path: Path) -> None:

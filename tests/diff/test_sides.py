@@ -57,7 +57,7 @@ def test_a_verdict_is_worse_or_better(was: Outcome, now: Outcome, kind: Kind) ->
 def test_a_run_with_fewer_options_is_no_worse() -> None:
     """What was only asked in one of the two has changed, and is neither better nor worse."""
     asked = replace(GOOD, checks=(result(Outcome.PASS, "stress.imports", "Fine."),))
-    unasked = replace(GOOD, checks=(result(Outcome.SKIP, "stress.imports", "It is asked with --stress only."),))
+    unasked = replace(GOOD, checks=(result(Outcome.SKIP, "stress.imports", "Only run with --stress."),))
     both = (compare(asked, unasked), compare(unasked, asked))
     assert [change.kind for difference in both for change in difference.verdicts] == [Kind.CHANGED, Kind.CHANGED]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vkzircon_cli.model.quantities import about, bits_of, counted, exactly, ranges
+from vkzircon_cli.model.quantities import about, bits_of, counted, exactly, plural, ranges
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,11 @@ def test_runs_are_written_briefly() -> None:
 def test_one_is_singular() -> None:
     """A count agrees with its noun."""
     assert (counted(0, "check"), counted(1, "check"), counted(2, "check")) == ("0 checks", "1 check", "2 checks")
+
+
+def test_a_plural_is_that_of_the_head_noun() -> None:
+    """What follows a preposition stays, and so does what is plural already."""
+    assert [plural(noun) for noun in ("image capability", "handle through a channel", "two gets", "data", "")] == [
+        *("image capabilities", "handles through a channel", "two gets", "data", "")
+    ]
+    assert counted(2, "handle given to an import") == "2 handles given to an import"

@@ -53,8 +53,7 @@ def test_an_unknown_enumerant_keeps_its_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [(4198400, "1.1.0"), (1 << 22 | 4 << 12 | 999, "1.4.999"), (1 << 29 | 1 << 22, "1:1.0.0")],
+    ("value", "text"), [(4198400, "1.1.0"), (1 << 22 | 4 << 12 | 999, "1.4.999"), (1 << 29 | 1 << 22, "1:1.0.0")]
 )
 def test_api_versions_are_unpacked(value: int, text: str) -> None:
     """A variant other than 0 shows."""

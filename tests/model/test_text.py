@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Foreign text: whatever bytes a driver gives, nothing raises and nothing reaches a page that could act on it."""
+"""Foreign text: for any bytes of a driver nothing raises, and nothing reaches a page that could act on it."""
 
 import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vkzircon_cli.model.text import decode, visible
+from vkzircon_cli.model.spec import OBJECT_TYPES
+from vkzircon_cli.model.text import decode, visible, with_article
 
 
 @given(st.binary())
@@ -38,3 +39,13 @@ def test_visible_text_escapes_what_hides() -> None:
     assert visible("a\u202eb\u200bc\nd\x7f") == "a\\u202eb\\u200bc\\nd\\x7f"
     assert visible("\u3164\ufe0f") == "\\u3164\\ufe0f"
     assert visible("显卡 é [red] :warning:") == "显卡 é [red] :warning:"
+
+
+def test_a_noun_has_the_article_that_is_spoken() -> None:
+    """Every kind of kernel object, and the libraries that a manifest may name."""
+    assert [with_article(noun) for noun in ("channel", "vmo", "timer", "unknown (77)", "64-bit x86-64 library")] == [
+        *("a channel", "a vmo", "a timer", "an unknown (77)", "a 64-bit x86-64 library")
+    ]
+    assert {noun for noun in OBJECT_TYPES.values() if with_article(noun).startswith("an ")} == {
+        *("event", "interrupt", "eventpair", "iommu", "exception", "msi", "iob", "iob-shared-region")
+    }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever a driver, a layer or a variable says, the page keeps its shape and the terminal its state."""
+"""No text of a driver, a layer or a variable changes the page's shape or the terminal's state."""
 
 import unicodedata
 from dataclasses import replace

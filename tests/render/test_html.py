@@ -58,7 +58,7 @@ def _page(report: Report, view: View = View.REPORT, hidden: tuple[Hidden, ...] |
 
 
 def _saying(value: T, words: str) -> T:
-    """Put *words* in the place of every string, whoever it is from."""
+    """Return *value* with *words* in the place of every string."""
     if isinstance(value, Enum):
         return value
     if isinstance(value, str):
@@ -84,7 +84,7 @@ def _benign(view: View) -> frozenset[Any]:
 @settings(deadline=None)
 @given(hostile, st.sampled_from([View.REPORT, View.CHECKS]))
 def test_no_text_becomes_markup(words: str, view: View) -> None:
-    """Whatever every single string says, there is no tag and no attribute that a harmless report has not."""
+    """With any text in every string, the page has no tag and no attribute that a harmless report lacks."""
     parsed = Parsed(_page(_saying(_full(), words), view, (Hidden(words, 1),)))
     assert frozenset(parsed.tags) <= _benign(view)
     assert not parsed.misfits
@@ -105,12 +105,12 @@ def test_a_text_without_end_is_cut() -> None:
     """A driver that says a megabyte makes no page of a megabyte, and what is left out is counted."""
     page = _page(_saying(_full(), "y" * 1_000_000))
     assert len(page) < 2_000_000
-    assert "y… (996000 more characters)" in page
+    assert "y... (996000 more characters)" in page
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_markup_is_sound(name: str) -> None:
-    """Every report: well formed, one h1 and no level left out, ids unique, all that is pointed at is there."""
+    """Every report: well formed, one h1 and no level left out, ids unique, every target of a reference exists."""
     parsed = Parsed(_page(report_named(name)))
     assert not parsed.misfits
     levels = [int(tag[1]) for tag, _ in parsed.tags if re.fullmatch("h[1-6]", tag)]
@@ -139,7 +139,7 @@ def test_who_cannot_see_is_told_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_verdict_comes_first(name: str) -> None:
-    """Before anything else the page says whether this is emulated, what it came to, and what to do."""
+    """The page begins with the emulation, the result, and what to do."""
     report = report_named(name)
     body = Parsed(_page(report).partition("</style>")[2]).text
     said_first = ["EMULATED RUN"] if report.emulation.active else []
@@ -196,11 +196,11 @@ def test_times_stand_in_their_own_section() -> None:
             "Hidden in this page: UUID (4 times), host name (1 time). --no-redact",
         ),
         ((), "Nothing had to be hidden"),
-        (None, "Nothing was looked for that should be hidden (--no-redact)"),
+        (None, "Nothing is hidden in this page (--no-redact)"),
     ],
 )
 def test_the_foot_tells_what_was_hidden(hidden: tuple[Hidden, ...] | None, words: str) -> None:
-    """A reader knows that something is missing, that nothing is, or that nobody looked."""
+    """The foot says that something is hidden, that nothing had to be, or that redaction was off."""
     foot = Parsed(_page(good_report(), hidden=hidden)).text.rpartition("</style>")[2]
     assert words in " ".join(foot.split())
 
@@ -213,7 +213,7 @@ def test_templates_are_package_data() -> None:
 
 
 def _colors() -> list[dict[str, str]]:
-    """Give the style sheet's colours: light, dark, print."""
+    """Return the style sheet's colours: light, dark, print."""
     style = files("vkzircon_cli.render").joinpath("templates", "style.css").read_text()
     sets = [
         dict(re.findall(r"--([\w-]+): (#\w+)", block)) for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)

@@ -71,7 +71,7 @@ def _opened(browser: Browser, tmp_path: Path) -> Open:
 
 
 def _overrun(page: Page) -> int:
-    """Tell how many pixels the page is wider than its window."""
+    """Return how many pixels wider than its window the page is."""
     found: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return found
 
@@ -112,7 +112,7 @@ def test_what_is_foreign_is_read_and_does_nothing(opened: Open, words: str) -> N
         assert f"Device 0: {visible(words)}" in page.inner_text("#device1 h2")
         assert page.inner_text("#machine").count(visible(words)) == 1
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-        assert page.inner_text("#said").count(visible(words)) == 2
+        assert page.inner_text("#printed").count(visible(words)) == 2
         assert page.locator("script, img, iframe, object, embed, b, link, form, base, a:not([href^='#'])").count() == 0
         assert page.evaluate(
             "[...document.querySelectorAll('*')].every(e => e.getAttributeNames().every(n => !n.startsWith('on')))"
@@ -139,7 +139,7 @@ def test_dark_is_dark(opened: Open) -> None:
 
 
 def test_print_shows_every_check_on_white(opened: Open) -> None:
-    """What is folded on the screen is printed, where nobody could unfold it, and on white whoever likes it dark."""
+    """Folded parts are printed too, since paper cannot unfold, and on white even with a dark scheme."""
     shown = "[...document.querySelectorAll('details tbody tr')].map(row => row.checkVisibility())"
     with opened(report_named("nvidia-h100-emulated"), scheme="dark") as page:
         assert set(page.evaluate(shown)) == {False}

@@ -87,7 +87,7 @@ def test_a_suite_is_a_device() -> None:
     assert first.timestamp == "2024-05-01T12:00:00"
 
 
-def test_a_run_that_could_ask_nobody_is_an_error() -> None:
+def test_a_run_without_a_driver_is_an_error() -> None:
     """Without a driver there is a case all the same, in error with what to do: an empty file would look good."""
     (suite,) = _suites(stopped(good_report(), "No Vulkan driver was found.", "Install one."))
     (case,) = suite
@@ -96,7 +96,7 @@ def test_a_run_that_could_ask_nobody_is_an_error() -> None:
     assert (told.type, told.message, told.text) == ("no-driver", "No Vulkan driver was found.", "Install one.")
 
 
-def test_an_emulated_run_says_so_where_nobody_was_asked_too() -> None:
+def test_an_emulated_run_without_a_driver_says_so_too() -> None:
     """What the layer broke is not the machine's fault: the suite of the error tells of the emulation."""
     (suite,) = _suites(emulated(stopped(good_report(), "The driver died.", "")))
     assert suite.name == "vkzircon (EMULATED RUN)"
@@ -136,7 +136,7 @@ def test_every_capture_is_read_back(capture: Path) -> None:
 @settings(deadline=None, max_examples=100)
 @given(hostile)
 def test_foreign_text_is_text(words: str) -> None:
-    """Whatever a driver says, the document keeps its shape and gives the words back, made visible."""
+    """With any text of a driver the document keeps its shape and holds the words, made visible."""
     report = with_devices(emulated(good_report()), device(who=identity(words, info=words)))
     report = concluded(report, Outcome.FAIL, words, 1, result(Outcome.FAIL, "export.size", words))
     root = ET.fromstring(render_junit(report))

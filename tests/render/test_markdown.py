@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Markdown for an issue tracker: it keeps its shape, marks nobody, and never grows too large to be posted.
+"""Markdown for an issue tracker: it keeps its shape, mentions no user, and never grows too large to be posted.
 
 The approved pages are `tests/golden/markdown/*.md`; run with VKZIRCON_UPDATE_GOLDEN=1 to write them anew.
 """
@@ -54,7 +54,7 @@ def _tokens(text: str) -> Iterator[Token]:
 
 
 def _shape(text: str) -> list[str]:
-    """Give the blocks of a page in order, and the tags that are no code: what no foreign text may change."""
+    """Return the blocks of a page in order, and the tags that are no code: no foreign text may change them."""
     shape = []
     for token in _tokens(text):
         if token.type in ("html_block", "html_inline"):
@@ -65,7 +65,7 @@ def _shape(text: str) -> list[str]:
 
 
 def _plain_text(text: str) -> str:
-    """Give what a reader takes for text, without what stands in code."""
+    """Return the text of a page without its code."""
     inside, plain = False, []
     for token in _tokens(text):
         if token.type == "html_inline":
@@ -99,15 +99,18 @@ def test_no_text_changes_the_page(words: str) -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(hostile)
-def test_no_text_mentions_anybody(words: str) -> None:
+def test_no_text_mentions_a_user(words: str) -> None:
     """What a tracker would act upon is in code: people, issues, addresses, emoji, formulas."""
-    plain = _plain_text(render_markdown(_report(words), View.REPORT, None))
-    assert not re.search(r"@\w|#\d|\w://|(?<!\w)www\.|:\w+:|\$|\bGH-\d", plain)
+    page = render_markdown(_report(words), View.REPORT, None)
+    folds = "".join(token.content for token in _tokens(page) if token.type == "html_block")
+    assert "`" not in folds
+    for plain in (_plain_text(page), re.sub("<code>.*?</code>", "", folds, flags=re.DOTALL)):
+        assert not re.search(r"@\w|#\d|\w://|(?<!\w)www\.|:\w+:|\$|\bGH-\d", plain)
 
 
 @pytest.mark.parametrize("words", ["a|b@c.example", "`b@c.example", "<b@c.example>", "b@c.example & d\\e@f.example"])
 def test_no_mail_address_is_a_link(words: str) -> None:
-    """Trackers link an address that stands together, in a code tag too; it still reads as it is."""
+    """Trackers link an address that stands together, in a code tag too; it still reads unchanged."""
     for text in (prose(words), code(words)):
         shown = [token.content for token in _tokens(text) if token.type in _TEXT]
         assert not any(re.search(r"\w@\w", each) for each in shown)
@@ -121,12 +124,15 @@ def test_what_trackers_link_is_code_after_any_mark(before: str, name: str) -> No
     assert name not in _plain_text(prose(f"see {before}{name}, then"))
 
 
+_ALL = 10_000  # more than the longest of them has
+
+
 @given(st.lists(st.sampled_from(NASTY) | st.text(st.characters(codec="utf-8"), max_size=6), max_size=6).map(" ".join))
 def test_words_read_as_they_are(words: str) -> None:
     """Rendered, prose has the words that went in, and a value has them to the letter."""
-    assert _read_back(prose(words)).split() == visible(words).split()
+    assert _read_back(prose(words, _ALL)).split() == visible(words).split()
     if visible(words).strip():
-        assert _read_back(code(words)).strip() == visible(words).strip()
+        assert _read_back(code(words, _ALL)).strip() == visible(words).strip()
 
 
 def test_a_plain_sentence_stays_plain() -> None:
@@ -149,7 +155,7 @@ def test_a_fence_is_longer_than_what_is_in_it() -> None:
 
 
 def test_a_table_is_one() -> None:
-    """It has the cells that it was given, whatever is in them."""
+    """It has the cells that it was given, with any text in them."""
     tokens = Counter(token.type for token in MARKDOWN.parse(table(("a", "b"), [[prose(w), code(w)] for w in NASTY])))
     assert (tokens["table_open"], tokens["tr_open"], tokens["td_open"]) == (1, len(NASTY) + 1, 2 * len(NASTY))
 
@@ -167,13 +173,13 @@ def _huge() -> Iterator[Report]:
 @pytest.mark.parametrize("report", list(_huge()))
 @pytest.mark.parametrize("view", list(View))
 def test_no_report_is_too_large(report: Report, view: View) -> None:
-    """Whatever is large is cut, said to be, and the page is whole: all folds and blocks end."""
+    """Anything large is cut, and the page says so and is whole: all folds and blocks end."""
     text = render_markdown(report, view, (Hidden("user name", 3),) * 100)
     assert len(text.encode()) < MOST_BYTES
     assert Counter(_shape(text))["details"] % 2 == 0
     assert "With --no-redact nothing is." in text.splitlines()[-1]
     if len(text) > MOST_BYTES // 2:
-        assert "--format json has it all." in text
+        assert "--format json has everything." in text
     shape = _shape(text)
     assert shape.count("table_open") == shape.count("table_close") > 0
 
@@ -194,16 +200,16 @@ def test_checks_alone_are_shorter() -> None:
     """What `check` writes has every verdict, and nothing of memory or steps."""
     text = render_markdown(good_report(), View.CHECKS, None)
     assert "All checks: 2 passed, 1 noted" in text
-    assert "Memory types, and" not in text
+    assert "Heaps" not in text
     assert "Steps" not in text
 
 
 def test_the_foot_says_what_was_hidden() -> None:
     """Nothing is hidden without a word, and where nothing was looked for nothing is said."""
-    assert "Hidden: UUID (4), user name (1). With --no-redact nothing is." in render_markdown(
+    assert "Hidden: UUID (4 times), user name (1 time). With --no-redact nothing is." in render_markdown(
         good_report(), View.REPORT, (Hidden("UUID", 4), Hidden("user name", 1))
     )
-    assert "Nothing had to be hidden." in render_markdown(good_report(), View.REPORT, ())
+    assert "Nothing had to be hidden" in render_markdown(good_report(), View.REPORT, ())
     assert "idden" not in render_markdown(good_report(), View.REPORT, None)
 
 

@@ -66,7 +66,7 @@ _steps = st.builds(
 
 @given(st.lists(_steps, min_size=1, max_size=80))
 def test_every_step_stays_inside_the_picture(steps: list[StepTime]) -> None:
-    """Whatever names and times a file gives, there are few lanes, and no mark lies outside of them."""
+    """With any names and times there are few lanes, and no mark lies outside of them."""
     drawn = _timed(*steps)
     assert len(drawn.lanes) <= _MOST_LANES
     for moment in (moment for lane in drawn.lanes for moment in lane.moments):
@@ -79,7 +79,7 @@ def test_ways_that_came_to_the_same_are_drawn_once() -> None:
     drawn, more = paths(device().data)
     assert [path.title for path in drawn] == ["GPU fill, types 0-2", "Host write, types 1-2"]
     assert more == 0
-    assert [reader.mark.word for reader in drawn[0].readers] == ["64 KiB"] * 4
+    assert [mark.word for _, mark, _ in drawn[0].readers] == ["64 KiB"] * 4
 
 
 def test_too_many_different_ways_are_counted() -> None:

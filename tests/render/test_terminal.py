@@ -173,14 +173,14 @@ def test_the_verdict_comes_first() -> None:
 
 
 def test_emulation_is_said_before_all_else() -> None:
-    """The first line of an emulated run names the layer and its settings, whatever is rendered."""
+    """The first line of an emulated run names the layer and its settings, in every view."""
     for render in (render_report, render_checks, render_devices):
         first = render(emulated(good_report()), PIPE).split("\n", maxsplit=1)[0]
         assert first == "EMULATED RUN: VK_LAYER_VKZIRCON_external_memory (persona=strict)"
 
 
 def test_an_error_comes_with_its_hint_at_the_top() -> None:
-    """Whoever could not be helped reads first why and what to do."""
+    """An error comes first, with its reason and what to do."""
     top = " ".join(render_report(_no_driver(), PIPE).split("\n\n", maxsplit=1)[0].split())
     assert top.startswith("✗ FAIL No Vulkan driver was found")
     assert top.endswith("only what it names is tried.")
@@ -226,7 +226,7 @@ def test_a_pipe_cuts_no_value() -> None:
 def test_a_narrow_screen_loses_no_value() -> None:
     """Below the table's width its rows become blocks: every flag and size is still there, whole at 40 columns."""
     text = render_report(good_report(), _screen(40))
-    for word in ("DEVICE_LOCAL", "HOST_COHERENT", "8589934592", "64 KiB", "0x7: 0-2", "ok 65536 B", "round trip"):
+    for word in ("DEVICE_LOCAL", "HOST_COHERENT", "8589934592", "64 KiB", "0x7: 0-2", "ok, 64 KiB", "round trip"):
         assert word in text
     assert "VK_FUCHSIA_external_memory" in "".join(render_report(good_report(), _screen(20)).split())
 
@@ -238,7 +238,7 @@ def test_heaps_are_compared_with_the_biggest() -> None:
     assert bars == ["█" * 20, "█" + "░" * 19, "░" * 20]
     empty = with_devices(good_report(), device(has=memory((), (0,))))
     assert "░" * 20 in render_report(empty, PIPE)
-    assert "heaps none memory types none" in _text(with_devices(good_report(), device(has=memory((), ()))))
+    assert "Heaps none Memory types none" in _text(with_devices(good_report(), device(has=memory((), ()))))
 
 
 def test_rights_are_said_once_when_all_types_have_them() -> None:
@@ -286,9 +286,9 @@ def test_passes_are_counted_and_listed_only_when_asked_for() -> None:
     """By default what passed is a number; --verbose lists every check and every step's time."""
     short, long = _text(_failed()), _text(_failed(), verbose=True)
     assert "extension.listed" not in short
-    assert "1 passed, 2 skipped, 1 warned, 1 failed." in short
+    assert "1 failed, 1 warned, 1 passed, 2 skipped." in short
     assert "✓ PASS extension.listed VK_FUCHSIA_external_memory revision 1 is listed." in long
-    assert "1.2 loader 0.5 device0/type0/export.plain" in long
+    assert "0.0 1.2 loader 1.5 0.5 device0/type0/export.plain" in long
 
 
 def test_bad_checks_come_with_rule_and_advice() -> None:

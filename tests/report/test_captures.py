@@ -3,6 +3,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,20 @@ CAPTURES = sorted(FOLDER.glob("*.json"))
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
-def test_a_capture_comes_back_byte_for_byte(capture: Path) -> None:
-    """No key was lost, added or moved since a real machine wrote this document."""
-    text = capture.read_text()
-    assert render_json(decode(Report, json.loads(text))) == text
+def test_a_capture_comes_back_as_it_was(capture: Path) -> None:
+    """No key was lost or moved since a real machine wrote this document; a fact that came later is not missed."""
+    then = json.loads(capture.read_text())
+    now = json.loads(render_json(decode(Report, then)))
+    assert json.dumps(_cut(now, then)) == json.dumps(then)
+
+
+def _cut(now: Any, then: Any) -> Any:
+    """Return what *now* has of the keys that *then* has."""
+    if isinstance(then, dict):
+        return {key: _cut(value, then[key]) for key, value in now.items() if key in then}
+    if isinstance(then, list):
+        return [_cut(*both) for both in zip(now, then, strict=True)]
+    return now
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)

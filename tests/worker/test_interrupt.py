@@ -222,6 +222,14 @@ def test_a_document_that_is_being_written_is_written_whole(lavapipe: str) -> Non
     assert (document["summary"]["exit_code"], document["error"]) == (3, None)
 
 
+def _end_of(running: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """Return what it wrote until it ended, which it does within 20 s."""
+    try:
+        return running.communicate(timeout=20)
+    finally:
+        running.kill()
+
+
 def test_a_reader_that_never_reads_blocks_no_end(lavapipe: str) -> None:
     """One signal is enough: ten seconds later, here less than one, the run ends and says that it is not whole."""
     read, write = _small_pipe()
@@ -233,7 +241,7 @@ def test_a_reader_that_never_reads_blocks_no_end(lavapipe: str) -> None:
         os.close(write)
         os.read(read, 1)
         running.send_signal(signal.SIGTERM)
-        _, err = running.communicate(timeout=20)
+        _, err = _end_of(running)
     os.close(read)
     assert running.returncode == 143
     assert err == b"vkzircon: Interrupted by SIGTERM before a whole result was written.\n"
@@ -246,7 +254,7 @@ def test_a_file_that_is_being_read_can_be_left(tmp_path: Path) -> None:
     with subprocess.Popen([PROGRAM, "show", fifo], env=environment({}), stderr=subprocess.PIPE) as running:
         held = os.open(fifo, os.O_WRONLY)  # which waits until the program has it open
         running.send_signal(signal.SIGHUP)
-        _, err = running.communicate(timeout=20)
+        _, err = _end_of(running)
         os.close(held)
     assert running.returncode == 129
     assert err.endswith(b"vkzircon: Interrupted by SIGHUP before a whole result was written.\n")

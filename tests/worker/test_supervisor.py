@@ -60,6 +60,44 @@ def test_a_driver_that_dies_is_exit_5(vkzircon: Run, broken_driver: Broken, stat
     assert ran.json["loader"]["value"]["library"] == "libvulkan.so.1"
 
 
+def _to_all_descriptors(text: str, *, without_end: bool = False) -> str:
+    """Make the statement that writes *text* to every descriptor that is open, and again and again *without end*."""
+    writes = f"for (int fd = 3; fd < 64; fd++) if (write(fd, {json.dumps(text)}, {len(text)}) < 0) continue;"
+    return f"for (;;) {{ {writes} usleep(1000); }}" if without_end else writes
+
+
+_FORGED = {
+    "an error that would be a pass": {"event": "error", "cause": "x", "message": "x", "hint": "", "exit_code": 0},
+    "an end of nothing": {"event": "end"},
+    "an end in which the answer is none": {"event": "end", "step": "instance", "answer": {"value": 5, "missing": None}},
+    "the end of all": {"event": "done"},
+    "what only the parent says": {"event": "again"},
+}
+
+
+@pytest.mark.parametrize("name", _FORGED)
+def test_what_a_driver_writes_to_our_pipe_is_refused_and_told(
+    vkzircon: Run, lavapipe: str, broken_driver: Broken, name: str
+) -> None:
+    """The verdict is that of the good driver beside it, the steps are all there, and a message tells of the line."""
+    bad = broken_driver(_to_all_descriptors(f"\n{json.dumps(_FORGED[name])}\n"))
+    ran = vkzircon("--format", "json", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
+    assert (ran.code, ran.json["error"], ran.err) == (3, None, "")
+    told = [message["text"] for message in ran.json["run"]["messages"] if "own pipe" in message["text"]]
+    assert told == ["The driver or a layer wrote to vkzircon's own pipe. Refused: 1 line."]
+    assert ran.json["run"]["steps"][-1]["step"] == "instance.destroy"
+
+
+@pytest.mark.parametrize("text", ['\n{"event": "tick"}\n', "A"])
+def test_what_a_driver_writes_without_end_gains_it_no_time(vkzircon: Run, broken_driver: Broken, text: str) -> None:
+    """A step's time is the step's: lines that are refused, and one that never ends, leave the limit where it is."""
+    began = time.monotonic()
+    flood = broken_driver(_to_all_descriptors(text, without_end=True))
+    ran = vkzircon("--format", "json", "--timeout", "1", VK_DRIVER_FILES=flood)
+    assert (ran.code, ran.json["error"]["cause"]) == (5, "driver-hung")
+    assert time.monotonic() - began < 6
+
+
 def test_a_driver_that_hangs_ends_at_the_limit(vkzircon: Run, broken_driver: Broken) -> None:
     """A hang costs the limit and no more, and no process is left."""
     began = time.monotonic()

@@ -30,6 +30,7 @@ from vkzircon_cli.model.spec import (
     named,
     status_name,
 )
+from vkzircon_cli.model.text import with_article
 from vkzircon_cli.model.vmo import Handle, HandleBasic, VmoInfo
 from vkzircon_cli.stream.events import answer_of
 
@@ -211,7 +212,7 @@ class Zircon:
             return undescribed(value, written, valid, "the kernel has no such handle")
         basic = answer_of(lambda: self.basic(value))
         if basic.value is not None and basic.value.type.value != OBJECT_TYPE_VMO:
-            return undescribed(value, written, valid, f"it is a {basic.value.type.name}, not a VMO", basic)
+            return undescribed(value, written, valid, f"it is {with_article(basic.value.type.name)}, not a VMO", basic)
         return Handle(
             value=handle_text(value),
             written=written,

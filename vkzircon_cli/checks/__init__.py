@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges facts: one module a subject, same names as in `probe`. Importing this registers every check."""
+"""Checks: pure functions over facts, one module per group of ids. Importing this registers every check.
+
+Nothing here asks a machine, prints, or sums up a whole run; that is up to `probe`, `render` and `report`.
+"""
 
 from vkzircon_cli.checks import (
     capabilities,

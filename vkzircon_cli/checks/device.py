@@ -3,9 +3,14 @@
 
 from collections.abc import Iterator
 
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, step
+from vkzircon_cli.model.facts import Device, Facts, Identity, OpenDevice
 from vkzircon_cli.model.spec import DEVICE_TYPE_CPU
+
+
+def _identity(device: Device) -> Row[Identity]:
+    return Row("", step(device, "identity"), device.identity, Outcome.SKIP)
 
 
 def _is_software(device: Device) -> bool:
@@ -14,41 +19,49 @@ def _is_software(device: Device) -> bool:
 
 @check(
     "device.hardware",
-    meaning="Not all devices are software rasterizers.",
-    rule=PRACTICE,
-    advice="A hardware driver may be hidden: look for manifests that failed to load, and rights on the device nodes.",
+    PRACTICE,
+    causes=(
+        "Fuchsia falls back to lavapipe, older products to SwiftShader, when no other driver loads.",
+        "The newest product configuration that was read has no magma driver on x64.",
+        "Linux: the process may not open the nodes in /dev/dri.",
+    ),
     needs_extension=False,
 )
 def hardware(facts: Facts, device: Device) -> Iterator[Finding]:
-    step = f"device{device.index}/identity"
-    if device.identity.missing is not None:
-        yield unanswered(device.identity.missing, step=step, refused=Outcome.SKIP)
-    elif not _is_software(device):
-        yield Finding(Outcome.PASS, "the device is not a software rasterizer", step=step)
-    elif all(_is_software(other) for other in facts.devices):
-        yield Finding(Outcome.WARN, "only software devices (CPU) were found", step=step)
-    else:
-        yield Finding(Outcome.PASS, "the device is software (CPU), and there is hardware beside it", step=step)
+    """Not all devices are software rasterizers.
+
+    A hardware driver may be hidden: look for manifests that failed to load, and rights on the device nodes.
+    """
+
+    def judge(_: Identity) -> Judgement:
+        if not _is_software(device):
+            return Outcome.PASS, "the device is not a software rasterizer"
+        if all(_is_software(other) for other in facts.devices):
+            return Outcome.WARN, "only software devices (CPU) were found"
+        return Outcome.PASS, "the device is software (CPU), and there is hardware beside it"
+
+    yield _identity(device).judged(judge)
 
 
 @check(
     "device.unique",
-    meaning="No other device has this one's UUID.",
-    rule=PRACTICE,
-    advice="One GPU is listed twice: two drivers for it, or one manifest found on two paths. Remove one of them.",
+    PRACTICE,
+    causes=("A stale manifest beside a new one, or one folder that is searched twice.",),
     needs_extension=False,
 )
 def unique(facts: Facts, device: Device) -> Iterator[Finding]:
-    step = f"device{device.index}/identity"
-    own = _uuid(device)
-    if own is None:
-        yield Finding(Outcome.SKIP, "the device has no UUID", step=step)
-        return
+    """No other device has this one's UUID.
+
+    One GPU is listed twice: two drivers for it, or one manifest found on two paths. Remove one of them.
+    """
+    row, own = _identity(device), _uuid(device)
     twins = [str(other.index) for other in facts.devices if other.index != device.index and _uuid(other) == own]
-    if twins:
-        yield Finding(Outcome.WARN, f"the same GPU is listed again as device {', '.join(twins)}", step=step)
+    if own is None:
+        yield row.found(Outcome.SKIP, "the device has no UUID")
+    elif twins:
+        yield row.found(Outcome.WARN, f"the same GPU is listed again as device {', '.join(twins)}")
     else:
-        yield Finding(Outcome.PASS, "its UUID is its own", step=step)
+        yield row.found(Outcome.PASS, "no other device has its UUID")
 
 
 def _uuid(device: Device) -> str | None:
@@ -56,32 +69,29 @@ def _uuid(device: Device) -> str | None:
     return identity.uuids.value.device_uuid if identity is not None and identity.uuids.value is not None else None
 
 
-@check(
-    "device.opens",
-    meaning="vkCreateDevice succeeds with the extension enabled.",
-    rule="devsandqueues.adoc, vkCreateDevice",
-    advice="An extension that is listed must be one that can be enabled; report it to the driver's vendor.",
-)
-def opens(_: Facts, device: Device) -> Iterator[Finding]:
-    step = f"device{device.index}/open"
-    if device.opened.missing is not None:
-        yield unanswered(device.opened.missing, step=step)
-    else:
-        yield Finding(Outcome.PASS, "the device opened with the extension enabled", step=step)
+def _opened(device: Device) -> Rows[OpenDevice]:
+    return [Row("", step(device, "open"), device.opened)]
 
 
-@check(
-    "device.closes",
-    meaning="vkDestroyDevice and vkDestroyInstance return.",
-    rule=PRACTICE,
-    advice="The driver dies or hangs while it is torn down; every program that uses it will, too.",
-)
+@check("device.opens", "devsandqueues.adoc, vkCreateDevice")
+@each(_opened)
+def opens(_: OpenDevice) -> Judgement:
+    """vkCreateDevice succeeds with the extension enabled.
+
+    An extension that is listed must be one that can be enabled; report it to the driver's vendor.
+    """
+    return Outcome.PASS, "the device opened with the extension enabled"
+
+
+@check("device.closes", PRACTICE)
 def closes(facts: Facts, device: Device) -> Iterator[Finding]:
-    for call, step, answer in (
-        ("vkDestroyDevice", f"device{device.index}/close", device.closed),
-        ("vkDestroyInstance", "instance.destroy", facts.closed),
-    ):
-        if answer.missing is not None:
-            yield unanswered(answer.missing, call, step)
-        else:
-            yield Finding(Outcome.PASS, "returned", call, step)
+    """vkDestroyDevice and vkDestroyInstance return.
+
+    The driver crashes or hangs at the end, and so does every program that uses it.
+    """
+    yield Row("vkDestroyDevice", step(device, "close"), device.closed).judged(_returned)
+    yield Row("vkDestroyInstance", "instance.destroy", facts.closed).judged(_returned)
+
+
+def _returned(_: bool) -> Judgement:
+    return Outcome.PASS, "returned"

@@ -1,80 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does an export give a real VMO, the right one, and its own?"""
+"""Is what an export returns a VMO, the right one, and the caller's own?"""
 
 from collections.abc import Iterator
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
+from typing import Any
 
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.model.base import Answer, Missing, MissingKind
+from vkzircon_cli.checks.causes import DEDICATED
+from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, lists_results, parts, row_of_type
+from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.model.spec import LISTED_RESULTS, OBJECT_TYPE_VMO, looks_like_handle
-from vkzircon_cli.model.vmo import Export, Form, Handle, Pair, PairOfHandles
+from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle
+from vkzircon_cli.model.text import with_article
+from vkzircon_cli.model.vmo import Export, Form, Handle, HandleBasic, Pair, PairOfHandles, VmoInfo
 
 EXPECTED_RIGHTS = ("READ", "WRITE", "MAP", "DUPLICATE", "TRANSFER", "GET_PROPERTY", "INSPECT")
 _RESIZABLE = 1 << 1
 INVALID = "0x00000000"
 
 
-def subject(memory_type: int) -> str:
-    """Name a row."""
-    return f"memory type {memory_type}"
+def _row(device: Device, export: Export) -> Row[Handle]:
+    return row_of_type(device, export.memory_type, f"export.{export.form}", export.handle)
 
 
-def step(device: Device, memory_type: int, name: str) -> str:
-    """Give the step's id."""
-    return f"device{device.index}/type{memory_type}/{name}"
+def _exports(device: Device) -> Rows[Handle]:
+    return [_row(device, export) for export in device.exports]
 
 
-def pairs(device: Device, table: tuple[PairOfHandles, ...], name: str) -> Iterator[tuple[str, str, Answer[Pair]]]:
-    """Give each row of a table of pairs: in words, where it was seen, and the pair."""
-    for row in table:
-        yield subject(row.memory_type), step(device, row.memory_type, name), row.pair
+def pairs(device: Device, table: tuple[PairOfHandles, ...], name: str) -> Rows[Pair]:
+    """Return the rows of a table of pairs."""
+    return [row_of_type(device, row.memory_type, name, row.pair) for row in table]
 
 
-def _exported(device: Device) -> Iterator[tuple[str, str, Export, Handle]]:
-    for export in device.exports:
-        if export.handle.value is not None:
-            where = step(device, export.memory_type, f"export.{export.form}")
-            yield subject(export.memory_type), where, export, export.handle.value
+def two_gets(device: Device) -> Rows[Pair]:
+    """Return the pairs of two gets from one allocation."""
+    return pairs(device, device.two_gets, "export.two-gets")
 
 
-def _handles(device: Device) -> Iterator[tuple[str, str, Handle]]:
-    """Give every handle that was got and described, also the second ones: a driver may fail at the second only."""
-    for name, where, _, handle in _exported(device):
-        yield name, where, handle
-    for table, what in ((device.two_gets, "export.two-gets"), (device.two_exports, "export.two-exports")):
-        for name, where, answer in pairs(device, table, what):
-            if answer.value is not None:
-                yield name, where, answer.value.first
-                yield name, where, answer.value.second
+def two_exports(device: Device) -> Rows[Pair]:
+    """Return the pairs of one get from each of two allocations."""
+    return pairs(device, device.two_exports, "export.two-exports")
+
+
+def _handles(device: Device) -> Iterator[Row[Handle]]:
+    """Yield every handle that an export returned, also second ones: a driver may fail at the second only."""
+    yield from (row for row in _exports(device) if row.answer.value is not None)
+    for row in (*two_gets(device), *two_exports(device)):
+        if row.answer.value is not None:
+            yield row.about(Answer(row.answer.value.first))
+            yield row.about(Answer(row.answer.value.second))
 
 
 @check(
     "export.memory-type",
-    meaning="Every memory type that an external resource names can be exported, in one form at least.",
-    rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-    advice="Nothing can be shared from that type, plain or dedicated; look at the result code.",
+    "VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
+    causes=(DEDICATED, "SwiftShader: the VMO could not be made, or the allocation is past 1 GiB."),
 )
 def memory_type(_: Facts, device: Device) -> Iterator[Finding]:
+    """Every memory type that an external resource names can be exported, in one form at least.
+
+    Nothing can be shared from that type, plain or dedicated; look at the result code.
+    """
     named = _named_types(device)
     for number, rows in _by_type(device).items():
-        name = subject(number)
         good = [row for row in rows if row.handle.value is not None]
         if good:
-            where = [step(device, number, f"export.{row.form}") for row in good]
             forms = ", ".join(row.form for row in good)
-            yield Finding(Outcome.PASS, f"{good[0].allocation_size} bytes were exported ({forms})", name, where[0])
+            says = f"{good[0].allocation_size} bytes were exported ({forms})"
+            yield _row(device, good[0]).found(Outcome.PASS, says)
             continue
         refusals = [row for row in rows if row.handle.missing and row.handle.missing.kind is not MissingKind.NOT_ASKED]
-        told = (refusals or rows)[0]
-        where_told = step(device, number, f"export.{told.form}")
+        first = (refusals or rows)[0]
         worth = Outcome.FAIL if named >> number & 1 else Outcome.INFO
-        yield unanswered(told.handle.missing, name, where_told, worth)  # type: ignore[arg-type]
+        yield _row(device, first).about(first.handle, worth).unanswered()
 
 
 def _named_types(device: Device) -> int:
-    """Give the mask of memory types that the test's buffer or image may be bound to; all, where nobody told."""
+    """Return the mask of memory types that the test's buffer or image may be bound to; all, if that is not known."""
     masks = [row.needed.value.memory_type_bits for row in device.requirements if row.needed.value is not None]
     return reduce(or_, masks) if masks else (1 << 32) - 1
 
@@ -86,159 +89,139 @@ def _by_type(device: Device) -> dict[int, list[Export]]:
     return rows
 
 
-@check(
-    "export.form",
-    meaning="Plain memory can be exported, without a buffer or image of its own.",
-    rule=PRACTICE,
-    advice="Chain VkMemoryDedicatedAllocateInfo to every export: that is the form this driver takes (goldfish).",
-)
+@check("export.form", PRACTICE)
 def form(_: Facts, device: Device) -> Iterator[Finding]:
+    """Plain memory can be exported, without a buffer or image of its own.
+
+    Chain VkMemoryDedicatedAllocateInfo to every export: this driver takes no other form (goldfish).
+    """
     for number, rows in _by_type(device).items():
         good = [row.form for row in rows if row.handle.value is not None]
-        if good:
-            is_plain = Form.PLAIN in good
-            says = "plain exports work" if is_plain else f"only {' and '.join(good)} exports work"
-            where = step(device, number, f"export.{Form.PLAIN}")
-            yield Finding(Outcome.PASS if is_plain else Outcome.INFO, says, subject(number), where)
+        row: Row[Any] = row_of_type(device, number, f"export.{Form.PLAIN}", rows[0].handle)
+        if Form.PLAIN in good:
+            yield row.found(Outcome.PASS, "plain exports work")
+        elif good:
+            yield row.found(Outcome.INFO, f"only {' and '.join(good)} exports work")
 
 
-@check(
+check(
     "export.result-codes",
-    meaning="What an allocation or an export is refused with is a result that the command may give.",
+    meaning="A refused allocation or export returns a result that is listed for the command.",
     rule="memory.adoc, return codes of vkAllocateMemory and vkGetMemoryZirconHandleFUCHSIA",
     advice="Programs switch on the listed codes; report the other one to the driver's vendor.",
-)
-def result_codes(_: Facts, device: Device) -> Iterator[Finding]:
-    for export in device.exports:
-        where = step(device, export.memory_type, f"export.{export.form}")
-        yield listed_result(export.handle.missing, subject(export.memory_type), where)
-
-
-def listed_result(missing: Missing | None, name: str, where: str) -> Finding:
-    """Judge whether what a call was refused with is among the results that vk.xml lists for it."""
-    if missing is None:
-        return Finding(Outcome.PASS, "VK_SUCCESS", name, where)
-    if missing.kind is not MissingKind.REFUSED or missing.call not in LISTED_RESULTS or not missing.result:
-        return unanswered(missing, name, where, Outcome.SKIP)
-    says = f"{missing.call} answered {missing.result}"
-    if missing.result in ("VK_SUCCESS", *LISTED_RESULTS[missing.call]):
-        return Finding(Outcome.PASS, says, name, where)
-    return Finding(Outcome.WARN, f"{says}, which is not among the results it may give", name, where)
+    causes=(
+        "SwiftShader returns VK_ERROR_INVALID_EXTERNAL_HANDLE for memory that is not for export.",
+        "goldfish (gfxstream) returns VK_ERROR_INITIALIZATION_FAILED for it.",
+    ),
+)(lists_results(_exports))
 
 
 @check(
     "export.handle-given",
-    meaning="VK_SUCCESS comes with a handle.",
-    rule="VUID-vkGetMemoryZirconHandleFUCHSIA-pZirconHandle-parameter; memory.adoc",
-    advice="The driver says success and gives nothing: look at how it duplicates its handle (goldfish, for one).",
+    "VUID-vkGetMemoryZirconHandleFUCHSIA-pZirconHandle-parameter; memory.adoc",
+    causes=("goldfish (gfxstream) ignores a failed duplication of its handle, and then returns 0.",),
 )
-def handle_given(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, handle in _handles(device):
-        if not handle.written:
-            yield Finding(Outcome.FAIL, "VK_SUCCESS, and no handle was written", name, where)
-        elif handle.value == INVALID:
-            yield Finding(Outcome.FAIL, "VK_SUCCESS with ZX_HANDLE_INVALID (0)", name, where)
-        else:
-            yield Finding(Outcome.PASS, "a handle came", name, where)
+@each(_handles)
+def handle_given(handle: Handle) -> Judgement:
+    """VK_SUCCESS comes with a handle.
+
+    The driver returns VK_SUCCESS without a handle: look at how it duplicates its handle (goldfish, for one).
+    """
+    if not handle.written:
+        return Outcome.FAIL, "VK_SUCCESS, and no handle was written"
+    if handle.value == INVALID:
+        return Outcome.FAIL, "VK_SUCCESS with ZX_HANDLE_INVALID (0)"
+    return Outcome.PASS, "a handle was written"
 
 
-@check(
-    "export.handle-shape",
-    meaning="The handle has the kernel's shape: both low bits set.",
-    rule="zircon/types.h, ZX_HANDLE_FIXED_BITS_MASK",
-    advice="The number is no Zircon handle: the driver may have given an index or a file descriptor of its own.",
-)
-def handle_shape(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, handle in _handles(device):
-        if not handle.written or handle.value == INVALID:
-            yield Finding(Outcome.SKIP, "there is no handle", name, where)
-        else:
-            good = looks_like_handle(int(handle.value, 16))
-            outcome = Outcome.PASS if good else Outcome.FAIL
-            yield Finding(outcome, "both low bits are set" if good else "the low bits are not 11", name, where)
+@check("export.handle-shape", "zircon/types.h, ZX_HANDLE_FIXED_BITS_MASK")
+@each(_handles)
+def handle_shape(handle: Handle) -> Judgement:
+    """The handle has the kernel's shape: both low bits set.
+
+    The number is not a Zircon handle: the driver may have returned an index or a file descriptor of its own.
+    """
+    if not handle.written or handle.value == INVALID:
+        return Outcome.SKIP, "there is no handle"
+    return holds(looks_like_handle(int(handle.value, 16)), "both low bits are set", "the low bits are not 11")
 
 
-@check(
-    "export.handle-is-vmo",
-    meaning="The kernel knows the handle, and it is a VMO.",
-    rule="capabilities.adoc, VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA",
-    advice="What the driver gave cannot be shared; look at how it makes and duplicates the handle.",
-)
+@check("export.handle-is-vmo", "capabilities.adoc, VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA")
 def handle_is_vmo(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, handle in _handles(device):
-        basic = handle.basic.value
-        if handle.valid.missing is not None:
-            yield unanswered(handle.valid.missing, name, where)
-        elif not handle.valid.value:
-            yield Finding(Outcome.FAIL, "the kernel knows no such handle", name, where)
-        elif basic is None:
-            yield unanswered(handle.basic.missing, name, where)  # type: ignore[arg-type]
-        elif basic.type.value != OBJECT_TYPE_VMO:
-            yield Finding(Outcome.FAIL, f"the handle is a {basic.type.name}, not a VMO", name, where)
-        else:
-            yield Finding(Outcome.PASS, "the handle is a VMO", name, where)
+    """The kernel knows the handle, and it is a VMO.
+
+    The handle cannot be used to share memory; look at how the driver makes and duplicates it.
+    """
+    for row in _handles(device):
+        handle = row.answer.value
+        if handle is not None and handle.valid.value:
+            yield row.about(handle.basic).judged(_is_vmo)
+        elif handle is not None:
+            yield row.about(handle.valid).judged(lambda _: (Outcome.FAIL, "the kernel does not know the handle"))
+
+
+def _is_vmo(basic: HandleBasic) -> Judgement:
+    is_vmo = basic.type.value == OBJECT_TYPE_VMO
+    return holds(is_vmo, "the handle is a VMO", f"the handle is {with_article(basic.type.name)}, not a VMO")
 
 
 @check(
     "export.rights",
-    meaning=f"The handle has the rights that users need: {', '.join(EXPECTED_RIGHTS)}.",
-    rule=PRACTICE,
-    advice="Without READ, WRITE and MAP nobody can use it; without DUPLICATE and TRANSFER it cannot be passed on.",
+    PRACTICE,
+    causes=(
+        "SwiftShader's VMOs have the kernel's default rights, which suffice; those of other drivers are not known.",
+        "sysmem or the driver passes on duplicates with fewer rights (unverified).",
+    ),
 )
-def rights(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, handle in _handles(device):
-        if handle.basic.value is None:
-            yield unanswered(handle.basic.missing, name, where, Outcome.WARN)  # type: ignore[arg-type]
-            continue
-        lacking = [right for right in EXPECTED_RIGHTS if right not in handle.basic.value.rights.names]
-        says = f"lacks {', '.join(lacking)}" if lacking else "all expected rights are there"
-        yield Finding(Outcome.WARN if lacking else Outcome.PASS, says, name, where)
+@each(parts(_handles, lambda handle: handle.basic, Outcome.WARN))
+def rights(basic: HandleBasic) -> Judgement:
+    """The handle has the rights that users need: READ, WRITE, MAP, DUPLICATE, TRANSFER, GET_PROPERTY, INSPECT.
+
+    Without READ, WRITE and MAP it cannot be used; without DUPLICATE and TRANSFER it cannot be passed on.
+    """
+    missing = [right for right in EXPECTED_RIGHTS if right not in basic.rights.names]
+    return holds(not missing, "all expected rights are there", f"lacks {', '.join(missing)}", Outcome.WARN)
 
 
-@check(
-    "export.size",
-    meaning="The VMO is at least as large as the allocation.",
-    rule="VUID-VkMemoryAllocateInfo-allocationSize-07903",
-    advice="An importer that asks for the allocation's size would run past the VMO's end.",
-)
+@check("export.size", "VUID-VkMemoryAllocateInfo-allocationSize-07903")
 def size(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, export, handle in _exported(device):
-        if handle.size.value is None:
-            yield unanswered(handle.size.missing, name, where)  # type: ignore[arg-type]
-        else:
-            good = handle.size.value >= export.allocation_size
-            than = f"{handle.size.value} bytes for an allocation of {export.allocation_size}"
-            yield Finding(Outcome.PASS if good else Outcome.FAIL, f"the VMO has {than}", name, where)
+    """The VMO is at least as large as the allocation.
+
+    An importer that asks for the allocation's size would run past the VMO's end.
+    """
+    for export in device.exports:
+        if export.handle.value is not None:
+            yield (
+                _row(device, export).about(export.handle.value.size).judged(partial(_suffices, export.allocation_size))
+            )
 
 
-@check(
-    "export.whole-pages",
-    meaning="The VMO's size is a multiple of the page.",
-    rule=PRACTICE,
-    advice="zx_vmo_create rounds up to pages, so a real kernel cannot give such a size; look at libzircon.",
-)
+def _suffices(allocation_size: int, size: int) -> Judgement:
+    return holds(size >= allocation_size, f"the VMO has {size} bytes for an allocation of {allocation_size}")
+
+
+@check("export.whole-pages", PRACTICE, causes=("An emulated kernel, or a library that stands in for libzircon.",))
 def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
+    """The VMO's size is a multiple of the page size.
+
+    zx_vmo_create rounds up to pages, so a real kernel cannot return such a size; look at libzircon.
+    """
     page = facts.kernel.value.page_size.value if facts.kernel.value is not None else None
-    for name, where, handle in _handles(device):
-        if page is None or handle.size.value is None:
-            yield Finding(Outcome.SKIP, "the page size or the VMO's size is not known", name, where)
+    for row in parts(_handles, lambda handle: handle.size)(device):
+        if page is None or row.answer.value is None:
+            yield row.found(Outcome.SKIP, "the page size or the VMO's size is not known")
+        elif row.answer.value % page:
+            yield row.found(Outcome.WARN, f"{row.answer.value} bytes are not a multiple of {page}")
         else:
-            rest = handle.size.value % page
-            says = f"{handle.size.value} bytes are {'no' if rest else 'a'} multiple of {page}"
-            yield Finding(Outcome.WARN if rest else Outcome.PASS, says, name, where)
+            yield row.found(Outcome.PASS, f"{row.answer.value} bytes are a multiple of {page}")
 
 
-@check(
-    "export.fixed-size",
-    meaning="The VMO cannot be resized under its users.",
-    rule=PRACTICE,
-    advice="A RESIZABLE VMO can shrink while others have it mapped, and they then fault.",
-)
-def fixed_size(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, handle in _handles(device):
-        if handle.info.value is None:
-            yield unanswered(handle.info.missing, name, where, Outcome.WARN)  # type: ignore[arg-type]
-        else:
-            resizable = handle.info.value.flags.value & _RESIZABLE
-            says = "the VMO is RESIZABLE" if resizable else "the VMO is not resizable"
-            yield Finding(Outcome.WARN if resizable else Outcome.PASS, says, name, where)
+@check("export.fixed-size", PRACTICE)
+@each(parts(_handles, lambda handle: handle.info, Outcome.WARN))
+def fixed_size(info: VmoInfo) -> Judgement:
+    """The VMO cannot be resized while others use it.
+
+    A RESIZABLE VMO can shrink while others have it mapped, and they then fault.
+    """
+    is_fixed = not info.flags.value & _RESIZABLE
+    return holds(is_fixed, "the VMO is not resizable", "the VMO is RESIZABLE", Outcome.WARN)

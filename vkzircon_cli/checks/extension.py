@@ -1,78 +1,92 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is the extension there, with what it rests on and the commands it brings?"""
+"""Is the extension there, with its dependencies and its commands?"""
 
 from collections.abc import Iterator
 
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.checks.causes import HIDDEN_COMMAND
+from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, step
+from vkzircon_cli.model.base import Answer
+from vkzircon_cli.model.facts import Device, EntryPoint, Extension, Facts
 from vkzircon_cli.model.queries import dependency_leg, find_extension
 from vkzircon_cli.model.spec import EXTENSION, EXTENSION_REVISION
 
 
-def _step(device: Device, name: str) -> str:
-    return f"device{device.index}/{name}"
+def _extensions(device: Device) -> Rows[tuple[Extension, ...]]:
+    return [Row("", step(device, "extensions"), device.extensions)]
 
 
 @check(
     "extension.listed",
-    meaning=f"The device lists {EXTENSION}.",
-    rule="VK_FUCHSIA_external_memory (appendix)",
-    advice="Only Fuchsia's drivers have it; on Linux try the emulation: vkzircon --emulate.",
+    "VK_FUCHSIA_external_memory (appendix)",
+    causes=(
+        "Linux, or a Linux container on Fuchsia (Starnix): no driver there has it.",
+        "The loader took another driver: Fuchsia's loader takes lavapipe when no other driver loads.",
+        "A driver from before 2021 has the extension under other names and numbers.",
+    ),
     needs_extension=False,
 )
-def listed(_: Facts, device: Device) -> Iterator[Finding]:
-    step = _step(device, "extensions")
-    if device.extensions.value is None:
-        yield unanswered(device.extensions.missing, step=step)  # type: ignore[arg-type]
-    elif (found := find_extension(device.extensions.value)) is None:
-        among = len(device.extensions.value)
-        yield Finding(Outcome.SKIP, f"{EXTENSION} is not among the device's {among} extensions", step=step)
-    else:
-        yield Finding(Outcome.PASS, f"{EXTENSION} revision {found.revision} is listed", step=step)
+@each(_extensions)
+def listed(extensions: tuple[Extension, ...]) -> Judgement:
+    """The device lists VK_FUCHSIA_external_memory.
+
+    Only Fuchsia's drivers have it; on Linux try the emulation: vkzircon --emulate.
+    """
+    found = find_extension(extensions)
+    if found is None:
+        return Outcome.SKIP, f"{EXTENSION} is not among the device's {len(extensions)} extensions"
+    return Outcome.PASS, f"{EXTENSION} revision {found.revision} is listed"
 
 
-@check(
-    "extension.revision",
-    meaning=f"The extension has revision {EXTENSION_REVISION}, the one this program was written for.",
-    rule=PRACTICE,
-    advice="Results still hold; look for a newer vkzircon that knows what the revision changed.",
-)
-def revision(_: Facts, device: Device) -> Iterator[Finding]:
+def _revision(device: Device) -> Rows[int]:
     found = find_extension(device.extensions.value or ())
-    if found is not None:
-        outcome = Outcome.PASS if found.revision == EXTENSION_REVISION else Outcome.INFO
-        yield Finding(outcome, f"the driver says revision {found.revision}", step=_step(device, "extensions"))
+    return [row.about(Answer(found.revision)) for row in _extensions(device) if found is not None]
+
+
+@check("extension.revision", PRACTICE)
+@each(_revision)
+def revision(number: int) -> Judgement:
+    """The extension has the revision that this program was written for.
+
+    Results still hold; look for a newer vkzircon that knows what the revision changed.
+    """
+    return holds(number == EXTENSION_REVISION, f"the driver reports revision {number}", worth=Outcome.INFO)
 
 
 @check(
     "extension.dependencies",
-    meaning="What the extension rests on is there: Vulkan 1.1, or the two KHR external memory extensions.",
-    rule="vk.xml, depends of VK_FUCHSIA_external_memory",
-    advice="The driver must offer Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities.",
+    "vk.xml, depends of VK_FUCHSIA_external_memory",
+    causes=("A driver of Vulkan 1.0 without the two KHR extensions.",),
 )
 def dependencies(facts: Facts, device: Device) -> Iterator[Finding]:
+    """The extension's dependencies are there: Vulkan 1.1, or the two KHR external memory extensions.
+
+    The driver must offer Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities.
+    """
     instance, identity = facts.instance.value, device.identity.value
     if instance is None or identity is None:
         return
     leg = dependency_leg(instance, identity, device.extensions.value or ())
-    step = _step(device, "extensions")
+    (row,) = _extensions(device)
     if leg is None:
         needs = "needs Vulkan 1.1 or VK_KHR_external_memory with VK_KHR_external_memory_capabilities"
-        yield Finding(Outcome.FAIL, f"{needs}; Vulkan {identity.api_version.text} and neither is here", step=step)
+        yield row.found(
+            Outcome.FAIL, f"{needs}; the device has Vulkan {identity.api_version.text} and neither extension"
+        )
     else:
-        yield Finding(Outcome.PASS, f"it rests on {leg}", step=step)
+        yield row.found(Outcome.PASS, f"the device has {leg}")
 
 
-@check(
-    "extension.entry-points",
-    meaning="vkGetDeviceProcAddr gives both commands of the extension when it is enabled.",
-    rule="initialization.adoc, vkGetDeviceProcAddr",
-    advice="The driver, or a layer above it, hides the command: unset VK_INSTANCE_LAYERS and look again.",
-)
-def entry_points(_: Facts, device: Device) -> Iterator[Finding]:
-    if device.opened.value is None:
-        return
-    for entry in device.opened.value.entry_points:
-        outcome = Outcome.PASS if entry.resolved else Outcome.FAIL
-        says = "resolved" if entry.resolved else "advertised, but vkGetDeviceProcAddr gives NULL"
-        yield Finding(outcome, says, entry.name, _step(device, "open"))
+def _entry_points(device: Device) -> Rows[EntryPoint]:
+    entries = device.opened.value.entry_points if device.opened.value is not None else ()
+    return [Row(entry.name, step(device, "open"), Answer(entry)) for entry in entries]
+
+
+@check("extension.entry-points", "initialization.adoc, vkGetDeviceProcAddr", causes=(HIDDEN_COMMAND,))
+@each(_entry_points)
+def entry_points(entry: EntryPoint) -> Judgement:
+    """vkGetDeviceProcAddr returns both commands of the extension when it is enabled.
+
+    The driver, or a layer above it, hides the command: unset VK_INSTANCE_LAYERS and look again.
+    """
+    return holds(entry.resolved, "resolved", "advertised, but vkGetDeviceProcAddr returns NULL")

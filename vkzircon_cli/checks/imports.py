@@ -1,51 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
 """Can an exported VMO be imported, everywhere and in every way, and is it shared then?"""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from vkzircon_cli.checks.capabilities import denies_import
-from vkzircon_cli.checks.export import listed_result, step, subject
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Judge, Outcome, check, unanswered
-from vkzircon_cli.checks.sharing import compared
-from vkzircon_cli.model.base import Answer
+from vkzircon_cli.checks.causes import UNKNOWN_TO_HOST
+from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.rows import (
+    Judgement,
+    Row,
+    Rows,
+    bytes_are,
+    comparing,
+    comparisons,
+    each,
+    holds,
+    lists_results,
+    row_of_type,
+)
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.model.vmo import Comparison, Import, ImportKind
+from vkzircon_cli.model.vmo import Comparison, Imported, ImportKind, Released
 
 _SHARED = "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA: both allocations are the same memory"
 _ADVICE = "With memory to spare, 'out of memory' means a wrong memory type, or a VMO that the driver does not know."
 
 
-def _rows(device: Device, *kinds: ImportKind) -> Iterator[tuple[str, str, Import]]:
-    for row in device.imports:
-        if not kinds or row.kind in kinds:
-            where = step(device, row.memory_type, f"import.{row.kind}.{row.form}")
-            yield subject(row.memory_type), where, row
+def _all(device: Device) -> Rows[Imported]:
+    return _of_kinds(device, *ImportKind)
 
 
-@check(
+def _answered(device: Device) -> Rows[Imported]:
+    return [row for row in _all(device) if row.answer.value is not None]
+
+
+def _of_kinds(device: Device, *kinds: ImportKind, worth: Outcome = Outcome.FAIL) -> Rows[Imported]:
+    """Return imports, where a refusal has its *worth* only if the driver reports that imports work."""
+    return [
+        row_of_type(
+            device,
+            row.memory_type,
+            f"import.{row.kind}.{row.form}",
+            row.imported,
+            Outcome.INFO if denies_import(device, row.form) else worth,
+        )
+        for row in device.imports
+        if row.kind in kinds
+    ]
+
+
+check(
     "import.result-codes",
-    meaning="What an import is refused with is a result that vkAllocateMemory may give.",
+    meaning="A refused import returns a result that is listed for vkAllocateMemory.",
     rule="memory.adoc, return codes of vkAllocateMemory",
     advice="Programs switch on the listed codes; report the other one to the driver's vendor.",
-)
-def result_codes(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, row in _rows(device):
-        yield listed_result(row.imported.missing, name, where)
-
-
-def _works(kind: ImportKind, refused: Outcome) -> Judge:
-    """Make the check that imports of *kind* succeed; *refused* is what a refusal is worth."""
-
-    def judge(_: Facts, device: Device) -> Iterator[Finding]:
-        for name, where, row in _rows(device, kind):
-            if row.imported.value is None:
-                worth = Outcome.INFO if denies_import(device, row.form) else refused
-                yield unanswered(row.imported.missing, name, where, worth)  # type: ignore[arg-type]
-            else:
-                yield Finding(Outcome.PASS, f"imported {row.imported.value.allocation_size} bytes", name, where)
-
-    return judge
-
+    causes=(
+        "SwiftShader returns VK_ERROR_MEMORY_MAP_FAILED for every import that it cannot map.",
+        "goldfish (gfxstream) has no code for a bad handle: it calls abort().",
+    ),
+)(lists_results(_all))
 
 _MUST = {
     ImportKind.SAME_DEVICE: "The device that exported a VMO imports it and binds to it.",
@@ -63,89 +75,91 @@ _MAY = {
     ImportKind.OWN_VMO: "A VMO that never came from Vulkan is imported.",
     ImportKind.WHOLE_SIZE: "An import may ask for the VMO's whole size, not only for what was allocated.",
 }
+_CAUSES = {
+    ImportKind.SAME_DEVICE: (
+        "SwiftShader maps 15 bytes more than it is asked for: import with the exporter's allocationSize.",
+        UNKNOWN_TO_HOST,
+        "The handle lacks MAP, READ or WRITE.",
+    )
+}
+
+
+def _imports(kind: ImportKind, worth: Outcome) -> Callable[[Device], Rows[Imported]]:
+    return lambda device: _of_kinds(device, kind, worth=worth)
+
+
+def _works(imported: Imported) -> Judgement:
+    return Outcome.PASS, f"imported {imported.allocation_size} bytes"
+
+
 for _kind in (kind for kind in ImportKind if kind is not ImportKind.SECOND_PROCESS):
-    _rule = "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA" if _kind in _MUST else PRACTICE
-    check(f"import.{_kind}", meaning={**_MUST, **_MAY}[_kind], rule=_rule, advice=_ADVICE)(
-        _works(_kind, Outcome.FAIL if _kind in _MUST else Outcome.INFO)
+    check(
+        f"import.{_kind}",
+        meaning={**_MUST, **_MAY}[_kind],
+        rule="memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA" if _kind in _MUST else PRACTICE,
+        advice=_ADVICE,
+        causes=_CAUSES.get(_kind, ()),
+    )(each(_imports(_kind, Outcome.FAIL if _kind in _MUST else Outcome.INFO))(_works))
+
+
+@check("import.second-process", _SHARED)
+def second_process(_: Facts, device: Device) -> Iterator[Finding]:
+    """Another process imports the VMO, reads the bytes in it, and writes bytes that are read here.
+
+    The driver knows a VMO only by its own process's state: programs cannot share memory.
+    """
+    for row in _of_kinds(device, ImportKind.SECOND_PROCESS):
+        if row.answer.value is None:
+            yield row.unanswered()
+        else:
+            yield comparing(row.about(row.answer.value.kept)).judged(_seen_there)
+            yield comparing(row.about(row.answer.value.shared)).judged(_seen_here)
+
+
+_BOTH_WAYS = "another process imported the VMO, and bytes go both ways"
+
+
+def _seen_there(kept: Comparison) -> Judgement:
+    return bytes_are(kept, _BOTH_WAYS, "are wrong in another process")
+
+
+def _seen_here(shared: Comparison) -> Judgement:
+    return bytes_are(shared, _BOTH_WAYS, "that another process wrote are not seen here")
+
+
+@check("import.contents-kept", "memory.adoc: importing must not modify the contents")
+@each(comparisons(_answered, lambda imported: imported.kept))
+def contents_kept(kept: Comparison) -> Judgement:
+    """An import does not change the VMO's bytes.
+
+    The driver clears memory that others use, or writes into it.
+    """
+    return bytes_are(kept, "the bytes written before are still there", f"changed, the first at {kept.first_wrong}")
+
+
+@check("import.shares", _SHARED)
+@each(comparisons(_answered, lambda imported: imported.shared))
+def shares(seen: Comparison) -> Judgement:
+    """What is written through an import is seen on every other side.
+
+    The import is a copy: nothing is shared.
+    """
+    return bytes_are(
+        seen, "what is written through the import is seen on every other side", "are not seen on another side"
     )
 
 
-@check(
-    "import.second-process",
-    meaning="Another process imports the VMO, sees the bytes in it, and writes what is seen here.",
-    rule=_SHARED,
-    advice="The driver knows a VMO by what its own process holds of it: nothing can be shared between programs.",
-)
-def second_process(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, row in _rows(device, ImportKind.SECOND_PROCESS):
-        if row.imported.value is None:
-            worth = Outcome.INFO if denies_import(device, row.form) else Outcome.FAIL
-            yield unanswered(row.imported.missing, name, where, worth)  # type: ignore[arg-type]
-        else:
-            yield compared(row.imported.value.kept, name, where, _seen_there)
-            yield compared(row.imported.value.shared, name, where, _seen_here)
-
-
-def _seen_there(kept: Comparison) -> tuple[Outcome, str]:
-    if kept.wrong:
-        return Outcome.FAIL, f"another process sees {kept.wrong} of {kept.count} bytes wrong"
-    return Outcome.PASS, "another process imported the VMO, and bytes go both ways"
-
-
-def _seen_here(shared: Comparison) -> tuple[Outcome, str]:
-    if shared.wrong:
-        return Outcome.FAIL, f"{shared.wrong} of {shared.count} bytes that another process wrote are not seen here"
-    return Outcome.PASS, "another process imported the VMO, and bytes go both ways"
-
-
-@check(
-    "import.contents-kept",
-    meaning="An import leaves the VMO's bytes as they were.",
-    rule="memory.adoc: importing must not modify the contents",
-    advice="The driver clears, or writes into, memory that is somebody else's.",
-)
-def contents_kept(_: Facts, device: Device) -> Iterator[Finding]:
-    def judge(kept: Comparison) -> tuple[Outcome, str]:
-        if kept.wrong:
-            return Outcome.FAIL, f"{kept.wrong} of {kept.count} bytes changed, the first at {kept.first_wrong}"
-        return Outcome.PASS, "what was written before is still there"
-
-    for name, where, row in _rows(device):
-        if row.imported.value is not None:
-            yield compared(row.imported.value.kept, name, where, judge)
-
-
-@check(
-    "import.shares",
-    meaning="What is written through an import is seen on every other side.",
-    rule=_SHARED,
-    advice="The import is a copy: nothing is shared.",
-)
-def shares(_: Facts, device: Device) -> Iterator[Finding]:
-    def judge(seen: Comparison) -> tuple[Outcome, str]:
-        if seen.wrong:
-            return Outcome.FAIL, f"{seen.wrong} of {seen.count} bytes are not seen on another side"
-        return Outcome.PASS, "what is written through the import is seen on every other side"
-
-    for name, where, row in _rows(device):
-        if row.imported.value is not None:
-            answer: Answer[Comparison] = row.imported.value.shared
-            yield compared(answer, name, where, judge)
-
-
-@check(
-    "import.releases-handle",
-    meaning="Freeing imported memory closes the handle that the import took, and none that it did not.",
-    rule="memory.adoc: a successful import transfers the handle to the implementation",
-    advice="The driver leaks a handle with every import, or closes one that is the caller's.",
-)
-def releases_handle(_: Facts, device: Device) -> Iterator[Finding]:
+def _released(device: Device) -> Iterator[Row[Released]]:
     for row in device.releases:
-        name, where = subject(row.memory_type), step(device, row.memory_type, "import.releases-handle")
-        if row.released.value is None:
-            yield unanswered(row.released.missing, name, where, Outcome.SKIP)  # type: ignore[arg-type]
-            continue
-        before, after = row.released.value.before, row.released.value.after
-        good = after == before - 1
-        says = f"the VMO has {after} handles after the import was freed, of {before} before it"
-        yield Finding(Outcome.PASS if good else Outcome.FAIL, says, name, where)
+        yield row_of_type(device, row.memory_type, "import.releases-handle", row.released, Outcome.SKIP)
+
+
+@check("import.releases-handle", "memory.adoc: a successful import transfers the handle to the implementation")
+@each(_released)
+def releases_handle(found: Released) -> Judgement:
+    """Freeing imported memory closes the handle that the import took, and no other.
+
+    The driver leaks a handle with every import, or closes one that is the caller's.
+    """
+    has = f"the VMO has {found.after} handles after the import was freed, of {found.before} before it"
+    return holds(found.after == found.before - 1, has)

@@ -2,9 +2,11 @@
 """Does vkGetMemoryZirconHandlePropertiesFUCHSIA answer, and is the answer possible?"""
 
 from collections.abc import Iterator
+from functools import partial
 
-from vkzircon_cli.checks.export import listed_result, step, subject
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
+from vkzircon_cli.checks.causes import HIDDEN_COMMAND
+from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.rows import Judgement, Rows, each, holds, lists_results, parts, row_of_type
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import ranges
 from vkzircon_cli.model.vmo import HandleProperties
@@ -12,128 +14,134 @@ from vkzircon_cli.model.vmo import HandleProperties
 _CALL = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
 
 
-def _answers(device: Device) -> Iterator[tuple[str, str, int, HandleProperties]]:
-    for row in device.properties:
-        if row.properties.value is not None:
-            where = step(device, row.memory_type, "properties")
-            yield subject(row.memory_type), where, row.memory_type, row.properties.value
+def _asked(device: Device) -> Rows[HandleProperties]:
+    return [row_of_type(device, row.memory_type, "properties", row.properties) for row in device.properties]
+
+
+def _answered(device: Device) -> Rows[HandleProperties]:
+    return [row for row in _asked(device) if row.answer.value is not None]
+
+
+def _written(device: Device) -> Rows[HandleProperties]:
+    return [row for row in _asked(device) if row.answer.value is not None and row.answer.value.written]
 
 
 @check(
     "properties.succeeds",
-    meaning="The properties of an exported VMO can be asked.",
-    rule="VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-zirconHandle-04774; memory.adoc",
-    advice="Without an answer nobody may import the VMO (VUID-VkMemoryAllocateInfo-None-04749).",
+    "VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-zirconHandle-04774; memory.adoc",
+    causes=(
+        HIDDEN_COMMAND,
+        "magma (an old fork of anv) duplicates and imports the VMO to answer, and refuses where that fails.",
+    ),
 )
-def succeeds(_: Facts, device: Device) -> Iterator[Finding]:
-    for row in device.properties:
-        name, where = subject(row.memory_type), step(device, row.memory_type, "properties")
-        if row.properties.missing is not None:
-            yield unanswered(row.properties.missing, name, where)
-        else:
-            yield Finding(Outcome.PASS, f"{_CALL} answered", name, where)
+@each(_asked)
+def succeeds(_: HandleProperties) -> Judgement:
+    """The properties of an exported VMO can be asked.
+
+    Without an answer a program may not import the VMO (VUID-VkMemoryAllocateInfo-None-04749).
+    """
+    return Outcome.PASS, f"{_CALL} answered"
 
 
-@check(
+check(
     "properties.result-codes",
-    meaning="What the call is refused with is a result that it may give.",
+    meaning="A refused call returns a result that is listed for it.",
     rule=f"memory.adoc, return codes of {_CALL}",
     advice="Programs switch on the listed codes; report the other one to the driver's vendor.",
-)
-def result_codes(_: Facts, device: Device) -> Iterator[Finding]:
-    for row in device.properties:
-        where = step(device, row.memory_type, "properties")
-        yield listed_result(row.properties.missing, subject(row.memory_type), where)
+    causes=("goldfish (gfxstream) returns VK_ERROR_INITIALIZATION_FAILED for a handle type other than ZIRCON_VMO.",),
+)(lists_results(_asked))
 
 
-@check(
-    "properties.written",
-    meaning="VK_SUCCESS comes with an answer, in memoryTypeBits and nowhere else.",
-    rule="VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-pMemoryZirconHandleProperties-parameter",
-    advice="The driver returns success without an answer, or overwrites sType or pNext.",
-)
-def written(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, _type, found in _answers(device):
-        if not found.written:
-            yield Finding(Outcome.FAIL, "VK_SUCCESS, and memoryTypeBits was not written", name, where)
-        elif not found.header_kept:
-            yield Finding(Outcome.FAIL, "sType or pNext was changed", name, where)
-        else:
-            yield Finding(Outcome.PASS, "memoryTypeBits was written", name, where)
+@check("properties.written", "VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-pMemoryZirconHandleProperties-parameter")
+@each(_answered)
+def written(found: HandleProperties) -> Judgement:
+    """VK_SUCCESS comes with an answer, in memoryTypeBits and nowhere else.
+
+    The driver returns success without an answer, or overwrites sType or pNext.
+    """
+    if not found.written:
+        return Outcome.FAIL, "VK_SUCCESS, and memoryTypeBits was not written"
+    if not found.header_kept:
+        return Outcome.FAIL, "sType or pNext was changed"
+    return Outcome.PASS, "memoryTypeBits was written"
 
 
 @check(
     "properties.bits-set",
-    meaning="At least one memory type takes the VMO.",
-    rule="memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA",
-    advice="No import is possible. The driver may not know the VMO, or lack rights on it.",
+    "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA",
+    causes=(
+        "magma (an old fork of anv): the handle lacks MAP, READ or WRITE.",
+        "goldfish (gfxstream): its host does not know the VMO.",
+    ),
 )
-def bits_set(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, _type, found in _answers(device):
-        if found.written and not found.memory_type_bits:
-            yield Finding(Outcome.FAIL, "memoryTypeBits is 0x0: no memory type takes this VMO", name, where)
-        elif found.written:
-            yield Finding(Outcome.PASS, f"memoryTypeBits is 0x{found.memory_type_bits:x}", name, where)
+@each(_written)
+def bits_set(found: HandleProperties) -> Judgement:
+    """At least one memory type takes the VMO.
+
+    No import is possible. The driver may not know the VMO, or lack rights on it.
+    """
+    bits = found.memory_type_bits
+    return holds(bits != 0, f"memoryTypeBits is 0x{bits:x}", "memoryTypeBits is 0x0: no memory type takes this VMO")
 
 
 @check(
     "properties.bits-in-range",
-    meaning="memoryTypeBits names only memory types that exist.",
-    rule="memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA; VUID-vkAllocateMemory-pAllocateInfo-01714",
-    advice="The driver sets bits past memoryTypeCount; a program that takes the highest bit will crash.",
+    "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA; VUID-vkAllocateMemory-pAllocateInfo-01714",
 )
 def bits_in_range(_: Facts, device: Device) -> Iterator[Finding]:
+    """memoryTypeBits names only memory types that exist.
+
+    The driver sets bits past memoryTypeCount; a program that takes the highest bit will crash.
+    """
     count = len(device.memory.value.types) if device.memory.value is not None else 32
-    for name, where, _type, found in _answers(device):
-        beyond = [bit for bit in found.memory_types if bit >= count]
-        if beyond and found.written:
-            says = f"0x{found.memory_type_bits:x} names type {ranges(beyond)}, and there are {count} types"
-            yield Finding(Outcome.FAIL, says, name, where)
-        elif found.written:
-            yield Finding(Outcome.PASS, f"all bits are below {count}", name, where)
+    return (row.judged(partial(_in_range, count)) for row in _written(device))
+
+
+def _in_range(count: int, found: HandleProperties) -> Judgement:
+    beyond = [bit for bit in found.memory_types if bit >= count]
+    wrong = f"0x{found.memory_type_bits:x} names type {ranges(beyond)}, and there are {count} types"
+    return holds(not beyond, f"all bits are below {count}", wrong)
 
 
 @check(
     "properties.exporting-type",
-    meaning="The memory type that a VMO came from is among those that take it.",
-    rule=PRACTICE,
-    advice="An importer cannot use the type that the exporter chose; check that both mean the same memory.",
+    PRACTICE,
+    causes=("goldfish (gfxstream) names all DEVICE_LOCAL or all HOST_VISIBLE types, and ignores the exporter's type.",),
 )
 def exporting_type(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, memory_type, found in _answers(device):
-        if found.written:
-            there = memory_type in found.memory_types
-            says = f"it is {'' if there else 'not '}among memoryTypeBits 0x{found.memory_type_bits:x}"
-            yield Finding(Outcome.PASS if there else Outcome.WARN, says, name, where)
+    """The memory type that a VMO came from is among those that take it.
+
+    An importer cannot use the type that the exporter chose; check that both mean the same memory.
+    """
+    for asked, row in zip(device.properties, _asked(device), strict=True):
+        found = row.answer.value
+        if found is not None and found.written:
+            is_there = asked.memory_type in found.memory_types
+            says = f"it is {'' if is_there else 'not '}among memoryTypeBits 0x{found.memory_type_bits:x}"
+            yield row.found(Outcome.PASS if is_there else Outcome.WARN, says)
 
 
-@check(
-    "properties.duplicate-agrees",
-    meaning="A duplicate of the handle gets the same answer.",
-    rule="memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA: the answer is of the VMO",
-    advice="The driver looks at the handle's number instead of the VMO behind it.",
-)
+@check("properties.duplicate-agrees", "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA: the answer is of the VMO")
 def duplicate_agrees(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, _type, found in _answers(device):
-        if found.duplicate_bits.missing is not None:
-            yield unanswered(found.duplicate_bits.missing, name, where)
-        elif found.written:
-            agrees = found.duplicate_bits.value == found.memory_type_bits
-            says = f"the duplicate gets 0x{found.duplicate_bits.value:x}, the handle 0x{found.memory_type_bits:x}"
-            yield Finding(Outcome.PASS if agrees else Outcome.FAIL, says, name, where)
+    """A duplicate of the handle gets the same answer.
+
+    The driver looks at the handle's number instead of the VMO behind it.
+    """
+    for row in _asked(device):
+        found = row.answer.value
+        if found is not None and (found.written or found.duplicate_bits.missing is not None):
+            yield row.about(found.duplicate_bits).judged(partial(_agrees, found.memory_type_bits))
 
 
-@check(
-    "properties.handle-kept",
-    meaning="Asking does not use up the handle.",
-    rule="memory.adoc: only an import takes the handle",
-    advice="The driver closes a handle that is not its own.",
-)
-def handle_kept(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, _type, found in _answers(device):
-        if found.handle_valid.missing is not None:
-            yield unanswered(found.handle_valid.missing, name, where)
-        else:
-            kept = found.handle_valid.value
-            says = "the handle is still valid" if kept else "the handle is gone after the call"
-            yield Finding(Outcome.PASS if kept else Outcome.FAIL, says, name, where)
+def _agrees(bits: int, duplicate_bits: int) -> Judgement:
+    return holds(duplicate_bits == bits, f"the duplicate gets 0x{duplicate_bits:x}, the handle 0x{bits:x}")
+
+
+@check("properties.handle-kept", "memory.adoc: only an import takes the handle")
+@each(parts(_answered, lambda found: found.handle_valid))
+def handle_kept(is_valid: bool) -> Judgement:
+    """Asking does not use up the handle.
+
+    The driver closes a handle that is not its own.
+    """
+    return holds(is_valid, "the handle is still valid", "the handle is gone after the call")

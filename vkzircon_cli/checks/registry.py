@@ -2,16 +2,18 @@
 """How a check is registered, what it finds, and how findings become one verdict.
 
 A check is a small pure function over facts. It yields one `Finding` a row (a memory type, a call); the worst outcome
-wins, and every row that is not good is told, so that no crash hides a failure.
+wins, and every row that is not good is told, so that no crash hides a failure. `rows` has the form that most checks
+take.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 
-from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
+from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.model.quantities import ranges
+from vkzircon_cli.model.quantities import plural, ranges
 from vkzircon_cli.model.queries import offers_extension
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.model.vmo import Handle
@@ -20,7 +22,7 @@ PRACTICE = "none: practice"
 
 
 class Outcome(StrEnum):
-    """What a check came to, from best to worst."""
+    """The outcome of a check, from best to worst."""
 
     PASS = "pass"
     INFO = "info"
@@ -29,7 +31,7 @@ class Outcome(StrEnum):
     FAIL = "fail"
     TIMEOUT = "timeout"
     CRASH = "crash"
-    ERROR = "error"  # of a summary only: there was nobody to ask, or the run was interrupted
+    ERROR = "error"  # of a summary only: no driver could be asked, or the run was interrupted
 
 
 SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
@@ -38,7 +40,7 @@ _NOT_GOOD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 @record
 class Finding:
-    """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* where it was seen."""
+    """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* the step that saw it."""
 
     outcome: Outcome
     sentence: str
@@ -55,7 +57,7 @@ class Verdict:
     steps: tuple[str, ...]
 
 
-_NOT_REACHED = "nothing got so far that it could be seen"
+_NOT_REACHED = "an earlier step failed, so this was not tested"
 Judge = Callable[[Facts, Device], Iterable[Finding]]
 
 
@@ -63,8 +65,8 @@ Judge = Callable[[Facts, Device], Iterable[Finding]]
 class Check:
     """A registered check.
 
-    *rule* is the VUID or chapter that it rests on, or `PRACTICE`, which warns at most; *option* is the one that asks
-    for what it looks at, '' where that is always asked.
+    *rule* is the VUID or chapter that it rests on, or `PRACTICE`, which warns at most; *option* is the option that it
+    needs, '' if it always runs; *causes* are the usual causes of a bad outcome, if any are known.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Check:
     needs_extension: bool
     judge: Judge
     option: str = ""
+    causes: tuple[str, ...] = ()
 
     def verdict(self, facts: Facts, device: Device) -> Verdict:
         """Judge *device*."""
@@ -82,23 +85,23 @@ class Check:
         findings = [self._capped(finding) for finding in self.judge(facts, device)]
         if findings:
             return fold(findings, forgives_death=forgives_death(self.id))
-        why = _blocked(device) or (f"it is asked with {self.option} only" if self.option else _NOT_REACHED)
+        why = _blocked(device) or (f"only run with {self.option}" if self.option else _NOT_REACHED)
         return Verdict(Outcome.SKIP, _sentence(why), ())
 
     def _capped(self, finding: Finding) -> Finding:
-        """Keep to it that what rests on practice alone warns at most."""
+        """Lower a failure that rests on practice alone to a warning."""
         is_too_much = self.rule == PRACTICE and finding.outcome is Outcome.FAIL
         return replace(finding, outcome=Outcome.WARN) if is_too_much else finding
 
 
 def _blocked(device: Device) -> str:
-    """Tell what kept a check from having anything to look at: the first thing on the way that was not there."""
+    """Return why a check has nothing to look at: the first earlier step that has no answer, '' if none."""
     if device.extensions.missing is not None:
         return f"the device's extensions are not known: {describe(device.extensions.missing)}"
     if not offers_extension(device):
         return f"{EXTENSION} is not offered"
     if not device.external_buffers:
-        return f"what {EXTENSION} rests on is not there"
+        return f"a dependency of {EXTENSION} is missing"
     if device.opened.missing is not None:
         return f"the device did not open: {describe(device.opened.missing)}"
     if device.imports:
@@ -109,10 +112,10 @@ def _blocked(device: Device) -> str:
 def _no_export(handles: list[Answer[Handle]]) -> str:
     refused = [handle.missing for handle in handles if handle.missing is not None]
     if not handles:
-        return "there is no memory type to export"
+        return "no memory type can be exported"
     if len(refused) == len(handles):
         return f"nothing was exported: {describe(refused[0])}"
-    return "what was exported is no handle to a VMO, so nothing can be done with it"
+    return "the exported number is not a VMO handle, so it was not used"
 
 
 def _sentence(text: str) -> str:
@@ -124,17 +127,28 @@ GROUPS = ("extension", "device", "capabilities", "export", "properties", "import
 
 
 def in_order() -> list[Check]:
-    """Give every check, group by group in the order in which a reader wants to know."""
+    """Return every check, group by group, in the order of reports."""
     return sorted(REGISTRY.values(), key=lambda check: GROUPS.index(check.id.partition(".")[0]))
 
 
 def check(
-    id: str, *, meaning: str, rule: str, advice: str, needs_extension: bool = True, option: str = ""
+    id: str,
+    rule: str,
+    *,
+    meaning: str = "",
+    advice: str = "",
+    causes: tuple[str, ...] = (),
+    needs_extension: bool = True,
+    option: str = "",
 ) -> Callable[[Judge], Judge]:
-    """Register the decorated function under a dotted *id*, which is public and never changes."""
+    """Register the decorated function under a dotted *id*, which is public and never changes.
+
+    The function's docstring has what the check means and, behind a blank line, the advice where it does not hold.
+    """
 
     def register(judge: Judge) -> Judge:
-        REGISTRY[id] = Check(id, meaning, rule, advice, needs_extension, judge, option)
+        first, _, rest = (" ".join(part.split()) for part in (judge.__doc__ or "").partition("\n\n"))
+        REGISTRY[id] = Check(id, meaning or first, rule, advice or rest, needs_extension, judge, option, causes)
         return judge
 
     return register
@@ -173,7 +187,7 @@ def _sentences(rows: Sequence[Finding]) -> Iterator[str]:
 
 
 def sentence_case(text: str) -> str:
-    """Begin a sentence, but leave the names of commands (vkX, zx_x) as they are."""
+    """Capitalize a sentence, but not the name of a command (vkX, zx_x)."""
     return text if text.startswith(("vk", "zx_")) else text[:1].upper() + text[1:]
 
 
@@ -183,7 +197,7 @@ def _joined(subjects: list[str]) -> str:
     numbers = [subject.rpartition(" ")[2] for subject in subjects]
     if len(subjects) == 1 or len(heads) > 1 or not all(number.isdigit() for number in numbers):
         return ", ".join(subjects)
-    return f"{heads.pop()}s {ranges(sorted(int(number) for number in numbers))}"
+    return f"{plural(heads.pop())} {ranges(sorted(int(number) for number in numbers))}"
 
 
 _OUTCOMES = {
@@ -193,14 +207,15 @@ _OUTCOMES = {
 }
 
 
-def unanswered(missing: Missing, subject: str = "", step: str = "", refused: Outcome = Outcome.FAIL) -> Finding:
-    """Make the finding of a question without an answer; what a refusal is worth is the check's to say."""
+def unanswered(answer: Answer[Any], subject: str = "", step: str = "", refused: Outcome = Outcome.FAIL) -> Finding:
+    """Return the finding about an answer that is missing; *refused* is what a refusal is worth to the check."""
+    missing = answer.missing or NEVER_REACHED
     outcome = _OUTCOMES.get(missing.kind, refused)
     return Finding(outcome, describe(missing), subject, step)
 
 
 def describe(missing: Missing) -> str:
-    """Put a missing answer in words, without a full stop."""
+    """Format a missing answer, without a full stop."""
     if missing.kind is MissingKind.CRASHED:
         where = f" in {missing.call}" if missing.call else ""
         return f"the driver crashed{where} ({missing.result or missing.reason})"

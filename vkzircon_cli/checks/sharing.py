@@ -1,181 +1,146 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Do exports share what they should, and nothing else: two gets, two exports, a handle sent on, one left behind?"""
+"""Do exports share what they should, and nothing else: two gets, two exports, a handle sent on, memory freed?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from vkzircon_cli.checks.export import INVALID, pairs, step, subject
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check, unanswered
-from vkzircon_cli.model.base import Answer
+from vkzircon_cli.checks.export import INVALID, pairs, two_exports, two_gets
+from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.rows import Judgement, Rows, bytes_are, comparing, comparisons, each, holds, row_of_type
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.model.vmo import Comparison, Pair, PairOfHandles
-
-_DOES_NOT_APPLY = ("ZX_ERR_BAD_STATE", "ZX_ERR_NOT_SUPPORTED", "ZX_ERR_OUT_OF_RANGE")
+from vkzircon_cli.model.vmo import Comparison, Pair
 
 
 @check(
     "export.two-gets-distinct",
-    meaning="Getting a handle twice gives two handles.",
-    rule="memory.adoc, vkGetMemoryZirconHandleFUCHSIA: each call transfers a handle to the caller",
-    advice="Both users will close the same number, and one of them closes somebody else's handle.",
+    "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: each call transfers a handle to the caller",
 )
-def two_gets_distinct(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, answer in pairs(device, device.two_gets, "export.two-gets"):
-        if answer.value is None:
-            yield unanswered(answer.missing, name, where)  # type: ignore[arg-type]
-        elif INVALID in (answer.value.first.value, answer.value.second.value):
-            yield Finding(Outcome.SKIP, "one of them is no handle", name, where)
-        else:
-            same = answer.value.first.value == answer.value.second.value
-            says = "both gets gave the same number" if same else "two gets gave two handles"
-            yield Finding(Outcome.FAIL if same else Outcome.PASS, says, name, where)
+@each(two_gets)
+def two_gets_distinct(pair: Pair) -> Judgement:
+    """Getting a handle twice returns two handles.
+
+    Both users will close the same number, and the second one then closes a handle that is not its own.
+    """
+    if INVALID in (pair.first.value, pair.second.value):
+        return Outcome.SKIP, "one get returned no handle"
+    are_two = pair.first.value != pair.second.value
+    return holds(are_two, "two gets returned two handles", "both gets returned the same number")
 
 
 @check(
-    "export.two-gets-share",
-    meaning="What is written through one handle of an allocation is read through the other.",
-    rule="memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle refers to the allocation's memory",
-    advice="The second handle is of a copy: the driver makes a new VMO, or a snapshot, at each get.",
+    "export.two-gets-share", "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle refers to the allocation's memory"
 )
-def two_gets_share(_: Facts, device: Device) -> Iterator[Finding]:
-    def judge(seen: Comparison) -> tuple[Outcome, str]:
-        if seen.wrong:
-            return Outcome.FAIL, f"{seen.wrong} of {seen.count} bytes differ"
-        return Outcome.PASS, f"{seen.count} bytes written through one are read through the other"
+@each(comparisons(two_gets, lambda pair: pair.seen))
+def two_gets_share(seen: Comparison) -> Judgement:
+    """What is written through one handle of an allocation is read through the other.
 
-    yield from _seen(device, device.two_gets, "export.two-gets", judge)
+    The second handle is of a copy: the driver makes a new VMO, or a snapshot, at each get.
+    """
+    return bytes_are(seen, f"{seen.count} bytes written through one are read through the other", "differ")
+
+
+def _two_gets_or_info(device: Device) -> Rows[Pair]:
+    return [row.about(row.answer, Outcome.INFO) for row in two_gets(device)]
 
 
 @check(
     "export.same-koid",
-    meaning="Two handles to one allocation are to one kernel object.",
-    rule=PRACTICE,
-    advice="A driver may give children of one VMO; then koids cannot tell whether two handles share memory.",
+    PRACTICE,
+    causes=("sysmem returns children of a VMO; whether a driver returns another child each time was not seen.",),
 )
-def same_koid(_: Facts, device: Device) -> Iterator[Finding]:
-    for name, where, answer in pairs(device, device.two_gets, "export.two-gets"):
-        if answer.value is None:
-            yield unanswered(answer.missing, name, where, Outcome.INFO)  # type: ignore[arg-type]
-            continue
-        koids = _koids(answer.value)
-        if koids is None:
-            yield Finding(Outcome.SKIP, "the kernel told no koid", name, where)
-        else:
-            same = koids == 1
-            says = "both handles have one koid" if same else "the handles have two koids"
-            yield Finding(Outcome.PASS if same else Outcome.INFO, says, name, where)
+@each(_two_gets_or_info)
+def same_koid(pair: Pair) -> Judgement:
+    """Two handles to one allocation are to one kernel object.
 
-
-@check(
-    "export.two-exports-apart",
-    meaning="Two allocations are two VMOs, and writing into one leaves the other as it was.",
-    rule="memory.adoc, vkAllocateMemory: each allocation is its own memory",
-    advice="The driver hands out one pool: whoever gets a handle to one buffer reads all the others.",
-)
-def two_exports_apart(_: Facts, device: Device) -> Iterator[Finding]:
-    def judge(kept: Comparison) -> tuple[Outcome, str]:
-        if kept.wrong:
-            return Outcome.FAIL, f"{kept.wrong} of {kept.count} bytes changed when the other allocation was written"
-        return Outcome.PASS, "writing into one allocation leaves the other as it was"
-
-    for name, where, answer in pairs(device, device.two_exports, "export.two-exports"):
-        if answer.value is not None and _koids(answer.value) == 1:
-            yield Finding(Outcome.FAIL, "both allocations gave handles to one VMO", name, where)
-    yield from _seen(device, device.two_exports, "export.two-exports", judge)
-
-
-def _koids(pair: Pair) -> int | None:
-    """Count the kernel objects behind two handles, None where the kernel does not tell."""
-    first, second = pair.first.basic.value, pair.second.basic.value
-    return None if first is None or second is None else len({first.koid, second.koid})
-
-
-def _seen(
-    device: Device,
-    table: tuple[PairOfHandles, ...],
-    name: str,
-    judge: Callable[[Comparison], tuple[Outcome, str]],
-) -> Iterator[Finding]:
-    for row, where, answer in pairs(device, table, name):
-        if answer.value is None:
-            yield unanswered(answer.missing, row, where)  # type: ignore[arg-type]
-        else:
-            yield compared(answer.value.seen, row, where, judge)
-
-
-def compared(
-    answer: Answer[Comparison], row: str, where: str, judge: Callable[[Comparison], tuple[Outcome, str]]
-) -> Finding:
-    """Make the finding of one comparison; a VMO that cannot be looked into is a skip.
-
-    BAD_STATE means that it is not CACHED (zx_vmo_read), NOT_SUPPORTED that it can be resized (zx_vmar_map), and
-    OUT_OF_RANGE that it ends before the bytes do, which is another check's to say.
+    A driver may return children of one VMO; then koids do not prove whether two handles share memory.
     """
-    if answer.value is not None:
-        outcome, says = judge(answer.value)
-        return Finding(outcome, says, row, where)
-    does_not_apply = answer.missing is not None and answer.missing.result in _DOES_NOT_APPLY
-    return unanswered(answer.missing, row, where, Outcome.SKIP if does_not_apply else Outcome.FAIL)  # type: ignore[arg-type]
+    koids = _koids(pair)
+    if not koids:
+        return Outcome.SKIP, "the kernel reported no koid"
+    return holds(len(koids) == 1, "both handles have one koid", "the handles have two koids", Outcome.INFO)
 
 
-@check(
-    "export.survives-channel",
-    meaning="The handle can be sent through a channel, and arrives with its koid, its rights and its bytes.",
-    rule="zx_channel_write: the handles become available to the reader of the message",
-    advice="Programs get VMOs through channels: one that does not survive that cannot be shared.",
-)
+@check("export.two-exports-apart", "memory.adoc, vkAllocateMemory: each allocation is its own memory")
+def two_exports_apart(_: Facts, device: Device) -> Iterator[Finding]:
+    """Two allocations are two VMOs, and writing into one does not change the other.
+
+    The driver exports one pool: a handle to one buffer gives access to all the others.
+    """
+    for row in two_exports(device):
+        if row.answer.value is not None and len(_koids(row.answer.value)) == 1:
+            yield row.found(Outcome.FAIL, "both allocations returned handles to one VMO")
+    for seen in comparisons(two_exports, lambda pair: pair.seen)(device):
+        yield seen.judged(_kept_apart)
+
+
+def _kept_apart(seen: Comparison) -> Judgement:
+    right = "writing into one allocation does not change the other"
+    return bytes_are(seen, right, "changed when the other allocation was written")
+
+
+def _koids(pair: Pair) -> set[str]:
+    """Return the koids of both handles, empty if the kernel does not report both."""
+    first, second = pair.first.basic.value, pair.second.basic.value
+    return set() if first is None or second is None else {first.koid, second.koid}
+
+
+def _through_channel(device: Device) -> Rows[Pair]:
+    return pairs(device, device.through_channel, "export.through-channel")
+
+
+@check("export.survives-channel", "zx_channel_write: the handles become available to the reader of the message")
 def survives_channel(_: Facts, device: Device) -> Iterator[Finding]:
-    def judge(seen: Comparison) -> tuple[Outcome, str]:
-        if seen.wrong:
-            return Outcome.FAIL, f"{seen.wrong} of {seen.count} bytes changed on the way through a channel"
-        return Outcome.PASS, "the handle arrives as it was sent"
+    """The handle can be sent through a channel, and arrives with its koid, its rights and its bytes.
 
-    for name, where, answer in pairs(device, device.through_channel, "export.through-channel"):
-        if answer.value is None:
-            yield unanswered(answer.missing, name, where)  # type: ignore[arg-type]
-        elif changed := _changed(answer.value):
-            yield Finding(Outcome.FAIL, changed, name, where)
-        else:
-            yield compared(answer.value.seen, name, where, judge)
+    Programs get VMOs through channels: a VMO that does not survive that cannot be shared.
+    """
+    seen = comparisons(_through_channel, lambda pair: pair.seen)(device)
+    for row, bytes_seen in zip(_through_channel(device), seen, strict=True):
+        changed = _changed(row.answer.value) if row.answer.value is not None else ""
+        yield row.found(Outcome.FAIL, changed) if changed else bytes_seen.judged(_arrived)
+
+
+def _arrived(seen: Comparison) -> Judgement:
+    return bytes_are(seen, "the handle arrives as it was sent", "changed on the way through a channel")
 
 
 def _changed(pair: Pair) -> str:
-    """Tell what the kernel says of a handle that was read, and did not say of it when it was written."""
+    """Return what the kernel reports differently of a handle before it was sent and after, '' if nothing."""
     sent, arrived = pair.first.basic.value, pair.second.basic.value
     if sent is None or arrived is None:
-        return "" if sent is None else "what arrives is no handle to a VMO"
+        return "" if sent is None else "what arrives is not a VMO handle"
     if arrived.koid != sent.koid:
         return "what arrives is a handle to another object"
     lost = [right for right in sent.rights.names if right not in arrived.rights.names]
     return f"the handle arrives without {', '.join(lost)}" if lost else ""
 
 
-@check(
-    "export.fresh-zeros",
-    meaning="A VMO that was just exported holds zeros only.",
-    rule=PRACTICE,
-    advice="Vulkan promises no zeros, but old bytes in a VMO that is passed on are bytes given away.",
-)
-def fresh_zeros(_: Facts, device: Device) -> Iterator[Finding]:
-    def judge(zeros: Comparison) -> tuple[Outcome, str]:
-        if zeros.wrong:
-            return Outcome.INFO, f"{zeros.wrong} of {zeros.count} bytes hold old data"
-        return Outcome.PASS, f"all {zeros.count} bytes are zero"
-
-    for row in device.fresh_bytes:
-        yield compared(row.zeros, subject(row.memory_type), step(device, row.memory_type, "export.fresh-bytes"), judge)
+def _fresh(device: Device) -> Rows[Comparison]:
+    rows = (row_of_type(device, row.memory_type, "export.fresh-bytes", row.zeros) for row in device.fresh_bytes)
+    return [comparing(row) for row in rows]
 
 
 @check(
-    "export.outlives",
-    meaning="The VMO keeps its bytes when its memory is freed and the device destroyed.",
-    rule="memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle owns a reference to the memory",
-    advice="The driver recycles memory that others still hold a handle to.",
+    "export.fresh-zeros", PRACTICE, causes=("The driver reuses memory; a VMO from zx_vmo_create begins with zeros.",)
 )
-def outlives(_: Facts, device: Device) -> Iterator[Finding]:
-    def judge(kept: Comparison) -> tuple[Outcome, str]:
-        if kept.wrong:
-            return Outcome.FAIL, f"{kept.wrong} of {kept.count} bytes changed after the memory was freed"
-        return Outcome.PASS, f"{kept.count} bytes outlived memory and device"
+@each(_fresh)
+def fresh_zeros(zeros: Comparison) -> Judgement:
+    """A VMO that was just exported holds zeros only.
 
-    for row in device.outlives:
-        yield compared(row.kept, subject(row.memory_type), step(device, row.memory_type, "export.outlives"), judge)
+    Vulkan promises no zeros, but old bytes in a VMO that is passed on are disclosed to its receiver.
+    """
+    return bytes_are(zeros, f"all {zeros.count} bytes are zero", "hold old data", Outcome.INFO)
+
+
+def _outlives(device: Device) -> Rows[Comparison]:
+    rows = (row_of_type(device, row.memory_type, "export.outlives", row.kept) for row in device.outlives)
+    return [comparing(row) for row in rows]
+
+
+@check("export.outlives", "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle owns a reference to the memory")
+@each(_outlives)
+def outlives(kept: Comparison) -> Judgement:
+    """The VMO keeps its bytes when its memory is freed and the device destroyed.
+
+    The driver reuses memory although others still hold a handle to it.
+    """
+    return bytes_are(kept, f"{kept.count} bytes outlived memory and device", "changed after the memory was freed")

@@ -9,7 +9,8 @@ from vkzircon_cli.model.request import Request
 from vkzircon_cli.output import Place
 from vkzircon_cli.render import Format, MatrixFormat, Style, View, WordFormat
 
-_DRAWN_BY = {"matrix": "matrix", "doctor": "doctor"}
+_DRAWN_BY = {"markdown": "markdown", "html": "html", "junit": "junit", "csv": "csv"}
+_DRAWN_ON_TERMINAL_BY = {"matrix": "matrix", "doctor": "doctor"}
 _VIEWS = {"report": View.REPORT, "check": View.CHECKS, "devices": View.DEVICES}
 
 
@@ -32,9 +33,14 @@ def begin(request: Request) -> None:
 
 
 def _load_what_draws(asked: Asked) -> None:
-    """Load Rich and what uses it while the driver is asked, where a person will read."""
-    if asked.format == Format.TERMINAL and not (asked.place.quiet and asked.place.path is None):
-        import_module(f"vkzircon_cli.render.{_DRAWN_BY.get(asked.command, 'terminal')}")
+    """Load Rich, or what else draws, while the driver is asked.
+
+    Without fork nothing may be loaded later: a driver that hangs while it is loaded has the linker's lock.
+    """
+    on_terminal = _DRAWN_ON_TERMINAL_BY.get(asked.command, "terminal")
+    drawn_by = on_terminal if asked.format == Format.TERMINAL else _DRAWN_BY.get(asked.format)
+    if drawn_by is not None and not (asked.place.quiet and asked.place.path is None):
+        import_module(f"vkzircon_cli.render.{drawn_by}")
 
 
 def carry_out(asked: Asked) -> Exit:

@@ -34,7 +34,7 @@ def finish(request: Request, style: Style, place: Place) -> Exit:
 def compare(before: Path, after: Path, format: DiffFormat, place: Place, *, redacts: bool) -> Exit:
     """Read two reports, write what differs, and tell whether anything does."""
     from vkzircon_cli import diff
-    from vkzircon_cli.render.difference import render_difference
+    from vkzircon_cli.render import render_difference
     from vkzircon_cli.saved.load import read
 
     found = interrupt.endable(lambda: diff.compare(read(before), read(after)))
@@ -60,12 +60,15 @@ def measure(request: Request, format: BenchFormat, place: Place, *, verbose: boo
 def pack(request: Request, path: Path, *, quiet: bool) -> Exit:
     """Probe, write the bundle, and say what is in it and what is not."""
     from vkzircon_cli.bundle import make_bundle
-    from vkzircon_cli.render.contents import render_contents
+    from vkzircon_cli.render.bundle_contents import Contents, render_contents
 
     bundle = watched(lambda watch: make_bundle(request, watch))
     write_private(bundle.data, path)
     if not quiet:
-        write(render_contents(bundle, str(path), page_of(Place(None, quiet, no_color=True))), None)
+        missing = [(part.about, part.missing) for part in bundle.parts if part.missing]
+        files = len(bundle.parts) - len(missing)
+        contents = Contents(len(bundle.data), files, missing, bundle.report.summary, bundle.hidden)
+        write(render_contents(contents, str(path), page_of(Place(None, quiet, no_color=True))), None)
     # The zip judges nothing; only a fault of ours shows in the code.
     code = bundle.report.exit_code
     return code if code is Exit.OUR_FAULT else Exit.OK

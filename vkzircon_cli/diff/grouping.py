@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from vkzircon_cli.diff.differ import Unlike
 from vkzircon_cli.diff.labels import Row, Table
 from vkzircon_cli.diff.model import FactChange
-from vkzircon_cli.model.quantities import counted, ranges
+from vkzircon_cli.model.quantities import counted, plural, ranges
 
 _MOST_NAMES = 3
 
@@ -87,15 +87,9 @@ def _subject(group: _Group, row: Row) -> str:
     noun = row.table.noun
     many = len(group.names) > 1
     named = ", ".join(group.names) if len(group.names) <= _MOST_NAMES else counted(len(group.names), "kind")
-    noun = _plural(noun) if many else noun
+    noun = plural(noun) if many else noun
     parts = [noun, named if row.table.is_name or not named else f"({named})"]
     return " ".join(part for part in (*parts, _numbered(row.table, group.numbers)) if part)
-
-
-def _plural(noun: str) -> str:
-    if noun in ("data", "") or noun.startswith("two "):
-        return noun
-    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def _numbered(table: Table, numbers: Iterable[int]) -> str:

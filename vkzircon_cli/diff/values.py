@@ -25,6 +25,7 @@ from vkzircon_cli.model.facts import (
 from vkzircon_cli.model.quantities import about, bits_of, counted, exactly, ranges
 from vkzircon_cli.model.queries import display_name
 from vkzircon_cli.model.spec import Flags, Named, Version, looks_like_handle
+from vkzircon_cli.model.text import with_article
 from vkzircon_cli.model.vmo import (
     Comparison,
     Handle,
@@ -204,7 +205,7 @@ def brief_row(row: Any, rest: Sequence[str]) -> str:
 def _handle(handle: Handle) -> str:
     kind = handle.basic.value.type.name.upper() if handle.basic.value else _handle_value(handle.value).text
     whole = f" of {size(handle.size.value)}" if handle.size.value is not None else ""
-    return f"a {kind}{whole}" if handle.basic.value else f"{kind}{whole}"
+    return f"{with_article(kind) if handle.basic.value else kind}{whole}"
 
 
 def _imported(seen: Imported) -> str:

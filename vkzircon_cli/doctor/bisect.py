@@ -18,6 +18,7 @@ from vkzircon_cli.model.base import MissingKind, record
 from vkzircon_cli.model.host import FUCHSIA, can_fork
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.request import Depth, Request
+from vkzircon_cli.model.text import with_article
 from vkzircon_cli.report.stop_reason import is_in_trouble
 from vkzircon_cli.stream.events import Culprit, Fold, Transcript
 from vkzircon_cli.worker import supervisor
@@ -208,7 +209,9 @@ def _as_few_as_it_takes(on: list[ManifestExam], helps: Callable[[list[ManifestEx
 
 def _layer(exam: ManifestExam) -> str:
     is_ours = exam.manifest.name == LAYER_NAME
-    return f"{exam.manifest.name}, {'the emulation' if is_ours else f'an {exam.manifest.kind} ({exam.path})'},"
+    return (
+        f"{exam.manifest.name}, {'the emulation' if is_ours else f'{with_article(exam.manifest.kind)} ({exam.path})'},"
+    )
 
 
 def _words(happened: str, without: _Trouble, *, alone: bool) -> str:

@@ -20,6 +20,7 @@ from vkzircon_cli.doctor.variables import driver_variables, layer_variables
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
+from vkzircon_cli.model.text import with_article
 
 NOT_TRIED = "manifest.not-tried"
 _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
@@ -174,7 +175,9 @@ def _unfit(manifest: Manifest, header: Header | None, ours: Header | None) -> Fi
     if ours is None or header == ours:
         return None
     what = "wrong-class" if header.bits != ours.bits else "wrong-machine"
-    found = _lacking(manifest, what, f"names {path}, a {header.words} library, and this process is {ours.words}")
+    found = _lacking(
+        manifest, what, f"names {path}, {with_article(header.words)} library, and this process is {ours.words}"
+    )
     # Of layers there is one for each, and the loader takes its own without a word.
     is_usual = manifest.kind is not Kind.DRIVER and what == "wrong-class"
     return replace(found, outcome=Outcome.INFO) if is_usual else found
@@ -272,7 +275,7 @@ def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> 
 
 def _layer_finding(manifest: Manifest, on: bool | None) -> Finding:
     switch = f"; {manifest.switch[0]}={manifest.switch[1]} turns it off" if manifest.switch else ""
-    words = f"{manifest.name}, an {manifest.kind}, is {'on' if on else 'off'}{switch if on else ''}."
+    words = f"{manifest.name}, {with_article(manifest.kind)}, is {'on' if on else 'off'}{switch if on else ''}."
     return Finding("layer.on" if on else "layer.off", manifest.path, Outcome.INFO, words, (manifest.path,))
 
 

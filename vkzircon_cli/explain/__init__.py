@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What words in a report mean: data, one module a subject, and how a word is looked up. Nothing here asks a machine."""
+"""What words in a report mean: data, one module per subject, and the lookup of a word.
+
+Nothing here asks a machine or judges it; how an explanation looks is up to `render`.
+"""
 
 from vkzircon_cli.explain.entry import Explanation, Group
 from vkzircon_cli.explain.lookup import WordGroup, explain, word_groups, words

@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 from vkzircon_cli.errors import CannotAsk
 from vkzircon_cli.explain.entry import Explanation, Group
 
-# What the driver itself does, which its persona imitates; facts of the sources, none seen on a device.
+# What the driver itself does, as its sources show; not seen on a device.
 _QUIRKS: Mapping[str, tuple[str, ...]] = {
     "swiftshader": (
-        "It adds 15 bytes to each allocation, so that a VMO is mostly one page larger, and maps as many at an import.",
+        "It adds 15 bytes to each allocation, so that a VMO is often one page larger, and to each import's map.",
         "A failed import closes the handle, a size is never compared, and the properties of garbage name all types.",
     ),
     "goldfish": (
         "Export needs a dedicated image or buffer; only VMOs that its host knows import, and a bad handle aborts.",
-        "A failed duplicate is not noticed: VK_SUCCESS may come with handle 0.",
+        "A failed duplication is ignored: VK_SUCCESS may come with handle 0.",
     ),
     "magma": (
         "Properties are answered by importing a duplicate; a VMO that cannot be mapped has no memory type.",
-        "Only an old fork was read: the driver of today may differ.",
+        "Only an old fork was read: today's driver may differ.",
     ),
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds what a word means, or the nearest words."""
+"""Lookup of a word: its explanation, or the nearest words."""
 
 import difflib
 import re
@@ -20,14 +20,14 @@ _LONGEST = 128  # no word is longer, so a longer one is not even compared
 _MOST_SHOWN = 60
 _MOST_NEAR = 3
 _ALL_WORDS = "All words: vkzircon explain"
-# A VUID's number says which it is: vkBindBufferMemory and VkBindBufferMemoryInfo share their rules and numbers.
+# The number identifies a VUID: vkBindBufferMemory and VkBindBufferMemoryInfo share their rules and numbers.
 _VUID_NUMBER = re.compile(r"(?:(?:vuid-)?[a-z0-9]+-[a-z0-9]+-)?(\d{1,5})", re.ASCII)
 _CODE = re.compile(r"-?\d{1,4}|-\d+", re.ASCII)
 
 
 @record
 class WordGroup:
-    """The words of one kind, and how they are written; *listed_by* is the command that lists them if not we."""
+    """The words of one kind, and how they are written; *listed_by* is the command that lists them, if not `explain`."""
 
     group: Group
     about: str
@@ -39,7 +39,7 @@ def explain(word: str) -> tuple[Explanation, ...]:
     """Explain *word*, upper and lower case alike; a number may be a VkResult and a zx_status_t at once.
 
     Raises:
-        Usage: nothing is known of it; the hint has the nearest words.
+        Usage: the word is unknown; the hint has the nearest words.
     """
     asked = word.lower() if len(word) <= _LONGEST else ""
     written = [*explained_checks(), *VUIDS, *RESULTS, *STATUSES]
@@ -50,27 +50,27 @@ def explain(word: str) -> tuple[Explanation, ...]:
 
 
 def word_groups() -> tuple[WordGroup, ...]:
-    """Give every kind of word."""
+    """Return every kind of word."""
     codes = "by name, by the name without {} in front, or by number"
     return (
         WordGroup(Group.CHECK, "what vkzircon checks", tuple(explained_checks())),
         WordGroup(Group.VUID, "rules of valid usage, whole or by number", VUIDS),
-        WordGroup(Group.RESULT, "what Vulkan answers, " + codes.format("VK_ERROR_"), RESULTS),
-        WordGroup(Group.STATUS, "what the kernel answers, " + codes.format("ZX_ERR_"), STATUSES),
+        WordGroup(Group.RESULT, "what Vulkan returns, " + codes.format("VK_ERROR_"), RESULTS),
+        WordGroup(Group.STATUS, "what the kernel returns, " + codes.format("ZX_ERR_"), STATUSES),
         WordGroup(Group.PERSONA, "drivers that the emulation imitates", (), "vkzircon emulate --list"),
-        WordGroup(Group.FAULT, "ways in which it can be wrong", (), "vkzircon emulate --list"),
+        WordGroup(Group.FAULT, "ways in which the emulation can be wrong", (), "vkzircon emulate --list"),
     )
 
 
 def words() -> Iterator[str]:
-    """Give every word that needs no libzircon, the whole ones before the short ones."""
+    """Yield every word that needs no libzircon, the whole ones before the short ones."""
     explanations = [explanation for group in word_groups() for explanation in group.explanations]
     yield from (explanation.word for explanation in explanations)
     yield from (short for explanation in explanations for short in explanation.also)
 
 
 def _spellings(explanation: Explanation) -> Iterator[str]:
-    """Give every way to write it, in lower case: VK_ERROR_X is also ERROR_X, and its short form X."""
+    """Yield every way to write it, in lower case: VK_ERROR_X is also ERROR_X, and its short form X."""
     yield explanation.word.lower()
     yield from (short.lower() for short in explanation.also)
     if explanation.group is Group.VUID:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of valid usage that bear on VK_FUCHSIA_external_memory: the extension's own, and those that imports meet.
+"""The rules of valid usage that concern VK_FUCHSIA_external_memory: its own, and those of exports and imports.
 
-Source: Vulkan-Docs at 1.4.360, in own words. What drivers do was read in their sources, not seen on Fuchsia.
+Source: Vulkan-Docs at 1.4.360, in our own words. What drivers do was read in their sources, not seen on Fuchsia.
 """
 
 from vkzircon_cli.explain.entry import Explanation, Group
@@ -21,7 +21,7 @@ _OWN = (
     _vuid(
         "VkImportMemoryZirconHandleInfoFUCHSIA-handleType-04771",
         "An import's handleType is ZIRCON_VMO.",
-        "It is 0: the structure then counts as not there, and memory of its own is allocated. SwiftShader answers "
+        "It is 0: the structure is then ignored, and new memory is allocated. SwiftShader returns "
         "VK_ERROR_INVALID_EXTERNAL_HANDLE instead.",
         _OLD_BIT,
         _UNCHECKED,
@@ -29,18 +29,18 @@ _OWN = (
     ),
     _vuid(
         "VkImportMemoryZirconHandleInfoFUCHSIA-handle-04772",
-        "The handle that is imported is a good one, to a VMO.",
-        "It was closed, or an earlier import has taken it.",
+        "The handle that is imported is valid and refers to a VMO.",
+        "It was closed, or an earlier import took it.",
         "goldfish (gfxstream) calls abort() on such a handle.",
-        "SwiftShader answers VK_ERROR_MEMORY_MAP_FAILED, and closes the handle if it is one of another object.",
+        "SwiftShader returns VK_ERROR_MEMORY_MAP_FAILED, and closes the handle if it refers to another object.",
         _UNCHECKED,
         advice="Duplicate before each import. Ask ZX_INFO_HANDLE_VALID and ZX_INFO_HANDLE_BASIC; type 3 is a VMO.",
     ),
     _vuid(
         "vkGetMemoryZirconHandlePropertiesFUCHSIA-handleType-04773",
         "Properties are asked with the handle type ZIRCON_VMO.",
-        "SwiftShader answers VK_ERROR_INVALID_EXTERNAL_HANDLE to another one, goldfish (gfxstream) "
-        "VK_ERROR_INITIALIZATION_FAILED, which it may not.",
+        "For another type SwiftShader returns VK_ERROR_INVALID_EXTERNAL_HANDLE, goldfish (gfxstream) "
+        "VK_ERROR_INITIALIZATION_FAILED, which is not allowed.",
         _OLD_BIT,
         _UNCHECKED,
         advice=f"Pass {_ZIRCON_VMO}.",
@@ -48,10 +48,10 @@ _OWN = (
     _vuid(
         "vkGetMemoryZirconHandlePropertiesFUCHSIA-zirconHandle-04774",
         "Properties are asked of a handle to a VMO.",
-        "SwiftShader says VK_SUCCESS and all memory types for any number but 0.",
-        "magma (an old fork of anv) and goldfish (gfxstream) answer VK_ERROR_INVALID_EXTERNAL_HANDLE.",
+        "SwiftShader returns VK_SUCCESS and all memory types for any number but 0.",
+        "magma (an old fork of anv) and goldfish (gfxstream) return VK_ERROR_INVALID_EXTERNAL_HANDLE.",
         _UNCHECKED,
-        advice="Ask the kernel whether it is a VMO: no answer of the driver is proof.",
+        advice="Ask the kernel whether it is a VMO: the driver's answer proves nothing.",
     ),
     _vuid(
         "VkMemoryGetZirconHandleInfoFUCHSIA-handleType-04775",
@@ -63,9 +63,9 @@ _OWN = (
     _vuid(
         "VkMemoryGetZirconHandleInfoFUCHSIA-handleType-04776",
         "A handle is asked for only of memory that was allocated for export as ZIRCON_VMO.",
-        "VkExportMemoryAllocateInfo was left out: SwiftShader then answers VK_ERROR_INVALID_EXTERNAL_HANDLE, goldfish "
-        "(gfxstream) VK_ERROR_INITIALIZATION_FAILED, and neither may be answered.",
-        "Imported memory is exported again: that too must be asked for at the import. SwiftShader does without.",
+        "VkExportMemoryAllocateInfo was left out: SwiftShader then returns VK_ERROR_INVALID_EXTERNAL_HANDLE, goldfish "
+        "(gfxstream) VK_ERROR_INITIALIZATION_FAILED, and neither is allowed.",
+        "Imported memory is exported again: that too must be asked for at the import. SwiftShader does not need it.",
         _UNCHECKED,
         advice=f"Chain VkExportMemoryAllocateInfo with {_ZIRCON_VMO} to the allocation.",
     ),
@@ -114,12 +114,12 @@ _ALLOCATION = (
         "VkMemoryAllocateInfo-None-06657",
         "One allocation imports one thing.",
         "VkImportMemoryZirconHandleInfoFUCHSIA and VkImportMemoryBufferCollectionFUCHSIA (sysmem) are in one chain.",
-        advice="Leave one of them out.",
+        advice="Omit one of them.",
     ),
     _vuid(
         "VkMemoryAllocateInfo-allocationSize-07897",
         "An allocation that neither imports nor exports has an allocationSize that is not 0.",
-        "An import structure whose handleType is 0 counts as not there.",
+        "An import structure whose handleType is 0 is ignored.",
         advice="Pass the size of the resource's requirements.",
     ),
     _vuid(
@@ -130,7 +130,7 @@ _ALLOCATION = (
     _vuid(
         "VkMemoryAllocateInfo-pNext-00639",
         "Memory for export is dedicated where the driver reports DEDICATED_ONLY.",
-        "goldfish (gfxstream) needs it for every export and does not report it for all: what is not dedicated ends in "
+        "goldfish (gfxstream) needs it for every export and does not report it for all: plain memory ends in "
         "VK_ERROR_OUT_OF_DEVICE_MEMORY.",
         advice="Chain VkMemoryDedicatedAllocateInfo with the image or buffer that the memory is for.",
     ),
@@ -138,7 +138,7 @@ _ALLOCATION = (
         "VkMemoryAllocateInfo-None-00643",
         "Imported memory has the device mask that it was allocated with, if Vulkan allocated it.",
         "Device groups only.",
-        advice="Leave VkMemoryAllocateFlagsInfo out on both sides, or pass the same mask.",
+        advice="Omit VkMemoryAllocateFlagsInfo on both sides, or pass the same mask.",
     ),
     _vuid(
         "VkMemoryAllocateInfo-None-00644",
@@ -161,13 +161,13 @@ _ALLOCATION = (
     ),
     _vuid(
         "vkAllocateMemory-pAllocateInfo-01714",
-        "memoryTypeIndex is one of the memory types that there are.",
+        "memoryTypeIndex is one of the existing memory types.",
         "The highest bit of memoryTypeBits was taken, and the driver sets bits past memoryTypeCount.",
         advice="Cut memoryTypeBits to memoryTypeCount, and look at the check properties.bits-in-range.",
     ),
     _vuid(
         "vkAllocateMemory-maxMemoryAllocationCount-04101",
-        "No more allocations live at once than the device allows.",
+        "No more allocations exist at once than the device allows.",
         "Each import is an allocation and counts; a device need not allow more than 4096.",
         advice="Free imports that are not used, and import a VMO once.",
     ),
@@ -175,7 +175,7 @@ _ALLOCATION = (
         "VkExportMemoryAllocateInfo-handleTypes-09860",
         "Memory is allocated for export only as handle types that the driver reports as supported and compatible.",
         "ZIRCON_VMO was combined with other handle types: SwiftShader takes exactly ZIRCON_VMO.",
-        "The driver reports less or more than it does: see capabilities.agree-export.",
+        "The driver reports less or more than it can do: see capabilities.agree-export.",
         advice="Ask vkGetPhysicalDeviceExternalBufferProperties or vkGetPhysicalDeviceImageFormatProperties2 first.",
         older=("00656",),
     ),
@@ -238,9 +238,9 @@ _RESOURCE = (
     ),
 )
 
-_STYPE = "Set sType before the call; a driver from before 2021 knows other numbers and silently ignores these."
+_STYPE = "Set sType before the call; a driver from before 2021 has other numbers and silently ignores these."
 _PNEXT = "Set pNext to NULL; nothing extends this structure."
-_DEVICE = "Pass the device whose entry point it is, and not one that is destroyed."
+_DEVICE = "Pass the device whose entry point it is, and not a destroyed one."
 _POINTER = "Pass the address of a variable; vkzircon fills it before the call to see that it is written."
 
 _IMPLICIT = (
@@ -251,7 +251,7 @@ _IMPLICIT = (
     ),
     _vuid(
         "VkImportMemoryZirconHandleInfoFUCHSIA-handleType-parameter",
-        "handleType of an import is 0 or a handle type that there is.",
+        "handleType of an import is 0 or an existing handle type.",
         _OLD_BIT,
         advice=f"Set it to {_ZIRCON_VMO}.",
     ),
@@ -260,63 +260,57 @@ _IMPLICIT = (
         "sType of the properties is VK_STRUCTURE_TYPE_MEMORY_ZIRCON_HANDLE_PROPERTIES_FUCHSIA (1000364001).",
         advice=_STYPE,
     ),
-    _vuid(
-        "VkMemoryZirconHandlePropertiesFUCHSIA-pNext-pNext",
-        "pNext of the properties is NULL.",
-        advice=_PNEXT,
-    ),
+    _vuid("VkMemoryZirconHandlePropertiesFUCHSIA-pNext-pNext", "pNext of the properties is NULL.", advice=_PNEXT),
     _vuid(
         "VkMemoryGetZirconHandleInfoFUCHSIA-sType-sType",
-        "sType of the question for a handle is VK_STRUCTURE_TYPE_MEMORY_GET_ZIRCON_HANDLE_INFO_FUCHSIA (1000364002).",
+        "sType of the request for a handle is VK_STRUCTURE_TYPE_MEMORY_GET_ZIRCON_HANDLE_INFO_FUCHSIA (1000364002).",
         advice=_STYPE,
     ),
     _vuid(
-        "VkMemoryGetZirconHandleInfoFUCHSIA-pNext-pNext",
-        "pNext of the question for a handle is NULL.",
-        advice=_PNEXT,
+        "VkMemoryGetZirconHandleInfoFUCHSIA-pNext-pNext", "pNext of the request for a handle is NULL.", advice=_PNEXT
     ),
     _vuid(
         "VkMemoryGetZirconHandleInfoFUCHSIA-memory-parameter",
-        "The memory whose handle is asked for is memory that lives.",
+        "The memory whose handle is requested exists.",
         "SwiftShader crashes on VK_NULL_HANDLE.",
-        advice="Get the handle before vkFreeMemory; the VMO stays for as long as somebody holds a handle.",
+        advice="Get the handle before vkFreeMemory; the VMO exists as long as there is a handle to it.",
     ),
     _vuid(
         "VkMemoryGetZirconHandleInfoFUCHSIA-handleType-parameter",
-        "handleType of the question for a handle is a handle type that there is.",
+        "handleType of the request for a handle is an existing handle type.",
         _OLD_BIT,
         advice=f"Set it to {_ZIRCON_VMO}.",
     ),
     _vuid(
         "vkGetMemoryZirconHandleFUCHSIA-device-parameter",
-        "The device that is asked for a handle is one that lives.",
+        "The device that is asked for a handle exists.",
         advice=_DEVICE,
     ),
     _vuid(
         "vkGetMemoryZirconHandleFUCHSIA-pGetZirconHandleInfo-parameter",
-        "The question for a handle is the address of a well-formed VkMemoryGetZirconHandleInfoFUCHSIA.",
+        "The request for a handle is the address of a well-formed VkMemoryGetZirconHandleInfoFUCHSIA.",
         advice="Pass the structure's address, with sType and pNext set.",
     ),
     _vuid(
         "vkGetMemoryZirconHandleFUCHSIA-pZirconHandle-parameter",
-        "There is a place for the handle.",
+        "pZirconHandle is a valid pointer.",
         "A driver that writes nothing there, or 0 as goldfish (gfxstream) may, fails export.handle-given.",
         advice=_POINTER,
     ),
     _vuid(
         "vkGetMemoryZirconHandlePropertiesFUCHSIA-device-parameter",
-        "The device that is asked for properties is one that lives.",
+        "The device that is asked for properties exists.",
         advice=_DEVICE,
     ),
     _vuid(
         "vkGetMemoryZirconHandlePropertiesFUCHSIA-handleType-parameter",
-        "The handle type that properties are asked with is one that there is.",
+        "The handle type that properties are asked with exists.",
         _OLD_BIT,
         advice=f"Pass {_ZIRCON_VMO}.",
     ),
     _vuid(
         "vkGetMemoryZirconHandlePropertiesFUCHSIA-pMemoryZirconHandleProperties-parameter",
-        "There is a place for the properties.",
+        "pMemoryZirconHandleProperties is a valid pointer.",
         "A driver that writes nothing there fails properties.written.",
         advice=_POINTER,
     ),

@@ -129,12 +129,12 @@ _SIZES = (Size, Answer[Size], Size | None)
 
 @cache
 def has_neighbour(shape: Hashable) -> dict[str, bool]:
-    """Tell of each field of a dataclass, in order, whether an ``_exact`` neighbour follows it."""
+    """Return for each field of a dataclass, in order, whether an ``_exact`` neighbour follows it."""
     return {f.name: f.type in _SIZES for f in fields(shape)}  # type: ignore[arg-type]
 
 
 def to_document(value: Any) -> Any:
-    """Give *value*, of dataclasses, tuples and what JSON knows, in its JSON form."""
+    """Return the JSON form of *value*, made of dataclasses, tuples and JSON types."""
     if is_dataclass(value) and not isinstance(value, type):
         return _object(value)
     if isinstance(value, tuple | list):

@@ -7,5 +7,5 @@ _BEGAN = time.monotonic()
 
 
 def elapsed_ms() -> float:
-    """Give the time since the start, in milliseconds to three places."""
+    """Return the time since the start, in milliseconds to three places."""
     return round((time.monotonic() - _BEGAN) * 1000, 3)

@@ -17,7 +17,7 @@ _AFTER_ESCAPE = (
 
 
 def not_behind(characters: str) -> str:
-    """Give the pattern of a place where no word of *characters* goes on."""
+    """Return the pattern of a place that is not inside a word of *characters*."""
     return rf"(?:(?<![{characters}])|{_AFTER_ESCAPE})"
 
 

@@ -61,7 +61,7 @@ class Environment:
 
 
 def platform() -> str:
-    """Tell what platform this is taken for: VKZIRCON_PLATFORM, else what the system says of itself.
+    """Return the platform: VKZIRCON_PLATFORM, else the one that the system reports.
 
     Raises:
         BadValue: the variable names no platform that is known.
@@ -78,7 +78,7 @@ def platform() -> str:
 
 
 def can_fork() -> bool:
-    """Return whether the probe can run in a child, as far as is known: `child.start_first` finds out."""
+    """Whether the probe can run in a forked process, as far as is known: `child.start_first` finds out."""
     return hasattr(os, "fork") and platform() != FUCHSIA and not process.refusal()
 
 

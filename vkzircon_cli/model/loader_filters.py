@@ -20,7 +20,7 @@ def driver_filter(environ: Mapping[str, str], path: str) -> str:
 
 
 def layer_filter(environ: Mapping[str, str], name: str, *, is_implicit: bool) -> bool | None:
-    """Tell whether a filter turns the layer *name* on or off, None if it does neither; on goes before off."""
+    """Whether a filter turns the layer *name* on, None if none turns it on or off; on goes before off."""
     word = _IMPLICIT if is_implicit else _EXPLICIT
     if _matches(name, _parts(environ, "VK_LOADER_LAYERS_ENABLE"), word):
         return True

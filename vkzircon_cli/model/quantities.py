@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers in words: sizes, masks, ranges of indices, counts, times."""
 
+import re
 from collections.abc import Iterable
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _STEP = 1024
 _NEXT_UNIT = 1023.95  # one digit after the point would make this 1024.0
+_HEAD = re.compile(r"( (?:given|of|on|through|to) )")
+_UNCOUNTED = ("", "data")
 
 
 def about(size: int) -> str:
-    """Give a size in its largest unit, with one digit after the point unless it comes out even."""
+    """Format a size in its largest unit, with one digit after the point unless that is 0."""
     amount, unit = float(size), 0
     while amount >= _NEXT_UNIT and unit < len(_UNITS) - 1:
         amount, unit = amount / _STEP, unit + 1
@@ -17,7 +20,7 @@ def about(size: int) -> str:
 
 
 def exactly(size: int) -> str:
-    """Give a size in the largest unit that it is a whole number of."""
+    """Format a size in the largest unit that it is a whole number of."""
     unit = 0
     while size >= _STEP and size % _STEP == 0 and unit < len(_UNITS) - 1:
         size, unit = size // _STEP, unit + 1
@@ -25,12 +28,12 @@ def exactly(size: int) -> str:
 
 
 def bits_of(mask: int) -> tuple[int, ...]:
-    """List the numbers of the bits that are set."""
+    """Return the numbers of the bits that are set."""
     return tuple(bit for bit in range(mask.bit_length()) if mask >> bit & 1)
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Write sorted numbers briefly: ``0-2, 5``."""
+    """Format sorted numbers briefly: ``0-2, 5``."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
@@ -40,9 +43,17 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
+def plural(noun: str) -> str:
+    """Return ``checks``, ``capabilities``, ``handles through a channel``; a plural stays unchanged."""
+    head, between, rest = _HEAD.split(noun, maxsplit=1) if _HEAD.search(noun) else (noun, "", "")
+    if head.endswith("y"):
+        return f"{head[:-1]}ies{between}{rest}"
+    return noun if head in _UNCOUNTED or head.endswith("s") else f"{head}s{between}{rest}"
+
+
 def counted(number: int, noun: str) -> str:
-    """Write ``1 check`` or ``3 checks``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Format ``1 check`` or ``3 checks``."""
+    return f"{number} {noun if number == 1 else plural(noun)}"
 
 
 _NS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
@@ -50,7 +61,7 @@ _NEXT_TIME = 999.5  # three digits of this would be 1000
 
 
 def duration(ns: float) -> str:
-    """Give a time in its largest unit, with three digits that count: ``840 ns``, ``12.3 µs``, ``1.05 s``."""
+    """Format a time in its largest unit, with three significant digits: ``840 ns``, ``12.3 µs``, ``1.05 s``."""
     for size, unit in _NS:
         if ns / size * 1000 >= _NEXT_TIME:
             return f"{_three(ns / size)} {unit}"
@@ -58,7 +69,7 @@ def duration(ns: float) -> str:
 
 
 def times(ratio: float) -> str:
-    """Give a ratio with three digits that count, and none after the point from 100 on."""
+    """Format a ratio with three significant digits, and none after the point from 100 on."""
     if ratio < 1:
         return f"{ratio:.2g}"
     return f"{ratio:,.0f}" if ratio >= _NEXT_TIME else _three(ratio)

@@ -38,7 +38,7 @@ class Shell(StrEnum):
 
 @record
 class Emulate:
-    """An emulation asked for: a persona by name, None for whatever the environment says, and faults on top."""
+    """An emulation asked for: a persona by name, None for the one that the environment names, and more faults."""
 
     persona: str | None = None
     faults: tuple[str, ...] = ()

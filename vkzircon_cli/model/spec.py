@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The spec's and the kernel's own words for their numbers, and the value types that carry both.
+"""The names that the spec and the kernel have for their numbers, and the value types that hold both.
 
 Sources: vk.xml 1.4.360, zircon/types.h, zircon/rights.h, zircon/syscalls/object.h, zircon/errors.h.
 """
@@ -30,7 +30,7 @@ VK_ERROR_DEVICE_LOST = -4
 
 @record
 class Flags:
-    """A flag word: the number as the driver gave it, and the name of each bit (unknown bits as ``bit N``)."""
+    """A flag word: the driver's number, and the name of each bit (unknown bits as ``bit N``)."""
 
     value: int
     names: tuple[str, ...]
@@ -38,7 +38,7 @@ class Flags:
 
 @record
 class Named:
-    """An enumerant: the number as the driver gave it, and its name (``unknown (N)`` when the spec has none)."""
+    """An enumerant: the driver's number, and its name (``unknown (N)`` if the spec has none)."""
 
     value: int
     name: str
@@ -46,7 +46,7 @@ class Named:
 
 @record
 class Version:
-    """A packed version: the number as the driver gave it, and its text where the packing is known, else ''."""
+    """A packed version: the driver's number, and its text if the packing is known, else ''."""
 
     value: int
     text: str
@@ -335,7 +335,7 @@ VMO_BITS = (
     "IMMUTABLE",
     "VIA_IOB_HANDLE",
 )
-# VIA_* tell how a process reaches a VMO and mean something in ZX_INFO_PROCESS_VMOS only.
+# VIA_* say how a process reaches a VMO, and are meaningful in ZX_INFO_PROCESS_VMOS only.
 VMO_VIA_BITS = 0b10_0001_1000
 
 
@@ -350,17 +350,17 @@ def flags(value: int, bits: tuple[str, ...]) -> Flags:
 
 
 def named(value: int, names: Mapping[int, str]) -> Named:
-    """Name *value*, or say that the spec has no name for it."""
+    """Name *value*; ``unknown (N)`` if the spec has no name for it."""
     return Named(value, names.get(value, f"unknown ({value})"))
 
 
 def result_name(code: int) -> str:
-    """Name a VkResult; one that the registry does not know stays a number."""
+    """Name a VkResult; one that is not in the registry stays a number."""
     return VK_RESULTS.get(code, f"VkResult {code}")
 
 
 def status_name(code: int) -> str:
-    """Name a zx_status_t; one that the kernel's headers do not know stays a number."""
+    """Name a zx_status_t; one that is not in the kernel's headers stays a number."""
     return ZX_STATUS.get(code, f"zx_status_t {code}")
 
 
@@ -371,7 +371,7 @@ def api_version(value: int) -> Version:
 
 
 def driver_version(value: int, driver_id: int | None) -> Version:
-    """Unpack a driverVersion where the driver's packing is known: each vendor has its own, so never guess."""
+    """Unpack a driverVersion if the driver's packing is known: each vendor has its own, so this never guesses."""
     if driver_id == _NVIDIA_PROPRIETARY:
         return Version(value, f"{value >> 22}.{value >> 14 & 0xFF}.{value >> 6 & 0xFF}.{value & 0x3F}")
     if driver_id in _MESA_DRIVER_IDS:
@@ -380,10 +380,10 @@ def driver_version(value: int, driver_id: int | None) -> Version:
 
 
 def looks_like_handle(value: int) -> bool:
-    """Tell whether *value* has the shape of a handle: not ZX_HANDLE_INVALID, both low bits set."""
+    """Whether *value* has the shape of a handle: not ZX_HANDLE_INVALID, both low bits set."""
     return value & _FIXED_BITS == _FIXED_BITS
 
 
 def handle_text(value: int) -> str:
-    """Write a handle the way reports show it."""
+    """Format a handle as reports show it."""
     return f"0x{value:08x}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Foreign text: out of C arrays into facts, and out of facts onto a page where it can do no harm."""
+"""Words: foreign text into facts and onto a page, where it can do no harm, and a noun with its article."""
 
 import unicodedata
 
@@ -26,6 +26,12 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_visible(character) for character in text)
+
+
+def with_article(noun: str) -> str:
+    """Return *noun* with its article: ``a channel``, ``an event``, ``an 8-bit library``."""
+    has_vowel_sound = noun.lower().startswith(("a", "e", "i", "o", "un", "8", "msi"))  # MSI is spelled out
+    return f"{'an' if has_vowel_sound else 'a'} {noun}"
 
 
 def _visible(character: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from vkzircon_cli.bindings.vk import PhysicalDevice
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.model.bench import BenchDevice, Choice, Limits, Move, Place, TimedCall, Way
+from vkzircon_cli.model.bench import Choice, Limits, Move, Place, TimedCall, Way
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Extension, Identity, Memory
 from vkzircon_cli.model.quantities import exactly
@@ -36,8 +36,6 @@ _OF_TIMEOUT = 3
 
 class BenchProbe(DeviceSession):
     """Measures one device within the seconds that the whole run has."""
-
-    facts = BenchDevice
 
     def __init__(self, run: Run, physical: PhysicalDevice, index: int, identity: Identity) -> None:
         super().__init__(run, physical, index, identity)

@@ -9,7 +9,7 @@ from vkzircon_cli.bindings.formats import FIRST_OF_VULKAN_1_1, all_formats, comm
 from vkzircon_cli.bindings.vk import PhysicalDevice
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.facts import ExternalMemoryProperties, Identity
-from vkzircon_cli.model.matrix import MatrixDevice, Support
+from vkzircon_cli.model.matrix import Support
 from vkzircon_cli.model.queries import CAPABILITIES_EXTENSION, has_vulkan_1_1
 from vkzircon_cli.model.request import Formats
 from vkzircon_cli.model.spec import (
@@ -37,8 +37,6 @@ _WORDS = struct.Struct("@iPIII4x")  # VkExternalImageFormatProperties
 
 class MatrixProbe(DeviceSession):
     """Asks one device for one handle type."""
-
-    facts = MatrixDevice
 
     def probe(self) -> Generator[Event, None, bool]:
         """Ask for all buffers in one step, then for each format in a step of its own: a crash costs no more."""

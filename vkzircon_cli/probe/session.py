@@ -10,7 +10,7 @@ from vkzircon_cli.bindings import vk
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.facts import Device, Extension, Identity, Instance, Memory, MemoryType, OpenDevice
+from vkzircon_cli.model.facts import Extension, Identity, Instance, Memory, MemoryType, OpenDevice
 from vkzircon_cli.model.queries import CAPABILITIES_EXTENSION, dependency_leg
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.probe.peer import Peer
@@ -33,9 +33,7 @@ class Run:
 
 
 class DeviceSession:
-    """Asks one physical device, opens it and closes it. *facts* is the record of the device's facts."""
-
-    facts: type = Device
+    """Asks one physical device, opens it and closes it."""
 
     def __init__(self, run: Run, physical: vk.PhysicalDevice, index: int, identity: Identity) -> None:
         self.of_run = run

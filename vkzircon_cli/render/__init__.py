@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns a report into text. Renderers decide nothing and look at no machine; each is imported when it is needed."""
+"""Text out of documents: one content model, and a writer each for the terminal, Markdown and HTML.
+
+What belongs here: records of content without markup, the pages that are composed of them, and the writers that escape
+and lay them out; JSON, JUnit and CSV.
+
+What does not: no renderer judges a result, asks the machine or writes to a stream.
+"""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from vkzircon_cli.model.base import record
+from vkzircon_cli.render.style import FOR_STRANGERS, Format, Style, View
 
 if TYPE_CHECKING:
+    from vkzircon_cli.diff import Difference
     from vkzircon_cli.doctor.diagnosis import Diagnosis
     from vkzircon_cli.render.page import Page
     from vkzircon_cli.report.bench import BenchReport
@@ -14,28 +21,12 @@ if TYPE_CHECKING:
     from vkzircon_cli.report.redaction import Hidden
     from vkzircon_cli.report.report import Report
 
-
-class View(StrEnum):
-    """How much of a report is shown to people; documents for programs are always the whole report."""
-
-    REPORT = "report"
-    CHECKS = "checks"
-    DEVICES = "devices"
-
-
-class Format(StrEnum):
-    """How a result is written. A trace is no rendering of a report, but the events themselves as they come."""
-
-    TERMINAL = "terminal"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    JUNIT = "junit"
-    TRACE = "trace"
-
-
-# Written to be read by strangers, so that what tells of people and machines is hidden in them.
-FOR_STRANGERS = (Format.MARKDOWN, Format.HTML)
+__all__ = [
+    "FOR_STRANGERS",
+    "Format",
+    "Style",
+    "View",
+]
 
 
 class DevicesFormat(StrEnum):
@@ -85,16 +76,6 @@ class WordFormat(StrEnum):
 
     TERMINAL = "terminal"
     JSON = "json"
-
-
-@record
-class Style:
-    """What the command line says of the looks; *redacts*: strangers are told nothing of people and machines."""
-
-    view: View
-    format: Format
-    verbose: bool = False
-    redacts: bool = True
 
 
 def render(report: "Report", style: Style, page: "Page", hidden: tuple["Hidden", ...] | None = None) -> str:
@@ -153,7 +134,7 @@ def render_bench(
 
         return render_json(bench)
     if format is BenchFormat.HTML:
-        from vkzircon_cli.render.html_bench import render_bench_html
+        from vkzircon_cli.render.html import render_bench_html
 
         return render_bench_html(bench, hidden)
     from vkzircon_cli.render.bench import render_bench_terminal
@@ -170,3 +151,20 @@ def render_diagnosis(diagnosis: "Diagnosis", format: WordFormat, verbose: bool, 
     from vkzircon_cli.render.doctor import render_diagnosis_terminal
 
     return render_diagnosis_terminal(diagnosis, page, verbose)
+
+
+def render_difference(
+    difference: "Difference", format: DiffFormat, page: "Page", hidden: tuple["Hidden", ...] | None = None
+) -> str:
+    """Write *difference* in *format*; *page* counts on a terminal only, what was *hidden* in Markdown only."""
+    if format is DiffFormat.JSON:
+        from vkzircon_cli.render.json import render_json
+
+        return render_json(difference)
+    if format is DiffFormat.MARKDOWN:
+        from vkzircon_cli.render.difference_markdown import render_difference_markdown
+
+        return render_difference_markdown(difference, hidden)
+    from vkzircon_cli.render.difference import render_difference_terminal
+
+    return render_difference_terminal(difference, page)

@@ -1,32 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A difference in sections and rows, in words, as the terminal and Markdown both show it."""
+"""A difference as parts with rows of words, which the terminal and Markdown both show."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.diff import Area, Difference, FactChange, Kind, Said, VerdictChange
+from vkzircon_cli.diff import Area, Difference, FactChange, Kind, Said, Timings, VerdictChange
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.render.content import Code, Column, Table
 
-_TITLES = {
-    Area.VERDICTS: "Verdicts",
-    Area.EXTENSION: "The extension",
-    Area.RIGHTS: "Rights of exported VMOs",
-    Area.SHARING: "Sharing",
-    Area.DEVICE: "Device",
-    Area.MEMORY: "Memory",
-    Area.MACHINE: "Machine",
+# The heading of each area, and a noun to count in it, with what follows that.
+_AREAS = {
+    Area.VERDICTS: ("Verdicts", "verdict", ""),
+    Area.EXTENSION: ("The extension", "fact", " of the extension"),
+    Area.RIGHTS: ("Rights of exported VMOs", "set", " of rights"),
+    Area.SHARING: ("Sharing", "answer", " on sharing"),
+    Area.DEVICE: ("Device", "fact", " of the device"),
+    Area.MEMORY: ("Memory", "fact", " of the memory"),
+    Area.MACHINE: ("Machine", "fact", " of the machine"),
 }
-_NOUNS = {
-    Area.VERDICTS: "verdict",
-    Area.EXTENSION: "fact of the extension",
-    Area.RIGHTS: "set of rights",
-    Area.SHARING: "answer on sharing",
-    Area.DEVICE: "fact of the device",
-    Area.MEMORY: "fact of the memory",
-    Area.MACHINE: "fact of the machine",
-}
+_TIMES = (
+    Column("ms before", right=True),
+    Column("ms after", right=True),
+    Column("ratio", right=True),
+    Column("step"),
+)
 _MOST_IDS = 3
 _MOST_REWORDED = 5
 _MOST_MEMBERS = 12
@@ -34,9 +33,9 @@ _MOST_MEMBERS = 12
 
 @record
 class ChangeRow:
-    """One row: what it is about, and both sides, None where there is none. *word* is how a verdict changed.
+    """One row: its subject and both sides, None for a side without a value; *word* says how a verdict changed.
 
-    Of a set, *before* and *after* are only what the other side has not.
+    Of a set, *before* and *after* have only the members that the other side lacks.
     """
 
     subject: str
@@ -47,8 +46,8 @@ class ChangeRow:
 
 
 @record
-class Section:
-    """The rows of one area, of one device where there are several; *note* tells what is left out."""
+class Part:
+    """The rows of one area, of one device where there are several; the *note* counts what is left out."""
 
     title: str
     rows: tuple[ChangeRow, ...]
@@ -56,27 +55,17 @@ class Section:
 
 
 def headline(difference: Difference) -> str:
-    """Say in one sentence what differs."""
-    told = [(difference.areas.get(area, 0), noun) for area, noun in _NOUNS.items()]
-    parts = [_counted(number, noun) for number, noun in told if number]
-    if parts:
-        total = sum(number for number, _ in told)
-        return f"{', '.join(parts)} {'differs' if total == 1 else 'differ'}."
+    """Return one sentence about what differs."""
+    numbers = {area: number for area in _AREAS if (number := difference.areas.get(area, 0))}
+    if numbers:
+        counts = (f"{counted(number, _AREAS[area][1])}{_AREAS[area][2]}" for area, number in numbers.items())
+        return f"{', '.join(counts)} {'differs' if sum(numbers.values()) == 1 else 'differ'}."
     reworded = sum(change.kind is Kind.REWORDED for change in difference.verdicts)
     return f"Nothing differs but the wording of {counted(reworded, 'verdict')}." if reworded else "Nothing differs."
 
 
-def _counted(number: int, noun: str) -> str:
-    head, of, rest = noun.partition(" of ")
-    return f"{counted(number, head)}{of}{rest}" if head != "answer on sharing" else _answers(number)
-
-
-def _answers(number: int) -> str:
-    return f"{counted(number, 'answer')} on sharing"
-
-
-def sections(difference: Difference) -> Iterator[Section]:
-    """Give what differs, area by area and device by device; those in which nothing does are left out."""
+def parts(difference: Difference) -> Iterator[Part]:
+    """Yield what differs, area by area and device by device."""
     places: list[int | None] = [None, *range(len(difference.devices))]
     for area in Area:
         for device in places:
@@ -87,30 +76,30 @@ def sections(difference: Difference) -> Iterator[Section]:
                 rows = [_fact_row(c) for c in difference.facts if c.area is area and c.device == device]
                 note = ""
             if rows or note:
-                yield Section(_title(difference, area, device), tuple(rows), note)
+                yield Part(_title(difference, area, device), tuple(rows), note)
 
 
 def _title(difference: Difference, area: Area, device: int | None) -> str:
     if device is None or len(difference.devices) == 1:
-        return _TITLES[area]
+        return _AREAS[area][0]
     of = difference.devices[device]
     index = of.before if of.before is not None else of.after
-    return f"{_TITLES[area]} (device {index}, {of.name})"
+    return f"{_AREAS[area][0]} (device {index}, {of.name})"
 
 
 def _verdict_rows(changes: Sequence[VerdictChange]) -> tuple[list[ChangeRow], str]:
-    told = [change for change in changes if change.kind is not Kind.REWORDED]
+    changed = [change for change in changes if change.kind is not Kind.REWORDED]
     reworded = [change for change in changes if change.kind is Kind.REWORDED]
-    # Why a check was skipped is the least of all.
+    # A new reason for a skip matters least.
     worth_it = [change for change in reworded if change.after and change.after.outcome is not Outcome.SKIP]
-    shown = [*_grouped(told), *map(_verdict_row, worth_it[:_MOST_REWORDED])]
+    shown = [*_grouped(changed), *map(_verdict_row, worth_it[:_MOST_REWORDED])]
     left = len(reworded) - min(len(worth_it), _MOST_REWORDED)
-    note = f"{counted(left, 'verdict')} came to the same in other words." if left > 0 else ""
+    note = f"{counted(left, 'verdict')} with the same outcome in other words." if left > 0 else ""
     return shown, note
 
 
 def _grouped(changes: Sequence[VerdictChange]) -> Iterator[ChangeRow]:
-    """Tell once of what was skipped for one reason, where it first stands."""
+    """Yield a row for each change, and one for all checks that are skipped for the same reason."""
     groups: dict[object, list[VerdictChange]] = {}
     for change in changes:
         groups.setdefault(_group_of(change), []).append(change)
@@ -124,30 +113,27 @@ def _grouped(changes: Sequence[VerdictChange]) -> Iterator[ChangeRow]:
 def _group_of(change: VerdictChange) -> object:
     if change.before is None or change.after is None:
         return change.id
-    skip = next((said for said in (change.before, change.after) if said.outcome is Outcome.SKIP), None)
+    skip = next(filter(_is_skip, (change.before, change.after)), None)
     return (change.kind, change.before.outcome, change.after.outcome, skip.sentence) if skip else change.id
 
 
 def _group_row(group: Sequence[VerdictChange]) -> ChangeRow:
     of = Counter(change.id.partition(".")[0] for change in group)
     subject = f"{len(group)} checks: " + ", ".join(f"{count} of {name}" for name, count in of.items())
-    sides = [_side(said) for said in (group[0].before, group[0].after)]
-    return ChangeRow(subject, sides[0], sides[1], group[0].kind)
+    return _verdict_row(group[0], subject)
 
 
-def _side(said: Said | None) -> str | None:
-    if said is None:
-        return None
-    return _said(said) if said.outcome is Outcome.SKIP else str(said.outcome)
+def _verdict_row(change: VerdictChange, group: str = "") -> ChangeRow:
+    """Return the row of a change, or of a *group* of them, which differ in their sentences except for a skip's."""
+    before, after = (
+        None if said is None else f"{said.outcome}{': ' + said.sentence if not group or _is_skip(said) else ''}"
+        for said in (change.before, change.after)
+    )
+    return ChangeRow(group or change.id, before, after, change.kind)
 
 
-def _said(said: Said) -> str:
-    return f"{said.outcome}: {said.sentence}"
-
-
-def _verdict_row(change: VerdictChange) -> ChangeRow:
-    before, after = (_said(said) if said else None for said in (change.before, change.after))
-    return ChangeRow(change.id, before, after, change.kind)
+def _is_skip(said: Said) -> bool:
+    return said.outcome is Outcome.SKIP
 
 
 def _fact_row(change: FactChange) -> ChangeRow:
@@ -163,6 +149,18 @@ def _members(names: Sequence[str]) -> str | None:
     return ", ".join(names[:_MOST_MEMBERS]) + (f" and {left} more" if left > 0 else "")
 
 
-def milliseconds(time: float | None) -> str:
-    """Write a time that may not be known."""
-    return "an unknown time" if time is None else f"{time:.0f} ms"
+def times_words(timings: Timings) -> str:
+    """Return a sentence about how long both runs took."""
+    before, after = (
+        "an unknown time" if time is None else f"{time:.0f} ms" for time in (timings.before_ms, timings.after_ms)
+    )
+    return f"In all {before} before, {after} after."
+
+
+def times_table(timings: Timings) -> Table:
+    """Return the steps whose times changed most."""
+    rows = (
+        (f"{step.before_ms:.1f}", f"{step.after_ms:.1f}", f"{step.ratio:.2f}", Code(step.step))
+        for step in timings.steps
+    )
+    return Table("Times, which are not compared", _TIMES, tuple(rows), names=3)

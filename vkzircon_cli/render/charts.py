@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a bench measured as charts: rows with a bar each, the same on a terminal and on a page."""
+"""The numbers of a bench as charts: rows with a bar each, and the conditions that they were measured under."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from vkzircon_cli.model.base import Answer, Missing, record
-from vkzircon_cli.model.bench import BenchDevice, Move, Place, TimedCall, Timing, Way
+from vkzircon_cli.model.bench import BenchDevice, Choice, Move, Place, TimedCall, Timing, Way
 from vkzircon_cli.model.quantities import about, duration, exactly, times
+from vkzircon_cli.render.content import Cell, Column, Field, Reason, Table
+from vkzircon_cli.render.marks import missing_mark, reasons, why_missing
+from vkzircon_cli.report.bench import OF_OVERHEAD, BenchReport
 
 _CALLS = {
     TimedCall.ALLOCATE: "allocate, ordinary",
@@ -26,9 +29,9 @@ _NONE = "-"
 
 @record
 class Bar:
-    """One measurement: *cells* are its words, *fraction* how long its bar is, from 0 to 1, and *p99* where that ends.
+    """One measurement: its *cells*, the *fraction* of its bar from 0 to 1, and the same for its 99th percentile.
 
-    Without a number there is what is *missing*. *is_shared* tells what has to do with a VMO from what has not.
+    A measurement without a number has the *missing* answer. *is_shared* is for memory of a VMO.
     """
 
     label: str
@@ -41,30 +44,35 @@ class Bar:
 
 @record
 class Chart:
-    """Bars of one kind: the *headers* are of a label and its cells, the *scale* says what a bar's length means."""
+    """Bars of one kind: the *headers* of label and cells, and the *scale*, which explains the length of the bars."""
 
     title: str
     headers: tuple[str, ...]
     scale: str
     bars: tuple[Bar, ...]
 
+    @property
+    def has_bars(self) -> bool:
+        """Whether any measurement has a number."""
+        return any(bar.fraction is not None for bar in self.bars)
+
 
 def charts(device: BenchDevice) -> Iterator[Chart]:
-    """Draw everything that was measured, or should have been."""
+    """Yield a chart of each kind of measurement that was made or planned."""
     for chart in (_sharing(device), _calls(device), _bandwidths(device)):
         if chart.bars:
             yield chart
 
 
 def log_fraction(value: float, low: float, high: float) -> float:
-    """Place *value* on a logarithmic scale, 0 at *low* and 1 at *high*."""
+    """Return the place of *value* on a logarithmic scale, 0 at *low* and 1 at *high*."""
     if high <= low or value <= low:
         return 0.0
     return min(math.log(value / low) / math.log(high / low), 1.0)
 
 
 def decades(values: Iterable[float]) -> tuple[float, float]:
-    """Give the powers of ten around *values*, of which the lower one is below all of them."""
+    """Return the powers of ten around *values*; the lower one is below all of them."""
     known = [max(value, 1.0) for value in values] or [1.0]
     low = 10.0 ** math.floor(math.log10(min(known)))
     high = 10.0 ** math.ceil(math.log10(max(known)))
@@ -72,7 +80,7 @@ def decades(values: Iterable[float]) -> tuple[float, float]:
 
 
 def _timed(timings: Sequence[Timing | None]) -> tuple[float, float, str]:
-    """Give the ends of a scale of times, and say which they are."""
+    """Return the ends of a scale of times, and a sentence about them."""
     values = [value for each in timings if each for value in (each.median_ns, each.p99_ns) if value is not None]
     low, high = decades(values)
     return low, high, f"Bars are logarithmic, from {duration(low)} to {duration(high)}."
@@ -143,11 +151,50 @@ def _bandwidths(device: BenchDevice) -> Chart:
     return Chart("Moving bytes", headers, f"Bars are linear, up to {about(fastest)}/s.", tuple(bars))
 
 
-def without_number(shown: Iterable[Chart]) -> dict[Missing, list[str]]:
-    """Give the labels of what has no number, by the reason."""
-    labels: dict[Missing, list[str]] = {}
-    for chart in shown:
-        for bar in chart.bars:
-            if bar.missing is not None:
-                labels.setdefault(bar.missing, []).append(bar.label)
-    return labels
+def chart_table(chart: Chart) -> Table:
+    """Return the numbers of *chart* without its bars."""
+    label, *headers = chart.headers
+    columns = (Column(label), *(Column(header, right=True) for header in headers))
+    blanks = [""] * (len(headers) - 1)
+    rows: list[tuple[Cell, ...]] = [
+        (bar.label, *bar.cells) if bar.cells else (bar.label, missing_mark(bar.missing), *blanks) for bar in chart.bars
+    ]
+    return Table(chart.title, columns, tuple(rows))
+
+
+def bar_words(chart: Chart, bar: Bar) -> str:
+    """Return a bar in few words, since words in a picture cannot wrap."""
+    if not bar.cells:
+        return missing_mark(bar.missing).word
+    cells = dict(zip(chart.headers[1:], bar.cells, strict=True))
+    slower = f", {cells['times']} times as long" if cells.get("times") else ""
+    return f"{cells.get('speed') or cells['median']}{slower}"
+
+
+def without_number(shown: Iterable[Chart]) -> list[Reason]:
+    """Return why measurements have no number, with their labels."""
+    return reasons((bar.missing, bar.label) for chart in shown for bar in chart.bars)
+
+
+def conditions(bench: BenchReport, device: BenchDevice) -> Iterator[Field]:
+    """Yield what was measured with, and what limits it."""
+    if device.choice.value is not None:
+        yield Field("memory", (_memory(device.choice.value, device),), prose=True)
+    elif device.choice.missing is not None and device.opened.value is not None:
+        yield Field("memory", (why_missing(device.choice.missing),), prose=True)
+    elif device.opened.missing is not None:
+        yield Field("device", (why_missing(device.opened.missing),), prose=True)
+    if limits := device.limits.value:
+        yield Field("at most", (f"{about(limits.largest)} at once: {limits.bound}",), prose=True)
+    if overhead := device.overhead.value:
+        yield Field("overhead", (f"{duration(overhead.median_ns)}: {OF_OVERHEAD}",), prose=True)
+    yield Field("time", (f"{bench.run.duration_ms / 1000:.1f} of {bench.seconds:g} s",))
+
+
+def _memory(choice: Choice, device: BenchDevice) -> str:
+    types = device.memory.value.types if device.memory.value else ()
+    flags = next((" ".join(each.flags.names) for each in types if each.index == choice.memory_type), "")
+    named = f" ({flags})" if flags else ""
+    same = choice.ordinary_type == choice.memory_type
+    ordinary = "the same type" if same else f"type {choice.ordinary_type}"
+    return f"type {choice.memory_type}, {choice.form}{named}; ordinary memory of {ordinary}"

@@ -32,9 +32,9 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def render_csv(matrix: MatrixReport) -> str:
-    """Write *matrix* with a line of headers; flags of one field are separated by ``|``, what has no value is empty.
+    """Write *matrix* with a line of headers; ``|`` separates the flags of a field, and a missing value is empty.
 
-    What has no answer has the kind of its absence under *missing*.
+    Without an answer the field *missing* says of which kind it is.
     """
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -46,7 +46,7 @@ def render_csv(matrix: MatrixReport) -> str:
 
 
 def _name(device: MatrixDevice) -> str:
-    """Give the name so that no spreadsheet takes it for a formula."""
+    """Return the name so that no spreadsheet takes it for a formula."""
     name = visible(device.identity.value.name) if device.identity.value else ""
     return f"'{name}" if name.startswith(_FORMULA) else name
 
@@ -59,7 +59,7 @@ def _lines(device: MatrixDevice) -> Iterator[tuple[str, ...]]:
 
 
 def _cells(answer: Answer[tuple[Support, ...]], tilings: list[str], usages: list[str]) -> Iterator[tuple[str, ...]]:
-    """Give tiling, usage and answer, in the order in which they were asked."""
+    """Yield tiling, usage and answer, in the order of the questions."""
     found = {(s.tiling or "", usage): _answer(s) for s in answer.value or () for usage in s.usages}
     nothing = ("",) * 6 + (str(answer.missing.kind),) if answer.missing else ("",) * 7
     for tiling in tilings:

@@ -1,53 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between two reports, for people and for programs."""
-
-from collections.abc import Sequence
+"""What differs between two reports, on a terminal."""
 
 from rich.text import Text
 
 from vkzircon_cli.diff import Difference, Side
-from vkzircon_cli.model.base import to_document
-from vkzircon_cli.render import DiffFormat
-from vkzircon_cli.render.change_rows import ChangeRow, Section, headline, milliseconds, sections
-from vkzircon_cli.render.columns import Column
-from vkzircon_cli.render.json import to_json
+from vkzircon_cli.render.change_rows import ChangeRow, headline, parts, times_table, times_words
+from vkzircon_cli.render.content import cut
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.writer import Sheet
-from vkzircon_cli.report.redaction import Hidden
 
 _STYLES = {"worse": "red", "better": "green", "gone": "red", "new": "green"}
 _SIDE_WIDTH = 6
 _MOST_CHARACTERS = 400  # of one value; the JSON has the rest
-_TIME_COLUMNS = (
-    Column("ms before", right=True),
-    Column("ms after", right=True),
-    Column("ratio", right=True),
-    Column("step"),
-)
 
 
-def render_difference(
-    difference: Difference, format: DiffFormat, page: Page, hidden: tuple[Hidden, ...] | None = None
-) -> str:
-    """Write *difference* in *format*; *page* counts on a terminal only, and what was *hidden* in Markdown only."""
-    if format is DiffFormat.JSON:
-        return to_json(to_document(difference))
-    if format is DiffFormat.MARKDOWN:
-        from vkzircon_cli.render.difference_markdown import render_difference_markdown
-
-        return render_difference_markdown(difference, hidden)
-    return _render_terminal(difference, page)
-
-
-def _render_terminal(difference: Difference, page: Page) -> str:
+def render_difference_terminal(difference: Difference, page: Page) -> str:
+    """Write *difference* for people, the sentence that sums it up first."""
     sheet = Sheet(page)
     sheet.prose(sheet.text(headline(difference), "bold"))
     sheet.blank()
     _write_side(sheet, "before", difference.before)
     _write_side(sheet, "after", difference.after)
-    for section in sections(difference):
-        _write_section(sheet, section)
-    _write_times(sheet, difference)
+    for part in parts(difference):
+        sheet.heading(part.title)
+        for row in part.rows:
+            _write_row(sheet, row)
+        if part.note:
+            sheet.prose(part.note, indent=2)
+    times = times_table(difference.timings)
+    sheet.heading(times.title)
+    sheet.prose(times_words(difference.timings), indent=2)
+    if times.rows:
+        sheet.table(times)
     return sheet.finish()
 
 
@@ -57,14 +41,6 @@ def _write_side(sheet: Sheet, label: str, side: Side) -> None:
         f"{side.outcome.upper()}, exit code {side.exit_code}, vkzircon {side.tool_version}, {side.started}{emulated}"
     )
     sheet.field(label, _cut(about), _cut(side.sentence), label_width=_SIDE_WIDTH, prose=True)
-
-
-def _write_section(sheet: Sheet, section: Section) -> None:
-    sheet.heading(section.title)
-    for row in section.rows:
-        _write_row(sheet, row)
-    if section.note:
-        sheet.prose(section.note, indent=2)
 
 
 def _write_row(sheet: Sheet, row: ChangeRow) -> None:
@@ -93,21 +69,4 @@ def _sign(sheet: Sheet, sign: str) -> Text:
 
 
 def _cut(words: str) -> str:
-    left = len(words) - _MOST_CHARACTERS
-    return words if left <= 0 else f"{words[:_MOST_CHARACTERS]}... ({left} more characters)"
-
-
-def _write_times(sheet: Sheet, difference: Difference) -> None:
-    timings = difference.timings
-    sheet.heading("Times, which make no difference")
-    sheet.prose(f"In all {milliseconds(timings.before_ms)} before, {milliseconds(timings.after_ms)} after.", indent=2)
-    rows = [
-        [f"{step.before_ms:.1f}", f"{step.after_ms:.1f}", f"{step.ratio:.2f}", _cut(step.step)]
-        for step in timings.steps
-    ]
-    if rows:
-        sheet.table(_TIME_COLUMNS, [_texts(sheet, row) for row in rows])
-
-
-def _texts(sheet: Sheet, cells: Sequence[str]) -> list[Text]:
-    return [sheet.text(cell) for cell in cells]
+    return cut(words, _MOST_CHARACTERS)

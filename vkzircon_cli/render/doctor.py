@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A diagnosis for people: a line for each thing that was looked at, and below it what is wrong or worth knowing."""
+"""A diagnosis for people: a line for each part of the system, and below it the problems and notes."""
 
 from rich.text import Text
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.diagnosis import Diagnosis
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.render.driver_output import write_printed
+from vkzircon_cli.render.frame import write_circumstances, write_printed
+from vkzircon_cli.render.marks import outcome_mark
+from vkzircon_cli.render.opening import opening_of
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.verdicts import outcome_label, outcome_mark, write_circumstances
 from vkzircon_cli.render.writer import Sheet
 
 _TITLES = {
@@ -26,11 +27,11 @@ _MOST_DEEP = 8
 
 
 def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = False) -> str:
-    """Write the whole diagnosis, the sentence that it comes to first; *verbose* shows what is fine as well."""
+    """Write the whole diagnosis, its verdict first; *verbose* also shows what is fine."""
     sheet = Sheet(page)
-    write_circumstances(sheet, diagnosis)
+    write_circumstances(sheet, opening_of(diagnosis))
     error, told = diagnosis.error, diagnosis.summary.sentence
-    label = outcome_label(sheet, diagnosis.summary.outcome)
+    label = sheet.mark(outcome_mark(diagnosis.summary.outcome))
     sheet.item(label, sheet.text(told, "bold"))
     if error is not None and not diagnosis.devices and error.message not in told:
         sheet.prose(error.message, indent=label.cell_len)
@@ -51,7 +52,7 @@ def _write_branch(sheet: Sheet, finding: Finding, verbose: bool) -> None:
 
 
 def _is_worth_showing(finding: Finding) -> bool:
-    """Tell whether there is more to a finding than that all is fine: something is wrong, to be done, or explained."""
+    """Whether a finding, or one below it, is bad, has a cause, or has a command to run."""
     if any(_is_worth_showing(child) for child in finding.children):
         return True
     return finding.outcome is not Outcome.PASS and bool(finding.cause or finding.command or _is_bad(finding))
@@ -79,6 +80,6 @@ def _write_finding(sheet: Sheet, finding: Finding, verbose: bool, depth: int) ->
 
 
 def _mark(sheet: Sheet, finding: Finding, *, with_word: bool = False) -> Text:
-    glyph, style = outcome_mark(finding.outcome)
-    word = f" {finding.outcome.upper()}" if with_word else ""
-    return sheet.join(sheet.text(f"[{glyph}]{word}", style), "  " if with_word else " ")
+    mark = outcome_mark(finding.outcome)
+    word = f" {mark.word}  " if with_word else " "
+    return sheet.styled(f"[{mark.glyph}]{word}", mark.look)

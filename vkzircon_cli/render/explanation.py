@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Explanations, and the list of words that have one, for people and for programs."""
+"""Explanations, and the words that have one, for people and for programs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,7 +40,7 @@ def _write_explanation(sheet: Sheet, explanation: Explanation) -> None:
     if explanation.rule:
         sheet.prose(_rests_on(explanation.rule), indent=2)
     if explanation.causes:
-        sheet.heading("What that driver does" if explanation.group is Group.PERSONA else "Usual causes")
+        sheet.heading("Behaviour of that driver" if explanation.group is Group.PERSONA else "Usual causes")
     for cause in explanation.causes:
         sheet.item(sheet.text("- "), cause, indent=2)
     sheet.heading("What to do")
@@ -49,14 +49,14 @@ def _write_explanation(sheet: Sheet, explanation: Explanation) -> None:
 
 def _rests_on(rule: str) -> str:
     if rule == PRACTICE:
-        return "It rests on practice: no rule demands it, so that it warns at most."
+        return "It rests on practice: no rule requires it, so a deviation is at most a warning."
     return f"It rests on {rule}."
 
 
 def render_words(groups: Sequence[WordGroup], page: Page) -> str:
-    """Write which words there are, in their shortest readable form."""
+    """Write the words that have an explanation, in their shortest readable form."""
     sheet = Sheet(page)
-    sheet.prose("vkzircon explain WORD says what a word means, what usually causes it, and what to do.")
+    sheet.prose("vkzircon explain WORD explains a word: its meaning, its usual causes and what to do.")
     for group in groups:
         _, title = _KINDS[group.group]
         sheet.heading(f"{title}: {group.about}")
@@ -70,12 +70,12 @@ def _brief(explanation: Explanation) -> str:
 
 
 def render_explanations_json(asked: str, explanations: Sequence[Explanation]) -> str:
-    """Write what was found as JSON."""
+    """Write explanations as JSON."""
     return to_json(_document(asked, [plain(each) for each in explanations], []))
 
 
 def render_words_json(groups: Sequence[WordGroup]) -> str:
-    """Write which words there are as JSON."""
+    """Write the words that have an explanation as JSON."""
     rows = [
         {"group": each.group, "about": each.about, "words": [one.word for one in each.explanations]} for each in groups
     ]
@@ -83,6 +83,6 @@ def render_words_json(groups: Sequence[WordGroup]) -> str:
 
 
 def _document(asked: str | None, explanations: list[dict[str, Any]], groups: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give the document, which has all its keys whatever was asked."""
+    """Return the document, which has the same keys for every question."""
     version = EXPLANATION_SCHEMA_VERSION
     return {"schema_version": version, "asked": asked, "explanations": explanations, "groups": groups}

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report for programs: one strict JSON document, the same keys whatever the machine."""
+"""Documents for programs: strict JSON, with the same keys on every machine."""
 
 import json
 from typing import Any
 
 from vkzircon_cli.model.base import to_document
-from vkzircon_cli.report.report import Document
 
 
-def render_json(report: Document) -> str:
-    """Write *report* as one document."""
-    return to_json(to_document(report))
+def render_json(document: Any) -> str:
+    """Write a record as one document."""
+    return to_json(to_document(document))
 
 
 def to_json(document: dict[str, Any]) -> str:
     """Write *document* as ASCII JSON: no NaN, integers decimal, and no control character but the line feed."""
     text = json.dumps(document, indent=2, allow_nan=False)
-    # json leaves DEL alone, which some terminals act upon; it can only stand inside a string.
+    # json leaves DEL alone, which some terminals interpret; it only occurs inside strings.
     return text.replace("\x7f", "\\u007f") + "\n"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdicts for CI systems: JUnit's XML, a suite a device, a case a check.
+"""The verdicts for CI systems: JUnit's XML, with a suite for each device and a case for each check.
 
-No case has a time: a step serves many checks, and a sum that counts it many times over would be nobody's time.
+No case has a time: one step serves many checks, so that their sum would count it many times.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,9 +9,8 @@ from xml.etree import ElementTree as ET
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.facts import Device
-from vkzircon_cli.model.queries import UNNAMED, display_name
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render.device import driver_lines
+from vkzircon_cli.render.identity import device_name, driver_lines
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import CheckResult
 
@@ -26,7 +25,7 @@ _ATTRIBUTES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
 def render_junit(report: Report) -> str:
-    """Write the verdicts of *report*; one that has an error has a case that fails by it, so that no file looks good."""
+    """Write the verdicts of *report*; an error is a failing case, so that no CI system takes it for a success."""
     suites = [_device_suite(report, device) for device in report.devices if report.of_device(device.index)]
     if report.error or not suites:
         suites.insert(0, _error_suite(report))
@@ -39,7 +38,7 @@ def render_junit(report: Report) -> str:
 
 def _device_suite(report: Report, device: Device) -> ET.Element:
     identity = device.identity.value
-    name = f"device {device.index}: {display_name(identity) if identity else UNNAMED}"
+    name = f"device {device.index}: {device_name(device)}"
     about: dict[str, str] = {}
     if identity:
         about = {"driver": next(driver_lines(identity)), "vulkan": identity.api_version.text}
@@ -47,7 +46,7 @@ def _device_suite(report: Report, device: Device) -> ET.Element:
 
 
 def _error_suite(report: Report) -> ET.Element:
-    """Make a suite of what is no device's: why there was nobody to ask."""
+    """Return a suite for the error that kept every device from being asked."""
     case = _element("testcase", classname="vkzircon", name="can be asked")
     error, sentence = report.error, report.summary.sentence
     kind, message = (error.cause, error.message) if error else ("skip", sentence)
@@ -58,7 +57,7 @@ def _error_suite(report: Report) -> ET.Element:
 
 
 def _suite(report: Report, name: str, about: dict[str, str], cases: list[ET.Element]) -> ET.Element:
-    """Make a suite; its name too says that a run was emulated, since few who read CI's results see properties."""
+    """Return a suite; its name says that a run was emulated, since few CI systems show properties."""
     if report.emulation.active:
         name += " (EMULATED RUN)"
         about = about | {"emulated": "yes", "emulation": report.emulation.settings}
@@ -103,5 +102,5 @@ def _told(result: CheckResult) -> Iterator[str]:
 
 
 def _element(tag: str, **attributes: str) -> ET.Element:
-    """Make an element whose foreign text is visible; XML 1.0 has no way to write most control characters."""
+    """Return an element with visible text: XML 1.0 cannot hold most control characters."""
     return ET.Element(tag, {name: visible(str(value)) for name, value in attributes.items()})

@@ -1,69 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The machine on the page: loader, libzircon, system and the variables that change what Vulkan does."""
+"""The machine as fields: loader, libzircon, system, and the layers and variables that change what Vulkan does."""
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from vkzircon_cli.model.base import Answer
-from vkzircon_cli.model.facts import Instance, Kernel, Loader
+from vkzircon_cli.model.facts import Instance
 from vkzircon_cli.model.host import Environment
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.render.answers import why_missing
-from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.render.content import Field
+from vkzircon_cli.render.marks import why_missing
 from vkzircon_cli.report.report import Report
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from vkzircon_cli.report.bench import BenchReport
 
 
-def write_machine(sheet: Sheet, report: Report, verbose: bool) -> None:
-    """Write where the report comes from."""
-    sheet.heading("Machine")
-    _write_library(sheet, "loader", report.loader, loader_words)
-    _write_library(sheet, "libzircon", report.kernel, kernel_words)
-    sheet.field("system", system_words(report.environment), prose=True)
-    if enabled := list(enabled_layers(report)):
-        sheet.field("layers", *enabled)
-    if variables := report.environment.variables:
-        sheet.field("variables", *(f"{variable.name}={variable.value}" for variable in variables))
-    if verbose and report.instance.value:
-        _write_instance(sheet, report.instance.value)
+def machine_fields(report: Report) -> Iterator[Field]:
+    """Yield where a report comes from."""
+    loader, kernel = report.loader.value, report.kernel.value
+    if loader is None:
+        yield Field("loader", (why_missing(report.loader.missing),), prose=True)
+    else:
+        yield _library("loader", loader.library, loader.path, f"Vulkan {loader.api_version.text}")
+    if kernel is None:
+        yield Field("libzircon", (why_missing(report.kernel.missing),), prose=True)
+    else:
+        size = kernel.page_size.value
+        yield _library("libzircon", kernel.library, kernel.path, f"pages of {size} bytes" if size else "")
+    yield _system(report.environment)
+    if layers := tuple(_enabled_layers(report)):
+        yield Field("layers", layers)
+    yield from _variables(report.environment)
+    if report.instance.value:
+        yield from _instance(report.instance.value)
+    elif report.instance.missing:
+        yield Field("instance", (why_missing(report.instance.missing),), prose=True, detail=True)
 
 
-def _write_library(sheet: Sheet, label: str, answer: Answer[T], told: Callable[[T], tuple[str, str, str]]) -> None:
-    if answer.value is None:
-        sheet.field(label, why_missing(answer.missing), prose=True)
-        return
-    library, path, about = told(answer.value)
-    sheet.field(label, f"{library}, {about}" if about else library, *([path] if path not in ("", library) else []))
+def host_fields(bench: "BenchReport") -> Iterator[Field]:
+    """Yield where and when a bench was made."""
+    yield _system(bench.environment)
+    yield Field("started", (bench.run.started,))
+    yield from _variables(bench.environment)
 
 
-def loader_words(loader: Loader) -> tuple[str, str, str]:
-    """Give the loader's library, the file behind it, and its version."""
-    return loader.library, loader.path, f"Vulkan {loader.api_version.text}"
+def _library(label: str, library: str, path: str, about: str) -> Field:
+    named = f"{library}, {about}" if about else library
+    return Field(label, (named, path) if path not in ("", library) else (named,))
 
 
-def kernel_words(kernel: Kernel) -> tuple[str, str, str]:
-    """Give libzircon's library, the file behind it, and the size of pages."""
-    size = kernel.page_size.value
-    return kernel.library, kernel.path, f"pages of {size} bytes" if size else ""
-
-
-def _write_instance(sheet: Sheet, instance: Instance) -> None:
-    sheet.field("instance", f"Vulkan {instance.api_version.text}, {counted(len(instance.extensions), 'extension')}")
-    sheet.field("enabled", *(instance.enabled_extensions or ["no instance extension"]))
-    layers = [f"{layer.name} {layer.api_version.text}: {layer.description}" for layer in instance.layers]
-    sheet.field("layers found", *(layers or ["none"]))
-
-
-def system_words(environment: Environment) -> str:
-    """Say on which system the report was made, and with what rights."""
+def _system(environment: Environment) -> Field:
+    """Return the system that a report was made on, and with which rights."""
     privileged = ", raised privileges" if environment.elevated else ""
-    shared = "" if environment.isolated else ", not isolated: a driver that crashes takes this program along"
-    return f"{environment.system} {environment.machine}, Python {environment.python}{privileged}{shared}"
+    shared = "" if environment.isolated else ", not isolated: a driver that crashes ends this program too"
+    words = f"{environment.system} {environment.machine}, Python {environment.python}{privileged}{shared}"
+    return Field("system", (words,), prose=True)
 
 
-def enabled_layers(report: Report) -> Iterator[str]:
-    """Name the layers that were turned on; the loader goes on without a word where one is not installed."""
+def _variables(environment: Environment) -> Iterator[Field]:
+    """Yield the variables that were set, where there are any."""
+    if environment.variables:
+        yield Field("variables", tuple(f"{each.name}={each.value}" for each in environment.variables))
+
+
+def _enabled_layers(report: Report) -> Iterator[str]:
+    """Yield the layers that were asked for; the loader skips one that is not installed without a message."""
     if report.emulation.layer:
         yield report.emulation.layer
     installed = {layer.name for layer in report.instance.value.layers} if report.instance.value else None
@@ -72,3 +73,11 @@ def enabled_layers(report: Report) -> Iterator[str]:
             for name in variable.value.split(":"):
                 if name and name != report.emulation.layer:
                     yield name if installed is None or name in installed else f"{name} (not installed)"
+
+
+def _instance(instance: Instance) -> Iterator[Field]:
+    words = f"Vulkan {instance.api_version.text}, {counted(len(instance.extensions), 'extension')}"
+    yield Field("instance", (words,), detail=True)
+    yield Field("enabled", instance.enabled_extensions or ("no instance extension",), detail=True)
+    layers = tuple(f"{layer.name} {layer.api_version.text}: {layer.description}" for layer in instance.layers)
+    yield Field("layers found", layers or ("none",), detail=True)

@@ -1,75 +1,93 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report to be pasted into an issue tracker: the verdict and what failed first, the rest folded away.
+"""The report for an issue tracker: the verdict and the problems first, everything else folded away."""
 
-It stays under the size that trackers take. What has no room is left out from the end, and counted.
-"""
+from collections.abc import Iterator, Sequence
 
-from typing import TYPE_CHECKING
-
-from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.render import View
-from vkzircon_cli.render.markdown_escape import code, hidden_words, prose
-from vkzircon_cli.render.markdown_sections import Section, sections_of
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.render.check_results import checks_table, counts_of, device_checks, problems, rows_of
+from vkzircon_cli.render.content import Field
+from vkzircon_cli.render.identity import device_name, extension_field, extension_fields, identity_fields
+from vkzircon_cli.render.machine import machine_fields
+from vkzircon_cli.render.markdown_escape import code, prose
+from vkzircon_cli.render.markdown_writer import (
+    MOST_OF_A_CELL,
+    Section,
+    fields_section,
+    lines_section,
+    table_section,
+    write_page,
+)
+from vkzircon_cli.render.marks import why_missing
+from vkzircon_cli.render.opening import opening_of
+from vkzircon_cli.render.run_log import printed, steps_table
+from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, ways
+from vkzircon_cli.render.style import View
+from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Report
-
-if TYPE_CHECKING:
-    from vkzircon_cli.report.redaction import Hidden
-
-_MOST_BYTES = 60_000  # trackers take 65,536 characters
-_MOST_OF_WHAT_IS_LEFT = 1_000  # characters that say what was left out
-_MOST_OF_A_CELL = 300
+from vkzircon_cli.report.summary import CheckResult
 
 
-def render_markdown(report: Report, view: View, hidden: "tuple[Hidden, ...] | None") -> str:
-    """Write *report*, under 60,000 bytes; the foot says what was *hidden*."""
-    text = _opening(report)
-    left: list[str] = []
-    reserved = _MOST_OF_WHAT_IS_LEFT * 2 + _size(hidden_words(hidden))
-    for section in sections_of(report, view):
-        room = _MOST_BYTES - reserved - _size(text) - 1
-        count = _fitting(section, room)
-        if count or (not section.rows and _size(section.text(0)) <= room):
-            text += "\n" + section.text(count)
-        if count < len(section.rows):
-            left.append(
-                f"{len(section.rows) - count} of {counted(len(section.rows), 'line')} of {section.title or 'it'}"
-            )
-    return text + _foot(hidden, left)
-
-
-def _size(text: str) -> int:
-    return len(text.encode())
-
-
-def _fitting(section: Section, room: int) -> int:
-    """Tell how many rows of *section* have room."""
-    room -= _size(section.text(0))
-    for count, row in enumerate(section.rows):
-        room -= _size(row) + 1
-        if room < 0:
-            return count
-    return len(section.rows)
+def render_markdown(report: Report, view: View, hidden: Sequence[Hidden] | None) -> str:
+    """Write *report*; the foot says what was *hidden*."""
+    return write_page(_opening(report), _sections(report, view), hidden)
 
 
 def _opening(report: Report) -> str:
-    summary, error = report.summary, report.error
-    lines = []
-    if report.emulation.active:
-        settings = f" ({code(report.emulation.settings, _MOST_OF_A_CELL)})" if report.emulation.settings else ""
-        lines += [f"**EMULATED RUN** by {code(report.emulation.layer or '?', _MOST_OF_A_CELL)}{settings}", ""]
-    lines.append(f"### {summary.outcome.upper()}: {prose(error.message if error else summary.sentence)}")
-    if error and error.hint:
-        lines += ["", prose(error.hint)]
-    lines += [
-        line for each in report.culprits if each.left_out for line in ("", f"**LEFT OUT** {prose(each.sentence)}")
-    ]
+    opening = opening_of(report, report.culprits)
+    lines = [f"### {opening.mark.word}: {prose(opening.sentence)}"]
+    if opening.emulated_by:
+        lines[:0] = [f"**EMULATED RUN** by {prose(opening.emulated_by, 2 * MOST_OF_A_CELL)}", ""]
+    if opening.hint:
+        lines += ["", prose(opening.hint)]
+    for culprit in opening.left_out:
+        lines += ["", f"**LEFT OUT** {prose(culprit.sentence)}"]
     return "\n".join(lines) + "\n"
 
 
-def _foot(hidden: "tuple[Hidden, ...] | None", left: list[str]) -> str:
-    cut = (
-        f"\nNo room here for {prose('; '.join(left), _MOST_OF_WHAT_IS_LEFT)}: --format json has it all.\n"
-        if left
-        else ""
-    )
-    return cut + hidden_words(hidden)
+def _sections(report: Report, view: View) -> Iterator[Section]:
+    """Yield the sections, the most important first."""
+    bad = [line for result in problems(report) for line in _problem(report, result)]
+    if bad:
+        yield Section("What failed or warned", (), bad, is_folded=False)
+    yield fields_section("", _overview(report), is_folded=False)
+    for device in (device for device in report.devices if device.selected):
+        if view is View.REPORT:
+            yield from _device(report, device)
+    if view is not View.DEVICES:
+        for of, results in device_checks(report):
+            yield table_section(checks_table(f"All checks{of}: {counts_of(results)}", rows_of(results)))
+    yield fields_section("Machine", machine_fields(report))
+    yield from map(lines_section, printed(report.run))
+    if view is View.REPORT and report.run.steps:
+        yield table_section(steps_table(f"Steps: {report.run.duration_ms:.0f} ms in all", report.run.steps))
+
+
+def _problem(report: Report, result: CheckResult) -> Iterator[str]:
+    of = f" (device {result.device})" if len(report.devices) > 1 else ""
+    yield f"- **{result.outcome.upper()}** {code(result.id)}{of}: {prose(result.sentence)}"
+    if result.advice is not None:
+        yield f"  - rule: {prose(result.rule)}"
+        yield f"  - advice: {prose(result.advice)}"
+
+
+def _overview(report: Report) -> Iterator[Field]:
+    """Yield what a reader wants to know first."""
+    for device in report.devices:
+        unselected = "" if device.selected else " (not selected)"
+        yield Field(f"device {device.index}", (f"{device_name(device)}{unselected}",))
+        if device.selected and device.identity.value:
+            yield from (Field(each.label, each.values[:1]) for each in identity_fields(device) if not each.detail)
+            yield extension_field(report, device)
+    yield from (Field(each.label, each.values[:1]) for each in machine_fields(report) if not each.detail)
+    yield Field("vkzircon", (f"{report.tool.version}, {report.run.started}",))
+
+
+def _device(report: Report, device: Device) -> Iterator[Section]:
+    of = f" (device {device.index})" if len(report.devices) > 1 else ""
+    details = [*identity_fields(device), *extension_fields(report, device)]
+    if memory := device.memory.value:
+        for table in (type_table(device), heap_table(memory.heaps)):
+            yield table_section(table, of)
+    else:
+        details.append(Field("memory", (why_missing(device.memory.missing),)))
+    yield fields_section(f"Details{of}", (*details, *notes(device), *ways(device)))

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How words get into Markdown harmlessly: as running text, as a value, in a table, folded away.
+"""Escaping for Markdown: running text, values, tables, blocks of code, folds.
 
-Words of a small safe alphabet stay as they are; all others become code, in which nobody is mentioned, nothing is
-linked and no mark is one.
+Words of a small safe alphabet stay unchanged; all others become code, in which trackers make no mentions, links or
+markup.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from vkzircon_cli.model.text import visible
-
-if TYPE_CHECKING:
-    from vkzircon_cli.report.redaction import Hidden
+from vkzircon_cli.render.content import cut
 
 _SAFE = re.compile(r"[A-Za-z0-9]+(?:[-.,'/][A-Za-z0-9]+)*")
 # Names that trackers link: addresses, issues (GH-12), commits, people and folders of repositories.
@@ -20,18 +17,19 @@ _LINKED = re.compile(r"\bwww\.|\bgh-[0-9]|\b[0-9a-f]{7,}\b|/.*/", re.IGNORECASE)
 _PARTS = re.compile(r"(\(?)(.*?)([),.;:]*)", re.DOTALL)
 _NUMBERED = re.compile(r"[0-9]+[.)]")  # begins a list
 _MAIL = re.compile(r"(?<=[\w.+-])(?=@)")
+_SPAN = re.compile(r"`([^`]*)`")
 _NOT_IN_SPAN = re.compile(r"[`|\\&<>]|^ | $|  |^$")
 
 
 def prose(words: str, limit: int = 1000) -> str:
-    """Write running text: it reads as it is, and marks nothing."""
-    shown = [word for word in visible(_cut(words, limit)).split(" ") if word]
+    """Return running text that reads unchanged and contains no markup."""
+    shown = [word for word in visible(cut(words, limit)).split(" ") if word]
     text = " ".join(_joined(shown))
     return _span(shown[0]) + text[len(shown[0]) :] if shown and _NUMBERED.fullmatch(shown[0]) else text
 
 
 def _joined(words: Sequence[str]) -> Iterator[str]:
-    """Give words in Markdown; those that become code and have nothing between them share one span."""
+    """Yield words in Markdown; neighbours that become code share one span."""
     waiting: list[str] = []
     for word in words:
         before, core, after = _parts(word)
@@ -50,7 +48,7 @@ def _joined(words: Sequence[str]) -> Iterator[str]:
 
 
 def _parts(word: str) -> tuple[str, str, str]:
-    """Take the punctuation of a sentence off a word; what is nothing else is the word."""
+    """Split a word from the punctuation around it; a word of punctuation only stays whole."""
     found = _PARTS.fullmatch(word)
     before, core, after = found.groups() if found else ("", word, "")
     return (before, core, after) if core else ("", word, "")
@@ -61,15 +59,17 @@ def _is_safe(core: str) -> bool:
 
 
 def code(words: str, limit: int = 1000) -> str:
-    """Write a value."""
-    shown = visible(_cut(words, limit))
+    """Return a value as code."""
+    shown = visible(cut(words, limit))
     return _span(shown) if shown.strip() else ""
 
 
 def _span(shown: str) -> str:
-    if not _NOT_IN_SPAN.search(shown):
-        return f"`{shown}`"
-    # Mail addresses are looked for after entities were read, in code too: no tag may hold a whole one.
+    return _tagged(shown) if _NOT_IN_SPAN.search(shown) else f"`{shown}`"
+
+
+def _tagged(shown: str) -> str:
+    # Trackers look for mail addresses after decoding entities, in code too, so that no tag may hold a whole one.
     return "".join(f"<code>{''.join(_entities(part))}</code>" for part in _MAIL.split(shown))
 
 
@@ -80,13 +80,13 @@ def _entities(shown: str) -> Iterator[str]:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table of cells that `prose` and `code` made."""
+    """Return a table of cells that are Markdown already."""
     lines = [headers, ["---"] * len(headers), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def fence(lines: Sequence[str]) -> list[str]:
-    """Write lines as a block of code, fenced by more marks than any of them has."""
+    """Return lines as a block of code, with a fence longer than any in them."""
     shown = [visible(line.expandtabs()) for line in lines]
     longest = max((len(run) for line in shown for run in re.findall("`+", line)), default=0)
     mark = "`" * max(3, longest + 1)
@@ -94,18 +94,7 @@ def fence(lines: Sequence[str]) -> list[str]:
 
 
 def folded(summary: str, body: str) -> str:
-    """Fold *body* away below *summary*, which is ours; the blank line lets a table in it be one."""
-    return f"<details><summary>{summary}</summary>\n\n{body}\n</details>\n"
-
-
-def hidden_words(hidden: "Sequence[Hidden] | None") -> str:
-    """Say in a paragraph what was hidden, and nothing where nothing was looked for."""
-    if hidden is None:
-        return ""
-    told = ", ".join(f"{each.what} ({each.count})" for each in hidden)
-    return f"\nHidden: {prose(told)}. With --no-redact nothing is.\n" if told else "\nNothing had to be hidden.\n"
-
-
-def _cut(words: str, limit: int) -> str:
-    left = len(words) - limit
-    return words if left <= 0 else f"{words[:limit]}... ({left} more characters)"
+    """Return *body* folded away below *summary*; Markdown in HTML needs the blank line."""
+    # Inside a tag no Markdown is read, so that a span in backticks would be plain text.
+    title = _SPAN.sub(lambda span: _tagged(span[1]), prose(summary))
+    return f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"

@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The matrix for people: usages of buffers, then a table a tiling with a row for each format."""
+"""The matrix for people: usages of buffers, then a table for each tiling with a row for each format."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
-from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.base import Answer, Missing
-from vkzircon_cli.model.host import LINUX
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.matrix import ImageFormat, MatrixDevice, Support
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.model.queries import UNNAMED, display_name
 from vkzircon_cli.model.spec import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IMPORTABLE
 from vkzircon_cli.model.vmo import Tiling
-from vkzircon_cli.render.answers import missing_word, why_missing
-from vkzircon_cli.render.columns import Column, fitted, total
-from vkzircon_cli.render.driver_output import write_printed
+from vkzircon_cli.render.columns import fitted, total
+from vkzircon_cli.render.content import Column
+from vkzircon_cli.render.frame import finished, write_opening
+from vkzircon_cli.render.identity import title_of
+from vkzircon_cli.render.marks import reasons, why_missing
+from vkzircon_cli.render.next_steps import emulating
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.steps import write_steps
-from vkzircon_cli.render.verdicts import write_culprits, write_opening
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.matrix import MatrixReport, name_of
 
@@ -46,24 +44,19 @@ def render_matrix_terminal(matrix: MatrixReport, page: Page, verbose: bool) -> s
     """Write the whole matrix; without *verbose* formats that cannot be shared are only counted."""
     sheet = Sheet(page)
     write_opening(sheet, matrix)
-    write_culprits(sheet, matrix.culprits)
     for device in matrix.chosen:
         _write_device(sheet, matrix, device, verbose)
     _write_legend(sheet, matrix, verbose)
-    if verbose:
-        write_steps(sheet, matrix)
-    if verbose or matrix.exit_code in (Exit.CRASHED, Exit.CANNOT_ASK, Exit.OUR_FAULT):
-        write_printed(sheet, matrix, verbose)
-    _write_next_steps(sheet, matrix)
-    return sheet.finish()
+    steps = list(emulating(matrix, "vkzircon matrix"))
+    if steps:
+        steps.insert(0, ("vkzircon matrix --handle-type opaque-fd", "what the driver shares by file descriptor"))
+    return finished(sheet, matrix, verbose, steps)
 
 
 def _write_device(sheet: Sheet, matrix: MatrixReport, device: MatrixDevice, verbose: bool) -> None:
-    identity = device.identity.value
     sheet.blank()
-    name = display_name(identity) if identity else UNNAMED
-    sheet.value(sheet.text(f"Device {device.index}: {name}, {name_of(matrix.handle_type)}", "bold"))
-    if identity is None:
+    sheet.value(sheet.text(f"{title_of(device)}, {name_of(matrix.handle_type)}", "bold"))
+    if device.identity.value is None:
         sheet.field("identity", why_missing(device.identity.missing), prose=True)
     if device.buffers.value:
         sheet.heading("Buffers")
@@ -74,7 +67,9 @@ def _write_device(sheet: Sheet, matrix: MatrixReport, device: MatrixDevice, verb
     if any(s.properties and not s.properties.header_kept for _, answer in _answers(device) for s in answer.value or ()):
         sheet.blank()
         sheet.prose("The driver changed sType or pNext of an answer.", indent=_INDENT)
-    _write_unanswered(sheet, device)
+    sheet.reasons(
+        "Without an answer", reasons((answer.missing, name) for name, answer in _answers(device)), _MOST_NAMES
+    )
 
 
 def _write_tiling(sheet: Sheet, device: MatrixDevice, tiling: Tiling, verbose: bool) -> None:
@@ -100,14 +95,14 @@ def _shown(images: Iterable[ImageFormat], tiling: Tiling, verbose: bool) -> list
 
 
 def _write_formats(sheet: Sheet, images: Sequence[ImageFormat], tiling: Tiling) -> None:
-    # One wide column and not seven: Rich takes its time for each cell.
+    # One wide column for seven usages: Rich takes 77 us a cell, which is 100 ms for all formats.
     columns = (Column("format"), Column(_BETWEEN.join(_SHORT.values())))
     rows = [_row(sheet, image, tiling) for image in images]
     room = sheet.page.width - _INDENT
     if sheet.page.cuts and total(fitted(columns, rows, room)) > room:
         _write_lists(sheet, images, tiling)
     else:
-        sheet.table(columns, rows, _INDENT)
+        sheet.grid(columns, rows, indent=_INDENT)
 
 
 def _row(sheet: Sheet, image: ImageFormat, tiling: Tiling) -> list[Text]:
@@ -116,7 +111,7 @@ def _row(sheet: Sheet, image: ImageFormat, tiling: Tiling) -> list[Text]:
 
 
 def _write_lists(sheet: Sheet, images: Sequence[ImageFormat], tiling: Tiling) -> None:
-    """Write what a table would hold where there is no room for one: usages by what they can."""
+    """Write the table as lists on a narrow page: usages by their answer."""
     for image in images:
         sheet.value(image.format.name, indent=_INDENT)
         for support in _of(image, tiling):
@@ -157,25 +152,13 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(every[:_MOST_NAMES]) + more
 
 
-def _write_unanswered(sheet: Sheet, device: MatrixDevice) -> None:
-    names_of: dict[Missing, list[str]] = {}
-    for name, answer in _answers(device):
-        if answer.missing is not None:
-            names_of.setdefault(answer.missing, []).append(name)
-    if names_of:
-        sheet.heading("Without an answer")
-    for missing, names in names_of.items():
-        label = sheet.join(missing_word(sheet, missing), "  ")
-        sheet.item(label, f"{_some(names)}: {why_missing(missing)}", indent=_INDENT)
-
-
 def _answers(device: MatrixDevice) -> Iterator[tuple[str, Answer[tuple[Support, ...]]]]:
     yield "buffers", device.buffers
     yield from ((image.format.name, image.answers) for image in device.image_formats)
 
 
 def _write_legend(sheet: Sheet, matrix: MatrixReport, verbose: bool) -> None:
-    """Say what the letters on this page mean, and no others."""
+    """Write the meaning of the letters that this page uses."""
     of_buffers = [support for device in matrix.chosen for support in device.buffers.value or ()]
     of_images = [
         support
@@ -194,16 +177,3 @@ def _write_legend(sheet: Sheet, matrix: MatrixReport, verbose: bool) -> None:
             "src transfer source, dst transfer destination, smp sampled, sto storage, col color attachment, "
             "d/s depth or stencil attachment, inp input attachment: each asked for alone, of 2D images."
         )
-
-
-def _write_next_steps(sheet: Sheet, matrix: MatrixReport) -> None:
-    if matrix.exit_code is not Exit.NOT_OFFERED or matrix.environment.platform != LINUX or matrix.emulation.active:
-        return
-    sheet.heading("Next")
-    steps = {
-        "vkzircon matrix --handle-type opaque-fd": "what the driver shares by file descriptor",
-        "vkzircon matrix --emulate": "the same with the extension emulated by a layer of vkzircon's own",
-    }
-    for command, purpose in steps.items():
-        sheet.value(sheet.text(command, "bold"), indent=2)
-        sheet.prose(purpose, indent=4)

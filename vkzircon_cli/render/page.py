@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a page is like: how wide, whether long values fold, whether it has colour, whether it holds more than ASCII."""
+"""A page on a terminal or a pipe: its width, its colour, its characters, and whether long values fold."""
 
 from collections.abc import Mapping
 
 from vkzircon_cli.model.base import record
 
 DEFAULT_WIDTH = 80
-# Below this nothing could be read any more, so a narrower terminal wraps our lines itself.
+# Narrower lines are unreadable, so a narrower terminal wraps them itself.
 MIN_WIDTH = 20
 _MAX_DIGITS = 4  # no screen has more columns, and a longer number is a mistake
 GLYPHS = "█░─✓✗"
@@ -28,7 +28,7 @@ class Page:
 def page_for(
     stdout_is_terminal: bool, encoding: str, environ: Mapping[str, str], no_color: bool, terminal_width: int | None
 ) -> Page:
-    """Describe the page that stdout is.
+    """Return the page for standard output.
 
     COLUMNS goes before *terminal_width*; a value that is no positive number counts as unset. Colour follows, in this
     order: *no_color*, NO_COLOR, TERM=dumb, FORCE_COLOR, whether it is a terminal; empty variables count as unset.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures for the HTML page, as geometry: where everything is, and the words for who cannot look.
+"""Pictures for the HTML page, as geometry: the place of everything, and a description in words.
 
 `templates/pictures.html` draws them as SVG. Nothing foreign is drawn but numbers, since text in a picture cannot wrap.
 """
@@ -11,9 +11,16 @@ from vkzircon_cli.model.facts import Device, MemoryType
 from vkzircon_cli.model.quantities import bits_of, ranges
 from vkzircon_cli.model.spec import MEMORY_PROPERTY_BITS
 from vkzircon_cli.model.vmo import Data, Write
-from vkzircon_cli.render.html_marks import Look, Mark
-from vkzircon_cli.render.html_sharing import PLACES, export_mark, of_types, places_of, trip_mark
-from vkzircon_cli.render.sharing import WRITES, best_export
+from vkzircon_cli.render.content import Look, Mark
+from vkzircon_cli.render.shared_memory import (
+    PLACES,
+    WRITES,
+    best_export,
+    export_mark,
+    of_types,
+    places_of,
+    trip_mark,
+)
 
 # VK_MAX_MEMORY_TYPES
 _MOST_TYPES = 32
@@ -27,7 +34,7 @@ _FLAGS_DRAWN = 4
 
 @record
 class Cell:
-    """Where a row of the matrix meets a memory type: is it *named* by the bits, the row's *own*, *imported* into?"""
+    """A memory type in a row of the matrix: *named* by the bits, the row's *own*, *imported* into."""
 
     column: int
     x: float
@@ -38,7 +45,7 @@ class Cell:
 
 @record
 class MatrixRow:
-    """A memory type that was asked to export; *past* says which bits name no memory type at all."""
+    """A memory type that was asked to export; *past* has the bits that name no memory type."""
 
     memory_type: int
     y: float
@@ -49,17 +56,11 @@ class MatrixRow:
 
 
 @record
-class FlagRow:
-    """A memory property, and the places of the memory types that have it."""
-
-    name: str
-    y: float
-    xs: tuple[float, ...]
-
-
-@record
 class Matrix:
-    """Which memory types the VMO of each memory type can be imported into."""
+    """Which memory types the VMO of each memory type can be imported into.
+
+    *columns* are numbers of memory types with their x, *flags* memory properties with their y and the x of each type.
+    """
 
     cell: int
     after: float
@@ -67,13 +68,13 @@ class Matrix:
     width: float
     height: float
     columns: tuple[tuple[int, float], ...]
-    flags: tuple[FlagRow, ...]
+    flags: tuple[tuple[str, float, tuple[float, ...]], ...]
     rows: tuple[MatrixRow, ...]
     words: str
 
 
 def matrix(device: Device) -> Matrix | None:
-    """Draw the memory types that were asked to export against all there are, None where none was asked."""
+    """Return the memory types that were asked to export against all memory types, None where none was asked."""
     types = (device.memory.value.types if device.memory.value else ())[:_MOST_TYPES]
     asked = [each for each in types if best_export(device, each.index)]
     if not asked:
@@ -96,12 +97,10 @@ def matrix(device: Device) -> Matrix | None:
     )
 
 
-def _flag_rows(types: Sequence[MemoryType], cell: int) -> Iterator[FlagRow]:
+def _flag_rows(types: Sequence[MemoryType], cell: int) -> Iterator[tuple[str, float, tuple[float, ...]]]:
     for bit, name in enumerate(MEMORY_PROPERTY_BITS[:_FLAGS_DRAWN]):
         having = [place for place, each in enumerate(types) if each.flags.value >> bit & 1]
-        yield FlagRow(
-            name, 22 + bit * _FLAG_ROW + _FLAG_ROW / 2, tuple(_GUTTER + (place + 0.5) * cell for place in having)
-        )
+        yield name, 22 + (bit + 0.5) * _FLAG_ROW, tuple(_GUTTER + (place + 0.5) * cell for place in having)
 
 
 def _row(device: Device, number: int, y: float, columns: Sequence[tuple[int, float]]) -> MatrixRow:
@@ -129,23 +128,17 @@ def _row_words(row: MatrixRow) -> str:
 
 
 @record
-class Reader:
-    """A place where the bytes were read."""
-
-    place: str
-    mark: Mark
-    y: float
-
-
-@record
 class Path:
-    """The way of bytes that came to the same in all of these memory types: who wrote, who read."""
+    """The way of bytes from a writer to its readers, with the same result in all of its memory types.
+
+    *readers* are places with their mark and their y.
+    """
 
     title: str
     writer: str
     through: str
     written: Mark
-    readers: tuple[Reader, ...]
+    readers: tuple[tuple[str, Mark, float], ...]
     words: str
 
 
@@ -158,9 +151,9 @@ _WRITERS = {
 
 
 def paths(data: Iterable[Data]) -> tuple[list[Path], int]:
-    """Draw each way of bytes once for all memory types on which it came to the same; the number is how many more are.
+    """Return each way of bytes once for all memory types with the same result, and how many have no room.
 
-    What was not asked at all is not drawn.
+    Ways that were not asked are left out.
     """
     types_of: dict[tuple[Write, tuple[Mark, ...]], list[int]] = {}
     for row in data:
@@ -181,9 +174,6 @@ def _path(write: Write, marks: Sequence[Mark], types: Sequence[int]) -> Path:
         writer=writer,
         through=through,
         written=marks[0] if whole else Mark("✓", "", Look.GOOD),
-        readers=tuple(
-            Reader(place, mark, 24 + 48 * number)
-            for number, (place, mark) in enumerate(zip(PLACES, marks, strict=True))
-        ),
-        words=f"{writer} writes by the {through}; read back by {', '.join(seen)}.",
+        readers=tuple(zip(PLACES, marks, (24, 72, 120, 168), strict=True)),
+        words=f"Written by {writer}, {through}; read back through {', '.join(seen)}.",
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sign of life: one line that says which step is being asked, on a terminal only, and only when it takes long."""
+"""Progress: one line on a terminal that names the current step of a run that takes long."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class Progress:
-    """Hears events and keeps one line of a terminal up to date through *put*; *put* None shows nothing."""
+    """Takes events and updates one line of a terminal through *put*, None to show nothing."""
 
     def __init__(self, put: Callable[[str], None] | None, width: int = 80) -> None:
         self._put = put
@@ -29,7 +29,7 @@ class Progress:
             self._shown = True
 
     def close(self) -> None:
-        """Take the line away."""
+        """Clear the line."""
         if self._put is not None and self._shown:
             self._put(_CLEAR)
             self._shown = False

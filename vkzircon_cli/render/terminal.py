@@ -1,29 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report for people, as text for a terminal or a pipe."""
 
+from collections.abc import Sequence
+
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.render.device import write_devices, write_extension, write_identity, write_title
-from vkzircon_cli.render.driver_output import write_printed
-from vkzircon_cli.render.machine import write_machine
-from vkzircon_cli.render.next_steps import write_next_steps
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.render.check_results import CheckRow, counts_of, device_checks, rows_of, skips_by_reason
+from vkzircon_cli.render.frame import write_circumstances, write_left_out, write_log, write_opening
+from vkzircon_cli.render.identity import extension_field, extension_fields, identity_fields, title_of
+from vkzircon_cli.render.machine import machine_fields
+from vkzircon_cli.render.marks import outcome_mark, why_missing
+from vkzircon_cli.render.next_steps import steps_after
+from vkzircon_cli.render.opening import opening_of
 from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.steps import write_steps
-from vkzircon_cli.render.verdicts import write_checks, write_circumstances, write_culprits, write_opening
+from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, vmo_table, ways
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.report import Report
+from vkzircon_cli.report.summary import REQUIRED, CheckResult
 
 _BAD = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
+_EXPLAINED = (Outcome.WARN, *_BAD)
+_QUIET = (Outcome.PASS, Outcome.SKIP)
+_MOST_IDS = 3
 
 
 def render_report(report: Report, page: Page, verbose: bool = False) -> str:
     """Write the whole report: the verdict first, what to do next last."""
     sheet = Sheet(page)
     write_opening(sheet, report)
-    write_culprits(sheet, report.culprits)
-    write_machine(sheet, report, verbose)
-    write_devices(sheet, report, verbose)
+    sheet.heading("Machine")
+    sheet.fields(machine_fields(report), verbose)
+    for device in report.devices:
+        if device.selected:
+            _write_device(sheet, report, device, verbose)
+    sheet.blank()
+    for device in report.devices:
+        if not device.selected:
+            sheet.value(sheet.join(sheet.text(title_of(device), "bold"), " (not selected)"))
     _write_findings(sheet, report, verbose)
-    write_next_steps(sheet, report, verbose)
+    sheet.commands(steps_after(report, verbose))
     return sheet.finish()
 
 
@@ -31,30 +47,71 @@ def render_checks(report: Report, page: Page, verbose: bool = False) -> str:
     """Write the verdicts only."""
     sheet = Sheet(page)
     write_opening(sheet, report)
-    write_culprits(sheet, report.culprits)
     _write_findings(sheet, report, verbose)
     return sheet.finish()
 
 
 def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
-    """Write one record a device: who it is and whether it offers the extension."""
+    """Write one record a device: its identity, and whether it offers the extension."""
     sheet = Sheet(page)
     if report.error:
         write_opening(sheet, report)
     else:
-        write_circumstances(sheet, report)
-    write_culprits(sheet, report.culprits)
+        opening = opening_of(report, report.culprits)
+        write_circumstances(sheet, opening)
+        write_left_out(sheet, opening)
     for device in (device for device in report.devices if device.selected):
-        write_title(sheet, device)
-        write_identity(sheet, device, verbose)
-        write_extension(sheet, report, device)
+        _write_title(sheet, device)
+        sheet.fields(identity_fields(device), verbose)
+        sheet.fields([extension_field(report, device)])
     return sheet.finish()
 
 
+def _write_title(sheet: Sheet, device: Device) -> None:
+    sheet.blank()
+    sheet.value(sheet.text(title_of(device), "bold"))
+
+
+def _write_device(sheet: Sheet, report: Report, device: Device, verbose: bool) -> None:
+    _write_title(sheet, device)
+    sheet.fields((*identity_fields(device), *extension_fields(report, device)), verbose)
+    memory = device.memory.value
+    if memory is None:
+        sheet.field("memory", why_missing(device.memory.missing), prose=True)
+        return
+    tables = [heap_table(memory.heaps), type_table(device)]
+    vmos = vmo_table(device)
+    for table in [*tables, vmos] if verbose and vmos.rows else tables:
+        sheet.blank()
+        sheet.table(table)
+    sheet.blank()
+    sheet.fields((*notes(device), *ways(device)))
+
+
 def _write_findings(sheet: Sheet, report: Report, verbose: bool) -> None:
-    write_checks(sheet, report, verbose)
-    if verbose:
-        write_steps(sheet, report)
+    for of, results in device_checks(report):
+        sheet.heading(f"Checks{of}")
+        _write_results(sheet, results, verbose)
     complained = any(message.severity == "error" for message in report.run.messages)
-    if verbose or complained or report.error or any(result.outcome in _BAD for result in report.checks):
-        write_printed(sheet, report, verbose)
+    failed = any(result.outcome in _BAD for result in report.checks)
+    write_log(sheet, report, verbose, is_bad=complained or failed or report.error is not None)
+
+
+def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) -> None:
+    """Write what a device's checks found: without *verbose* only what did not pass, and skips once a reason."""
+    # A condition of --require was asked for, so its answer is shown in any case.
+    shown = [each for each in results if verbose or each.id.startswith(REQUIRED) or each.outcome not in _QUIET]
+    rows = [*zip(rows_of(shown), shown, strict=True), *((row, None) for row in skips_by_reason(results) if not verbose)]
+    width = max((len(row.outcome) for row, _ in rows), default=0)
+    for row, result in rows:
+        label = sheet.mark(outcome_mark(row.outcome), width)
+        subject = sheet.text(f"{_subject(row)}  ", "bold" if row.outcome in _EXPLAINED else "")
+        sheet.item(label, sheet.join(subject, row.sentence), indent=2)
+        if result is not None and result.advice is not None:
+            for name, words in (("rule", result.rule), ("advice", result.advice)):
+                sheet.item(sheet.text(f"{name:8}", "dim"), words, indent=2 + label.cell_len)
+    sheet.prose(f"{counts_of(results)}.", indent=2)
+
+
+def _subject(row: CheckRow) -> str:
+    return ", ".join(row.ids) if len(row.ids) <= _MOST_IDS else counted(len(row.ids), "check")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The timeline of a run as geometry: steps of one kind in one lane, with the words for who cannot look."""
+"""The timeline of a run as geometry: steps of one kind in one lane, with a description in words."""
 
 import re
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Moment:
 
 @record
 class Lane:
-    """Steps of one kind; *words* tell how many they are and what they took."""
+    """Steps of one kind; *words* are their number and their time."""
 
     name: str
     words: str
@@ -40,7 +40,7 @@ class Lane:
 
 @record
 class Timeline:
-    """When what was asked; *ticks* are percents and their times in words."""
+    """The steps in lanes; *ticks* are percents and their times in words."""
 
     height: int
     ticks: tuple[tuple[float, str], ...]
@@ -49,7 +49,7 @@ class Timeline:
 
 
 def timeline(report: Report) -> Timeline | None:
-    """Draw when what was asked, None where nothing was."""
+    """Return the timeline, None without steps."""
     steps = report.run.steps
     if not steps:
         return None
@@ -65,14 +65,14 @@ def timeline(report: Report) -> Timeline | None:
 
 
 def bad_steps(report: Report) -> frozenset[str]:
-    """Name the steps that never ended, and those that a check calls a crash or a timeout."""
+    """Return the steps that never ended, and those that a check calls a crash or a timeout."""
     fatal = (Outcome.CRASH, Outcome.TIMEOUT)
     blamed = (step for result in report.checks if result.outcome in fatal for step in result.steps)
     return frozenset([*blamed, *(step.step for step in report.run.steps if step.duration_ms is None)])
 
 
 def _by_lane(steps: Sequence[StepTime]) -> dict[str, list[StepTime]]:
-    """Put steps into lanes by what they ask, or by their device alone where that made too many lanes."""
+    """Return lanes by the subject of the steps, or only by their device where there would be too many."""
     fine: dict[str, list[StepTime]] = {}
     coarse: dict[str, list[StepTime]] = {}
     for step in steps:
@@ -108,7 +108,7 @@ def _lane(name: str, steps: Sequence[StepTime], number: int, total: float, bad: 
 
 
 def _moment(step: StepTime, total: float, is_bad: bool) -> Moment:
-    """Give a step its place; one that never ended lasts to the end."""
+    """Return the place of a step; one that never ended lasts to the end."""
     x = min(max(100 * step.began_ms / total, 0.0), 100.0)
     width = 100 - x if step.duration_ms is None else 100 * step.duration_ms / total
     return Moment(round(x, 3), round(min(max(width, 0.0), 100 - x), 3), is_bad)

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sheet of lines in the making: wrapping, labels, tables and colour, all of Rich that the terminal report needs.
+"""The writer for terminals and pipes: lays content out in lines, with Rich for wrapping, tables and colour.
 
-Every string that comes onto a sheet is made harmless here, ours and foreign ones alike, so that none can be forgotten.
+Every string is made harmless here, ours and foreign ones alike, so that none can be forgotten.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render.columns import GAP, Column, Row, fitted, table_of, total
+from vkzircon_cli.render.columns import GAP, Row, fitted, table_of, total
+from vkzircon_cli.render.content import Cell, Code, Column, Field, Lines, Look, Mark, Meter, Reason, Table
 from vkzircon_cli.render.page import Page
 
 # Longer lines tire the eye, however wide the screen is.
@@ -22,6 +24,8 @@ _WIDEST_PROSE = 100
 _LEAST_VALUE = 24
 _ASCII = {"█": "#", "░": ".", "✓": "+", "✗": "x", "µ": "u"}
 LABEL_WIDTH = 12
+_BAR = 20
+_STYLES = {Look.GOOD: "green", Look.NOTE: "cyan", Look.SKIP: "dim", Look.WARN: "yellow", Look.BAD: "red"}
 
 
 class Sheet:
@@ -34,20 +38,28 @@ class Sheet:
         self._console = _console(page, self._stream)
 
     def text(self, words: str, style: str = "") -> Text:
-        """Make harmless text: what a terminal would act upon is escaped, and what the stream cannot write as well."""
+        """Return harmless text: what a terminal would interpret, or the stream cannot encode, is escaped."""
         shown = "".join(_ASCII.get(character, character) for character in words) if self.page.ascii else words
         shown = visible(shown)
         if self.page.ascii:
-            # Now and not when it is written: an escape is longer than what it stands for.
+            # Escaped before the text is measured: an escape is longer than its character.
             shown = shown.encode("ascii", "backslashreplace").decode("ascii")
         return Text(shown, style=style, end="")
+
+    def styled(self, words: str, look: Look) -> Text:
+        """Return harmless text in the colour of *look*."""
+        return self.text(words, _STYLES[look])
+
+    def mark(self, mark: Mark, width: int = 0) -> Text:
+        """Return glyph and word of a result, to begin a line with."""
+        return self.styled(f"{mark.glyph} {mark.word:{width}}  ", mark.look)
 
     def join(self, *parts: Text | str) -> Text:
         """Put parts side by side."""
         return Text.assemble(*(self.text(part) if isinstance(part, str) else part for part in parts), end="")
 
     def blank(self) -> None:
-        """Leave a line free, never two."""
+        """Leave one line free, never two."""
         if self._lines and self._lines[-1]:
             self._lines.append(Text())
 
@@ -95,12 +107,67 @@ class Sheet:
             self._lines.append(_padded(title, indent, start).append_text(line))
             title = Text()
 
-    def table(self, columns: Sequence[Column], rows: Sequence[Row], indent: int = 2) -> None:
-        """Write a table, or one block a row where the page is too narrow for it; the first column names the row."""
+    def fields(self, fields: Iterable[Field], verbose: bool = True) -> None:
+        """Write fields; details only if *verbose*."""
+        for field in fields:
+            if verbose or not field.detail:
+                self.field(field.label, *field.values, prose=field.prose)
+
+    def reasons(self, title: str, reasons: Sequence[Reason], most: int | None = None) -> None:
+        """Write why answers are missing, with at most *most* names of each."""
+        if reasons:
+            self.heading(title)
+        for reason in reasons:
+            names = ", ".join(reason.of[:most])
+            more = f" and {len(reason.of) - most} more" if most is not None and len(reason.of) > most else ""
+            self.item(self.join(self.cell(reason.mark), "  "), f"{names}{more}: {reason.words}", GAP)
+
+    def lines(self, lines: Lines) -> None:
+        """Write foreign lines below their title, each with its number of occurrences."""
+        self.heading(lines.title)
+        for line, count in lines.lines:
+            self.value(self.join(line, self.text(f"  ({count} times)", "dim")) if count > 1 else line, indent=GAP)
+        if lines.more:
+            self.prose(f"{counted(lines.more, 'more line')}: --verbose shows them.", indent=GAP)
+
+    def commands(self, steps: Iterable[tuple[str, str]]) -> None:
+        """Write commands to try next, each with its purpose."""
+        for number, (command, purpose) in enumerate(steps):
+            if number == 0:
+                self.heading("Next")
+            self.value(self.text(command, "bold"), indent=GAP)
+            self.prose(purpose, indent=2 * GAP)
+
+    def cell(self, cell: Cell) -> Text:
+        """Return what stands in a cell."""
+        if isinstance(cell, Mark):
+            return self.join(self.styled(cell.word, cell.look), f" {cell.more}" if cell.more else "")
+        if isinstance(cell, Meter):
+            return self._meter(cell)
+        if isinstance(cell, tuple):
+            return Text(", ").join(map(self.cell, cell))
+        return self.text(cell.text if isinstance(cell, Code) else cell)
+
+    def _meter(self, meter: Meter) -> Text:
+        length = min(_BAR, self.page.width // 4)
+        # However small, what is more than nothing shows.
+        filled = max(1, int(meter.fraction * length)) if meter.fraction else 0
+        bar = self.text("█" * filled, "yellow" if meter.is_second else "cyan")
+        return self.join(bar, self.text("░" * (length - filled), "dim"), f"  {meter.words}" if meter.words else "")
+
+    def table(self, table: Table) -> None:
+        """Write a table; one without rows is a field that says so."""
+        if table.rows:
+            self.grid(table.columns, [[self.cell(cell) for cell in row] for row in table.rows], table.names)
+        else:
+            self.field(table.title, "none")
+
+    def grid(self, columns: Sequence[Column], rows: Sequence[Row], names: int = 0, indent: int = 2) -> None:
+        """Write rows below headers, or a block for each where the page is too narrow; column *names* names the row."""
         room = self.page.width - indent
         widths = fitted(columns, rows, room)
         if total(widths) > room and self.page.cuts:
-            self._blocks(columns, rows, indent)
+            self._blocks(columns, rows, names, indent)
             return
         table = table_of([self.text(column.header) for column in columns], columns, rows, widths)
         options = self._console.options.update(width=total(widths) + GAP)
@@ -109,7 +176,7 @@ class Sheet:
             self._lines.append(_indented(Text.assemble(*parts), indent))
 
     def finish(self) -> str:
-        """Give everything as one string that ends with a line feed."""
+        """Return everything as one string that ends with a line feed."""
         for line in self._lines:
             line.rstrip()
         self._console.print(Text("\n").join(self._lines), soft_wrap=True)
@@ -120,18 +187,19 @@ class Sheet:
             return list(text.wrap(self._console, width, overflow="fold"))
         return list(text.divide(_between_words(text.plain, width))) if prose else [text]
 
-    def _blocks(self, columns: Sequence[Column], rows: Sequence[Row], indent: int) -> None:
-        width = max(len(column.header) for column in columns[1:])
+    def _blocks(self, columns: Sequence[Column], rows: Sequence[Row], names: int, indent: int) -> None:
+        others = [number for number in range(len(columns)) if number != names]
+        width = max(len(columns[number].header) for number in others)
         for row in rows:
-            self.value(self.join(self.text(columns[0].header + " ", "dim"), row[0]), indent)
-            for column, cell in zip(columns[1:], row[1:], strict=True):
-                if cell.plain.strip():
-                    self.field(column.header, cell, indent=indent + GAP, label_width=width, prose=True)
+            self.value(self.join(self.text(f"{columns[names].header} ", "dim"), row[names]), indent)
+            for number in others:
+                if row[number].plain.strip():
+                    self.field(columns[number].header, row[number], indent=indent + GAP, label_width=width, prose=True)
 
 
 def _console(page: Page, stream: StringIO) -> Console:
-    # Everything is told, so that Rich asks neither the environment nor the machine; *height* too, since without it
-    # TERM=dumb makes any width 80.
+    # Everything is set, so that Rich asks neither the environment nor the machine; without *height*, TERM=dumb makes
+    # any width 80.
     return Console(
         file=stream,
         width=page.width,
@@ -148,7 +216,7 @@ def _console(page: Page, stream: StringIO) -> Console:
 
 
 def _between_words(words: str, width: int) -> Iterator[int]:
-    """Give the offsets where lines begin; Rich's own wrapping cannot leave a long word whole."""
+    """Yield the offsets where lines begin; Rich's own wrapping cannot leave a long word whole."""
     column = 0
     for word in re.finditer(r"\S+\s*", words):
         if column and column + cell_len(word[0].rstrip()) > width:

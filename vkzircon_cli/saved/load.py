@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.errors import ERROR_EXITS, Exit, Usage
 from vkzircon_cli.model.base import plain
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.report.report import SCHEMA_VERSION, Header, Report, make_report
@@ -137,9 +137,12 @@ def _report(path: Path, raw: bytes) -> Report:
 
 
 def _ended(report: Report) -> Report:
-    """Give *report* if it has an exit code that there is."""
-    if report.summary.exit_code not in set(Exit):
-        raise ValueError(f"summary.exit_code: {report.summary.exit_code} is no exit code of vkzircon")
+    """Give *report* if it has an exit code that there is, which of an error is the error's own and never 0."""
+    code, error = report.summary.exit_code, report.error
+    if code not in set(Exit):
+        raise ValueError(f"summary.exit_code: {code} is no exit code of vkzircon")
+    if error is not None and (error.exit_code not in ERROR_EXITS or error.exit_code != code):
+        raise ValueError(f"error.exit_code: {error.exit_code}, where the report ends with {code}")
     return report
 
 

@@ -15,7 +15,8 @@ The same lines serve the progress display, the child process, the crash journal 
     {"event": "done"}
 
 What comes after ``again`` replaces the steps before it: the culprits were left out, and all was asked once more. A fact
-is the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies.
+is the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies. `hearing`
+declares which of them a child may write, and refuses the rest.
 """
 
 import json
@@ -24,7 +25,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, get_args, get_origin
 
-from vkzircon_cli.errors import Crashed, NotAsked, Refused, Stop, TimedOut
+from vkzircon_cli.errors import ERROR_EXITS, Crashed, NotAsked, Refused, Stop, TimedOut
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, Milliseconds, Missing, MissingKind, plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Device, Facts
@@ -125,6 +126,18 @@ class Failure:
     message: str
     hint: str
     exit_code: int
+
+
+def decode_failure(event: Event) -> Failure:
+    """Rebuild what an ``error`` event tells.
+
+    Raises:
+        ValueError, KeyError: it is not of that shape, or its exit code is none that an error may have, as 0 is.
+    """
+    failure: Failure = decode(Failure, event)
+    if failure.exit_code not in ERROR_EXITS:
+        raise ValueError(f"no error ends with exit code {failure.exit_code}")
+    return failure
 
 
 @record
@@ -239,7 +252,7 @@ class Fold:
         if kind == "message":
             self._messages.append(decode(Message, event))
         elif kind == "error":
-            self._failure = self._failure or decode(Failure, event)
+            self._failure = self._failure or decode_failure(event)
         elif kind == "output":
             self._output = _joined(self._output, decode(Output, event))
         elif kind == "culprit":

@@ -17,6 +17,7 @@ from vkzircon_cli.errors import CannotAsk, Exit, Stop
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.host import can_fork
 from vkzircon_cli.model.request import Request
+from vkzircon_cli.model.shapes import shape_of_device
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
 from vkzircon_cli.stream.events import Event, ended, error
 from vkzircon_cli.worker import process
@@ -68,13 +69,14 @@ class _Resuming:
         from vkzircon_cli.worker.worker import next_child
 
         capture, goes_on = Capture(), True
+        of_device = shape_of_device(self._request.depth)
         while goes_on:
             try:
                 child = next_child(question(self._request, self._environ, self._answered))
             except OSError as refused:
                 yield self._stuck(refused)
                 break
-            dialogue = Dialogue(child, self._request.timeout_s)
+            dialogue = Dialogue(child, self._request.timeout_s, of_device)
             try:
                 yield from self._noted(dialogue.events(capture))
             finally:
@@ -163,7 +165,7 @@ def _in_thread(request: Request) -> Iterator[Event]:
                 yield {"event": "tick"}
             if taken is None:
                 late = Missing(MissingKind.TIMED_OUT, calls[0], "", f"no answer within {request.timeout_s:g} s")
-                yield _end_of(step, Missing(MissingKind.CRASHED, calls[0], "", "it called exit()") if is_over else late)
+                yield _end_of(step, Missing(MissingKind.CRASHED, calls[0], "", "it called exit") if is_over else late)
                 break
             event = taken
             step = {"begin": event.get("step"), "end": None}.get(event["event"], step)

@@ -152,5 +152,5 @@ def _stamped(line: bytes) -> tuple[float, Any] | None:
     try:
         when_s, answer = json.loads(line)
         return float(when_s), answer
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return None

@@ -136,7 +136,7 @@ def _be_child(ends: _Ends) -> None:
         from vkzircon_cli.worker.protocol import answer
 
         for line in answer(question, _journaled(ends.journal)):
-            os.write(ends.events, line)
+            os.write(ends.events, b"\n" + line)  # a driver may have written the beginning of a line there
     os._exit(0)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The templates of HTML pages, filled so that no string in them can act: escaped, made visible, and cut."""
+"""The writer for HTML: fills templates in which every string is escaped, made visible and cut."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -10,19 +10,20 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from vkzircon_cli.model.text import visible
+from vkzircon_cli.render.content import cut
 
-# A driver's text may have any length, and nobody reads on that far.
+# A driver's text may have any length.
 _MOST_CHARACTERS = 4000
 
 
 def fill_template(name: str, names: Mapping[str, Any], **values: Any) -> str:
-    """Fill the template *name*, in which *names* can be called and *values* stand."""
+    """Return the template *name* filled with *values*; it can call *names*."""
     return _environment().get_template(name, globals=dict(names)).render(**values)
 
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FunctionLoader(_template),
         autoescape=True,
         undefined=StrictUndefined,
@@ -31,6 +32,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["kind"] = lambda value: type(value).__name__
+    return environment
 
 
 def _template(name: str) -> str:
@@ -38,9 +41,5 @@ def _template(name: str) -> str:
 
 
 def _finalized(value: Any) -> Any:
-    """Make a string harmless and not too long; what a macro made out of such strings already is."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    left = len(value) - _MOST_CHARACTERS
-    shown = visible(value[:_MOST_CHARACTERS])
-    return f"{shown}… ({left} more characters)" if left > 0 else shown
+    """Return a string harmless and not too long; the result of a macro is both already."""
+    return visible(cut(value, _MOST_CHARACTERS)) if isinstance(value, str) and not isinstance(value, Markup) else value

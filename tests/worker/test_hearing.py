@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes through a child's pipe is heard if it is one of its events, and refused if a driver wrote it there."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vkzircon_cli.errors import CannotAsk, Exit
+from vkzircon_cli.model.base import Answer
+from vkzircon_cli.model.facts import Device, Extension, Kernel
+from vkzircon_cli.model.vmo import Form
+from vkzircon_cli.stream.events import Asker, Event, error, fold, to_line
+from vkzircon_cli.worker.hearing import Hearing
+
+ASK = Asker()
+SELECT = {"event": "select", "devices": [0]}
+MESSAGE = {"event": "message", "severity": "error", "text": "\u00e4\U0001f600", "text_hex": None, "ms": 1.5}
+DONE = {"event": "done", "ms": 2}
+STREAM: list[Event] = [
+    *ASK("kernel", "kernel", lambda: Kernel("libzircon.so", "/boot/lib/libzircon.so", Answer(4096))),
+    MESSAGE,
+    SELECT,
+    *ASK("device0/extensions", "extensions", lambda: (Extension("VK_X", 1),), device=0),
+    *ASK("device0/export", "exports", lambda: None, device=0, form=Form.PLAIN, memory_type=0, allocation_size=64),
+    DONE,
+]
+BEGIN, END = STREAM[:2]
+EXPORT = STREAM[6]
+FAILED = error(CannotAsk("no-loader", "No loader.", ""), "no-loader")
+
+
+def _line(event: Any) -> bytes:
+    return to_line(event).strip()
+
+
+def _heard(*lines: bytes) -> tuple[list[Event], int]:
+    hearing = Hearing(Device)
+    return [event for line in lines if (event := hearing.event(line))], hearing.refused
+
+
+def test_all_that_a_child_says_is_heard_as_it_said_it() -> None:
+    """Nothing is lost or changed of the events of a probe, however the pipe cuts them."""
+    written = b"".join(map(to_line, STREAM[:-3]))
+    for size in (1, 7, len(written)):
+        hearing = Hearing(Device)
+        parts = [written[at : at + size] for at in range(0, len(written), size)]
+        heard = [event for part in parts for line in hearing.lines(part) if (event := hearing.event(line))]
+        assert (heard, hearing.refused) == ([json.loads(_line(event)) for event in STREAM[:-3]], 0)
+
+
+@pytest.mark.parametrize("code", list(Exit))
+def test_an_error_has_an_exit_code_that_an_error_may_have(code: Exit) -> None:
+    """It may come in a step or between two; a pass, a verdict's code and a writer's code are none of its own."""
+    told = {**FAILED, "exit_code": code}
+    for before in ([], [BEGIN]):
+        heard, _ = _heard(*map(_line, (*before, told)))
+        assert heard == [*before, *([told] if code in (2, 4, 5, 70, 129, 130, 143) else [])]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "tick"},
+        {"event": "again"},
+        {"event": "header"},
+        {"event": "output", "text": "", "dropped": 0},
+        {"event": ["x"]},
+        {"event": None},
+        {},
+        [0, 5],
+        None,
+        "begin",
+        {**FAILED, "cause": None},
+        {**FAILED, "exit_code": "4"},
+        {**FAILED, "exit_code": True},
+        {"event": "select", "devices": "0"},
+        {"event": "select", "devices": [[0]]},
+        {**MESSAGE, "text": None},
+        {**MESSAGE, "text": "\ud800"},
+        {**MESSAGE, "ms": "1"},
+        {**MESSAGE, "ms": 10**400},
+        {**BEGIN, "step": 5},
+        {**BEGIN, "step": ["kernel"]},
+        {**BEGIN, "device": "0"},
+        {**BEGIN, "fact": "devices"},
+        {**BEGIN, "fact": "no-such-fact"},
+        {**BEGIN, "fact": "extensions"},
+        {**BEGIN, "device": 0, "fact": "index"},
+        {**EXPORT, "key": {}},
+        {**EXPORT, "key": []},
+        {**EXPORT, "key": {**EXPORT["key"], "form": "no-such-form"}},
+        END,
+    ],
+    ids=lambda event: json.dumps(event)[:60],
+)
+def test_what_is_no_event_of_a_probe_is_refused(event: Any) -> None:
+    """Unknown kinds, fields of another type, facts that there are not, what has nothing to do with this moment."""
+    assert _heard(json.dumps(event).encode()) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"A", b"\xff\xfe{", b"[" * 100_000, b"1" * 100_000, b'{"event": NaN}', b"\xed\xa0\x80"]
+)
+def test_what_is_no_json_is_refused(raw: bytes) -> None:
+    """Neither depth, length nor encoding raises."""
+    assert _heard(raw) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {**END, "step": "instance"},
+        {**END, "answer": {"value": 5, "missing": None}},
+        {**END, "answer": {"value": None, "missing": {"kind": "no-such-kind", "call": "", "result": "", "reason": ""}}},
+        {**END, "answer": {}},
+        {**BEGIN, "step": "another"},
+        MESSAGE,
+        SELECT,
+        DONE,
+    ],
+    ids=lambda event: json.dumps(event)[:60],
+)
+def test_a_step_ends_with_its_own_answer_alone(forged: Event) -> None:
+    """Nothing else is heard while the driver is in a step, and the answer that then comes counts."""
+    assert _heard(_line(BEGIN), _line(forged), _line(END)) == ([BEGIN, json.loads(_line(END))], 1)
+
+
+def test_no_step_begins_twice_and_nothing_follows_an_error_but_the_end() -> None:
+    """What was answered stays answered, and what failed stays failed."""
+    assert _heard(*map(_line, (BEGIN, END, BEGIN)))[1] == 1
+    assert _heard(*map(_line, (FAILED, BEGIN, FAILED, DONE))) == ([FAILED, DONE], 2)
+
+
+def test_what_is_not_declared_does_not_pass() -> None:
+    """An event is told on with what is declared of it and no more."""
+    (event,), refused = _heard(
+        b'{"event": "select", "devices": [0], "more": NaN, "deep": %s}' % (b"[" * 500 + b"]" * 500)
+    )
+    assert (event, refused) == (SELECT, 0)
+
+
+def test_a_line_without_end_is_bounded_and_costs_itself_only() -> None:
+    """More than a line may have is thrown away up to its end; the event behind it is heard."""
+    hearing, part = Hearing(Device), b"A" * (1 << 20)
+    for _ in range(40):
+        assert hearing.lines(part) == []
+        assert len(hearing._rest) <= 17 << 20
+    (line,) = hearing.lines(b"A\n" + to_line(BEGIN))
+    assert hearing.event(line) == BEGIN
+    assert hearing.refused == 1
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["end", "begin", "error"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def _changed(value: Any, data: st.DataObject) -> Any:
+    """Put something else into a place somewhere in *value*."""
+    if isinstance(value, dict | list) and value and data.draw(st.integers(0, 4)):
+        places = sorted(value) if isinstance(value, dict) else range(len(value))
+        place = data.draw(st.sampled_from(places))
+        copy: Any = dict(value) if isinstance(value, dict) else list(value)
+        copy[place] = _changed(value[place], data)
+        return copy
+    return data.draw(_JSON)
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_what_is_heard_can_be_folded_and_written(data: st.DataObject) -> None:
+    """Whatever is changed in a stream, no event that is heard makes the fold or the trace raise."""
+    stream = [json.loads(_line(event)) for event in STREAM]
+    at = data.draw(st.integers(0, len(stream) - 1))
+    stream[at] = _changed(stream[at], data)
+    heard, _ = _heard(*(json.dumps(event).encode() for event in stream))
+    fold(heard)
+    for event in heard:
+        to_line(event)

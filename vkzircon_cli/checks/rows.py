@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The form that most checks have: a table of answers, one row each, and one question about each answer.
+
+A row without an answer is judged alike everywhere, so such a check is only its question and its sentence.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from vkzircon_cli.checks.registry import Finding, Judge, Outcome, unanswered
+from vkzircon_cli.model.base import Answer, MissingKind, record
+from vkzircon_cli.model.facts import Device, ExternalImage, Facts
+from vkzircon_cli.model.spec import LISTED_RESULTS
+from vkzircon_cli.model.vmo import Comparison, Image
+
+T = TypeVar("T")
+U = TypeVar("U")
+Judgement = tuple[Outcome, str]
+
+
+@record
+class Row(Generic[T]):
+    """One row: its *subject* in words, the *step* that asked, the answer, and what a *refused* one is worth."""
+
+    subject: str
+    step: str
+    answer: Answer[T]
+    refused: Outcome = Outcome.FAIL
+
+    def judged(self, judge: Callable[[T], Judgement]) -> Finding:
+        """Return what *judge* finds in the answer, or why there is no answer."""
+        return self.unanswered() if self.answer.value is None else self.found(*judge(self.answer.value))
+
+    def unanswered(self) -> Finding:
+        """Return why there is no answer."""
+        return unanswered(self.answer, self.subject, self.step, self.refused)
+
+    def found(self, outcome: Outcome, sentence: str) -> Finding:
+        """Return a finding about this row."""
+        return Finding(outcome, sentence, self.subject, self.step)
+
+    def about(self, answer: Answer[U], refused: Outcome = Outcome.FAIL) -> "Row[U]":
+        """Return the same row with another answer, mostly a part of this one."""
+        return Row(self.subject, self.step, answer, refused)
+
+    def part(self, part: Callable[[T], Answer[U]], refused: Outcome = Outcome.FAIL) -> "Row[U]":
+        """Return the same row with a part of its answer; without an answer it stays without one."""
+        value = self.answer.value
+        return self.about(Answer(None, self.answer.missing)) if value is None else self.about(part(value), refused)
+
+
+Rows = Iterable[Row[T]]
+
+
+def each(rows: Callable[[Device], Rows[T]]) -> Callable[[Callable[[T], Judgement]], Judge]:
+    """Make a check of a function that judges one answer of *rows*; its docstring is the check's."""
+
+    def decorate(judge: Callable[[T], Judgement]) -> Judge:
+        def judge_all(_: Facts, device: Device) -> Iterator[Finding]:
+            return (row.judged(judge) for row in rows(device))
+
+        judge_all.__doc__ = judge.__doc__
+        return judge_all
+
+    return decorate
+
+
+def step(device: Device, name: str) -> str:
+    """Return the id of a step that concerns the whole device."""
+    return f"device{device.index}/{name}"
+
+
+def row_of_type(
+    device: Device, memory_type: int, name: str, answer: Answer[T], refused: Outcome = Outcome.FAIL
+) -> Row[T]:
+    """Return the row of a memory type, in the step *name*."""
+    return Row(f"memory type {memory_type}", step(device, f"type{memory_type}/{name}"), answer, refused)
+
+
+def row_of_image(device: Device, image: ExternalImage | Image, answer: Answer[T], suffix: str = "") -> Row[T]:
+    """Return the row of an image's tiling and format."""
+    name = f"image/{image.tiling}.{image.format.name.lower()}{suffix}"
+    return Row(f"{image.tiling} {image.format.name}", step(device, name), answer)
+
+
+def parts(
+    rows: Callable[[Device], Rows[T]], part: Callable[[T], Answer[U]], refused: Outcome = Outcome.FAIL
+) -> Callable[[Device], Rows[U]]:
+    """Return the rows of a part of each answer."""
+    return lambda device: [row.part(part, refused) for row in rows(device)]
+
+
+# Results of looking into a VMO that prove nothing about its bytes: it is not CACHED (zx_vmo_read), it can be resized
+# (zx_vmar_map), or it ends before the bytes do, which export.size judges.
+_DOES_NOT_APPLY = ("ZX_ERR_BAD_STATE", "ZX_ERR_NOT_SUPPORTED", "ZX_ERR_OUT_OF_RANGE")
+
+
+def comparing(row: Row[Comparison]) -> Row[Comparison]:
+    """Return the row of a comparison, which is skipped if the VMO does not allow a look into it."""
+    missing = row.answer.missing
+    does_not_apply = missing is not None and missing.result in _DOES_NOT_APPLY
+    return row.about(row.answer, Outcome.SKIP if does_not_apply else Outcome.FAIL)
+
+
+def comparisons(
+    rows: Callable[[Device], Rows[T]], part: Callable[[T], Answer[Comparison]]
+) -> Callable[[Device], Rows[Comparison]]:
+    """Return the rows of a comparison in each answer."""
+
+    def compared(device: Device) -> Iterator[Row[Comparison]]:
+        for row in rows(device):
+            yield row.part(part) if row.answer.value is None else comparing(row.part(part))
+
+    return compared
+
+
+def holds(good: bool, right: str, wrong: str = "", worth: Outcome = Outcome.FAIL) -> Judgement:
+    """Judge a condition: the sentence if it holds, and the one if not, the same by default."""
+    return (Outcome.PASS, right) if good else (worth, wrong or right)
+
+
+def bytes_are(seen: Comparison, right: str, wrong: str, worth: Outcome = Outcome.FAIL) -> Judgement:
+    """Judge a comparison: *right* is the sentence if all bytes match, *wrong* goes on after "N of M bytes"."""
+    return holds(not seen.wrong, right, f"{seen.wrong} of {seen.count} bytes {wrong}", worth)
+
+
+def lists_results(rows: Callable[[Device], Rows[Any]]) -> Judge:
+    """Make the check that a refused call returned a result that vk.xml lists for it."""
+    return lambda _, device: [_listed(row) for row in rows(device)]
+
+
+def _listed(row: Row[Any]) -> Finding:
+    missing = row.answer.missing
+    if missing is None:
+        return row.found(Outcome.PASS, "VK_SUCCESS")
+    if missing.kind is not MissingKind.REFUSED or missing.call not in LISTED_RESULTS or not missing.result:
+        return row.about(row.answer, Outcome.SKIP).unanswered()
+    says = f"{missing.call} answered {missing.result}"
+    if missing.result in ("VK_SUCCESS", *LISTED_RESULTS[missing.call]):
+        return row.found(Outcome.PASS, says)
+    return row.found(Outcome.WARN, f"{says}, which is not listed for it")

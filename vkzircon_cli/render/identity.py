@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device's identity and its extension, as fields."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from vkzircon_cli.model.facts import Device, DriverIdentity, ExternalBuffer, Identity, OpenDevice
+from vkzircon_cli.model.quantities import about, counted
+from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, find_extension
+from vkzircon_cli.model.spec import (
+    DEVICE_TYPE_CPU,
+    EXTENSION,
+    SIBLING_DEVICE_EXTENSIONS,
+    SIBLING_INSTANCE_EXTENSIONS,
+    Flags,
+)
+from vkzircon_cli.render.content import Field
+from vkzircon_cli.render.marks import why_missing
+from vkzircon_cli.report.report import Report
+
+if TYPE_CHECKING:
+    from vkzircon_cli.model.bench import BenchDevice
+    from vkzircon_cli.model.matrix import MatrixDevice
+
+    AnyDevice = Device | BenchDevice | MatrixDevice
+
+# A driver's text of more lines than these becomes one line, its line feeds escaped.
+_MOST_LINES = 8
+# With more names than these the number says more.
+_MOST_FLAGS = 12
+
+
+def device_name(device: "AnyDevice") -> str:
+    """Return a device's name, never empty."""
+    return display_name(device.identity.value) if device.identity.value else UNNAMED
+
+
+def title_of(device: "AnyDevice") -> str:
+    """Return the heading of a device."""
+    return f"Device {device.index}: {device_name(device)}"
+
+
+def identity_fields(device: Device) -> Iterator[Field]:
+    """Yield the identity that a device reports."""
+    identity = device.identity.value
+    if identity is None:
+        yield Field("identity", (why_missing(device.identity.missing),), prose=True)
+        return
+    yield Field("type", ("software (CPU)" if identity.type.value == DEVICE_TYPE_CPU else identity.type.name,))
+    yield Field("driver", tuple(driver_lines(identity)))
+    yield Field("Vulkan", (identity.api_version.text,))
+    if uuids := identity.uuids.value:
+        yield Field("device UUID", (uuids.device_uuid,))
+        yield Field("driver UUID", (uuids.driver_uuid,))
+    yield Field("vendor", (f"{identity.vendor_id:#06x}, device {identity.device_id:#06x}",), detail=True)
+    if driver := identity.driver.value:
+        yield Field("driver id", (f"{driver.id.name} ({driver.id.value})",), detail=True)
+        yield Field("conformance", (driver.conformance_version,), detail=True)
+    yield Field("allocations", (_allocations(identity),), prose=True, detail=True)
+
+
+def _allocations(identity: Identity) -> str:
+    largest = identity.max_memory_allocation_size
+    size = why_missing(largest.missing) if largest.value is None else f"{largest.value} bytes ({about(largest.value)})"
+    return f"at most {identity.max_memory_allocation_count}, of {size}"
+
+
+def extension_field(report: Report, device: Device) -> Field:
+    """Return whether a device offers the extension, and what that rests on."""
+    if device.extensions.value is None:
+        words = why_missing(device.extensions.missing)
+    elif (found := find_extension(device.extensions.value)) is None:
+        words = f"{EXTENSION} is not offered"
+    else:
+        words = f"{EXTENSION} revision {found.revision}{_leg(report, device)}"
+    return Field("extension", (words,), prose=True)
+
+
+def _leg(report: Report, device: Device) -> str:
+    if report.instance.value is None or device.identity.value is None:
+        return ""
+    leg = dependency_leg(report.instance.value, device.identity.value, device.extensions.value or ())
+    return f", on {leg}" if leg else ", without what it depends on"
+
+
+def extension_fields(report: Report, device: Device) -> Iterator[Field]:
+    """Yield what a device offers, and what it was opened with."""
+    yield extension_field(report, device)
+    yield Field("siblings", tuple(_siblings(report, device)) or ("none",))
+    if device.external_buffers:
+        yield Field("buffers", tuple(_buffers(device.external_buffers)), prose=True)
+    if opened := device.opened.value:
+        yield from _opened(opened)
+    elif device.opened.missing:
+        yield Field("opened", (why_missing(device.opened.missing),), prose=True, detail=True)
+
+
+def _siblings(report: Report, device: Device) -> Iterator[str]:
+    instance = report.instance.value.extensions if report.instance.value else ()
+    for extensions, names in (
+        (device.extensions.value or (), SIBLING_DEVICE_EXTENSIONS),
+        (instance, SIBLING_INSTANCE_EXTENSIONS),
+    ):
+        yield from (f"{each.name} revision {each.revision}" for each in extensions if each.name in names)
+
+
+def _buffers(buffers: Sequence[ExternalBuffer]) -> Iterator[str]:
+    """Yield each answer once, with the usages that got it."""
+    usages: dict[str, list[str]] = {}
+    for buffer in buffers:
+        usages.setdefault(_features(buffer), []).append("|".join(buffer.usage.names))
+    for features, of in usages.items():
+        yield f"{'every usage' if len(of) == len(buffers) else ', '.join(of)}: {features}"
+
+
+def _features(buffer: ExternalBuffer) -> str:
+    found = buffer.properties.value
+    if found is None:
+        return why_missing(buffer.properties.missing)
+    return " ".join(found.features.names) or "neither EXPORTABLE nor IMPORTABLE"
+
+
+def _opened(opened: OpenDevice) -> Iterator[Field]:
+    resolved = tuple(entry.name for entry in opened.entry_points if entry.resolved)
+    null = (f"{entry.name} is NULL" for entry in opened.entry_points if not entry.resolved)
+    yield Field("entry points", (f"{len(resolved)} of {len(opened.entry_points)} resolved", *null))
+    if resolved:
+        yield Field("resolved", resolved, detail=True)
+    yield Field("enabled", opened.enabled_extensions or ("no extension",), detail=True)
+    families = []
+    for family in opened.queue_families:
+        used = ", used here" if family.index == opened.queue_family else ""
+        families.append(f"{family.index}: {counted(family.count, 'queue')}, {flag_words(family.flags)}{used}")
+    yield Field("queues", tuple(families) or ("none",), prose=True, detail=True)
+
+
+def driver_lines(identity: Identity) -> Iterator[str]:
+    """Yield the driver's name with its version, then what it says of itself."""
+    driver, version = identity.driver.value, identity.driver_version
+    name = (driver.name.strip() or UNNAMED) if driver else ""
+    # A version without a text is a number whose packing only its vendor knows.
+    yield f"{name} {version.text}".strip() if version.text else f"{name}, version {version.value:#x}".lstrip(", ")
+    if driver:
+        yield from _info(driver)
+
+
+def _info(driver: DriverIdentity) -> Iterator[str]:
+    lines = driver.info.rstrip("\n").split("\n")
+    if len(lines) <= _MOST_LINES and all(line.strip() for line in lines):
+        yield from lines
+    elif driver.info:
+        yield driver.info
+
+
+def flag_words(flags: Flags) -> str:
+    """Format a word of flags: their names, or the number where there are too many."""
+    if not flags.names:
+        return "none"
+    return " ".join(flags.names) if len(flags.names) <= _MOST_FLAGS else f"{flags.value:#x}"
