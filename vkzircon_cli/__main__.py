@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from vkzircon_cli.cli.command_table import COMMANDS
-from vkzircon_cli.worker import interrupt
+from vkzircon_cli.worker import interrupt, worker
 
 _ANSWERED_BY_TYPER = {"--help", "-h", "--version"}
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
@@ -42,8 +42,6 @@ def _asks_the_driver(arguments: Sequence[str]) -> bool:
 
 
 def _run_with_worker(arguments: Sequence[str]) -> int:
-    from vkzircon_cli.worker import worker  # here: a command without a worker is spared a tenth of its start
-
     try:
         worker.start_early(_load_probe)
         return run(arguments)
@@ -52,14 +50,14 @@ def _run_with_worker(arguments: Sequence[str]) -> int:
 
 
 def _load_probe() -> Any:
-    from vkzircon_cli.probe import probe  # in the worker only: the binding takes a third of a run to import
+    from vkzircon_cli.probe import probe  # in the worker only: 30 ms, with the binding
 
     return probe
 
 
 def run(arguments: Sequence[str]) -> int:
     """Return the exit code of a command line. An error that ends it is one sentence on standard error, no traceback."""
-    # Imported here, behind the worker's fork: the worker loads its own modules meanwhile.
+    # Imported behind the worker's fork: the worker loads its own modules during these 50 ms.
     from vkzircon_cli import errors, output
     from vkzircon_cli.model.base import BadValue
 

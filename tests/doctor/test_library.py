@@ -74,7 +74,7 @@ def test_a_pipe_for_a_library_hangs_a_child_only(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
 
 
-_GARBAGE = ("0", "[]", "x", "[[[", "[1e300, 1]", "[1, [1]]", '[1, ["loaded", 2]]', '[1, ["nope"]]', "[" * 5000)
+_GARBAGE = ("0", "[]", "x", "[[[", "[1e300, 1]", "[1, [1]]", '[1, ["loaded", 2]]', '[1, ["nope"]]', "[" * 2000)
 # In a process of its own, whose descriptors are nobody else's: such a library writes into all of them.
 _EXAMINE = """
 import sys
@@ -112,7 +112,7 @@ def test_libraries_that_hang_are_waited_for_together(broken_driver: Callable[[st
 
 
 @pytest.mark.parametrize(
-    ("statement", "words"), [("raise(40);", "signal 40"), ("raise(SIGKILL);", "SIGKILL"), ("exit(3);", "exit code 3")]
+    ("statement", "words"), [("raise(40);", "signal 40"), ("raise(SIGKILL);", "SIGKILL"), ("exit(3);", "exit status 3")]
 )
 def test_every_end_has_a_name(broken_driver: Callable[[str], str], statement: str, words: str) -> None:
     """Also one by a signal that has none."""

@@ -50,9 +50,9 @@ def test_what_others_name_is_not(line: str) -> None:
 @pytest.mark.parametrize("words", [" " * 60_000, "/" * 60_000, " /" * 30_000, "Found manifest file .json/" * 2_500])
 def test_long_lines_take_no_long_time(words: str) -> None:
     """A line is searched in one go, and not again from each place in it."""
-    began = time.monotonic()
+    began = time.process_time()
     manifests_in(f"INFO: {words}".encode())
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_bytes_stay_as_they_are() -> None:

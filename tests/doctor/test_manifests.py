@@ -391,16 +391,16 @@ def test_an_empty_variable_takes_all_drivers_from_the_real_loader(lavapipe: str)
         assert "ERROR_INCOMPATIBLE_DRIVER" in asked.stdout + asked.stderr
 
 
-@pytest.mark.parametrize("piece", ['\\"', '"', "\\", "[", "1", "-", "1e", "\x01", "\\u", "1,", '{"a":', " "])
 @pytest.mark.parametrize("start", ["", '"', "[", '{"a":"'])
-def test_no_text_takes_long_to_read(tmp_path: Path, start: str, piece: str) -> None:
-    """As large as doctor reads at all: what a file says costs no time that grows faster than it."""
+def test_no_text_takes_long_to_read(tmp_path: Path, start: str) -> None:
+    """What a file says costs no time that grows faster than it: a square of 250 kB would take minutes."""
     manifest = tmp_path / "long.json"
-    manifest.write_text(start + piece * (1_000_000 // len(piece)))
-    began = time.monotonic()
-    with suppress(Unreadable):
-        read_manifest(str(manifest))
-    assert time.monotonic() - began < 4
+    for piece in ('\\"', '"', "\\", "[", "1", "-", "1e", "\x01", "\\u", "1,", '{"a":', " "):
+        manifest.write_text(start + piece * (250_000 // len(piece)))
+        began = time.process_time()
+        with suppress(Unreadable):
+            read_manifest(str(manifest))
+        assert time.process_time() - began < 2, piece
 
 
 @pytest.mark.parametrize(

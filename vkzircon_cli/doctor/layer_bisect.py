@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from vkzircon_cli import pipeline
-from vkzircon_cli.bindings.dynlib import LAYER_NAME
+from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.host import LIBZIRCON_VARIABLE
@@ -157,7 +157,7 @@ def _refusals(request: Request, uuids: Sequence[str]) -> Iterator[str]:
     for _ in pipeline.load_probe()(request, lambda _: None, {}):
         pass
     ffi: Any = _abi.ffi
-    library = ffi.dlopen(request.environ[LIBZIRCON_VARIABLE])
+    library = open_library(request.environ[LIBZIRCON_VARIABLE]).through(ffi)
     for uuid in uuids:
         reason = library.vkz_device_reason(bytes.fromhex(uuid.replace("-", "")))
         yield "" if reason == ffi.NULL else ffi.string(reason).decode("utf-8", "backslashreplace")

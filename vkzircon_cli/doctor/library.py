@@ -5,7 +5,6 @@ It is loaded in a child, since loading runs its code. All are loaded in one firs
 fraction of the time where they rest on the same; where one of them does harm there, each gets a child of its own.
 """
 
-import ctypes
 import os
 import stat
 import struct
@@ -16,6 +15,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from vkzircon_cli.bindings.dynlib import CannotOpen, can_open, open_library
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.worker.isolation import can_fork
 
@@ -108,6 +108,7 @@ class LibraryTrial:
         self._timeout_s = timeout_s
         self._errand: Task | None = None
         self._why_not = "" if can_fork() else "no process can be started here"
+        self._why_not = self._why_not or ("" if can_open() else "the Python package cffi is missing")
         if self._libraries and not self._why_not:  # else there may not even be what its module imports
             from vkzircon_cli.worker import task
 
@@ -188,16 +189,10 @@ def _is_answer(answer: Any) -> bool:
 
 def _tried(library: str, names: tuple[str, ...]) -> Iterator[str]:
     try:
-        loaded = ctypes.CDLL(library, mode=os.RTLD_NOW | os.RTLD_LOCAL)
-    except (OSError, ValueError) as refused:
+        loaded = open_library(library)
+    except CannotOpen as refused:
         yield Fate.REFUSED
-        yield str(refused)
+        yield refused.words
         return
     yield Fate.LOADED
-    yield from (name for name in names if _has(loaded, name))
-
-
-def _has(loaded: ctypes.CDLL, name: str) -> bool:
-    with suppress(ValueError):  # a name that no function can have
-        return hasattr(loaded, name)
-    return False
+    yield from filter(loaded.address, names)

@@ -57,7 +57,7 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
                 printed.drain()
                 yield {"event": "tick"}
             if taken is None:
-                exited = Missing(MissingKind.CRASHED, calls[0], "", "it called exit()")
+                exited = Missing(MissingKind.CRASHED, calls[0], "", "it called exit")
                 yield end_of(step, exited if is_over else missing_in_time(request.timeout_s, calls[0]))
                 break
             event = taken
