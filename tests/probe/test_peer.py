@@ -149,7 +149,7 @@ def test_a_hang_costs_the_limit_and_nothing_stays(kernel: Zircon, emulated: Run)
     assert _is_gone(pid)
 
 
-def test_one_that_is_late_is_nobodys_fault(kernel: Zircon) -> None:
+def test_a_late_one_is_not_the_drivers_fault(kernel: Zircon) -> None:
     """A process that is not there yet says nothing of the driver."""
     second = Peer(kernel, 0.001)
     second.start()
@@ -173,7 +173,7 @@ def test_where_there_is_none_it_says_why(kernel: Zircon, monkeypatch: pytest.Mon
 
 
 def test_no_handle_and_no_file_stays(kernel: Zircon, emulated: Run) -> None:
-    """Whatever came of it, the process that asked has what it had before."""
+    """However it ended, the process that asked has the handles and files that it had before."""
     handles, files = kernel.open_handles(), len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         second = Peer(kernel, 10)

@@ -47,7 +47,7 @@ def refuse_unknown_faults(lib: Any) -> None:
     if error == _ffi.NULL:
         return
     sentence = _text(error)
-    import difflib  # here: takes 6 ms, and only this error needs it
+    import difflib  # here: takes 1 ms, and only this error needs it
 
     wanted = sentence.split('"')[1] if sentence.count('"') > 1 else sentence
     options = {entry.name: f"--fault {entry.name}" for entry in list_faults(lib)}

@@ -26,7 +26,7 @@ from vkzircon_cli.model.spec import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCC
 FENCE_TIMEOUT_NS = 10_000_000_000
 
 _MOST_ENTRIES = 65_536  # of an enumeration; more is a count that was never written
-_MOST_TRIES = 5  # of an enumeration that answers VK_INCOMPLETE
+_MOST_TRIES = 5  # of an enumeration that returns VK_INCOMPLETE
 
 zircon_ffi: Any = _abi.ffi
 

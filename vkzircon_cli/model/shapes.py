@@ -7,7 +7,7 @@ from vkzircon_cli.model.request import Depth
 
 def shape_of_device(depth: Depth) -> type:
     """Return the record whose fields are the facts of a device that is asked to *depth*."""
-    # Imported here: the two take 2 ms, which a check need not pay for.
+    # Imported here: the two take 3 ms, which a check need not pay for.
     if depth is Depth.MATRIX:
         from vkzircon_cli.model.matrix import MatrixDevice
 
