@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vkzircon_cli.model.base import Answer, BadValue, not_asked
-from vkzircon_cli.model.facts import Extension, Instance, Uuids
-from vkzircon_cli.model.queries import cannot_export, dependency_leg, display_name, select_devices
+from vkzircon_cli.model.facts import Extension, Identity, Instance, Uuids
+from vkzircon_cli.model.queries import (
+    cannot_export,
+    dependency_leg,
+    display_name,
+    find_again,
+    match_devices,
+    select_devices,
+)
 from vkzircon_cli.model.spec import api_version
 
 FIRST = reports.identity("NVIDIA T1000", uuids=Answer(Uuids("aaaa0000-1111-2222-3333-444444444444", "d")))
@@ -62,6 +69,42 @@ def test_any_selector_chooses_one_device_or_is_refused(selector: str) -> None:
         said, chosen = refused.message + refused.hint, frozenset()
     assert len(chosen) == (0 if said else 1)
     assert said.isprintable()
+
+
+def _card(uuid: str, name: str = "Card", vendor_id: int = 2) -> Identity:
+    return reports.identity(name, uuids=Answer(Uuids(uuid, "d")), vendor_id=vendor_id)
+
+
+def test_a_device_is_found_again_by_uuid_then_ids_and_name_then_index() -> None:
+    """Whether the devices are in another order, the driver has another version, or neither tells."""
+    a, b, updated = _card("aa"), _card("bb"), _card("cc")
+    other_vendor = _card("dd", vendor_id=1)
+    assert match_devices({0: a, 1: b}, {0: b, 1: a}) == {0: (1, "UUID"), 1: (0, "UUID")}
+    assert match_devices({0: a, 1: b}, {0: updated, 1: a}) == {0: (1, "UUID"), 1: (0, "name")}
+    assert match_devices({0: a, 1: b}, {0: other_vendor}) == {0: (0, "index")}
+    assert match_devices({0: None}, {0: a}) == {0: (0, "index")}
+
+
+def test_equal_devices_keep_their_place() -> None:
+    """Two manifests of one driver list one device twice, with one UUID."""
+    a = _card("aa")
+    assert match_devices({0: a, 1: a}, {0: a, 1: a}) == {0: (0, "UUID"), 1: (1, "UUID")}
+    assert find_again(a, 1, {0: a, 1: a}) == 1
+    assert find_again(a, 2, {0: a, 1: a}) == 0
+
+
+def test_a_uuid_of_zeros_identifies_no_device() -> None:
+    """A driver that fills in no UUID has the same for all of its devices."""
+    none = "00000000-0000-0000-0000-000000000000"
+    assert find_again(_card(none, "B"), 0, {0: _card(none, "A"), 1: _card(none, "B")}) == 1
+
+
+def test_the_index_alone_is_not_enough_where_the_device_is_imported_on() -> None:
+    """Another device at the same index is none, unless the caller takes it."""
+    among = {0: _card("bb", "Other")}
+    assert find_again(_card("aa"), 0, among) == 0
+    assert find_again(_card("aa"), 0, among, by_index=False) is None
+    assert find_again(_card("aa"), 1, among) is None
 
 
 def test_a_device_without_a_name_gets_one() -> None:

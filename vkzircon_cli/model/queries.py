@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a machine offers, read out of facts: which device is meant, which extension is there, what it rests on.
+"""What a machine offers, read out of facts: which device is meant, which extension is listed, what it depends on.
 
-The probe and the checks ask the same questions of the same facts, so these live beside neither.
+The probe, the doctor, the checks and the comparison of reports all use these functions.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.model.facts import Device, Extension, Identity, Instance, MemoryType
@@ -60,6 +60,55 @@ def _candidate(index: int, identity: Identity | None) -> str:
         return str(index)
     uuid = f", {identity.uuids.value.device_uuid}" if identity.uuids.value else ""
     return f"{index} ({display_name(identity)}{uuid})"
+
+
+def _uuid(identity: Identity) -> str | None:
+    """Return the device's UUID; a driver that does not fill it in has zeros for all of its devices."""
+    uuid = identity.uuids.value.device_uuid if identity.uuids.value else ""
+    return uuid if uuid.strip("0-") else None
+
+
+def _ids_and_name(identity: Identity) -> object:
+    driver = identity.driver.value.id.value if identity.driver.value else None
+    return identity.vendor_id, identity.device_id, driver, identity.name
+
+
+UUID, NAME, INDEX = "UUID", "name", "index"
+
+
+def match_devices(
+    before: Mapping[int, Identity | None], after: Mapping[int, Identity | None]
+) -> dict[int, tuple[int, str]]:
+    """Return for each index of *before* the index in *after* that is the same device, and what it was matched by.
+
+    All are matched by UUID first, then by the ids of vendor, device and driver with the name (a UUID changes with the
+    driver's version), then by index. Of several equal devices the one at the same index is preferred.
+    """
+    found: dict[int, tuple[int, str]] = {}
+    left = dict(after)
+    for matched_by, key in ((UUID, _uuid), (NAME, _ids_and_name)):
+        waiting: dict[object, dict[int, None]] = {}
+        for index, identity in left.items():
+            if identity is not None and (same := key(identity)) is not None:
+                waiting.setdefault(same, {})[index] = None
+        for index, identity in before.items():
+            equal = waiting.get(key(identity)) if identity is not None and index not in found else None
+            if equal:
+                match = index if index in equal else next(iter(equal))
+                del equal[match], left[match]
+                found[index] = match, matched_by
+    return found | {index: (index, INDEX) for index in before if index not in found and index in left}
+
+
+def find_again(
+    wanted: Identity | None, index: int, among: Mapping[int, Identity | None], *, by_index: bool = True
+) -> int | None:
+    """Return the index in *among* of the device that was *wanted*, seen at *index* before; None where there is none.
+
+    The rule is that of `match_devices`; without *by_index* a device that only has the same index is none.
+    """
+    match, matched_by = match_devices({index: wanted}, among).get(index, (None, INDEX))
+    return match if by_index or matched_by != INDEX else None
 
 
 def find_extension(extensions: Iterable[Extension], name: str = EXTENSION) -> Extension | None:
