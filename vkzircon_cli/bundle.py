@@ -20,7 +20,7 @@ from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import Stop
 from vkzircon_cli.model.base import plain, record
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.model.host import VARIABLES, can_fork
+from vkzircon_cli.model.host import REPORTED_VARIABLES, can_fork
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render import Format, Style, View, render
@@ -205,7 +205,7 @@ def _environment(report: Report) -> bytes:
         f"isolated: {'yes' if where.isolated else 'no'}",
         "",
         "These variables were looked at, and no others:",
-        *(f"{name}={told[name]}" if name in told else f"{name} is not set" for name in VARIABLES),
+        *(f"{name}={told[name]}" if name in told else f"{name} is not set" for name in REPORTED_VARIABLES),
     ]
     return _lines(lines)
 

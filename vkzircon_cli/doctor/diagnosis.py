@@ -122,8 +122,8 @@ class _Looks:
 
 
 def _beside_devices(looks: _Looks, report: Report) -> tuple[Finding, ...]:
-    from vkzircon_cli.doctor.effects import variables_finding
     from vkzircon_cli.doctor.manifest_check import driver_findings, layer_findings
+    from vkzircon_cli.doctor.variables import variables_finding
 
     where, tried = looks.where, looks.attempts
     return (

@@ -11,7 +11,7 @@ from shlex import quote
 from typing import Any
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.finding import Finding, branch
+from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.library import Fate, Header, LibraryTrial, Loading, NoFile, header_of, own_header
 from vkzircon_cli.doctor.manifest import Kind, Manifest, examine, passed_over
 from vkzircon_cli.doctor.search import driver_variable, drivers, explicit_layers, implicit_layers
@@ -305,8 +305,6 @@ def _all_filtered(exams: tuple[ManifestExam, ...], where: Surroundings) -> Itera
     """Tell of the variable that leaves out every driver there is; beside another one that is its purpose."""
     filters = [driver_filter(where.trusted, exam.path) for exam in exams]
     if filters and all(filters):
-        from vkzircon_cli.doctor.loader import shown
-
         variable = filters[0]
         words = f'{variable} leaves out every driver: it is "{shown(where.environ[variable])}".'
         yield Finding("drivers.filtered", variable, Outcome.FAIL, words, command=f"unset {variable}")
