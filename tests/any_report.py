@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Answer, Milliseconds, Missing, Size
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.report.summary import Summary
+from vkzircon_cli.stream.document import Summary
 
 NASTY = (
     "\x1b[31m",
@@ -81,6 +81,8 @@ def _composed(shape: Any) -> st.SearchStrategy[Any]:
         return _of(inner[0]).map(Answer) | _of(Missing).map(lambda missing: Answer(None, missing))
     if origin is tuple:
         return st.lists(_of(inner[0]), max_size=2).map(tuple)
+    if origin is Literal:
+        return st.sampled_from(inner)
     if origin in (Union, UnionType):
         return st.one_of(*map(_of, inner))
     assert is_dataclass(shape), shape

@@ -49,7 +49,7 @@ def _os_read_only(path: Any, flags: int, *rest: Any, **named: Any) -> int:
 
 
 def main() -> None:
-    """Take away, then run ``python -m vkzircon_cli`` with this process's arguments."""
+    """Remove these, then run ``python -m vkzircon_cli`` with this process's arguments."""
     for call in _GONE_CALLS:
         if hasattr(os, call):
             delattr(os, call)
@@ -57,7 +57,7 @@ def main() -> None:
         sys.modules[module] = None  # type: ignore[assignment]
     for variable in ("HOME", "TERM"):
         os.environ.pop(variable, None)
-    # Typer imports subprocess when it is imported itself; what is not there is what it would do.
+    # Typer imports subprocess, which exists on Fuchsia but starts no process.
     subprocess.Popen = _no_process  # type: ignore[assignment, misc]
     os.get_terminal_size = _no_size
     os.open = _os_read_only

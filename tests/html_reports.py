@@ -31,7 +31,7 @@ from vkzircon_cli.model.spec import Named
 from vkzircon_cli.model.vmo import Comparison, Export, Form, Image, ImageTrip, Tiling
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.decoding import decode
-from vkzircon_cli.stream.events import StepTime
+from vkzircon_cli.stream.fold import StepTime
 
 _CAPTURES = {path.stem: path for path in (Path(__file__).parent / "golden" / "captures").glob("*.json")}
 CRASH = Missing(MissingKind.CRASHED, "vkQueueSubmit", "SIGSEGV", "")

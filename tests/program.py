@@ -12,7 +12,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from vkzircon_cli.saved.kinds import DocumentKind, shape_of
+from vkzircon_cli.model.request import DocumentKind
+from vkzircon_cli.saved.kinds import SHAPES
 from vkzircon_cli.saved.schema import schema_of
 
 PROGRAM = Path(sys.executable).with_name("vkzircon")
@@ -38,22 +39,12 @@ class Ran:
 
 def schema_errors(document: Any) -> Iterator[ValidationError]:
     """Hold a document against its schema, by which it may have no key that is not in there."""
-    kind = next((kind for key, kind in _KINDS.items() if key in document), None)
-    return iter(()) if kind is None else _validator(kind).iter_errors(document)
-
-
-_KINDS = {
-    "handle_type": DocumentKind.MATRIX,
-    "areas": DocumentKind.DIFF,
-    "findings": DocumentKind.DOCTOR,
-    "savings": DocumentKind.BENCH,
-    "checks": DocumentKind.REPORT,
-}
+    return _validator(document["kind"]).iter_errors(document) if "kind" in document else iter(())
 
 
 @cache
-def _validator(kind: DocumentKind) -> Draft202012Validator:
-    schema = schema_of(shape_of(kind), "")
+def _validator(kind: str) -> Draft202012Validator:
+    schema = schema_of(SHAPES[DocumentKind(kind)], "")
     for part in (schema, *schema["$defs"].values()):
         if "properties" in part:
             part["additionalProperties"] = False

@@ -68,9 +68,11 @@ from vkzircon_cli.model.vmo import (
     VmoInfo,
     Write,
 )
-from vkzircon_cli.report.report import SCHEMA_VERSION, Emulation, Report, Run, Tool
-from vkzircon_cli.report.summary import CheckResult, Summary
-from vkzircon_cli.stream.events import Failure, Message, Output, StepTime
+from vkzircon_cli.report.report import Report
+from vkzircon_cli.report.summary import CheckResult
+from vkzircon_cli.stream.document import SCHEMA_VERSION, Emulation, Run, Summary, Tool
+from vkzircon_cli.stream.events import Failure, Message, Output
+from vkzircon_cli.stream.fold import StepTime
 
 GIB = 1 << 30
 LAYER = "VK_LAYER_VKZIRCON_external_memory"

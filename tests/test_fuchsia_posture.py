@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole tool in a stand-in for a Fuchsia process: everything works but isolation, and the report says so."""
+"""The whole tool in a stand-in for a Fuchsia process: everything works except isolation, and the report says so."""
 
 import json
 import signal
@@ -34,7 +34,7 @@ Process = Callable[..., Ran]
 
 @pytest.fixture(name="fuchsia")
 def _fuchsia(tmp_path: Path, lavapipe: str, layer: installation.Installation) -> Process:
-    """Run the program in the stand-in, with the layer on as a driver that simply has the extension."""
+    """Run the program in the stand-in, with the layer as a driver that has the extension."""
     source, hide, libraries = tmp_path / "hide.c", tmp_path / "libhide.so", tmp_path / "lib"
     source.write_text(HIDE_LOADER)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", hide, source, "-ldl"], check=True)
@@ -81,7 +81,7 @@ def test_the_whole_report_comes_out(fuchsia: Process) -> None:
 
 
 def test_a_person_is_told_that_nothing_is_isolated(fuchsia: Process) -> None:
-    """The terminal report says that a driver that crashes would take it along."""
+    """The terminal report says that a driver's crash would end the run."""
     ran = fuchsia()
     assert (ran.code, ran.err) == (0, "")
     assert "not isolated" in ran.out
@@ -103,13 +103,13 @@ def test_a_person_is_told_that_nothing_is_isolated(fuchsia: Process) -> None:
     ],
 )
 def test_every_command_works(fuchsia: Process, arguments: tuple[str, ...]) -> None:
-    """No command needs what is not there."""
+    """No command needs what Fuchsia lacks."""
     ran = fuchsia(*arguments)
     assert (ran.code, ran.err) == (0, "")
 
 
 def test_an_unwritable_place_is_exit_6(fuchsia: Process) -> None:
-    """Only standard output can be written to: --output says so."""
+    """Only standard output can be written to: --output is exit 6."""
     ran = fuchsia("--output", "/report.txt")
     assert ran.code == 6
     assert "/report.txt" in ran.err
@@ -150,7 +150,7 @@ def test_a_driver_that_calls_quick_exit_takes_the_run_along_but_is_no_pass(
 def test_a_crash_leaves_a_trace_that_says_where(
     fuchsia: Process, broken_driver: Callable[[str], str], tmp_path: Path, vkzircon: Run
 ) -> None:
-    """The process is gone with the driver; the trace was out before, and `show` names the step."""
+    """The process ends with the driver; the trace was written before, and `show` names the step."""
     ran = fuchsia("--format", "trace", VK_DRIVER_FILES=broken_driver("raise(SIGSEGV);"))
     assert ran.code == -11
     last = json.loads(ran.out.splitlines()[-1])
@@ -165,7 +165,7 @@ def test_a_crash_leaves_a_trace_that_says_where(
 @pytest.mark.parametrize("command", ["report", "check"])
 @pytest.mark.parametrize("name", ["terminal", "json", "markdown", "junit", "trace"])
 def test_a_device_needs_no_host_packages(fuchsia: Process, command: str, name: str) -> None:
-    """Every format but HTML is written where neither pydantic nor a template engine is, conditions included."""
+    """Every format but HTML is written without pydantic and without a template engine, conditions included."""
     required = ("--require", "platform=fuchsia") if command == "check" else ()
     ran = fuchsia(command, "--format", name, *required)
     assert (ran.code, ran.err) == (0, "")
@@ -173,7 +173,7 @@ def test_a_device_needs_no_host_packages(fuchsia: Process, command: str, name: s
 
 
 def test_what_is_for_a_host_says_so(fuchsia: Process) -> None:
-    """HTML, and reading what was saved, name the package that is missing and how to get it."""
+    """HTML, and reading saved files, name the missing package and the command that installs it."""
     needing = {("--format", "html"): "jinja2", ("show", "x"): "pydantic", ("schema",): "pydantic"}
     for arguments, package in needing.items():
         ran = fuchsia(*arguments)
@@ -182,8 +182,8 @@ def test_what_is_for_a_host_says_so(fuchsia: Process) -> None:
         assert ran.err.count("\n") == 1
 
 
-def test_doctor_looks_at_everything_without_a_child(fuchsia: Process) -> None:
-    """The services are missing in the stand-in; libraries are not loaded for their own sake, and that is a skip."""
+def test_doctor_examines_everything_without_a_worker(fuchsia: Process) -> None:
+    """The services are missing in the stand-in; libraries are not loaded alone, and that is a skip."""
     ran = fuchsia("doctor", "--format", "json")
     assert (ran.code, ran.err) == (1, "")
     told = {finding["id"]: finding for finding in ran.json["findings"]}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A result is in its place whole, or what was there before is: whichever format, whatever goes wrong."""
+"""A result is in its place whole, or the old file stays: in every format, and where writing fails."""
 
 import json
 import os
@@ -18,7 +18,7 @@ BOTH_WAYS = ("json", "trace")
 
 
 def _in_shell(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program through a shell that prepares the ground first."""
+    """Run the program through a shell, after a command that sets the scene."""
     return subprocess.run(
         ["bash", "-c", f'{script}; exec "$0" "$@"', PROGRAM, *arguments],
         cwd=cwd,
@@ -33,7 +33,7 @@ def _in_shell(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedPr
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_goes_to_a_file(vkzircon: Run, tmp_path: Path, format: str) -> None:
-    """Standard output stays empty, the file is that of standard output, and nothing else is left beside it."""
+    """Standard output stays empty, the file equals it, and there is no other file beside it."""
     direct = vkzircon("--format", format, **NO_VULKAN)
     ran = vkzircon("--format", format, "--output", "result", **NO_VULKAN)
     assert (ran.code, ran.out) == (4, "")
@@ -45,10 +45,10 @@ def test_every_format_goes_to_a_file(vkzircon: Run, tmp_path: Path, format: str)
 
 @pytest.mark.parametrize("format", BOTH_WAYS)
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, format: str) -> None:
-    """Where no more than 256 bytes can be written it is exit 6, said in a sentence, and the old file is whole."""
+    """Where only 256 bytes can be written, exit code 6 with one sentence, and the old file is whole."""
     old = tmp_path / "result"
     old.write_text("old")
-    # A limit on the size of files fails the same call in the same way, without a disk to fill.
+    # A limit on the size of files fails the same call in the same way as a full disk.
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))"
     limited = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
     done = subprocess.run(
@@ -78,7 +78,7 @@ def test_where_no_file_can_be_made_it_is_exit_6(vkzircon: Run, tmp_path: Path, f
 
 @pytest.mark.parametrize("format", BOTH_WAYS)
 def test_a_folder_that_vanished_is_exit_6(tmp_path: Path, format: str) -> None:
-    """So it is when the folder that the program stands in was removed meanwhile."""
+    """The same holds if the working directory was removed meanwhile."""
     done = _in_shell('mkdir here && cd here && rmdir "$PWD"', tmp_path, "--format", format, "--output", "result")
     assert (done.returncode, done.stdout) == (6, "")
     assert "could not be written to result" in done.stderr
@@ -86,7 +86,7 @@ def test_a_folder_that_vanished_is_exit_6(tmp_path: Path, format: str) -> None:
 
 @pytest.mark.parametrize("format", BOTH_WAYS)
 def test_a_link_stays_a_link(vkzircon: Run, tmp_path: Path, format: str) -> None:
-    """What it leads to is replaced; /dev/stdout is such a link, and leads to whatever is there."""
+    """The target of the link is replaced; /dev/stdout is such a link."""
     (tmp_path / "store").mkdir()
     target, link = tmp_path / "store" / "target", tmp_path / "link"
     target.write_text("old")
@@ -99,7 +99,7 @@ def test_a_link_stays_a_link(vkzircon: Run, tmp_path: Path, format: str) -> None
 
 
 def test_a_trace_is_there_when_the_program_is_killed(tmp_path: Path, lavapipe: str) -> None:
-    """What was asked until then is in the file beside FILE, which `show` reads; the old FILE is as it was."""
+    """The events so far are in the file beside FILE, which `show` reads; the old FILE is unchanged."""
     old = tmp_path / "trace"
     old.write_text("old")
     arguments = [str(PROGRAM), "--emulate", "--fault", "hang-in-export", "--format", "trace", "--output", "trace"]
@@ -118,7 +118,7 @@ def test_a_trace_is_there_when_the_program_is_killed(tmp_path: Path, lavapipe: s
 
 
 def test_traces_that_are_written_at_once_are_each_whole(tmp_path: Path) -> None:
-    """Each is written under a name of its own, through no link that lies there; FILE is one of them."""
+    """Each is written under a name of its own, never through a link; FILE is one of them."""
     victim = tmp_path / "victim"
     victim.write_text("old")
     (tmp_path / "trace.part").symlink_to(victim)
@@ -131,8 +131,8 @@ def test_traces_that_are_written_at_once_are_each_whole(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["trace", "trace.part", "victim"]
 
 
-def test_documents_are_utf_8_whatever_the_locale(vkzircon: Run) -> None:
-    """They say so themselves; only what is for this terminal keeps to its encoding."""
+def test_documents_are_utf_8_in_every_locale(vkzircon: Run) -> None:
+    """A document names its encoding; only text for this terminal uses the terminal's."""
     gone = {"VKZIRCON_LIBVULKAN": "/größe.so", "PYTHONIOENCODING": "ascii"}
     for name in ("html", "markdown", "junit"):
         assert "größe" in vkzircon("--format", name, **gone).out

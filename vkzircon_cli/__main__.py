@@ -1,52 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program's entry. It imports little, so that signals are handled as early as possible."""
+"""The program's entry: starts the probe's worker early, runs the command line, turns what is raised into an exit code.
+
+Imports as little as possible at its top, so that signals are handled early and the worker is forked early.
+"""
 
 import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from vkzircon_cli.worker import interrupt
+from vkzircon_cli.cli.command_table import COMMANDS
+from vkzircon_cli.worker import interrupt, worker
 
-PROBING = ("report", "check", "devices", "matrix", "bench", "doctor", "bundle")
+_ANSWERED_BY_TYPER = {"--help", "-h", "--version"}
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
+_TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
 
 
 def main() -> NoReturn:
-    """Run the command line of this process and leave."""
-    # What is imported stays to the end: looking through it for garbage, as often as usual, is a twentieth of the start.
+    """Run the command line of this process and exit."""
+    # Almost all objects live to the end. Garbage collection as often as usual takes a twentieth of the start.
     gc.set_threshold(500_000)
     interrupt.hold()
+    arguments = sys.argv[1:]
     try:
-        code = _run_with_child() if _asks_vulkan(sys.argv[1:]) else _run(may_be_plain=False)
+        code = _run_with_worker(arguments) if _asks_the_driver(arguments) else run(arguments)
     except KeyboardInterrupt:
         code = 130  # Exit.INTERRUPTED, which is not imported yet
-    # Nothing of ours is buffered, and a driver that hangs in a thread would hang the interpreter's own way out.
+    # Nothing of ours is buffered, and a driver that hangs in a thread would block the interpreter's own exit.
     os._exit(interrupt.exit_code(code))
 
 
-def _asks_vulkan(arguments: Sequence[str]) -> bool:
-    """Tell whether a command line, which nobody has read yet, is sure to be of a command that asks the driver."""
-    if _COMPLETE_VARIABLE in os.environ or {"--help", "-h", "--version"}.intersection(arguments):
+def _asks_the_driver(arguments: Sequence[str]) -> bool:
+    """Whether a command line, not parsed yet, is sure to be of a command that asks the driver."""
+    if _COMPLETE_VARIABLE in os.environ or _ANSWERED_BY_TYPER.intersection(arguments):
         return False
-    return not arguments or arguments[0].startswith("-") or arguments[0] in PROBING
+    if not arguments or arguments[0].startswith("-"):
+        return True
+    return arguments[0] in COMMANDS and COMMANDS[arguments[0]].depth is not None
 
 
-def _run_with_child() -> int:
-    from vkzircon_cli.worker import worker
-
+def _run_with_worker(arguments: Sequence[str]) -> int:
     try:
-        worker.start_early()
-        return _run(may_be_plain=True)
+        worker.start_early(_load_probe)
+        return run(arguments)
     finally:
         worker.end_all()
 
 
-def _run(*, may_be_plain: bool) -> int:
-    from vkzircon_cli.cli.outermost import run
+def _load_probe() -> Any:
+    from vkzircon_cli.probe import probe  # in the worker only: 30 ms, with the binding
 
-    return run(may_be_plain=may_be_plain)
+    return probe
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Return the exit code of a command line. An error that ends it is one sentence on standard error, no traceback."""
+    # Imported behind the worker's fork: the worker loads its own modules during these 50 ms.
+    from vkzircon_cli import errors, output
+    from vkzircon_cli.model.base import BadValue
+
+    try:
+        from vkzircon_cli.cli import main
+
+        return main.run(arguments)
+    except output.PipeClosed:
+        return errors.Exit.PIPE_CLOSED
+    except errors.Stop as ended:
+        stop = ended
+    except BadValue as bad:
+        stop = errors.Usage(bad.message, bad.hint)
+    except ImportError as error:
+        stop = errors.missing_package(error)
+    except (KeyboardInterrupt, Exception) as error:
+        if interrupt.is_interruption(error):
+            if heard := interrupt.signal_heard():
+                output.say(f"vkzircon: Interrupted by {heard.name} before a whole result was written.")
+            return errors.Exit.INTERRUPTED
+        if os.environ.get(_TRACE_VARIABLE):
+            raise
+        stop = errors.OurFault(error, f"the command line and the trace that {_TRACE_VARIABLE}=1 prints")
+    output.say(f"vkzircon: {stop.message} {stop.hint}".rstrip())
+    return stop.exit_code
 
 
 if __name__ == "__main__":

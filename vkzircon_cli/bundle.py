@@ -6,7 +6,6 @@ A source that is missing is noted and never ends the bundle: it is made when thi
 
 import io
 import locale
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,21 +14,25 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from vkzircon_cli import pipeline
+from vkzircon_cli.doctor.bisect import find_culprits
 from vkzircon_cli.doctor.loader_log import Manifest, read_manifests
-from vkzircon_cli.emulation import installation
+from vkzircon_cli.emulation.installation import with_environment
 from vkzircon_cli.errors import Stop
 from vkzircon_cli.model.base import plain, record
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.model.host import REPORTED_VARIABLES, can_fork
+from vkzircon_cli.model.host import REPORTED_VARIABLES
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render import Format, Style, View, render
+from vkzircon_cli.render import render
 from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Format, Style, View
 from vkzircon_cli.report.redaction import Hidden, Redactor, people
-from vkzircon_cli.report.report import Header, Report
+from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.decoding import decode, shape_of_answer
+from vkzircon_cli.stream.document import Header
 from vkzircon_cli.stream.events import Event, Failure, Message, Output, to_line
-from vkzircon_cli.worker import interrupt, supervisor
+from vkzircon_cli.worker import interrupt
+from vkzircon_cli.worker.isolation import NoProcess, can_fork
 
 FOLDER = "vkzircon-bundle"
 _PACKAGES = ("vulkan", "cffi", "typer", "rich", "pydantic", "jinja2")
@@ -77,7 +80,7 @@ def make_bundle(request: Request, watch: Callable[[Event], None]) -> Bundle:
         if event["event"] != "tick":
             events.append(event)
 
-    report = pipeline.run(request, hear)
+    report = pipeline.run(request, hear, find_culprits)
     collector = _Collector(Redactor(people()) if request.redacts else None)
     parts = tuple(collector.parts(report, events, lambda: _loader_log(request, watch)))
     hidden = collector.redactor.hidden if collector.redactor else None
@@ -168,19 +171,20 @@ def _loader_log(request: Request, watch: Callable[[Event], None]) -> _Log:
         # A loader that is loaded reads the variable no more, and a driver that dies would take the bundle along.
         return _Log(missing="a second probe needs a process of its own, and none can be started here")
     try:
-        environ = installation.variables(os.environ, request.emulate) if request.emulate else {}
+        request = with_environment(request)
     except Stop as stopped:
         return _Log(missing=stopped.message.rstrip("."))
-    asked = replace(request, depth=Depth.IDENTITY)
+    environ = {**request.environ, "VK_LOADER_DEBUG": "all"}
+    asked = replace(request, depth=Depth.IDENTITY, environ=environ)
     log = _Log(missing="the loader printed nothing")
     try:
-        with closing(supervisor.events(asked, {**environ, "VK_LOADER_DEBUG": "all"})) as stream:
+        with closing(pipeline.events(asked)) as stream:
             for event in interrupt.each(stream):
                 if event["event"] == "tick":
                     watch(event)
                 elif event["event"] == "output" and event["text"]:
                     log = _told(event)
-    except supervisor.NoProcess as alone:
+    except NoProcess as alone:
         return _Log(missing=alone.message.rstrip("."))
     except interrupt.Interrupted:
         return _Log(missing="interrupted")

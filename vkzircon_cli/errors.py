@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stops us: a question refused (data, caught by the probe), and what ends a command (message, hint, exit code)."""
+"""Exceptions: those that the probe turns into an answer's `Missing`, and those that end a command with an exit code."""
 
 from enum import IntEnum
 
@@ -7,7 +7,7 @@ from vkzircon_cli.model.base import Missing, MissingKind
 
 
 class Exit(IntEnum):
-    """The exit codes that this program documents. When several apply, `EXIT_PRECEDENCE` decides."""
+    """The documented exit codes. Where several apply, the first in `EXIT_PRECEDENCE` counts."""
 
     OK = 0
     FAILED = 1
@@ -33,7 +33,7 @@ EXIT_PRECEDENCE = (
     Exit.OK,
 )
 
-# Those that an error may have which ended a probe; each other comes of verdicts, or of what is written.
+# The codes of errors that end a probe. Verdicts and writing have the others.
 ERROR_EXITS = (
     Exit.USAGE,
     Exit.CANNOT_ASK,
@@ -45,8 +45,11 @@ ERROR_EXITS = (
 )
 
 
+_MOST_WORDS = 300  # characters of a foreign error
+
+
 class Refused(Exception):
-    """A call said no. Carries the `Missing` that stands in the facts for its answer."""
+    """A call returned an error. *missing* stands in the facts for its answer."""
 
     def __init__(self, call: str, result: str, reason: str = "") -> None:
         super().__init__(call, result, reason)
@@ -54,13 +57,13 @@ class Refused(Exception):
 
     @property
     def said(self) -> str:
-        """Put the refusal in words; a call that the driver does not have gave no result."""
+        """The refusal in words. A call that the driver does not have has no result."""
         missing = self.missing
         return f"{missing.call} answered {missing.result}" if missing.result else f"{missing.call}: {missing.reason}"
 
 
 class TimedOut(Exception):
-    """Work that was given to the device never ended. The probe turns it into a `Missing` of that kind."""
+    """Work of the device did not end in time."""
 
     def __init__(self, call: str, reason: str) -> None:
         super().__init__(call, reason)
@@ -68,7 +71,7 @@ class TimedOut(Exception):
 
 
 class Crashed(Exception):
-    """Another process died of the question. The probe turns it into a `Missing` of that kind."""
+    """The question ended another process."""
 
     def __init__(self, call: str, result: str, reason: str) -> None:
         super().__init__(call, result, reason)
@@ -76,7 +79,7 @@ class Crashed(Exception):
 
 
 class NotAsked(Exception):
-    """A question that makes no sense here: the probe turns it into a `Missing` of that kind."""
+    """A question that has no meaning here; *reason* says why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -84,7 +87,7 @@ class NotAsked(Exception):
 
 
 class Stop(Exception):
-    """End the command: *message* says what and why in one sentence, *hint* what to do next."""
+    """Ends the command: *message* says what happened and why in one sentence, *hint* what to do next."""
 
     exit_code = Exit.USAGE
 
@@ -95,11 +98,11 @@ class Stop(Exception):
 
 
 class Usage(Stop):
-    """The command line asks for something that does not exist."""
+    """The command line asks for something that does not exist, or does not go together."""
 
 
 class CannotAsk(Stop):
-    """No loader, driver, device, route or permission: there is nobody to ask. *cause* is a stable word for programs."""
+    """No loader, driver, device, route or permission. *cause* is a stable word for programs."""
 
     exit_code = Exit.CANNOT_ASK
 
@@ -109,13 +112,23 @@ class CannotAsk(Stop):
 
 
 def missing_package(error: ImportError) -> CannotAsk:
-    """Say which Python package cannot be imported and how to get it."""
+    """Return the error for a Python package that cannot be imported, with the command that installs it."""
     package = {"_cffi_backend": "cffi"}.get(error.name or "", error.name or "vkzircon")
     fix = f"Install it with: python3 -m pip install {package}"
     return CannotAsk("no-package", f"A Python package is missing or broken: {error}.", fix)
 
 
+class OurFault(Stop):
+    """An error that this program should not have raised; *report* is what a report of it should have."""
+
+    exit_code = Exit.OUR_FAULT
+
+    def __init__(self, error: BaseException, report: str) -> None:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:_MOST_WORDS]
+        super().__init__(f"A fault of vkzircon's own: {said}.", f"Please report it with {report}.")
+
+
 class NotWritten(Stop):
-    """The result could not be written where it was asked for."""
+    """The result could not be written to its place."""
 
     exit_code = Exit.NOT_WRITTEN

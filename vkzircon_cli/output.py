@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where results go: standard output, or a file that is written beside its place and renamed. Failure is loud."""
+"""Writes results: to standard output, or to a file that is written beside its place and renamed.
+
+A result that cannot be written is an error, also where Python would ignore it.
+"""
 
 import errno
 import os
@@ -13,13 +16,13 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.text import visible
 
 _USUAL_MODE, _PRIVATE_MODE = 0o666, 0o600
-_MOST_OF_NAME = 200  # bytes, so that there is room for more in the 255 that a file system takes
-NO_FILES = ("", ".", "..", "-")  # none of which names a file that can be written beside itself and renamed
+_MOST_OF_NAME = 200  # bytes; a file system takes 255, of which the temporary suffix needs some
+NO_FILES = ("", ".", "..", "-")  # none of them names a file that can be replaced
 
 
 @record
 class Place:
-    """Where a result goes: a file's *path*, None for standard output; nothing of it if *quiet*."""
+    """Where a result goes: a file's *path*, None for standard output. If *quiet*, standard output gets nothing."""
 
     path: Path | None
     quiet: bool
@@ -34,8 +37,8 @@ def write(text: str, path: Path | None, *, as_utf8: bool = False) -> None:
     """Write *text* to *path*, or to standard output in its own encoding unless *as_utf8*.
 
     Raises:
-        NotWritten: it is not all there.
-        PipeClosed: nobody reads standard output any more.
+        NotWritten: not all of it could be written.
+        PipeClosed: the reader of standard output went away.
     """
     if path is None:
         _write_stdout(text, as_utf8)
@@ -44,9 +47,9 @@ def write(text: str, path: Path | None, *, as_utf8: bool = False) -> None:
 
 
 class Lines:
-    """Lines that are out as soon as they are written: to *path*, to standard output, or nowhere if *silent*.
+    """Writes lines unbuffered: to *path*, to standard output, or nowhere if *silent*.
 
-    Until the last line is written they are in a file beside *path*, which stays if this process dies.
+    Until the end they are in a file beside *path*, which stays if this process dies.
     """
 
     def __init__(self, path: Path | None, *, silent: bool = False) -> None:
@@ -57,7 +60,7 @@ class Lines:
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
-        """Open the file; an older one of its name stays as it is until the last line is written."""
+        """Open the file; an older file of the same name is replaced at the end."""
         if self._wanted is not None:
             try:
                 self._open(self._wanted)
@@ -79,8 +82,8 @@ class Lines:
         """Write one line.
 
         Raises:
-            NotWritten: it is not all there.
-            PipeClosed: nobody reads standard output any more.
+            NotWritten: not all of it could be written.
+            PipeClosed: the reader of standard output went away.
         """
         if self._descriptor is not None:
             try:
@@ -92,17 +95,17 @@ class Lines:
             _write_stdout(line.decode("ascii"))
 
     def _give_up(self) -> None:
-        """Take away what is no whole file; a device or a pipe stays."""
+        """Remove the unfinished file; a device or a pipe stays."""
         if self._place is not None and self._written is not None:
             with suppress(OSError):
                 self._written.unlink()
             self._place = None
 
     def __exit__(self, *_: object) -> None:
-        """Close the file and give it its name.
+        """Close the file and rename it.
 
         Raises:
-            NotWritten: that cannot be done.
+            NotWritten: the system refuses one of the two.
         """
         if self._descriptor is None or self._written is None:
             return
@@ -116,20 +119,20 @@ class Lines:
 
 
 def _is_stream(path: Path) -> bool:
-    """Tell whether *path* is a device, a pipe or the like, which cannot be replaced, only written to."""
+    """Whether *path* is a device or a pipe, which is written to and never replaced."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _real(path: Path) -> Path:
-    """Follow links, so that what a link leads to is replaced and not the link: /dev/stdout is one."""
+    """Follow links, so that the target of a link is replaced and not the link: /dev/stdout is one."""
     return Path(os.path.realpath(path))
 
 
 def write_private(data: bytes, path: Path) -> None:
-    """Write *data* to *path*, for its owner's eyes only.
+    """Write *data* to *path*, readable by its owner only.
 
     Raises:
-        NotWritten: it is not all there.
+        NotWritten: not all of it could be written.
     """
     _write_file(data, path, _PRIVATE_MODE)
 
@@ -164,7 +167,7 @@ def _write_file(data: bytes, path: Path, mode: int = _USUAL_MODE) -> None:
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
-    """Write beside *path* and rename, so that a full disk leaves the old file whole."""
+    """Write beside *path* and rename: a full disk leaves the old file whole."""
     descriptor, beside = _create_beside(path, mode)
     try:
         try:
@@ -180,9 +183,9 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
 
 
 def _create_beside(path: Path, mode: int) -> tuple[int, Path]:
-    """Create a file beside *path* under a name of its own: never one that was there, and never through a link.
+    """Create a file with a new name beside *path*, and never follow a link.
 
-    In a folder that others may write to, a name that can be guessed could be a link that they put there.
+    In a folder that other users can write to, a name that can be guessed may be a link of theirs.
     """
     import tempfile
 
@@ -209,7 +212,7 @@ def _fail(where: str, error: OSError) -> NoReturn:
 
 
 def say(text: str) -> None:
-    """Write our own trouble to standard error, as well as it can be: there is nowhere else to say it."""
+    """Write a message to standard error. An error there is ignored, since there is no other place for it."""
     stream = sys.__stderr__
     if stream is not None:
         with suppress(OSError, ValueError):
@@ -217,7 +220,7 @@ def say(text: str) -> None:
 
 
 def is_terminal(stream: object) -> bool:
-    """Tell whether *stream* is a terminal; a closed one is not."""
+    """Whether *stream* is an open terminal."""
     try:
         return bool(stream.isatty())  # type: ignore[attr-defined]
     except (AttributeError, ValueError, OSError):
@@ -225,7 +228,7 @@ def is_terminal(stream: object) -> bool:
 
 
 def terminal_width() -> int | None:
-    """Ask the terminal for its columns, None where there is none or the system cannot tell."""
+    """Return the columns of the terminal, None if there is no terminal or the system does not say."""
     try:
         return os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else None
     except (OSError, ValueError, AttributeError):

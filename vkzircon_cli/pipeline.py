@@ -6,60 +6,101 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vkzircon_cli.emulation import installation as layer
+from vkzircon_cli.emulation.installation import with_environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
-from vkzircon_cli.model.base import plain
+from vkzircon_cli.model.base import plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.home import without_home
-from vkzircon_cli.model.host import EMULATION_VARIABLE, can_fork, environment
+from vkzircon_cli.model.host import EMULATION_VARIABLE, environment
 from vkzircon_cli.model.queries import select_devices
 from vkzircon_cli.model.request import Request
-from vkzircon_cli.report.report import EmulationAsked, Report, make_header, make_report
+from vkzircon_cli.report.report import Report, make_report
 from vkzircon_cli.report.stop_reason import FIRST_ONLY, is_in_trouble
-from vkzircon_cli.stream.events import Event, Fold, Transcript, error
-from vkzircon_cli.worker import interrupt, supervisor, worker
+from vkzircon_cli.stream.document import EmulationAsked, make_header
+from vkzircon_cli.stream.events import Culprit, Event, error
+from vkzircon_cli.stream.fold import Fold, Transcript
+from vkzircon_cli.worker import in_process, interrupt, supervisor, worker
+from vkzircon_cli.worker.isolation import NoProcess, can_fork
+from vkzircon_cli.worker.protocol import Probe
 
 if TYPE_CHECKING:
     from vkzircon_cli.report.bench import BenchReport
     from vkzircon_cli.report.matrix import MatrixReport
 
+Watch = Callable[[Event], None]
 
-def run(request: Request, watch: Callable[[Event], None]) -> Report:
+
+@record
+class Found:
+    """What a search found: the culprits, and the environment that leaves them out, None if no driver would be left.
+
+    *passed* is what was wrong the first time only.
+    """
+
+    culprits: tuple[Culprit, ...] = ()
+    environ: dict[str, str] | None = None
+    passed: str = ""
+
+
+# Searches for the manifests that kept a probe of the request, of which there is a transcript, from every device.
+Search = Callable[[Request, Transcript], Found]
+
+
+def run(request: Request, watch: Watch, search: Search) -> Report:
     """Probe what *request* asks for and judge it; *watch* hears every event as it comes, the header first.
 
-    A signal ends the probe: the report holds what was learned until then, and exits with 128 + the signal's number.
+    Where no device could be asked, *search* finds the culprits. A signal ends the probe: the report holds what was
+    learned until then, and exits with 128 + the signal's number.
 
     Raises:
-        BadValue: the device asked for is not there, or not one.
-        Usage: emulation was asked for in a way that cannot be.
+        BadValue: the device that was asked for is not there, or is several.
+        Usage: the emulation cannot be turned on as asked.
     """
-    return make_report(_folded(request, watch)[1])
+    return make_report(_folded(request, watch, search)[1])
 
 
-def run_matrix(request: Request, watch: Callable[[Event], None]) -> "MatrixReport":
+def run_matrix(request: Request, watch: Watch, search: Search) -> "MatrixReport":
     """Ask for the matrix that *request* wants, as `run` does for a report."""
     from vkzircon_cli.model.matrix import MatrixDevice
     from vkzircon_cli.report.matrix import make_matrix
 
-    fold, transcript = _folded(request, watch)
+    fold, transcript = _folded(request, watch, search)
     return make_matrix(transcript, fold.devices(MatrixDevice), request.handle_type)
 
 
-def run_bench(request: Request, watch: Callable[[Event], None]) -> "BenchReport":
+def run_bench(request: Request, watch: Watch, search: Search) -> "BenchReport":
     """Measure what *request* wants, as `run` probes; a signal leaves what was measured until then."""
     from vkzircon_cli.model.bench import BenchDevice
     from vkzircon_cli.report.bench import make_bench
 
-    fold, transcript = _folded(request, watch)
+    fold, transcript = _folded(request, watch, search)
     return make_bench(transcript, fold.devices(BenchDevice), request.seconds)
 
 
-def _folded(request: Request, watch: Callable[[Event], None]) -> tuple[Fold, Transcript]:
+def events(request: Request) -> Generator[Event, None, None]:
+    """Yield the events of the probe alone, without header and search.
+
+    Raises:
+        NoProcess: nothing can be asked.
+    """
+    run_probe = supervisor.events if can_fork() else in_process.events
+    return run_probe(load_probe, request)
+
+
+def load_probe() -> Probe:
+    """Import the probe and return it. It takes 30 ms, with the binding, and only the worker needs it."""
+    from vkzircon_cli.probe import probe
+
+    return probe
+
+
+def _folded(request: Request, watch: Watch, search: Search) -> tuple[Fold, Transcript]:
     fold = Fold()
     interrupted = False
-    with closing(_stream(request)) as stream:
+    with closing(_stream(request, search)) as stream:
         told = map(without_home, stream) if request.redacts else stream
         _feed([next(told)], fold, watch)  # the header, without which there is nothing to report
         try:
@@ -75,21 +116,20 @@ def _folded(request: Request, watch: Callable[[Event], None]) -> tuple[Fold, Tra
     return fold, transcript
 
 
-def _stream(request: Request) -> Generator[Event, None, None]:
+def _stream(request: Request, search: Search) -> Generator[Event, None, None]:
     """Yield the whole stream: header, probe, what was printed meanwhile, and the end."""
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     stop: CannotAsk | None = None
-    environ: dict[str, str] = {}
     try:
-        environ = layer.variables(os.environ, request.emulate) if request.emulate else {}
+        request = with_environment(request)
     except CannotAsk as no_layer:
         stop = no_layer
     if stop is None and can_fork():
-        worker.start_first()
+        worker.start_first(load_probe)
     header = make_header(
         request.depth,
-        environment(),
-        EmulationAsked(request.emulate is not None, {**os.environ, **environ}.get(EMULATION_VARIABLE, "")),
+        environment(isolated=can_fork()),
+        EmulationAsked(request.emulate is not None, {**os.environ, **request.environ}.get(EMULATION_VARIABLE, "")),
         started,
         request.judging,
     )
@@ -98,40 +138,40 @@ def _stream(request: Request) -> Generator[Event, None, None]:
         yield error(stop, stop.cause)
     else:
         try:
-            yield from _probed(request, environ)
-        except supervisor.NoProcess as alone:
+            yield from _probed(request, search)
+        except NoProcess as alone:
             yield error(alone, alone.cause)
     yield {"event": "done", "ms": elapsed_ms()}
 
 
-def _probed(request: Request, environ: dict[str, str]) -> Iterator[Event]:
-    """Probe; where nothing could be asked, look for what is to blame, leave it out, and probe once more."""
+def _probed(request: Request, search: Search) -> Iterator[Event]:
+    """Probe. Where no device could be asked, search for the culprits, leave them out, and probe once more."""
     seen = Fold()
-    for event in supervisor.events(request, environ):
-        if "/" not in event.get("step", ""):  # what was asked of a device has its name in front, and tells nothing here
+    for event in events(request):
+        if "/" not in event.get("step", ""):  # the steps of a device have its name in front, and do not count here
             seen.add(event)
         yield event
-    # Without fork the driver may hang in this process, with the linker's lock in its hand: no library is opened then.
+    # Without fork the driver may hang in this process while it holds the linker's lock: no library is opened then.
     if not can_fork() or not is_in_trouble(seen.transcript()):
         return
-    from vkzircon_cli.doctor.bisect import find_culprits
-
     try:
-        found = find_culprits(request, environ, seen.transcript())
-    except supervisor.NoProcess as alone:
-        text = f"What is to blame was not looked for. {alone.message}"
-        yield {"event": "message", "severity": "warning", "text": text}
+        found = search(request, seen.transcript())
+    except NoProcess as alone:
+        yield _warning(f"No search for the culprit was made. {alone.message}")
         return
     yield from ({"event": "culprit", **plain(culprit)} for culprit in found.culprits)
     if found.passed:
-        text = f"{FIRST_ONLY}{found.passed}; asked again, it did not happen."
-        yield {"event": "message", "severity": "warning", "text": text}
+        yield _warning(f"{FIRST_ONLY}{found.passed}; asked again, it did not happen.")
     if found.environ is not None:
         yield {"event": "again"}
-        yield from supervisor.events(request, {**environ, **found.environ})
+        yield from events(replace(request, environ={**request.environ, **found.environ}))
 
 
-def _feed(stream: Iterable[Event], fold: Fold, watch: Callable[[Event], None]) -> None:
+def _warning(text: str) -> Event:
+    return {"event": "message", "severity": "warning", "text": text}
+
+
+def _feed(stream: Iterable[Event], fold: Fold, watch: Watch) -> None:
     for event in stream:
         fold.add(event)
         watch(event)

@@ -6,9 +6,8 @@ import time
 
 from vkzircon_cli.bindings import vk
 from vkzircon_cli.model.request import Depth, Formats, Request
-from vkzircon_cli.probe import stress
+from vkzircon_cli.probe import probe, stress
 from vkzircon_cli.stream.events import to_line
-from vkzircon_cli.worker.protocol import probe_events
 
 
 def main(what: str, *arguments: str) -> None:
@@ -17,7 +16,7 @@ def main(what: str, *arguments: str) -> None:
     if what == "time":
         print(_time(arguments[0]))
     elif what == "calls":
-        (*_, last) = probe_events(_request(arguments[0]), print, {})
+        (*_, last) = probe(_request(arguments[0]), print, {})
         assert last["event"] == "done", last
     elif what == "stress":
         print(_stress(*arguments))
@@ -30,7 +29,7 @@ def _request(depth: str) -> Request:
 def _time(depth: str) -> float:
     request = _request(depth)
     began = time.perf_counter()
-    for event in probe_events(request, lambda _: None, {}):
+    for event in probe(request, lambda _: None, {}):
         to_line(event)
     return (time.perf_counter() - began) * 1000
 
@@ -41,7 +40,7 @@ def _stress(constant: str, count: str, step: str) -> float:
     setattr(stress, constant, int(count))
     times = {
         event["event"]: event["ms"]
-        for event in probe_events(Request(stress=True, timeout_s=600.0), lambda _: None, {})
+        for event in probe(Request(stress=True, timeout_s=600.0), lambda _: None, {})
         if str(event.get("step", "")).endswith(step)
     }
     return float(times["end"] - times["begin"])

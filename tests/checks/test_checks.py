@@ -58,7 +58,7 @@ from vkzircon_cli.model.vmo import (
     Tiling,
     Write,
 )
-from vkzircon_cli.stream.events import fold as fold_events
+from vkzircon_cli.stream.fold import fold as fold_events
 
 T = TypeVar("T")
 Change = Callable[[Device], Device]

@@ -96,7 +96,7 @@ def test_the_emulation_is_no_fuchsia_driver(emulated: Run, written: str) -> None
     assert ran.code == 0
     text = " ".join(ran.out.replace("&#39;", "'").split())
     assert "vkzircon's own layer" in text
-    assert "nothing of a Fuchsia driver" in text
+    assert "no measure of a Fuchsia driver" in text
 
 
 def test_the_time_is_kept(once: Run) -> None:
@@ -289,7 +289,7 @@ def test_a_page_hides_what_tells_of_machines(emulated: Run) -> None:
         (("--seconds", "0"), "is not in the range"),
         (("--seconds", "nan"), "is not a number of seconds"),
         (("--seconds", "soon"), "is not a valid float"),
-        (("--size", "1"), "is no size from 4096"),
+        (("--size", "1"), "is not a size from 4096"),
         (("--format", "csv"), "is not one of 'terminal', 'json', 'html'"),
         (("--fault", "x"), "Add --emulate"),
         (("extra",), "unexpected extra argument"),
@@ -314,8 +314,8 @@ def test_a_bench_cannot_be_shown_again(emulated: Run, vkzircon: Run, tmp_path: P
 
 _GROWTH = """
 import resource, sys
-from vkzircon_cli.cli.outermost import run
-code = run(may_be_plain=False)
+from vkzircon_cli.__main__ import run
+code = run(sys.argv[1:])
 own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 sys.stderr.write(f"{max(own, child)}")
 sys.exit(code)

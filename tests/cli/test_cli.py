@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line itself: what it takes, what it refuses, and that neither needs Vulkan."""
+"""The command line itself: what it accepts and what it refuses, both without Vulkan."""
 
 import pytest
 from program import Run
@@ -28,7 +28,7 @@ def test_help_names_every_exit_code(vkzircon: Run, arguments: tuple[str, ...]) -
 
 
 def test_help_has_no_escape_codes_on_a_build_server(vkzircon: Run) -> None:
-    """GITHUB_ACTIONS makes Typer colour its help, also into a file; ours stays plain."""
+    """GITHUB_ACTIONS makes Typer color its help, also into a file; this program's help has no colors."""
     for arguments in (("--help",), ("--nope",)):
         ran = vkzircon(*arguments, GITHUB_ACTIONS="true", FORCE_COLOR="1", **NO_VULKAN)
         assert "\x1b" not in ran.out + ran.err
@@ -72,7 +72,7 @@ def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...]
     ],
 )
 def test_usage_errors_lead_to_the_command_that_was_meant(vkzircon: Run, arguments: tuple[str, ...], hint: str) -> None:
-    """The help is the command's own, and an option of another command's is told to be that."""
+    """The hint names the command's own help, and the commands that have the option."""
     ran = vkzircon(*arguments, **NO_VULKAN)
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert hint in ran.err

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Completion: the files are what the program says today, and a real shell of each kind completes with them."""
+"""Completion: the files match the program, and a real shell of each kind completes with them."""
 
 import os
 import pty
@@ -25,7 +25,7 @@ def test_completion_files_are_fresh(tmp_path: Path) -> None:
 
 
 def _typed(shell: list[str], lines: list[str], wanted: str) -> str:
-    """Type *lines* into an interactive *shell* and read its terminal until *wanted* shows."""
+    """Type *lines* into an interactive *shell* and read its terminal until *wanted* appears."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execvpe(shell[0], shell, environment(NO_VULKAN))

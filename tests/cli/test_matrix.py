@@ -33,11 +33,15 @@ from vkzircon_cli.model.spec import (
     flags,
 )
 from vkzircon_cli.model.vmo import Tiling
-from vkzircon_cli.render import MatrixFormat, render_matrix
+from vkzircon_cli.render import RENDERERS, render
+from vkzircon_cli.render.csv import render_csv
+from vkzircon_cli.render.json import render_json
+from vkzircon_cli.render.matrix import render_matrix_terminal
 from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Format, Style, View
 from vkzircon_cli.report.matrix import MatrixReport
-from vkzircon_cli.report.summary import Summary
 from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.stream.document import Summary
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 SCREEN = Page(80, cuts=True, color=False, ascii=False)
@@ -333,20 +337,20 @@ def _matrix(name: str = "Verdant X1") -> MatrixReport:
         ),
     )
     return MatrixReport(
-        "1.0",
-        report.tool,
-        Summary(Outcome.CRASH, "The driver crashed in vkX (SIGSEGV).", 5, {}),
-        None,
-        report.emulation,
-        report.environment,
-        ZIRCON,
-        (device, replace(device, index=1, selected=False)),
-        report.run,
+        schema_version="1.0",
+        tool=report.tool,
+        summary=Summary(Outcome.CRASH, "The driver crashed in vkX (SIGSEGV).", 5, {}),
+        error=None,
+        emulation=report.emulation,
+        environment=report.environment,
+        run=report.run,
+        handle_type=ZIRCON,
+        devices=(device, replace(device, index=1, selected=False)),
     )
 
 
 def _text(page: Page = SCREEN, verbose: bool = False, matrix: MatrixReport | None = None) -> str:
-    return render_matrix(matrix or _matrix(), MatrixFormat.TERMINAL, verbose, page)
+    return render_matrix_terminal(matrix or _matrix(), page, verbose)
 
 
 def test_every_cell_has_a_sign_and_every_sign_a_meaning() -> None:
@@ -398,21 +402,21 @@ def test_color_and_ascii_change_no_word() -> None:
 
 def test_a_formula_stays_a_name() -> None:
     """A spreadsheet is not made to compute what a driver is called."""
-    text = render_matrix(_matrix("=1+1"), MatrixFormat.CSV, False, SCREEN)
+    text = render_csv(_matrix("=1+1"))
     assert {line["name"] for line in csv.DictReader(io.StringIO(text))} == {"'=1+1"}
 
 
 def test_json_comes_back_as_it_was() -> None:
     """The document is the dataclass, and nothing is lost in it."""
-    document = json.loads(render_matrix(_matrix(), MatrixFormat.JSON, False, SCREEN))
+    document = json.loads(render_json(_matrix()))
     assert decode(MatrixReport, document) == _matrix()
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.text(), st.integers(20, 100), st.sampled_from(list(MatrixFormat)))
-def test_no_name_breaks_a_page(name: str, width: int, format: MatrixFormat) -> None:
+@given(st.text(), st.integers(20, 100), st.sampled_from(list(RENDERERS["matrix"])))
+def test_no_name_breaks_a_page(name: str, width: int, format: Format) -> None:
     """Whatever a device is called, nothing raises and no control character gets through."""
-    text = render_matrix(_matrix(name), format, True, replace(SCREEN, width=width))
+    text = render(_matrix(name), Style(View.REPORT, format, verbose=True), replace(SCREEN, width=width))
     assert not {c for c in text if unicodedata.category(c) in ("Cc", "Cf")} - {"\n"}
-    if format is MatrixFormat.TERMINAL:
+    if format is Format.TERMINAL:
         assert max(map(cell_len, text.splitlines())) <= width

@@ -7,15 +7,18 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from program import environment
 
-from vkzircon_cli.__main__ import PROBING
+from vkzircon_cli.cli.command_table import COMMANDS, Command
+from vkzircon_cli.cli.options import OPTIONS
 from vkzircon_cli.emulation import installation
-from vkzircon_cli.model.request import Emulate
+from vkzircon_cli.model.request import Depth, Emulate
+from vkzircon_cli.render.style import Format
 
 PROBE = Path(__file__).parents[1] / "bench" / "probe.py"
 # For pages and saved reports; and for the probe, whose worker is another process.
@@ -24,7 +27,7 @@ WORKERS = {"vulkan", "vulkan._vulkancache", "_cffi_backend", "vkzircon_cli.bindi
 COMPLETION = {"_VKZIRCON_COMPLETE": "complete_bash", "COMP_WORDS": "vkzircon ch", "COMP_CWORD": "1"}
 # The rooms that the options need; none of facts, checks, reports or bindings.
 LIGHT = {"cli", "errors", "model", "output", "render", "saved", "worker"}
-MOST_LIGHT = 22  # modules of ours
+MOST_LIGHT = 23  # modules of ours
 
 # Runs the program, and prints last what its first process did.
 _WATCHED = """
@@ -74,11 +77,11 @@ def test_help_version_and_completion_load_the_options_only(lavapipe: str, line: 
 @pytest.mark.parametrize("line", ["check --emulate --quiet", "check --emulate -f json", "report --emulate -f json"])
 @pytest.mark.usefixtures("layer")
 def test_the_main_process_of_a_probe_loads_neither_the_binding_nor_what_renders(lavapipe: str, line: str) -> None:
-    """The binding belongs to the worker, Rich to people; a command line that is typed often needs no Typer."""
+    """The binding belongs to the worker, and Rich to people."""
     start = _start(lavapipe, line.split())
     assert start.forks == 1
     assert "vkzircon_cli.report.report" in start.modules
-    assert not start.modules & (HEAVY | WORKERS | {"typer"})
+    assert not start.modules & (HEAVY | WORKERS)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +102,15 @@ def test_a_command_forks_what_it_needs(lavapipe: str, line: str, forks: int) -> 
     assert _start(lavapipe, line.split()).forks == forks
 
 
-def test_every_probing_command_exists() -> None:
-    """The list of commands whose worker is forked early names commands only."""
-    from vkzircon_cli.cli import probing  # noqa: F401 - registers its commands
-    from vkzircon_cli.cli.app import app
-
-    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert set(PROBING) <= commands
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_a_command_is_one_record(command: Command) -> None:
+    """It names options, formats and a function that exist; a command that probes is one that gets a worker early."""
+    module, _, function = command.run.partition(".")
+    assert callable(getattr(import_module(f"vkzircon_cli.cli.{module}"), function))
+    assert set(command.options.split()) - {"format"} <= set(OPTIONS)
+    assert ("format" in command.options.split()) == bool(command.formats)
+    assert set(command.formats.split()) <= set(Format)
+    assert (module == "probing") == (command.depth in set(Depth))
 
 
 # One device with one memory type: two instances (one to import into), and four devices (three more are closed again).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trace is out line by line, and `show` reads it whole or cut off anywhere, without Vulkan."""
+"""A trace is written line by line, and `show` reads it whole or cut anywhere, without Vulkan."""
 
 import json
 import random
@@ -33,7 +33,7 @@ def test_a_trace_is_one_event_a_line(trace: bytes) -> None:
 
 
 def test_a_whole_trace_shows_as_the_report_it_is_of(trace: bytes, once: Run, vkzircon: Run, tmp_path: Path) -> None:
-    """`show` of a trace and the direct report differ in what differs from run to run, and in nothing else."""
+    """`show` of a trace and the direct report differ only where two runs differ."""
     file = tmp_path / "whole.trace"
     file.write_bytes(trace)
     shown = vkzircon("show", str(file), "--format", "json", **NO_VULKAN)
@@ -53,7 +53,7 @@ def test_a_saved_report_shows_as_it_was(once: Run, vkzircon: Run, tmp_path: Path
 
 
 def test_a_trace_cut_at_any_line_names_the_step(trace: bytes, tmp_path: Path) -> None:
-    """Whatever line is the last, what was answered is there, and the step that was asked is named."""
+    """After any last line, the answers before it are there, and the step that was asked is named."""
     file = tmp_path / "cut.trace"
     lines = trace.splitlines(keepends=True)
     for count in range(1, len(lines)):
@@ -67,7 +67,7 @@ def test_a_trace_cut_at_any_line_names_the_step(trace: bytes, tmp_path: Path) ->
 
 
 def test_a_trace_cut_at_any_byte_is_read_to_there(trace: bytes, tmp_path: Path) -> None:
-    """A line that was cut in its middle is left out; only a cut header leaves nothing to read."""
+    """A line that is cut in the middle is left out; only a cut header leaves nothing to read."""
     file = tmp_path / "cut.trace"
     header = trace.index(b"\n")
     dice = random.Random(20)
@@ -134,7 +134,7 @@ def test_a_file_that_cannot_be_read_is_exit_2(vkzircon: Run, tmp_path: Path) -> 
 
 
 def test_a_trace_can_go_to_a_file(vkzircon: Run, tmp_path: Path) -> None:
-    """--output takes the lines as they come; standard output stays empty, and a folder is refused."""
+    """--output writes the lines as they come; standard output stays empty, and a folder is refused."""
     file = tmp_path / "trace"
     ran = vkzircon("--format", "trace", "--output", str(file), **NO_VULKAN)
     assert (ran.code, ran.out) == (4, "")

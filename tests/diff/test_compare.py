@@ -48,7 +48,8 @@ from vkzircon_cli.model.spec import (
 from vkzircon_cli.model.vmo import Export, Form, HandleBasic, Stress, Stressed, Tiling
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.decoding import decode
-from vkzircon_cli.stream.events import Message, StepTime
+from vkzircon_cli.stream.events import Message
+from vkzircon_cli.stream.fold import StepTime
 
 CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.json"))
 GOOD = good_report()

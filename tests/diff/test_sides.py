@@ -24,7 +24,7 @@ from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.report.redaction import Redactor, people
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.stream.events import StepTime
+from vkzircon_cli.stream.fold import StepTime
 
 GOOD = good_report()
 DEVICE = GOOD.devices[0]

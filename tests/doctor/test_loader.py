@@ -19,7 +19,7 @@ from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Loader
 from vkzircon_cli.model.host import LIBVULKAN_VARIABLE
 from vkzircon_cli.model.spec import api_version
-from vkzircon_cli.worker.task import Errand
+from vkzircon_cli.worker.task import Task
 
 UNASKED: Answer[Loader] = Answer(None, NEVER_REACHED)
 NEW = api_version(1 << 22 | 3 << 12 | 239)
@@ -155,16 +155,16 @@ def test_an_errand_tells_what_it_answered_before_it_died() -> None:
     def work() -> list[int]:
         raise ValueError
 
-    assert Errand(lambda: iter([1, "two"]), 5).answers() == ([1, "two"], None)
-    answers, fate = Errand(work, 5).answers()
+    assert Task(lambda: iter([1, "two"]), 5).answers() == ([1, "two"], None)
+    answers, fate = Task(work, 5).answers()
     assert answers == []
-    assert fate == Missing(MissingKind.CRASHED, "dlopen", "", "the process left with exit code 71")
+    assert fate == Missing(MissingKind.CRASHED, "dlopen", "", "the process ended with exit status 71")
 
 
 def test_an_errand_that_nobody_asked_in_time_still_answers() -> None:
     """What it said within its limit counts, however late it is read; a hang is one all the same."""
-    errand = Errand(lambda: iter(["done"]), 0.2)
-    hanging = Errand(lambda: iter(threading.Event().wait, True), 0.2)
+    errand = Task(lambda: iter(["done"]), 0.2)
+    hanging = Task(lambda: iter(threading.Event().wait, True), 0.2)
     time.sleep(0.5)
     assert errand.answers() == (["done"], None)
     began = time.monotonic()
@@ -183,14 +183,14 @@ def test_a_slow_errand_has_its_limit_for_each_answer_however_late_it_is_read() -
             yield number
 
     for late_s in (0.0, 1.1):
-        errand = Errand(work, 1.5)
+        errand = Task(work, 1.5)
         time.sleep(late_s)
         assert errand.answers() == ([0, 1, 2], None)
 
 
 def test_who_gives_up_waits_for_nothing() -> None:
     """What is there counts, what is not was not tried, and nothing of it stays."""
-    errand = Errand(lambda: iter(threading.Event().wait, True), 60)
+    errand = Task(lambda: iter(threading.Event().wait, True), 60)
     time.sleep(0.2)
     errand.give_up()
     began = time.monotonic()

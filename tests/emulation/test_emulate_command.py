@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`vkzircon emulate` for other people's programs: what it prints for shells and compilers, and what it leaves alone."""
+"""`vkzircon emulate` for other programs: what it prints for shells and compilers, and what it leaves unchanged."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def _shell(name: str) -> str:
 
 
 def _eval(shell: Shell) -> str:
-    """Turn the emulation on as the help says it, in an interactive shell's own words."""
+    """Turn the emulation on as the help says, in an interactive shell."""
     given = f"{shlex.quote(str(PROGRAM))} emulate --print-env --fault export-zero"
     return f"{given} | source" if shell is Shell.FISH else f'eval "$({given})"'
 
@@ -47,7 +47,7 @@ def _eval(shell: Shell) -> str:
 def test_vulkaninfo_finds_the_extension_in_a_shell(
     shell: Shell, lavapipe: str, layer: installation.Installation, tmp_path: Path
 ) -> None:
-    """What is printed, evaluated by the real shell, turns the emulation on for whatever is started from it."""
+    """The printed lines, evaluated by the real shell, turn the emulation on for its programs."""
     assert layer.manifest.is_file()
     path = _shell(shell)
     env = environment({"VK_DRIVER_FILES": lavapipe, "SHELL": path, "HOME": str(tmp_path)})
@@ -62,7 +62,7 @@ def test_vulkaninfo_finds_the_extension_in_a_shell(
 def test_values_come_through_a_shell_unharmed(
     shell: Shell, hostile: str, layer: installation.Installation, tmp_path: Path
 ) -> None:
-    """The user's own layers and folders are kept, whatever is in their names, and nothing in them is run."""
+    """The user's own layers and folders are kept with any name, and no name is run as a command."""
     env = environment({"VK_INSTANCE_LAYERS": hostile, "VK_LAYER_PATH": hostile, "HOME": str(tmp_path)})
     printed = subprocess.run(
         [PROGRAM, "emulate", "--print-env", "--shell", shell], env=env, capture_output=True, check=True
@@ -85,7 +85,7 @@ def test_values_come_through_a_shell_unharmed(
 def test_the_users_own_shell_is_the_default(
     vkzircon: Run, layer: installation.Installation, path: str | None, begins: str
 ) -> None:
-    """A shell that is not known is taken for one of Bourne's."""
+    """An unknown shell gets Bourne syntax."""
     assert layer.manifest.is_file()
     ran = vkzircon("emulate", "--print-env", SHELL=path)
     assert (ran.code, ran.err) == (0, "")
@@ -105,7 +105,7 @@ def test_what_is_on_already_is_not_turned_on_twice(layer: installation.Installat
 
 
 def test_signals_and_exit_codes_are_the_programs_own(layer: installation.Installation) -> None:
-    """The program has this process's id: what is sent to it arrives, and nothing stands between."""
+    """The program has this process's id: signals reach it directly."""
     assert layer.manifest.is_file()
     trap = "trap 'echo got it; exit 41' USR1; echo $$; while :; do sleep 0.01; done"
     command = [str(PROGRAM), "emulate", "--", "sh", "-c", trap]
@@ -119,7 +119,7 @@ def test_signals_and_exit_codes_are_the_programs_own(layer: installation.Install
 
 @pytest.mark.parametrize("name", ["SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP"])
 def test_no_signal_is_ignored_that_was_not(vkzircon: Run, layer: installation.Installation, name: str) -> None:
-    """Python ignores some for itself; a program that it becomes must not inherit that."""
+    """Python ignores some signals; the program must not inherit that."""
     assert layer.manifest.is_file()
     number = signal.Signals[name]
     assert vkzircon("emulate", "--", "sh", "-c", f"kill -{number:d} $$; exit 3").code == -number
@@ -129,7 +129,7 @@ def test_no_signal_is_ignored_that_was_not(vkzircon: Run, layer: installation.In
 def test_a_filter_that_leaves_the_layer_out_is_told(
     vkzircon: Run, layer: installation.Installation, arguments: tuple[str, ...]
 ) -> None:
-    """The program would run without the emulation, and nobody would know."""
+    """The program would run without the emulation, unnoticed."""
     assert layer.manifest.is_file()
     ran = vkzircon("emulate", *arguments, VK_LOADER_LAYERS_DISABLE="x,VK_LAYER_VKZIRCON*")
     assert (ran.code, ran.out) == (2, "")
@@ -159,7 +159,7 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_the_flags_are_quoted_for_a_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A folder's name may have blanks in it."""
+    """A folder's name may contain spaces."""
     folder = tmp_path / "a folder"
     monkeypatch.setattr(
         installation, "find", lambda: installation.Installation(folder / "m.json", folder / "libzircon.so")
@@ -170,7 +170,7 @@ def test_the_flags_are_quoted_for_a_shell(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 @pytest.fixture(name="example", scope="module")
 def _example(layer: installation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the example as its first lines say, with the `vkzircon` that is tested in PATH."""
+    """Build the example as its first lines say, with the tested `vkzircon` in PATH."""
     assert layer.manifest.is_file()
     build = tmp_path_factory.mktemp("two_processes")
     # Ninja is among the test tools; CMake's own default, make, need not be there.
@@ -182,7 +182,7 @@ def _example(layer: installation.Installation, tmp_path_factory: pytest.TempPath
 
 
 def test_the_example_shares_a_buffer_between_two_processes(vkzircon: Run, lavapipe: str, example: Path) -> None:
-    """It is built against our headers, and runs with no more than `vkzircon emulate --` in front."""
+    """It is built against the emulation's headers, and needs only `vkzircon emulate --` in front."""
     ran = vkzircon("emulate", "--", str(example), VK_DRIVER_FILES=lavapipe)
     assert (ran.code, ran.out) == (0, "65536 bytes went from one process to another and back.\n")
 
@@ -197,7 +197,7 @@ def test_the_example_shares_a_buffer_between_two_processes(vkzircon: Run, lavapi
 def test_the_example_fails_where_nothing_is_shared(
     vkzircon: Run, lavapipe: str, example: Path, fault: str, said: str
 ) -> None:
-    """Its success means something."""
+    """The example fails without the extension."""
     ran = vkzircon("emulate", "--fault", fault, "--", str(example), VK_DRIVER_FILES=lavapipe)
     assert ran.code == 1
     assert said in ran.err
@@ -214,7 +214,7 @@ _RENDERS_WITH_VULKAN = ("--use-gl=angle", "--use-angle=vulkan", "--enable-featur
 
 
 def test_a_browser_renders_through_the_layer(lavapipe: str, layer: installation.Installation, tmp_path: Path) -> None:
-    """A program that knows nothing of us, with threads of its own: Chromium's WebGL, over ANGLE's Vulkan."""
+    """A program with threads of its own: Chromium's WebGL, over ANGLE's Vulkan."""
     browser = shutil.which("chromium")
     assert browser, "the Debian package chromium is not installed"
     assert layer.manifest.is_file()

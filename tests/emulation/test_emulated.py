@@ -23,7 +23,7 @@ def _report(once: Run) -> Any:
 
 
 def test_every_check_passes_or_says_why_not(report: Any) -> None:
-    """On the strict emulation nothing fails, and only lavapipe being software is warned of."""
+    """On the strict emulation nothing fails, and the only warning is that lavapipe is software."""
     left = {check["id"]: check["outcome"] for check in report["checks"] if check["outcome"] != "pass"}
     assert left.pop("device.hardware") == "warn"
     assert set(left.values()) == {"skip"}
@@ -35,7 +35,7 @@ def test_every_check_passes_or_says_why_not(report: Any) -> None:
 
 
 def test_the_report_says_that_it_is_emulated(report: Any, emulated: Run) -> None:
-    """In JSON, and in the first line that a person reads."""
+    """JSON has it, and so does the first line on a terminal."""
     assert report["emulation"]["active"] is True
     assert report["emulation"]["layer"] == "VK_LAYER_VKZIRCON_external_memory"
     assert "emulat" in emulated().out.splitlines()[0].lower()
@@ -66,7 +66,7 @@ def test_the_report_names_what_a_reader_of_json_wants(report: Any) -> None:
 
 
 def test_two_runs_differ_only_where_they_may(report: Any, emulated: Run) -> None:
-    """Nothing but what is under ``run``, koids and handle values changes from run to run."""
+    """Two runs differ under ``run``, in koids and in handle values only."""
     assert _steady(report) == _steady(emulated("--format", "json").json)
 
 
@@ -78,7 +78,7 @@ def _steady(report: Any) -> str:
 def test_the_document_has_the_same_keys_with_and_without_the_extension(
     report: Any, vkzircon: Run, lavapipe: str
 ) -> None:
-    """A reader never meets a missing key: what is not there is null or []."""
+    """No key is ever missing: an absent value is null or []."""
     without = vkzircon("--format", "json", VK_DRIVER_FILES=lavapipe).json
     nothing = vkzircon("--format", "json", VKZIRCON_LIBVULKAN="/nonexistent").json
     assert list(report) == list(without) == list(nothing)
@@ -102,7 +102,7 @@ def test_check_and_devices_tell_the_same_story(emulated: Run) -> None:
 
 
 def test_a_device_is_chosen_by_index_name_or_uuid(emulated: Run, report: Any) -> None:
-    """Digits are an index; anything else a part of the name or the start of the UUID."""
+    """Digits are an index; other text is part of the name or the start of the UUID."""
     uuid = report["devices"][0]["identity"]["value"]["uuids"]["value"]["device_uuid"]
     for selector in ("0", "LLVM", uuid[:13]):
         ran = emulated("devices", "--device", selector, "--format", "json")
@@ -111,14 +111,14 @@ def test_a_device_is_chosen_by_index_name_or_uuid(emulated: Run, report: Any) ->
 
 
 def test_emulation_refuses_another_libzircon(emulated: Run) -> None:
-    """Two kernels asked about one handle would be nonsense: exit 2 and which variable to unset."""
+    """Two kernels for one handle have no meaning: exit 2, and the variable to unset."""
     ran = emulated(VKZIRCON_LIBZIRCON="/some/libzircon.so")
     assert (ran.code, ran.out) == (2, "")
     assert "VKZIRCON_LIBZIRCON" in ran.err
 
 
 def test_emulation_is_told_from_what_was_loaded(vkzircon: Run, lavapipe: str, layer: installation.Installation) -> None:
-    """The layer turned on by the loader's own means is told; --emulate that the loader did not heed is exit 4."""
+    """A layer that the loader's own variables turn on is reported; --emulate that the loader ignored is exit 4."""
     on = {"VK_ADD_LAYER_PATH": str(layer.manifest.parent), "VK_LOADER_LAYERS_ENABLE": "*VKZIRCON*"}
     env = {"VK_DRIVER_FILES": lavapipe, "VKZIRCON_LIBZIRCON": str(layer.libzircon), **on}
     by_the_loader = vkzircon("--format", "json", **env)
@@ -142,7 +142,7 @@ def _vulkaninfo(**env: str) -> Ran:
 
 
 def test_vulkaninfo_lists_the_extension_with_the_layer_only(lavapipe: str, layer: installation.Installation) -> None:
-    """Any Vulkan program sees the emulated extension, revision 1, and none sees it unasked."""
+    """Every Vulkan program sees the emulated extension, revision 1, and none sees it without the layer."""
     on = installation.variables({}, Emulate()) | {"VK_DRIVER_FILES": lavapipe}
     listed = re.compile(r"VK_FUCHSIA_external_memory\s*:\s*extension revision\s*1")
     assert listed.search(_vulkaninfo(**on).out)

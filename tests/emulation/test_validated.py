@@ -12,7 +12,7 @@ _MANIFEST = Path("/usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.
 @pytest.mark.skipif(not _MANIFEST.is_file(), reason="the Khronos validation layer is not installed")
 @pytest.mark.parametrize("command", [("check", "--negative", "--stress"), ("matrix", "--formats", "all")])
 def test_the_validation_layer_has_nothing_to_object_to(emulated: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
-    """It says that it is there, and neither an error nor a warning."""
+    """The layer reports its presence, and neither an error nor a warning."""
     log = tmp_path / "validation.txt"
     settings = {
         "debug_action": "VK_DBG_LAYER_ACTION_LOG_MSG",

@@ -19,12 +19,14 @@ from rich.cells import cell_len
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Difference, compare
-from vkzircon_cli.render import DiffFormat, render_difference
+from vkzircon_cli.render.difference import render_difference_terminal
+from vkzircon_cli.render.difference_markdown import render_difference_markdown
+from vkzircon_cli.render.json import render_json
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.load import read
 from vkzircon_cli.saved.schema import parse
-from vkzircon_cli.stream.events import StepTime
+from vkzircon_cli.stream.fold import StepTime
 
 GOOD = good_report()
 PIPE = Page(80, cuts=False, color=False, ascii=False)
@@ -33,11 +35,11 @@ pages = st.builds(Page, st.integers(20, 140), st.booleans(), st.just(False), st.
 
 
 def _terminal(before: Report, after: Report, page: Page = PIPE) -> str:
-    return render_difference(compare(before, after), DiffFormat.TERMINAL, page)
+    return render_difference_terminal(compare(before, after), page)
 
 
 def _markdown(difference: Difference) -> str:
-    return render_difference(difference, DiffFormat.MARKDOWN, PIPE)
+    return render_difference_markdown(difference, None)
 
 
 def _checked(*outcomes: Outcome, sentence: str = "So it is.") -> Report:
@@ -114,8 +116,8 @@ def test_times_stand_apart() -> None:
 def test_any_two_reports_can_be_compared(before: Report, after: Report, page: Page) -> None:
     """No text acts upon the terminal, JSON comes back as the same difference, and no report differs from itself."""
     difference = compare(before, after)
-    _is_harmless(render_difference(difference, DiffFormat.TERMINAL, page), page)
-    text = render_difference(difference, DiffFormat.JSON, PIPE)
+    _is_harmless(render_difference_terminal(difference, page), page)
+    text = render_json(difference)
     assert text.isascii()
     assert parse(Difference, text) == difference
     assert not compare(before, before).differs
@@ -208,7 +210,7 @@ def test_markdown_says_what_the_terminal_says() -> None:
 
 def test_json_has_the_areas_and_the_verdict() -> None:
     """A program reads from one key whether they differ, and from another how much in each area."""
-    document = json.loads(render_difference(compare(GOOD, _checked(Outcome.FAIL)), DiffFormat.JSON, PIPE))
+    document = json.loads(render_json(compare(GOOD, _checked(Outcome.FAIL))))
     assert document["differs"] is True
     assert document["areas"] == {
         "verdicts": 4,
@@ -219,4 +221,4 @@ def test_json_has_the_areas_and_the_verdict() -> None:
         "memory": 0,
         "machine": 0,
     }
-    assert document["schema_version"] == "1.0"
+    assert (document["schema_version"], document["kind"]) == ("1.1", "diff")

@@ -12,8 +12,8 @@ from rich.cells import cell_len
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.diagnosis import Diagnosis, conclude
 from vkzircon_cli.doctor.finding import Finding, branch
-from vkzircon_cli.render import WordFormat, render_diagnosis
 from vkzircon_cli.render.doctor import render_diagnosis_terminal
+from vkzircon_cli.render.json import render_json
 from vkzircon_cli.render.page import Page
 
 PLAIN = Page(80, cuts=True, color=False, ascii=False)
@@ -75,6 +75,6 @@ def test_no_text_acts_upon_the_terminal(words: str, page: Page, outcome: Outcome
 @given(hostile)
 def test_json_holds_what_was_found(words: str) -> None:
     """As one ASCII document."""
-    text = render_diagnosis(_diagnosis(replace(BAD, sentence=words)), WordFormat.JSON, False, PLAIN)
+    text = render_json(_diagnosis(replace(BAD, sentence=words)))
     assert text.isascii()
     assert '"findings"' in text

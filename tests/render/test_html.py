@@ -19,8 +19,8 @@ from pages import Parsed
 from reports import emulated, good_report, said
 
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render import View
 from vkzircon_cli.render.html import render_html
+from vkzircon_cli.render.style import View
 from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Report
 

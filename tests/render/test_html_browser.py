@@ -14,8 +14,8 @@ from reports import concluded, device, good_report, identity, result, said, with
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render import View
 from vkzircon_cli.render.html import render_html
+from vkzircon_cli.render.style import View
 from vkzircon_cli.report.report import Report
 
 _SCHEMES: dict[str, Literal["light", "dark"]] = {"light": "light", "dark": "dark"}

@@ -13,7 +13,7 @@ from vkzircon_cli.model.vmo import HandleProperties
 from vkzircon_cli.render.pictures import matrix, paths
 from vkzircon_cli.render.timeline import Timeline, timeline
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.stream.events import StepTime
+from vkzircon_cli.stream.fold import StepTime
 
 _MOST_LANES = 37
 

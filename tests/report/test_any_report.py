@@ -8,9 +8,10 @@ from any_report import reports
 from hypothesis import HealthCheck, given, settings
 from program import schema_errors
 
-from vkzircon_cli.render import Format, Style, View, render
+from vkzircon_cli.render import RENDERERS, render
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Style, View
 from vkzircon_cli.report.redaction import People, Redactor
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.schema import parse
@@ -34,7 +35,7 @@ def test_what_was_written_is_read_back(report: Report) -> None:
 @given(reports())
 def test_every_format_takes_any_report(report: Report) -> None:
     """Nothing raises, whatever does not fit together; a report takes longer to make than all of its pages."""
-    styles = [Style(view, form, verbose=True) for form, view in product(Format, View) if form is not Format.TRACE]
+    styles = [Style(view, form, verbose=True) for form, view in product(RENDERERS["report"], View)]
     for style, width in product(styles, (20, 100)):
         assert render(report, style, Page(width, cuts=True, color=False, ascii=False), None), (style, width)
 

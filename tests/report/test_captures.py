@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real reports, kept: today's program still reads them, judges them the same, and writes them the same."""
+"""Real reports, kept: they are read, judged the same, and written the same but for `kind`."""
 
 import json
 from pathlib import Path
@@ -20,10 +20,13 @@ CAPTURES = sorted(FOLDER.glob("*.json"))
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
 def test_a_capture_comes_back_as_it_was(capture: Path) -> None:
-    """No key was lost or moved since a real machine wrote this document; a fact that came later is not missed."""
+    """No key was lost since a real machine wrote this document, which had no `kind`; later facts are not missed."""
     then = json.loads(capture.read_text())
     now = json.loads(render_json(decode(Report, then)))
-    assert json.dumps(_cut(now, then)) == json.dumps(then)
+    assert now["kind"] == "report"
+    assert _cut(now, then) == then
+    for key, value in then.items():  # the documents of an older version had another order at the top
+        assert json.dumps(_cut(now[key], value)) == json.dumps(value)
 
 
 def _cut(now: Any, then: Any) -> Any:

@@ -15,8 +15,10 @@ from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.host import Variable
 from vkzircon_cli.model.request import Depth
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.report.report import EmulationAsked, Report, make_header, make_report
-from vkzircon_cli.stream.events import Message, Output, Transcript
+from vkzircon_cli.report.report import Report, make_report
+from vkzircon_cli.stream.document import EmulationAsked, make_header
+from vkzircon_cli.stream.events import Message, Output
+from vkzircon_cli.stream.fold import Transcript
 
 GOOD = reports.good_report()
 

@@ -12,9 +12,10 @@ from jsonschema import Draft202012Validator
 from program import Run, schema_errors
 
 from vkzircon_cli.model.base import Answer, to_document
+from vkzircon_cli.model.request import DocumentKind
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.saved.kinds import DocumentKind, shape_of
+from vkzircon_cli.saved.kinds import SHAPES
 from vkzircon_cli.saved.load import read
 from vkzircon_cli.saved.schema import NotOfThisShape, parse, schema_of
 
@@ -160,7 +161,7 @@ def test_a_report_that_a_shell_re_encoded_is_read(tmp_path: Path, encoding: str)
 
 def test_a_change_of_a_dataclass_changes_the_schema() -> None:
     """It is derived: a field that has another type has another schema."""
-    schema = schema_of(shape_of(DocumentKind.REPORT), "")
+    schema = schema_of(SHAPES[DocumentKind.REPORT], "")
     assert schema["$defs"]["Heap"]["properties"]["size"] == {
         "maximum": LARGEST,
         "minimum": 0,

@@ -14,7 +14,8 @@ from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind,
 from vkzircon_cli.model.facts import Extension, Kernel
 from vkzircon_cli.model.vmo import Export, Form, Handle
 from vkzircon_cli.stream.decoding import decode
-from vkzircon_cli.stream.events import Asker, Event, ended, error, fold, to_line
+from vkzircon_cli.stream.events import Asker, Event, ended, error, to_line
+from vkzircon_cli.stream.fold import fold
 
 ASK = Asker()
 KERNEL = Kernel("libzircon.so", "/boot/lib/libzircon.so", Answer(4096))

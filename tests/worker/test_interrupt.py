@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C, SIGTERM and SIGHUP: each ends the probe, leaves a whole document and nothing else, and is in the exit code.
+"""SIGINT, SIGTERM and SIGHUP: each ends the probe, leaves a whole document, and shows in the exit code.
 
-Nothing here sleeps until a signal is likely to hit the right moment: a driver sends it to the process that asks it, or
-a module does that is about to be imported, or the test does while the program cannot go on.
+No test sleeps until a signal is likely to hit the right moment: a driver sends it to the main process, or an import
+hook does, or the test does while the program is blocked.
 """
 
 import fcntl
@@ -35,13 +35,13 @@ def _sending(driver: str, number: int) -> dict[str, str]:
 
 @pytest.fixture(name="driver", scope="module")
 def _driver(broken_driver: Broken) -> str:
-    """Build a driver that sends the process that asks it TEST_SIGNAL, and hangs."""
+    """Build a driver that sends TEST_SIGNAL to the main process, and hangs."""
     return broken_driver(_DRIVER)
 
 
 @pytest.mark.parametrize("number", _SIGNALS)
 def test_a_signal_ends_the_probe_with_a_document(vkzircon: Run, driver: str, number: signal.Signals) -> None:
-    """What was learned until then is there; the exit code, the document and standard error name the signal."""
+    """The document has what was learned; exit code, document and standard error name the signal."""
     ran = vkzircon("--format", "json", **_sending(driver, number))
     assert ran.code == ran.json["summary"]["exit_code"] == 128 + number
     assert ran.json["error"]["cause"] == "interrupted"
@@ -50,14 +50,14 @@ def test_a_signal_ends_the_probe_with_a_document(vkzircon: Run, driver: str, num
 
 @pytest.mark.parametrize("arguments", ["check", "devices", "matrix", "bench", "doctor"])
 def test_every_command_that_asks_the_driver_ends_with_a_document(vkzircon: Run, driver: str, arguments: str) -> None:
-    """SIGTERM costs none of them its document."""
+    """No command loses its document to SIGTERM."""
     ran = vkzircon(arguments, "--format", "json", **_sending(driver, signal.SIGTERM))
     assert ran.code == ran.json["summary"]["exit_code"] == 143
     assert ran.json["error"]["cause"] == "interrupted"
 
 
 def test_a_bundle_of_an_interrupted_probe_is_whole(vkzircon: Run, driver: str, tmp_path: Path) -> None:
-    """The loader is not asked again for its log, which the bundle says."""
+    """The loader's log is not made, and the bundle says so."""
     ran = vkzircon("bundle", **_sending(driver, signal.SIGTERM))
     assert ran.code == 143
     assert [path.name for path in tmp_path.iterdir()] == ["vkzircon-bundle.zip"]
@@ -71,7 +71,7 @@ def _bundled(folder: Path, name: str) -> bytes:
 
 
 def test_a_trace_ends_with_the_signal(vkzircon: Run, driver: str, tmp_path: Path) -> None:
-    """Every line is whole, the last one names the signal, and the file has its name."""
+    """Every line is whole, the last one names the signal, and the file is renamed."""
     ran = vkzircon("--format", "trace", "--output", "trace", **_sending(driver, signal.SIGHUP))
     assert ran.code == 129
     assert [path.name for path in tmp_path.iterdir()] == ["trace"]
@@ -81,7 +81,7 @@ def test_a_trace_ends_with_the_signal(vkzircon: Run, driver: str, tmp_path: Path
 
 
 def test_timeout_ends_it_with_a_document(broken_driver: Broken) -> None:
-    """`timeout` sends SIGTERM twice, to the process and to its group, which is one signal."""
+    """`timeout` sends SIGTERM twice, to the process and to its group: that counts as one signal."""
     env = environment({"VK_DRIVER_FILES": broken_driver("for (;;) pause();")})
     command = ["timeout", "--preserve-status", "1", str(PROGRAM), "--format", "json"]
     done = subprocess.run(command, env=env, capture_output=True, check=False)
@@ -90,7 +90,7 @@ def test_timeout_ends_it_with_a_document(broken_driver: Broken) -> None:
 
 
 def test_a_signal_that_is_ignored_stays_ignored(broken_driver: Broken) -> None:
-    """As under `nohup`: SIGHUP ends neither the run nor the child, whose own end is told."""
+    """As under `nohup`: SIGHUP ends neither the run nor the worker, whose own crash is reported."""
     driver = broken_driver("kill(getppid(), SIGHUP); raise(SIGHUP); raise(SIGSEGV);")
     command = ["env", "--ignore-signal=HUP", str(PROGRAM), "--format", "json"]
     done = subprocess.run(command, env=environment({"VK_DRIVER_FILES": driver}), capture_output=True, check=False)
@@ -99,7 +99,7 @@ def test_a_signal_that_is_ignored_stays_ignored(broken_driver: Broken) -> None:
 
 
 def test_the_first_process_of_a_container_ends_too(driver: str) -> None:
-    """The kernel keeps from process 1 every signal that it does not handle."""
+    """The kernel delivers to process 1 only those signals that it handles."""
     alone = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]
     if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no process namespace can be made here")
@@ -149,7 +149,7 @@ _TWICE = f"{_ONCE}; time.sleep(0.6); {_ONCE}"
 
 @pytest.fixture(name="while_importing")
 def _while_importing(tmp_path: Path, lavapipe: str) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the program, and a statement in it when it is about to import a module."""
+    """Run the program, and a statement in it just before it imports a module."""
 
     def run(module: str, statement: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", _WHEN_IMPORTED, module, statement, *arguments]
@@ -166,7 +166,7 @@ Importing = Callable[..., subprocess.CompletedProcess[str]]
 def test_a_signal_while_a_document_is_made_costs_nothing(
     while_importing: Importing, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """The whole page is there, and no word of a signal; only the exit code tells."""
+    """The whole page is there and does not mention the signal; only the exit code does."""
     done = while_importing("jinja2", _ONCE, *arguments, "--format", "html", "--output", "page.html")
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
@@ -187,7 +187,7 @@ def test_a_signal_while_a_bundle_is_made_costs_the_log_only(while_importing: Imp
 def test_a_second_signal_ends_at_once_and_says_so(
     while_importing: Importing, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """Behind the first one's grace; the file is not there, neither whole nor half."""
+    """The second signal comes after the first one's grace: there is no file, whole or partial."""
     done = while_importing("jinja2", _TWICE, *arguments)
     said = "vkzircon: Interrupted by SIGTERM before a whole result was written.\n"
     assert (done.returncode, done.stdout, done.stderr) == (143, "", said)
@@ -195,20 +195,20 @@ def test_a_second_signal_ends_at_once_and_says_so(
 
 
 def test_a_signal_before_another_program_starts_keeps_it_from_starting(while_importing: Importing) -> None:
-    """`emulate` becomes that program, which would never hear of the signal."""
+    """`emulate` becomes that program, to which the signal would be lost."""
     done = while_importing("vkzircon_cli.emulation.launch", _ONCE, "emulate", "--", "echo", "started")
     assert (done.returncode, done.stdout) == (143, "")
 
 
 def _small_pipe() -> tuple[int, int]:
-    """Make a pipe that no document fits into."""
+    """Return the ends of a pipe that is smaller than any document."""
     read, write = os.pipe()
     fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
     return read, write
 
 
 def test_a_document_that_is_being_written_is_written_whole(lavapipe: str) -> None:
-    """The signal comes while the reader has one byte of it: all others follow, and tell of no interruption."""
+    """The signal comes while the reader has one byte: the others follow, and mention no interruption."""
     read, write = _small_pipe()
     command = [str(PROGRAM), "devices", "--format", "json"]
     with subprocess.Popen(command, env=environment({"VK_DRIVER_FILES": lavapipe}), stdout=write) as running:
@@ -231,7 +231,7 @@ def _end_of(running: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
 
 
 def test_a_reader_that_never_reads_blocks_no_end(lavapipe: str) -> None:
-    """One signal is enough: ten seconds later, here less than one, the run ends and says that it is not whole."""
+    """One signal is enough: ten seconds later, here less, the run ends and says that its result is not whole."""
     read, write = _small_pipe()
     imports = "from vkzircon_cli import __main__; from vkzircon_cli.worker import interrupt"
     program = f"{imports}; interrupt._LIMIT_S = 0.7; __main__.main()"
@@ -248,11 +248,11 @@ def test_a_reader_that_never_reads_blocks_no_end(lavapipe: str) -> None:
 
 
 def test_a_file_that_is_being_read_can_be_left(tmp_path: Path) -> None:
-    """`show` of a pipe into which nothing is written ends with the first signal."""
+    """`show` of a pipe without a writer ends with the first signal."""
     fifo = tmp_path / "report.json"
     os.mkfifo(fifo)
     with subprocess.Popen([PROGRAM, "show", fifo], env=environment({}), stderr=subprocess.PIPE) as running:
-        held = os.open(fifo, os.O_WRONLY)  # which waits until the program has it open
+        held = os.open(fifo, os.O_WRONLY)  # waits until the program has opened it
         running.send_signal(signal.SIGHUP)
         _, err = _end_of(running)
         os.close(held)
@@ -261,7 +261,7 @@ def test_a_file_that_is_being_read_can_be_left(tmp_path: Path) -> None:
 
 
 def test_what_python_makes_of_a_signal_in_a_class_is_an_interruption() -> None:
-    """Before 3.12 it is a RuntimeError; all others stay what they are."""
+    """Before 3.12 it is a RuntimeError; other errors stay what they are."""
 
     def fail(cause: BaseException) -> None:
         raise RuntimeError("Error calling __set_name__") from cause

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forked processes: how each ended can be asked as often as it takes, and nothing waits for ever."""
+"""Forked processes: an exit status can be read again, and each wait ends."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ Start = Callable[[Callable[[], object]], Process]
 
 @pytest.fixture(name="begin")
 def _begin() -> Iterator[Start]:
-    """Start a process that does some work and leaves with 7; nothing of it stays."""
+    """Start a process that runs some work and exits with 7; end it after the test."""
 
     def begin(work: Callable[[], object]) -> Process:
         def work_and_leave() -> None:
@@ -32,24 +32,24 @@ def _begin() -> Iterator[Start]:
 
 
 def test_how_a_process_ended_can_be_asked_again(begin: Start) -> None:
-    """Ctrl-C between the kernel's answer and ours would lose one that is given once."""
+    """A signal between the kernel's answer and ours would lose a status that can be read once."""
     process = begin(lambda: None)
-    assert [process.exit_code(5) for _ in range(3)] == [7, 7, 7]
+    assert [process.exit_status(5) for _ in range(3)] == [7, 7, 7]
 
 
 def test_a_signal_is_told_by_its_number(begin: Start) -> None:
-    """As subprocess tells it: minus the number."""
+    """As subprocess has it: minus the number."""
     process = begin(signal.pause)
-    assert process.exit_code() is None
+    assert process.exit_status() is None
     process.kill()
     process.kill()
-    assert process.exit_code(5) == -signal.SIGKILL
+    assert process.exit_status(5) == -signal.SIGKILL
 
 
 def test_waiting_ends_with_patience(begin: Start) -> None:
-    """A process that never ends costs what one is willing to wait."""
+    """A process that never ends costs the patience that is given."""
     began = time.monotonic()
-    assert begin(signal.pause).exit_code(0.1) is None
+    assert begin(signal.pause).exit_status(0.1) is None
     assert 0.1 <= time.monotonic() - began < 2
 
 
@@ -68,17 +68,17 @@ for _ in range(300):
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, pressed)
         for _ in itertools.count():
-            process.exit_code()
+            process.exit_status()
     except KeyboardInterrupt:
         pass
-    if process.exit_code(5) != 7:
+    if process.exit_status(5) != 7:
         sys.exit("lost")
     process.reap()
 """
 
 
 def test_ctrl_c_loses_nothing_wherever_it_comes() -> None:
-    """A child that ends sends Ctrl-C to whoever asks for its end, 300 times: one in twelve hits the moment."""
+    """A process that ends sends SIGINT to the one that reads its exit status, 300 times; one in twelve hits."""
     subprocess.run([sys.executable, "-c", _ENDED_MANY_TIMES], check=True)
 
 
@@ -91,25 +91,25 @@ fork = os.fork
 def fork_and_interrupt():
     pid = fork()
     if pid == 0:
-        os.kill(os.getpid(), int(sys.argv[1]))  # before anything of the child's own is done
+        os.kill(os.getpid(), int(sys.argv[1]))  # before the process runs its own code
     return pid
 os.fork = fork_and_interrupt
 process = start(lambda: time.sleep(60))
-print("once", process.exit_code(5))
+print("once", process.exit_status(5))
 end_all()
 """
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_in_a_child_never_takes_the_parents_way_out(number: int) -> None:
-    """It ends the child by itself, from its first moment on: nothing is written twice."""
+def test_a_signal_in_a_forked_process_runs_no_handler_of_its_parent(number: int) -> None:
+    """The signal ends the forked process alone, from its first moment on: nothing is written twice."""
     command = [sys.executable, "-c", _TWO_WAYS_OUT, str(int(number))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == (f"once -{number:d}\n", "")
 
 
-def test_what_a_child_raises_ends_it() -> None:
-    """No child comes back to where it was started, whatever its work does."""
+def test_an_exception_ends_a_forked_process() -> None:
+    """No forked process returns to its caller's code."""
     process = start(lambda: os.close(-1))
-    assert process.exit_code(5) == 71
+    assert process.exit_status(5) == 71
     process.reap()

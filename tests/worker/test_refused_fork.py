@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the system refuses to start a process, every command goes on without one and says so, or says why it cannot."""
+"""Where the system refuses to fork, every command goes on without a worker and says so, or says why it cannot."""
 
 import json
 import os
@@ -67,7 +67,7 @@ Refused = Callable[..., Ran]
 
 @pytest.fixture(name="refusing", scope="session")
 def _refusing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the program that runs another one with the filter on."""
+    """Build a program that runs another one under the filter."""
     folder = tmp_path_factory.mktemp("refusing")
     (folder / "refusing.c").write_text(REFUSING)
     subprocess.run(["cc", "-o", "refusing", "refusing.c"], cwd=folder, check=True)
@@ -102,7 +102,7 @@ def _says_so(document: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("command", ["report", "check", "devices", "matrix", "bench", "doctor"])
 @pytest.mark.usefixtures("layer")
 def test_every_command_goes_on_without_a_process(refused: Refused, command: str) -> None:
-    """The driver is asked in our own process: the result is as ever, and has a message of that."""
+    """The driver is asked in the main process: the result is the same, with a message that says so."""
     more = ("--seconds", "0.2", "--size", "64K") if command == "bench" else ()
     ran = refused(command, "--emulate", "--format", "json", *more)
     assert (ran.code, ran.err) == (0, "")
@@ -117,14 +117,14 @@ def test_every_command_goes_on_without_a_process(refused: Refused, command: str)
 
 
 def test_a_person_is_told_first(refused: Refused) -> None:
-    """On a terminal it stands above all else, also where no message does."""
+    """On a terminal it is the first line, even without other messages."""
     ran = refused("devices")
     assert (ran.code, ran.err) == (3, "")
     assert ran.out.startswith(f"! NOT ISOLATED  No process could be started ({BUSY})")
 
 
 def test_a_bundle_has_all_but_the_loaders_log(refused: Refused, tmp_path: Path) -> None:
-    """A second probe in this process would tell nothing of the loader, which is there already."""
+    """A second probe in this process would find the loader loaded already, and silent."""
     assert refused("bundle").code == 0
     with zipfile.ZipFile(tmp_path / "vkzircon-bundle.zip") as archive:
         assert _says_so(json.loads(archive.read("vkzircon-bundle/report.json")))
@@ -133,7 +133,7 @@ def test_a_bundle_has_all_but_the_loaders_log(refused: Refused, tmp_path: Path) 
 
 @pytest.mark.parametrize("command", ["check", "doctor"])
 def test_without_threads_nothing_can_be_asked(refused: Refused, command: str) -> None:
-    """A driver that hangs would hang us: exit code 4, the cause in a sentence, and a whole document."""
+    """A driver that hangs would hang the run: exit code 4, the cause in a sentence, and a whole document."""
     ran = refused(command, "--format", "json", what="threads")
     assert ran.code == ran.json["summary"]["exit_code"] == 4
     assert ran.json["error"]["cause"] == "no-process"
@@ -146,7 +146,7 @@ def test_without_threads_nothing_can_be_asked(refused: Refused, command: str) ->
 
 
 def test_a_driver_that_hangs_ends_at_the_limit(refusing: Path, broken_driver: Callable[[str], str]) -> None:
-    """Exit code 5, and the sign of life on a terminal is not taken for what the driver printed."""
+    """Exit code 5, and the progress on a terminal does not count as the driver's output."""
     controller, terminal = pty.openpty()
     command = [str(refusing), "processes", str(PROGRAM), "--format", "json", "--timeout", "2"]
     env = environment({"VK_DRIVER_FILES": broken_driver('puts("here"); fflush(stdout); pause();')})
@@ -166,10 +166,10 @@ def _refused_later(tmp_path: Path, *arguments: str, driver: str) -> Ran:
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def test_a_driver_that_died_in_a_child_never_comes_into_this_process(
+def test_a_driver_that_crashed_in_a_worker_is_never_loaded_in_the_main_process(
     tmp_path: Path, broken_driver: Callable[[str], str]
 ) -> None:
-    """Where the second fork is refused, the report ends there, and blames only what was seen to die."""
+    """Where the second fork is refused, the report ends there, and blames only the crash that was seen."""
     ran = _refused_later(tmp_path, "--format", "json", driver=broken_driver("abort();"))
     assert ran.code == 5
     document = ran.json
@@ -179,8 +179,8 @@ def test_a_driver_that_died_in_a_child_never_comes_into_this_process(
     assert f"no further process could be started ({BUSY}): the rest was not asked" in said
 
 
-def test_what_comes_after_the_first_child_is_told_as_missing(tmp_path: Path, lavapipe: str) -> None:
-    """Doctor loads no library for its own sake, and a bundle has no log: neither is a fault of the driver's or ours."""
+def test_parts_that_need_a_second_process_are_reported_as_missing(tmp_path: Path, lavapipe: str) -> None:
+    """Doctor loads no library alone, and a bundle has no log: neither is a fault of the driver or of vkzircon."""
     ran = _refused_later(tmp_path, "doctor", "--format", "json", driver=lavapipe)
     assert ran.code == 0
     drivers = next(each for each in ran.json["findings"] if each["id"] == "drivers")

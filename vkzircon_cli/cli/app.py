@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The application that the commands belong to."""
+"""The Typer application: its group of commands, each built from the table, and `report` as the default."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
-from typer.models import CommandInfo
 
-from vkzircon_cli.cli.options import Version
+from vkzircon_cli.cli.command_table import COMMANDS, Command
+from vkzircon_cli.cli.options import OPTIONS, signature
+from vkzircon_cli.errors import Exit
 
 EPILOG = (
     "Exit codes: 0 nothing failed; 1 a check failed, a condition was not met, or two reports differ; 2 usage; 3 no "
@@ -24,17 +25,17 @@ _OWN = ("--help", "-h", "--version")
 
 
 class _ReportByDefault(TyperGroup):
-    """A group in which options without a command are the options of `report`."""
+    """Runs `report` where the command line begins with an option or is empty."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        # Completion asks with no arguments at all and wants the commands, not the options of one of them.
+        # Completion parses an empty command line, and expects the commands, not the options of `report`.
         is_bare = not args and not ctx.resilient_parsing
         if is_bare or _begins_with_an_option(args):
             args = ["report", *args]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command. Typer would make an exit code of a signal, and nothing of an `Abort`."""
+        """Run the command; a signal becomes an `Abort`, since Typer turns a KeyboardInterrupt into an exit code."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupted:
@@ -57,34 +58,44 @@ app = typer.Typer(
 
 
 def named(args: Sequence[str]) -> str:
-    """Give the command that *args* name, '' where they name none."""
+    """Return the command that *args* name, '' if they name none."""
     name = "report" if _begins_with_an_option(args) else next(iter(args), "")
-    return name if name in map(_name, app.registered_commands) else ""
+    return name if name in COMMANDS else ""
 
 
 def commands_with(option: str) -> list[str]:
-    """Name the commands that have an *option*, as it is typed."""
+    """Return the names of the commands that have an *option*, as it is typed."""
+    register("")
     group: Any = get_command(app)
     return [name for name, command in group.commands.items() if any(option in param.opts for param in command.params)]
 
 
-def _name(command: CommandInfo) -> str:
-    return str(command.callback.__name__) if command.callback else ""
+def register(name: str) -> None:
+    """Declare the command *name* to Typer, or all commands where it is '', which Typer builds in 20 ms more."""
+    app.registered_commands.clear()
+    for command in [COMMANDS[name]] if name else COMMANDS.values():
+        declare = app.command(
+            command.name,
+            help=command.help,
+            epilog=EPILOG,
+            context_settings={command.passes_on: command.passes_on.startswith("ignore")} if command.passes_on else None,
+        )
+        declare(_callback(command))
 
 
-@contextmanager
-def only_named(args: Sequence[str]) -> Iterator[None]:
-    """Leave Typer the one command that *args* name, if they do: it builds all that it has, which takes a while."""
-    every = app.registered_commands
-    app.registered_commands = [each for each in every if _name(each) == named(args)] or every
-    try:
-        yield
-    finally:
-        app.registered_commands = every
+def _callback(command: Command) -> Callable[..., Exit]:
+    def run(**given: Any) -> Exit:
+        module, _, function = command.run.partition(".")
+        carry_out: Callable[[Command, dict[str, Any]], Exit]
+        carry_out = getattr(import_module(f"vkzircon_cli.cli.{module}"), function)
+        return carry_out(command, given)
+
+    run.__signature__ = signature(command.options, command.formats)  # type: ignore[attr-defined]
+    return run
 
 
 @app.callback()
-def _root(version: Version = False) -> None:
+def _root(version: Annotated[bool, OPTIONS["version"][2]] = False) -> None:
     """Find out whether this device shares Vulkan memory as a Zircon VMO, whether that works, and if not, why.
 
     Without a command: report.

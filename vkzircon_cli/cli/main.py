@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One command line, from its words to an exit code: what Typer prints and refuses leaves as all else does."""
+"""Runs one command line with Typer. Its help is written like a result, its errors become `Usage`."""
 
 import contextlib
 import io
@@ -10,32 +10,33 @@ from typing import Any
 import typer
 from typer._completion_classes import completion_init
 
-from vkzircon_cli.cli import offline, probing  # noqa: F401 - which register themselves
-from vkzircon_cli.cli.app import app, commands_with, named, only_named
+from vkzircon_cli.cli.app import app, commands_with, named, register
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.output import write
 
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
-# Typer keeps its error classes to itself; this is the one that all mistakes on a command line share.
+# The base of all errors in a command line, which Typer does not export.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and give its exit code; what Typer prints (help, version) is written as results are.
+    """Run one command line and return its exit code.
 
     Raises:
-        Stop: what ends a command early, said in a sentence.
-        PipeClosed: nobody reads standard output any more.
+        Stop: the command ended early.
+        PipeClosed: the reader of standard output went away.
+        KeyboardInterrupt: a signal ended the command.
     """
     if _COMPLETE_VARIABLE in os.environ:
-        completion_init()  # with add_completion=False Typer knows no shell until it is told
+        completion_init()  # registers the shells, which Typer leaves out with add_completion=False
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(printed), only_named(arguments):
+        register(named(arguments))
+        with contextlib.redirect_stdout(printed):
             code = app(list(arguments), prog_name="vkzircon", complete_var=_COMPLETE_VARIABLE, standalone_mode=False)
-    except typer.Abort as aborted:  # a command was interrupted
+    except typer.Abort as aborted:
         raise KeyboardInterrupt from aborted
-    except SystemExit as leave:  # how completion ends
+    except SystemExit as leave:  # the end of a completion
         code = leave.code
     except _UsageError as error:
         raise Usage(*_sentence(error, arguments)) from error

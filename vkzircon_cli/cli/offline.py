@@ -1,125 +1,75 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands that need no driver: they read what was saved, or tell what is known."""
+"""The commands that ask no driver. Each imports only what it needs: pydantic alone takes as long as all else."""
 
-from vkzircon_cli.cli.app import EPILOG, app
-from vkzircon_cli.cli.options import (
-    After,
-    Before,
-    DiffOutputFormat,
-    DocumentName,
-    ExplainFormat,
-    NoColor,
-    NoRedact,
-    OutputFile,
-    Quiet,
-    SavedFile,
-    ShowFormat,
-    Verbose,
-    Version,
-    Word,
-)
+from collections.abc import Mapping
+from typing import Any
+
+from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.output import Place, write
-from vkzircon_cli.render import (
-    DiffFormat,
-    Format,
-    Rendered,
-    Style,
-    View,
-    WordFormat,
-)
-from vkzircon_cli.saved.kinds import DocumentKind
+from vkzircon_cli.model.request import Emulate
+from vkzircon_cli.output import write
 
 
-@app.command(epilog=EPILOG)
-def show(
-    file: SavedFile,
-    format: ShowFormat = Rendered.TERMINAL,
-    output: OutputFile = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    no_color: NoColor = False,
-    no_redact: NoRedact = False,
-    version: Version = False,
-) -> Exit:
-    """Render a saved report or trace.
-
-    It needs no Vulkan. A trace may stop anywhere: the step in which it stops is named.
-    """
-    from vkzircon_cli.cli.run import present
+def show(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Render a saved report or trace."""
+    from vkzircon_cli.cli.run import deliver, looks_of
     from vkzircon_cli.saved.load import read
     from vkzircon_cli.worker import interrupt
 
-    style = Style(View.REPORT, Format(format), verbose, not no_redact)
-    return present(interrupt.endable(lambda: read(file)), style, Place(output, quiet, no_color))
+    return deliver(interrupt.endable(lambda: read(given["file"])), *looks_of(command, given))
 
 
-@app.command(epilog=EPILOG)
-def diff(
-    before: Before,
-    after: After,
-    format: DiffOutputFormat = DiffFormat.TERMINAL,
-    output: OutputFile = None,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-    no_redact: NoRedact = False,
-    version: Version = False,
-) -> Exit:
-    """Tell what differs between two saved reports.
+def diff(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Compare two saved reports."""
+    from vkzircon_cli.cli.run import looks_of, write_document
+    from vkzircon_cli.diff import compare
+    from vkzircon_cli.saved.load import read
+    from vkzircon_cli.worker import interrupt
 
-    Verdicts, extension, memory types, rights and all else that was seen; times, koids and handle values are no
-    difference. Exit code 0: nothing differs; 1: something does. It needs no Vulkan.
-    """
-    from vkzircon_cli.cli.run import compare
-
-    return compare(before, after, format, Place(output, quiet, no_color), redacts=not no_redact)
+    found = interrupt.endable(lambda: compare(read(given["before"]), read(given["after"])))
+    write_document(found, *looks_of(command, given))
+    return Exit.FAILED if found.differs else Exit.OK
 
 
-@app.command(epilog=EPILOG)
-def schema(
-    document: DocumentName = DocumentKind.REPORT,
-    output: OutputFile = None,
-    version: Version = False,
-) -> Exit:
-    """Print the JSON Schema of a document.
+def explain(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Explain one word, or list the words."""
+    from vkzircon_cli.cli.run import looks_of, write_document
+    from vkzircon_cli.explain import explained
 
-    It is of the dialect 2020-12, and derived from what the documents are written from. It needs no Vulkan.
-    """
-    from vkzircon_cli.render.json import to_json
-    from vkzircon_cli.report.report import SCHEMA_VERSION
-    from vkzircon_cli.saved.kinds import shape_of
-    from vkzircon_cli.saved.schema import schema_of
-
-    title = f"vkzircon {document}, schema version {SCHEMA_VERSION}"
-    write(to_json(schema_of(shape_of(document), title)), output, as_utf8=True)
+    write_document(explained(given["word"]), *looks_of(command, given))
     return Exit.OK
 
 
-# A number below 0 is a word here, not an option; what else looks like one is refused where the word is read.
-@app.command(epilog=EPILOG, context_settings={"ignore_unknown_options": True})
-def explain(
-    word: Word = None,
-    format: ExplainFormat = WordFormat.TERMINAL,
-    output: OutputFile = None,
-    no_color: NoColor = False,
-    version: Version = False,
-) -> Exit:
-    """Say what a word of a report means.
+def schema(_: Command, given: Mapping[str, Any]) -> Exit:
+    """Print the JSON Schema of a document."""
+    from vkzircon_cli.render.json import to_json
+    from vkzircon_cli.saved.kinds import SHAPES
+    from vkzircon_cli.saved.schema import schema_of
+    from vkzircon_cli.stream.document import SCHEMA_VERSION
 
-    A check id, a VUID, a VkResult or a zx_status_t, by name or number, and the emulation's personas and faults: the
-    meaning, the usual causes, what to do. Without a word: the words. It needs no Vulkan.
-    """
-    from vkzircon_cli import explain
-    from vkzircon_cli.cli.run import page_of
-    from vkzircon_cli.render import explanation
+    title = f"vkzircon {given['document']}, schema version {SCHEMA_VERSION}"
+    write(to_json(schema_of(SHAPES[given["document"]], title)), given["output"], as_utf8=True)
+    return Exit.OK
 
-    page, as_json = page_of(Place(output, False, no_color)), format is WordFormat.JSON
-    if word is None:
-        groups = explain.word_groups()
-        text = explanation.render_words_json(groups) if as_json else explanation.render_words(groups, page)
+
+def emulate(_: Command, given: Mapping[str, Any]) -> Exit:
+    """Run a program with the emulation on, or print what that takes."""
+    from vkzircon_cli.emulation import launch
+
+    program, cflags, libs = given["command"] or (), given["cflags"], given["libs"]
+    launch.refuse_mixture(
+        program, print_env=given["print_env"], shell=given["shell"], builds=cflags or libs, lists=given["list"]
+    )
+    asked = Emulate(given["persona"], tuple(given["fault"] or ()))
+    if program:
+        from vkzircon_cli.worker import interrupt
+
+        launch.become(program, asked, interrupt.release)
+    if given["list"]:
+        text = launch.listing()
+    elif given["print_env"]:
+        text = launch.assignments(asked, given["shell"])
     else:
-        found = explain.explain(word)
-        render_json, render_text = explanation.render_explanations_json, explanation.render_explanations
-        text = render_json(word, found) if as_json else render_text(found, page)
-    write(text, output)
+        text = launch.build_flags(cflags=cflags, libs=libs)
+    write(text, None)
     return Exit.OK

@@ -1,36 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line's options, each written once. Accepted values are checked here, before anything is asked."""
+"""The options of the command line, each written once. Their values are checked here, before the driver is asked."""
 
+import inspect
 import math
 import os
 import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vkzircon_cli import __version__
-from vkzircon_cli.model.request import Formats, Shell
+from vkzircon_cli.model.request import (
+    DEFAULT_SECONDS,
+    DEFAULT_SIZE,
+    DEFAULT_TIMEOUT_S,
+    LARGEST_SHARED,
+    DocumentKind,
+    Formats,
+    Shell,
+)
 from vkzircon_cli.model.spec import HANDLE_TYPES
 from vkzircon_cli.model.text import decode, visible
 from vkzircon_cli.output import NO_FILES
-from vkzircon_cli.render import BenchFormat, DevicesFormat, DiffFormat, Format, MatrixFormat, Rendered, WordFormat
-from vkzircon_cli.saved.kinds import DocumentKind
 
 _MOST_SECONDS = 3600.0
-
-
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SMALLEST, _LARGEST = 4096, 1 << 40
 
 
 def parse_size(text: str | int) -> int:
-    """Read a size in bytes: a whole number with K, M or G (powers of 1024), and iB behind it or not."""
+    """Parse a size in bytes: a whole number, K, M or G (powers of 1024) or none, then iB, B or nothing."""
     found = re.fullmatch(r"(\d{1,15})\s*([KMG]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
     size = int(found[1]) * _UNITS[found[2].upper()] if found else 0
     if not _SMALLEST <= size <= _LARGEST:
         raise typer.BadParameter(
-            f"{str(text)!r} is no size from {_SMALLEST} bytes to 1024 GiB (4096, 64K, 16MiB, 1GiB)"
+            f"{str(text)!r} is not a size from {_SMALLEST} bytes to 1024 GiB (4096, 64K, 16MiB, 1GiB)"
         )
     return size - size % 4  # a device fills whole 32-bit words
 
@@ -42,12 +49,12 @@ def _show_version(asked: bool) -> None:
 
 
 def _seconds(seconds: float) -> float:
-    if not math.isfinite(seconds):  # which no range excludes
+    if not math.isfinite(seconds):  # a range does not exclude NaN
         raise typer.BadParameter(f"{seconds} is not a number of seconds")
     return seconds
 
 
-def _output(path: Path | None) -> Path | None:
+def _file(path: Path | None) -> Path | None:
     if path is not None and str(path) in NO_FILES:
         raise typer.BadParameter("a file's name is needed; without the option the result goes to standard output")
     return path
@@ -59,14 +66,21 @@ def _zip(path: Path) -> Path:
     return path
 
 
-def _handle_type(name: str) -> str:
+def _handle_type(name: str) -> int:
     if name not in HANDLE_TYPES:
         raise typer.BadParameter(f"{visible(repr(name))} is not one of {', '.join(HANDLE_TYPES)}")
-    return name
+    return HANDLE_TYPES[name]
+
+
+def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def _handle_types(incomplete: str) -> list[str]:
-    return [name for name in HANDLE_TYPES if name.startswith(incomplete)]
+    return _beginning(HANDLE_TYPES, incomplete)
+
+
+# The functions below import the checks and what is made of them, a third of the time that --help takes.
 
 
 def _words() -> list[str]:
@@ -79,19 +93,19 @@ def _checks(incomplete: str) -> list[str]:
     from vkzircon_cli.checks import in_order
     from vkzircon_cli.checks.registry import GROUPS
 
-    return [name for name in (*GROUPS, *(check.id for check in in_order())) if name.startswith(incomplete)]
+    return _beginning((*GROUPS, *(check.id for check in in_order())), incomplete)
 
 
 def _conditions(incomplete: str) -> list[str]:
     from vkzircon_cli.report.requirable import FACTS
 
-    return [*_checks(incomplete), *(name for name in FACTS if name.startswith(incomplete))]
+    return [*_checks(incomplete), *_beginning(FACTS, incomplete)]
 
 
 def _require(conditions: list[str] | None) -> list[str] | None:
     from vkzircon_cli.report.conditions import parse_condition
 
-    # Bytes that are no UTF-8 stand as escapes from here on: a report of them must be read back.
+    # Bytes that are not UTF-8 become escapes, so that the report can be read back.
     readable = [decode(os.fsencode(condition))[0] for condition in conditions or ()]
     for condition in readable:
         parse_condition(condition)
@@ -105,137 +119,122 @@ def _known(names: list[str] | None) -> list[str] | None:
     return names
 
 
-Device = Annotated[
-    str | None,
-    typer.Option("--device", "-d", metavar="SEL", help="Ask one device: its index, UUID prefix, or part of its name."),
-]
-OutputFormat = Annotated[Format, typer.Option("--format", "-f", help="How the result is written.")]
-DevicesOutputFormat = Annotated[DevicesFormat, typer.Option("--format", "-f", help="How the result is written.")]
-ExplainFormat = Annotated[WordFormat, typer.Option("--format", "-f", help="How the result is written.")]
-ShowFormat = Annotated[Rendered, typer.Option("--format", "-f", help="How the result is written.")]
-SavedFile = Annotated[Path, typer.Argument(metavar="FILE", help="A report (--format json) or a trace.")]
-Before = Annotated[Path, typer.Argument(metavar="A", help="A report or a trace, the earlier one.")]
-After = Annotated[Path, typer.Argument(metavar="B", help="The later one.")]
-Word = Annotated[
-    str | None,
-    typer.Argument(metavar="[WORD]", autocompletion=_words, help="What to explain, in upper or lower case."),
-]
-OutputFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", metavar="FILE", callback=_output, help="Write to FILE; standard output then stays empty."
+# The type of a parameter, its default (REQUIRED: none), and what Typer is told of it.
+Parameter = tuple[Any, Any, Any]
+REQUIRED = inspect.Parameter.empty
+
+
+def _flag(*names: str, help: str) -> Parameter:
+    return bool, False, typer.Option(*names, help=help)
+
+
+def _size(default: int, help: str) -> Parameter:
+    return int, default, typer.Option("--size", metavar="BYTES", parser=parse_size, help=help)
+
+
+def _time(name: str, default: float, help: str) -> Parameter:
+    option = typer.Option(name, metavar="SECONDS", min=0.1, max=_MOST_SECONDS, callback=_seconds, help=help)
+    return float, default, option
+
+
+def _list(name: str, metavar: str, help: str, **more: Any) -> Parameter:
+    return list[str] | None, None, typer.Option(name, metavar=metavar, help=f"{help}; repeatable.", **more)
+
+
+def _argument(type: Any, default: Any, metavar: str, help: str | None = None, **more: Any) -> Parameter:
+    return type, default, typer.Argument(metavar=metavar, help=help, **more)
+
+
+OPTIONS: Mapping[str, Parameter] = {
+    "device": (
+        str | None,
+        None,
+        typer.Option(
+            "--device", "-d", metavar="SEL", help="Ask one device: its index, UUID prefix, or part of its name."
+        ),
     ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing: the exit code tells.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more rows, and the time of each step.")]
-NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colour, as with NO_COLOR.")]
-EmulateOption = Annotated[bool, typer.Option("--emulate", help="On Linux: turn on the emulation layer.")]
-Persona = Annotated[
-    str | None,
-    typer.Option("--persona", metavar="NAME", help="With --emulate: behave as that driver does (emulate --list)."),
-]
-Faults = Annotated[
-    list[str] | None,
-    typer.Option("--fault", metavar="NAME", help="With --emulate: be wrong in that way (emulate --list); repeatable."),
-]
-Require = Annotated[
-    list[str] | None,
-    typer.Option(
+    "output": (
+        Path | None,
+        None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", callback=_file, help="Write to FILE, and nothing to standard output."
+        ),
+    ),
+    "quiet": _flag("--quiet", "-q", help="Print nothing: only the exit code counts."),
+    "verbose": _flag("--verbose", "-v", help="Print more rows, and the time of each step."),
+    "no_color": _flag("--no-color", help="Print without colour, as with NO_COLOR."),
+    "no_redact": _flag("--no-redact", help="Hide nothing: leave in names of users and hosts, UUIDs and the like."),
+    "emulate": _flag("--emulate", help="On Linux: turn on the emulation layer."),
+    "persona": (
+        str | None,
+        None,
+        typer.Option("--persona", metavar="NAME", help="With --emulate: behave as this driver does (emulate --list)."),
+    ),
+    "fault": _list("--fault", "NAME", "With --emulate: add this fault (emulate --list)"),
+    "timeout": _time("--timeout", DEFAULT_TIMEOUT_S, "How long one step may take."),
+    "size": _size(DEFAULT_SIZE, "Bytes that a round trip moves: 4096, 64K, 16MiB, 1GiB."),
+    "stress": _flag("--stress", help="Also repeat imports and exports until a leak would show."),
+    "negative": _flag("--negative", help="Also call with wrong inputs, last of all."),
+    "require": _list(
         "--require",
-        metavar="CONDITION",
+        "CONDITION",
+        "Fail unless this holds: a check's id, or a fact compared, as device.type=discrete",
         autocompletion=_conditions,
         callback=_require,
-        help="Fail unless this holds: a check's id, or a fact compared, as device.type=discrete; repeatable.",
     ),
-]
-Select = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--select",
-        metavar="CHECK",
-        autocompletion=_checks,
-        callback=_known,
-        help="Only this check or group; repeatable.",
+    "select": _list("--select", "CHECK", "Only this check or group", autocompletion=_checks, callback=_known),
+    "ignore": _list("--ignore", "CHECK", "Not this check or group", autocompletion=_checks, callback=_known),
+    "handle_type": (
+        str,
+        "zircon-vmo",
+        typer.Option(
+            "--handle-type",
+            metavar="NAME",
+            callback=_handle_type,
+            autocompletion=_handle_types,
+            help="The type of handle to share by: zircon-vmo, opaque-fd, dma-buf, host-allocation, ...",
+        ),
     ),
-]
-Ignore = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--ignore",
-        metavar="CHECK",
-        autocompletion=_checks,
-        callback=_known,
-        help="Not this check or group; repeatable.",
+    "formats": (Formats, Formats.COMMON, typer.Option("--formats", help="Which image formats are asked for.")),
+    "seconds": _time("--seconds", DEFAULT_SECONDS, "How long to measure in total."),
+    "largest": _size(LARGEST_SHARED, "The largest buffer to share: 64K, 64MiB, 1GiB."),
+    "zip": (
+        Path,
+        Path("vkzircon-bundle.zip"),
+        typer.Option("--output", "-o", metavar="FILE", callback=_zip, help="The zip's name."),
     ),
-]
-NoRedact = Annotated[
-    bool,
-    typer.Option("--no-redact", help="Hide nothing: leave names of users and hosts, UUIDs and the like in."),
-]
-Stress = Annotated[bool, typer.Option("--stress", help="Also repeat imports and exports until a leak would show.")]
-Negative = Annotated[bool, typer.Option("--negative", help="Also call with wrong inputs, last of all.")]
-Size = Annotated[
-    int,
-    typer.Option(
-        "--size", metavar="BYTES", parser=parse_size, help="Bytes that a round trip moves: 4096, 64K, 16MiB, 1GiB."
+    "command": _argument(list[str] | None, None, "-- COMMAND ...", "The program and its arguments."),
+    "print_env": _flag("--print-env", help="Print what a shell must set to turn the emulation on."),
+    "shell": (
+        Shell | None,
+        None,
+        typer.Option("--shell", help="With --print-env: the shell; without the option, that of $SHELL."),
     ),
-]
-Timeout = Annotated[
-    float,
-    typer.Option(
-        "--timeout",
-        metavar="SECONDS",
-        min=0.1,
-        max=_MOST_SECONDS,
-        callback=_seconds,
-        help="How long one step may take.",
+    "cflags": _flag("--cflags", help="Print what a compiler needs to find Zircon's headers."),
+    "libs": _flag("--libs", help="Print what a linker needs to find libzircon."),
+    "list": _flag("--list", help="List the personas and the faults."),
+    "file": _argument(Path, REQUIRED, "FILE", "A report (--format json) or a trace."),
+    "before": _argument(Path, REQUIRED, "A", "A report or a trace, the earlier one."),
+    "after": _argument(Path, REQUIRED, "B", "The later one."),
+    "word": _argument(str | None, None, "[WORD]", "What to explain, in upper or lower case.", autocompletion=_words),
+    "document": _argument(DocumentKind, DocumentKind.REPORT, "[DOCUMENT]", "report, matrix, diff, doctor or bench."),
+    "version": (
+        bool,
+        False,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
     ),
-]
-HandleType = Annotated[
-    str,
-    typer.Option(
-        "--handle-type",
-        metavar="NAME",
-        callback=_handle_type,
-        autocompletion=_handle_types,
-        help="What to share by: zircon-vmo, opaque-fd, dma-buf, host-allocation, ...",
-    ),
-]
-FormatSet = Annotated[Formats, typer.Option("--formats", help="Which image formats are asked for.")]
-MatrixOutputFormat = Annotated[MatrixFormat, typer.Option("--format", "-f", help="How the result is written.")]
-BenchOutputFormat = Annotated[BenchFormat, typer.Option("--format", "-f", help="How the result is written.")]
-Seconds = Annotated[
-    float,
-    typer.Option(
-        "--seconds",
-        metavar="SECONDS",
-        min=0.1,
-        max=_MOST_SECONDS,
-        callback=_seconds,
-        help="How long to measure, all in all.",
-    ),
-]
-Largest = Annotated[
-    int,
-    typer.Option("--size", metavar="BYTES", parser=parse_size, help="The largest buffer to share: 64K, 64MiB, 1GiB."),
-]
-ListFaults = Annotated[bool, typer.Option("--list", help="List the personas and the faults.")]
-PrintEnv = Annotated[bool, typer.Option("--print-env", help="Print what a shell must set to turn the emulation on.")]
-ShellSyntax = Annotated[
-    Shell | None, typer.Option("--shell", help="With --print-env: the shell; that of $SHELL unless told.")
-]
-CompilerFlags = Annotated[bool, typer.Option("--cflags", help="Print what a compiler needs to find Zircon's headers.")]
-LinkerFlags = Annotated[bool, typer.Option("--libs", help="Print what a linker needs to find libzircon.")]
-Command = Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND ...", help="The program and its arguments.")]
-DiffOutputFormat = Annotated[DiffFormat, typer.Option("--format", "-f", help="How the result is written.")]
-DEFAULT_BUNDLE = Path("vkzircon-bundle.zip")
-BundleFile = Annotated[
-    Path,
-    typer.Option("--output", "-o", metavar="FILE", callback=_zip, help="The zip's name."),
-]
-DocumentName = Annotated[
-    DocumentKind, typer.Argument(metavar="[DOCUMENT]", help="report, matrix, diff, doctor or bench.")
-]
-Version = Annotated[
-    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
-]
+}
+
+
+def signature(options: str, formats: str) -> inspect.Signature:
+    """Return the signature that Typer reads: *options*, with the first of *formats* as the default of ``format``."""
+    return inspect.Signature([_parameter(name, *(OPTIONS.get(name) or _format(formats))) for name in options.split()])
+
+
+def _format(formats: str) -> Parameter:
+    known = StrEnum("Format", [(each.upper(), each) for each in formats.split()])  # type: ignore[misc]
+    return known, next(iter(known)), typer.Option("--format", "-f", help="The format of the result.")
+
+
+def _parameter(name: str, type: Any, default: Any, told: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[type, told])

@@ -3,62 +3,87 @@
 
 import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vkzircon_cli import pipeline
+from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.request import Request
+from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_private
-from vkzircon_cli.render import FOR_STRANGERS, BenchFormat, DiffFormat, Format, Style, render, render_bench
+from vkzircon_cli.render import load, render
 from vkzircon_cli.render.page import Page, page_for
 from vkzircon_cli.render.progress import Progress
-from vkzircon_cli.report.report import Document, Report
+from vkzircon_cli.render.style import FOR_STRANGERS, Format, Style, View
+from vkzircon_cli.stream.document import Document
 from vkzircon_cli.stream.events import Event, to_line
-from vkzircon_cli.worker import interrupt
+from vkzircon_cli.stream.fold import Transcript
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vkzircon_cli.doctor.background import Trials
     from vkzircon_cli.report.redaction import Hidden
 
 T = TypeVar("T")
+Given = Mapping[str, Any]
+
+_RUNS: Mapping[Depth, tuple[str, Callable[[Request, pipeline.Watch, pipeline.Search], Document]]] = {
+    Depth.IDENTITY: ("report", pipeline.run),
+    Depth.EVERYTHING: ("report", pipeline.run),
+    Depth.MATRIX: ("matrix", pipeline.run_matrix),
+    Depth.BENCH: ("bench", pipeline.run_bench),
+}
 
 
-def finish(request: Request, style: Style, place: Place) -> Exit:
-    """Probe, render, write, and give the exit code."""
+def carry_out(command: Command, request: Request, given: Given) -> Exit:
+    """Probe as *request* says, and write the document.
+
+    Raises:
+        Stop: what ends a command early, in a sentence.
+    """
+    style, place = looks_of(command, given)
     if style.format is Format.TRACE:
         return _trace(request, place)
-    return present(watched(lambda watch: pipeline.run(request, watch)), style, place)
+    kind, run = _RUNS[request.depth]
+    _preload(kind, style, place)
+    return deliver(watched(lambda watch: run(request, watch, _find_culprits)), style, place)
 
 
-def compare(before: Path, after: Path, format: DiffFormat, place: Place, *, redacts: bool) -> Exit:
-    """Read two reports, write what differs, and tell whether anything does."""
-    from vkzircon_cli import diff
-    from vkzircon_cli.render import render_difference
-    from vkzircon_cli.saved.load import read
+def examine(command: Command, request: Request, trials: "Trials", given: Given) -> Exit:
+    """Diagnose, and write the document."""
+    from vkzircon_cli.doctor.diagnosis import diagnose
 
-    found = interrupt.endable(lambda: diff.compare(read(before), read(after)))
-    hidden: tuple[Hidden, ...] | None = None
-    if format is DiffFormat.MARKDOWN and redacts:
-        found, hidden = _for_strangers(found)
-    if place.path is not None or not place.quiet:
-        is_for_people = format is DiffFormat.TERMINAL
-        write(render_difference(found, format, page_of(place), hidden), place.path, as_utf8=not is_for_people)
-    return Exit.FAILED if found.differs else Exit.OK
+    style, place = looks_of(command, given)
+    _preload("doctor", style, place)
+    return deliver(watched(lambda watch: diagnose(request, trials, watch)), style, place)
 
 
-def measure(request: Request, format: BenchFormat, place: Place, *, verbose: bool) -> Exit:
-    """Measure, render, write, and give the exit code; a page is for strangers, as a report's is."""
-    found = watched(lambda watch: pipeline.run_bench(request, watch))
-    hidden: tuple[Hidden, ...] | None = None
-    if format is BenchFormat.HTML and request.redacts:
-        found, hidden = _for_strangers(found)
-    is_for_people = format is BenchFormat.TERMINAL
-    return deliver(found, is_for_people, lambda page: render_bench(found, format, verbose, page, hidden), place)
+def _find_culprits(request: Request, seen: Transcript) -> pipeline.Found:
+    """Search for the manifests that kept the loader from working, with `doctor.bisect`, which few runs load."""
+    from vkzircon_cli.doctor.bisect import find_culprits
+
+    return find_culprits(request, seen)
 
 
-def pack(request: Request, path: Path, *, quiet: bool) -> Exit:
-    """Probe, write the bundle, and say what is in it and what is not."""
+def looks_of(command: Command, given: Given) -> tuple[Style, Place]:
+    """Return how the options *given* to *command* want its document, and where."""
+    verbose, redacts = given.get("verbose", False), not given.get("no_redact")
+    style = Style(View(command.view), Format(given["format"]), verbose, redacts)
+    return style, Place(given["output"], given.get("quiet", False), given["no_color"])
+
+
+def _preload(kind: str, style: Style, place: Place) -> None:
+    """Import the renderer while the driver is asked: 34 ms for a terminal.
+
+    Without fork nothing may be imported later: a driver that hangs while it is loaded holds the linker's lock.
+    """
+    if _is_written(place):
+        load(kind, style.format)
+
+
+def pack(request: Request, path: "Path", *, quiet: bool) -> Exit:
+    """Probe, write the bundle, and list what is in it and what is not."""
     from vkzircon_cli.bundle import make_bundle
     from vkzircon_cli.render.bundle_contents import Contents, render_contents
 
@@ -69,13 +94,13 @@ def pack(request: Request, path: Path, *, quiet: bool) -> Exit:
         files = len(bundle.parts) - len(missing)
         contents = Contents(len(bundle.data), files, missing, bundle.report.summary, bundle.hidden)
         write(render_contents(contents, str(path), page_of(Place(None, quiet, no_color=True))), None)
-    # The zip judges nothing; only a fault of ours shows in the code.
+    # A bundle judges nothing: only a fault of ours shows in the exit code.
     code = bundle.report.exit_code
     return code if code is Exit.OUR_FAULT else Exit.OK
 
 
 def watched(run: Callable[[Callable[[Event], None]], T]) -> T:
-    """Run with a sign of life on a terminal."""
+    """Run with a progress line on a terminal."""
     progress = Progress(_line_writer(), terminal_width() or 80)
     try:
         return run(progress)
@@ -84,31 +109,33 @@ def watched(run: Callable[[Callable[[Event], None]], T]) -> T:
 
 
 def _trace(request: Request, place: Place) -> Exit:
-    """Write each event as it comes, so that what was asked last is known even when nothing comes after it."""
+    """Write each event as it comes, so that the last question is known even where the process dies of it."""
     with Lines(None if place.quiet else place.path, silent=place.quiet) as lines:
 
         def write_event(event: Event) -> None:
             if event["event"] != "tick":
                 lines.write(to_line(event))
 
-        return pipeline.run(request, write_event).exit_code
+        return pipeline.run(request, write_event, _find_culprits).exit_code
 
 
-def present(report: Report, style: Style, place: Place) -> Exit:
-    """Render, write, and give the exit code; strangers are told nothing of people and machines unless asked for."""
+def deliver(document: Document, style: Style, place: Place) -> Exit:
+    """Write *document*, repeat its error on standard error where it would be overlooked, and return the exit code."""
+    write_document(document, style, place)
+    if document.error is not None and _must_be_repeated(document, style, place):
+        say(f"vkzircon: {document.error.message} {document.error.hint}".rstrip())
+    return document.exit_code
+
+
+def write_document(document: Any, style: Style, place: Place) -> None:
+    """Render *document* and write it to its place; names are hidden in what strangers read."""
+    if not _is_written(place):
+        return
     hidden: tuple[Hidden, ...] | None = None
-    if style.format in FOR_STRANGERS and style.redacts:
-        report, hidden = _for_strangers(report)
-    return deliver(report, style.format is Format.TERMINAL, lambda page: render(report, style, page, hidden), place)
-
-
-def deliver(report: Document, is_for_people: bool, rendered: Callable[[Page], str], place: Place) -> Exit:
-    """Write what is *rendered*, say an error where it would be overlooked, and give the exit code."""
-    if place.path is not None or not place.quiet:
-        write(rendered(page_of(place)), place.path, as_utf8=not is_for_people)
-    if report.error is not None and _must_be_said(report, is_for_people, place):
-        say(f"vkzircon: {report.error.message} {report.error.hint}".rstrip())
-    return report.exit_code
+    if style.redacts and style.format in FOR_STRANGERS:
+        document, hidden = _for_strangers(document)
+    text = render(document, style, page_of(place), hidden)
+    write(text, place.path, as_utf8=style.format is not Format.TERMINAL)
 
 
 def _for_strangers(found: T) -> "tuple[T, tuple[Hidden, ...]]":
@@ -118,11 +145,15 @@ def _for_strangers(found: T) -> "tuple[T, tuple[Hidden, ...]]":
     return redactor.facts(found), redactor.hidden
 
 
-def _must_be_said(report: Document, is_for_people: bool, place: Place) -> bool:
-    """Tell whether the error goes to standard error too; where a person reads the report it stands on top of that."""
+def _is_written(place: Place) -> bool:
+    return place.path is not None or not place.quiet
+
+
+def _must_be_repeated(document: Document, style: Style, place: Place) -> bool:
+    """Whether the error goes to standard error too; where a person reads the document it stands at its top."""
     if place.quiet:
-        return report.exit_code is Exit.OUR_FAULT
-    return not is_for_people or place.path is not None
+        return document.exit_code is Exit.OUR_FAULT
+    return style.format is not Format.TERMINAL or place.path is not None
 
 
 def _line_writer() -> Callable[[str], None] | None:
@@ -131,7 +162,7 @@ def _line_writer() -> Callable[[str], None] | None:
         return None
 
     def put(text: str) -> None:
-        # Asked again each time: while a driver runs in this process, what it prints goes where this stream went before.
+        # Looked up each time: while a driver runs in this process, its output goes where this stream went before.
         if sys.__stderr__ is not None:
             sys.__stderr__.write(text)
             sys.__stderr__.flush()
@@ -140,7 +171,7 @@ def _line_writer() -> Callable[[str], None] | None:
 
 
 def page_of(place: Place) -> Page:
-    """Describe the page that the result is written on."""
+    """Return the page that the result is written on."""
     to_terminal = place.path is None and is_terminal(sys.__stdout__)
     encoding = "utf-8" if place.path or sys.__stdout__ is None else sys.__stdout__.encoding
     return page_for(to_terminal, encoding, os.environ, place.no_color, terminal_width())

@@ -4,12 +4,14 @@
 *before* and *after* are always the first and the second report.
 """
 
+from dataclasses import KW_ONLY
 from enum import StrEnum
+from typing import Literal
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import record
 
-DIFFERENCE_SCHEMA_VERSION = "1.0"
+DIFFERENCE_SCHEMA_VERSION = "1.1"
 
 
 class Area(StrEnum):
@@ -123,7 +125,9 @@ class Difference:
     *areas* counts for each area the changes that make a difference.
     """
 
+    _: KW_ONLY
     schema_version: str
+    kind: Literal["diff"] = "diff"
     differs: bool
     areas: dict[str, int]
     before: Side

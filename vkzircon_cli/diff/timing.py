@@ -5,7 +5,7 @@ import math
 
 from vkzircon_cli.diff.devices import DevicePair
 from vkzircon_cli.diff.model import StepTiming, Timings
-from vkzircon_cli.report.report import Run
+from vkzircon_cli.stream.document import Run
 
 _MOST_STEPS = 5
 _LEAST_MS = 1.0  # below this a step's time is noise

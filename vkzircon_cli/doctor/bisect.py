@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
@@ -15,13 +16,15 @@ from vkzircon_cli.doctor.manifest import Kind
 from vkzircon_cli.doctor.manifest_check import NOT_TRIED, ManifestExam, examine_drivers, examine_layers
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.model.base import MissingKind, record
-from vkzircon_cli.model.host import FUCHSIA, can_fork
+from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import with_article
+from vkzircon_cli.pipeline import Found
 from vkzircon_cli.report.stop_reason import is_in_trouble
-from vkzircon_cli.stream.events import Culprit, Fold, Transcript
-from vkzircon_cli.worker import supervisor
+from vkzircon_cli.stream.events import Culprit
+from vkzircon_cli.stream.fold import Fold, Transcript
+from vkzircon_cli.worker.isolation import can_fork
 
 # A driver that is only slow was waited for already, by the probe that ended in trouble.
 _MOST_SECONDS = 5.0
@@ -37,36 +40,22 @@ _FOLDERS = {
 }
 
 
-@record
-class Found:
-    """The culprits, and what to add to the environment so that they are left out; None if nothing would be left.
-
-    *passed* is what was wrong the first time only.
-    """
-
-    culprits: tuple[Culprit, ...] = ()
-    environ: dict[str, str] | None = None
-    passed: str = ""
-
-
-def find_culprits(request: Request, environ: Mapping[str, str], seen: Transcript) -> Found:
+def find_culprits(request: Request, seen: Transcript) -> Found:
     """Find who is to blame for a probe of *request* that could ask nobody, of which *seen* is the transcript.
-
-    *environ* is what it was given besides.
 
     Raises:
         NoProcess: the system refuses to start more processes.
     """
     if not can_fork():
         return Found()
-    where = surroundings(min(request.timeout_s, _MOST_SECONDS), environ)
+    where = surroundings(min(request.timeout_s, _MOST_SECONDS), request.environ)
     if where.platform == FUCHSIA or where.elevated:
         return Found()
     drivers, layers = examine_drivers(where), examine_layers(where)
     if any(exam.finding.id == NOT_TRIED for exam in (*drivers, *layers)):  # no process could be started
         return Found()
     asked = replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None)
-    trial = _Trial(asked, dict(environ), _trouble(seen))
+    trial = _Trial(asked, _trouble(seen))
     bad = [exam for exam in (*drivers, *layers) if _is_bad(exam)]
     if not bad and not any(exam.is_usable for exam in drivers):
         tried = (exam for exam in drivers if not driver_filter(where.trusted, exam.path))
@@ -123,7 +112,6 @@ class _Trial:
     """Asks in a child who is there, with other drivers and layers than the surroundings have; *trouble*: with those."""
 
     request: Request
-    environ: dict[str, str]
     trouble: _Trouble
     _known: dict[tuple[tuple[str, str], ...], _Trouble] = field(default_factory=dict)
 
@@ -140,12 +128,12 @@ class _Trial:
         """Tell what comes of *changed* on top."""
         key = tuple(sorted(changed.items()))
         if key not in self._known:
-            self._known[key] = self._asked({**self.environ, **changed})
+            self._known[key] = self._asked(changed)
         return self._known[key]
 
-    def _asked(self, environ: dict[str, str]) -> _Trouble:
+    def _asked(self, changed: Mapping[str, str]) -> _Trouble:
         fold = Fold()
-        for event in supervisor.events(self.request, environ):
+        for event in pipeline.events(replace(self.request, environ={**self.request.environ, **changed})):
             fold.add(event)
         return _trouble(fold.transcript())
 

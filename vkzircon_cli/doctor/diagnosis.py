@@ -6,13 +6,14 @@ It is a document of its own beside the report: a report says what devices do, th
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import KW_ONLY, replace
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
+from vkzircon_cli.doctor.bisect import find_culprits
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.loader import NO_TIME, Attempt, attempts, loader_finding, loader_version
 from vkzircon_cli.doctor.nodes import Node
@@ -20,15 +21,15 @@ from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.home import without_home
-from vkzircon_cli.model.host import Environment
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.queries import UNNAMED, display_name, offers_extension
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.model.spec import DEVICE_TYPE_CPU, EXTENSION
-from vkzircon_cli.report.report import Emulation, Report, Run, Tool
+from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.stop_reason import ENDED_THE_RUN
-from vkzircon_cli.report.summary import Summary
+from vkzircon_cli.report.summary import count_outcomes, list_names
 from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.stream.document import Document, Summary
 from vkzircon_cli.stream.events import Event, Failure
 from vkzircon_cli.worker import interrupt
 
@@ -53,23 +54,13 @@ class FoundDevice:
 
 
 @record
-class Diagnosis:
+class Diagnosis(Document):
     """Everything that doctor found; *error* says why no device could be asked, where none could."""
 
-    schema_version: str
-    tool: Tool
-    summary: Summary
-    error: Failure | None
-    emulation: Emulation
-    environment: Environment
+    _: KW_ONLY
+    kind: Literal["doctor"] = "doctor"
     devices: tuple[FoundDevice, ...]
     findings: tuple[Finding, ...]
-    run: Run
-
-    @property
-    def exit_code(self) -> Exit:
-        """Give the exit code that it comes to."""
-        return Exit(self.summary.exit_code)
 
 
 def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None]) -> Diagnosis:
@@ -81,7 +72,7 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     Raises:
         Usage: emulation was asked for in a way that cannot be.
     """
-    report = pipeline.run(request, watch)
+    report = pipeline.run(request, watch, find_culprits)
 
     def look(at: Callable[[], T]) -> T:
         """Return what is *at* there; once the run is over, what takes no waiting."""
@@ -94,7 +85,7 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     drivers, layers = look(trials.manifests.exams)
     nodes = look(trials.nodes.nodes) if trials.nodes else None
     tried = look(lambda: None if trials.are_over else attempts(trials.where, report.loader))
-    seen = look(lambda: {} if trials.are_over else _looked_again(request, trials.added, report, layers))
+    seen = look(lambda: {} if trials.are_over else _looked_again(request, report, layers))
     if trials.are_over and not _is_over(report.error):
         report = replace(report, error=decode(Failure, pipeline.interruption()))
     found = _findings(_Looks(trials.where, tried, drivers, layers, nodes), report, seen, emulate=bool(request.emulate))
@@ -145,9 +136,7 @@ def _access(nodes: tuple[Node, ...] | None, report: Report) -> Finding:
     return nodes_finding(nodes, reach(len(report.devices) - software, software))
 
 
-def _looked_again(
-    request: Request, added: Mapping[str, str], report: Report, layers: Sequence["ManifestExam"]
-) -> dict[int, "Seen"]:
+def _looked_again(request: Request, report: Report, layers: Sequence["ManifestExam"]) -> dict[int, "Seen"]:
     """Look again only where layers that were asked for, or the emulation, may have to do with it."""
     from vkzircon_cli.doctor.manifest import Kind
 
@@ -158,7 +147,7 @@ def _looked_again(
         return {}
     from vkzircon_cli.doctor.layer_bisect import SecondLook
 
-    return SecondLook(request, added, list(dict.fromkeys(m.name for m in on))).at(report.devices)
+    return SecondLook(request, list(dict.fromkeys(m.name for m in on))).at(report.devices)
 
 
 def conclude(report: Report, findings: tuple[Finding, ...]) -> Diagnosis:
@@ -171,9 +160,10 @@ def conclude(report: Report, findings: tuple[Finding, ...]) -> Diagnosis:
         error=None if devices and not _is_over(report.error) else report.error,
         emulation=report.emulation,
         environment=report.environment,
+        run=report.run,
+        culprits=report.culprits,
         devices=devices,
         findings=findings,
-        run=report.run,
     )
 
 
@@ -199,7 +189,7 @@ def _is_over(failure: Failure | None) -> bool:
 
 def _summary(failure: Failure | None, devices: Sequence[FoundDevice], findings: Sequence[Finding]) -> Summary:
     made = list(leaves(findings))
-    counts = {str(o): sum(each.outcome is o for each in made) for o in Outcome if o is not Outcome.ERROR}
+    counts = count_outcomes(each.outcome for each in made)
     problems = sorted(
         (each for each in made if each.outcome not in _HARMLESS), key=lambda f: SEVERITY[f.outcome], reverse=True
     )
@@ -215,18 +205,9 @@ def _summary(failure: Failure | None, devices: Sequence[FoundDevice], findings: 
 
 
 def _offered(devices: Sequence[FoundDevice]) -> str:
-    able = [device.name for device in devices if device.offers]
-    names = able if 0 < len(able) <= _MOST_NAMES else []
-    if names:
-        return f"{', '.join(names)} {'offers' if len(names) == 1 else 'offer'} {EXTENSION}"
-    if able:
-        return f"{len(able)} devices offer {EXTENSION}"
-    few = [device.name for device in devices] if len(devices) <= _MOST_NAMES else []
-    found = ", ".join(few) or counted(len(devices), "device")
-    return f"Vulkan works ({found}), but no device has {EXTENSION}"
-
-
-_MOST_NAMES = 3
+    if able := [device.name for device in devices if device.offers]:
+        return f"{list_names(able)} {'offers' if len(able) == 1 else 'offer'} {EXTENSION}"
+    return f"Vulkan works ({list_names([device.name for device in devices])}), but no device has {EXTENSION}"
 
 
 def _finished(finding: Finding, *, redacts: bool) -> Finding:

@@ -2,20 +2,20 @@
 """What is asked again, differently, where the extension is missing or its commands are: without layers, and why."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
+from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
-from vkzircon_cli.model.host import LIBZIRCON_VARIABLE, can_fork
+from vkzircon_cli.model.host import LIBZIRCON_VARIABLE
 from vkzircon_cli.model.queries import offers_extension
 from vkzircon_cli.model.request import Depth, Request
-from vkzircon_cli.stream.events import Fold
-from vkzircon_cli.worker import supervisor
-from vkzircon_cli.worker.protocol import probe_events
+from vkzircon_cli.stream.fold import Fold
+from vkzircon_cli.worker.isolation import NoProcess, can_fork
 
 _MOST_DEVICES = 8
 _MOST_LAYERS = 8
@@ -40,9 +40,8 @@ NOTHING_SEEN = Seen()
 class SecondLook:
     """Looks again at *devices*, each time in a child. *layers* are those that are on beside the emulation's own."""
 
-    def __init__(self, request: Request, environ: Mapping[str, str], layers: Sequence[str]) -> None:
+    def __init__(self, request: Request, layers: Sequence[str]) -> None:
         self._request = request
-        self._environ = dict(environ)
         self._layers = tuple(layers)[:_MOST_LAYERS]
 
     def at(self, devices: Sequence[Device]) -> dict[int, Seen]:
@@ -50,7 +49,7 @@ class SecondLook:
         if not can_fork():
             return {}
         looked: dict[int, Seen] = {}
-        with suppress(supervisor.NoProcess):  # the devices that are left were not looked at
+        with suppress(NoProcess):  # the devices that are left were not looked at
             self._look(devices, looked)
         return looked
 
@@ -102,7 +101,7 @@ class SecondLook:
     def _until(self, request: Request, left_out: tuple[str, ...], step: str) -> tuple[Device, ...]:
         """Probe up to the end of *step*, or all that is asked."""
         fold = Fold()
-        with closing(supervisor.events(request, self._without(left_out))) as stream:
+        with closing(pipeline.events(replace(request, environ=self._without(left_out)))) as stream:
             for event in stream:
                 fold.add(event)
                 if event["event"] == "end" and event["step"] == step:
@@ -112,18 +111,21 @@ class SecondLook:
     def _without(self, left_out: tuple[str, ...]) -> dict[str, str]:
         """Give the variables that leave layers out; those that stay are named, so that no filter is needed."""
         if not left_out:
-            return self._environ
-        given = {**os.environ, **self._environ}
+            return self._request.environ
+        given = {**os.environ, **self._request.environ}
         layers = given.get("VK_INSTANCE_LAYERS", "").split(os.pathsep)
         named = [name for name in layers if name and name not in left_out]
         off = [name for name in left_out if name != LAYER_NAME]
         if before := given.get("VK_LOADER_LAYERS_DISABLE"):  # or more than these layers would be other than before
             off.append(before)
-        return self._environ | {"VK_INSTANCE_LAYERS": os.pathsep.join(named), "VK_LOADER_LAYERS_DISABLE": ",".join(off)}
+        return self._request.environ | {
+            "VK_INSTANCE_LAYERS": os.pathsep.join(named),
+            "VK_LOADER_LAYERS_DISABLE": ",".join(off),
+        }
 
     def _refusals(self, devices: Sequence[Device]) -> dict[str, str]:
         """Ask the emulation, which knows it only where it was just asked, why it does not offer the extension."""
-        library = self._environ.get(LIBZIRCON_VARIABLE)
+        library = self._request.environ.get(LIBZIRCON_VARIABLE)
         uuids = [
             device.identity.value.uuids.value.device_uuid
             for device in devices
@@ -131,9 +133,9 @@ class SecondLook:
         ]
         if not library or not uuids:
             return {}
-        from vkzircon_cli.worker.task import Errand
+        from vkzircon_cli.worker.task import Task
 
-        errand = Errand(lambda: _refusals(self._request, self._environ, uuids), self._request.timeout_s)
+        errand = Task(lambda: _refusals(self._request, uuids), self._request.timeout_s)
         answers, _ = errand.answers()
         return dict(zip(uuids, answers, strict=False))
 
@@ -147,15 +149,15 @@ def _same(devices: Sequence[Device], wanted: Device) -> Device | None:
     return next((device for device in devices if device.index == wanted.index), None)
 
 
-def _refusals(request: Request, environ: Mapping[str, str], uuids: Sequence[str]) -> Iterator[str]:
+def _refusals(request: Request, uuids: Sequence[str]) -> Iterator[str]:
     """Have the layer try the devices, and read what it noted of each. Only ever run in a child."""
     from vkzircon_cli.bindings import _abi
 
-    os.environ.update(environ)
-    for _ in probe_events(request, lambda _: None, {}):
+    os.environ.update(request.environ)
+    for _ in pipeline.load_probe()(request, lambda _: None, {}):
         pass
     ffi: Any = _abi.ffi
-    library = ffi.dlopen(environ[LIBZIRCON_VARIABLE])
+    library = ffi.dlopen(request.environ[LIBZIRCON_VARIABLE])
     for uuid in uuids:
         reason = library.vkz_device_reason(bytes.fromhex(uuid.replace("-", "")))
         yield "" if reason == ffi.NULL else ffi.string(reason).decode("utf-8", "backslashreplace")

@@ -17,10 +17,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vkzircon_cli.model.base import Missing, MissingKind, record
-from vkzircon_cli.model.host import can_fork
+from vkzircon_cli.worker.isolation import can_fork
 
 if TYPE_CHECKING:
-    from vkzircon_cli.worker.task import Errand
+    from vkzircon_cli.worker.task import Task
 
 _HEADER = 20
 _MAGIC = b"\x7fELF"
@@ -106,12 +106,12 @@ class LibraryTrial:
         self._libraries = list(dict.fromkeys(libraries))
         self._names = tuple(dict.fromkeys((*ENTRY_POINTS, *entry_points)))
         self._timeout_s = timeout_s
-        self._errand: Errand | None = None
+        self._errand: Task | None = None
         self._why_not = "" if can_fork() else "no process can be started here"
         if self._libraries and not self._why_not:  # else there may not even be what its module imports
             from vkzircon_cli.worker import task
 
-            self._errand = task.Errand(self._load, min(timeout_s, _PATIENCE_S))
+            self._errand = task.Task(self._load, min(timeout_s, _PATIENCE_S))
 
     def _load(self) -> Iterator[list[str]]:
         return (list(_tried(library, self._names)) for library in self._libraries)
@@ -155,12 +155,12 @@ def load_all(libraries: Sequence[str], timeout_s: float, entry_points: Iterable[
 
 
 def _load_some(libraries: Sequence[str], timeout_s: float, names: tuple[str, ...]) -> Mapping[str, Loading]:
-    from vkzircon_cli.worker.task import Errand
+    from vkzircon_cli.worker.task import Task
 
     with ExitStack() as begun:
-        errands: dict[str, Errand] = {}
+        errands: dict[str, Task] = {}
         for library in libraries:
-            errands[library] = Errand(partial(_load_one, library, names), timeout_s)
+            errands[library] = Task(partial(_load_one, library, names), timeout_s)
             begun.callback(errands[library].close)
         return {library: _loading(*task.answers()) for library, task in errands.items()}
 

@@ -11,9 +11,10 @@ from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.surroundings import Surroundings
 from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Loader
-from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, can_fork
+from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE
 from vkzircon_cli.model.spec import Version, api_version
 from vkzircon_cli.model.text import visible
+from vkzircon_cli.worker.isolation import can_fork
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
@@ -46,9 +47,9 @@ def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...]
     names = names_tried(where.environ)
     if (loader := probed.value) is not None and loader.library == names[0]:
         return (Attempt(shown(loader.library), shown(loader.path), loader.api_version),)
-    from vkzircon_cli.worker.task import Errand
+    from vkzircon_cli.worker.task import Task
 
-    answers, fate = Errand(lambda: _try(names), where.timeout_s).answers()
+    answers, fate = Task(lambda: _try(names), where.timeout_s).answers()
     if fate is not None and fate.kind is MissingKind.NOT_ASKED:
         return None
     made = [_attempt(answer) for answer in answers]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vkzircon_cli.model.base import Missing, MissingKind, record
-from vkzircon_cli.model.host import can_fork
+from vkzircon_cli.worker.isolation import can_fork
 
 if TYPE_CHECKING:
-    from vkzircon_cli.worker.task import Errand
+    from vkzircon_cli.worker.task import Task
 
 DEV = Path("/dev")
 # What Vulkan drivers open to reach the hardware; the rest is for screens and for other interfaces.
@@ -48,11 +48,11 @@ class NodeTrial:
     def __init__(self, timeout_s: float, dev: Path = DEV) -> None:
         self._nodes = list(_listed(dev))
         paths = [node.path for node in self._nodes if stat.S_ISCHR(node.mode)]
-        self._errand: Errand | None = None
+        self._errand: Task | None = None
         if paths and can_fork():  # else there may not even be what its module imports
             from vkzircon_cli.worker import task
 
-            self._errand = task.Errand(lambda: map(_open, paths), timeout_s)
+            self._errand = task.Task(lambda: map(_open, paths), timeout_s)
         self._paths = paths
 
     def give_up(self) -> None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the emulation layer and builds the environment that turns it on. Never turned on unasked."""
+"""Finds the emulation layer and makes the environment that turns it on."""
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.errors import CannotAsk, Usage, missing_package
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import EMULATION_VARIABLE, LIBZIRCON_VARIABLE
-from vkzircon_cli.model.request import Emulate
+from vkzircon_cli.model.request import Emulate, Request
 
 _MANIFEST = "VkLayer_vkzircon_external_memory.json"
 _LIBZIRCON = "libzircon.so"
@@ -19,19 +20,19 @@ _LIBZIRCON = "libzircon.so"
 
 @record
 class Installation:
-    """Where the layer's manifest and the libzircon that belongs to it are."""
+    """The paths of the layer's manifest and of the libzircon that belongs to it."""
 
     manifest: Path
     libzircon: Path
 
 
 def find() -> Installation:
-    """Find the layer that was installed with this package.
+    """Return the layer that is installed with this package.
 
     Raises:
-        CannotAsk: it was installed without one.
+        CannotAsk: the package was installed without it.
     """
-    # An editable install has the Python files in one of the package's folders and the built ones in another.
+    # An editable install has Python files and built files in different folders.
     for folder in vkzircon_cli.__path__:
         layer = Path(folder) / "emulation" / "layer"
         if (layer / _MANIFEST).is_file() and (layer / _LIBZIRCON).is_file():
@@ -44,10 +45,10 @@ def find() -> Installation:
 
 
 def open_libzircon(environ: Mapping[str, str]) -> Any:
-    """Open our own libzircon, which reads VKZIRCON_EMULATION of *environ* as it is opened.
+    """Open the emulation's libzircon, which reads VKZIRCON_EMULATION of *environ* while it is opened.
 
     Raises:
-        CannotAsk: there is none, or no cffi to open it with.
+        CannotAsk: libzircon or cffi is missing.
     """
     try:
         from vkzircon_cli.bindings import _abi
@@ -57,21 +58,32 @@ def open_libzircon(environ: Mapping[str, str]) -> Any:
     return _abi.ffi.dlopen(str(find().libzircon))
 
 
-def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
-    """Give the environment variables that put the layer first and our libzircon in reach, added to *environ*'s own.
+def with_environment(request: Request) -> Request:
+    """Return *request* with the environment that its emulation needs; a second time changes nothing.
 
     Raises:
-        Usage: VKZIRCON_LIBZIRCON is set, so that two kernels would be asked about one handle.
-        CannotAsk: there is no layer.
+        Usage, CannotAsk: as `variables` does.
+    """
+    if request.emulate is None or request.environ:
+        return request
+    return replace(request, environ=variables(os.environ, request.emulate))
+
+
+def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
+    """Return the variables that turn the layer on and name its libzircon, each with *environ*'s value in it.
+
+    Raises:
+        Usage: VKZIRCON_LIBZIRCON names another library, so that a handle would have two kernels.
+        CannotAsk: the layer is not installed.
     """
     installed = find()
-    # Where our own variables are set already, as --print-env does for a whole shell, they are not set twice.
+    # After `emulate --print-env` these variables are set already.
     if environ.get(LIBZIRCON_VARIABLE) not in (None, "", str(installed.libzircon)):
         raise Usage(
             f"--emulate brings its own libzircon, and {LIBZIRCON_VARIABLE} names another.",
             f"Unset {LIBZIRCON_VARIABLE}, or leave out --emulate.",
         )
-    # The loader ignores VK_ADD_LAYER_PATH where VK_LAYER_PATH is set, be it to nothing.
+    # The loader ignores VK_ADD_LAYER_PATH if VK_LAYER_PATH is set, even to nothing.
     path = "VK_LAYER_PATH" if "VK_LAYER_PATH" in environ else "VK_ADD_LAYER_PATH"
     layers = [name for name in environ.get("VK_INSTANCE_LAYERS", "").split(":") if name not in ("", LAYER_NAME)]
     return {
@@ -83,7 +95,7 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
 
 
 def _settings(given: str, asked: Emulate) -> str:
-    """Write what is asked for in the variable's own words; a persona replaces the given one, faults are added."""
+    """Return VKZIRCON_EMULATION's value: a persona replaces the *given* one, faults are added."""
     words = given.split(",")
     if asked.persona is not None:
         words = [f"persona={asked.persona}", *(word for word in words if not word.startswith("persona="))]

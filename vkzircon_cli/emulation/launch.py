@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other programs with the emulation on: run here, started from a shell of the user's, or built against our headers."""
+"""Other programs with the emulation: started here, started from a shell, or built against the emulation's headers."""
 
 import os
 import shlex
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,21 +16,20 @@ from vkzircon_cli.model.host import EMULATION_VARIABLE
 from vkzircon_cli.model.loader_filters import layer_filter
 from vkzircon_cli.model.request import Emulate, Shell
 from vkzircon_cli.model.text import decode, visible
-from vkzircon_cli.worker import interrupt
 
 _LIBRARY_PATH = "LD_LIBRARY_PATH"
 _FILTER = "VK_LOADER_LAYERS_DISABLE"
-_PLAIN = range(0x20, 0x7F)  # what may stand on any terminal as it is
+_PLAIN = range(0x20, 0x7F)  # bytes that need no escape on any terminal
 _EXAMPLE = "As in: vkzircon emulate -- vulkaninfo"
 
 
 def refuse_mixture(
     command: Sequence[str] | None, *, print_env: bool, shell: Shell | None, builds: bool, lists: bool
 ) -> None:
-    """Look whether one thing is asked for, and one only.
+    """Check that the options ask for exactly one thing.
 
     Raises:
-        Usage: it is not.
+        Usage: they ask for nothing, or for several things.
     """
     asked = (bool(command), print_env, builds, lists)
     if not any(asked):
@@ -43,11 +42,11 @@ def refuse_mixture(
 
 
 def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
-    """Give what turns the emulation on for a program that is not ours: it finds libzircon.so by that name, too.
+    """Return the variables that turn the emulation on for another program, which finds libzircon.so by name.
 
     Raises:
-        Usage: there is no such persona or fault, a filter leaves the layer out, or `emulation.variables` says no.
-        CannotAsk: there is no layer.
+        Usage: a persona or fault is unknown, a filter leaves the layer out, or as `installation.variables` does.
+        CannotAsk: the layer is not installed.
     """
     added = installation.variables(environ, asked)
     if layer_filter({**environ, **added}, LAYER_NAME, is_implicit=False) is False:
@@ -56,30 +55,30 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
     refuse_unknown_faults(installation.open_libzircon({**environ, **added}))
     folder = str(installation.find().libzircon.parent)
     others = [each for each in environ.get(_LIBRARY_PATH, "").split(os.pathsep) if each not in ("", folder)]
-    # First, so that there is one libzircon.so for program and layer; nothing else of that folder has another's name.
+    # First, so that program and layer share one libzircon.so; the folder has no other library that could be meant.
     return {**added, _LIBRARY_PATH: os.pathsep.join((folder, *others))}
 
 
-def become(command: Sequence[str], asked: Emulate) -> NoReturn:
-    """Replace this process by *command*: signals and the exit code are its own from then on.
+def become(command: Sequence[str], asked: Emulate, restore_signals: Callable[[], None]) -> NoReturn:
+    """Replace this process by *command*, after *restore_signals*: signals and the exit code are the command's then.
 
     Raises:
-        Usage: it cannot be run.
+        Usage: the command cannot be run.
         KeyboardInterrupt: a signal came before.
     """
     environ = {**os.environ, **variables(os.environ, asked)}
-    # Python ignores these two, and what is ignored stays so behind an exec.
+    # Python ignores these two, and an ignored signal stays ignored after exec.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    interrupt.release()
+    restore_signals()
     try:
         os.execvpe(command[0], tuple(command), environ)
     except OSError as error:
-        raise Usage(f"{command[0]} cannot be run: {error.strerror}.", "Give a program that is there.") from error
+        raise Usage(f"{command[0]} cannot be run: {error.strerror}.", "Check its name and permissions.") from error
 
 
 def assignments(asked: Emulate, shell: Shell | None) -> str:
-    """Write what *shell*, or the user's own, must evaluate, a variable a line, in ASCII."""
+    """Return what *shell*, by default the user's, must evaluate: one variable a line, in ASCII."""
     syntax = shell or _own_shell(os.environ)
     given = variables(os.environ, asked)
     return "".join(f"{_assignment(syntax, name, value)};\n" for name, value in given.items())
@@ -97,14 +96,14 @@ def _assignment(shell: Shell, name: str, value: str) -> str:
 
 
 def _quoted(value: bytes) -> str:
-    """Quote for bash and zsh; what no terminal should see is written in hex."""
+    """Quote for bash and zsh, with other bytes than printable ASCII in hex."""
     if all(byte in _PLAIN for byte in value):
         return "'" + value.decode("ascii").replace("'", "'\\''") + "'"
     return "$'" + "".join(_escaped(byte, "\\x{:02x}") for byte in value) + "'"
 
 
 def _quoted_for_fish(value: bytes) -> str:
-    """Quote for fish, which knows bytes in hex outside of quotes only."""
+    """Quote for fish, which reads bytes in hex outside of quotes only."""
     return "'" + "".join(_escaped(byte, "'\\X{:02x}'") for byte in value) + "'"
 
 
@@ -115,10 +114,10 @@ def _escaped(byte: int, in_hex: str) -> str:
 
 
 def build_flags(*, cflags: bool, libs: bool) -> str:
-    """Write the compiler's and the linker's flags for a program that uses the extension, quoted as for a shell.
+    """Return the compiler's and the linker's flags for a program that uses the extension, quoted for a shell.
 
     Raises:
-        CannotAsk: there is no layer.
+        CannotAsk: the layer is not installed.
     """
     folder = installation.find().libzircon.parent
     flags = []
@@ -130,7 +129,7 @@ def build_flags(*, cflags: bool, libs: bool) -> str:
 
 
 def listing() -> str:
-    """Write a line for each persona and each fault."""
+    """Return a line for each persona and each fault."""
     lib = installation.open_libzircon({EMULATION_VARIABLE: os.environ.get(EMULATION_VARIABLE, "")})
     personas = [f"  {entry.name:<28}  {entry.description}" for entry in list_personas(lib)]
     faults = [f"  {entry.name:<28}  {entry.description}" for entry in list_faults(lib)]

@@ -5,6 +5,6 @@ Nothing here asks a machine or judges it; how an explanation looks is up to `ren
 """
 
 from vkzircon_cli.explain.entry import Explanation, Group
-from vkzircon_cli.explain.lookup import WordGroup, explain, word_groups, words
+from vkzircon_cli.explain.lookup import Explained, WordGroup, explain, explained, word_groups, words
 
-__all__ = ["Explanation", "Group", "WordGroup", "explain", "word_groups", "words"]
+__all__ = ["Explained", "Explanation", "Group", "WordGroup", "explain", "explained", "word_groups", "words"]

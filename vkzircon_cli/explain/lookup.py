@@ -35,6 +35,25 @@ class WordGroup:
     listed_by: str = ""
 
 
+@record
+class Explained:
+    """The result of `vkzircon explain`: *explanations* of the word that was *asked*, or without a word all *groups*."""
+
+    asked: str | None
+    explanations: tuple[Explanation, ...]
+    groups: tuple[WordGroup, ...]
+    kind: str = "explain"
+
+
+def explained(word: str | None) -> Explained:
+    """Explain *word*, or without one list the words.
+
+    Raises:
+        Usage: the word is unknown; the hint has the nearest words.
+    """
+    return Explained(word, explain(word), ()) if word is not None else Explained(None, (), word_groups())
+
+
 def explain(word: str) -> tuple[Explanation, ...]:
     """Explain *word*, upper and lower case alike; a number may be a VkResult and a zx_status_t at once.
 

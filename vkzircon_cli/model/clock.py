@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The run's clock: every time in a report counts from here, the program's start. A forked child has the same."""
+"""The run's clock: times in a report count from the program's start, in forked processes too."""
 
 import time
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The home folder, which is written as ``~`` in every result."""
+"""Writes the home folder as ``~`` in results."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def not_behind(characters: str) -> str:
 
 
 def variable(name: str) -> str:
-    """Read a variable as it stands in facts, where bytes that are no text are escapes."""
+    """Return a variable as facts have it, with escapes for bytes that are not UTF-8."""
     return decode(os.fsencode(os.environ.get(name, "")))[0]
 
 
@@ -34,14 +34,14 @@ def without_home(value: Any) -> Any:
 
 @cache
 def home_pattern(home: str) -> re.Pattern[str] | None:
-    """Find the folder *home* where it begins a path, None where it is the root or nothing."""
-    # A path begins where no other path goes on, and ends at a whole name: neither /opt/home/x nor /homes is /home's.
+    """Return a pattern that matches the folder *home* at the beginning of a path, None for the root and for nothing."""
+    # Neither /opt/home/x nor /homes is in /home.
     begins = not_behind(r"\w./~-")
     return re.compile(rf"{begins}{re.escape(home)}(?![\w-]|\.\w)") if len(home) > 1 else None
 
 
 def _shortened(value: Any, folder: str) -> Any:
-    """Write *folder* as ``~``; hardly any string has it, so that the pattern is seldom made."""
+    """Write *folder* as ``~``. Few strings have it: the pattern is made for those only."""
     if isinstance(value, str):
         home = home_pattern(folder) if folder in value else None
         return home.sub("~", value) if home else value
@@ -54,6 +54,6 @@ def _shortened(value: Any, folder: str) -> Any:
 
 
 def told_once(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Take away the hex of what was changed: it would tell what its neighbour hides."""
+    """Remove the hex beside a changed string: it would show what the string hides."""
     hidden = [name for name in after if f"{name}_hex" in after and after[name] != before[name]]
     return after | {f"{name}_hex": None for name in hidden}

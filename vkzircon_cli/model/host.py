@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process's surroundings as facts: the platform, who we are, and the few variables that change what Vulkan does.
+"""The surroundings of this process as facts: platform, system, and the variables that change what Vulkan does.
 
-A report shows no other variables than those listed here.
+A report has only the variables that are listed here.
 """
 
 import os
@@ -9,7 +9,6 @@ import sys
 
 from vkzircon_cli.model.base import BadValue, record
 from vkzircon_cli.model.text import decode
-from vkzircon_cli.worker import process
 
 PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"
 EMULATION_VARIABLE = "VKZIRCON_EMULATION"
@@ -125,7 +124,7 @@ class Variable:
 
 @record
 class Environment:
-    """Where the probe ran. *elevated* processes have their Vulkan variables ignored by the loader."""
+    """Where the probe ran. The loader ignores the Vulkan variables of *elevated* processes."""
 
     platform: str
     system: str
@@ -140,7 +139,7 @@ def platform() -> str:
     """Return the platform: VKZIRCON_PLATFORM, else the one that the system reports.
 
     Raises:
-        BadValue: the variable names no platform that is known.
+        BadValue: the variable names an unknown platform.
     """
     if chosen := os.environ.get(PLATFORM_VARIABLE):
         if chosen not in (FUCHSIA, LINUX):
@@ -153,17 +152,12 @@ def platform() -> str:
     return FUCHSIA if is_fuchsia else LINUX
 
 
-def can_fork() -> bool:
-    """Whether the probe can run in a forked process, as far as is known: `child.start_first` finds out."""
-    return hasattr(os, "fork") and platform() != FUCHSIA and not process.refusal()
-
-
 def _variable(name: str) -> Variable:
     return Variable(name, *decode(os.fsencode(os.environ[name])))
 
 
-def environment() -> Environment:
-    """Read the surroundings of this process."""
+def environment(*, isolated: bool) -> Environment:
+    """Read the surroundings of this process; *isolated* says whether the probe runs in another one."""
     system = os.uname()
     return Environment(
         platform=platform(),
@@ -171,6 +165,6 @@ def environment() -> Environment:
         machine=system.machine,
         python=".".join(str(part) for part in sys.version_info[:3]),
         elevated=os.getuid() != os.geteuid() or os.getgid() != os.getegid(),
-        isolated=can_fork(),
+        isolated=isolated,
         variables=tuple(_variable(name) for name in REPORTED_VARIABLES if name in os.environ),
     )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command line asks of the probe."""
+"""What a command line asks of the probe, as data."""
 
+from dataclasses import field
 from enum import StrEnum
 
 from vkzircon_cli.model.base import record
@@ -13,7 +14,7 @@ LARGEST_SHARED = 1 << 30
 
 
 class Depth(StrEnum):
-    """How much is asked of each device."""
+    """How much the probe asks of each device."""
 
     IDENTITY = "identity"
     EVERYTHING = "everything"
@@ -22,18 +23,28 @@ class Depth(StrEnum):
 
 
 class Formats(StrEnum):
-    """Which formats a matrix has."""
+    """The formats that a matrix has."""
 
     COMMON = "common"
     ALL = "all"
 
 
 class Shell(StrEnum):
-    """Whose syntax variables are set in."""
+    """A shell, for the syntax in which variables are set."""
 
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
+
+
+class DocumentKind(StrEnum):
+    """A document that has a schema; its key ``kind`` says which it is."""
+
+    REPORT = "report"
+    MATRIX = "matrix"
+    DIFF = "diff"
+    DOCTOR = "doctor"
+    BENCH = "bench"
 
 
 @record
@@ -46,7 +57,7 @@ class Emulate:
 
 @record
 class Judging:
-    """What decides the verdict beside the checks themselves, as typed: conditions, and ids or groups of checks."""
+    """What decides the verdict beside the checks, as typed: conditions, and ids or groups of checks."""
 
     require: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
@@ -58,12 +69,13 @@ NOTHING_ASKED = Judging()
 
 @record
 class Request:
-    """One probing.
+    """What one probe asks.
 
-    *device* is the selector as typed, None for all; *emulate* None is no emulation; *timeout_s* is a step's limit.
-    *size* is what the data's round trips move, in bytes; *stress* and *negative* ask more.
-    *judging* is what decides the verdict beside the checks; *redacts* writes the home folder as ``~``. Only a matrix
-    has a *handle_type* and *formats*; a bench has *seconds*, and its *size* is the largest buffer that is shared.
+    *device* is the selector as typed, None for all devices. *emulate* is None without the emulation; *environ* has what
+    is added to the environment of the probe. *timeout_s* is the limit of one step. *size* is what a round trip of data
+    moves, in bytes; *stress* and *negative* add steps. *judging* decides the verdict beside the checks; *redacts*
+    writes the home folder as ``~``. Only a matrix has a *handle_type* and *formats*; a bench has *seconds*, and its
+    *size* is the largest buffer that is shared.
     """
 
     depth: Depth = Depth.EVERYTHING
@@ -78,3 +90,4 @@ class Request:
     seconds: float = DEFAULT_SECONDS
     judging: Judging = NOTHING_ASKED
     redacts: bool = True
+    environ: dict[str, str] = field(default_factory=dict)

@@ -15,12 +15,11 @@ from typing import Any
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import Crashed, NotAsked, Refused, TimedOut
 from vkzircon_cli.model.base import Answer, MissingKind, plain, record
-from vkzircon_cli.model.host import can_fork
 from vkzircon_cli.model.vmo import Form, Imported
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
 from vkzircon_cli.probe.memory import ImageSpec
 from vkzircon_cli.stream.decoding import decode
-from vkzircon_cli.worker.process import signal_name
+from vkzircon_cli.worker.isolation import can_fork, missing_from_exit
 
 _PATIENCE_S = 0.05  # for a process that has nothing left to do
 
@@ -156,8 +155,7 @@ class SecondProcess:
         self._gone = "the second process died before"
         status, self._pid = os.waitpid(self._pid, 0)[1], 0
         code = os.waitstatus_to_exitcode(status)
-        how = f"was killed by {signal_name(-code)}" if code < 0 else f"left with exit code {code}"
-        return Crashed("", "", f"the second process {how}")
+        return Crashed("", "", missing_from_exit(code, who="the second process").reason)
 
     def close(self) -> None:
         """End it, and close our end of the channel."""

@@ -9,7 +9,7 @@ from vkzircon_cli.render.opening import NOTHING_HIDDEN, hidden_words
 from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.redaction import Hidden
-from vkzircon_cli.report.summary import Summary
+from vkzircon_cli.stream.document import Summary
 
 
 @record

@@ -13,7 +13,8 @@ from vkzircon_cli.render.writer import Sheet
 if TYPE_CHECKING:
     from vkzircon_cli.report.bench import BenchReport
     from vkzircon_cli.report.matrix import MatrixReport
-    from vkzircon_cli.report.report import Document, Report
+    from vkzircon_cli.report.report import Report
+    from vkzircon_cli.stream.document import Document
 
     Probed = Report | BenchReport | MatrixReport
 

@@ -8,8 +8,8 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.content import Mark
 from vkzircon_cli.render.marks import outcome_mark
-from vkzircon_cli.report.report import Document
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
+from vkzircon_cli.stream.document import Document
 from vkzircon_cli.stream.events import Culprit
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from vkzircon_cli.render.content import Code, Column, Lines, Table
-from vkzircon_cli.report.report import Run
-from vkzircon_cli.stream.events import StepTime
+from vkzircon_cli.stream.document import Run
+from vkzircon_cli.stream.fold import StepTime
 
 _STEPS = (Column("began, ms", right=True), Column("took, ms", right=True), Column("step"))
 _SLOWEST = 10

@@ -15,13 +15,14 @@ class View(StrEnum):
 
 
 class Format(StrEnum):
-    """The format of a result. A trace is not a rendering of a report but the events themselves."""
+    """The format of a result. A trace is not a rendering of a document but the events themselves."""
 
     TERMINAL = "terminal"
     JSON = "json"
     MARKDOWN = "markdown"
     HTML = "html"
     JUNIT = "junit"
+    CSV = "csv"
     TRACE = "trace"
 
 
@@ -31,7 +32,7 @@ FOR_STRANGERS = (Format.MARKDOWN, Format.HTML)
 
 @record
 class Style:
-    """How the command line wants a report; *redacts* hides names of people and machines from strangers."""
+    """How the command line wants a result; *redacts* hides names of people and machines from strangers."""
 
     view: View
     format: Format

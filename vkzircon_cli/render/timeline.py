@@ -8,7 +8,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.stream.events import StepTime
+from vkzircon_cli.stream.fold import StepTime
 
 _LANE = 40
 _TOP = 20

@@ -1,44 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bench: what sharing by VMO costs on a device, what copying costs there, and how many times that is.
+"""The bench: the cost of sharing by VMO on a device, the cost of copying there, and the ratio of both.
 
-It is a document of its own, as the matrix is. The JSON form is `to_document` of `BenchReport`.
+It is a document of its own, as the matrix is.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import KW_ONLY
+from typing import Any, Literal
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.checks.registry import describe, sentence_case
+from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.bench import BenchDevice, Way
-from vkzircon_cli.model.host import Environment
-from vkzircon_cli.model.quantities import counted, duration, exactly, times
-from vkzircon_cli.model.queries import UNNAMED, display_name, find_extension
+from vkzircon_cli.model.quantities import duration, exactly, times
+from vkzircon_cli.model.queries import find_extension
 from vkzircon_cli.model.spec import EXTENSION
-from vkzircon_cli.report.report import Emulation, Header, Run, Tool, emulation_of
-from vkzircon_cli.report.stop_reason import what_stopped
-from vkzircon_cli.report.summary import Summary, outcome_of
+from vkzircon_cli.report.report import common_fields
+from vkzircon_cli.report.summary import names_of, of_death, of_failure
 from vkzircon_cli.stream.decoding import decode
-from vkzircon_cli.stream.events import Culprit, Failure, Transcript
+from vkzircon_cli.stream.document import Document, Header, Summary
+from vkzircon_cli.stream.events import Failure
+from vkzircon_cli.stream.fold import Transcript
 
-_DEATHS = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
 MEASURED, NOT_MEASURED = "measured", "not-measured"
 OF_EMULATION = (
-    "The extension is emulated: these are times of the driver below and of vkzircon's own layer above it. They tell "
-    "nothing of a Fuchsia driver."
+    "The extension is emulated: these are times of the driver below and of vkzircon's own layer above it, and "
+    "no measure of a Fuchsia driver."
 )
-OF_OVERHEAD = "what Python and the clock add to each time of a call; it is not taken off"
+OF_OVERHEAD = "what Python and the clock add to the time of each call; it is not subtracted"
 OF_HAND_OVER = (
     "By VMO: the calls that get a handle, ask its properties, import it and bind a buffer to it. By copy: memcpy into "
-    "a mapped buffer that is there already. Neither has what follows: mapping, or a first touch of the pages. Whether "
-    "what is shared is one memory is not looked at here: vkzircon check does."
+    "a mapped buffer that exists already. Neither includes what follows: mapping, or the first access to the pages. "
+    "Whether both sides see the same bytes is not tested here: vkzircon check does that."
 )
 
 
 @record
 class Saving:
-    """One *size* of which both ways were measured, by their medians: copying takes *ratio* times as long as sharing."""
+    """One *size* that was both shared and copied, by their medians; *ratio* is the copy's time over the sharing's."""
 
     device: int
     size: int
@@ -48,60 +48,42 @@ class Saving:
 
 
 @record
-class BenchReport:
-    """Everything that one bench measured; *seconds* is what it was given, and the *summary* counts measurements.
+class BenchReport(Document):
+    """The measurements of one bench; *seconds* is the time that it was given, the *summary* counts measurements.
 
-    *notes* say what the numbers are of, for whoever reads them out of a file.
+    *notes* say what the numbers cover, for readers of a saved file.
     """
 
-    schema_version: str
-    tool: Tool
-    summary: Summary
-    error: Failure | None
-    emulation: Emulation
-    environment: Environment
+    _: KW_ONLY
+    kind: Literal["bench"] = "bench"
     seconds: float
     notes: tuple[str, ...]
     devices: tuple[BenchDevice, ...]
     savings: tuple[Saving, ...]
-    run: Run
-    culprits: tuple[Culprit, ...] = ()
-
-    @property
-    def exit_code(self) -> Exit:
-        """Give the exit code that the bench comes to."""
-        return Exit(self.summary.exit_code)
 
     @property
     def measured(self) -> tuple[BenchDevice, ...]:
-        """Give the devices that were measured, or were about to be."""
+        """The devices that were measured, or were about to be."""
         return tuple(device for device in self.devices if offers(device))
 
 
 def make_bench(transcript: Transcript, devices: tuple[BenchDevice, ...], seconds: float) -> BenchReport:
     """Sum up a transcript that has its header, and what it says of the *devices*."""
     header: Header = decode(Header, transcript.header)
-    failure = what_stopped(transcript, header.environment, header.emulation.asked)
+    common = common_fields(transcript, header)
     savings = tuple(saving for device in devices for saving in _savings(device))
-    emulation = emulation_of(transcript.facts, header.emulation)
     return BenchReport(
-        schema_version=header.schema_version,
-        tool=header.tool,
-        summary=_summary(devices, savings, transcript.facts.closed, failure),
-        error=failure,
-        emulation=emulation,
-        environment=header.environment,
+        **common,
+        summary=_summary(devices, savings, transcript.facts.closed, common["error"]),
         seconds=seconds,
-        notes=((OF_EMULATION,) if emulation.active else ()) + (OF_HAND_OVER,),
+        notes=((OF_EMULATION,) if common["emulation"].active else ()) + (OF_HAND_OVER,),
         devices=devices,
         savings=savings,
-        run=Run(header.started, transcript.ended_ms, transcript.steps, transcript.messages, transcript.output),
-        culprits=transcript.culprits,
     )
 
 
 def offers(device: BenchDevice) -> bool:
-    """Tell whether a device lists the extension, as far as it was asked."""
+    """Whether a device lists the extension, as far as it was asked."""
     return device.extensions.value is not None and find_extension(device.extensions.value) is not None
 
 
@@ -123,26 +105,25 @@ def _summary(
         NOT_MEASURED: sum(answer.value is None for answer in answers),
     }
     if failure is not None:
-        worst = outcome_of(failure)
-        return Summary(worst, failure.message, failure.exit_code, counts)
+        return of_failure(failure, counts)
     missing = [each for each in (*_missing(chosen), closed.missing) if each is not None]
-    if dead := next((each for each in missing if each.kind in _DEATHS), None):
-        return Summary(_DEATHS[dead.kind], f"{sentence_case(describe(dead))}.", Exit.CRASHED, counts)
+    if died := of_death(missing, counts):
+        return died
     able = [device for device in chosen if offers(device)]
     if not able:
-        return Summary(Outcome.SKIP, f"{EXTENSION} is not offered by {_names(chosen)}.", Exit.NOT_OFFERED, counts)
+        return Summary(Outcome.SKIP, f"{EXTENSION} is not offered by {names_of(chosen)}.", Exit.NOT_OFFERED, counts)
     if not savings:
-        return Summary(Outcome.FAIL, f"{_names(able)}: {_why_none(able, missing)}.", Exit.FAILED, counts)
-    return Summary(Outcome.PASS, f"{_names(able)}: {headline(savings[-1])}.", Exit.OK, counts)
+        return Summary(Outcome.FAIL, f"{names_of(able)}: {_why_none(able, missing)}.", Exit.FAILED, counts)
+    return Summary(Outcome.PASS, f"{names_of(able)}: {headline(savings[-1])}.", Exit.OK, counts)
 
 
 def headline(saving: Saving) -> str:
-    """Say in words what sharing saves."""
+    """Compare sharing with copying in words."""
     size, share, copy = exactly(saving.size), duration(saving.share_ns), duration(saving.copy_ns)
-    said = f"sharing {size} takes {share}, copying it {copy}"
     if saving.share_ns > saving.copy_ns:
-        return f"{said}: sharing takes {times(saving.share_ns / max(saving.copy_ns, 1))} times as long"
-    return f"{said}: {times(saving.ratio)} times as long"
+        slower = times(saving.share_ns / max(saving.copy_ns, 1))
+        return f"copying {size} takes {copy}, sharing it {share} ({slower}x slower)"
+    return f"sharing {size} takes {share}, copying it {copy} ({times(saving.ratio)}x slower)"
 
 
 def _measurements(device: BenchDevice) -> Iterator[Answer[Any]]:
@@ -159,15 +140,8 @@ def _missing(devices: Iterable[BenchDevice]) -> Iterator[Missing | None]:
 
 
 def _why_none(devices: Sequence[BenchDevice], missing: Sequence[Missing]) -> str:
-    """Say why nothing was both shared and copied: what the driver refused, or else what was not asked."""
+    """Return the reason why nothing was both shared and copied: a refusal first, else what was not asked."""
     of_sharing = [row.timed.missing for device in devices for row in device.hand_overs if row.timed.missing]
     refused = [each for each in (*of_sharing, *missing) if each.kind is MissingKind.REFUSED]
     why = next(iter((*refused, *of_sharing, *missing)), None)
     return f"no buffer was shared, since {describe(why)}" if why else "no buffer was shared"
-
-
-def _names(devices: Sequence[BenchDevice]) -> str:
-    if len(devices) != 1:
-        return counted(len(devices), "device")
-    identity = devices[0].identity.value
-    return display_name(identity) if identity else UNNAMED

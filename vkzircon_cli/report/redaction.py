@@ -17,9 +17,10 @@ from vkzircon_cli.model.facts import EntryPoint
 from vkzircon_cli.model.home import home_pattern, not_behind, told_once, variable
 from vkzircon_cli.model.host import Variable
 from vkzircon_cli.model.spec import Flags, Named, Version
-from vkzircon_cli.report.report import Tool
 from vkzircon_cli.report.summary import REQUIRED, CheckResult
-from vkzircon_cli.stream.events import Culprit, Failure, StepTime
+from vkzircon_cli.stream.document import Tool
+from vkzircon_cli.stream.events import Culprit, Failure
+from vkzircon_cli.stream.fold import StepTime
 
 T = TypeVar("T")
 

@@ -9,7 +9,8 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.host import FUCHSIA, VARIABLES, Environment, Variable
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.stream.events import Failure, Message, Transcript
+from vkzircon_cli.stream.events import Failure, Message
+from vkzircon_cli.stream.fold import Transcript
 
 _NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"

@@ -1,17 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all results come to: the worst outcome, one sentence, the exit code."""
+"""The summary of all results: the worst outcome, one sentence, the exit code."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from vkzircon_cli.checks import SEVERITY, Outcome, forgives_death
+from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
-from vkzircon_cli.model.base import record
-from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
+from vkzircon_cli.model.facts import Device, Facts, Identity
+from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.queries import display_name, offers_extension
 from vkzircon_cli.model.request import Depth
 from vkzircon_cli.model.spec import EXTENSION
+from vkzircon_cli.stream.document import Summary
 from vkzircon_cli.stream.events import Failure
 
 # What the id of a condition's result begins with; no check's id has a space.
 REQUIRED = "require "
+_MOST_NAMES = 3
+_DEATHS = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
+_EXITS = {Outcome.FAIL: Exit.FAILED, Outcome.CRASH: Exit.CRASHED, Outcome.TIMEOUT: Exit.CRASHED}
+_GOOD = (Outcome.PASS, Outcome.INFO, Outcome.WARN)
+# Sharing was seen where one check of each group is good: memory was exported, imported, and bytes came through.
+_SEEN = (("export.memory-type",), ("import.same-device",), ("data.host-write", "data.gpu-fill"))
 
 
 @record
@@ -27,21 +39,30 @@ class CheckResult:
     advice: str | None
 
 
-@record
-class Summary:
-    """What it all came to: the worst outcome, one sentence, the process's exit code, and how many of each outcome."""
+class Identified(Protocol):
+    """A device of any document."""
 
-    outcome: Outcome
-    sentence: str
-    exit_code: int
-    counts: dict[str, int]
+    @property
+    def index(self) -> int:
+        """The number that Vulkan lists it under."""
+
+    @property
+    def identity(self) -> Answer[Identity]:
+        """Its name among other properties."""
 
 
-def outcome_of(failure: Failure) -> Outcome:
-    """Give the outcome of a run in which nobody could be asked."""
-    if failure.exit_code != Exit.CRASHED:
-        return Outcome.ERROR
-    return Outcome.TIMEOUT if failure.cause == "driver-hung" else Outcome.CRASH
+def of_failure(failure: Failure, counts: dict[str, int]) -> Summary:
+    """Summarize a run in which no device could be asked."""
+    outcome = Outcome.ERROR
+    if failure.exit_code == Exit.CRASHED:
+        outcome = Outcome.TIMEOUT if failure.cause == "driver-hung" else Outcome.CRASH
+    return Summary(outcome, failure.message, failure.exit_code, counts)
+
+
+def of_death(missing: Iterable[Missing | None], counts: dict[str, int]) -> Summary | None:
+    """Summarize a run of which one answer is *missing* because the driver crashed or hung, None without one."""
+    dead = next((each for each in missing if each is not None and each.kind in _DEATHS), None)
+    return Summary(_DEATHS[dead.kind], f"{sentence_case(describe(dead))}.", Exit.CRASHED, counts) if dead else None
 
 
 def conclude(
@@ -51,17 +72,11 @@ def conclude(
     failure: Failure | None,
     depth: Depth,
 ) -> Summary:
-    """Sum up the *checks* that count; whether memory was seen to be shared is told by *everything* that was judged."""
-    counts = {
-        str(outcome): sum(result.outcome is outcome for result in checks)
-        for outcome in Outcome
-        if outcome is not Outcome.ERROR
-    }
+    """Summarize the *checks* that count; *everything* that was judged decides whether sharing was seen."""
+    counts = count_outcomes(result.outcome for result in checks)
     if failure is not None:
-        worst = outcome_of(failure)
-        return Summary(worst, failure.message, failure.exit_code, counts)
+        return of_failure(failure, counts)
     offering = [device for device in facts.devices if device.selected and offers_extension(device)]
-    # What was left out, or is only worth knowing, makes a device neither better nor worse.
     counting = [result.outcome for result in checks if _counts(result) and (offering or _exit(result) is not Exit.OK)]
     unseen = [] if depth is Depth.IDENTITY else [device for device in offering if not _was_seen(device, everything)]
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS if offering else Outcome.SKIP)
@@ -72,18 +87,21 @@ def conclude(
     return Summary(worst, _sentence(facts, checks, exit_code, depth, unseen), int(exit_code), counts)
 
 
-_EXITS = {Outcome.FAIL: Exit.FAILED, Outcome.CRASH: Exit.CRASHED, Outcome.TIMEOUT: Exit.CRASHED}
+def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Count each outcome that a result can have."""
+    found = list(outcomes)
+    return {str(outcome): found.count(outcome) for outcome in Outcome if outcome is not Outcome.ERROR}
 
 
 def _counts(result: CheckResult) -> bool:
-    """Tell whether a result makes the whole better or worse: no skip, nothing only worth knowing, no wrong input."""
+    """Whether a result makes the whole better or worse: a skip, a note and a death by wrong inputs do not."""
     if result.outcome in (Outcome.CRASH, Outcome.TIMEOUT):
         return _exit(result) is not Exit.OK
     return result.outcome not in (Outcome.INFO, Outcome.SKIP)
 
 
 def _exit(result: CheckResult) -> Exit:
-    """Give the exit code that one result asks for; dying of a wrong input is told, and not held against the driver."""
+    """Return the exit code for one result; a death by wrong inputs is not held against the driver."""
     died = result.outcome in (Outcome.CRASH, Outcome.TIMEOUT)
     return Exit.OK if died and forgives_death(result.id) else _EXITS.get(result.outcome, Exit.OK)
 
@@ -93,14 +111,14 @@ def _sentence(
 ) -> str:
     asked = [device for device in facts.devices if device.selected]
     if exit_code is Exit.NOT_OFFERED:
-        return f"{EXTENSION} is not offered by {_names(asked)}."
+        return f"{EXTENSION} is not offered by {names_of(asked)}."
     dead = [result.sentence for result in checks if _exit(result) is Exit.CRASHED]
     bad = [result for result in checks if _exit(result) is Exit.FAILED]
     broken = [device for device in facts.devices if device.index in {result.device for result in bad}]
     if dead or bad:
-        return " ".join(dead[:1] + ([f"{_names(broken)}: {_failed(bad)}."] if bad else []))
+        return " ".join(dead[:1] + ([f"{names_of(broken)}: {_failed(bad)}."] if bad else []))
     if unseen:
-        return f"Nothing failed, but {_names(unseen)} {'was' if len(unseen) == 1 else 'were'} not seen to share memory."
+        return f"Nothing failed, but {names_of(unseen)} {_verb(unseen, 'was', 'were')} not seen to share memory."
     return _good([device for device in asked if offers_extension(device)], checks, depth)
 
 
@@ -109,26 +127,23 @@ def _failed(bad: list[CheckResult]) -> str:
     ids = [result.id for result in bad]
     failed = [each for each in ids if not each.startswith(REQUIRED)]
     unmet = [each.removeprefix(REQUIRED) for each in ids if each.startswith(REQUIRED)]
-    return "; ".join(f"{words} {_some(of)}" for words, of in (("failed", failed), ("not met:", unmet)) if of)
+    return "; ".join(f"{words} {_first(of)}" for words, of in (("failed", failed), ("not met:", unmet)) if of)
 
 
-def _some(ids: list[str]) -> str:
+def _first(ids: Iterable[str]) -> str:
+    """List the first of *ids*, each once, and how many more there are."""
     different = list(dict.fromkeys(ids))
     more = f" and {len(different) - _MOST_NAMES} more" if len(different) > _MOST_NAMES else ""
     return f"{', '.join(different[:_MOST_NAMES])}{more}"
 
 
 def _good(offering: list[Device], checks: tuple[CheckResult, ...], depth: Depth) -> str:
-    one = len(offering) == 1
     if depth is Depth.IDENTITY:
-        return f"{_names(offering)} {'offers' if one else 'offer'} {EXTENSION}."
-    shares = "shares its memory as a Zircon VMO" if one else "share their memory as Zircon VMOs"
-    warned = list(dict.fromkeys(result.id for result in checks if result.outcome is Outcome.WARN))
-    return f"{_names(offering)} {shares}{_warnings(warned)}."
-
-
-# Sharing was seen where memory was exported and imported, and bytes came round.
-_SEEN = (("export.memory-type",), ("import.same-device",), ("data.host-write", "data.gpu-fill"))
+        return f"{names_of(offering)} {_verb(offering, 'offers', 'offer')} {EXTENSION}."
+    shares = _verb(offering, "shares its memory as a Zircon VMO", "share their memory as Zircon VMOs")
+    warned = {result.id: None for result in checks if result.outcome is Outcome.WARN}
+    warnings = f", with {counted(len(warned), 'warning')} ({_first(warned)})" if warned else ""
+    return f"{names_of(offering)} {shares}{warnings}."
 
 
 def _was_seen(device: Device, checks: tuple[CheckResult, ...]) -> bool:
@@ -136,19 +151,21 @@ def _was_seen(device: Device, checks: tuple[CheckResult, ...]) -> bool:
     return all(good.intersection(ids) for ids in _SEEN)
 
 
-_GOOD = (Outcome.PASS, Outcome.INFO, Outcome.WARN)
+def _verb(devices: Sequence[Identified], of_one: str, of_many: str) -> str:
+    return of_one if len(devices) == 1 else of_many
 
 
-def _warnings(ids: list[str]) -> str:
-    return f"; warned of {', '.join(ids[:_MOST_NAMES])}" if ids else ""
+def names_of(devices: Sequence[Identified]) -> str:
+    """List the names of a few devices that have different ones, or else count the devices."""
+    return list_names(
+        [
+            display_name(device.identity.value) if device.identity.value else f"device {device.index}"
+            for device in devices
+        ]
+    )
 
 
-def _names(devices: list[Device]) -> str:
-    names = [
-        display_name(device.identity.value) if device.identity.value else f"device {device.index}" for device in devices
-    ]
-    can_be_told_apart = len(set(names)) == len(names) <= _MOST_NAMES
-    return ", ".join(names) if can_be_told_apart else f"{len(names)} devices"
-
-
-_MOST_NAMES = 3
+def list_names(names: Sequence[str]) -> str:
+    """List a few different *names* of devices, or else count them."""
+    can_be_told_apart = 0 < len(set(names)) == len(names) <= _MOST_NAMES
+    return ", ".join(names) if can_be_told_apart else counted(len(names), "device")

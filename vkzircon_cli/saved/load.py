@@ -9,22 +9,31 @@ from typing import Any
 from vkzircon_cli.errors import ERROR_EXITS, Exit, Usage
 from vkzircon_cli.model.base import plain
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.report.report import SCHEMA_VERSION, Header, Report, make_report
+from vkzircon_cli.report.report import Report, make_report
 from vkzircon_cli.saved.schema import parse
-from vkzircon_cli.stream.events import Event, Fold, Transcript
+from vkzircon_cli.stream.document import SCHEMA_VERSION, Header
+from vkzircon_cli.stream.events import Event
+from vkzircon_cli.stream.fold import Fold, Transcript
 
 _MOST_BYTES = 64 << 20
 _WHAT_IT_TAKES = "Give what vkzircon report, check or devices wrote with --format json or --format trace."
 _BEGINNING = b'{"event": "header"'
 _MOST_WORDS = 300
 _ZIP = b"PK\x03\x04"
-# Other documents of ours, by a key that a report does not have.
+# Other documents of ours, as an error names them; those of schema 1.3 and older have no kind, but a key of their own.
 _OTHERS = {
-    "handle_type": "a matrix",
-    "explanations": "an explanation",
-    "areas": "a difference of two reports",
-    "findings": "a diagnosis",
-    "savings": "a bench",
+    "matrix": "a matrix",
+    "explain": "an explanation",
+    "diff": "a difference of two reports",
+    "doctor": "a diagnosis",
+    "bench": "a bench",
+}
+_OWN_KEYS = {
+    "handle_type": "matrix",
+    "explanations": "explain",
+    "areas": "diff",
+    "findings": "doctor",
+    "savings": "bench",
 }
 
 
@@ -152,9 +161,9 @@ def _refuse_others(path: Path, document: Any) -> None:
         _check_version(path, str(version))
     if not isinstance(version, str):
         raise _unfit(path, " is JSON, but not a report of vkzircon")
-    for key, what in _OTHERS.items():
-        if key in document:
-            raise _unfit(path, f" is {what}, and no report")
+    kind = document.get("kind") or next((kind for key, kind in _OWN_KEYS.items() if key in document), "report")
+    if isinstance(kind, str) and kind in _OTHERS:
+        raise _unfit(path, f" is {_OTHERS[kind]}, not a report")
     _check_version(path, version)
 
 

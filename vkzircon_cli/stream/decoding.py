@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from vkzircon_cli.model.base import Answer, Missing, Size
 
@@ -70,7 +70,14 @@ def _decoder(shape: Any) -> _Decoder:
         return lambda value: shape(**_decoded_fields(known, value))  # type: ignore[operator]
     if isinstance(shape, type) and issubclass(shape, Enum):
         return shape
-    return partial(_checked, _FITS[shape if shape in _FITS else inner[0] if origin is Annotated else origin])
+    return partial(_checked, _fits(shape))
+
+
+def _fits(shape: Any) -> Callable[[Any], bool]:
+    origin, inner = get_origin(shape), get_args(shape)
+    if origin is Literal:
+        return inner.__contains__
+    return _FITS[shape if shape in _FITS else inner[0] if origin is Annotated else origin]
 
 
 def _decoded_answer(of_value: _Decoder, of_missing: _Decoder, given: Any) -> Answer[Any]:

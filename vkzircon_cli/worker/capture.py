@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What driver and layers print while they are asked: caught, bounded, and kept out of the result."""
+"""Captures what drivers and layers print: bounded, and kept out of the result."""
 
 import os
 import sys
@@ -16,25 +16,25 @@ _CHUNK = 64 * 1024
 
 @dataclass(slots=True)
 class Capture:
-    """The first `_LIMIT` bytes of what was printed, and how many more there were."""
+    """The first `_LIMIT` bytes of the output; *dropped* counts the others."""
 
     kept: bytearray = field(default_factory=bytearray)
     dropped: int = 0
 
     def add(self, data: bytes) -> None:
-        """Take what came."""
+        """Append *data*."""
         room = _LIMIT - len(self.kept)
         self.kept += data[:room]
         self.dropped += max(0, len(data) - room)
 
     def event(self) -> Event:
-        """Give it as an event; bytes that are not UTF-8 stand as escapes."""
+        """Return the event that holds the output, with escapes for bytes that are not UTF-8."""
         text, in_hex = decode(bytes(self.kept))
         return {"event": "output", "text": text, "dropped": self.dropped, "text_hex": in_hex}
 
 
 class OwnOutput:
-    """Catches what C code prints in this very process, while Python's own streams go on leading to where they led."""
+    """Captures what C code prints in this process; Python's own streams keep their targets."""
 
     def __init__(self) -> None:
         self.capture = Capture()
@@ -42,7 +42,7 @@ class OwnOutput:
         self._streams = (sys.__stdout__, sys.__stderr__)
 
     def __enter__(self) -> Self:
-        """Put a pipe in the place of standard output and standard error, those of them that are open."""
+        """Replace standard output and standard error by a pipe; those that were closed lead to it too."""
         self._read, write = os.pipe()
         os.set_blocking(self._read, False)
         for descriptor in (1, 2):
@@ -59,13 +59,13 @@ class OwnOutput:
         return os.fdopen(self._saved[descriptor], "w", encoding=stream.encoding, closefd=False)
 
     def drain(self) -> None:
-        """Take what was printed since: a full pipe would stop whoever prints."""
+        """Read the pipe empty: a full pipe would block the printing thread."""
         with suppress(BlockingIOError):
             while data := os.read(self._read, _CHUNK):
                 self.capture.add(data)
 
     def __exit__(self, *_: object) -> None:
-        """Put back what was there."""
+        """Restore both descriptors."""
         for descriptor, saved in self._saved.items():
             os.dup2(saved, descriptor)
             os.close(saved)

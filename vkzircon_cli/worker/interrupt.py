@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C, SIGTERM and SIGHUP: each ends a wait, and never a result that is being made or written.
+"""SIGINT, SIGTERM and SIGHUP: each ends a wait, and never the making or writing of a result.
 
-The first signal is only noted, except while the run waits for a driver or reads a file: there it raises. Signals that
-follow within `_GRACE_S` count as the same one: `timeout` sends two, to the process and to its group. A later signal
-raises wherever it arrives. So does a timer, since a pipe that is never read could block the run forever.
+The first signal is only noted, unless the run waits for a driver or reads a file: there it raises. Signals that follow
+within `_GRACE_S` count as the same one: `timeout` sends two, to the process and to its group. A later signal raises
+wherever it arrives. So does a timer, since a pipe that is not read could block the run forever.
 """
 
 import signal
@@ -21,8 +21,7 @@ _GRACE_S = 0.5
 _LIMIT_S = 10.0  # from the first signal to the end; `docker stop` kills after as long
 _DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 _SIGNAL_EXIT = 128
-# The codes of `Exit` that say why there is no result: USAGE, NOT_WRITTEN, OUR_FAULT, PIPE_CLOSED. It is not imported
-# here, since this module comes first.
+# USAGE, NOT_WRITTEN, OUR_FAULT and PIPE_CLOSED of `Exit`, which is not imported yet when signals are held.
 _WITHOUT_RESULT = (2, 6, 70, 141)
 
 
@@ -31,7 +30,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _State:
-    """The *number* of the first signal, 0 while there is none; when one *last* counted; whether one may end a wait."""
+    """The *number* of the first signal, 0 without one; the time of the *last* that counted; whether one may raise."""
 
     number = 0
     last = 0.0
@@ -42,9 +41,9 @@ _state = _State()
 
 
 def hold() -> None:
-    """Note the signals from now on. Those that are ignored stay ignored, as `nohup` wants it."""
+    """Note the signals from now on. Ignored signals stay ignored, as `nohup` expects."""
     for number in SIGNALS:
-        with suppress(ValueError, OSError):  # not every system has each
+        with suppress(ValueError, OSError):  # a system may lack some of them
             if signal.getsignal(number) in _DEFAULTS:
                 signal.signal(number, _note)
 
@@ -73,9 +72,7 @@ def endable(wait: Callable[[], T]) -> T:
         if _state.number:
             raise KeyboardInterrupt
         return wait()
-    except KeyboardInterrupt:
-        raise Interrupted from None
-    except RuntimeError as error:
+    except (KeyboardInterrupt, RuntimeError) as error:
         if is_interruption(error):
             raise Interrupted from None
         raise
@@ -84,24 +81,24 @@ def endable(wait: Callable[[], T]) -> T:
 
 
 def each(stream: Iterator[T]) -> Iterator[T]:
-    """Yield from *stream*, which never yields None; waiting for it is endable, and handling what came is not."""
+    """Yield from *stream*, which never yields None. A signal ends the wait for an item, not its handling."""
     following = partial(next, stream, None)
     while (item := endable(following)) is not None:
         yield item
 
 
-def is_interruption(error: Exception) -> bool:
-    """Whether *error* is what Python before 3.12 makes of a signal that arrives while a class is made."""
-    return isinstance(error.__cause__, KeyboardInterrupt)
+def is_interruption(error: BaseException) -> bool:
+    """Whether *error* comes of a signal: Python before 3.12 makes another error of one that arrives in a class body."""
+    return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
 
 
 def signal_heard() -> signal.Signals | None:
-    """Return the first signal that came, None if none did."""
+    """Return the first signal, None without one."""
     return signal.Signals(_state.number) if _state.number else None
 
 
 def exit_code(code: int) -> int:
-    """Return the exit code of a run that would end with *code*: a signal that came replaces a verdict's code."""
+    """Return the exit code of a run that would end with *code*: a signal replaces the code of a verdict."""
     return _SIGNAL_EXIT + _state.number if _state.number and code not in _WITHOUT_RESULT else code
 
 
@@ -110,7 +107,7 @@ def _note(number: int, _frame: FrameType | None) -> None:
     ends = _state.is_waiting if not _state.number else now - _state.last > _GRACE_S
     if not _state.number:
         _state.number, _state.last = number, now
-        with suppress(ValueError, OSError, AttributeError):  # not every system has timers
+        with suppress(ValueError, OSError, AttributeError):  # a system may lack timers
             signal.signal(signal.SIGALRM, _note)
             signal.setitimer(signal.ITIMER_REAL, _LIMIT_S)
     if ends:

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every forked child needs: a pipe to its parent, a parent that learns how it ended, an end when that ends."""
+"""Processes: fork, pipe, exit status, kill, reap, die with the parent.
+
+Imports little: the first worker is forked before this process has loaded more.
+"""
 
 import os
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -11,37 +15,42 @@ from typing import NoReturn
 from vkzircon_cli.worker.interrupt import SIGNALS
 
 _PR_SET_PDEATHSIG = 1
-_UNFINISHED = 71  # no answer at all: work that ends by itself leaves with 0
+_UNFINISHED = 71  # the exit status of work that raised; work that ends by itself exits with 0
 _POLL_S = 0.001
-_PATIENCE_S = 5.0  # a process that was killed inside a driver's ioctl is gone when that returns, if ever
+_PATIENCE_S = 5.0  # a process that is killed inside a driver's ioctl ends when the ioctl returns, which may be never
 
 
 def pipe() -> tuple[int, int]:
-    """Make a pipe whose ends are none of the standard descriptors, which the child puts its own things on."""
-    import fcntl  # which a Python on Fuchsia has not, as it has no fork
+    """Return the read and the write end of a pipe, neither of them a standard descriptor, which a fork replaces."""
+    import fcntl  # missing from a Python on Fuchsia, which has no fork either
 
     ends = os.pipe()
     try:
-        moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends]
+        read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
     finally:
         for end in ends:
             os.close(end)
-    return moved[0], moved[1]
+    return read, write
+
+
+def is_readable(descriptor: int, patience_s: float = 0.0) -> bool:
+    """Whether there is something to read, or the end of it, within *patience_s*."""
+    return bool(select.select([descriptor], [], [], patience_s)[0])
 
 
 class Process:
-    """A forked process of *pid*, in a group of its own with whatever it starts. It stays to be asked until `reap`."""
+    """A forked process, in a process group of its own. Its exit status can be read until `reap`."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         _living.append(self)
-        with suppress(OSError):  # the child does so too: whoever comes first, the end finds the group
+        with suppress(OSError):  # the process does the same; the first of the two makes the group
             os.setpgid(pid, 0)
 
-    def exit_code(self, patience_s: float = 0.0) -> int | None:
-        """Give its exit code, or minus the signal that killed it; None if it still runs when *patience_s* is over.
+    def exit_status(self, patience_s: float = 0.0) -> int | None:
+        """Return the exit status, or minus the signal that killed it; None if it still runs after *patience_s*.
 
-        It can be asked again: Ctrl-C between the kernel's answer and ours must take nothing away.
+        It can be read again: a signal between the kernel's answer and this one's return loses nothing.
         """
         until = time.monotonic() + patience_s
         while (ended := os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is None:
@@ -51,16 +60,16 @@ class Process:
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     def kill(self) -> None:
-        """Kill it and what it started, which may live on where it died; it must not be reaped yet."""
-        for kill in (os.killpg, os.kill):  # it may have no group yet
+        """Kill the process and its group, which may outlive it. It must not be reaped yet."""
+        for kill in (os.killpg, os.kill):  # the group may not exist yet
             with suppress(OSError):
                 kill(self._pid, signal.SIGKILL)
 
     def reap(self) -> None:
-        """Wait until it is gone, if that can be; whoever calls this asks nothing more of it."""
+        """Wait for the end and free the process id; the exit status cannot be read any more."""
         if self in _living:
             _living.remove(self)
-        if self.exit_code(_PATIENCE_S) is not None:
+        if self.exit_status(_PATIENCE_S) is not None:
             os.waitpid(self._pid, 0)
 
 
@@ -69,28 +78,29 @@ _first: list[str] = []
 
 
 def refusal() -> str:
-    """Return why the first fork of this process was refused, '' if it was not, or none was tried.
+    """Return why the first fork of this process was refused, '' if it was granted or none was tried.
 
-    The first one decides for the whole run: a driver that was asked in a child is never asked in this process later.
+    The first fork decides for the whole run: a driver that ran in a worker never runs in this process later.
     """
     return "".join(_first)
 
 
-def start(be_child: Callable[[], None]) -> Process:
-    """Fork a process that does what *be_child* says and leaves; how it will end can be learned wherever we come from.
+def start(work: Callable[[], None], output: int | None = None) -> Process:
+    """Fork a process that calls *work* and exits, with *output* (else nothing) behind its standard streams.
 
-    Signals wait until the child is known to `end_all`, and until the child has its own handlers.
+    Signals are blocked until `end_all` knows the process, and until the process has its own handlers.
 
     Raises:
         OSError: the system refuses, because of a limit on processes or a filter of system calls.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who had it ignored had it ignored for us too
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where SIGCHLD is ignored, by inheritance, no exit status is kept
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    parent = os.getpid()
     try:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pid = os.fork()
         if pid == 0:
-            _be_child(be_child, mask)
+            _run(work, output, mask, parent)
         _first[:] = _first or [""]
         return Process(pid)
     except OSError as error:
@@ -100,21 +110,26 @@ def start(be_child: Callable[[], None]) -> Process:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _be_child(be_child: Callable[[], None], mask: set[int | signal.Signals]) -> NoReturn:
+def _run(work: Callable[[], None], output: int | None, mask: set[int | signal.Signals], parent: int) -> NoReturn:
     try:
-        # A driver that hangs in C never lets Python's handlers run, so signals must end this process by themselves.
+        # A driver that hangs in C never lets Python's handlers run: signals must end this process by themselves.
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.setpgid(0, 0)
-        be_child()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor, target in enumerate((nothing, output or nothing, output or nothing)):
+            os.dup2(target, descriptor)
+        die_with(parent)
+        work()
+        os._exit(0)
     finally:
         os._exit(_UNFINISHED)
 
 
 def end_all() -> None:
-    """Kill every process that nobody reaped, and wait until each is gone."""
+    """Kill every process that is not reaped, and wait for their ends."""
     for process in _living:
         process.kill()
     while _living:
@@ -122,7 +137,7 @@ def end_all() -> None:
 
 
 def signal_name(number: int) -> str:
-    """Name a signal; those without a name have a number."""
+    """Return the name of a signal, or its number where it has no name."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -130,9 +145,9 @@ def signal_name(number: int) -> str:
 
 
 def die_with(parent: int) -> None:
-    """Ask the kernel to end this process when the parent's does, however that ends; not every system's can."""
+    """Have the kernel kill this process when *parent* ends, where the system can."""
     with suppress(ImportError, OSError, AttributeError):
-        import ctypes  # loads in a third of the time that cffi takes, and there may be a child for each manifest
+        import ctypes  # loads in a third of cffi's time, and each manifest may have its process
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:

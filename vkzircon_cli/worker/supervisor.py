@@ -1,98 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the probe where it can do least harm, and goes on past what it does.
-
-With fork, in a child: a step that dies or hangs costs that step, and a new child goes on behind it. Without, as on
-Fuchsia or where the system refuses to start a process, in a thread of this process: a step that hangs, or calls exit(),
-ends the run with what was learned; one that dies otherwise takes the process along.
-"""
+"""Supervisor: runs the probe in workers. A step that dies or hangs costs that step; a new worker goes on behind it."""
 
 import os
-import queue
-import threading
+import select
 import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from vkzircon_cli.errors import CannotAsk, Exit, Stop
+from vkzircon_cli.errors import Exit, Stop
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.facts import shape_of_device
-from vkzircon_cli.model.host import can_fork
+from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.request import Request
-from vkzircon_cli.report.stop_reason import NOT_ISOLATED
 from vkzircon_cli.stream.events import Event, ended, error
-from vkzircon_cli.worker import process
-from vkzircon_cli.worker.capture import Capture, OwnOutput
-from vkzircon_cli.worker.last_resort import watch_exit
-from vkzircon_cli.worker.protocol import probe_events
-from vkzircon_cli.worker.question import question
+from vkzircon_cli.worker.capture import Capture
+from vkzircon_cli.worker.event_reader import EventReader
+from vkzircon_cli.worker.isolation import NoProcess, missing_from_exit, missing_in_time
+from vkzircon_cli.worker.process import is_readable
+from vkzircon_cli.worker.protocol import LoadProbe
+from vkzircon_cli.worker.worker import Worker, next_worker
 
 _MOST_CRASHES = 64
 _MOST_TIMEOUTS = 2
-_TICK_S = 0.2
+_TICK_S = 0.2  # the pause between two looks at a silent worker: a process that it started may keep its pipes open
+_CHUNK = 64 * 1024
+_MOST_CHUNKS = 64
+_NOT_OURS = "The driver or a layer wrote to vkzircon's own pipe. Refused: "
 
 
-class NoProcess(CannotAsk):
-    """There is no process to ask a driver in."""
+def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
+    """Run the probe that *load* returns, and yield its events as they come.
 
-    def __init__(self, what: str, reason: str) -> None:
-        hint = "Raise the limit that is in the way: ulimit -u, ulimit -n, or a container's --pids-limit."
-        super().__init__("no-process", f"{what} can be started: {reason}.", hint)
-
-
-def events(request: Request, environ: dict[str, str]) -> Generator[Event, None, None]:
-    """Run the probe with *environ* added to the environment and yield its events as they come.
-
-    While nothing comes there is a ``tick`` now and then, so that a watcher can show a sign of life. The last event has
-    what was printed meanwhile. Closing the iterator ends the child.
+    A ``tick`` comes now and then while there is no event, so that progress can be shown. The last event has what the
+    driver printed. Closing the iterator ends the worker.
 
     Raises:
         NoProcess: nothing can be asked.
     """
-    if can_fork():
-        yield from _Resuming(request, environ).events()
-    else:
-        os.environ.update(environ)
-        yield from _in_thread(request)
+    return _Supervisor(load, request).events()
 
 
-class _Resuming:
-    """Children one after the other, each told what its forerunners got answered."""
+def end_of(step: str | None, missing: Missing) -> Event:
+    """Return the event that ends a *step* without an answer, or the probe between two steps."""
+    if step is not None:
+        return ended(step, missing)
+    where = f" in {missing.call}" if missing.call else ""
+    return error(_Gone(f"The probe ended between two steps{where}: {missing.reason}."), "probe-died")
 
-    def __init__(self, request: Request, environ: dict[str, str]) -> None:
+
+class _Gone(Stop):
+    """The worker ended where no step is the cause."""
+
+    exit_code = Exit.CRASHED
+
+
+class _Supervisor:
+    """Runs workers one after the other; each is sent what the earlier ones answered."""
+
+    def __init__(self, load: LoadProbe, request: Request) -> None:
+        self._load = load
         self._request = request
-        self._environ = environ
         self._answered: dict[str, Any] = {}
-        self._fates: list[MissingKind] = []
+        self._missing: list[MissingKind] = []
 
     def events(self) -> Generator[Event, None, None]:
-        from vkzircon_cli.worker.dialogue import Dialogue
-        from vkzircon_cli.worker.worker import next_child
-
         capture, goes_on = Capture(), True
-        of_device = shape_of_device(self._request.depth)
         while goes_on:
             try:
-                child = next_child(question(self._request, self._environ, self._answered))
+                worker = next_worker(self._load, self._request, self._answered)
             except OSError as refused:
                 yield self._stuck(refused)
                 break
-            dialogue = Dialogue(child, self._request.timeout_s, of_device)
+            listener = _Listener(worker, self._request, capture)
             try:
-                yield from self._noted(dialogue.events(capture))
+                yield from self._noted(listener.events())
             finally:
-                child.end()
-            if dialogue.fate is not None:
-                yield from self._cut_short(dialogue.step, dialogue.fate)
-            goes_on = dialogue.fate is not None and dialogue.step is not None and not self._has_enough()
+                worker.end()
+            goes_on = listener.missing is not None and listener.step is not None
+            if listener.missing is not None:
+                yield from self._cut_short(listener.step, listener.missing)
+                goes_on = goes_on and not self._has_enough()
         yield capture.event()
 
     def _stuck(self, refused: OSError) -> Event:
-        """Say why there is no further child.
+        """Return the event that says why there is no further worker.
 
         Raises:
             NoProcess: there was none at all.
         """
-        if not self._fates:
+        if not self._missing:
             raise NoProcess("No process", str(refused.strerror)) from refused
         text = f"no further process could be started ({refused.strerror}): the rest was not asked"
         return {"event": "message", "severity": "error", "text": text}
@@ -104,80 +100,98 @@ class _Resuming:
             if event["event"] != "done":
                 yield event
 
-    def _cut_short(self, step: str | None, fate: Missing) -> Iterator[Event]:
-        self._fates.append(fate.kind)
-        end = _end_of(step, fate)
+    def _cut_short(self, step: str | None, missing: Missing) -> Iterator[Event]:
+        self._missing.append(missing.kind)
+        end = end_of(step, missing)
         yield end
         if step is None:
             return
         self._answered[step] = end["answer"]
         if self._has_enough():
-            words = f"the probe ended after {len(self._fates)} steps without an answer; the rest was not asked"
-            yield {"event": "message", "severity": "error", "text": words}
+            text = f"the probe ended after {len(self._missing)} steps without an answer; the rest was not asked"
+            yield {"event": "message", "severity": "error", "text": text}
 
     def _has_enough(self) -> bool:
-        hung = self._fates.count(MissingKind.TIMED_OUT)
-        return hung >= _MOST_TIMEOUTS or len(self._fates) - hung >= _MOST_CRASHES
+        hung = self._missing.count(MissingKind.TIMED_OUT)
+        return hung >= _MOST_TIMEOUTS or len(self._missing) - hung >= _MOST_CRASHES
 
 
-class _Gone(Stop):
-    """The probe went away where no step was to blame."""
+class _Listener:
+    """Reads what one worker writes; *missing* says what cut it short, None while nothing did."""
 
-    exit_code = Exit.CRASHED
+    def __init__(self, worker: Worker, request: Request, capture: Capture) -> None:
+        self.missing: Missing | None = None
+        self._worker = worker
+        self._timeout_s = request.timeout_s
+        self._capture = capture
+        self._reader = EventReader(shape_of_device(request.depth))
+        self._deadline = 0.0
+        self._is_done = False
 
+    @property
+    def step(self) -> str | None:
+        """The step that the worker is in."""
+        return self._reader.step
 
-def _end_of(step: str | None, fate: Missing) -> Event:
-    """Return the event that tells how a *step*, or the probe between two, was cut short."""
-    if step is not None:
-        return ended(step, fate)
-    where = f" in {fate.call}" if fate.call else ""
-    return error(_Gone(f"The probe ended between two steps{where}: {fate.reason}."), "probe-died")
+    def events(self) -> Iterator[Event]:
+        """Yield the worker's events, and ticks; then *missing* is known."""
+        yield from self._listen()
+        if self._reader.refused:
+            text = f"{_NOT_OURS}{counted(self._reader.refused, 'line')}."
+            yield {"event": "message", "severity": "error", "text": text}
 
-
-def _in_thread(request: Request) -> Iterator[Event]:
-    """Ask in a thread and listen in this one: where the driver hangs or calls exit(), this one still ends the run.
-
-    The thread waits until each event was taken: what is written of a step is written before the step can kill us.
-    """
-    made: queue.Queue[Event] = queue.Queue(maxsize=1)
-    calls = [""]
-
-    def ask() -> None:
-        for event in probe_events(request, lambda name: calls.__setitem__(0, name), {}):
-            made.put(event)
-            made.join()
-
-    has_called_exit = watch_exit()
-    with OwnOutput() as printed:
-        try:
-            threading.Thread(target=ask, daemon=True).start()
-        except RuntimeError as refused:  # a thread counts as a process where their number is limited
-            raise NoProcess("No process and no thread", process.refusal() or str(refused)) from refused
-        if why := process.refusal():
-            text = f"{NOT_ISOLATED} ({why}), so the driver runs in vkzircon's own process: a crash ends both."
-            yield {"event": "message", "severity": "warning", "text": text}
-        step, event = None, {"event": ""}
-        while event["event"] != "done":
-            deadline = time.monotonic() + request.timeout_s
-            is_over = False
-            while (taken := _take(made)) is None and not (is_over := has_called_exit()) and time.monotonic() < deadline:
-                printed.drain()
+    def _listen(self) -> Iterator[Event]:
+        worker = self._worker
+        self._allow_time()
+        open_pipes = {worker.events, worker.output}
+        while worker.events in open_pipes and not self._is_done:
+            left = max(0.0, self._deadline - time.monotonic())
+            ready, _, _ = select.select(list(open_pipes), [], [], min(_TICK_S, left))
+            if worker.output in ready and not self._take_output():
+                open_pipes.discard(worker.output)
+            if worker.events in ready:
+                data = os.read(worker.events, _CHUNK)
+                if not data:
+                    open_pipes.discard(worker.events)
+                yield from self._events_in(data)
+            elif not ready:
+                if worker.process.exit_status() is not None and not is_readable(worker.events):
+                    break
                 yield {"event": "tick"}
-            if taken is None:
-                late = Missing(MissingKind.TIMED_OUT, calls[0], "", f"no answer within {request.timeout_s:g} s")
-                yield _end_of(step, Missing(MissingKind.CRASHED, calls[0], "", "it called exit") if is_over else late)
+            if time.monotonic() >= self._deadline:
+                self.missing = missing_in_time(self._timeout_s, worker.call)
+                return
+        self._drain()
+        if not self._is_done:
+            self.missing = self._end()
+
+    def _events_in(self, data: bytes) -> Iterator[Event]:
+        """Yield the events in *data*. Only a step's own events, and no slow listener, change the step's deadline."""
+        for event in self._reader.events(data):
+            if event["event"] in ("begin", "end", "done"):
+                self._allow_time()
+            self._is_done = event["event"] == "done"
+            began = time.monotonic()
+            yield event
+            self._deadline += time.monotonic() - began
+            if self._is_done:
+                return
+
+    def _allow_time(self) -> None:
+        self._deadline = time.monotonic() + self._timeout_s
+
+    def _take_output(self) -> bool:
+        data = os.read(self._worker.output, _CHUNK)
+        self._capture.add(data)
+        return bool(data)
+
+    def _drain(self) -> None:
+        for _ in range(_MOST_CHUNKS):  # a process that the driver left behind may print without end
+            if not (is_readable(self._worker.output) and self._take_output()):
                 break
-            event = taken
-            step = {"begin": event.get("step"), "end": None}.get(event["event"], step)
-            if event["event"] != "done":
-                yield event
-            made.task_done()
-        printed.drain()
-    yield printed.capture.event()
 
-
-def _take(made: "queue.Queue[Event]") -> Event | None:
-    try:
-        return made.get(timeout=_TICK_S)
-    except queue.Empty:
-        return None
+    def _end(self) -> Missing:
+        status = self._worker.process.exit_status(self._timeout_s)
+        if status is None:
+            return Missing(MissingKind.TIMED_OUT, self._worker.call, "", "the process hangs while it ends")
+        return missing_from_exit(status, self._worker.call)

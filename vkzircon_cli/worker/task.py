@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work that may die or hang, done in a forked child: each answer is one JSON line through a pipe."""
+"""Tasks: work that may crash or hang, done in a forked process. Each answer is one JSON line through a pipe."""
 
 import json
 import os
-import select
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -11,21 +10,25 @@ from functools import partial
 from typing import Any
 
 from vkzircon_cli.model.base import Missing, MissingKind
-from vkzircon_cli.worker.process import Process, die_with, pipe, signal_name, start
+from vkzircon_cli.worker.isolation import missing_from_exit, missing_in_time
+from vkzircon_cli.worker.process import Process, is_readable, pipe, start
 
 _CHUNK = 64 * 1024
-_TICK_S = 0.1  # how often a silent child is looked after: what it started may keep its pipe open
+_TICK_S = 0.1  # the pause between two looks at a silent process: what it started may keep its pipe open
 _MOST_BYTES = 1 << 20
-_STANDARD = (0, 1, 2)
+_CALL = "dlopen"
 _NO_TIME = Missing(MissingKind.NOT_ASKED, "", "", "there was no time to try it")
 
 
-class Errand:
-    """A child that runs *work*, begun at once, so that others can be begun beside it.
+def _not_started(why: str) -> Missing:
+    return Missing(MissingKind.NOT_ASKED, "", "", f"no process can be started: {why}")
 
-    Where no child can be started, there are no answers, and that is why. Close it where it may be that nobody waits for
-    the answers. Each answer has *timeout_s* to come, counted from the
-    one before. What the child prints is thrown away.
+
+class Task:
+    """A process that runs *work*, started at once, so that several tasks run side by side.
+
+    Each answer has *timeout_s*, counted from the one before. If no process can be started, there are no answers, and
+    the system's reason. What the process prints is thrown away. Close a task whose answers may not be wanted.
     """
 
     def __init__(self, work: Callable[[], Iterable[Any]], timeout_s: float) -> None:
@@ -35,14 +38,14 @@ class Errand:
         self._process: Process | None = None
         self._refusal = ""
         try:
-            self._begin(work)
+            self._start(work)
         except OSError as error:
-            self._refusal = f"no process can be started: {error.strerror}"
+            self._refusal = str(error.strerror)
 
-    def _begin(self, work: Callable[[], Iterable[Any]]) -> None:
+    def _start(self, work: Callable[[], Iterable[Any]]) -> None:
         self._read, write = pipe()
         try:
-            self._process = start(partial(_be_child, work, write, os.getpid()))
+            self._process = start(partial(_run, work, write))
         except OSError:
             os.close(self._read)
             raise
@@ -50,65 +53,57 @@ class Errand:
             os.close(write)
 
     def give_up(self) -> None:
-        """Wait for nothing that is not there yet."""
+        """Wait for no answer that is not there yet."""
         self._gives_up = True
 
     def answers(self) -> tuple[list[Any], Missing | None]:
-        """Wait for the child and give what it answered, and what cut it short; nothing of it stays behind.
-
-        There was no time for a child that was closed before.
-        """
+        """Wait for the process; return its answers, and what cut it short. A task that was closed had no time."""
         if self._refusal:
-            return [], Missing(MissingKind.NOT_ASKED, "", "", self._refusal)
+            return [], _not_started(self._refusal)
         data = bytearray()
-        fate: Missing | None = _NO_TIME
+        missing: Missing | None = _NO_TIME
         try:
             if self._process is not None:
-                fate = self._listen(self._process, data)
+                missing = self._listen(self._process, data)
         finally:
             self.close()
         *lines, rest = bytes(data).split(b"\n")
-        if fate is None and rest != _DONE:  # a library may leave with exit code 0, too
-            fate = Missing(MissingKind.CRASHED, "dlopen", "", "the process left with exit code 0")
-        if fate is not None and fate is not _NO_TIME and not lines:
-            fate = Missing(MissingKind.NOT_ASKED, "", "", f"no process can be started: {fate.reason}")
+        if missing is None and rest != _DONE:  # a library may call exit(0)
+            missing = missing_from_exit(0, _CALL)
+        if missing is not None and missing is not _NO_TIME and not lines:
+            missing = _not_started(missing.reason)
         stamped = [_stamped(line) for line in lines]
-        if None in stamped:  # a library that writes to any descriptor that is open
-            return [], Missing(MissingKind.CRASHED, "dlopen", "", "the process wrote what is no answer")
-        return [answer for _, answer in filter(None, stamped[1:])], fate
+        if None in stamped:  # a library that writes to every descriptor
+            return [], Missing(MissingKind.CRASHED, _CALL, "", "the process wrote what is no answer")
+        return [answer for _, answer in filter(None, stamped[1:])], missing
 
     def _listen(self, process: Process, data: bytearray) -> Missing | None:
         deadline = self._began + self._timeout_s
         is_over = False
         while not is_over and len(data) < _MOST_BYTES:
             left = 0.0 if self._gives_up else max(0.0, deadline - time.monotonic())
-            if self._is_ready(min(_TICK_S, left)):  # what came long ago is read, however late we are
+            if is_readable(self._read, min(_TICK_S, left)):  # what came in time is read, however late that is done
                 got = os.read(self._read, _CHUNK)
                 data += got
                 deadline = self._deadline(data, deadline)
                 is_over = not got
-            elif process.exit_code() is not None:
-                is_over = not self._is_ready(0.0)
+            elif process.exit_status() is not None:
+                is_over = not is_readable(self._read)
             elif not left:
                 break
-        code = process.exit_code(max(0.0, deadline - time.monotonic())) if is_over else None
-        if code is None and self._gives_up:
-            return _NO_TIME
-        if code is None:
-            return Missing(MissingKind.TIMED_OUT, "dlopen", "", f"no answer within {self._timeout_s:g} s")
-        return _fate(code)
+        status = process.exit_status(max(0.0, deadline - time.monotonic())) if is_over else None
+        if status is None:
+            return _NO_TIME if self._gives_up else missing_in_time(self._timeout_s, _CALL)
+        return missing_from_exit(status, _CALL) if status else None
 
     def _deadline(self, data: bytearray, before: float) -> float:
-        """Give the next answer its time from when the last one was written, however late it is read."""
+        """Return when the next answer is late: counted from when the last one was written, not from when it is read."""
         *_, last, _ = [b"", b"", *bytes(data).split(b"\n")]
         stamped = _stamped(last)
         return before if stamped is None else max(before, min(stamped[0], time.monotonic()) + self._timeout_s)
 
-    def _is_ready(self, patience_s: float) -> bool:
-        return bool(select.select([self._read], [], [], patience_s)[0])
-
     def close(self) -> None:
-        """End the child if it still runs; a second time does nothing."""
+        """End the process if it still runs; a second time does nothing."""
         if self._process is not None:
             process, self._process = self._process, None
             process.kill()
@@ -116,39 +111,26 @@ class Errand:
             os.close(self._read)
 
 
-def _fate(code: int) -> Missing | None:
-    if code == 0:
-        return None
-    name = signal_name(-code) if code < 0 else ""
-    reason = f"killed by {name}" if name else f"the process left with exit code {code}"
-    return Missing(MissingKind.CRASHED, "dlopen", name, reason)
-
-
 _DONE = b"done"
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
 
-def _be_child(work: Callable[[], Iterable[Any]], write: int, parent: int) -> None:
-    for number in _FATAL:  # no handler for crashes that this process was given may print where we print
+def _run(work: Callable[[], Iterable[Any]], write: int) -> None:
+    for number in _FATAL:  # a crash handler of the main process may print to its own descriptors
         signal.signal(number, signal.SIG_DFL)
-    die_with(parent)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in _STANDARD:
-        os.dup2(nothing, descriptor)
-    _say(write, None)  # what comes before that is nobody's fault but this child's
+    _write(write, None)  # an end before this line is not the library's doing
     for answer in work():
-        _say(write, answer)
+        _write(write, answer)
     os.write(write, _DONE)
-    os._exit(0)
 
 
-def _say(write: int, answer: Any) -> None:
-    """Write an answer, and when: processes have one clock."""
-    os.write(write, json.dumps([time.monotonic(), answer]).encode("ascii") + b"\n")
+def _write(end: int, answer: Any) -> None:
+    """Write an answer and when it was written; all processes have one monotonic clock."""
+    os.write(end, json.dumps([time.monotonic(), answer]).encode("ascii") + b"\n")
 
 
 def _stamped(line: bytes) -> tuple[float, Any] | None:
-    """Read what `_say` wrote, None if it is something else."""
+    """Read what `_write` wrote, None of anything else."""
     try:
         when_s, answer = json.loads(line)
         return float(when_s), answer

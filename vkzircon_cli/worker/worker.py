@@ -1,157 +1,151 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The child that probes, from its fork to its end: it gets ready by itself, and is told later what to ask.
+"""Probe worker: loads the probe, then waits for its request, and writes events until it exits.
 
-The parent opens neither libvulkan nor libzircon, so that nothing a driver does to its process can reach the report. The
-first child is forked before either side has imported much, so that one loads the binding while the other reads the
-command line: what is imported here at once is what a fork takes.
+The main process opens neither libvulkan nor libzircon, so that nothing a driver does to its process reaches the report.
+The first worker is forked before the command line is read: it loads the probe while the main process imports the rest.
+So this module imports little.
 """
 
 import mmap
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from vkzircon_cli.model import clock  # noqa: F401 - which begins now
+from vkzircon_cli.model import clock  # noqa: F401 - the run's clock starts with this import
 from vkzircon_cli.worker import process
-from vkzircon_cli.worker.process import die_with, pipe
 
 _CHUNK = 64 * 1024
 _JOURNAL_SIZE = 128
-_PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"  # environment.py's, which is not imported yet
+_PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"  # as in model.host, which is not imported yet
+_LoadProbe = Callable[[], Any]  # protocol.LoadProbe, which is not imported yet
 
 
-class Child:
-    """A forked *process* that waits for its question; *events* and *output* are the ends to read what comes of it."""
+class Worker:
+    """A forked process that waits for its request; *events* and *output* are the read ends of its pipes."""
 
-    def __init__(self) -> None:
-        self.asked = b""
+    def __init__(self, load: _LoadProbe) -> None:
+        self.request: Any = None
         self._journal = mmap.mmap(-1, _JOURNAL_SIZE)
         with ExitStack() as theirs, ExitStack() as ours:
-            question_end, self._question = _closed_by(theirs, ours)
+            request_end, self._requests = _closed_by(theirs, ours)
             self.events, events_end = _closed_by(ours, theirs)
             self.output, output_end = _closed_by(ours, theirs)
-            ends = _Ends(self._journal, question_end, events_end, output_end, os.getpid())
-            self.process = process.start(partial(_be_child, ends))
+            serve = partial(_serve, load, _Ends(self._journal, request_end, events_end))
+            self.process = process.start(serve, output_end)
             ours.pop_all()
         _living.append(self)
 
-    def ask(self, question: bytes) -> None:
-        """Send the question, as `question` writes it; that a child is gone is seen in its events."""
-        self.asked = question
-        view = memoryview(question)
+    def send(self, request: Any, answered: Mapping[str, Any]) -> None:
+        """Send the request. That the worker is gone already shows in its events."""
+        from vkzircon_cli.worker.protocol import to_line  # here: 15 ms, which would delay the fork
+
+        self.request = request
+        view = memoryview(to_line(request, answered))
         with suppress(BrokenPipeError):
             while view:
-                view = view[os.write(self._question, view) :]
+                view = view[os.write(self._requests, view) :]
 
     @property
     def call(self) -> str:
-        """Name the call that it made last."""
+        """The name of the call that it made last, out of its journal."""
         return self._journal[:_JOURNAL_SIZE].split(b"\0", 1)[0].decode("ascii", "replace")
 
     def end(self) -> None:
-        """Kill it if it still runs, and close what this side holds; a second time does nothing.
+        """Kill the worker if it still runs, and close this side's ends; a second time does nothing.
 
-        It takes a while to die of a driver's size: `end_all` waits for that, when all else is done.
+        A process of a driver's size takes a while to end: `end_all` waits for that, after the result is written.
         """
         if self not in _living:
             return
-        _living.remove(self)  # first: Ctrl-C may come at any line
+        _living.remove(self)  # first, since a signal may arrive at any line
         self.process.kill()
-        for end in (self._question, self.events, self.output):
+        for end in (self._requests, self.events, self.output):
             os.close(end)
         self._journal.close()
 
 
 def _closed_by(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
-    """Make a pipe whose ends are closed with these two."""
-    ends = pipe()
+    """Return the ends of a pipe that these two stacks close."""
+    ends = process.pipe()
     for end, stack in zip(ends, (reads, writes), strict=True):
         stack.callback(os.close, end)
     return ends
 
 
-_living: list[Child] = []
-_early: list[Child] = []
+_living: list[Worker] = []
+_early: list[Worker] = []
 
 
-def start_early() -> bool:
-    """Fork the first child now, if a fork is sure to be wanted and there is a processor for each side."""
+def start_early(load: _LoadProbe) -> None:
+    """Fork the first worker now if a fork is sure to be wanted, and each side has a processor."""
     is_plain_linux = sys.platform == "linux" and _PLATFORM_VARIABLE not in os.environ
-    return is_plain_linux and len(os.sched_getaffinity(0)) > 1 and start_first()
+    if is_plain_linux and len(os.sched_getaffinity(0)) > 1:
+        start_first(load)
 
 
-def start_first() -> bool:
-    """Fork the first child unless it is there, and return whether it is; `forked.refusal` has the reason if not."""
+def start_first(load: _LoadProbe) -> None:
+    """Fork the first worker unless it is there; `process.refusal` has the reason if that fails."""
     if not _early and not process.refusal():
-        with suppress(OSError):  # the run says so
-            _early.append(Child())
-    return bool(_early)
+        with suppress(OSError):
+            _early.append(Worker(load))
 
 
-def ask_early(question: bytes) -> None:
-    """Ask the first child, if it is there, what `next_child` will be called with."""
-    if _early and not _early[0].asked:
-        _early[0].ask(question)
+def send_early(request: Any) -> None:
+    """Send the first worker, if it is there, the request for which `next_worker` will be called."""
+    if _early:
+        _early[0].send(request, {})
 
 
-def next_child(question: bytes) -> Child:
-    """Give a child that was asked *question*."""
-    child = _early.pop() if _early else Child()
-    if child.asked not in (b"", question):
-        child.end()
-        child = Child()
-    if not child.asked:
-        child.ask(question)
-    return child
+def next_worker(load: _LoadProbe, request: Any, answered: Mapping[str, Any]) -> Worker:
+    """Return a worker that has this request: the first worker, unless it has another one.
+
+    Raises:
+        OSError: the system refuses to fork.
+    """
+    worker = _early.pop() if _early else Worker(load)
+    if worker.request not in (None, request):
+        worker.end()
+        worker = Worker(load)
+    if worker.request is None:
+        worker.send(request, answered)
+    return worker
 
 
 def end_all() -> None:
-    """End every child that lives, and whoever else was forked, and wait until each is gone."""
-    for child in tuple(_living):
-        child.end()
+    """End every worker and every other process that was forked, and wait for their ends."""
+    for worker in tuple(_living):
+        worker.end()
     process.end_all()
 
 
 class _Ends(NamedTuple):
-    """What the child has of the parent's: the shared page, its ends of the pipes, and whose child it is."""
+    """The worker's side: the page that it shares, and its ends of two pipes."""
 
     journal: mmap.mmap
-    question: int
+    requests: int
     events: int
-    output: int
-    parent: int
 
 
-def _be_child(ends: _Ends) -> None:
-    """Be the child: wait for the question, and answer it."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(ends.output, 1)
-    os.dup2(ends.output, 2)
-    die_with(ends.parent)
-    _get_ready()
-    if question := _line(ends.question):
-        from vkzircon_cli.worker.protocol import answer
-
-        for line in answer(question, _journaled(ends.journal)):
-            os.write(ends.events, b"\n" + line)  # a driver may have written the beginning of a line there
-    os._exit(0)
-
-
-def _get_ready() -> None:
-    """Load what every probe needs, and open nothing: no library is anybody's fault before a step has begun."""
-    with suppress(Exception):  # whatever it is, the probe meets it again, and says so
-        from vkzircon_cli import probe  # noqa: F401
+def _serve(load: _LoadProbe, ends: _Ends) -> None:
+    """Load the probe, wait for the request, and answer it. Runs in the worker."""
+    with suppress(Exception):  # the probe meets the same error again, in a step
         from vkzircon_cli.bindings import vk
-        from vkzircon_cli.worker import protocol  # noqa: F401
+        from vkzircon_cli.worker import run_probe  # noqa: F401
 
+        load()
         vk.binding()
+    if line := _line(ends.requests):
+        from vkzircon_cli.worker.run_probe import answer
+
+        for event in answer(load, line, _journaled(ends.journal)):
+            os.write(ends.events, b"\n" + event)  # a driver may have written the beginning of a line there
 
 
 def _line(end: int) -> bytes:
-    """Read one line, nothing where the parent went away. Who else was forked has the pipe too: it has no end."""
+    """Read one line, nothing if the main process is gone. Other forks hold the pipe too, so that it has no end."""
     line = bytearray()
     while not line.endswith(b"\n") and (data := os.read(end, _CHUNK)):
         line += data
@@ -159,7 +153,7 @@ def _line(end: int) -> bytes:
 
 
 def _journaled(journal: mmap.mmap) -> Callable[[str], None]:
-    """Make the listener that writes each call's name where the parent can read it after this process is gone."""
+    """Return a listener that writes each call's name where the main process can read it after this one has died."""
 
     def on_call(name: str) -> None:
         entry = name.encode("ascii")[: _JOURNAL_SIZE - 1] + b"\0"

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a child that probes may say: the shape of each event, and which may follow which.
+"""Reads events from a worker's pipe: the shape of each, and the order in which they may come.
 
-A driver can write to every descriptor of its process, so a line need not be the child's: what has no shape that is
-declared here, or comes where it cannot, is refused and counted.
+A driver can write to every descriptor of its process, so a line need not be the worker's: a line that has no shape
+declared here, or comes at the wrong moment, is refused and counted.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from vkzircon_cli.model.base import Milliseconds, plain, record
@@ -18,7 +19,7 @@ _MOST_BYTES = 16 << 20  # of a line; no answer comes near it
 
 @record
 class Begin:
-    """A question is about to be put; *key* is that of its row in the table of *fact*."""
+    """A step begins; *key* is that of its row in the table of *fact*."""
 
     step: str
     fact: str
@@ -28,7 +29,7 @@ class Begin:
 
 @record
 class End:
-    """What came of a question."""
+    """A step ends with its answer."""
 
     step: str
     answer: dict[str, Any]
@@ -36,7 +37,7 @@ class End:
 
 @record
 class Select:
-    """Which devices are asked more than who they are."""
+    """The devices that are asked for more than their identity."""
 
     devices: tuple[int, ...]
 
@@ -46,29 +47,33 @@ _IN_A_STEP = ("end", "error")
 _BEHIND_AN_ERROR = ("done",)
 
 
-class Hearing:
-    """Makes events of what comes through a child's pipe; *of_device* is the dataclass of the facts of a device.
+class EventReader:
+    """Makes events of a pipe's bytes; *of_device* is the dataclass of the facts of a device.
 
-    *step* is the one that the child is in, *refused* counts the lines that are none of its events.
+    *step* is the one that the worker is in; *refused* counts the lines that are no events of a worker.
     """
 
     def __init__(self, of_device: type) -> None:
         self.step: str | None = None
         self.refused = 0
         self._of_device = of_device
-        self._answer: Any = None  # the shape of what the step will be answered with
+        self._answer: Any = None  # the shape of the answer to the step
         self._begun: set[str] = set()
         self._has_failed = False
         self._rest = bytearray()
         self._is_too_long = False
 
-    def lines(self, data: bytes) -> list[bytes]:
-        """Return the lines that end in *data*. The rest is kept, but no more of it than a line may have."""
+    def events(self, data: bytes) -> Iterator[Event]:
+        """Yield the events whose lines end in *data*."""
+        for line in self._lines(data):
+            if (event := self._event(line)) is not None:
+                yield event
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        """Return the lines that end in *data*; keep the rest, but no more of it than a line may have."""
         *lines, rest = data.split(b"\n")
         if lines:
-            lines[0] = bytes(self._rest) + lines[0]
-            if self._is_too_long:
-                lines[0] = b""
+            lines[0] = b"" if self._is_too_long else bytes(self._rest) + lines[0]
             self._rest.clear()
             self._is_too_long = False
         self._rest += rest
@@ -79,21 +84,21 @@ class Hearing:
             self._rest.clear()
         return [line for line in lines if line]
 
-    def event(self, line: bytes) -> Event | None:
-        """Return the event that a *line* is, with what is declared of it and no more; None of any other."""
+    def _event(self, line: bytes) -> Event | None:
+        """Return the event that a *line* is, with the fields that are declared; None of any other line."""
         try:
-            event = json.loads(line.decode("ascii"))
-            said = self._declared(event["event"], event)
+            read = json.loads(line.decode("ascii"))
+            event = self._declared(read["event"], read)
             if b"\\u" in line:
-                json.dumps(said, ensure_ascii=False).encode()  # which half of a character is not
+                json.dumps(event, ensure_ascii=False).encode()  # raises on half of a surrogate pair
         except (KeyError, TypeError, ValueError, RecursionError):
             self.refused += 1
             return None
-        self._note(said)
-        return said
+        self._note(event)
+        return event
 
-    def _declared(self, kind: Any, event: Event) -> Event:
-        """Rebuild what is declared of an *event* of this *kind*.
+    def _declared(self, kind: Any, read: Event) -> Event:
+        """Rebuild the declared fields of an event of this *kind*.
 
         Raises:
             KeyError, TypeError, ValueError: it has another shape, or cannot come now.
@@ -101,22 +106,22 @@ class Hearing:
         now = _BETWEEN_STEPS if self.step is None else _IN_A_STEP
         if kind not in (_BEHIND_AN_ERROR if self._has_failed else now):
             raise ValueError("it cannot come now")
-        said: Event = {"event": kind}
+        event: Event = {"event": kind}
         if kind == "begin":
-            said |= self._begin(decode(Begin, event))
+            event |= self._begin(decode(Begin, read))
         elif kind == "end":
-            said |= self._end(decode(End, event))
+            event |= self._end(decode(End, read))
         elif kind == "error":
-            said |= plain(decode_failure(event))
+            event |= plain(decode_failure(read))
         elif kind != "done":
-            said |= plain(decode({"select": Select, "message": Message}[kind], event))
-        return said | ({"ms": decode(Milliseconds, event["ms"])} if "ms" in event else {})
+            event |= plain(decode({"select": Select, "message": Message}[kind], read))
+        return event | ({"ms": decode(Milliseconds, read["ms"])} if "ms" in read else {})
 
     def _begin(self, begin: Begin) -> Event:
         if begin.step in self._begun:
             raise ValueError("no step begins twice")
         owner = self._owner(begin.device)
-        shape_of_answer(begin.fact, owner)  # which raises where there is no such fact
+        shape_of_answer(begin.fact, owner)  # raises if there is no such fact
         key = decode_key(begin.fact, owner, begin.key)
         return {**plain(begin), "key": {name: plain(value) for name, value in key.items()}}
 
@@ -128,12 +133,12 @@ class Hearing:
     def _owner(self, device: int | None) -> type:
         return Facts if device is None else self._of_device
 
-    def _note(self, said: Event) -> None:
-        if said["event"] == "begin":
-            self.step = said["step"]
-            self._begun.add(said["step"])
-            self._answer = shape_of_answer(said["fact"], self._owner(said["device"]))
-        elif said["event"] == "end":
+    def _note(self, event: Event) -> None:
+        if event["event"] == "begin":
+            self.step = event["step"]
+            self._begun.add(event["step"])
+            self._answer = shape_of_answer(event["fact"], self._owner(event["device"]))
+        elif event["event"] == "end":
             self.step = None
-        elif said["event"] == "error":
+        elif event["event"] == "error":
             self._has_failed = True

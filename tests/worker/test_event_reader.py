@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes through a child's pipe is heard if it is one of its events, and refused if a driver wrote it there."""
+"""Lines of a worker's pipe: events are read, and lines that a driver wrote there are refused."""
 
 import json
 from typing import Any
@@ -12,8 +12,9 @@ from vkzircon_cli.errors import CannotAsk, Exit
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Extension, Kernel
 from vkzircon_cli.model.vmo import Form
-from vkzircon_cli.stream.events import Asker, Event, error, fold, to_line
-from vkzircon_cli.worker.hearing import Hearing
+from vkzircon_cli.stream.events import Asker, Event, error, to_line
+from vkzircon_cli.stream.fold import fold
+from vkzircon_cli.worker.event_reader import EventReader
 
 ASK = Asker()
 SELECT = {"event": "select", "devices": [0]}
@@ -36,28 +37,28 @@ def _line(event: Any) -> bytes:
     return to_line(event).strip()
 
 
-def _heard(*lines: bytes) -> tuple[list[Event], int]:
-    hearing = Hearing(Device)
-    return [event for line in lines if (event := hearing.event(line))], hearing.refused
+def _read(*lines: bytes) -> tuple[list[Event], int]:
+    reader = EventReader(Device)
+    return [event for line in lines for event in reader.events(line + b"\n")], reader.refused
 
 
-def test_all_that_a_child_says_is_heard_as_it_said_it() -> None:
-    """Nothing is lost or changed of the events of a probe, however the pipe cuts them."""
+def test_events_of_a_worker_are_read_unchanged() -> None:
+    """No event of a probe is lost or changed, however the pipe splits it."""
     written = b"".join(map(to_line, STREAM[:-3]))
     for size in (1, 7, len(written)):
-        hearing = Hearing(Device)
+        reader = EventReader(Device)
         parts = [written[at : at + size] for at in range(0, len(written), size)]
-        heard = [event for part in parts for line in hearing.lines(part) if (event := hearing.event(line))]
-        assert (heard, hearing.refused) == ([json.loads(_line(event)) for event in STREAM[:-3]], 0)
+        read = [event for part in parts for event in reader.events(part)]
+        assert (read, reader.refused) == ([json.loads(_line(event)) for event in STREAM[:-3]], 0)
 
 
 @pytest.mark.parametrize("code", list(Exit))
 def test_an_error_has_an_exit_code_that_an_error_may_have(code: Exit) -> None:
-    """It may come in a step or between two; a pass, a verdict's code and a writer's code are none of its own."""
+    """An error may come in a step or between two, and never with the code of a pass, of a verdict or of writing."""
     told = {**FAILED, "exit_code": code}
     for before in ([], [BEGIN]):
-        heard, _ = _heard(*map(_line, (*before, told)))
-        assert heard == [*before, *([told] if code in (2, 4, 5, 70, 129, 130, 143) else [])]
+        read, _ = _read(*map(_line, (*before, told)))
+        assert read == [*before, *([told] if code in (2, 4, 5, 70, 129, 130, 143) else [])]
 
 
 @pytest.mark.parametrize(
@@ -97,8 +98,8 @@ def test_an_error_has_an_exit_code_that_an_error_may_have(code: Exit) -> None:
     ids=lambda event: json.dumps(event)[:60],
 )
 def test_what_is_no_event_of_a_probe_is_refused(event: Any) -> None:
-    """Unknown kinds, fields of another type, facts that there are not, what has nothing to do with this moment."""
-    assert _heard(json.dumps(event).encode()) == ([], 1)
+    """Unknown kinds, fields of another type, unknown facts, events at the wrong moment."""
+    assert _read(json.dumps(event).encode()) == ([], 1)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_what_is_no_event_of_a_probe_is_refused(event: Any) -> None:
 )
 def test_what_is_no_json_is_refused(raw: bytes) -> None:
     """Neither depth, length nor encoding raises."""
-    assert _heard(raw) == ([], 1)
+    assert _read(raw) == ([], 1)
 
 
 @pytest.mark.parametrize(
@@ -124,33 +125,32 @@ def test_what_is_no_json_is_refused(raw: bytes) -> None:
     ids=lambda event: json.dumps(event)[:60],
 )
 def test_a_step_ends_with_its_own_answer_alone(forged: Event) -> None:
-    """Nothing else is heard while the driver is in a step, and the answer that then comes counts."""
-    assert _heard(_line(BEGIN), _line(forged), _line(END)) == ([BEGIN, json.loads(_line(END))], 1)
+    """No other event is read while the driver is in a step, and the answer that follows counts."""
+    assert _read(_line(BEGIN), _line(forged), _line(END)) == ([BEGIN, json.loads(_line(END))], 1)
 
 
 def test_no_step_begins_twice_and_nothing_follows_an_error_but_the_end() -> None:
-    """What was answered stays answered, and what failed stays failed."""
-    assert _heard(*map(_line, (BEGIN, END, BEGIN)))[1] == 1
-    assert _heard(*map(_line, (FAILED, BEGIN, FAILED, DONE))) == ([FAILED, DONE], 2)
+    """An answer is final, and so is an error."""
+    assert _read(*map(_line, (BEGIN, END, BEGIN)))[1] == 1
+    assert _read(*map(_line, (FAILED, BEGIN, FAILED, DONE))) == ([FAILED, DONE], 2)
 
 
 def test_what_is_not_declared_does_not_pass() -> None:
-    """An event is told on with what is declared of it and no more."""
-    (event,), refused = _heard(
+    """An event keeps the declared fields only."""
+    (event,), refused = _read(
         b'{"event": "select", "devices": [0], "more": NaN, "deep": %s}' % (b"[" * 500 + b"]" * 500)
     )
     assert (event, refused) == (SELECT, 0)
 
 
 def test_a_line_without_end_is_bounded_and_costs_itself_only() -> None:
-    """More than a line may have is thrown away up to its end; the event behind it is heard."""
-    hearing, part = Hearing(Device), b"A" * (1 << 20)
+    """A line that is too long is dropped up to its end; the event behind it is read."""
+    reader, part = EventReader(Device), b"A" * (1 << 20)
     for _ in range(40):
-        assert hearing.lines(part) == []
-        assert len(hearing._rest) <= 17 << 20
-    (line,) = hearing.lines(b"A\n" + to_line(BEGIN))
-    assert hearing.event(line) == BEGIN
-    assert hearing.refused == 1
+        assert list(reader.events(part)) == []
+        assert len(reader._rest) <= 17 << 20
+    assert list(reader.events(b"A\n" + to_line(BEGIN))) == [BEGIN]
+    assert reader.refused == 1
 
 
 _JSON = st.recursive(
@@ -161,7 +161,7 @@ _JSON = st.recursive(
 
 
 def _changed(value: Any, data: st.DataObject) -> Any:
-    """Put something else into a place somewhere in *value*."""
+    """Replace a value somewhere in *value*."""
     if isinstance(value, dict | list) and value and data.draw(st.integers(0, 4)):
         places = sorted(value) if isinstance(value, dict) else range(len(value))
         place = data.draw(st.sampled_from(places))
@@ -173,12 +173,12 @@ def _changed(value: Any, data: st.DataObject) -> Any:
 
 @settings(max_examples=300)
 @given(st.data())
-def test_what_is_heard_can_be_folded_and_written(data: st.DataObject) -> None:
-    """Whatever is changed in a stream, no event that is heard makes the fold or the trace raise."""
+def test_events_that_are_read_can_be_folded_and_written(data: st.DataObject) -> None:
+    """No event that is read from a changed stream makes the fold or the trace raise."""
     stream = [json.loads(_line(event)) for event in STREAM]
     at = data.draw(st.integers(0, len(stream) - 1))
     stream[at] = _changed(stream[at], data)
-    heard, _ = _heard(*(json.dumps(event).encode() for event in stream))
-    fold(heard)
-    for event in heard:
+    read, _ = _read(*(json.dumps(event).encode() for event in stream))
+    fold(read)
+    for event in read:
         to_line(event)
