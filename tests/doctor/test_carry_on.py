@@ -33,7 +33,7 @@ _COMMA = b'{"file_format_version": "1.0.0",\n "ICD": {"library_path": "x.so", "a
         (
             "devices",
             b'{"file_format_version": "1.0.0", "ICD": {"library_path": 5, "api_version": "1.1.0"}}',
-            "is no text",
+            "is not a text",
         ),
     ],
 )
@@ -189,7 +189,7 @@ def test_without_a_good_driver_the_cause_is_named(vkzircon: Run, tmp_path: Path)
     )
     ran = vkzircon("devices", "--format", "json", VK_DRIVER_FILES=str(bad))
     assert ran.code == 4
-    assert "names /nonexistent/x.so, which is not there" in ran.json["error"]["hint"]
+    assert "names /nonexistent/x.so, which does not exist" in ran.json["error"]["hint"]
     assert "vkzircon doctor" in ran.json["error"]["hint"]
 
 

@@ -12,7 +12,7 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.doctor.manifest import Kind
+from vkzircon_cli.doctor.manifest import ManifestKind
 from vkzircon_cli.doctor.manifest_check import NOT_TRIED, ManifestExam, examine_drivers, examine_layers
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
 from vkzircon_cli.model.base import MissingKind, record
@@ -72,7 +72,7 @@ def _is_bad(exam: ManifestExam) -> bool:
 
 
 def _culprit(exam: ManifestExam, *, left_out: bool, sentence: str = "") -> Culprit:
-    kind = "driver" if exam.manifest.kind is Kind.DRIVER else "layer"
+    kind = "driver" if exam.manifest.kind is ManifestKind.DRIVER else "layer"
     found = exam.finding
     place = next((each for each in found.evidence if each.startswith(f"{exam.path}:")), "")
     where = f" ({place})" if place else ""
@@ -238,7 +238,7 @@ def _only(paths: list[str]) -> dict[str, str]:
 def _layers_off(exams: list[ManifestExam], where: Surroundings, on: Sequence[ManifestExam] = ()) -> dict[str, str]:
     """Turn layers off: implicit ones by their own switch, explicit ones by not asking for them; others stay *on*."""
     environ = {e.manifest.switch[0]: e.manifest.switch[1] or "1" for e in exams if e.manifest.switch}
-    names = {exam.manifest.name for exam in exams if exam.manifest.kind is Kind.EXPLICIT_LAYER}
+    names = {exam.manifest.name for exam in exams if exam.manifest.kind is ManifestKind.EXPLICIT_LAYER}
     if not names:
         return environ
     asked = where.environ.get("VK_INSTANCE_LAYERS", "")

@@ -138,10 +138,10 @@ def _access(nodes: tuple[Node, ...] | None, report: Report) -> Finding:
 
 def _looked_again(request: Request, report: Report, layers: Sequence["ManifestExam"]) -> dict[int, "Seen"]:
     """Look again only where layers that were asked for, or the emulation, may have to do with it."""
-    from vkzircon_cli.doctor.manifest import Kind
+    from vkzircon_cli.doctor.manifest import ManifestKind
 
     on = [exam.manifest for exam in layers if exam.is_on and exam.manifest.name != LAYER_NAME]
-    asked_for = any(manifest.kind is Kind.EXPLICIT_LAYER for manifest in on)
+    asked_for = any(manifest.kind is ManifestKind.EXPLICIT_LAYER for manifest in on)
     lacking = any(not offers_extension(device) for device in report.devices)
     if not (asked_for or (request.emulate and lacking)):
         return {}

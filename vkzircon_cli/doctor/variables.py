@@ -64,7 +64,7 @@ def layer_variables(where: Surroundings, known: Collection[str]) -> Iterator[Fin
 
 def _missing_entries(where: Surroundings, variable: str) -> Iterator[Finding]:
     """Yield the entries that do not exist, except those that are reported as unreadable manifests."""
-    for entry in () if where.elevated else entries(where, variable):
+    for entry in entries(where, variable):
         slip = _slip(entry.text)
         if not entry.is_there and (slip or not entry.text.endswith(".json")):
             yield _missing_entry(entry, slip)
