@@ -223,7 +223,7 @@ def test_the_emulation_itself_may_be_to_blame(emulated: Run, fault: str, happene
     (culprit,) = ran.json["culprits"]
     assert (culprit["kind"], culprit["left_out"]) == ("layer", False)
     assert culprit["sentence"] == (
-        f"VK_LAYER_VKZIRCON_external_memory, the emulation, is to blame: {happened}, which does not happen without it."
+        f"VK_LAYER_VKZIRCON_external_memory, the emulation, is the cause: {happened}, which does not happen without it."
     )
     assert culprit["sentence"] in ran.json["error"]["hint"]
     diagnosis = emulated("doctor", "--fault", fault, "--timeout", "1", "--format", "json")
@@ -253,7 +253,7 @@ def test_a_layer_in_which_a_driver_dies_is_not_to_blame(emulated: Run, fault: st
         ran = emulated(command, "--fault", fault, "--format", "json")
         assert ran.code == 5
         assert ran.json["devices"]
-        assert all("to blame" not in culprit["sentence"] for culprit in ran.json["culprits"])
+        assert all("is the cause:" not in culprit["sentence"] for culprit in ran.json["culprits"])
     diagnosis = emulated("doctor", "--fault", fault, "--format", "json")
     assert "device_select" not in diagnosis.json["summary"]["sentence"]
     assert diagnosis.json["summary"]["outcome"] == "crash"
@@ -369,7 +369,7 @@ def test_a_filter_that_turned_on_several_hides_no_culprit(
     env = {"VK_DRIVER_FILES": lavapipe, "VK_ADD_LAYER_PATH": str(aborting.parent), "VK_LOADER_LAYERS_ENABLE": pattern}
     ran = vkzircon("devices", "--format", "json", **env, VK_LOADER_LAYERS_DISABLE="*KHRONOS*,*MESA*,*INTEL*")
     assert [culprit["sentence"].split(",")[0] for culprit in ran.json["culprits"]] == ["VK_LAYER_TEST_aborting"]
-    assert "to blame: the driver crashed in" in ran.json["culprits"][0]["sentence"]
+    assert "is the cause: the driver crashed in" in ran.json["culprits"][0]["sentence"]
     assert ran.code == 3
 
 
