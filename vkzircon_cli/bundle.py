@@ -19,7 +19,7 @@ from vkzircon_cli.doctor.loader_log import read_manifests
 from vkzircon_cli.emulation.installation import with_environment
 from vkzircon_cli.errors import Stop
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.host import VARIABLES
+from vkzircon_cli.model.host import REPORTED_VARIABLES
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render import render
@@ -181,7 +181,7 @@ def _environment(report: Report) -> bytes:
         f"isolated: {'yes' if where.isolated else 'no'}",
         "",
         "Only these variables were read:",
-        *(f"{name}={values[name]}" if name in values else f"{name} is not set" for name in VARIABLES),
+        *(f"{name}={values[name]}" if name in values else f"{name} is not set" for name in REPORTED_VARIABLES),
     ]
     return _lines(lines)
 

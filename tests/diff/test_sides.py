@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which verdict, which device and which time of one report is compared with which of the other."""
+"""Which verdict, device and time of one report is compared with which of the other."""
 
 from dataclasses import dataclass, replace
 
@@ -17,9 +17,9 @@ from reports import (
 )
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.diff import Area, Difference, Kind, compare
-from vkzircon_cli.diff.differ import Walk
-from vkzircon_cli.diff.labels import Place
+from vkzircon_cli.diff import Area, ChangeKind, Difference, compare
+from vkzircon_cli.diff.differ import Differ
+from vkzircon_cli.diff.labels import FactPath
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.report.redaction import Redactor, people
@@ -31,21 +31,21 @@ DEVICE = GOOD.devices[0]
 
 
 _OUTCOMES = [
-    (Outcome.PASS, Outcome.FAIL, Kind.WORSE),
-    (Outcome.FAIL, Outcome.PASS, Kind.BETTER),
-    (Outcome.WARN, Outcome.CRASH, Kind.WORSE),
-    (Outcome.TIMEOUT, Outcome.FAIL, Kind.BETTER),
-    (Outcome.PASS, Outcome.SKIP, Kind.WORSE),
-    (Outcome.SKIP, Outcome.PASS, Kind.BETTER),
-    (Outcome.SKIP, Outcome.FAIL, Kind.WORSE),
-    (Outcome.FAIL, Outcome.SKIP, Kind.CHANGED),
-    (Outcome.PASS, Outcome.INFO, Kind.CHANGED),
+    (Outcome.PASS, Outcome.FAIL, ChangeKind.WORSE),
+    (Outcome.FAIL, Outcome.PASS, ChangeKind.BETTER),
+    (Outcome.WARN, Outcome.CRASH, ChangeKind.WORSE),
+    (Outcome.TIMEOUT, Outcome.FAIL, ChangeKind.BETTER),
+    (Outcome.PASS, Outcome.SKIP, ChangeKind.WORSE),
+    (Outcome.SKIP, Outcome.PASS, ChangeKind.BETTER),
+    (Outcome.SKIP, Outcome.FAIL, ChangeKind.WORSE),
+    (Outcome.FAIL, Outcome.SKIP, ChangeKind.CHANGED),
+    (Outcome.PASS, Outcome.INFO, ChangeKind.CHANGED),
 ]
 
 
 @pytest.mark.parametrize(("was", "now", "kind"), _OUTCOMES)
-def test_a_verdict_is_worse_or_better(was: Outcome, now: Outcome, kind: Kind) -> None:
-    """The direction is the reader's: what failed and is not looked at any more is neither."""
+def test_a_verdict_is_worse_or_better(was: Outcome, now: Outcome, kind: ChangeKind) -> None:
+    """A check that failed and is skipped now is neither better nor worse."""
     before, after = (replace(GOOD, checks=(result(each, "export.size", "Says."),)) for each in (was, now))
     (change,) = compare(before, after).verdicts
     assert (change.kind, change.id, change.device) == (kind, "export.size", 0)
@@ -59,7 +59,10 @@ def test_a_run_with_fewer_options_is_no_worse() -> None:
     asked = replace(GOOD, checks=(result(Outcome.PASS, "stress.imports", "Fine."),))
     unasked = replace(GOOD, checks=(result(Outcome.SKIP, "stress.imports", "Only run with --stress."),))
     both = (compare(asked, unasked), compare(unasked, asked))
-    assert [change.kind for difference in both for change in difference.verdicts] == [Kind.CHANGED, Kind.CHANGED]
+    assert [change.kind for difference in both for change in difference.verdicts] == [
+        ChangeKind.CHANGED,
+        ChangeKind.CHANGED,
+    ]
 
 
 def test_verdicts_come_worst_first() -> None:
@@ -75,14 +78,14 @@ def test_verdicts_come_worst_first() -> None:
 
 
 def test_other_words_alone_are_no_difference() -> None:
-    """A reworded sentence is told, and the exit code stays 0."""
+    """A reworded sentence is listed, and the exit code stays 0."""
     before, after = (replace(GOOD, checks=(result(Outcome.PASS, "export.size", says),)) for says in ("A.", "B."))
     difference = compare(before, after)
-    assert [change.kind for change in difference.verdicts] == [Kind.REWORDED]
+    assert [change.kind for change in difference.verdicts] == [ChangeKind.REWORDED]
     assert not difference.differs
 
 
-def test_a_run_that_had_nobody_to_ask_differs() -> None:
+def test_a_run_without_a_device_differs() -> None:
     """An error is a change of the whole report, with its message."""
     difference = compare(GOOD, stopped(GOOD, "No driver.", "Install one."))
     first = difference.verdicts[0]
@@ -92,7 +95,7 @@ def test_a_run_that_had_nobody_to_ask_differs() -> None:
 
 
 def test_another_conclusion_is_never_silent() -> None:
-    """Also where no check and no fact tells why, the two ends differ."""
+    """Two runs that ended differently differ, also where no check and no fact does."""
     difference = compare(GOOD, concluded(GOOD, Outcome.FAIL, "It failed.", 1))
     assert difference.differs
     assert [change.id for change in difference.verdicts] == ["conclusion"]
@@ -114,7 +117,7 @@ def _matched(difference: Difference) -> list[tuple[int | None, int | None, str |
 
 
 def test_devices_are_matched_by_uuid_then_name_then_index() -> None:
-    """A device that moved or was renamed is still itself; one without any trace of it is told as gone and new."""
+    """A device is matched though its index or its UUID changed; one without a match is gone or new."""
     a, b = _uuid(device(0, identity("A")), "a" * 8), _uuid(device(1, identity("B")), "b" * 8)
     moved = _two(_uuid(device(0, identity("B")), "b" * 8), _uuid(device(1, identity("A")), "a" * 8))
     assert _matched(compare(_two(a, b), moved)) == [(0, 1, "UUID"), (1, 0, "UUID")]
@@ -124,7 +127,7 @@ def test_devices_are_matched_by_uuid_then_name_then_index() -> None:
     assert _matched(compare(_two(a, b), other)) == [(0, 0, "index"), (1, None, None)]
 
 
-def test_a_uuid_of_zeros_is_nobodys() -> None:
+def test_a_uuid_of_zeros_matches_no_device() -> None:
     """Devices of a driver that fills in no UUID are matched by their names."""
     none = "00000000-0000-0000-0000-000000000000"
     a, b = (_uuid(device(index, identity(name)), none) for index, name in enumerate("AB"))
@@ -132,13 +135,13 @@ def test_a_uuid_of_zeros_is_nobodys() -> None:
     assert _matched(compare(_two(a, b), swapped)) == [(0, 1, "name"), (1, 0, "name")]
 
 
-def test_a_device_in_one_report_only_is_said_and_no_more() -> None:
+def test_a_device_in_one_report_only_is_one_change() -> None:
     """Its facts and verdicts are not listed one by one."""
     extra = _uuid(device(1, identity("Other")), "f" * 8)
     checks = (*GOOD.checks, result(Outcome.FAIL, "export.size", "No.", device=1))
     difference = compare(GOOD, replace(_two(DEVICE, extra), checks=checks))
     (change,) = difference.facts
-    assert (change.area, change.kind, change.what, change.after) == (Area.DEVICE, Kind.NEW, "device 1", "Other")
+    assert (change.area, change.kind, change.what, change.after) == (Area.DEVICE, ChangeKind.NEW, "device 1", "Other")
     assert difference.verdicts == ()
 
 
@@ -151,7 +154,7 @@ def test_a_device_that_was_not_selected_is_only_compared_by_who_it_is() -> None:
 
 
 def test_what_was_redacted_is_no_difference() -> None:
-    """A report and what a stranger gets of it do not differ, whatever was hidden."""
+    """A report and its redacted form do not differ."""
     report = with_variables(GOOD, VK_DRIVER_FILES="/home/jdoe/x.json:/home/other/y.json")
     hidden = Redactor(people()).facts(report)
     assert "jdoe" not in str(hidden)
@@ -172,13 +175,13 @@ class _Record:
 @pytest.mark.parametrize(("same_version", "found"), [(True, 1), (False, 0)])
 def test_a_field_that_one_schema_does_not_have_is_not_invented(same_version: bool, found: int) -> None:
     """Between two versions a default may stand for nothing; within one it is a value."""
-    walk = Walk(same_version=same_version)
-    place = Place("report", None)
-    assert len(list(walk.records(_Record(1), _Record(1, 2), place))) == found
-    assert len(list(walk.records(_Record(1, 1), _Record(1, 2), place))) == 1
+    differ = Differ(same_version=same_version)
+    path = FactPath("report", None)
+    assert len(list(differ.records(_Record(1), _Record(1, 2), path))) == found
+    assert len(list(differ.records(_Record(1, 1), _Record(1, 2), path))) == 1
 
 
-def test_times_are_told_and_make_no_difference() -> None:
+def test_times_are_listed_and_make_no_difference() -> None:
     """The steps whose time changed most, the ratio after over before; small changes are noise."""
     steps = (
         StepTime("slower", 0, 10.0),

@@ -33,7 +33,7 @@ _COMMA = b'{"file_format_version": "1.0.0",\n "ICD": {"library_path": "x.so", "a
         (
             "devices",
             b'{"file_format_version": "1.0.0", "ICD": {"library_path": 5, "api_version": "1.1.0"}}',
-            "is no text",
+            "is not a text",
         ),
     ],
 )
@@ -189,7 +189,7 @@ def test_without_a_good_driver_the_cause_is_named(vkzircon: Run, tmp_path: Path)
     )
     ran = vkzircon("devices", "--format", "json", VK_DRIVER_FILES=str(bad))
     assert ran.code == 4
-    assert "names /nonexistent/x.so, which is not there" in ran.json["error"]["hint"]
+    assert "names /nonexistent/x.so, which does not exist" in ran.json["error"]["hint"]
     assert "vkzircon doctor" in ran.json["error"]["hint"]
 
 
@@ -223,7 +223,7 @@ def test_the_emulation_itself_may_be_to_blame(emulated: Run, fault: str, happene
     (culprit,) = ran.json["culprits"]
     assert (culprit["kind"], culprit["left_out"]) == ("layer", False)
     assert culprit["sentence"] == (
-        f"VK_LAYER_VKZIRCON_external_memory, the emulation, is to blame: {happened}, which does not happen without it."
+        f"VK_LAYER_VKZIRCON_external_memory, the emulation, is the cause: {happened}, which does not happen without it."
     )
     assert culprit["sentence"] in ran.json["error"]["hint"]
     diagnosis = emulated("doctor", "--fault", fault, "--timeout", "1", "--format", "json")
@@ -253,7 +253,7 @@ def test_a_layer_in_which_a_driver_dies_is_not_to_blame(emulated: Run, fault: st
         ran = emulated(command, "--fault", fault, "--format", "json")
         assert ran.code == 5
         assert ran.json["devices"]
-        assert all("to blame" not in culprit["sentence"] for culprit in ran.json["culprits"])
+        assert all("is the cause:" not in culprit["sentence"] for culprit in ran.json["culprits"])
     diagnosis = emulated("doctor", "--fault", fault, "--format", "json")
     assert "device_select" not in diagnosis.json["summary"]["sentence"]
     assert diagnosis.json["summary"]["outcome"] == "crash"
@@ -369,7 +369,7 @@ def test_a_filter_that_turned_on_several_hides_no_culprit(
     env = {"VK_DRIVER_FILES": lavapipe, "VK_ADD_LAYER_PATH": str(aborting.parent), "VK_LOADER_LAYERS_ENABLE": pattern}
     ran = vkzircon("devices", "--format", "json", **env, VK_LOADER_LAYERS_DISABLE="*KHRONOS*,*MESA*,*INTEL*")
     assert [culprit["sentence"].split(",")[0] for culprit in ran.json["culprits"]] == ["VK_LAYER_TEST_aborting"]
-    assert "to blame: the driver crashed in" in ran.json["culprits"][0]["sentence"]
+    assert "is the cause: the driver crashed in" in ran.json["culprits"][0]["sentence"]
     assert ran.code == 3
 
 
@@ -378,7 +378,7 @@ def test_drivers_that_a_filter_leaves_out_are_not_to_blame(vkzircon: Run, lavapi
     env = {"VK_DRIVER_FILES": lavapipe, "VK_LOADER_DRIVERS_SELECT": "nv*"}
     ran = vkzircon("devices", "--format", "json", **env)
     assert (ran.code, ran.json["culprits"]) == (4, [])
-    assert 'VK_LOADER_DRIVERS_SELECT="nv*": drivers that do not match are left out' in ran.json["error"]["hint"]
+    assert 'VK_LOADER_DRIVERS_SELECT="nv*": it leaves out every driver' in ran.json["error"]["hint"]
     diagnosis = vkzircon("doctor", "--format", "json", **env).json
     said = 'No Vulkan device can be used. VK_LOADER_DRIVERS_SELECT leaves out every driver: it is "nv*".'
     assert diagnosis["summary"]["sentence"] == said

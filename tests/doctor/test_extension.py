@@ -9,7 +9,7 @@ from reports import device, emulated, good_report, identity, refused, stopped, w
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.extension import HOST_MEMORY, extension_finding
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.layer_bisect import Seen
+from vkzircon_cli.doctor.layer_bisect import Hidden
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.host import FUCHSIA, LINUX
@@ -29,7 +29,7 @@ def _on(platform: str, *devices: Device, system: str = "Linux 6.1") -> Report:
     return replace(report, environment=replace(report.environment, platform=platform, system=system))
 
 
-def _only(report: Report, seen: Seen | None = None, *, emulate: bool = False) -> Finding:
+def _only(report: Report, seen: Hidden | None = None, *, emulate: bool = False) -> Finding:
     looked = {} if seen is None else {0: seen}
     found = extension_finding(report, looked, (), (), emulate=emulate)
     (child,) = [child for child in found.children if child.id != "extension.neighbour"]
@@ -55,15 +55,15 @@ LACKING = without_extension(device())
             Outcome.FAIL,
         ),
         (_on(FUCHSIA, _listing(device(who=OLD), EXTENSION)), None, False, "extension.api-too-low", Outcome.FAIL),
-        (_on(LINUX, LACKING), Seen(hidden_by=("VK_LAYER_x",)), False, "extension.hidden", Outcome.FAIL),
+        (_on(LINUX, LACKING), Hidden(hidden_by=("VK_LAYER_x",)), False, "extension.hidden", Outcome.FAIL),
         (
             _on(LINUX, device()),
-            Seen(ENTRY_POINTS, ("VK_LAYER_x",)),
+            Hidden(ENTRY_POINTS, ("VK_LAYER_x",)),
             False,
             "extension.hidden",
             Outcome.FAIL,
         ),
-        (_on(LINUX, device()), Seen(ENTRY_POINTS), False, "extension.no-commands", Outcome.FAIL),
+        (_on(LINUX, device()), Hidden(ENTRY_POINTS), False, "extension.no-commands", Outcome.FAIL),
         (_on(LINUX, LACKING), None, True, "extension.no-emulation", Outcome.SKIP),
         (emulated(_on(LINUX, _listing(device(), "VK_KHR_x"))), None, True, "extension.no-host-memory", Outcome.FAIL),
         (
@@ -75,14 +75,16 @@ LACKING = without_extension(device())
         ),
         (
             emulated(_on(LINUX, _listing(device(), HOST_MEMORY))),
-            Seen(refusal="importing a memfd's pages failed (VkResult -2)"),
+            Hidden(refusal="importing a memfd's pages failed (VkResult -2)"),
             True,
             "extension.host-memory-unusable",
             Outcome.FAIL,
         ),
     ],
 )
-def test_each_reason_is_told_apart(report: Report, seen: Seen | None, emulate: bool, id: str, outcome: Outcome) -> None:
+def test_each_reason_is_told_apart(
+    report: Report, seen: Hidden | None, emulate: bool, id: str, outcome: Outcome
+) -> None:
     """Its sentence names the device, and what is no pass has a cause."""
     found = _only(report, seen, emulate=emulate)
     assert (found.id, found.outcome) == (id, outcome)
@@ -92,7 +94,7 @@ def test_each_reason_is_told_apart(report: Report, seen: Seen | None, emulate: b
 
 def test_the_layer_that_hides_it_is_named_with_the_way_around() -> None:
     """The command asks again without it."""
-    found = _only(_on(LINUX, LACKING), Seen(hidden_by=("VK_LAYER_x",)))
+    found = _only(_on(LINUX, LACKING), Hidden(hidden_by=("VK_LAYER_x",)))
     assert "VK_LAYER_x" in found.cause
     assert found.command == "VK_LOADER_LAYERS_DISABLE=VK_LAYER_x VK_INSTANCE_LAYERS= vkzircon doctor"
 
@@ -109,7 +111,7 @@ def test_linux_is_told_whether_emulation_would_work() -> None:
 def test_the_emulations_own_reason_is_evidence() -> None:
     """What the layer noted when it tried is shown."""
     report = emulated(_on(LINUX, _listing(device(), HOST_MEMORY)))
-    assert "VkResult -2" in _only(report, Seen(refusal="failed (VkResult -2)"), emulate=True).evidence[-1]
+    assert "VkResult -2" in _only(report, Hidden(refusal="failed (VkResult -2)"), emulate=True).evidence[-1]
 
 
 def test_neighbours_are_told() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.layers import NEEDED
+from vkzircon_cli.doctor.layer_manifest import REQUIRED
 from vkzircon_cli.doctor.manifest_check import ManifestExam, examine_layers, layer_findings
 from vkzircon_cli.doctor.search import DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS, folders
 from vkzircon_cli.doctor.surroundings import Surroundings
@@ -152,7 +152,7 @@ EXPLICIT, IMPLICIT = EXPLICIT_LAYERS, IMPLICIT_LAYERS
 _NO_SWITCH = {"disable_environment": None}
 # What is changed in the manifest, the environment, and what is found; None takes a key away.
 FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
-    **{f"no-{key}": (EXPLICIT, {key: None}, "manifest.missing-key") for key in NEEDED},
+    **{f"no-{key}": (EXPLICIT, {key: None}, "manifest.missing-key") for key in REQUIRED},
     "no-library": (EXPLICIT, {"library_path": None}, "manifest.missing-key"),
     "both-libraries": (EXPLICIT, {"component_layers": ["VK_LAYER_x"]}, "manifest.layer-library"),
     "library-is-no-text": (EXPLICIT, {"library_path": {}}, "manifest.wrong-type"),

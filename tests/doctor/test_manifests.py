@@ -108,9 +108,9 @@ CASES: dict[str, tuple[Made, str, str]] = {
         "manifest.truncated",
         "in the middle",
     ),
-    "list-of-one": (_changed(lambda body: f"[{body}]".encode()), "manifest.not-an-object", "no object"),
+    "list-of-one": (_changed(lambda body: f"[{body}]".encode()), "manifest.not-an-object", "not an object"),
     "icd-is-a-list": (_rooted(file_format_version="1.0.0", ICD=["x"]), "manifest.wrong-type", "is a list"),
-    "library-is-null": (_changed(_library_null), "manifest.wrong-type", "is no text"),
+    "library-is-null": (_changed(_library_null), "manifest.wrong-type", "is not a text"),
     "windows-path": (_changed(_windows), "manifest.library-missing", "C:driverk.dll"),
     "variant-by-overflow": (_saying(api_version="128.1.1"), "manifest.left-out", "variant"),
     "variant-by-more": (_saying(api_version="512.0.0"), "manifest.left-out", "variant"),
@@ -121,13 +121,13 @@ CASES: dict[str, tuple[Made, str, str]] = {
     "blank": (_bytes(b" \n"), "manifest.empty", "is empty"),
     "byte-order-mark": (_changed(lambda body: body.encode("utf-8-sig")), "manifest.byte-order-mark", "byte-order mark"),
     "utf-16": (_changed(lambda body: body.encode("utf-16")), "manifest.utf-16", "UTF-16"),
-    "comma": (_changed(lambda body: body[:-1].encode() + b",\n}"), "manifest.bad-json", "a comma behind its last item"),
+    "comma": (_changed(lambda body: body[:-1].encode() + b",\n}"), "manifest.bad-json", "a trailing comma"),
     "bad-json": (_bytes(b'{\n  "ICD": nope}'), "manifest.bad-json", "is not JSON"),
-    "nan": (_bytes(b'{"ICD": NaN}'), "manifest.bad-json", "NaN is no value"),
+    "nan": (_bytes(b'{"ICD": NaN}'), "manifest.bad-json", "NaN is not a value"),
     "deep": (_bytes(b"[" * 5000), "manifest.truncated", "ends in the middle"),
     "comments": (_changed(lambda body: f"// driver\n{body}".encode()), "manifest.comments", "a comment"),
     "truncated": (_changed(lambda body: body[:40].encode()), "manifest.truncated", "ends in the middle"),
-    "not-an-object": (_bytes(b"[]"), "manifest.not-an-object", "no object"),
+    "not-an-object": (_bytes(b"[]"), "manifest.not-an-object", "not an object"),
     "is-a-layer": (_rooted(file_format_version="1.0.0", layer=LAYER), "manifest.is-a-layer", "a layer's manifest"),
     "no-version": (_rooted(ICD={"library_path": "LIBRARY"}), "manifest.missing-key", "no file_format_version"),
     "no-icd": (_rooted(file_format_version="1.0.0"), "manifest.missing-key", "no ICD"),
@@ -136,10 +136,10 @@ CASES: dict[str, tuple[Made, str, str]] = {
     "no-library": (_saying(library_path=None), "manifest.missing-key", "no ICD.library_path"),
     "empty-library": (_saying(library_path=""), "manifest.missing-key", "an empty ICD.library_path"),
     "no-api": (_saying(api_version=None), "manifest.missing-key", "no ICD.api_version"),
-    "library-is-a-number": (_saying(library_path=5), "manifest.wrong-type", "is no text"),
+    "library-is-a-number": (_saying(library_path=5), "manifest.wrong-type", "is not a text"),
     "variant": (_saying(api_version="1.1.1.0"), "manifest.left-out", "variant"),
     "32-bit-by-word": (_saying(library_arch="32"), "manifest.left-out", "32 bits"),
-    "library-gone": (_saying(library_path="/nonexistent/x.so"), "manifest.library-missing", "which is not there"),
+    "library-gone": (_saying(library_path="/nonexistent/x.so"), "manifest.library-missing", "which does not exist"),
     "name-gone": (_saying(library_path="libnone.so"), "manifest.library-missing", "the linker does not find"),
     "backslashes": (_saying(library_path=".\\x.so"), "manifest.library-missing", "the linker does not find"),
     "text": (_beside("x.so", b"hello, I am no library at all\n"), "manifest.not-a-library", "not a shared library"),
@@ -153,8 +153,12 @@ CASES: dict[str, tuple[Made, str, str]] = {
         "manifest.fuchsia-metadata",
         "not the manifest",
     ),
-    "fuchsia-2": (_rooted(version=2, file_path="x", manifest_path="y"), "manifest.fuchsia-metadata", "of version 2"),
-    "fuchsia-no-path": (_rooted(version=1, manifest_path="y"), "manifest.fuchsia-metadata", "no file_path"),
+    "fuchsia-2": (
+        _rooted(version=2, file_path="x", manifest_path="y"),
+        "manifest.fuchsia-metadata",
+        "unknown version 2",
+    ),
+    "fuchsia-no-path": (_rooted(version=1, manifest_path="y"), "manifest.fuchsia-metadata", "without a file_path"),
 }
 NOTES: dict[str, tuple[Made, str]] = {
     "format": (
@@ -220,14 +224,14 @@ def test_what_the_loader_overlooks_is_a_note(name: str, tmp_path: Path, library:
     ],
 )
 def test_an_error_of_json_has_line_and_column(tmp_path: Path, content: str, place: str) -> None:
-    """The place is where a person has to look: the comma, not the bracket behind it."""
+    """The place is that of the comma, not of the bracket behind it."""
     manifest = tmp_path / "bad.json"
     manifest.write_text(content)
     assert _of(manifest)[0].evidence == (f"{manifest}:{place}",)
 
 
 def _put(path: Path, kind: str) -> None:
-    """Put what is not a regular file, or cannot be read, in a manifest's place."""
+    """Put something that is not a regular file, or cannot be read, in a manifest's place."""
     if kind == "folder":
         path.mkdir()
     elif kind == "named pipe":
@@ -251,7 +255,7 @@ NOT_FILES = {
     "socket": "is not a regular file, but a socket",
     "device": "is not a regular file, but a device",
     "circle": "is not a regular file: its links lead in a circle",
-    "dangling": "is a link to /nonexistent/driver.json, which is not there",
+    "dangling": "is a link to /nonexistent/driver.json, which does not exist",
     "huge": "is larger than 1 MiB",
 }
 
@@ -338,7 +342,7 @@ def _devices(*manifests: str) -> int:
 
 @pytest.mark.parametrize("name", [*CASES, *NOTES])
 def test_the_real_loader_does_as_it_is_said(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
-    """Usable is what gives a device, and what is said to stop the loader hides the good driver beside it."""
+    """A usable manifest gives a device, and one that stops the loader hides the good driver beside it."""
     make = (CASES.get(name) or NOTES[name])[0]
     manifest = tmp_path / f"{name}.json"
     make(manifest, library)
@@ -353,28 +357,24 @@ def _walk(finding: Finding) -> Iterator[Finding]:
         yield from _walk(child)
 
 
-@pytest.mark.parametrize(
-    ("value", "slip"),
-    [
+def test_a_likely_mistake_in_a_variable_is_named() -> None:
+    """The entry is shown in quotes and unchanged, with the likely mistake."""
+    for value, slip in (
         ('"/x.json"', "the quotes are part of the value"),
-        ("~/x.json", "the shell has not expanded the ~"),
+        ("~/x.json", "the shell did not expand the ~"),
         (" /x.json", "a blank is part of the value"),
         ("/x.json,/y.json", "not by commas"),
-        ("/nonexistent", "which is not there."),
-    ],
-)
-def test_a_slip_in_a_variable_is_guessed(value: str, slip: str) -> None:
-    """The entry is shown in quotes, as it is, with what most likely went wrong."""
-    where = _where(VK_ICD_FILENAMES=value)
-    (found,) = [
-        each for each in _walk(driver_findings(examine_drivers(where), where)) if each.id == "variable.not-found"
-    ]
-    assert f'"{value}"' in found.sentence
-    assert slip in found.sentence
+        ("/nonexistent", "which does not exist."),
+    ):
+        where = _where(VK_ICD_FILENAMES=value)
+        drivers = driver_findings(examine_drivers(where), where)
+        (found,) = [each for each in _walk(drivers) if each.id == "variable.not-found"]
+        assert f'"{value}"' in found.sentence
+        assert slip in found.sentence
 
 
-def test_the_variable_in_force_is_told(lavapipe: str) -> None:
-    """Of two the newer counts, also where it is empty; with raised privileges neither does."""
+def test_the_variable_in_force_is_used(lavapipe: str) -> None:
+    """Of two variables the newer one counts, also where it is empty; with raised privileges neither does."""
     both = {"VK_DRIVER_FILES": lavapipe, "VK_ICD_FILENAMES": "/nonexistent.json"}
     assert [exam.path for exam in examine_drivers(_where(**both))] == [lavapipe]
     assert examine_drivers(_where(VK_DRIVER_FILES="", VK_ICD_FILENAMES=lavapipe)) == ()
@@ -383,7 +383,7 @@ def test_the_variable_in_force_is_told(lavapipe: str) -> None:
 
 
 def test_an_empty_variable_takes_all_drivers_from_the_real_loader(lavapipe: str) -> None:
-    """Set and empty is not the same as unset, and goes before the older name."""
+    """A variable that is set but empty is not unset, and overrides the older name."""
     for environ in ({"VK_DRIVER_FILES": "", "VK_ICD_FILENAMES": lavapipe}, {"VK_ICD_FILENAMES": ""}):
         asked = subprocess.run(
             ["vulkaninfo", "--summary"], env={**os.environ, **environ}, capture_output=True, text=True, check=False
@@ -393,7 +393,7 @@ def test_an_empty_variable_takes_all_drivers_from_the_real_loader(lavapipe: str)
 
 @pytest.mark.parametrize("start", ["", '"', "[", '{"a":"'])
 def test_no_text_takes_long_to_read(tmp_path: Path, start: str) -> None:
-    """What a file says costs no time that grows faster than it: a square of 250 kB would take minutes."""
+    """Reading time grows with the size of the file: the square of 250 kB would take minutes."""
     manifest = tmp_path / "long.json"
     for piece in ('\\"', '"', "\\", "[", "1", "-", "1e", "\x01", "\\u", "1,", '{"a":', " "):
         manifest.write_text(start + piece * (250_000 // len(piece)))
@@ -406,8 +406,8 @@ def test_no_text_takes_long_to_read(tmp_path: Path, start: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (({"api_version": 1.1}, "1.0.0"), "newer ones and Fuchsia's pass the file over"),
-        (({}, "3.2.1"), "which the loader does not know, and uses all the same"),
+        (({"api_version": 1.1}, "1.0.0"), "newer ones and Fuchsia's ignore the file"),
+        (({}, "3.2.1"), "which the loader does not know but accepts"),
     ],
 )
 def test_what_is_only_worth_knowing_of_a_good_manifest_is_shown(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where manifests are looked for, and what filters leave out: as the real loader's own log has it."""
+"""Manifests are found, and filtered, as the real loader's log shows."""
 
 import json
 import os
@@ -13,7 +13,6 @@ from vkzircon_cli.doctor.search import (
     DRIVERS,
     EXPLICIT_LAYERS,
     IMPLICIT_LAYERS,
-    Found,
     drivers,
     explicit_layers,
     folders,
@@ -31,7 +30,7 @@ def _where(environ: dict[str, str], platform: str = "linux") -> Surroundings:
 
 
 def _logged(environ: dict[str, str], cwd: Path) -> tuple[Log, Log, Log]:
-    """Give the loader's own folders and files: of implicit layers, of explicit ones, of drivers."""
+    """Return the folders and files in the loader's log: of implicit layers, of explicit ones, of drivers."""
     env = {"PATH": os.environ["PATH"], "VK_LOADER_DEBUG": "all", **environ}
     ran = subprocess.run(["vulkaninfo", "--summary"], env=env, cwd=cwd, capture_output=True, text=True, check=False)
     searches: dict[str, list[Log]] = {"layer": [], "driver": []}
@@ -53,10 +52,6 @@ def _logged(environ: dict[str, str], cwd: Path) -> tuple[Log, Log, Log]:
     return implicit, explicit, searches["driver"][0]
 
 
-def _paths(found: tuple[Found, ...]) -> list[str]:
-    return [each.path for each in found]
-
-
 def _manifest(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -64,7 +59,7 @@ def _manifest(path: Path, text: str) -> None:
 
 @pytest.fixture(name="places")
 def _places(tmp_path: Path, lavapipe: str) -> Path:
-    """Lay out folders with manifests, and with what only looks like some."""
+    """Lay out folders with manifests and with files that only look like manifests."""
     driver = Path(lavapipe).read_text()
     for name in ("z.json", "a.json", "M.JSON", ".hidden.json", "x.json.bak", "none"):
         _manifest(tmp_path / "some" / name, driver)
@@ -100,9 +95,9 @@ def test_folders_and_files_are_the_loaders(environ: dict[str, str], places: Path
     assert list(folders(where, IMPLICIT_LAYERS)) == implicit["folders"]
     assert list(folders(where, EXPLICIT_LAYERS)) == explicit["folders"]
     assert list(folders(where, DRIVERS)) == found["folders"]
-    assert _paths(implicit_layers(where)) == implicit["files"]
-    assert _paths(explicit_layers(where)) == explicit["files"]
-    assert _paths(drivers(where)) == found["files"]
+    assert list(implicit_layers(where)) == implicit["files"]
+    assert list(explicit_layers(where)) == explicit["files"]
+    assert list(drivers(where)) == found["files"]
 
 
 @pytest.mark.parametrize("variable", ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_ADD_DRIVER_FILES"])
@@ -122,11 +117,11 @@ def test_folders_and_files_are_the_loaders(environ: dict[str, str], places: Path
     ],
 )
 def test_what_a_variable_names_is_the_loaders(variable: str, value: str, places: Path, lavapipe: str) -> None:
-    """Files, folders, empty entries, and what is named twice."""
+    """Files, folders, empty entries, and files that are named twice."""
     given = {"HOME": "/h", variable: value.replace("BASE", str(places)).replace("LVP", lavapipe)}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(places)
-        assert _paths(drivers(_where(given))) == _logged(given, places)[2]["files"]
+        assert list(drivers(_where(given))) == _logged(given, places)[2]["files"]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +138,7 @@ def test_layer_paths_are_the_loaders(environ: dict[str, str], files: float, plac
     folder = places / "base" / "vulkan" / EXPLICIT_LAYERS
     given = {"HOME": "/h", "XDG_DATA_DIRS": "/none"}
     given |= {name: value.replace("BASE", str(folder)) for name, value in environ.items()}
-    found = _paths(explicit_layers(_where(given)))
+    found = list(explicit_layers(_where(given)))
     assert found == _logged(given, places)[1]["files"]
     assert len(found) == 2 * files
 
@@ -169,7 +164,7 @@ _FILTERS = (
 @pytest.mark.parametrize("value", _FILTERS)
 @pytest.mark.parametrize("variable", ["VK_LOADER_DRIVERS_SELECT", "VK_LOADER_DRIVERS_DISABLE"])
 def test_a_filter_leaves_out_what_the_loader_leaves_out(variable: str, value: str, lavapipe: str) -> None:
-    """Left out is a choice of the loader's, and named with its variable."""
+    """A driver that is left out is reported with the variable that leaves it out."""
     given = {"VK_DRIVER_FILES": lavapipe, variable: value}
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **given}
     ran = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, check=False)

@@ -1,32 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between two reports, as data. Pure: no file, no machine, no clock."""
+"""Comparison of two reports, as data.
+
+Here: which devices belong together, which verdicts, facts and times differ, and the words for values.
+
+Not here: reading the reports (saved) and writing the comparison (render). No file, no machine and no clock is read.
+"""
 
 from vkzircon_cli.diff.compare import compare
-from vkzircon_cli.diff.model import (
-    DIFFERENCE_SCHEMA_VERSION,
-    Area,
-    Difference,
-    FactChange,
-    Kind,
-    PairedDevice,
-    Said,
-    Side,
-    StepTiming,
-    Timings,
-    VerdictChange,
-)
+from vkzircon_cli.diff.model import Area, ChangeKind, Difference, FactChange, Said, Side, Timings, VerdictChange
 
-__all__ = [
-    "DIFFERENCE_SCHEMA_VERSION",
-    "Area",
-    "Difference",
-    "FactChange",
-    "Kind",
-    "PairedDevice",
-    "Said",
-    "Side",
-    "StepTiming",
-    "Timings",
-    "VerdictChange",
-    "compare",
-]
+__all__ = ["Area", "ChangeKind", "Difference", "FactChange", "Said", "Side", "Timings", "VerdictChange", "compare"]

@@ -1,40 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares two reports: verdicts, facts of the machine, facts of each device, and times apart from these."""
+"""Compares two reports: verdicts, facts of the machine, facts of each device, and times."""
 
 from collections.abc import Iterator
 from dataclasses import fields
 
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.diff.devices import Pair, name_of, pair_devices
-from vkzircon_cli.diff.differ import Unlike, Walk
-from vkzircon_cli.diff.grouping import together
-from vkzircon_cli.diff.labels import Place
+from vkzircon_cli.diff.devices import DevicePair, name_of, pair_devices
+from vkzircon_cli.diff.differ import Differ, Mismatch
+from vkzircon_cli.diff.grouping import group_mismatches
+from vkzircon_cli.diff.labels import FactPath
 from vkzircon_cli.diff.model import (
     DIFFERENCE_SCHEMA_VERSION,
     Area,
+    ChangeKind,
     Difference,
     FactChange,
-    Kind,
     PairedDevice,
     Side,
     VerdictChange,
 )
-from vkzircon_cli.diff.timing import time_both
-from vkzircon_cli.diff.verdicts import compare_verdicts
+from vkzircon_cli.diff.outcomes import compare_verdicts
+from vkzircon_cli.diff.timing import compare_times
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.queries import dependency_leg
 from vkzircon_cli.report.report import Report
 
-# What is looked at elsewhere, or is what every two runs differ in.
+# Compared on their own, or different in every two runs.
 _ELSEWHERE = ("schema_version", "summary", "error", "device_count", "devices", "checks", "run")
-_WHO = ("index", "selected", "identity")
-# A device that was not selected in one of the two was only asked who it is.
-_ASKED_WHERE_SELECTED = tuple(field.name for field in fields(Device) if field.name not in _WHO)
+_OF_ALL = ("index", "selected", "identity")
+# A device that one run did not select has only an identity there.
+_OF_SELECTED = tuple(field.name for field in fields(Device) if field.name not in _OF_ALL)
 _ORDER = list(Area)
 
 
 def compare(before: Report, after: Report) -> Difference:
-    """Tell what differs; times, koids, handle values and resident memory never do."""
+    """Return what differs; times, koids, handle values and resident memory make no difference."""
     pairs = pair_devices(before.devices, after.devices)
     verdicts = compare_verdicts(before, after, pairs)
     facts = sorted(_facts(before, after, pairs), key=lambda change: _ORDER.index(change.area))
@@ -48,13 +48,13 @@ def compare(before: Report, after: Report) -> Difference:
         devices=tuple(_paired(pair) for pair in pairs),
         verdicts=verdicts,
         facts=tuple(facts),
-        timings=time_both(before.run, after.run, pairs),
+        timings=compare_times(before.run, after.run, pairs),
     )
 
 
 def _areas(verdicts: tuple[VerdictChange, ...], facts: list[FactChange]) -> dict[str, int]:
     counts = {str(area): sum(change.area is area for change in facts) for area in Area}
-    counts[Area.VERDICTS] = sum(change.kind is not Kind.REWORDED for change in verdicts)
+    counts[Area.VERDICTS] = sum(change.kind is not ChangeKind.REWORDED for change in verdicts)
     return counts
 
 
@@ -71,7 +71,7 @@ def _side(report: Report) -> Side:
     )
 
 
-def _paired(pair: Pair) -> PairedDevice:
+def _paired(pair: DevicePair) -> PairedDevice:
     known = pair.after or pair.before
     return PairedDevice(
         name=name_of(known) if known else "",
@@ -81,43 +81,43 @@ def _paired(pair: Pair) -> PairedDevice:
     )
 
 
-def _facts(before: Report, after: Report, pairs: list[Pair]) -> Iterator[FactChange]:
-    walk = Walk(same_version=before.schema_version == after.schema_version)
-    yield from together(_of_machine(walk, before, after))
+def _facts(before: Report, after: Report, pairs: list[DevicePair]) -> Iterator[FactChange]:
+    differ = Differ(same_version=before.schema_version == after.schema_version)
+    yield from group_mismatches(_of_machine(differ, before, after))
     for number, pair in enumerate(pairs):
-        yield from together(_of_device(walk, before, after, number, pair))
+        yield from group_mismatches(_of_device(differ, before, after, number, pair))
 
 
-def _of_machine(walk: Walk, before: Report, after: Report) -> Iterator[Unlike]:
-    root = Place("report", None)
-    yield from walk.records(before, after, root, leave=_ELSEWHERE)
+def _of_machine(differ: Differ, before: Report, after: Report) -> Iterator[Mismatch]:
+    root = FactPath("report", None)
+    yield from differ.records(before, after, root, leave=_ELSEWHERE)
     if before.schema_version != after.schema_version:
-        place = root.into(Report, "schema_version")
-        yield Unlike(place, Kind.CHANGED, before.schema_version, after.schema_version)
+        path = root.into(Report, "schema_version")
+        yield Mismatch(path, ChangeKind.CHANGED, before.schema_version, after.schema_version)
     counts = before.device_count, after.device_count
     if any(count.missing for count in counts) and counts[0] != counts[1]:
         was, now = (describe(count.missing) if count.missing else str(count.value) for count in counts)
-        yield Unlike(root.into(Report, "device_count"), Kind.CHANGED, was, now)
+        yield Mismatch(root.into(Report, "device_count"), ChangeKind.CHANGED, was, now)
 
 
-def _of_device(walk: Walk, before: Report, after: Report, number: int, pair: Pair) -> Iterator[Unlike]:
+def _of_device(differ: Differ, before: Report, after: Report, number: int, pair: DevicePair) -> Iterator[Mismatch]:
     known = pair.before or pair.after
     if known is None:
         return
-    place = Place(f"report.devices[{known.index}]", number)
+    path = FactPath(f"report.devices[{known.index}]", number)
     if pair.before is None or pair.after is None:
         name = name_of(known)
         was, now = (name, None) if pair.before else (None, name)
-        here = place.labelled(f"device {known.index}")
-        yield Unlike(here.of(Area.DEVICE), Kind.GONE if pair.before else Kind.NEW, was, now)
+        here = path.labelled(f"device {known.index}", Area.DEVICE)
+        yield Mismatch(here, ChangeKind.GONE if pair.before else ChangeKind.NEW, was, now)
         return
     if not (pair.before.selected and pair.after.selected):
-        yield from walk.records(pair.before, pair.after, place, leave=_ASKED_WHERE_SELECTED)
+        yield from differ.records(pair.before, pair.after, path, leave=_OF_SELECTED)
         return
-    yield from walk.records(pair.before, pair.after, place)
+    yield from differ.records(pair.before, pair.after, path)
     legs = _leg(before, pair.before), _leg(after, pair.after)
     if legs[0] != legs[1]:
-        yield Unlike(place.labelled("dependencies").of(Area.EXTENSION), Kind.CHANGED, *legs)
+        yield Mismatch(path.labelled("dependencies", Area.EXTENSION), ChangeKind.CHANGED, *legs)
 
 
 def _leg(report: Report, device: Device) -> str:

@@ -1,98 +1,97 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walks two records side by side, whatever they are, and yields what is unlike. Knows no field by its name."""
+"""Walks two records of any type side by side and yields what differs."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.diff.labels import KIN, TABLES, Place, row_of, table_of
-from vkzircon_cli.diff.model import Area, Kind
+from vkzircon_cli.diff.labels import KIN, FactPath, Table, label_of_row, table_of
+from vkzircon_cli.diff.model import Area, ChangeKind
 from vkzircon_cli.diff.values import LEFT_OUT, brief, brief_row, is_value, words_of
 from vkzircon_cli.model.base import Answer, MissingKind, record
 from vkzircon_cli.model.facts import Extension
-from vkzircon_cli.model.vmo import PairOfHandles
 
-_MARKS = ("<hidden>", "<user>", "<host>")
+_REDACTION_MARK = re.compile("<hidden>|<user>|<host>")
 
 
 @record
-class Unlike:
-    """One thing that differs; see `FactChange`, which is made of those that differ alike."""
+class Mismatch:
+    """One fact that differs; a `FactChange` is made of all that differ in the same way."""
 
-    place: Place
-    kind: Kind
+    path: FactPath
+    kind: ChangeKind
     before: str | None
     after: str | None
     removed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
 
 
-class Walk:
-    """Compares records. Between two versions of the schema, a field that has its default may not have been there."""
+class Differ:
+    """Compares records. Between two versions of the schema, a field with its default may be new, and is skipped."""
 
     def __init__(self, *, same_version: bool) -> None:
         self._same_version = same_version
 
-    def records(self, before: Any, after: Any, place: Place, leave: Iterable[str] = ()) -> Iterator[Unlike]:
-        """Compare two records of one type, field by field, but for what is left out always and what to *leave* here."""
+    def records(self, before: Any, after: Any, path: FactPath, leave: Iterable[str] = ()) -> Iterator[Mismatch]:
+        """Compare two records of one type field by field, without `LEFT_OUT` and the fields to *leave* out here."""
         owner = type(before)
         skipped = LEFT_OUT.get(owner, frozenset()).union(leave)
         for field in fields(before):
             was, now = getattr(before, field.name), getattr(after, field.name)
             is_absent = not self._same_version and field.default is not MISSING and field.default in (was, now)
             if not is_absent and field.name not in skipped and not field.name.endswith("_hex"):
-                yield from self._field(owner, field.name, was, now, place.into(owner, field.name))
+                yield from self._field(owner, field.name, was, now, path.into(owner, field.name))
 
-    def _field(self, owner: type, field: str, before: Any, after: Any, place: Place) -> Iterator[Unlike]:
+    def _field(self, owner: type, field: str, before: Any, after: Any, path: FactPath) -> Iterator[Mismatch]:
         if isinstance(before, Answer) and isinstance(after, Answer):
-            yield from self._answers(owner, field, before, after, place)
+            yield from self._answers(owner, field, before, after, path)
         elif _is_table(before) or _is_table(after):
-            yield from self._tables(field, before, after, place)
+            yield from self._tables(field, before, after, path)
         elif is_value(before) or is_value(after):
-            yield from _values(owner, field, before, after, place)
+            yield from _values(owner, field, before, after, path)
         else:
-            yield from self.records(before, after, place)
+            yield from self.records(before, after, path)
 
     def _answers(
-        self, owner: type, field: str, before: Answer[Any], after: Answer[Any], place: Place
-    ) -> Iterator[Unlike]:
+        self, owner: type, field: str, before: Answer[Any], after: Answer[Any], path: FactPath
+    ) -> Iterator[Mismatch]:
         if before.missing is None and after.missing is None:
-            yield from self._field(owner, field, before.value, after.value, place)
+            yield from self._field(owner, field, before.value, after.value, path)
         elif before.missing != after.missing and not _NOT_ASKED.issuperset((_why(before), _why(after))):
             was, now = (
                 describe(each.missing) if each.missing else brief(each.value, field, owner) for each in (before, after)
             )
-            yield Unlike(place, Kind.CHANGED, was, now)
+            yield Mismatch(path, ChangeKind.CHANGED, was, now)
 
-    def _tables(self, field: str, before: Sequence[Any], after: Sequence[Any], place: Place) -> Iterator[Unlike]:
-        place = place.inside()
-        if type((*before, *after)[0]) is Extension:
-            yield from _other_extensions(before, after, place)
+    def _tables(self, field: str, before: Sequence[Any], after: Sequence[Any], path: FactPath) -> Iterator[Mismatch]:
+        path, row = path.inside(), type((*before, *after)[0])
+        table = table_of(field, row)
+        if row is Extension:
+            yield from _other_extensions(before, after, path)
             before, after = ([row for row in rows if row.name in KIN] for rows in (before, after))
-        was, now = _keyed(field, before), _keyed(field, after)
+        was, now = _keyed(table, before), _keyed(table, after)
         for key in dict.fromkeys((*was, *now)):
             record = was.get(key) or now[key]
-            here = place.at(row_of(table_of(field, type(record)), record), _text(key))
+            here = path.at(label_of_row(table, record), _text(key))
             if key in was and key in now:
                 yield from self.records(was[key], now[key], here)
             elif not _was_not_asked(record):
-                yield _alone(was.get(key), now.get(key), here)
+                yield _alone(was.get(key), now.get(key), here, table.key)
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, tuple) and bool(value) and (type(value[0]) in TABLES or type(value[0]) is PairOfHandles)
+    return isinstance(value, tuple) and bool(value) and is_dataclass(value[0])
 
 
-def _keyed(field: str, rows: Sequence[Any]) -> dict[tuple[Any, ...], Any]:
-    """Find each row by what tells it apart; should two be told alike, by which of them it is as well."""
+def _keyed(table: Table, rows: Sequence[Any]) -> dict[tuple[Any, ...], Any]:
+    """Return each row under its key, to which a number is added so that equal keys differ."""
     seen: Counter[tuple[Any, ...]] = Counter()
     keyed = {}
     for row in rows:
-        table = table_of(field, type(row))
-        names = table.names + ((table.number,) if table.number else ())
-        key = tuple(words_of(name, getattr(row, name)).text for name in names)
+        key = tuple(words_of(name, getattr(row, name)).text for name in table.key)
         keyed[(*key, seen[key])] = row
         seen[key] += 1
     return keyed
@@ -111,26 +110,24 @@ def _why(answer: Answer[Any]) -> MissingKind | None:
 
 
 def _was_not_asked(row: Any) -> bool:
-    """Tell whether a row says nothing but why it was left out, which is no more than having no such row."""
+    """Whether a row only says why it was left out, which is the same as no row."""
     answers = [value for field in fields(row) if isinstance(value := getattr(row, field.name), Answer)]
     return bool(answers) and _NOT_ASKED.issuperset(map(_why, answers))
 
 
-def _alone(before: Any, after: Any, place: Place) -> Unlike:
-    row, kind = (after, Kind.NEW) if before is None else (before, Kind.GONE)
-    table = table_of(place.fields[-1], type(row))
-    key = {*table.names, table.number}
+def _alone(before: Any, after: Any, path: FactPath, key: tuple[str, ...]) -> Mismatch:
+    row, kind = (after, ChangeKind.NEW) if before is None else (before, ChangeKind.GONE)
     rest = [field.name for field in fields(row) if field.name not in key and not field.name.endswith("_hex")]
     words = brief_row(row, rest)
-    return Unlike(place, kind, words if kind is Kind.GONE else None, words if kind is Kind.NEW else None)
+    return Mismatch(path, kind, words if kind is ChangeKind.GONE else None, words if kind is ChangeKind.NEW else None)
 
 
-def _values(owner: type, field: str, before: Any, after: Any, place: Place) -> Iterator[Unlike]:
+def _values(owner: type, field: str, before: Any, after: Any, path: FactPath) -> Iterator[Mismatch]:
     was, now = words_of(field, before, owner), words_of(field, after, owner)
     if was.same == now.same or _is_redacted(before, after) or _is_redacted(after, before):
         return
     removed, added = _only_in(was.members, now.members), _only_in(now.members, was.members)
-    yield Unlike(place, Kind.CHANGED, was.text, now.text, removed, added)
+    yield Mismatch(path, ChangeKind.CHANGED, was.text, now.text, removed, added)
 
 
 def _only_in(these: tuple[str, ...] | None, those: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -139,14 +136,12 @@ def _only_in(these: tuple[str, ...] | None, those: tuple[str, ...] | None) -> tu
 
 
 def _is_redacted(hidden: Any, shown: Any) -> bool:
-    """Tell whether *hidden* may be what `redaction` made of *shown*: what it hid could have been anything."""
+    """Whether *hidden* may be the redacted form of *shown*."""
     if not isinstance(hidden, str) or not isinstance(shown, str):
         return False
     if hidden.startswith("<UUID ") and hidden.endswith(">"):
         return True
-    for mark in _MARKS:
-        hidden = hidden.replace(mark, "\0")
-    first, *rest = hidden.split("\0")
+    first, *rest = _REDACTION_MARK.split(hidden)
     if not rest or not shown.startswith(first) or len(shown) < len(first) + len(rest[-1]):
         return False
     at = len(first)
@@ -158,15 +153,14 @@ def _is_redacted(hidden: Any, shown: Any) -> bool:
     return shown[at:].endswith(rest[-1])
 
 
-def _other_extensions(before: Sequence[Extension], after: Sequence[Extension], place: Place) -> Iterator[Unlike]:
-    """Tell of all other extensions together: a new driver brings many."""
+def _other_extensions(before: Sequence[Extension], after: Sequence[Extension], path: FactPath) -> Iterator[Mismatch]:
+    """Yield all other extensions as one mismatch: a new driver brings many."""
     was, now = ({row.name: row.revision for row in rows if row.name not in KIN} for rows in (before, after))
     removed, added = tuple(_listed(was, now)), tuple(_listed(now, was))
     if removed or added:
-        area = Area.MACHINE if place.device is None else Area.DEVICE
-        yield Unlike(
-            place.labelled("other extensions").of(area), Kind.CHANGED, str(len(was)), str(len(now)), removed, added
-        )
+        area = Area.MACHINE if path.device is None else Area.DEVICE
+        here = path.labelled("other extensions", area)
+        yield Mismatch(here, ChangeKind.CHANGED, str(len(was)), str(len(now)), removed, added)
 
 
 def _listed(these: dict[str, int], those: dict[str, int]) -> Iterator[str]:

@@ -1,130 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where in a report a fact stands: its path for programs, its name in words, the area that it belongs to."""
+"""Names a fact in a report: its path for programs, its label for people, and its area.
+
+A new fact needs no line here. A field is called after itself, a row after the field that holds its table, and a row's
+key follows from the types of its fields. The tables below hold only the names that read better than that.
+"""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, is_dataclass, replace
+from enum import StrEnum
+from functools import cache
+from typing import Any, get_args, get_origin
 
 from vkzircon_cli.diff.model import Area
-from vkzircon_cli.model.base import record
-from vkzircon_cli.model.facts import (
-    Device,
-    DriverIdentity,
-    EntryPoint,
-    Extension,
-    ExternalBuffer,
-    ExternalImage,
-    Heap,
-    Layer,
-    MemoryType,
-    QueueFamily,
-)
+from vkzircon_cli.diff.values import is_value_type
+from vkzircon_cli.model.base import Answer, record
+from vkzircon_cli.model.facts import Device, DriverIdentity
 from vkzircon_cli.model.host import Variable
 from vkzircon_cli.model.queries import CAPABILITIES_EXTENSION
 from vkzircon_cli.model.spec import EXTENSION, SIBLING_DEVICE_EXTENSIONS, SIBLING_INSTANCE_EXTENSIONS, Flags, Named
-from vkzircon_cli.model.vmo import (
-    Data,
-    Export,
-    FreshBytes,
-    Handle,
-    Image,
-    Import,
-    Negative,
-    Outlives,
-    PairOfHandles,
-    Properties,
-    Release,
-    Requirements,
-    Stress,
-    VmoInfo,
-)
+from vkzircon_cli.model.vmo import Handle, VmoInfo
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.stream.events import Culprit
 
-# The extension and what it stands on, or stands beside; all others are told of together.
+# The extension, its dependencies and its siblings are compared one by one, all other extensions together.
 KIN = frozenset(
-    {
+    (
         EXTENSION,
         CAPABILITIES_EXTENSION,
         "VK_KHR_external_memory",
         *SIBLING_DEVICE_EXTENSIONS,
         *SIBLING_INSTANCE_EXTENSIONS,
-    }
+    )
 )
 
-
-@record
-class Table:
-    """How the rows of one type are told apart: fields that name a row, and one that numbers it.
-
-    *shown* are those that a reader needs; *of* is what the number counts; *is_name* tells a name from a kind.
-    """
-
-    noun: str
-    names: tuple[str, ...] = ()
-    shown: tuple[str, ...] = ()
-    number: str = ""
-    of: str = ""
-    is_name: bool = False
-
-
-_MEMORY_TYPE = "memory type"
-TABLES: Mapping[type, Table] = {
-    Heap: Table("heap", number="index"),
-    MemoryType: Table(_MEMORY_TYPE, number="index"),
-    QueueFamily: Table("queue family", number="index"),
-    EntryPoint: Table("entry point", ("name",), ("name",), is_name=True),
-    Extension: Table("", ("name",), ("name",), is_name=True),
-    Layer: Table("layer", ("name",), ("name",), is_name=True),
-    Culprit: Table("culprit", ("path",), ("path",), is_name=True),
-    Variable: Table("variable", ("name",), ("name",), is_name=True),
-    Requirements: Table("memory requirement", ("resource",), ("resource",)),
-    ExternalBuffer: Table("buffer capability", ("usage", "flags", "handle_type"), ("usage", "flags")),
-    ExternalImage: Table(
-        "image capability", ("format", "tiling", "usage", "handle_type"), ("format", "tiling", "usage")
-    ),
-    Export: Table("export", ("form",), ("form",), "memory_type", _MEMORY_TYPE),
-    FreshBytes: Table("fresh VMO", number="memory_type", of=_MEMORY_TYPE),
-    Outlives: Table("outliving VMO", number="memory_type", of=_MEMORY_TYPE),
-    Properties: Table("handle properties", number="memory_type", of=_MEMORY_TYPE),
-    Import: Table("import", ("kind", "form"), ("kind", "form"), "memory_type", _MEMORY_TYPE),
-    Release: Table("handle given to an import", number="memory_type", of=_MEMORY_TYPE),
-    Data: Table("data", ("write",), ("write",), "memory_type", _MEMORY_TYPE),
-    Image: Table("image", ("format", "tiling"), ("format", "tiling")),
-    Stress: Table("stress", ("what",), ("what",), "memory_type", _MEMORY_TYPE),
-    Negative: Table("wrong input", ("what", "call"), ("what", "call")),
+# What one row of a table is called; otherwise it is the singular of the field's name.
+_NOUNS: Mapping[str, str] = {
+    "types": "memory type",
+    "extensions": "",
+    "requirements": "memory requirement",
+    "external_buffers": "buffer capability",
+    "external_images": "image capability",
+    "two_gets": "two gets",
+    "two_exports": "two exports",
+    "through_channel": "handle through a channel",
+    "fresh_bytes": "fresh VMO",
+    "outlives": "outliving VMO",
+    "properties": "handle properties",
+    "releases": "handle given to an import",
+    "stress": "stress",
+    "negative": "wrong input",
 }
-_PAIRS = {
-    "two_gets": Table("two gets", number="memory_type", of=_MEMORY_TYPE),
-    "two_exports": Table("two exports", number="memory_type", of=_MEMORY_TYPE),
-    "through_channel": Table("handle through a channel", number="memory_type", of=_MEMORY_TYPE),
-}
-
-# Fields that a reader does not miss in the name of what is in them.
-_SILENT = frozenset(
-    {
-        "basic",
-        "driver",
-        "environment",
-        "handle",
-        "identity",
-        "imported",
-        "info",
-        "instance",
-        "memory",
-        "needed",
-        "opened",
-        "pair",
-        "properties",
-        "refusal",
-        "released",
-        "round_trip",
-        "stressed",
-        "trip",
-        "uuids",
-        "zeros",
-    }
-)
+# What a field is called. A field that holds a record is not mentioned unless it is named here.
 _LABELS: Mapping[str, str] = {
     "memory_type_bits": "memoryTypeBits",
     "duplicate_bits": "memoryTypeBits of a duplicate",
@@ -136,7 +61,9 @@ _LABELS: Mapping[str, str] = {
     "size_bytes": "size in ZX_INFO_VMO",
     "through_vmo_read": "through zx_vmo_read",
     "through_vmo_map": "through zx_vmar_map",
+    "loader": "loader",
     "kernel": "libzircon",
+    "emulation": "emulation",
     "external_semaphore": "external semaphores",
     "seen": "bytes",
     "kept": "bytes kept",
@@ -148,17 +75,16 @@ _LABELS: Mapping[str, str] = {
     "vendor_id": "vendor ID",
     "device_id": "device ID",
     "python": "Python",
+    "released": "",
+    "stressed": "",
+    "zeros": "",
 }
-_TWO = {"first": "first handle", "second": "second handle"}
-# What such a field is called where it is not entered, since one of the two reports has no answer there.
-_WHOLES: Mapping[str, str] = {"basic": "type and rights", "info": "ZX_INFO_VMO", "opened": "opens with the extension"}
 _OWN_LABELS: Mapping[tuple[type, str], str] = {
     (Report, "closed"): "vkDestroyInstance returned",
     (Device, "closed"): "vkDestroyDevice returned",
     (DriverIdentity, "name"): "driver name",
     (DriverIdentity, "info"): "driver info",
     (DriverIdentity, "id"): "driver ID",
-    (DriverIdentity, "conformance_version"): "conformance version",
     (Handle, "value"): "handle",
     (Handle, "valid"): "valid to the kernel",
     (Variable, "value"): "",
@@ -166,7 +92,9 @@ _OWN_LABELS: Mapping[tuple[type, str], str] = {
     (VmoInfo, "name"): "VMO name",
     (VmoInfo, "flags"): "VMO flags",
 }
-
+# What a record is called where only one of the two reports has it.
+_WHOLES: Mapping[str, str] = {"basic": "type and rights", "info": "ZX_INFO_VMO", "opened": "opens with the extension"}
+_TWO = {"first": "first handle", "second": "second handle"}
 _AREAS: Mapping[str, Area] = {
     "external_buffers": Area.EXTENSION,
     "external_images": Area.EXTENSION,
@@ -189,64 +117,109 @@ _AREAS: Mapping[str, Area] = {
 
 
 @record
-class Row:
-    """A table's row in words that other rows can be told together with."""
+class Table:
+    """The rows of one field: *noun* is one row, *names* and *number* are the fields that tell rows apart."""
+
+    noun: str
+    names: tuple[str, ...]
+    number: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Return the fields that tell rows apart."""
+        return (*self.names, self.number) if self.number else self.names
+
+    @property
+    def has_proper_names(self) -> bool:
+        """Whether a row is called by a name of its own, not by its kind."""
+        return self.names in (("name",), ("path",))
+
+
+def table_of(field: str, row: type) -> Table:
+    """Return how the rows of type *row* in *field* are told apart: by index, by name, or by kind and memory type."""
+    shapes = {each.name: each.type for each in fields(row)}
+    number = next((name for name in ("index", "memory_type") if name in shapes), "")
+    names: tuple[str, ...] = next(((name,) for name in ("name", "path") if name in shapes), ())
+    if not names and number != "index":
+        kinds = [name for name, shape in shapes.items() if _tells_apart(shape)]
+        names = tuple(sorted(kinds, key=lambda name: shapes[name] is not Named))
+    return Table(_NOUNS[field] if field in _NOUNS else _singular(label_of(row, field)), names, number)
+
+
+def _singular(noun: str) -> str:
+    return f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
+
+
+def _tells_apart(shape: Any) -> bool:
+    return shape in (str, Flags, Named) or (isinstance(shape, type) and issubclass(shape, StrEnum))
+
+
+@record
+class RowLabel:
+    """A table's row in words, apart from its table and its number, so that equal rows can be told together."""
 
     table: Table
     names: tuple[str, ...]
     number: int | None
 
 
+def label_of_row(table: Table, row: Any) -> RowLabel:
+    """Return the label of a row; the handle type is the same in all rows and is left out."""
+    words = (_word(getattr(row, name)) for name in table.names if name != "handle_type")
+    return RowLabel(table, tuple(filter(None, words)), getattr(row, table.number) if table.number else None)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, Flags):
+        return "|".join(value.names)
+    return value.name if isinstance(value, Named) else str(value)
+
+
 @record
-class Place:
+class FactPath:
     """A way into a report: *path* for programs, the fields passed, the row last entered, and the labels since then."""
 
     path: str
     device: int | None
     fields: tuple[str, ...] = ()
-    row: Row | None = None
+    row: RowLabel | None = None
     labels: tuple[str, ...] = ()
     last: str = ""
     about: Area | None = None
 
-    def into(self, owner: type, field: str) -> "Place":
-        """Go into a field of a record; each of two handles is a row of its own, in words."""
+    def into(self, owner: type, field: str) -> "FactPath":
+        """Return the path to a field of a record; of two handles each is a row in words."""
+        here = replace(self, path=f"{self.path}.{field}", fields=(*self.fields, field))
         if self.row and field in _TWO:
-            row = replace(self.row, names=(*self.row.names, _TWO[field]))
-            return replace(self, path=f"{self.path}.{field}", fields=(*self.fields, field), row=row)
+            return replace(here, row=replace(self.row, names=(*self.row.names, _TWO[field])))
         label = label_of(owner, field)
-        silent = not label or (field in _SILENT and (owner, field) not in _OWN_LABELS)
-        labels = self.labels if silent else (*self.labels, label)
+        is_silent = not label or (field not in _LABELS and _holds_record(owner, field))
         last = _WHOLES.get(field, "" if self.row else label)
-        return replace(self, path=f"{self.path}.{field}", fields=(*self.fields, field), labels=labels, last=last)
+        return replace(here, labels=self.labels if is_silent else (*self.labels, label), last=last)
 
-    def inside(self) -> "Place":
-        """Go into a table, whose rows have names of their own."""
+    def inside(self) -> "FactPath":
+        """Return the path into a table, whose rows have labels of their own."""
         return replace(self, labels=())
 
-    def at(self, row: Row, key: str) -> "Place":
-        """Go into a row of a table."""
+    def at(self, row: RowLabel, key: str) -> "FactPath":
+        """Return the path to a row of a table."""
         return replace(self, path=f"{self.path}[{key}]", row=row, labels=(), last="")
 
-    def labelled(self, label: str) -> "Place":
-        """Be called otherwise."""
-        return replace(self, labels=(label,))
-
-    def of(self, area: Area) -> "Place":
-        """Belong to *area*, whatever the fields say."""
-        return replace(self, about=area)
+    def labelled(self, label: str, area: Area) -> "FactPath":
+        """Return the same path under another label, in *area*."""
+        return replace(self, labels=(label,), about=area)
 
     @property
     def field(self) -> str:
-        """Name what is in the row, or in the device or machine where there is no row."""
+        """Return the label within the row, or within the device or machine where there is no row."""
         return ", ".join(self.labels) or self.last
 
     @property
     def area(self) -> Area:
-        """Tell what this is about: the innermost field that says so decides."""
+        """Return the area of the innermost field that has one."""
         if self.about:
             return self.about
-        if self.row and self.row.table is TABLES[Extension] and self.row.names[0] in KIN:
+        if self.row and "extensions" in self.fields and self.row.names[0] in KIN:
             return Area.EXTENSION
         if self.device is None:
             return Area.MACHINE
@@ -254,22 +227,13 @@ class Place:
 
 
 def label_of(owner: type, field: str) -> str:
-    """Name a field for a reader."""
+    """Return a field's label."""
     return _OWN_LABELS.get((owner, field), _LABELS.get(field, field.replace("_", " ")))
 
 
-def table_of(field: str, row: type) -> Table:
-    """Give the table that rows of this type in *field* are."""
-    return _PAIRS[field] if row is PairOfHandles else TABLES[row]
-
-
-def row_of(table: Table, record: Any) -> Row:
-    """Name a row."""
-    shown = tuple(filter(None, (_name(getattr(record, name)) for name in table.shown)))
-    return Row(table, shown, getattr(record, table.number) if table.number else None)
-
-
-def _name(value: Any) -> str:
-    if isinstance(value, Flags):
-        return "|".join(value.names)
-    return value.name if isinstance(value, Named) else str(value)
+@cache
+def _holds_record(owner: type, field: str) -> bool:
+    """Whether the fields of what *field* holds are compared one by one."""
+    shape: Any = next(each.type for each in fields(owner) if each.name == field)
+    shape = get_args(shape)[0] if get_origin(shape) is Answer else shape
+    return is_dataclass(shape) and not is_value_type(shape)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a difference is made of: frozen data, which renderers show and programs read.
+"""The data of a comparison, for renderers and, as JSON, for programs.
 
-The JSON form is `asdict` of `Difference`. *before* and *after* are always the first and the second report.
+*before* and *after* are always the first and the second report.
 """
 
 from dataclasses import KW_ONLY
@@ -15,7 +15,7 @@ DIFFERENCE_SCHEMA_VERSION = "1.1"
 
 
 class Area(StrEnum):
-    """What a change is about, in the order in which a reader wants to know."""
+    """What a change is about, most important first."""
 
     VERDICTS = "verdicts"
     EXTENSION = "extension"
@@ -26,8 +26,8 @@ class Area(StrEnum):
     MACHINE = "machine"
 
 
-class Kind(StrEnum):
-    """How something changed. A verdict is worse, better or changed; *reworded* is a sentence alone."""
+class ChangeKind(StrEnum):
+    """How something changed. Only verdicts are worse, better or reworded (the same outcome in another sentence)."""
 
     WORSE = "worse"
     BETTER = "better"
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 @record
 class Side:
-    """One of the two reports: what it came to, when (UTC, ISO 8601), by which vkzircon, on which devices."""
+    """One of the two reports: its outcome, start (UTC, ISO 8601), version of vkzircon and devices."""
 
     outcome: Outcome
     sentence: str
@@ -53,7 +53,7 @@ class Side:
 
 @record
 class PairedDevice:
-    """A device of both reports, or of one: its index in each, None where it is not, and what it was known by."""
+    """A device of both reports, or of one: its index in each, or None, and what it was matched by."""
 
     name: str
     before: int | None
@@ -63,7 +63,7 @@ class PairedDevice:
 
 @record
 class Said:
-    """What a check, or the whole report, said."""
+    """The outcome and the sentence of a check, or of the whole report."""
 
     outcome: Outcome
     sentence: str
@@ -75,21 +75,21 @@ class VerdictChange:
 
     id: str
     device: int | None
-    kind: Kind
+    kind: ChangeKind
     before: Said | None
     after: Said | None
 
 
 @record
 class FactChange:
-    """One thing that was seen to differ, in words; rows that differ alike are one change with many *paths*.
+    """One fact that differs, in words; rows that differ in the same way are one change with many *paths*.
 
-    *device* counts `Difference.devices`, None is the machine. *before* or *after* is None where the thing is not there
-    at all. Of a set, such as flags, *removed* and *added* are what only one side has.
+    *device* counts `Difference.devices`, None is the machine. *before* or *after* is None where that report has no such
+    thing. Of a set, such as flags, *removed* and *added* are the members of one side only.
     """
 
     area: Area
-    kind: Kind
+    kind: ChangeKind
     device: int | None
     what: str
     before: str | None
@@ -111,7 +111,7 @@ class StepTiming:
 
 @record
 class Timings:
-    """How long both took in all, in milliseconds, and the steps whose time changed most. Never a difference."""
+    """Both total times in milliseconds, and the steps whose time changed most. They make no difference."""
 
     before_ms: float | None
     after_ms: float | None
@@ -120,9 +120,9 @@ class Timings:
 
 @record
 class Difference:
-    """What differs between two reports. Reworded sentences and times are told, and make no difference by themselves.
+    """What differs between two reports. Reworded sentences and times are listed, but make no difference.
 
-    *areas* has each area, with how many of its changes make a difference.
+    *areas* counts for each area the changes that make a difference.
     """
 
     _: KW_ONLY

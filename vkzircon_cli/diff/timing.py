@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long both runs took, apart from everything else: no two runs take as long."""
+"""Compares the times of two runs. Times never make two reports differ: they vary from run to run."""
 
 import math
 
-from vkzircon_cli.diff.devices import Pair
+from vkzircon_cli.diff.devices import DevicePair
 from vkzircon_cli.diff.model import StepTiming, Timings
 from vkzircon_cli.stream.document import Run
 
@@ -12,8 +12,8 @@ _LEAST_MS = 1.0  # below this a step's time is noise
 _LEAST_RATIO = 1.5
 
 
-def time_both(before: Run, after: Run, pairs: list[Pair]) -> Timings:
-    """Set times side by side: both totals, and the few steps that became much faster or slower."""
+def compare_times(before: Run, after: Run, pairs: list[DevicePair]) -> Timings:
+    """Return both totals and the few steps that became much faster or slower."""
     was, now = _times(before), _times(after)
     numbers = {
         f"device{pair.before.index}": f"device{pair.after.index}" for pair in pairs if pair.before and pair.after
@@ -29,12 +29,12 @@ def _times(run: Run) -> dict[str, float]:
 
 
 def _finite(ms: float | None) -> float | None:
-    """Give a time that JSON can write; a file may say 1e999."""
+    """Return a time that JSON can hold, or None; a file may say 1e999."""
     return ms if ms is not None and math.isfinite(ms) and ms >= 0 else None
 
 
 def _renamed(step: str, numbers: dict[str, str]) -> str:
-    """Name a step as the other report does, in which the device may have another index."""
+    """Return the step's name in the other report, where the device may have another index."""
     device, slash, rest = step.partition("/")
     return f"{numbers.get(device, device)}{slash}{rest}"
 

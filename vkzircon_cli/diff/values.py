@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Facts in words: a value as a reader wants it, a whole record in brief, and what in a value is only chance."""
+"""Words for facts: a value, a whole record in brief, and which part of a value varies from run to run."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -57,7 +57,7 @@ _HEX = {"vendor_id", "device_id"}
 
 @record
 class Words:
-    """A value: *same* is equal where it counts as the same, *members* are the parts of a set."""
+    """A value in words: *same* is equal for values that count as the same, *members* are the parts of a set."""
 
     same: Hashable
     text: str
@@ -65,7 +65,7 @@ class Words:
 
 
 def words_of(field: str, value: Any, owner: type | None = None) -> Words:
-    """Put one value, found in *field* of a record of type *owner*, in words."""
+    """Return one value, from *field* of a record of type *owner*, in words."""
     if isinstance(value, Missing):
         return Words(value, describe(value))
     if (owner, field) in _ODD:
@@ -95,7 +95,7 @@ def _number(field: str, value: int) -> str:
 
 
 def size(value: int) -> str:
-    """Write a size so that two that differ never read alike."""
+    """Format a size so that two different ones never look the same."""
     short, whole = about(value), exactly(value)
     return whole if short[-3:] == whole[-3:] else f"{short} ({value} bytes)"
 
@@ -122,7 +122,7 @@ def _version(version: Version) -> Words:
 
 
 def _comparison(seen: Comparison) -> Words:
-    """Tell how many bytes are wrong; between two wrong ones the exact number is chance, of which half is not."""
+    """Count the wrong bytes; their exact number varies from run to run, but not whether it is half of them or more."""
     if not seen.wrong:
         return Words((seen.count, 0), f"all of {counted(seen.count, 'byte')} right")
     at = "" if seen.first_wrong is None else f", the first at {seen.first_wrong}"
@@ -135,7 +135,7 @@ def _released(seen: Released) -> Words:
 
 
 def _stressed(seen: Stressed) -> Words:
-    """Leave out how much memory was resident, and how many handles were open before it began."""
+    """Leave out resident memory and the number of handles at the start, which vary from run to run."""
     grown = seen.handles_after - seen.handles_before
     return Words((seen.rounds, grown), f"{counted(seen.rounds, 'round')}, {grown:+} open handles")
 
@@ -155,7 +155,7 @@ def _handle_value(text: str) -> Words:
         value = int(text, 16)
     except ValueError:
         return Words(text, text)
-    kind = "a handle" if looks_like_handle(value) else "a number that is no handle" if value else "0"
+    kind = "a handle" if looks_like_handle(value) else "a number that is not a handle" if value else "0"
     return Words(kind, kind)
 
 
@@ -168,7 +168,7 @@ _ODD: Mapping[tuple[type | None, str], Callable[[Any], Words]] = {
     (Handle, "value"): _handle_value,
     (VmoInfo, "parent_koid"): _parent,
 }
-# Koids are never given twice, and the kernel takes pages back as it likes. The last two are told elsewhere as well.
+# Koids are unique and committed pages vary from run to run; the last two repeat other facts.
 LEFT_OUT: Mapping[type, frozenset[str]] = {
     HandleBasic: frozenset({"koid"}),
     VmoInfo: frozenset({"committed_bytes"}),
@@ -178,12 +178,17 @@ LEFT_OUT: Mapping[type, frozenset[str]] = {
 
 
 def is_value(value: Any) -> bool:
-    """Tell whether *value* is said in one go, not field by field."""
-    return type(value) in _SPECIAL or not (is_dataclass(value) or isinstance(value, Answer))
+    """Whether *value* is formatted as a whole, not field by field."""
+    return is_value_type(type(value))
+
+
+def is_value_type(shape: Any) -> bool:
+    """Whether values of the type *shape* are formatted as a whole."""
+    return shape in _SPECIAL or not is_dataclass(shape)
 
 
 def brief(value: Any, field: str = "", owner: type | None = None) -> str:
-    """Say in a few words what is there, of which the other report has nothing."""
+    """Format in a few words what only one report has."""
     if isinstance(value, Answer):
         return describe(value.missing) if value.missing else brief(value.value, field, owner)
     if type(value) in _BRIEF:
@@ -196,7 +201,7 @@ def brief(value: Any, field: str = "", owner: type | None = None) -> str:
 
 
 def brief_row(row: Any, rest: Sequence[str]) -> str:
-    """Say in a few words what a table's row holds; *rest* are its fields but for the key."""
+    """Format in a few words a table's row, of which *rest* are the fields besides the key."""
     if type(row) in _BRIEF or len(rest) != 1:
         return brief(row)
     return brief(getattr(row, rest[0]), rest[0], type(row))

@@ -8,8 +8,7 @@ from pathlib import Path
 from shlex import quote
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.finding import Finding, branch
-from vkzircon_cli.doctor.loader import shown
+from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.nodes import Node
 from vkzircon_cli.model.base import record
 

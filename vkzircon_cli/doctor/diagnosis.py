@@ -35,7 +35,7 @@ from vkzircon_cli.worker import interrupt
 
 if TYPE_CHECKING:
     from vkzircon_cli.doctor.background import Trials
-    from vkzircon_cli.doctor.layer_bisect import Seen
+    from vkzircon_cli.doctor.layer_bisect import Hidden
     from vkzircon_cli.doctor.manifest_check import ManifestExam
 
 T = TypeVar("T")
@@ -85,14 +85,14 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     drivers, layers = look(trials.manifests.exams)
     nodes = look(trials.nodes.nodes) if trials.nodes else None
     tried = look(lambda: None if trials.are_over else attempts(trials.where, report.loader))
-    seen = look(lambda: {} if trials.are_over else _looked_again(request, report, layers))
+    seen = look(lambda: {} if trials.are_over else _looked_again(request, trials.where, report, layers))
     if trials.are_over and not _is_over(report.error):
         report = replace(report, error=decode(Failure, pipeline.interruption()))
     found = _findings(_Looks(trials.where, tried, drivers, layers, nodes), report, seen, emulate=bool(request.emulate))
     return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in found))
 
 
-def _findings(looks: "_Looks", report: Report, seen: Mapping[int, "Seen"], *, emulate: bool) -> tuple[Finding, ...]:
+def _findings(looks: "_Looks", report: Report, seen: Mapping[int, "Hidden"], *, emulate: bool) -> tuple[Finding, ...]:
     from vkzircon_cli.doctor.extension import extension_finding
 
     found = _beside_devices(looks, report)
@@ -113,8 +113,8 @@ class _Looks:
 
 
 def _beside_devices(looks: _Looks, report: Report) -> tuple[Finding, ...]:
-    from vkzircon_cli.doctor.effects import variables_finding
     from vkzircon_cli.doctor.manifest_check import driver_findings, layer_findings
+    from vkzircon_cli.doctor.variables import variables_finding
 
     where, tried = looks.where, looks.attempts
     return (
@@ -136,18 +136,20 @@ def _access(nodes: tuple[Node, ...] | None, report: Report) -> Finding:
     return nodes_finding(nodes, reach(len(report.devices) - software, software))
 
 
-def _looked_again(request: Request, report: Report, layers: Sequence["ManifestExam"]) -> dict[int, "Seen"]:
+def _looked_again(
+    request: Request, where: Surroundings, report: Report, layers: Sequence["ManifestExam"]
+) -> dict[int, "Hidden"]:
     """Look again only where layers that were asked for, or the emulation, may have to do with it."""
-    from vkzircon_cli.doctor.manifest import Kind
+    from vkzircon_cli.doctor.manifest import ManifestKind
 
-    on = [exam.manifest for exam in layers if exam.is_on and exam.manifest.name != LAYER_NAME]
-    asked_for = any(manifest.kind is Kind.EXPLICIT_LAYER for manifest in on)
+    on = {exam.manifest.name: exam for exam in reversed(layers) if exam.is_on and exam.manifest.name != LAYER_NAME}
+    asked_for = any(exam.manifest.kind is ManifestKind.EXPLICIT_LAYER for exam in on.values())
     lacking = any(not offers_extension(device) for device in report.devices)
     if not (asked_for or (request.emulate and lacking)):
         return {}
-    from vkzircon_cli.doctor.layer_bisect import SecondLook
+    from vkzircon_cli.doctor.layer_bisect import LayerBisect
 
-    return SecondLook(request, list(dict.fromkeys(m.name for m in on))).at(report.devices)
+    return LayerBisect(request, where, list(reversed(on.values()))).devices(report.devices)
 
 
 def conclude(report: Report, findings: tuple[Finding, ...]) -> Diagnosis:

@@ -8,7 +8,7 @@ from shlex import quote
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.doctor.finding import Finding, branch
-from vkzircon_cli.doctor.layer_bisect import NOTHING_SEEN, Seen
+from vkzircon_cli.doctor.layer_bisect import NOTHING_HIDDEN, Hidden
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Extension, Identity
@@ -30,7 +30,7 @@ _STARNIX, _STARNIX_NODE = "starnix", Path("/dev/magma0")
 
 
 def extension_finding(
-    report: Report, seen: Mapping[int, Seen], known: Collection[str], suspects: Sequence[str], *, emulate: bool
+    report: Report, seen: Mapping[int, Hidden], known: Collection[str], suspects: Sequence[str], *, emulate: bool
 ) -> Finding:
     """Tell of each device why it has the extension or not.
 
@@ -117,9 +117,9 @@ def _remedy(failure: Failure, report: Report) -> str:
     return "" if report.environment.platform == FUCHSIA else "VK_LOADER_DEBUG=all vulkaninfo --summary"
 
 
-def _devices(report: Report, seen: Mapping[int, Seen], emulate: bool) -> Iterator[Finding]:
+def _devices(report: Report, seen: Mapping[int, Hidden], emulate: bool) -> Iterator[Finding]:
     for device in report.devices:
-        looked = seen.get(device.index, NOTHING_SEEN)
+        looked = seen.get(device.index, NOTHING_HIDDEN)
         missing = device.identity.missing or device.extensions.missing
         if missing is not None:
             yield _unanswered(report, device, missing)
@@ -142,7 +142,7 @@ def _unanswered(report: Report, device: Device, missing: Missing) -> Finding:
     return Finding("extension.not-asked", _name(device), outcome, sentence, (), cause, command)
 
 
-def _listed(report: Report, device: Device, found: Extension, seen: Seen) -> Finding:
+def _listed(report: Report, device: Device, found: Extension, seen: Hidden) -> Finding:
     name, identity = _name(device), device.identity.value
     evidence = _neighbours(device)
     if seen.commands:
@@ -183,7 +183,7 @@ def _hidden(name: str, sentence: str, layers: tuple[str, ...], *, options: str) 
     return Finding("extension.hidden", name, Outcome.FAIL, sentence, evidence, cause, command)
 
 
-def _absent(report: Report, device: Device, seen: Seen, emulate: bool) -> Finding:
+def _absent(report: Report, device: Device, seen: Hidden, emulate: bool) -> Finding:
     name, among = _name(device), len(device.extensions.value or ())
     sentence = f"{name} does not offer {EXTENSION}: it is not among its {among} extensions."
     if seen.hidden_by:
@@ -230,7 +230,7 @@ def _on_linux(report: Report, device: Device, sentence: str) -> Finding:
     return Finding("extension.not-fuchsia", name, Outcome.INFO, sentence, evidence, cause, command)
 
 
-def _not_emulated(report: Report, device: Device, seen: Seen, sentence: str) -> Finding:
+def _not_emulated(report: Report, device: Device, seen: Hidden, sentence: str) -> Finding:
     name = _name(device)
     evidence = (*_driver(device.identity.value), *((visible(seen.refusal),) if seen.refusal else ()))
     command = "vkzircon devices  # another device may do"

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What doctor finds: a tree of things that were looked at, of which a parent is as bad as its worst child."""
+"""The findings of doctor: a tree in which a parent has the outcome of its worst child."""
 
+import os
 from collections.abc import Iterable
 
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import decode, visible
 
 
 @record
 class Finding:
-    """One thing that was looked at.
+    """One thing that was examined.
 
-    *id* is a stable dotted word for programs (``manifest.library-missing``); *subject* is what was looked at (a path, a
-    variable, a layer: foreign text). *sentence* says what was found, *evidence* has the lines that it rests on (file,
-    line and column, the linker's own words), *cause* says why, and *command* is what to type next; both may be ''.
+    *id* is a stable dotted word for programs (``manifest.library-missing``); *subject* is a path, a variable or a layer
+    (foreign text). *sentence* says what was found, *evidence* has the lines that show it (file, line and column, the
+    linker's own words), *cause* says why, and *command* is what to type next; both may be ''.
     """
 
     id: str
@@ -27,8 +29,13 @@ class Finding:
 
 
 def branch(id: str, subject: str, sentence: str, children: Iterable[Finding]) -> Finding:
-    """Make a parent, as bad as its worst child; what is only worth knowing, or was left out, makes it no worse."""
+    """Return a parent with the outcome of its worst child; skipped and informational children do not count."""
     of = tuple(children)
     counting = [child.outcome for child in of if child.outcome not in (Outcome.INFO, Outcome.SKIP)]
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS)
     return Finding(id, subject, worst, sentence, children=of)
+
+
+def shown(value: str) -> str:
+    """Return a value of the environment, or a path, in printable characters."""
+    return visible(decode(os.fsencode(value))[0])

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which library would be opened as the Vulkan loader, and if none, what the linker says of each name."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
 from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, Library, can_open, mapped_file, open_library
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.finding import Finding, branch
+from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.surroundings import Surroundings
 from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Loader
 from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE
 from vkzircon_cli.model.spec import Version, api_version
-from vkzircon_cli.model.text import decode, visible
+from vkzircon_cli.model.text import visible
 from vkzircon_cli.worker.isolation import can_fork
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
@@ -64,11 +63,6 @@ def names_tried(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Give the names under which the loader is looked for, in the probe's own order."""
     chosen = environ.get(LIBVULKAN_VARIABLE)
     return (chosen,) if chosen else LOADER_NAMES
-
-
-def shown(value: str) -> str:
-    """Put a value of the environment, or a path, in characters that can stand in a sentence."""
-    return visible(decode(os.fsencode(value))[0])
 
 
 def _try(names: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one manifest comes to: what it says, and what the loader makes of it before it loads anything.
+"""Checks the text of one manifest as the loader does before it loads a library.
 
-Tried against loader 1.3.239, file by file; where newer loaders or Fuchsia's judge otherwise, that is said.
+Tried against loader 1.3.239; findings name the rules that differ in newer loaders or on Fuchsia.
 """
 
 import re
@@ -14,11 +14,10 @@ from shlex import quote
 from typing import Any
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor import layers
+from vkzircon_cli.doctor import layer_manifest
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.manifest_file import Unreadable
-from vkzircon_cli.doctor.manifest_text import DIES, read_manifest
-from vkzircon_cli.doctor.search import Found
+from vkzircon_cli.doctor.manifest_text import CRASHES, read_manifest
 from vkzircon_cli.model.base import record
 
 _BITS = struct.calcsize("P") * 8
@@ -29,8 +28,8 @@ _INTEGER = re.compile(r"\s*[+-]?\d{1,18}", re.ASCII)
 _ALL_PARTS = 4
 
 
-class Kind(StrEnum):
-    """What a manifest is found as."""
+class ManifestKind(StrEnum):
+    """The kind of manifest, by the folder or variable that it was found in."""
 
     DRIVER = "driver"
     EXPLICIT_LAYER = "explicit layer"
@@ -39,18 +38,17 @@ class Kind(StrEnum):
 
 @record
 class Manifest:
-    """A manifest as far as its text tells.
+    """A manifest, read but not loaded.
 
     *name* is the layer's ('' of a driver), *library* as written, *resolved* what the loader opens: a path, or a bare
     name that the linker searches for. *switch* is the variable that turns an implicit layer off, with its value, and
-    *enabler* the one that it waits for. *entry_points* are a layer's ways in, one of which its library must have.
-    *problem* is what keeps the loader from using it at all, *notes* are what it overlooks. *stops_loader*: this file
+    *enabler* the one that turns it on. *entry_points* are the functions of which a layer's library must have one.
+    *problem* is why the loader does not use it, *notes* are faults that the loader accepts. *stops_loader*: this file
     alone makes vkCreateInstance fail for all drivers.
     """
 
     path: str
-    source: str
-    kind: Kind
+    kind: ManifestKind
     name: str = ""
     library: str = ""
     resolved: str = ""
@@ -62,21 +60,21 @@ class Manifest:
     stops_loader: bool = False
 
 
-def examine(found: Found, kind: Kind) -> tuple[Manifest, ...]:
-    """Read a manifest and judge what it says: one of a driver, or one for each layer in it."""
-    blank = Manifest(found.path, found.source, kind)
+def examine(path: str, kind: ManifestKind) -> tuple[Manifest, ...]:
+    """Read a manifest and check its text; a file may hold several layers."""
+    blank = Manifest(path, kind)
     try:
-        root = read_manifest(found.path)
-    except Unreadable as nothing:
-        return (replace(blank, problem=_unreadable(found.path, nothing), stops_loader=nothing.stops),)
+        root = read_manifest(path)
+    except Unreadable as unreadable:
+        return (replace(blank, problem=_unreadable(path, unreadable), stops_loader=unreadable.stops),)
     if problem := _misplaced(blank, root):
         return (replace(blank, problem=problem),)
-    if kind is Kind.DRIVER:
+    if kind is ManifestKind.DRIVER:
         return (_driver(blank, root, root.get("ICD")),)
-    return tuple(_layer(blank, root, part) for part in layers.entries_of(root))
+    return tuple(_layer(blank, root, part) for part in layer_manifest.entries_of(root))
 
 
-_MENDERS = {
+_COMMANDS = {
     "manifest.byte-order-mark": "sed -i '1s/^\\xef\\xbb\\xbf//' {}",
     "manifest.utf-16": "iconv -f UTF-16 -t UTF-8 {}",
     "manifest.bad-json": "python3 -m json.tool {}",
@@ -85,15 +83,15 @@ _MENDERS = {
 }
 
 
-def _unreadable(path: str, nothing: Unreadable) -> Finding:
-    where = f"{path}:{nothing.place}" if nothing.place else path
-    command = _MENDERS.get(nothing.id, "ls -ld {}").format(quote(path))
-    found = fault(nothing.id, path, nothing.words, evidence=(where,), cause=nothing.cause, command=command)
-    return found if nothing.judged else replace(found, outcome=Outcome.SKIP)
+def _unreadable(path: str, why: Unreadable) -> Finding:
+    line = f"{path}:{why.place}" if why.place else path
+    command = _COMMANDS.get(why.id, "ls -ld {}").format(quote(path))
+    found = fault(why.id, path, why.words, evidence=(line,), cause=why.cause, command=command)
+    return found if why.read else replace(found, outcome=Outcome.SKIP)
 
 
 def fault(id: str, path: str, words: str, **more: Any) -> Finding:
-    """Make the finding of a manifest that the loader cannot use."""
+    """Return the finding about a manifest that the loader cannot use."""
     more.setdefault("command", f"ls -l {quote(path)}")
     return Finding(id, path, Outcome.FAIL, f"{path} {words}.", **more)
 
@@ -101,15 +99,15 @@ def fault(id: str, path: str, words: str, **more: Any) -> Finding:
 def _driver(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
     path = blank.path
     if isinstance(part, list) and part:
-        return _deadly(blank, fault("manifest.wrong-type", path, "has an ICD that is a list", cause=DIES))
+        return _deadly(blank, fault("manifest.wrong-type", path, "has an ICD that is a list", cause=CRASHES))
     if missing := _missing(path, root, "ICD", part, ("library_path", "api_version")):
         return replace(blank, problem=missing)
     library = part["library_path"]
     if not isinstance(library, str):
-        words = "has an ICD.library_path that is no text"
+        words = "has an ICD.library_path that is not a text"
         if isinstance(library, bool | None | dict | list):
             return replace(blank, problem=fault("manifest.wrong-type", path, words))
-        return _deadly(blank, fault("manifest.wrong-type", path, words, cause=DIES))
+        return _deadly(blank, fault("manifest.wrong-type", path, words, cause=CRASHES))
     if not library:
         return replace(blank, problem=missing_key(path, "ICD.library_path", "has an empty"))
     made = replace(
@@ -120,13 +118,13 @@ def _driver(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
 
 def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
     path = blank.path
-    is_implicit = blank.kind is Kind.IMPLICIT_LAYER
+    is_implicit = blank.kind is ManifestKind.IMPLICIT_LAYER
     if isinstance(part, list) and part:
-        return _deadly(blank, fault("manifest.wrong-type", path, "has a layer that is a list", cause=DIES))
-    if missing := _missing(path, root, "layer", part, layers.NEEDED):
+        return _deadly(blank, fault("manifest.wrong-type", path, "has a layer that is a list", cause=CRASHES))
+    if missing := _missing(path, root, "layer", part, layer_manifest.REQUIRED):
         return replace(blank, problem=missing)
-    if is_implicit and (words := layers.deadly_switch(part)):
-        return _deadly(blank, fault("manifest.wrong-type", path, words, cause=DIES))
+    if is_implicit and (words := layer_manifest.deadly_switch(part)):
+        return _deadly(blank, fault("manifest.wrong-type", path, words, cause=CRASHES))
     named = part["name"] if isinstance(part["name"], str) else ""
     library = part.get("library_path", "")
     made = replace(
@@ -134,12 +132,12 @@ def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
         name=named,
         library=library if isinstance(library, str) else "",
         resolved=resolve(path, library) if isinstance(library, str) and library else "",
-        switch=layers.variable(part.get("disable_environment")) if is_implicit else None,
-        enabler=layers.variable(part.get("enable_environment")) if is_implicit else None,
-        entry_points=layers.entry_points(part),
+        switch=layer_manifest.variable(part.get("disable_environment")) if is_implicit else None,
+        enabler=layer_manifest.variable(part.get("enable_environment")) if is_implicit else None,
+        entry_points=layer_manifest.entry_points(part),
         notes=tuple(_notes(path, root, part, is_driver=False)),
     )
-    if problem := layers.problem(part, is_implicit=is_implicit):
+    if problem := layer_manifest.problem(part, is_implicit=is_implicit):
         word, words = problem
         return replace(made, problem=fault(word, path, words))
     return replace(made, problem=_left_out(path, part))
@@ -150,30 +148,30 @@ def _deadly(blank: Manifest, problem: Finding) -> Manifest:
 
 
 def resolve(path: str, library: str) -> str:
-    """Give what the loader opens for *library*: a name with a slash counts from the manifest's folder."""
+    """Return what the loader opens for *library*: a name with a slash is relative to the manifest's folder."""
     if "/" not in library or library.startswith("/"):
         return library
-    # Joined as the loader does it: what ".." leads to where the folder is a link is the system's to say.
+    # Not normalized, as in the loader: where the folder is a link, ".." is resolved by the system.
     return f"{Path(path).absolute().parent}/{library}"
 
 
 def _misplaced(manifest: Manifest, root: dict[str, Any]) -> Finding | None:
     path = manifest.path
-    if manifest.kind is Kind.DRIVER and "ICD" not in root and ("layer" in root or "layers" in root):
-        return fault("manifest.is-a-layer", path, "is a layer's manifest, where a driver's belongs")
-    if manifest.kind is not Kind.DRIVER and "ICD" in root and "layer" not in root:
-        return fault("manifest.is-a-driver", path, "is a driver's manifest, where a layer's belongs")
+    if manifest.kind is ManifestKind.DRIVER and "ICD" not in root and ("layer" in root or "layers" in root):
+        return fault("manifest.is-a-layer", path, "is a layer's manifest in a folder for drivers")
+    if manifest.kind is not ManifestKind.DRIVER and "ICD" in root and "layer" not in root:
+        return fault("manifest.is-a-driver", path, "is a driver's manifest in a folder for layers")
     if "manifest_path" in root and "file_format_version" not in root:
         return _fuchsia_metadata(path, root)
     return None
 
 
 def _fuchsia_metadata(path: str, root: dict[str, Any]) -> Finding:
-    """Judge a Fuchsia driver package's metadata.json, which lies where a manifest belongs."""
+    """Return the finding about a Fuchsia driver package's metadata.json in a folder for manifests."""
     if root.get("version") != 1:
-        words = f"is the metadata of a Fuchsia driver package, of version {root.get('version')!r}, where 1 is known"
+        words = f"is the metadata of a Fuchsia driver package, of the unknown version {root.get('version')!r}"
     elif not isinstance(root.get("file_path"), str):
-        words = "is the metadata of a Fuchsia driver package, and has no file_path: the loader service passes it over"
+        words = "is the metadata of a Fuchsia driver package without a file_path: the loader service ignores it"
     else:
         words = "is the metadata of a Fuchsia driver package, not the manifest that it points to"
     return fault("manifest.fuchsia-metadata", path, words, evidence=(f"manifest_path: {root['manifest_path']}",))
@@ -188,16 +186,16 @@ def _missing(path: str, root: dict[str, Any], section: str, part: Any, needed: t
 
 
 def missing_key(path: str, key: str, has: str = "has no") -> Finding:
-    """Make the finding of a key that the loader does not go without."""
-    words = f"{has} {key}, and the loader passes it over"
+    """Return the finding about a key that the loader requires."""
+    words = f"{has} {key}: the loader ignores it"
     return fault("manifest.missing-key", path, words, evidence=(f"{path}: {key}",))
 
 
 def _left_out(path: str, part: dict[str, Any]) -> Finding | None:
-    """Tell what the loader leaves out on purpose."""
+    """Return the finding about a driver or layer that the loader leaves out by design, if it does."""
     api = part.get("api_version")
     if isinstance(api, str) and _variant(api):
-        return passed_over(path, f'its api_version "{api}" has a variant other than 0, which is no ordinary Vulkan')
+        return passed_over(path, f'its api_version "{api}" has a variant other than 0, which is not plain Vulkan')
     arch = part.get("library_arch")
     if arch in ("32", "64") and arch != str(_BITS):
         return passed_over(path, f"its library is for {arch} bits, and this process has {_BITS}")
@@ -205,31 +203,31 @@ def _left_out(path: str, part: dict[str, Any]) -> Finding | None:
 
 
 def _variant(api: str) -> int:
-    """Give the variant that the loader reads: numbers are cut to 16 bits, and flow over into those before them."""
+    """Return the variant as the loader reads it: numbers are cut to 16 bits and overflow into those before them."""
     numbers = [int((_INTEGER.match(each) or ["0"])[0]) & 0xFFFF for each in _BETWEEN.split(api) if each]
     variant, major, minor, patch = ([0, *numbers, 0, 0, 0] if len(numbers) < _ALL_PARTS else numbers)[:_ALL_PARTS]
     return ((variant << 29 | major << 22 | minor << 12 | patch) & 0xFFFFFFFF) >> 29
 
 
 def passed_over(path: str, why: str) -> Finding:
-    """Make the finding of what the loader leaves out on purpose."""
-    return Finding("manifest.left-out", path, Outcome.INFO, f"{path} is left out by the loader's choice: {why}.")
+    """Return the finding about a manifest that the loader leaves out by design."""
+    return Finding("manifest.left-out", path, Outcome.INFO, f"{path} is left out by the loader: {why}.")
 
 
 def _notes(path: str, root: dict[str, Any], part: dict[str, Any], *, is_driver: bool) -> Iterator[Finding]:
     version = root["file_format_version"]
     if is_driver and version not in _KNOWN_FORMATS:
-        words = f"{path} has file_format_version {version!r}, which the loader does not know, and uses all the same."
-        known = f"Known are {' and '.join(_KNOWN_FORMATS)}."
+        words = f"{path} has file_format_version {version!r}, which the loader does not know but accepts."
+        known = f"It knows {' and '.join(_KNOWN_FORMATS)}."
         yield Finding("manifest.format-version", path, Outcome.INFO, words, cause=known)
     api = part.get("api_version")
     if not isinstance(api, str) or not _VERSION.fullmatch(api):
-        words = f"{path} has api_version {api!r}: this loader takes it, newer ones and Fuchsia's pass the file over."
-        yield Finding("manifest.api-version", path, Outcome.INFO, words, cause='A string is wanted, as "1.3.0".')
+        words = f"{path} has api_version {api!r}: this loader accepts it, newer ones and Fuchsia's ignore the file."
+        yield Finding("manifest.api-version", path, Outcome.INFO, words, cause='It must be a text such as "1.3.0".')
     if part.get("is_portability_driver") is True:
-        words = f"{path} is a portability driver: only programs that ask for such see it, as vkzircon does."
+        words = f"{path} is a portability driver: only programs that ask for such drivers see it, as vkzircon does."
         yield Finding("manifest.portability", path, Outcome.INFO, words)
     if "\\" in str(part.get("library_path", "")):
-        words = f"{path} names {part['library_path']}: a backslash is no separator here."
+        words = f"{path} names {part['library_path']}: a backslash does not separate folders here."
         mend = f"grep -n library_path {quote(path)}"
         yield Finding("manifest.backslashes", path, Outcome.WARN, words, command=mend)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Manifests with their libraries: which of them end in a working driver or layer, and what keeps the others."""
+"""Checks manifests together with their libraries: which lead to a working driver or layer, and why others do not."""
 
 import errno
 import os
@@ -11,9 +11,9 @@ from shlex import quote
 from typing import Any
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.finding import Finding, branch
+from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.library import Fate, Header, LibraryTrial, Loading, NoFile, header_of, own_header
-from vkzircon_cli.doctor.manifest import Kind, Manifest, examine, passed_over
+from vkzircon_cli.doctor.manifest import Manifest, ManifestKind, examine, passed_over
 from vkzircon_cli.doctor.search import driver_variable, drivers, explicit_layers, implicit_layers
 from vkzircon_cli.doctor.surroundings import Surroundings
 from vkzircon_cli.doctor.variables import driver_variables, layer_variables
@@ -33,10 +33,10 @@ _DEATHS = {
 
 @record
 class ManifestExam:
-    """A manifest, what came of its library, and what that means.
+    """The result of a manifest and its library.
 
-    *is_usable*: the loader ends up with a working driver, or layer. *stops_loader*: vkCreateInstance fails for all
-    drivers. *kills*: loading it crashes, ends or hangs the process. *is_on* is None of what is no layer.
+    *is_usable*: the loader gets a working driver or layer. *kills*: loading it crashes, ends or hangs the process.
+    *is_on* is None for drivers.
     """
 
     manifest: Manifest
@@ -47,19 +47,19 @@ class ManifestExam:
 
     @property
     def path(self) -> str:
-        """Give the manifest's path."""
+        """Return the manifest's path."""
         return self.manifest.path
 
     @property
     def stops_loader(self) -> bool:
-        """Tell whether this file alone stops the loader."""
+        """Whether this file alone makes vkCreateInstance fail for all drivers."""
         return self.manifest.stops_loader
 
 
 class ManifestTrial:
-    """Reads the manifests that the loader reads, and has what they name loaded in a child, begun at once.
+    """Reads manifests and starts a task that loads their libraries; layers that are off are not loaded.
 
-    A layer's library is loaded only where the layer is on. *kinds* are which manifests, each judged for itself.
+    *kinds* are functions that find manifests; each kind is examined by itself.
     """
 
     def __init__(self, where: Surroundings, kinds: Sequence[Callable[[Surroundings], list[Manifest]]]) -> None:
@@ -74,15 +74,15 @@ class ManifestTrial:
         self._libraries = LibraryTrial([each.resolved for each in ready], where.timeout_s, names)
 
     def give_up(self) -> None:
-        """Load no library that is not loaded yet."""
+        """Load no further library."""
         self._libraries.give_up()
 
     def close(self) -> None:
-        """End the child if it still runs."""
+        """End the task if it still runs."""
         self._libraries.close()
 
     def exams(self) -> list[tuple[ManifestExam, ...]]:
-        """Judge each manifest of each kind."""
+        """Return the results, kind by kind."""
         loaded = self._libraries.loadings()
         return [_judged(group, loaded) for group in self._groups]
 
@@ -100,14 +100,14 @@ def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
 
 
 def driver_manifests(where: Surroundings) -> list[Manifest]:
-    """Find the drivers' manifests."""
-    return [each for found in drivers(where) for each in examine(found, Kind.DRIVER)]
+    """Return the drivers' manifests."""
+    return [each for path in drivers(where) for each in examine(path, ManifestKind.DRIVER)]
 
 
 def layer_manifests(where: Surroundings) -> list[Manifest]:
-    """Find the layers' manifests, the implicit ones first."""
-    found = [(each, Kind.IMPLICIT_LAYER) for each in implicit_layers(where)]
-    found += [(each, Kind.EXPLICIT_LAYER) for each in explicit_layers(where)]
+    """Return the layers' manifests, implicit ones first."""
+    found = [(each, ManifestKind.IMPLICIT_LAYER) for each in implicit_layers(where)]
+    found += [(each, ManifestKind.EXPLICIT_LAYER) for each in explicit_layers(where)]
     return [each for path, kind in found for each in examine(path, kind)]
 
 
@@ -129,10 +129,10 @@ def _judged(group: list[_LookedAt], loaded: Mapping[str, Loading]) -> tuple[Mani
 
 
 def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
-    """Tell whether a layer is on: an explicit one by name, an implicit one unless its switch is off."""
-    if manifest.kind is Kind.DRIVER:
+    """Whether a layer is on: an explicit one if it is named, an implicit one unless its switch is off."""
+    if manifest.kind is ManifestKind.DRIVER:
         return None
-    is_implicit = manifest.kind is Kind.IMPLICIT_LAYER
+    is_implicit = manifest.kind is ManifestKind.IMPLICIT_LAYER
     filtered = layer_filter(where.trusted, manifest.name, is_implicit=is_implicit)
     if filtered is False or (manifest.switch and where.lookup(manifest.switch[0]) is not None):
         return False
@@ -146,23 +146,23 @@ def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
 
 
 def _filtered(manifest: Manifest, where: Surroundings) -> Finding | None:
-    """Judge a driver that a variable leaves out; one that the loader cannot parse stops it all the same."""
-    variable = driver_filter(where.trusted, manifest.path) if manifest.kind is Kind.DRIVER else ""
+    """Return the finding about a driver that a variable leaves out, if one does."""
+    variable = driver_filter(where.trusted, manifest.path) if manifest.kind is ManifestKind.DRIVER else ""
     return passed_over(manifest.path, f"{variable} says so") if variable else None
 
 
 def _unloadable(manifest: Manifest, ours: Header | None, where: Surroundings) -> Finding | None:
-    """Judge the file that a library's path leads to; a bare name, or one with $LIB in it, is the linker's to find."""
+    """Check the file of a library without loading it; a bare name, or one with $LIB, is found by the linker only."""
     path = manifest.resolved
-    is_served = where.platform == FUCHSIA and manifest.kind is Kind.DRIVER
+    is_served = where.platform == FUCHSIA and manifest.kind is ManifestKind.DRIVER
     if "/" not in path or "$" in path or is_served:
         return None
     try:
         header = header_of(path)
     except NoFile:
-        return None  # how that ends is seen as it is loaded
+        return None  # a pipe or a device: loading it shows what happens
     except FileNotFoundError:
-        return _lacking(manifest, "library-missing", f"names {path}, which is not there")
+        return _lacking(manifest, "library-missing", f"names {path}, which does not exist")
     except OSError as error:
         return _lacking(manifest, "not-a-library", f"names {path}, which cannot be read: {error.strerror}")
     return _unfit(manifest, header, ours)
@@ -178,13 +178,13 @@ def _unfit(manifest: Manifest, header: Header | None, ours: Header | None) -> Fi
     found = _lacking(
         manifest, what, f"names {path}, {with_article(header.words)} library, and this process is {ours.words}"
     )
-    # Of layers there is one for each, and the loader takes its own without a word.
-    is_usual = manifest.kind is not Kind.DRIVER and what == "wrong-class"
+    # Layers are installed for each word size, and the loader silently uses its own.
+    is_usual = manifest.kind is not ManifestKind.DRIVER and what == "wrong-class"
     return replace(found, outcome=Outcome.INFO) if is_usual else found
 
 
 def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
-    prefix = "manifest" if manifest.kind is Kind.DRIVER else "layer"
+    prefix = "manifest" if manifest.kind is ManifestKind.DRIVER else "layer"
     command = more.pop("command", f"ls -l {quote(manifest.resolved or manifest.path)}")
     return Finding(
         f"{prefix}.{what}", manifest.path, Outcome.FAIL, f"{manifest.path} {words}.", command=command, **more
@@ -201,12 +201,12 @@ def _exam(
     finding = problem or _fine(manifest, loading, on, _earlier(manifest, seen))
     if manifest.notes:
         finding = replace(finding, children=manifest.notes)
-    usable = problem is None and (loading.fate is Fate.LOADED or manifest.kind is not Kind.DRIVER)
+    usable = problem is None and (loading.fate is Fate.LOADED or manifest.kind is not ManifestKind.DRIVER)
     return ManifestExam(manifest, usable, kills, on, finding)
 
 
 def _earlier(manifest: Manifest, seen: dict[str, str]) -> str:
-    """Name the manifest before this one that leads to the same driver, '' if none does, and remember this one."""
+    """Return an earlier manifest of the same library, '' if there is none, and remember this one in *seen*."""
     library = manifest.resolved
     key = os.path.realpath(library) if "/" in library else library
     earlier = seen.get(key, "")
@@ -221,7 +221,7 @@ def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
         sentence = f"{manifest.path} names {manifest.resolved}, which {words}{how}."
         leave = (
             ""
-            if manifest.kind is Kind.DRIVER or not manifest.switch
+            if manifest.kind is ManifestKind.DRIVER or not manifest.switch
             else f"export {manifest.switch[0]}={manifest.switch[1]}"
         )
         return Finding(
@@ -229,22 +229,22 @@ def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
         )
     if loading.fate is Fate.REFUSED:
         return _refused(manifest, loading.words)
-    is_driver = manifest.kind is Kind.DRIVER
+    is_driver = manifest.kind is ManifestKind.DRIVER
     wanted = _DRIVER_ENTRY_POINTS if is_driver else manifest.entry_points
     if loading.fate is Fate.LOADED and not set(loading.symbols) & set(wanted):
         what = "driver" if is_driver else "layer"
-        words = f"names {manifest.resolved}, which has no {' and no '.join(wanted)}: it is no Vulkan {what}"
+        words = f"names {manifest.resolved}, which has no {' and no '.join(wanted)}: it is not a Vulkan {what}"
         return _lacking(manifest, "no-entry-point", words)
     return None
 
 
 def _refused(manifest: Manifest, words: str) -> Finding:
-    """Tell from the linker's words whether the library itself is missing, or one that it needs."""
+    """Return from the linker's words whether the library is missing or one that it needs."""
     name, _, rest = words.partition(": ")
     is_absent = "cannot open shared object file" in rest and rest.endswith(os.strerror(errno.ENOENT))
     is_expanded = "$" in manifest.resolved and Path(name).name == Path(manifest.resolved).name
     if is_absent and name != manifest.resolved and not is_expanded:
-        said = f"names {manifest.resolved}, which needs {name}, and that is not there"
+        said = f"names {manifest.resolved}, which needs {name}, and that does not exist"
         return _lacking(
             manifest, "missing-dependency", said, evidence=(words,), command=f"ldd {quote(manifest.resolved)}"
         )
@@ -257,11 +257,11 @@ def _refused(manifest: Manifest, words: str) -> Finding:
 
 
 def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:
-    if manifest.kind is not Kind.DRIVER:
+    if manifest.kind is not ManifestKind.DRIVER:
         return _layer_finding(manifest, on)
     if first:
         same = "is read twice" if first == manifest.path else f"names the same library as {first}"
-        words = f"{manifest.path} {same}: each of its devices is there twice."
+        words = f"{manifest.path} {same}: each of its devices is listed twice."
         return Finding(
             "manifest.duplicate", manifest.path, Outcome.WARN, words, command=f"ls -l {quote(manifest.path)}"
         )
@@ -280,7 +280,7 @@ def _layer_finding(manifest: Manifest, on: bool | None) -> Finding:
 
 
 def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
-    """Make the branch of all drivers; beside a good one a broken one hinders nothing unless it stops the loader."""
+    """Return the branch of all drivers; beside a good driver, one that does not stop the loader is only a warning."""
     good = [exam for exam in exams if exam.is_usable]
     children = [*driver_variables(where), *(_softened(exam, bool(good)) for exam in exams)]
     if not exams:
@@ -302,11 +302,9 @@ def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
 
 
 def _all_filtered(exams: tuple[ManifestExam, ...], where: Surroundings) -> Iterator[Finding]:
-    """Tell of the variable that leaves out every driver there is; beside another one that is its purpose."""
+    """Yield a finding if a variable leaves out every driver; leaving out some is its purpose."""
     filters = [driver_filter(where.trusted, exam.path) for exam in exams]
     if filters and all(filters):
-        from vkzircon_cli.doctor.loader import shown
-
         variable = filters[0]
         words = f'{variable} leaves out every driver: it is "{shown(where.environ[variable])}".'
         yield Finding("drivers.filtered", variable, Outcome.FAIL, words, command=f"unset {variable}")
@@ -315,7 +313,7 @@ def _all_filtered(exams: tuple[ManifestExam, ...], where: Surroundings) -> Itera
 def _none_found(where: Surroundings) -> Finding:
     words = "No driver manifest was found."
     if where.platform == FUCHSIA:
-        cause = "The loader gets them from the service fuchsia.vulkan.loader.Loader, and not before it is asked."
+        cause = "The loader gets them from the service fuchsia.vulkan.loader.Loader when it needs them."
         return Finding("drivers.served", "", Outcome.SKIP, words, cause=cause)
     if driver_variable(where):
         return Finding("drivers.none", "", Outcome.FAIL, words, command=f"unset {driver_variable(where)}")
@@ -323,7 +321,7 @@ def _none_found(where: Surroundings) -> Finding:
 
 
 def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
-    """Make the branch of all layers."""
+    """Return the branch of all layers."""
     children = [
         *layer_variables(where, {exam.manifest.name for exam in exams}),
         *_same_names(exams),
@@ -334,7 +332,7 @@ def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Find
 
 
 def _layer(exam: ManifestExam) -> Finding:
-    """Soften what is wrong with a layer that is off: it hinders nothing, unless its file stops the loader."""
+    """Return the finding about a layer; a broken layer that is off is only a warning unless it stops the loader."""
     found = exam.finding
     if exam.is_on or exam.stops_loader or exam.manifest.problem or found.outcome is not Outcome.FAIL:
         return found
@@ -348,7 +346,7 @@ def _same_names(exams: tuple[ManifestExam, ...]) -> Iterator[Finding]:
             paths.setdefault(exam.manifest.name, []).append(exam.path)
     for name, of in paths.items():
         if len(of) > 1:
-            words = f"{name} is the name of {len(of)} layers, of which the first that is found counts."
+            words = f"{name} is the name of {len(of)} layers; the loader uses the first one."
             yield Finding(
                 "layer.same-name", name, Outcome.WARN, words, tuple(of), command=f"ls -l {' '.join(map(quote, of))}"
             )

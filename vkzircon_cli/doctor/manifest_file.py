@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A manifest's bytes, read so that nothing in its place can block, hurt or flood the reader.
+"""Reads the bytes of a manifest without blocking and without reading more than a manifest can have.
 
-Anything may lie in a folder of manifests under a manifest's name: a folder, a pipe, a device, a link to elsewhere.
+A path with a manifest's name may lead to a folder, a pipe, a device, or a file that others must not see.
 """
 
 import errno
@@ -15,7 +15,7 @@ from vkzircon_cli.model.text import decode
 _MOST_BYTES = 1 << 20
 _MOST_LINKS = 40  # as many as Linux follows
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_GIVES_UP = "The loader takes what it cannot parse for a lack of memory, and gives up on all drivers."
+_PARSE_ERROR = "The loader mistakes a parse error for running out of memory and gives up on all drivers."
 _WAITS = "The loader waits until another program writes into it."
 _KINDS = (
     (stat.S_ISDIR, "folder"),
@@ -27,13 +27,20 @@ _KINDS = (
 
 
 class Unreadable(Exception):
-    """A manifest that says nothing: *id* is doctor's word, *words* the fact, *place* ``line:column`` or ''.
+    """A manifest that cannot be read: *id* is the finding's, *words* what is wrong, *place* ``line:column`` or ''.
 
-    *stops* tells that the loader then gives up on all drivers, and *cause* why. What was not *judged* may be fine.
+    *stops*: the loader then gives up on all drivers, and *cause* says why. A file that was not *read* may be valid.
     """
 
     def __init__(
-        self, id: str, words: str, *, place: str = "", stops: bool = True, cause: str = _GIVES_UP, judged: bool = True
+        self,
+        id: str,
+        words: str,
+        *,
+        place: str = "",
+        stops: bool = True,
+        cause: str = _PARSE_ERROR,
+        read: bool = True,
     ) -> None:
         super().__init__(words)
         self.id = id
@@ -41,16 +48,16 @@ class Unreadable(Exception):
         self.place = place
         self.stops = stops
         self.cause = cause if stops else ""
-        self.judged = judged
+        self.read = read
 
 
 def read_bytes(path: str, *, within_folder: bool = False) -> bytes:
-    """Read a regular file of at most 1 MiB, without waiting for anything. All manifests are read by this function.
+    """Read a regular file of at most 1 MiB without blocking. All manifests are read by this function.
 
     With *within_folder*, a link that leads out of the folder of *path* is not followed.
 
     Raises:
-        Unreadable: it is no such file.
+        Unreadable: it is not such a file.
     """
     try:
         descriptor = _open_within_folder(path) if within_folder else os.open(path, _FLAGS)
@@ -64,13 +71,13 @@ def read_bytes(path: str, *, within_folder: bool = False) -> bytes:
     if raw is None:
         raise _not_regular(mode)
     if len(raw) > _MOST_BYTES:
-        words = f"is larger than {_MOST_BYTES >> 20} MiB, as no manifest is: it was not read"
-        raise Unreadable("manifest.too-large", words, stops=False, judged=False)
+        words = f"is larger than {_MOST_BYTES >> 20} MiB, which no manifest is: it was not read"
+        raise Unreadable("manifest.too-large", words, stops=False, read=False)
     return raw
 
 
 def _open_within_folder(path: str) -> int:
-    """Open *path* relative to its folder, which stays the same one whoever moves names in the meantime."""
+    """Open *path* relative to its folder, which is held open so that it cannot be replaced meanwhile."""
     folder, name = os.path.split(path)
     within = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -84,7 +91,7 @@ def _open_within_folder(path: str) -> int:
             folder, name = os.path.split(target)
             if folder and not os.path.samestat(os.stat(folder, dir_fd=within), os.fstat(within)):
                 words = f"is a link to {_shown(target)}, in another folder: it was not read"
-                raise Unreadable("manifest.link", words, stops=False, judged=False)
+                raise Unreadable("manifest.link", words, stops=False, read=False)
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     finally:
         os.close(within)
@@ -104,7 +111,7 @@ def _unopened(path: str, error: OSError | ValueError) -> Unreadable:
     if getattr(error, "errno", None) == errno.ELOOP:
         return Unreadable("manifest.unreadable", "is not a regular file: its links lead in a circle", stops=False)
     with suppress(OSError, ValueError):
-        words = f"is a link to {_shown(str(Path(path).readlink()))}, which is not there"
+        words = f"is a link to {_shown(str(Path(path).readlink()))}, which does not exist"
         if not Path(path).exists():
             return Unreadable("manifest.dangling-link", words, stops=False)
     reason = getattr(error, "strerror", None) or error
@@ -112,7 +119,7 @@ def _unopened(path: str, error: OSError | ValueError) -> Unreadable:
 
 
 def _not_regular(mode: int) -> Unreadable:
-    """Describe what is not a regular file; of these, only a named pipe is sure to stop the loader."""
+    """Describe a file that is not regular; of these, only a named pipe always stops the loader."""
     kind = next((kind for is_one, kind in _KINDS if is_one(mode)), "something else")
     is_pipe = stat.S_ISFIFO(mode)
     words = f"is not a regular file, but a {kind}"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A manifest's text, read as the loader reads it: what it says, or where and why it says nothing.
+"""Parses a manifest as the loader does, or says where and why the loader cannot.
 
-The loader's reader takes anything behind the first value, bytes that are no UTF-8, control characters anywhere, numbers
-like 01 and unknown escapes; of a key that comes twice the first counts. It takes no byte-order mark, no comments, and
-no comma before a closing bracket. What it cannot parse, 1.3.239 takes for a lack of memory, and gives up.
+The loader's parser accepts anything after the first value, bytes that are not UTF-8, control characters anywhere,
+numbers like 01 and unknown escapes; of a repeated key the first counts. It rejects a byte-order mark, comments, and a
+comma before a closing bracket. Version 1.3.239 mistakes a parse error for running out of memory, and gives up.
 """
 
 import json
@@ -15,9 +15,9 @@ from vkzircon_cli.doctor.manifest_file import Unreadable, read_bytes
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = b"\xef\xbb\xbf"
-DIES = "The loader looks for a text there without asking whether it is one, and the whole program dies of it."
+CRASHES = "The loader expects a text there and does not check it, so the whole program crashes."
 
-# A text without its end is taken as well, so that no start of one is tried twice.
+# An unterminated text matches as well, so that no start of one is tried twice.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|-?[0-9][0-9.eE+-]*|-|[\x01-\x08\x0b\x0c\x0e-\x1f]', re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LOADERS_NUMBER = re.compile(r"-?0?(?:[1-9][0-9]*)?(?:\.[0-9]+)?(?:[eE][+-]?[0-9]*)?")
@@ -31,16 +31,16 @@ def read_manifest(path: str) -> dict[str, Any]:
     """Read *path* as the loader does.
 
     Raises:
-        Unreadable: the loader gets nothing out of it.
+        Unreadable: the loader cannot parse it.
     """
     return parse(read_bytes(path))
 
 
 def parse(raw: bytes) -> dict[str, Any]:
-    """Return what the bytes of a manifest say.
+    """Return the object that the bytes of a manifest hold.
 
     Raises:
-        Unreadable: the loader gets nothing out of them.
+        Unreadable: the loader cannot parse them.
     """
     if not raw.strip(b" \t\r\n"):
         raise Unreadable("manifest.empty", "is empty", stops=bool(raw))
@@ -56,7 +56,7 @@ def parse(raw: bytes) -> dict[str, Any]:
 def _parsed(text: str) -> Any:
     same_length = _cleaned(text, exact=False)
     try:
-        value = _value(same_length)  # errors have the places of the file as it is
+        value = _value(same_length)  # for errors with their place in the file
         return _value(_cleaned(text, exact=True)) if _ESCAPE.search(text) else value
     except json.JSONDecodeError as error:
         raise _malformed(same_length, error) from error
@@ -70,7 +70,7 @@ def _value(text: str) -> Any:
     decoder = json.JSONDecoder(
         strict=False, object_pairs_hook=_first_of_each, parse_constant=_refuse, parse_int=_whole_number
     )
-    # The loader's reader stops behind the first value, whatever follows.
+    # The loader's parser stops after the first value.
     return decoder.raw_decode(text, len(text) - len(text.lstrip(" \t\r\n")))[0]
 
 
@@ -86,7 +86,7 @@ def _whole_number(digits: str) -> float:
 
 
 def _cleaned(text: str, *, exact: bool) -> str:
-    """Write what only the loader's reader takes as JSON has it; not *exact*, each character stays where it is."""
+    """Return valid JSON for what only the loader accepts; if not *exact*, each character keeps its place."""
 
     def token(match: re.Match[str]) -> str:
         found = match.group()
@@ -101,7 +101,7 @@ def _cleaned(text: str, *, exact: bool) -> str:
 
 
 def _escape(escaped: str, *, exact: bool) -> str:
-    """Give an escape as the loader reads it: no zero, no half of a pair, and of what is unknown the character."""
+    """Return an escape as the loader reads it: no zero, no half of a pair; an unknown one is its character."""
     if escaped[0] == "u" and len(escaped) > 1:
         is_one = _HEX.fullmatch(escaped) and not (exact and _DROPPED.fullmatch(escaped))
         return f"\\{escaped}" if is_one else "" if exact else "?" * (len(escaped) + 1)
@@ -114,11 +114,11 @@ def _deep(text: str) -> Unreadable:
     opened, closed = (sum(map(text.count, brackets)) for brackets in ("[{", "]}"))
     if opened > closed:
         return Unreadable("manifest.truncated", "ends in the middle")
-    return Unreadable("manifest.too-deep", "is nested too deep to be judged", stops=False, judged=False)
+    return Unreadable("manifest.too-deep", "is nested too deep to be checked", stops=False, read=False)
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no value")
+    raise ValueError(f"{constant} is not a value")
 
 
 def _malformed(text: str, error: json.JSONDecodeError) -> Unreadable:
@@ -126,10 +126,10 @@ def _malformed(text: str, error: json.JSONDecodeError) -> Unreadable:
     rest = text[error.pos :].lstrip()
     before = text[: error.pos].rstrip()
     if rest.startswith(("//", "/*", "#")):
-        return Unreadable("manifest.comments", "has a comment, and JSON has none", place=place)
+        return Unreadable("manifest.comments", "has a comment, which JSON does not allow", place=place)
     if before.endswith(",") and rest[:1] in ("}", "]"):
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n") - 1
-        return Unreadable("manifest.bad-json", "has a comma behind its last item", place=f"{line}:{column}")
+        return Unreadable("manifest.bad-json", "has a trailing comma", place=f"{line}:{column}")
     if not rest or error.msg.startswith("Unterminated"):
         return Unreadable("manifest.truncated", "ends in the middle", place=place)
     return Unreadable("manifest.bad-json", f"is not JSON: {error.msg}", place=place)
@@ -137,6 +137,6 @@ def _malformed(text: str, error: json.JSONDecodeError) -> Unreadable:
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        is_deadly = isinstance(value, list) and bool(value)
-        raise Unreadable("manifest.not-an-object", "is JSON, but no object", stops=is_deadly, cause=DIES)
+        crashes = isinstance(value, list) and bool(value)
+        raise Unreadable("manifest.not-an-object", "is JSON, but not an object", stops=crashes, cause=CRASHES)
     return value

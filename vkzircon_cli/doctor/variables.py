@@ -1,52 +1,86 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the variables name that name manifests and layers: what is not there, and likely slips."""
+"""The environment variables that affect the loader: what each does or why it is ignored, and missing entries."""
 
 import os
 from collections.abc import Collection, Iterator
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.search import Entry, driver_variable, entries, layer_variable
 from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.model.host import VARIABLES, KnownVariable
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.spec import Version, api_version
+
+_EMPTY = {"driver": Outcome.FAIL, "explicit layer": Outcome.WARN}
+
+
+def variables_finding(where: Surroundings, loader: Version | None) -> Finding:
+    """Return what each variable does that is set; *loader* is the version of the loader, None where none opens."""
+    children = [_effect(known, where, loader) for name, known in VARIABLES.items() if name in where.environ]
+    number = counted(len(children), "variable") if children else "No variable"
+    words = "affect the loader are" if len(children) > 1 else "affects the loader is"
+    return branch("variables", "environment", f"{number} that {words} set.", children)
+
+
+def _effect(known: KnownVariable, where: Surroundings, loader: Version | None) -> Finding:
+    name, value = known.name, where.environ[known.name]
+    by = next((other for other in known.yields_to if other in where.environ), "")
+
+    def finding(word: str, outcome: Outcome, said: str, cause: str = "", command: str = f"unset {name}") -> Finding:
+        evidence = (f"{name}={shown(value)}",)
+        return Finding(f"variable.{word}", name, outcome, f"{name} {said}.", evidence, cause, command)
+
+    if where.elevated and known.is_secure:
+        cause = "the loader ignores it in a process with raised privileges (set-user-ID, set-group-ID)"
+        return finding("ignored", Outcome.WARN, "is ignored", cause, "id")
+    if loader is not None and loader.value < known.since:
+        cause = f"the loader is of Vulkan {loader.text}, and {api_version(known.since).text} introduced the variable"
+        return finding("unknown", Outcome.WARN, "is ignored", cause)
+    if by:
+        cause = f"{by} is set{'' if where.environ[by] else ' (to nothing)'} and overrides it"
+        return finding("overridden", Outcome.INFO, f"is ignored beside {by}", cause, f"unset {by}")
+    if value:
+        return finding("in-force", Outcome.INFO, known.effect)
+    if known.removes:
+        cause = "a variable that is set but empty is not the same as an unset one"
+        return finding("empty", _EMPTY[known.removes], f"is empty, so the loader finds no {known.removes}", cause)
+    return finding("empty", Outcome.INFO, "is empty and has no effect")
 
 
 def driver_variables(where: Surroundings) -> Iterator[Finding]:
-    """Judge what the variables name that name drivers."""
-    yield from _entries(where, driver_variable(where) or "VK_ADD_DRIVER_FILES")
+    """Yield the entries that do not exist of the variables that name driver manifests."""
+    yield from _missing_entries(where, driver_variable(where) or "VK_ADD_DRIVER_FILES")
 
 
 def layer_variables(where: Surroundings, known: Collection[str]) -> Iterator[Finding]:
-    """Judge the variables that name folders of layers, and layers, of which the *known* ones are installed."""
-    yield from _entries(where, layer_variable(where))
+    """Yield the folders of layers that do not exist, and the layers asked for that are not among the *known* ones."""
+    yield from _missing_entries(where, layer_variable(where))
     for layer in where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep):
         if layer and layer not in known:
-            words = f"VK_INSTANCE_LAYERS names {layer}, which is not installed: the loader goes on without it."
+            words = f"VK_INSTANCE_LAYERS names {layer}, which is not installed: the loader ignores it."
             yield Finding("layer.not-installed", layer, Outcome.WARN, words, command="vulkaninfo --summary")
 
 
-def _entries(where: Surroundings, name: str) -> Iterator[Finding]:
-    """Judge what a variable that is in force names; what it does is told where all variables are."""
-    if not where.elevated:
-        yield from (_entry(each) for each in entries(where, name) if not each.is_there and not _is_examined(each))
+def _missing_entries(where: Surroundings, variable: str) -> Iterator[Finding]:
+    """Yield the entries that do not exist, except those that are reported as unreadable manifests."""
+    for entry in entries(where, variable):
+        slip = _slip(entry.text)
+        if not entry.is_there and (slip or not entry.text.endswith(".json")):
+            yield _missing_entry(entry, slip)
 
 
-def _is_examined(entry: Entry) -> bool:
-    """Tell whether the entry is told of as a manifest that cannot be read, and no slip explains it."""
-    return entry.text.endswith(".json") and not _slip(entry.text)
-
-
-def _entry(entry: Entry) -> Finding:
-    slip = _slip(entry.text)
-    words = f'{entry.variable} names "{entry.text}", which is not there{f": {slip}" if slip else ""}.'
+def _missing_entry(entry: Entry, slip: str) -> Finding:
+    words = f'{entry.variable} names "{entry.text}", which does not exist{f": {slip}" if slip else ""}.'
     return Finding("variable.not-found", entry.text, Outcome.FAIL, words, command=f'echo "${entry.variable}"')
 
 
 def _slip(text: str) -> str:
-    """Guess what went wrong in writing it."""
+    """Return a likely mistake in an entry, '' if there is none."""
     if text[:1] in "\"'" and text[-1:] == text[:1]:
         return "the quotes are part of the value"
     if text.startswith("~"):
-        return "the shell has not expanded the ~"
+        return "the shell did not expand the ~"
     if text != text.strip():
         return "a blank is part of the value"
     if "," in text:

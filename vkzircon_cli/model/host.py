@@ -16,25 +16,101 @@ LIBVULKAN_VARIABLE = "VKZIRCON_LIBVULKAN"
 LIBZIRCON_VARIABLE = "VKZIRCON_LIBZIRCON"
 FUCHSIA, LINUX = "fuchsia", "linux"
 
-VARIABLES = (
-    "VK_DRIVER_FILES",
-    "VK_ICD_FILENAMES",
-    "VK_ADD_DRIVER_FILES",
-    "VK_LAYER_PATH",
-    "VK_ADD_LAYER_PATH",
-    "VK_INSTANCE_LAYERS",
-    "VK_LOADER_DEBUG",
-    "VK_LOADER_DRIVERS_SELECT",
-    "VK_LOADER_DRIVERS_DISABLE",
-    "VK_LOADER_LAYERS_ENABLE",
-    "VK_LOADER_LAYERS_DISABLE",
-    "VK_LOADER_LAYERS_ALLOW",
-    "VK_LOADER_DEVICE_SELECT",
-    EMULATION_VARIABLE,
-    PLATFORM_VARIABLE,
-    LIBVULKAN_VARIABLE,
-    LIBZIRCON_VARIABLE,
+_1_3_207, _1_3_234, _1_3_262 = (1 << 22 | 3 << 12 | patch for patch in (207, 234, 262))
+
+
+@record
+class KnownVariable:
+    """An environment variable that changes what Vulkan or vkzircon does.
+
+    *effect* is a sentence without its subject, the variable. *removes* is what the loader has none of when the variable
+    is set but empty. *yields_to* are variables beside which the loader ignores this one, *since* the first version of
+    the loader that knows it. *is_secure*: ignored in a process with raised privileges. *hides_drivers*: it may be why
+    no driver is found. *in_report*: its value is written into reports.
+    """
+
+    name: str
+    effect: str
+    removes: str = ""
+    yields_to: tuple[str, ...] = ()
+    since: int = 0
+    is_secure: bool = True
+    hides_drivers: bool = False
+    in_report: bool = True
+
+
+_DRIVERS, _LAYERS, _MATCHES = "the driver manifests", "explicit layers", "whose manifest's file name"
+# The effects were seen with the loader of Vulkan 1.3.239, also in a process with raised privileges.
+_KNOWN = (
+    KnownVariable(
+        "VK_DRIVER_FILES",
+        f"makes the loader read only {_DRIVERS} that it names",
+        removes="driver",
+        since=_1_3_207,
+        hides_drivers=True,
+    ),
+    KnownVariable(
+        "VK_ICD_FILENAMES",
+        f"makes the loader read only {_DRIVERS} that it names",
+        removes="driver",
+        yields_to=("VK_DRIVER_FILES",),
+        hides_drivers=True,
+    ),
+    KnownVariable(
+        "VK_ADD_DRIVER_FILES",
+        f"adds {_DRIVERS} that it names to the usual ones",
+        yields_to=("VK_DRIVER_FILES", "VK_ICD_FILENAMES"),
+        since=_1_3_207,
+    ),
+    KnownVariable(
+        "VK_LAYER_PATH",
+        f"makes the loader look for {_LAYERS} only in the folders that it names",
+        removes="explicit layer",
+    ),
+    KnownVariable(
+        "VK_ADD_LAYER_PATH",
+        f"makes the loader look for {_LAYERS} also in the folders that it names",
+        yields_to=("VK_LAYER_PATH",),
+        since=_1_3_207,
+    ),
+    KnownVariable("VK_INSTANCE_LAYERS", "turns on the layers that it names", is_secure=False),
+    KnownVariable("VK_LOADER_DEBUG", "makes the loader print what it does", is_secure=False),
+    KnownVariable(
+        "VK_LOADER_DRIVERS_SELECT",
+        f"leaves out every driver {_MATCHES} does not match",
+        since=_1_3_234,
+        hides_drivers=True,
+    ),
+    KnownVariable(
+        "VK_LOADER_DRIVERS_DISABLE",
+        f"leaves out the drivers {_MATCHES} matches",
+        since=_1_3_234,
+        hides_drivers=True,
+    ),
+    KnownVariable("VK_LOADER_LAYERS_ENABLE", "turns on the layers whose name matches", since=_1_3_234),
+    KnownVariable("VK_LOADER_LAYERS_DISABLE", "turns off the layers whose name matches", since=_1_3_234),
+    KnownVariable(
+        "VK_LOADER_LAYERS_ALLOW",
+        "exempts the layers whose name matches from VK_LOADER_LAYERS_DISABLE",
+        since=_1_3_262,
+    ),
+    KnownVariable("VK_LOADER_DEVICE_SELECT", "puts the device that it names first", is_secure=False),
+    KnownVariable(EMULATION_VARIABLE, "sets how the emulation behaves where it is on", is_secure=False),
+    KnownVariable(PLATFORM_VARIABLE, "sets the platform that vkzircon assumes", is_secure=False),
+    KnownVariable(LIBVULKAN_VARIABLE, "makes vkzircon open the library that it names as the loader", is_secure=False),
+    KnownVariable(LIBZIRCON_VARIABLE, "makes vkzircon open the library that it names as libzircon", is_secure=False),
+    *(
+        KnownVariable(name, f"is searched for manifests instead of {default}", in_report=False)
+        for name, default in (
+            ("XDG_CONFIG_HOME", "~/.config"),
+            ("XDG_CONFIG_DIRS", "/etc/xdg"),
+            ("XDG_DATA_HOME", "~/.local/share"),
+            ("XDG_DATA_DIRS", "/usr/local/share and /usr/share"),
+        )
+    ),
 )
+VARIABLES = {known.name: known for known in _KNOWN}
+REPORTED_VARIABLES = tuple(known.name for known in _KNOWN if known.in_report)
 
 
 @record
@@ -90,5 +166,5 @@ def environment(*, isolated: bool) -> Environment:
         python=".".join(str(part) for part in sys.version_info[:3]),
         elevated=os.getuid() != os.geteuid() or os.getgid() != os.getegid(),
         isolated=isolated,
-        variables=tuple(_variable(name) for name in VARIABLES if name in os.environ),
+        variables=tuple(_variable(name) for name in REPORTED_VARIABLES if name in os.environ),
     )

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.diff import Area, Difference, FactChange, Kind, Said, Timings, VerdictChange
+from vkzircon_cli.diff import Area, ChangeKind, Difference, FactChange, Said, Timings, VerdictChange
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.content import Code, Column, Table
@@ -60,7 +60,7 @@ def headline(difference: Difference) -> str:
     if numbers:
         counts = (f"{counted(number, _AREAS[area][1])}{_AREAS[area][2]}" for area, number in numbers.items())
         return f"{', '.join(counts)} {'differs' if sum(numbers.values()) == 1 else 'differ'}."
-    reworded = sum(change.kind is Kind.REWORDED for change in difference.verdicts)
+    reworded = sum(change.kind is ChangeKind.REWORDED for change in difference.verdicts)
     return f"Nothing differs but the wording of {counted(reworded, 'verdict')}." if reworded else "Nothing differs."
 
 
@@ -88,8 +88,8 @@ def _title(difference: Difference, area: Area, device: int | None) -> str:
 
 
 def _verdict_rows(changes: Sequence[VerdictChange]) -> tuple[list[ChangeRow], str]:
-    changed = [change for change in changes if change.kind is not Kind.REWORDED]
-    reworded = [change for change in changes if change.kind is Kind.REWORDED]
+    changed = [change for change in changes if change.kind is not ChangeKind.REWORDED]
+    reworded = [change for change in changes if change.kind is ChangeKind.REWORDED]
     # A new reason for a skip matters least.
     worth_it = [change for change in reworded if change.after and change.after.outcome is not Outcome.SKIP]
     shown = [*_grouped(changed), *map(_verdict_row, worth_it[:_MOST_REWORDED])]

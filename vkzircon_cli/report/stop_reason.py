@@ -7,19 +7,13 @@ from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
-from vkzircon_cli.model.host import FUCHSIA, Environment, Variable
+from vkzircon_cli.model.host import FUCHSIA, VARIABLES, Environment, Variable
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.stream.events import Failure, Message
 from vkzircon_cli.stream.fold import Transcript
 
 _NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
-_DRIVER_VARIABLES = {
-    "VK_DRIVER_FILES": "only the drivers that it names are tried",
-    "VK_ICD_FILENAMES": "only the drivers that it names are tried",
-    "VK_LOADER_DRIVERS_SELECT": "drivers that do not match are left out",
-    "VK_LOADER_DRIVERS_DISABLE": "drivers that match are left out",
-}
 _MOST_WORDS = 3
 FIRST_ONLY = "The first attempt failed: "
 NOT_ISOLATED = "No process could be started"
@@ -163,12 +157,15 @@ def _driver_hint(environment: Environment) -> str:
             "fuchsia.vulkan.loader.Loader and fuchsia.sysmem.Allocator, without which the loader finds no driver."
         )
     ignored = " (ignored: the process runs with raised privileges)" if environment.elevated else ""
-    given = {v.name: v.value for v in environment.variables if v.name in _DRIVER_VARIABLES}
-    if "VK_DRIVER_FILES" in given:  # the loader then ignores the older name
-        given.pop("VK_ICD_FILENAMES", None)
+    known = {v.name: v.value for v in environment.variables if v.name in VARIABLES}
+    given = {
+        name: value
+        for name, value in known.items()
+        if VARIABLES[name].hides_drivers and known.keys().isdisjoint(VARIABLES[name].yields_to)
+    }
     filters = {name: value for name, value in given.items() if name.startswith("VK_LOADER_")}
     told = {name: value for name, value in given.items() if value or name not in filters}
-    hints = [f'Check {name}="{value}"{ignored}: {_DRIVER_VARIABLES[name]}.' for name, value in told.items()]
+    hints = [f'Check {name}="{value}"{ignored}: it {VARIABLES[name].effect}.' for name, value in told.items()]
     return " ".join(hints) if told else "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
 
 

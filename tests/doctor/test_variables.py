@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a variable is said to do is what the real loader does with it."""
+"""The effect that doctor states for a variable is what the real loader does."""
 
 import os
 import subprocess
@@ -7,9 +7,9 @@ import subprocess
 import pytest
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.effects import EFFECTS, variables_finding
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.surroundings import SEARCH_VARIABLES, Surroundings
+from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.variables import variables_finding
 from vkzircon_cli.model.host import VARIABLES
 from vkzircon_cli.model.spec import Version, api_version
 
@@ -22,57 +22,44 @@ def _found(environ: dict[str, str], loader: Version = NEW, *, elevated: bool = F
     return {child.subject: child for child in variables_finding(where, loader).children}
 
 
-def test_every_variable_that_is_looked_at_has_its_effect() -> None:
-    """None is read without being explained; HOME only says where homes are."""
-    assert set(EFFECTS) == {*VARIABLES, *SEARCH_VARIABLES} - {"HOME"}
+def test_a_variable_that_is_set_has_its_effect_and_the_way_back() -> None:
+    """A variable in force is informational, and its value is the evidence."""
+    for name, known in VARIABLES.items():
+        (found,) = _found({name: "/x"}).values()
+        assert (found.id, found.outcome) == ("variable.in-force", Outcome.INFO)
+        assert found.sentence == f"{name} {known.effect}."
+        assert found.evidence == (f"{name}=/x",)
+        assert found.command == f"unset {name}"
 
 
-@pytest.mark.parametrize("name", EFFECTS)
-def test_a_variable_that_is_set_is_told_with_its_effect_and_the_way_back(name: str) -> None:
-    """It is worth knowing, and no problem."""
-    (found,) = _found({name: "/x"}).values()
-    assert (found.id, found.outcome) == ("variable.in-force", Outcome.INFO)
-    assert found.evidence == (f"{name}=/x",)
-    assert found.command == f"unset {name}"
+def test_an_empty_variable_may_remove_all_drivers_or_layers() -> None:
+    """Without drivers that is a failure, without explicit layers a warning; other variables have no effect."""
+    outcomes = {name: _found({name: ""})[name] for name in VARIABLES}
+    assert {found.id for found in outcomes.values()} == {"variable.empty"}
+    assert {name: found.outcome for name, found in outcomes.items() if found.outcome is not Outcome.INFO} == {
+        "VK_DRIVER_FILES": Outcome.FAIL,
+        "VK_ICD_FILENAMES": Outcome.FAIL,
+        "VK_LAYER_PATH": Outcome.WARN,
+    }
 
 
-@pytest.mark.parametrize(
-    ("name", "outcome"),
-    [
-        ("VK_DRIVER_FILES", Outcome.FAIL),
-        ("VK_ICD_FILENAMES", Outcome.FAIL),
-        ("VK_LAYER_PATH", Outcome.WARN),
-        ("VK_ADD_DRIVER_FILES", Outcome.INFO),
-        ("VK_INSTANCE_LAYERS", Outcome.INFO),
-        ("XDG_DATA_DIRS", Outcome.INFO),
-    ],
-)
-def test_an_empty_variable_is_told(name: str, outcome: Outcome) -> None:
-    """Some take everything away when they are empty, others do nothing."""
-    found = _found({name: ""})[name]
-    assert (found.id, found.outcome) == ("variable.empty", outcome)
-
-
-@pytest.mark.parametrize(
-    ("name", "by"),
-    [
+@pytest.mark.parametrize("value", ["/y", ""])
+def test_a_variable_that_overrides_another_is_named(value: str) -> None:
+    """The other one is ignored, also where the overriding one is empty."""
+    for name, by in (
         ("VK_ICD_FILENAMES", "VK_DRIVER_FILES"),
         ("VK_ADD_DRIVER_FILES", "VK_DRIVER_FILES"),
         ("VK_ADD_DRIVER_FILES", "VK_ICD_FILENAMES"),
         ("VK_ADD_LAYER_PATH", "VK_LAYER_PATH"),
-    ],
-)
-@pytest.mark.parametrize("value", ["/y", ""])
-def test_the_variable_that_goes_before_is_named(name: str, by: str, value: str) -> None:
-    """The one that is ignored is told as such, also where the other is empty."""
-    found = _found({name: "/x", by: value})
-    assert found[name].id == "variable.overridden"
-    assert by in found[name].sentence
-    assert found[by].id != "variable.overridden"
+    ):
+        found = _found({name: "/x", by: value})
+        assert found[name].id == "variable.overridden"
+        assert by in found[name].sentence
+        assert found[by].id != "variable.overridden"
 
 
 def test_raised_privileges_are_why_a_variable_is_ignored() -> None:
-    """All but those that the loader reads without looking at who runs it."""
+    """Only variables that the loader reads in every process are in force."""
     found = _found({"VK_DRIVER_FILES": "/x", "VK_INSTANCE_LAYERS": "x", "VK_LOADER_DEBUG": "all"}, elevated=True)
     assert {name: each.id for name, each in found.items()} == {
         "VK_DRIVER_FILES": "variable.ignored",
@@ -82,14 +69,14 @@ def test_raised_privileges_are_why_a_variable_is_ignored() -> None:
     assert found["VK_DRIVER_FILES"].outcome is Outcome.WARN
 
 
-def test_a_variable_that_the_loader_is_too_old_for_is_told() -> None:
-    """Debian 12's does not know VK_LOADER_LAYERS_ALLOW; where no loader opens nothing is said of its age."""
+def test_a_variable_newer_than_the_loader_is_unknown() -> None:
+    """Debian 12's loader does not know VK_LOADER_LAYERS_ALLOW."""
     assert _found({"VK_LOADER_LAYERS_ALLOW": "*"}, DEBIAN)["VK_LOADER_LAYERS_ALLOW"].id == "variable.unknown"
     assert _found({"VK_LOADER_LAYERS_DISABLE": "*"}, DEBIAN)["VK_LOADER_LAYERS_DISABLE"].id == "variable.in-force"
 
 
 def test_a_value_stays_on_its_line() -> None:
-    """Whatever it is, it is told in visible characters."""
+    """A value is shown in printable characters."""
     (found,) = _found({"VK_DRIVER_FILES": "/x\n\x1b[31m\udcff"}).values()
     assert found.evidence == ("VK_DRIVER_FILES=/x\\n\\x1b[31m\\xff",)
 
@@ -101,7 +88,7 @@ def _loader_says(**environ: str) -> str:
 
 
 def test_the_real_loader_does_what_is_said(lavapipe: str) -> None:
-    """What is said to be ignored is not looked at, and what is said to take all away does."""
+    """An ignored variable is not read, and one that removes all drivers or layers does so."""
     marked = "/nonexistent-marked.json"
     assert marked in _loader_says(VK_DRIVER_FILES=marked)
     assert marked in _loader_says(VK_ADD_DRIVER_FILES=marked)
