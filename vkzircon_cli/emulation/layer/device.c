@@ -60,8 +60,8 @@ static void name_once(const char **names, uint32_t *count, const char *name) {
 // The application's extensions without ours, and with those that the driver needs for it. To be freed.
 static const char **names_below(const VkDeviceCreateInfo *info, const struct physical_device *physical,
                                 const VkAllocationCallbacks *allocator, uint32_t *count) {
-    const char **names = object_allocate(allocator, (info->enabledExtensionCount + (size_t)2) * sizeof *names,
-                                         VK_SYSTEM_ALLOCATION_SCOPE_COMMAND);
+    const char **names = host_allocate(allocator, (info->enabledExtensionCount + (size_t)2) * sizeof *names,
+                                       VK_SYSTEM_ALLOCATION_SCOPE_COMMAND);
     *count = 0;
     if (!names)
         return NULL;
@@ -87,7 +87,7 @@ static VkResult create_emulating(const struct physical_device *physical, PFN_vkC
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     below.ppEnabledExtensionNames = names;
     const VkResult result = create(physical->handle, &below, allocator, handle);
-    object_free(allocator, names);
+    host_free(allocator, names);
     return result;
 }
 
@@ -119,16 +119,16 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateDevice(VkPhysicalDevice physical, cons
     const PFN_vkGetInstanceProcAddr next = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
     const PFN_vkGetDeviceProcAddr next_device = link->u.pLayerInfo->pfnNextGetDeviceProcAddr;
     const PFN_vkCreateDevice create = (PFN_vkCreateDevice)next(instance->handle, "vkCreateDevice");
-    struct device *device = object_allocate(allocator, sizeof *device, VK_SYSTEM_ALLOCATION_SCOPE_DEVICE);
+    struct device *device = host_allocate(allocator, sizeof *device, VK_SYSTEM_ALLOCATION_SCOPE_DEVICE);
     if (!create || !device) {
-        object_free(allocator, device);
+        host_free(allocator, device);
         return create ? VK_ERROR_OUT_OF_HOST_MEMORY : VK_ERROR_INITIALIZATION_FAILED;
     }
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
     device->handle = *handle; // the loader hands itself a message in there
     const VkResult result = create_below(device, physical, create, info, allocator);
     if (result != VK_SUCCESS) {
-        object_free(allocator, device);
+        host_free(allocator, device);
         return result;
     }
     device_commands_load(&device->next, next_device, device->handle, instance->api_version);
@@ -151,5 +151,5 @@ VKAPI_ATTR void VKAPI_CALL hook_DestroyDevice(VkDevice handle, const VkAllocatio
     device_forget_memories(device);
     device_forget_resources(device);
     pthread_mutex_destroy(&device->mutex);
-    object_free(allocator, device);
+    host_free(allocator, device);
 }

@@ -5,7 +5,7 @@
 #ifndef VKZIRCON_FAULTY_H_
 #define VKZIRCON_FAULTY_H_
 
-#include "memory.h"
+#include "device_memory.h"
 
 // Instances and devices.
 void faulty_talk(const char *where);

@@ -17,14 +17,14 @@ struct instance *instance_of(const void *handle) {
     return (struct instance *)entry;
 }
 
-void *object_allocate(const VkAllocationCallbacks *allocator, size_t size, VkSystemAllocationScope scope) {
+void *host_allocate(const VkAllocationCallbacks *allocator, size_t size, VkSystemAllocationScope scope) {
     if (!allocator)
         return calloc(1, size);
     void *memory = allocator->pfnAllocation(allocator->pUserData, size, _Alignof(max_align_t), scope);
     return memory ? memset(memory, 0, size) : NULL;
 }
 
-void object_free(const VkAllocationCallbacks *allocator, void *memory) {
+void host_free(const VkAllocationCallbacks *allocator, void *memory) {
     if (!allocator)
         free(memory);
     else if (memory)
@@ -116,16 +116,16 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateInstance(const VkInstanceCreateInfo *i
         return VK_ERROR_INITIALIZATION_FAILED;
     const PFN_vkGetInstanceProcAddr next = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
     const PFN_vkCreateInstance create = (PFN_vkCreateInstance)next(NULL, "vkCreateInstance");
-    struct instance *instance = object_allocate(allocator, sizeof *instance, VK_SYSTEM_ALLOCATION_SCOPE_INSTANCE);
+    struct instance *instance = host_allocate(allocator, sizeof *instance, VK_SYSTEM_ALLOCATION_SCOPE_INSTANCE);
     if (!create || !instance) {
-        object_free(allocator, instance);
+        host_free(allocator, instance);
         return create ? VK_ERROR_OUT_OF_HOST_MEMORY : VK_ERROR_INITIALIZATION_FAILED;
     }
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
     instance->loaders_handle = *handle; // there so that the loader finds itself again at the end of the chain
     const VkResult result = create(info, allocator, handle);
     if (result != VK_SUCCESS) {
-        object_free(allocator, instance);
+        host_free(allocator, instance);
         return result;
     }
     instance_init(instance, info, allocator, *handle, next);
@@ -140,7 +140,7 @@ static void forget_physical_devices(struct instance *instance) {
     for (; physical; physical = next) {
         next = physical->next_in_list;
         trial_end(physical);
-        object_free(instance->allocator, physical);
+        host_free(instance->allocator, physical);
     }
 }
 
@@ -154,7 +154,7 @@ VKAPI_ATTR void VKAPI_CALL hook_DestroyInstance(VkInstance handle, const VkAlloc
     forget_physical_devices(instance);
     instance->next.DestroyInstance(instance->handle, allocator);
     pthread_mutex_destroy(&instance->mutex);
-    object_free(allocator, instance);
+    host_free(allocator, instance);
 }
 
 static struct physical_device *find_physical_device_locked(const struct instance *instance, VkPhysicalDevice handle) {
@@ -168,7 +168,7 @@ static struct physical_device *find_physical_device_locked(const struct instance
 // It finds a physical device that offers nothing yet, which is the driver's own list.
 static struct physical_device *add_physical_device_locked(struct instance *instance, VkPhysicalDevice handle) {
     struct physical_device *physical =
-        object_allocate(instance->allocator, sizeof *physical, VK_SYSTEM_ALLOCATION_SCOPE_INSTANCE);
+        host_allocate(instance->allocator, sizeof *physical, VK_SYSTEM_ALLOCATION_SCOPE_INSTANCE);
     if (!physical)
         return NULL;
     physical->instance = instance;
@@ -178,7 +178,7 @@ static struct physical_device *add_physical_device_locked(struct instance *insta
     if (trial_run(physical))
         return physical;
     instance->physical_devices = physical->next_in_list; // the next question finds out
-    object_free(instance->allocator, physical);
+    host_free(instance->allocator, physical);
     return NULL;
 }
 

@@ -8,7 +8,7 @@
 // device.c           devices
 // capabilities.c     the external-memory queries
 // requirements.c     external buffers and images, and the memory types they may have
-// external_memory.c  allocation, export, import
+// device_memory.c  allocation, export, import
 // handles.c          handles to exported memory, and what can be made of a handle
 // faulty_*.c         how to be wrong, on demand; each function does nothing unless its fault is on
 #ifndef VKZIRCON_LAYER_H_
@@ -165,8 +165,8 @@ void device_forget_resources(struct device *device);
 bool extension_is_named(const char *const *names, uint32_t count, const char *name);
 
 // Zeroed memory, through the application's callbacks where it gave some.
-void *object_allocate(const VkAllocationCallbacks *allocator, size_t size, VkSystemAllocationScope scope);
-void object_free(const VkAllocationCallbacks *allocator, void *memory);
+void *host_allocate(const VkAllocationCallbacks *allocator, size_t size, VkSystemAllocationScope scope);
+void host_free(const VkAllocationCallbacks *allocator, void *memory);
 
 VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL hook_GetInstanceProcAddr(VkInstance instance, const char *name);
 VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL hook_GetDeviceProcAddr(VkDevice device, const char *name);

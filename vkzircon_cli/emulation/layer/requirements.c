@@ -36,7 +36,7 @@ static void forget(struct device *device, struct registry *registry, uint64_t ha
     pthread_mutex_lock(&device->mutex);
     struct entry *entry = registry_take(registry, handle);
     pthread_mutex_unlock(&device->mutex);
-    object_free(allocator, entry);
+    host_free(allocator, entry);
 }
 
 static bool is_ours(struct device *device, struct registry *registry, uint64_t handle) {
@@ -71,14 +71,14 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateBuffer(VkDevice handle, const VkBuffer
         return device->next.CreateBuffer(handle, info, allocator, buffer);
     VkBufferCreateInfo below = *info;
     below.pNext = chain.first;
-    struct entry *entry = object_allocate(allocator, sizeof *entry, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
+    struct entry *entry = host_allocate(allocator, sizeof *entry, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
     const VkResult result =
         entry ? device->next.CreateBuffer(handle, &below, allocator, buffer) : VK_ERROR_OUT_OF_HOST_MEMORY;
     chain_restore(&chain);
     if (result == VK_SUCCESS)
         remember(device, &device->buffers, entry, (uint64_t)*buffer);
     else
-        object_free(allocator, entry);
+        host_free(allocator, entry);
     return result;
 }
 
@@ -99,14 +99,14 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateImage(VkDevice handle, const VkImageCr
         return device->next.CreateImage(handle, info, allocator, image);
     VkImageCreateInfo below = *info;
     below.pNext = chain.first;
-    struct entry *entry = object_allocate(allocator, sizeof *entry, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
+    struct entry *entry = host_allocate(allocator, sizeof *entry, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
     const VkResult result =
         entry ? device->next.CreateImage(handle, &below, allocator, image) : VK_ERROR_OUT_OF_HOST_MEMORY;
     chain_restore(&chain);
     if (result == VK_SUCCESS)
         remember(device, &device->images, entry, (uint64_t)*image);
     else
-        object_free(allocator, entry);
+        host_free(allocator, entry);
     return result;
 }
 

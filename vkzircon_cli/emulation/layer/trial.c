@@ -59,7 +59,7 @@ static VkExtensionProperties *list_extensions(const struct physical_device *phys
     if (enumerate(physical->handle, NULL, count, NULL) != VK_SUCCESS || *count == 0)
         return NULL;
     VkExtensionProperties *extensions =
-        object_allocate(physical->instance->allocator, *count * sizeof *extensions, VK_SYSTEM_ALLOCATION_SCOPE_COMMAND);
+        host_allocate(physical->instance->allocator, *count * sizeof *extensions, VK_SYSTEM_ALLOCATION_SCOPE_COMMAND);
     if (extensions && enumerate(physical->handle, NULL, count, extensions) < 0)
         *count = 0;
     return extensions;
@@ -96,7 +96,7 @@ static bool check_dependencies(struct trial *trial) {
     VkExtensionProperties *extensions = list_extensions(trial->physical, &count);
     trial->starved = count && !extensions;
     const bool met = !trial->starved && check_extensions(trial, extensions, count);
-    object_free(trial->physical->instance->allocator, extensions);
+    host_free(trial->physical->instance->allocator, extensions);
     return met;
 }
 

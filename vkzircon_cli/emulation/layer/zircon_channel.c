@@ -23,10 +23,10 @@ struct header {
     uint32_t reserved;
 };
 
-// One message on its way. `io` is header, travellers and bytes.
+// One message on its way. `io` is header, transfers and bytes.
 struct message {
     struct header header;
-    struct traveller travellers[MAX_HANDLES];
+    struct transfer transfers[MAX_HANDLES];
     int descriptors[MAX_HANDLES];
     struct iovec io[3];
     union {
@@ -105,7 +105,7 @@ static zx_status_t pack_locked(zx_handle_t channel, const zx_handle_t *handles, 
         if (status == ZX_OK && handles[i] == channel)
             status = ZX_ERR_NOT_SUPPORTED;
         if (status == ZX_OK)
-            status = traveller_leave_locked(object, rights, &message->travellers[i], &message->descriptors[i]);
+            status = transfer_leave_locked(object, rights, &message->transfers[i], &message->descriptors[i]);
         if (status != ZX_OK)
             return status;
     }
@@ -116,7 +116,7 @@ static zx_status_t pack_locked(zx_handle_t channel, const zx_handle_t *handles, 
 static struct msghdr parts_of(struct message *message, void *bytes) {
     const struct header *header = &message->header;
     message->io[0] = (struct iovec){&message->header, sizeof message->header};
-    message->io[1] = (struct iovec){message->travellers, header->num_handles * sizeof message->travellers[0]};
+    message->io[1] = (struct iovec){message->transfers, header->num_handles * sizeof message->transfers[0]};
     message->io[2] = (struct iovec){bytes, header->num_bytes};
     return (struct msghdr){.msg_iov = message->io, .msg_iovlen = 3};
 }
@@ -244,7 +244,7 @@ static ssize_t receive(int socket, struct msghdr *parts, int flags) {
 static bool is_sound(const struct header *header, size_t size) {
     return size >= sizeof *header && header->magic == MAGIC && header->num_bytes <= ZX_CHANNEL_MAX_MSG_BYTES &&
            header->num_handles <= MAX_HANDLES &&
-           size == sizeof *header + header->num_handles * sizeof(struct traveller) + header->num_bytes;
+           size == sizeof *header + header->num_handles * sizeof(struct transfer) + header->num_bytes;
 }
 
 static void drop_message(int socket) {
@@ -281,7 +281,7 @@ static zx_status_t unpack_locked(const struct message *message, bool whole, uint
     uint32_t count = 0;
     for (uint32_t i = 0; i < num_descriptors; i++) {
         if (status == ZX_OK)
-            status = traveller_arrive_locked(&message->travellers[i], message->descriptors[i], &opened[count]);
+            status = transfer_arrive_locked(&message->transfers[i], message->descriptors[i], &opened[count]);
         else
             close(message->descriptors[i]);
         count += status == ZX_OK;

@@ -44,7 +44,7 @@ struct channel {
 };
 
 // What a message says of one handle, whose object it brings as a descriptor: a VMO's memfd, or a channel's socket.
-struct traveller {
+struct transfer {
     zx_koid_t koid;
     zx_koid_t related_koid; // a channel's peer, a VMO's parent
     zx_obj_type_t type;
@@ -105,12 +105,12 @@ bool channel_wait_locked(struct channel *channel, zx_time_t deadline);
 zx_status_t channel_open_locked(int socket, zx_koid_t koid, zx_koid_t peer, zx_rights_t rights, zx_handle_t *out);
 
 // Describes an object for a message. The descriptor stays the object's. NOT_SUPPORTED: such objects stay at home.
-zx_status_t traveller_leave_locked(const struct object *object, zx_rights_t rights, struct traveller *traveller,
-                                   int *descriptor);
+zx_status_t transfer_leave_locked(const struct object *object, zx_rights_t rights, struct transfer *transfer,
+                                  int *descriptor);
 
 // Opens a handle to what a message brought, and takes over the descriptor, on failure too. IO_DATA_INTEGRITY where
 // descriptor and description do not fit: whoever holds the other end of a socket can write what he likes.
-zx_status_t traveller_arrive_locked(const struct traveller *traveller, int descriptor, zx_handle_t *out);
+zx_status_t transfer_arrive_locked(const struct transfer *transfer, int descriptor, zx_handle_t *out);
 
 // Whether the process was given startup handles.
 bool startup_is_given(void);

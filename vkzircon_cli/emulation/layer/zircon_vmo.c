@@ -149,18 +149,18 @@ static bool in_range(const struct vmo *vmo, uint64_t offset, uint64_t size) {
     return offset <= vmo->size && size <= vmo->size - offset;
 }
 
-typedef ssize_t (*transfer)(int memfd, void *buffer, size_t size, off_t offset);
+typedef ssize_t (*move_bytes)(int memfd, void *buffer, size_t size, off_t offset);
 
-static ssize_t transfer_out(int memfd, void *buffer, size_t size, off_t offset) {
+static ssize_t read_bytes(int memfd, void *buffer, size_t size, off_t offset) {
     return pread(memfd, buffer, size, offset);
 }
 
-static ssize_t transfer_in(int memfd, void *buffer, size_t size, off_t offset) {
+static ssize_t write_bytes(int memfd, void *buffer, size_t size, off_t offset) {
     return pwrite(memfd, buffer, size, offset);
 }
 
 // The kernel moves at most 2 GiB a call.
-static zx_status_t transfer_all(transfer move, int memfd, char *buffer, size_t size, uint64_t offset) {
+static zx_status_t move_all(move_bytes move, int memfd, char *buffer, size_t size, uint64_t offset) {
     while (size > 0) {
         const ssize_t moved = move(memfd, buffer, size, (off_t)offset);
         if (moved < 0 && errno == EINTR)
@@ -174,8 +174,8 @@ static zx_status_t transfer_all(transfer move, int memfd, char *buffer, size_t s
     return ZX_OK;
 }
 
-static zx_status_t vmo_transfer(zx_handle_t handle, zx_rights_t right, transfer move, void *buffer, uint64_t offset,
-                                size_t size) {
+static zx_status_t vmo_move(zx_handle_t handle, zx_rights_t right, move_bytes move, void *buffer, uint64_t offset,
+                            size_t size) {
     struct vmo *vmo;
     zx_status_t status = vmo_acquire(handle, right, &vmo, NULL);
     if (status != ZX_OK)
@@ -187,18 +187,18 @@ static zx_status_t vmo_transfer(zx_handle_t handle, zx_rights_t right, transfer 
     else if (!in_range(vmo, offset, size))
         status = ZX_ERR_OUT_OF_RANGE;
     else
-        status = transfer_all(move, vmo->memfd, buffer, size, vmo->start + offset);
+        status = move_all(move, vmo->memfd, buffer, size, vmo->start + offset);
     vmo_release(vmo);
     return status;
 }
 
 zx_status_t zx_vmo_read(zx_handle_t handle, void *buffer, uint64_t offset, size_t buffer_size) {
     vkz_point(VKZ_POINT_VMO_READ);
-    return vmo_transfer(handle, ZX_RIGHT_READ, transfer_out, buffer, offset, buffer_size);
+    return vmo_move(handle, ZX_RIGHT_READ, read_bytes, buffer, offset, buffer_size);
 }
 
 zx_status_t zx_vmo_write(zx_handle_t handle, const void *buffer, uint64_t offset, size_t buffer_size) {
-    return vmo_transfer(handle, ZX_RIGHT_WRITE, transfer_in, (void *)(uintptr_t)buffer, offset, buffer_size);
+    return vmo_move(handle, ZX_RIGHT_WRITE, write_bytes, (void *)(uintptr_t)buffer, offset, buffer_size);
 }
 
 static zx_status_t punch(const struct vmo *vmo, uint64_t offset, uint64_t size) {
@@ -300,9 +300,9 @@ static zx_status_t copy_pages(int from, uint64_t start, uint64_t size, int to) {
             return ZX_OK;
         const uint64_t left = end - (uint64_t)data;
         const size_t piece = left < sizeof buffer ? (size_t)left : sizeof buffer;
-        zx_status_t status = transfer_all(transfer_out, from, buffer, piece, (uint64_t)data);
+        zx_status_t status = move_all(read_bytes, from, buffer, piece, (uint64_t)data);
         if (status == ZX_OK)
-            status = transfer_all(transfer_in, to, buffer, piece, (uint64_t)data - start);
+            status = move_all(write_bytes, to, buffer, piece, (uint64_t)data - start);
         if (status != ZX_OK)
             return status;
         offset = (uint64_t)data + piece;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Exported and imported memory: what is known of it, and of a request for it.
-#ifndef VKZIRCON_MEMORY_H_
-#define VKZIRCON_MEMORY_H_
+#ifndef VKZIRCON_DEVICE_MEMORY_H_
+#define VKZIRCON_DEVICE_MEMORY_H_
 
 #include "layer.h"
 

@@ -161,7 +161,7 @@ static VkResult allocate_shared(struct device *device, const struct request *req
                                 const VkAllocationCallbacks *allocator, VkDeviceMemory *handle) {
     if (request->refused)
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
-    struct memory *memory = object_allocate(allocator, sizeof *memory, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
+    struct memory *memory = host_allocate(allocator, sizeof *memory, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);
     if (!memory)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     const VkDeviceSize alignment = device->physical->host_pointer_alignment; // of the size too: 01745
@@ -175,7 +175,7 @@ static VkResult allocate_shared(struct device *device, const struct request *req
     const VkResult result = allocate_pages(device, memory, request, info, allocator, handle);
     if (result != VK_SUCCESS) {
         unmap(memory);
-        object_free(allocator, memory);
+        host_free(allocator, memory);
         return request->imports ? faulty_import_failure(request->handle, result) : result;
     }
     pthread_mutex_lock(&device->mutex);
@@ -221,7 +221,7 @@ VKAPI_ATTR void VKAPI_CALL hook_FreeMemory(VkDevice handle, VkDeviceMemory memor
         return;
     faulty_free(memory);
     unmap(memory);
-    object_free(allocator, memory);
+    host_free(allocator, memory);
 }
 
 // Leaked by the application, whose callbacks may be gone: the pages go, the record stays.
