@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chain.h"
 
-#include <string.h>
+#include <pthread.h>
 
 // Held for reading while a chain is walked, and for writing from before the first struct is redirected to
 // chain_restore(): nobody sees a chain that is bent for another thread's call.
