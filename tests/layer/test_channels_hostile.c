@@ -3,7 +3,7 @@
 // libzircon.so: what comes through a channel whose other end writes what it likes. A process that inherits a socket
 // need not use it as libzircon does.
 #include "test.h"
-#include "zircon_objects.h"
+#include "zircon_message.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,16 +13,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 #include <vkzircon/startup.h>
-
-// As zircon_channel.c has it.
-struct header {
-    uint32_t magic;
-    uint32_t num_bytes;
-    uint32_t num_handles;
-    uint32_t reserved;
-};
-
-#define MAGIC 0x56a3c4e1u
 
 static int wild;          // the socket itself
 static zx_handle_t tamed; // the end that trusts it
@@ -36,7 +26,7 @@ static size_t open_files(void) {
     return count;
 }
 
-static void send_wild(const struct header *header, const struct transfer *transfers, size_t num_transfers,
+static void send_wild(const struct message_header *header, const struct transfer *transfers, size_t num_transfers,
                       const int *descriptors, size_t num_descriptors) {
     union {
         char space[CMSG_SPACE(250 * sizeof(int))];
@@ -69,14 +59,14 @@ static void reads_as(zx_status_t status) {
 }
 
 static void headers_are_not_believed(void) {
-    static const struct header headers[] = {
+    static const struct message_header headers[] = {
         {0, 0, 0, 0},
-        {MAGIC, 1, 0, 0},
-        {MAGIC, 0, 1, 0},
-        {MAGIC, UINT32_MAX, 0, 0},
-        {MAGIC, 0, UINT32_MAX, 0},
-        {MAGIC, 0, 65, 0},
-        {MAGIC, (uint32_t) - sizeof(struct transfer), 1, 0},
+        {MESSAGE_MAGIC, 1, 0, 0},
+        {MESSAGE_MAGIC, 0, 1, 0},
+        {MESSAGE_MAGIC, UINT32_MAX, 0, 0},
+        {MESSAGE_MAGIC, 0, UINT32_MAX, 0},
+        {MESSAGE_MAGIC, 0, 65, 0},
+        {MESSAGE_MAGIC, (uint32_t) - sizeof(struct transfer), 1, 0},
     };
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
         send_wild(&headers[i], NULL, 0, NULL, 0);
@@ -89,7 +79,7 @@ static void headers_are_not_believed(void) {
 }
 
 static void descriptors_must_be_as_many_as_handles(void) {
-    const struct header none = {MAGIC, 0, 0, 0}, one = {MAGIC, 0, 1, 0};
+    const struct message_header none = {MESSAGE_MAGIC, 0, 0, 0}, one = {MESSAGE_MAGIC, 0, 1, 0};
     const struct transfer transfer = {.koid = 1u << 30, .type = ZX_OBJ_TYPE_VMO};
     int many[250];
     for (size_t i = 0; i < 250; i++)
@@ -111,7 +101,7 @@ static int new_memfd(off_t size, unsigned int seals) {
 }
 
 static void arrives(const struct transfer *transfer, int descriptor, zx_status_t status) {
-    const struct header one = {MAGIC, 0, 1, 0};
+    const struct message_header one = {MESSAGE_MAGIC, 0, 1, 0};
     send_wild(&one, transfer, 1, &descriptor, 1);
     reads_as(status);
 }
@@ -158,7 +148,7 @@ static void a_koid_does_not_open_what_is_here(void) {
 
 static void a_name_without_an_end_is_cut(void) {
     struct transfer transfer = {.koid = 1u << 30, .type = ZX_OBJ_TYPE_VMO, .rights = ZX_DEFAULT_VMO_RIGHTS};
-    const struct header one = {MAGIC, 0, 1, 0};
+    const struct message_header one = {MESSAGE_MAGIC, 0, 1, 0};
     const int sealed = new_memfd(8192, F_SEAL_SHRINK);
     zx_handle_t vmo;
     char name[ZX_MAX_NAME_LEN];

@@ -348,3 +348,46 @@ zx_handle_t zx_vmar_root_self(void) {
                                ZX_RIGHT_EXECUTE | ZX_RIGHT_OP_CHILDREN;
     return own_handle(&table.vmar_root_self, ZX_OBJ_TYPE_VMAR, rights, "");
 }
+
+const char *vkz_version(void) {
+    return VKZIRCON_VERSION;
+}
+
+// Newest first. Nothing is ever freed: callers keep the text.
+struct note {
+    struct note *next;
+    uint8_t uuid[VKZ_UUID_SIZE];
+    char reason[];
+};
+
+static struct note *notes;
+
+static const struct note *find_note_locked(const uint8_t uuid[VKZ_UUID_SIZE]) {
+    for (const struct note *note = notes; note; note = note->next) {
+        if (memcmp(note->uuid, uuid, VKZ_UUID_SIZE) == 0)
+            return note;
+    }
+    return NULL;
+}
+
+void vkz_device_set_reason(const uint8_t uuid[VKZ_UUID_SIZE], const char *reason) {
+    table_lock();
+    const struct note *known = find_note_locked(uuid);
+    struct note *note = NULL;
+    if (!known || strcmp(known->reason, reason) != 0) // so that asking again and again takes no memory
+        note = malloc(sizeof *note + strlen(reason) + 1);
+    if (note) {
+        memcpy(note->uuid, uuid, VKZ_UUID_SIZE);
+        strcpy(note->reason, reason);
+        note->next = notes;
+        notes = note;
+    }
+    table_unlock();
+}
+
+const char *vkz_device_reason(const uint8_t uuid[VKZ_UUID_SIZE]) {
+    table_lock();
+    const struct note *note = find_note_locked(uuid);
+    table_unlock();
+    return note ? note->reason : NULL;
+}

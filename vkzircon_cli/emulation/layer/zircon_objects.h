@@ -43,21 +43,6 @@ struct channel {
     zx_koid_t peer;
 };
 
-// What a message says of one handle, whose object it brings as a descriptor: a VMO's memfd, or a channel's socket.
-struct transfer {
-    zx_koid_t koid;
-    zx_koid_t related_koid; // a channel's peer, a VMO's parent
-    zx_obj_type_t type;
-    zx_rights_t rights;
-    uint64_t start; // from here on only of a VMO
-    uint64_t size;
-    uint64_t content_size;
-    uint32_t flags;
-    uint32_t cache_policy;
-    char name[ZX_MAX_NAME_LEN];
-    struct vkz_origin origin;
-};
-
 // A forked child reads the environment anew.
 void faults_forget(void);
 
@@ -103,14 +88,6 @@ bool channel_wait_locked(struct channel *channel, zx_time_t deadline);
 
 // A channel's end with `socket`, which it takes over, on failure too. Koid 0 is a new one.
 zx_status_t channel_open_locked(int socket, zx_koid_t koid, zx_koid_t peer, zx_rights_t rights, zx_handle_t *out);
-
-// Describes an object for a message. The descriptor stays the object's. NOT_SUPPORTED: such objects stay at home.
-zx_status_t transfer_leave_locked(const struct object *object, zx_rights_t rights, struct transfer *transfer,
-                                  int *descriptor);
-
-// Opens a handle to what a message brought, and takes over the descriptor, on failure too. IO_DATA_INTEGRITY where
-// descriptor and description do not fit: whoever holds the other end of a socket can write what he likes.
-zx_status_t transfer_arrive_locked(const struct transfer *transfer, int descriptor, zx_handle_t *out);
 
 // Whether the process was given startup handles.
 bool startup_is_given(void);
