@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: what comes through a channel whose other end writes what it likes. A process that inherits a socket
-// need not use it as libzircon does.
+// libzircon.so: messages of a hostile process at the other end of a channel, which writes to the socket directly.
 #include "test.h"
 #include "zircon_message.h"
 
@@ -15,7 +14,7 @@
 #include <vkzircon/startup.h>
 
 static int wild;          // the socket itself
-static zx_handle_t tamed; // the end that trusts it
+static zx_handle_t tamed; // the other end, a channel
 
 static size_t open_files(void) {
     size_t count = 0;
@@ -72,7 +71,7 @@ static void headers_are_not_believed(void) {
         send_wild(&headers[i], NULL, 0, NULL, 0);
         reads_as(ZX_ERR_IO_DATA_INTEGRITY);
     }
-    send_wild(NULL, NULL, 0, NULL, 0); // nothing at all
+    send_wild(NULL, NULL, 0, NULL, 0); // an empty message
     reads_as(ZX_ERR_IO_DATA_INTEGRITY);
     CHECK_EQ(send(wild, "short", 5, MSG_NOSIGNAL), 5);
     reads_as(ZX_ERR_IO_DATA_INTEGRITY);
@@ -112,7 +111,7 @@ static void files_are_not_believed(void) {
     struct transfer bad;
     const int sealed = new_memfd(8192, F_SEAL_SHRINK), open_ended = new_memfd(8192, 0),
               null = open("/dev/null", O_RDWR);
-    arrives(&good, open_ended, ZX_ERR_IO_DATA_INTEGRITY); // could shrink under whoever maps it
+    arrives(&good, open_ended, ZX_ERR_IO_DATA_INTEGRITY); // could shrink while it is mapped
     arrives(&good, null, ZX_ERR_IO_DATA_INTEGRITY);
     arrives(&good, wild, ZX_ERR_IO_DATA_INTEGRITY);
     bad = good, bad.size = 8193;

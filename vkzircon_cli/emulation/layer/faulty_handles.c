@@ -22,39 +22,39 @@ static VkResult unexportable(void) {
     return VK_ERROR_UNKNOWN;
 }
 
-typedef zx_status_t (*give_function)(const struct memory *memory, zx_handle_t *handle);
+typedef zx_status_t (*get_function)(const struct memory *memory, zx_handle_t *handle);
 
-static zx_status_t give_nothing(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_nothing(const struct memory *memory, zx_handle_t *handle) {
     (void)memory, (void)handle;
     return ZX_OK;
 }
 
-static zx_status_t give_zero(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_zero(const struct memory *memory, zx_handle_t *handle) {
     (void)memory;
     *handle = ZX_HANDLE_INVALID;
     return ZX_OK;
 }
 
-static zx_status_t give_file_descriptor(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_file_descriptor(const struct memory *memory, zx_handle_t *handle) {
     (void)memory;
     *handle = 5;
     return ZX_OK;
 }
 
 // Handle values that the table has not reached, a different one per call: a closed one could be reused soon.
-static zx_status_t give_closed(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_closed(const struct memory *memory, zx_handle_t *handle) {
     static atomic_uint next = 0x7ffffff3;
     (void)memory;
     *handle = atomic_fetch_sub(&next, ZX_HANDLE_FIXED_BITS_MASK + 1) | ZX_HANDLE_FIXED_BITS_MASK;
     return ZX_OK;
 }
 
-static zx_status_t give_event(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_event(const struct memory *memory, zx_handle_t *handle) {
     (void)memory;
     return zx_event_create(0, handle);
 }
 
-static zx_status_t give_fewer_rights(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_fewer_rights(const struct memory *memory, zx_handle_t *handle) {
     zx_info_handle_basic_t basic;
     const zx_status_t status = zx_object_get_info(memory->vmo, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL);
     if (status != ZX_OK)
@@ -63,16 +63,16 @@ static zx_status_t give_fewer_rights(const struct memory *memory, zx_handle_t *h
                                handle);
 }
 
-static zx_status_t give_handle(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_handle(const struct memory *memory, zx_handle_t *handle) {
     return zx_handle_duplicate(memory->vmo, ZX_RIGHT_SAME_RIGHTS, handle);
 }
 
-static zx_status_t give_again(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_again(const struct memory *memory, zx_handle_t *handle) {
     *handle = memory->given;
     return ZX_OK;
 }
 
-static zx_status_t give_child(const struct memory *memory, uint32_t options, zx_handle_t *handle) {
+static zx_status_t get_child(const struct memory *memory, uint32_t options, zx_handle_t *handle) {
     struct vkz_origin origin;
     uint64_t size;
     zx_status_t status = zx_vmo_get_size(memory->vmo, &size);
@@ -83,36 +83,36 @@ static zx_status_t give_child(const struct memory *memory, uint32_t options, zx_
     return status;
 }
 
-static zx_status_t give_slice(const struct memory *memory, zx_handle_t *handle) {
-    return give_child(memory, ZX_VMO_CHILD_SLICE, handle);
+static zx_status_t get_slice(const struct memory *memory, zx_handle_t *handle) {
+    return get_child(memory, ZX_VMO_CHILD_SLICE, handle);
 }
 
-static zx_status_t give_copy(const struct memory *memory, zx_handle_t *handle) {
-    return give_child(memory, ZX_VMO_CHILD_SNAPSHOT, handle);
+static zx_status_t get_copy(const struct memory *memory, zx_handle_t *handle) {
+    return get_child(memory, ZX_VMO_CHILD_SNAPSHOT, handle);
 }
 
 static const struct {
     enum vkz_fault fault;
     bool from_the_second_time_on;
-    give_function give;
+    get_function get;
 } ways[] = {
-    {VKZ_FAULT_EXPORT_CLOSED_HANDLE, false, give_closed},
-    {VKZ_FAULT_EXPORT_EVENT, false, give_event},
-    {VKZ_FAULT_EXPORT_ODD_HANDLE, false, give_file_descriptor},
-    {VKZ_FAULT_EXPORT_UNWRITTEN, false, give_nothing},
-    {VKZ_FAULT_EXPORT_ZERO, false, give_zero},
-    {VKZ_FAULT_SAME_HANDLE_TWICE, true, give_again},
-    {VKZ_FAULT_SECOND_GET_CHILD, true, give_slice},
-    {VKZ_FAULT_SECOND_GET_COPIES, true, give_copy},
-    {VKZ_FAULT_FEWER_RIGHTS, false, give_fewer_rights},
+    {VKZ_FAULT_EXPORT_CLOSED_HANDLE, false, get_closed},
+    {VKZ_FAULT_EXPORT_EVENT, false, get_event},
+    {VKZ_FAULT_EXPORT_ODD_HANDLE, false, get_file_descriptor},
+    {VKZ_FAULT_EXPORT_UNWRITTEN, false, get_nothing},
+    {VKZ_FAULT_EXPORT_ZERO, false, get_zero},
+    {VKZ_FAULT_SAME_HANDLE_TWICE, true, get_again},
+    {VKZ_FAULT_SECOND_GET_CHILD, true, get_slice},
+    {VKZ_FAULT_SECOND_GET_COPIES, true, get_copy},
+    {VKZ_FAULT_FEWER_RIGHTS, false, get_fewer_rights},
 };
 
-static give_function way_to_give(const struct memory *memory) {
+static get_function way_to_get(const struct memory *memory) {
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if (vkz_fault(ways[i].fault) && (memory->given || !ways[i].from_the_second_time_on))
-            return ways[i].give;
+            return ways[i].get;
     }
-    return give_handle;
+    return get_handle;
 }
 
 // Notes the value at the VMO too, so that every device can tell it from a duplicate.
@@ -145,9 +145,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetMemoryZirconHandleFUCHSIA(
         return refused;
     if (!memory_find_exportable(device, info, &memory))
         return unexportable();
-    const give_function give = way_to_give(&memory);
-    const zx_status_t status = give(&memory, zircon_handle);
-    if (status == ZX_OK && give != give_nothing)
+    const get_function get = way_to_get(&memory);
+    const zx_status_t status = get(&memory, zircon_handle);
+    if (status == ZX_OK && get != get_nothing)
         remember_given(device, info->memory, *zircon_handle);
     return memory_export_result(status);
 }

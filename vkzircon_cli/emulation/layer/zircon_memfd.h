@@ -19,7 +19,7 @@ memfd_access memfd_read, memfd_write;
 // Copies a range to the start of another memfd. Holes stay holes.
 zx_status_t memfd_copy(int from, uint64_t start, uint64_t size, int to);
 
-// Give pages to a range that is not empty, or take them away, after which it reads as zeros.
+// Commit the pages of a range that is not empty, or drop them, after which it reads as zeros.
 zx_status_t memfd_commit(int memfd, uint64_t offset, uint64_t size);
 zx_status_t memfd_decommit(int memfd, uint64_t offset, uint64_t size);
 
