@@ -229,8 +229,6 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL faulty_GetDeviceProcAddr(VkDevic
         return NULL;
     if (strcmp(name, "vkGetMemoryZirconHandlePropertiesFUCHSIA") == 0 && vkz_fault(VKZ_FAULT_HIDE_PROPERTIES))
         return NULL;
-    if (strcmp(name, "vkGetDeviceProcAddr") == 0)
-        return (PFN_vkVoidFunction)faulty_GetDeviceProcAddr;
     return hook_GetDeviceProcAddr(handle, name);
 }
 
