@@ -169,7 +169,7 @@ def test_memory_that_cannot_be_mapped_is_shared_by_no_copy(once: Run) -> None:
 
 def test_a_copy_that_poses_as_sharing_is_seen(once: Run) -> None:
     """An import that copies takes longer the larger the buffer is: the numbers tell."""
-    savings = _document(once, "--size", "4MiB", "--fault", "import-copies", seconds="1")["savings"]
+    savings = _document(once, "--size", "16MiB", "--fault", "import-copies", seconds="2")["savings"]
     assert savings[-1]["share_ns"] > 2 * savings[0]["share_ns"]
     assert savings[-1]["ratio"] < 2
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads documents and traces that were saved, and describes them as JSON Schema.
+"""Reads saved documents and traces, and describes all kinds of documents as JSON Schema.
 
 Writing belongs to render/ and output.py.
 """
