@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from vkzircon_cli import pipeline
 from vkzircon_cli.doctor.bisect import find_culprits
-from vkzircon_cli.doctor.loader_log import Manifest, read_manifests
+from vkzircon_cli.doctor.loader_log import LoggedManifest, read_manifests
 from vkzircon_cli.emulation.installation import with_environment
 from vkzircon_cli.errors import Stop
 from vkzircon_cli.model.base import plain, record
@@ -144,7 +144,7 @@ class _Collector:
             about = visible(self._text(manifest.path)) + cut
             yield Part(name, about, self._manifest(manifest), self._text(manifest.missing))
 
-    def _manifest(self, manifest: Manifest) -> bytes:
+    def _manifest(self, manifest: LoggedManifest) -> bytes:
         if self.redactor is None:
             return manifest.data
         return self.redactor.text(manifest.data.decode("utf-8", "backslashreplace")).encode()

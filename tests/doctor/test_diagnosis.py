@@ -133,7 +133,7 @@ def test_a_driver_that_dies_when_it_is_asked_is_suspect(vkzircon: Run, tmp_path:
     assert f"suspect: {manifest}" in found["evidence"]
 
 
-@pytest.mark.parametrize(("define", "word"), [("-DHIDES_NAME", "does not offer"), ("-DHIDES_COMMANDS", "gives NULL")])
+@pytest.mark.parametrize(("define", "word"), [("-DHIDES_NAME", "does not offer"), ("-DHIDES_COMMANDS", "returns NULL")])
 def test_a_layer_that_hides_the_extension_is_named(emulated: Run, tmp_path: Path, define: str, word: str) -> None:
     """Also beside another layer: it is found by asking again without one after the other."""
     library, source = tmp_path / "libhiding.so", Path(__file__).with_name("hiding.c")

@@ -112,7 +112,7 @@ def test_libraries_that_hang_are_waited_for_together(broken_driver: Callable[[st
 
 
 @pytest.mark.parametrize(
-    ("statement", "words"), [("raise(40);", "signal 40"), ("raise(SIGKILL);", "SIGKILL"), ("exit(3);", "exit code 3")]
+    ("statement", "words"), [("raise(40);", "signal 40"), ("raise(SIGKILL);", "SIGKILL"), ("exit(3);", "exit status 3")]
 )
 def test_every_end_has_a_name(broken_driver: Callable[[str], str], statement: str, words: str) -> None:
     """Also one by a signal that has none."""
