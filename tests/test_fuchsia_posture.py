@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,10 +116,9 @@ def test_an_unwritable_place_is_exit_6(fuchsia: Process) -> None:
 
 def test_a_hang_ends_at_the_limit_with_what_was_learned(fuchsia: Process, broken_driver: Callable[[str], str]) -> None:
     """Without fork another thread watches: the step is named, the exit code is 5, and the report is whole."""
-    began = time.monotonic()
     ran = fuchsia("--format", "json", "--timeout", "1", VK_DRIVER_FILES=broken_driver("for (;;) pause();"))
     assert ran.code == 5
-    assert time.monotonic() - began < 4
+    assert 1000 <= ran.json["run"]["steps"][-1]["duration_ms"] < 10_000
     assert ran.json["error"]["cause"] == "driver-hung"
 
 

@@ -6,7 +6,7 @@ import time
 
 from vkzircon_cli.bindings import vk
 from vkzircon_cli.model.request import Depth, Formats, Request
-from vkzircon_cli.probe import probe, stress
+from vkzircon_cli.probe import leaks, probe
 from vkzircon_cli.stream.events import to_line
 
 
@@ -36,8 +36,8 @@ def _time(depth: str) -> float:
 
 def _stress(constant: str, count: str, step: str) -> float:
     """Measure the step with *count* rounds; the other step has one."""
-    stress.IMPORTS = stress.ROUNDS = 1
-    setattr(stress, constant, int(count))
+    leaks.IMPORTS = leaks.ROUNDS = 1
+    setattr(leaks, constant, int(count))
     times = {
         event["event"]: event["ms"]
         for event in probe(Request(stress=True, timeout_s=600.0), lambda _: None, {})

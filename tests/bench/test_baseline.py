@@ -14,7 +14,7 @@ from run import compile_baseline
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.model.request import Emulate
 from vkzircon_cli.model.spec import IMAGE_USAGES
-from vkzircon_cli.probe.memory import TILINGS
+from vkzircon_cli.probe.resources import TILINGS
 
 RECORDER = Path(__file__).parents[1] / "layer"
 IMAGE_QUERY = "vkGetPhysicalDeviceImageFormatProperties2"

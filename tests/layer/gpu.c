@@ -5,8 +5,7 @@
 #include <stdlib.h>
 
 #if VKZIRCON_KEEPS_LIBRARIES
-// The loader unloads drivers with the instance, and LeakSanitizer could not name what leaked, nor lsan.supp suppress
-// it.
+// The loader unloads drivers with the instance. LeakSanitizer could then neither name leaks in them nor suppress them.
 int dlclose(void *library);
 __attribute__((visibility("default"))) int dlclose(void *library) {
     (void)library;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where a layer finds the layer below it, in what the loader hangs behind a create-info. The loader always does.
+// Finds the layer below in the loader's struct, which is in the pNext chain of every create-info.
 #ifndef VKZIRCON_TESTS_LINKS_H_
 #define VKZIRCON_TESTS_LINKS_H_
 

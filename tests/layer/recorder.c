@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// See recorder.h. One driver only: the next commands are global, because lavapipe's are the same for every device.
+// See recorder.h. The next commands are global, because lavapipe has the same ones for every device.
 #include "recorder.h"
 
 #include "links.h"
@@ -13,8 +13,8 @@
 
 #define ZIRCON_VMO  VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA
 #define HOST_MEMORY VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT
-#define GRANULE     4096u // what lavapipe demands of a host pointer
-#define ATOM        256u  // what PRETEND_MANY_TYPES demands of a range
+#define GRANULE     4096u // required by lavapipe for a host pointer
+#define ATOM        256u  // required by PRETEND_MANY_TYPES for a range
 
 struct recorder recorder;
 
@@ -22,7 +22,7 @@ static PFN_vkGetInstanceProcAddr next_instance_proc;
 static PFN_vkGetDeviceProcAddr next_device_proc;
 static VkInstance current_instance;
 
-// Looked up while the instance is made: asked later, the loader answers with the topmost layer's commands.
+// Looked up while the instance is created. Later the loader returns the topmost layer's commands.
 #define INSTANCE_COMMANDS(X)                                                                                           \
     X(EnumerateDeviceExtensionProperties)                                                                              \
     X(GetPhysicalDeviceMemoryProperties)                                                                               \
@@ -172,8 +172,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL record_CreateBuffer(VkDevice device, const
     return NEXT_DEVICE(CreateBuffer)(device, info, allocator, buffer);
 }
 
-// One image's tiling is remembered by a bit of the handle: handles are at least 8-aligned on lavapipe. Simpler: the
-// last image created is the one that is asked about.
+// Tests query the requirements of the last image created, so only its tiling is kept.
 static VkImageTiling last_tiling;
 
 static VKAPI_ATTR VkResult VKAPI_CALL record_CreateImage(VkDevice device, const VkImageCreateInfo *info,
@@ -270,7 +269,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL record_GetPhysicalDeviceImageFormatPropert
     return next_commands.GetPhysicalDeviceImageFormatProperties2(physical, info, properties);
 }
 
-// Another name takes the place of the first, or of the one that is to vanish.
+// Replaces the first name, or the one to hide.
 static VKAPI_ATTR VkResult VKAPI_CALL record_EnumerateDeviceExtensionProperties(VkPhysicalDevice physical,
                                                                                 const char *layer, uint32_t *count,
                                                                                 VkExtensionProperties *properties) {

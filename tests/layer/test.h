@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A test program is a main() that runs functions and ends with test_result(). A failed check is told and counted, and
-// the function goes on; REQUIRE leaves it. The arguments of a comparison are evaluated once.
+// A test program's main() runs functions and returns test_result(). A failed CHECK is printed and counted, and the
+// function goes on; a failed REQUIRE returns. The arguments of a comparison are evaluated once.
 #ifndef VKZIRCON_TESTS_TEST_H_
 #define VKZIRCON_TESTS_TEST_H_
 
@@ -15,7 +15,7 @@
 static int test_failures;
 static const char *test_name = "setup";
 
-// What ctest takes for "skipped" (SKIP_RETURN_CODE).
+// The exit status of a skipped test (SKIP_RETURN_CODE of ctest).
 #define TEST_SKIPPED 77
 
 static inline bool test_check(bool holds, const char *what, const char *file, int line) {
@@ -37,7 +37,7 @@ static inline bool test_equal(int64_t got, int64_t want, const char *what, const
 
 #define CHECK(condition)    test_check((condition), #condition, __FILE__, __LINE__)
 #define CHECK_EQ(got, want) test_equal((int64_t)(got), (int64_t)(want), #got, __FILE__, __LINE__)
-#define CHECK_OK(status)    CHECK_EQ(status, 0) // VK_SUCCESS and ZX_OK alike
+#define CHECK_OK(status)    CHECK_EQ(status, 0) // VK_SUCCESS or ZX_OK
 #define REQUIRE(check)                                                                                                 \
     do {                                                                                                               \
         if (!(check))                                                                                                  \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The application's allocation callbacks: everything that the layer keeps for Vulkan's objects goes through them, and
-// none of them may fail without a word. Who allocates is told by the library that the call came from.
+// The application's allocation callbacks: the layer uses them for all records of Vulkan objects, and reports each
+// failure. The return address shows which library allocates.
 #include "gpu.h"
 #include "test.h"
 
@@ -10,9 +10,9 @@
 #define NEVER UINT32_MAX
 
 struct counting {
-    uint32_t live; // everybody's
+    uint32_t live; // of the layer and of the driver
     uint32_t ours[VK_SYSTEM_ALLOCATION_SCOPE_INSTANCE + 1];
-    uint32_t fail_after; // so many more calls of ours
+    uint32_t fail_after; // so many more calls by the layer
 };
 
 static bool is_ours(const void *caller) {
@@ -130,8 +130,8 @@ static VkResult create_image(struct gpu *gpu, VkImage *image) {
     return vkCreateImage(gpu->device, &info, &callbacks, image);
 }
 
-// Runs the call with the layer's first allocation refused, then its second, and so on until it needs no more. A refusal
-// leaves nothing behind.
+// Runs the call with the layer's first allocation refused, then its second, and so on until none is refused. A refusal
+// must not leak.
 #define REFUSE_EACH(call, at_least)                                                                                    \
     do {                                                                                                               \
         VkResult result = VK_ERROR_UNKNOWN;                                                                            \
@@ -168,8 +168,8 @@ static void every_refusal_is_told(void) {
     VkImage image;
     REFUSE_EACH(create_instance(&gpu), 1);
     CHECK_OK(find_physical_device(&gpu));
-    REFUSE_EACH(ask(&gpu), 2);           // what is known of the physical device, and its extensions
-    REFUSE_EACH(create_device(&gpu), 2); // what is known of the device, and the names of extensions for the driver
+    REFUSE_EACH(ask(&gpu), 2);           // the physical device's record, and its extensions
+    REFUSE_EACH(create_device(&gpu), 2); // the device's record, and the names of extensions for the driver
     REFUSE_EACH(create_memory(&gpu, &memory), 1);
     REFUSE_EACH(create_buffer(&gpu, &buffer), 1);
     REFUSE_EACH(create_image(&gpu, &image), 1);

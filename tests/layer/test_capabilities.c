@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The capability queries: what they promise is what works, and other handle types are the driver's to answer.
+// The capability queries: what they report works, and the driver answers for other handle types.
 #include "gpu.h"
 #include "test.h"
 
@@ -36,7 +36,7 @@ static void buffers_can_be_shared(const struct gpu *gpu) {
         const VkExternalMemoryProperties answer = buffer_properties(gpu, 0, 1u << bit, ZIRCON_VMO);
         CHECK(same(&answer, &shareable));
     }
-    // What an extension adds to the usage does not change the answer.
+    // A usage flag of an extension does not change the result.
     const VkExternalMemoryProperties answer =
         buffer_properties(gpu, 0, VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT, ZIRCON_VMO);
     CHECK(same(&answer, &shareable));
@@ -116,7 +116,7 @@ static void what_cannot_be_is_not_supported(const struct gpu *gpu) {
     }
 }
 
-// Whatever is promised must be creatable, with memory that can be shared.
+// What is reported can be created, with memory that can be shared.
 static bool can_be_made(const struct gpu *gpu, const VkPhysicalDeviceImageFormatInfo2 *asked) {
     const VkExternalMemoryImageCreateInfo external = {VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO, NULL,
                                                       ZIRCON_VMO};

@@ -156,7 +156,7 @@ static void a_full_channel_says_so(void) {
     close_channel(ends);
 }
 
-// What a refused write was given is gone all the same.
+// A refused write closes its handles too.
 static void refuse(zx_handle_t channel, uint32_t options, zx_status_t status, zx_handle_t first, zx_handle_t second) {
     const zx_handle_t handles[] = {first, second};
     const bool counts[] = {zx_handle_check_valid(first) == ZX_OK, zx_handle_check_valid(second) == ZX_OK};
@@ -165,7 +165,7 @@ static void refuse(zx_handle_t channel, uint32_t options, zx_status_t status, zx
     CHECK_EQ(open_handles(), open - gone);
 }
 
-static void handles_are_gone_whatever_the_answer(void) {
+static void a_write_closes_handles_on_failure_too(void) {
     const struct ends ends = new_channel();
     zx_handle_t event, still, reading, writing;
     const zx_handle_t vmo = new_vmo(4096), never = 0x7ffffff3;
@@ -191,7 +191,7 @@ static void handles_are_gone_whatever_the_answer(void) {
     CHECK_OK(zx_handle_close(reading));
 }
 
-// Also where no handle stayed behind: the object lives in the message.
+// Also without another handle: the message keeps the object alive.
 static void a_vmo_is_the_same_behind_a_channel(void) {
     const struct ends ends = new_channel();
     char bytes[4], name[ZX_MAX_NAME_LEN];
@@ -350,7 +350,7 @@ static void a_wait_ends_when_something_comes(void) {
 }
 
 static void a_wrong_kernel_sends_copies(void) {
-    const pid_t pid = fork(); // which reads another environment
+    const pid_t pid = fork(); // the child reads its own environment
     if (pid == 0) {
         setenv("VKZIRCON_EMULATION", "fault=channel-copies", 1);
         const struct ends ends = new_channel();
@@ -372,14 +372,14 @@ static void a_wrong_kernel_sends_copies(void) {
 }
 
 int main(void) {
-    zx_process_self(); // made when first asked for: from here on it counts
+    zx_process_self(); // opened on first use, and counted from then on
     const uint32_t open = open_handles();
     RUN(ends_know_each_other());
     RUN(messages_stay_whole_and_in_order());
     RUN(too_little_room_keeps_the_message());
     RUN(limits_are_zircons());
     RUN(a_full_channel_says_so());
-    RUN(handles_are_gone_whatever_the_answer());
+    RUN(a_write_closes_handles_on_failure_too());
     RUN(a_vmo_is_the_same_behind_a_channel());
     RUN(slices_and_snapshots_travel());
     RUN(a_mapped_vmo_comes_home());

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: what comes through a channel whose other end writes what it likes. A process that inherits a socket
-// need not use it as libzircon does.
+// libzircon.so: messages of a hostile process at the other end of a channel, which writes to the socket directly.
 #include "test.h"
-#include "zircon_objects.h"
+#include "zircon_message.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,18 +13,8 @@
 #include <unistd.h>
 #include <vkzircon/startup.h>
 
-// As zircon_channel.c has it.
-struct header {
-    uint32_t magic;
-    uint32_t num_bytes;
-    uint32_t num_handles;
-    uint32_t reserved;
-};
-
-#define MAGIC 0x56a3c4e1u
-
 static int wild;          // the socket itself
-static zx_handle_t tamed; // the end that trusts it
+static zx_handle_t tamed; // the other end, a channel
 
 static size_t open_files(void) {
     size_t count = 0;
@@ -36,14 +25,14 @@ static size_t open_files(void) {
     return count;
 }
 
-static void send_wild(const struct header *header, const struct traveller *travellers, size_t num_travellers,
+static void send_wild(const struct message_header *header, const struct transfer *transfers, size_t num_transfers,
                       const int *descriptors, size_t num_descriptors) {
     union {
         char space[CMSG_SPACE(250 * sizeof(int))];
         struct cmsghdr aligned;
     } control;
     struct iovec io[] = {{(void *)(uintptr_t)header, header ? sizeof *header : 0},
-                         {(void *)(uintptr_t)travellers, num_travellers * sizeof *travellers}};
+                         {(void *)(uintptr_t)transfers, num_transfers * sizeof *transfers}};
     struct msghdr parts = {.msg_iov = io, .msg_iovlen = 2};
     memset(&control, 0, sizeof control);
     if (num_descriptors) {
@@ -69,38 +58,38 @@ static void reads_as(zx_status_t status) {
 }
 
 static void headers_are_not_believed(void) {
-    static const struct header headers[] = {
+    static const struct message_header headers[] = {
         {0, 0, 0, 0},
-        {MAGIC, 1, 0, 0},
-        {MAGIC, 0, 1, 0},
-        {MAGIC, UINT32_MAX, 0, 0},
-        {MAGIC, 0, UINT32_MAX, 0},
-        {MAGIC, 0, 65, 0},
-        {MAGIC, (uint32_t) - sizeof(struct traveller), 1, 0},
+        {MESSAGE_MAGIC, 1, 0, 0},
+        {MESSAGE_MAGIC, 0, 1, 0},
+        {MESSAGE_MAGIC, UINT32_MAX, 0, 0},
+        {MESSAGE_MAGIC, 0, UINT32_MAX, 0},
+        {MESSAGE_MAGIC, 0, 65, 0},
+        {MESSAGE_MAGIC, (uint32_t) - sizeof(struct transfer), 1, 0},
     };
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
         send_wild(&headers[i], NULL, 0, NULL, 0);
         reads_as(ZX_ERR_IO_DATA_INTEGRITY);
     }
-    send_wild(NULL, NULL, 0, NULL, 0); // nothing at all
+    send_wild(NULL, NULL, 0, NULL, 0); // an empty message
     reads_as(ZX_ERR_IO_DATA_INTEGRITY);
     CHECK_EQ(send(wild, "short", 5, MSG_NOSIGNAL), 5);
     reads_as(ZX_ERR_IO_DATA_INTEGRITY);
 }
 
 static void descriptors_must_be_as_many_as_handles(void) {
-    const struct header none = {MAGIC, 0, 0, 0}, one = {MAGIC, 0, 1, 0};
-    const struct traveller traveller = {.koid = 1u << 30, .type = ZX_OBJ_TYPE_VMO};
+    const struct message_header none = {MESSAGE_MAGIC, 0, 0, 0}, one = {MESSAGE_MAGIC, 0, 1, 0};
+    const struct transfer transfer = {.koid = 1u << 30, .type = ZX_OBJ_TYPE_VMO};
     int many[250];
     for (size_t i = 0; i < 250; i++)
         many[i] = wild;
-    send_wild(&one, &traveller, 1, NULL, 0);
+    send_wild(&one, &transfer, 1, NULL, 0);
     reads_as(ZX_ERR_IO_DATA_INTEGRITY);
     send_wild(&none, NULL, 0, many, 1);
     reads_as(ZX_ERR_IO_DATA_INTEGRITY);
-    send_wild(&one, &traveller, 1, many, 2);
+    send_wild(&one, &transfer, 1, many, 2);
     reads_as(ZX_ERR_IO_DATA_INTEGRITY);
-    send_wild(&one, &traveller, 1, many, 250);
+    send_wild(&one, &transfer, 1, many, 250);
     reads_as(ZX_ERR_IO_DATA_INTEGRITY);
 }
 
@@ -110,19 +99,19 @@ static int new_memfd(off_t size, unsigned int seals) {
     return memfd;
 }
 
-static void arrives(const struct traveller *traveller, int descriptor, zx_status_t status) {
-    const struct header one = {MAGIC, 0, 1, 0};
-    send_wild(&one, traveller, 1, &descriptor, 1);
+static void arrives(const struct transfer *transfer, int descriptor, zx_status_t status) {
+    const struct message_header one = {MESSAGE_MAGIC, 0, 1, 0};
+    send_wild(&one, transfer, 1, &descriptor, 1);
     reads_as(status);
 }
 
 static void files_are_not_believed(void) {
     const zx_rights_t rights = ZX_DEFAULT_VMO_RIGHTS;
-    const struct traveller good = {.koid = 1u << 30, .type = ZX_OBJ_TYPE_VMO, .rights = rights, .size = 8192};
-    struct traveller bad;
+    const struct transfer good = {.koid = 1u << 30, .type = ZX_OBJ_TYPE_VMO, .rights = rights, .size = 8192};
+    struct transfer bad;
     const int sealed = new_memfd(8192, F_SEAL_SHRINK), open_ended = new_memfd(8192, 0),
               null = open("/dev/null", O_RDWR);
-    arrives(&good, open_ended, ZX_ERR_IO_DATA_INTEGRITY); // could shrink under whoever maps it
+    arrives(&good, open_ended, ZX_ERR_IO_DATA_INTEGRITY); // could shrink while it is mapped
     arrives(&good, null, ZX_ERR_IO_DATA_INTEGRITY);
     arrives(&good, wild, ZX_ERR_IO_DATA_INTEGRITY);
     bad = good, bad.size = 8193;
@@ -147,8 +136,8 @@ static void a_koid_does_not_open_what_is_here(void) {
     zx_info_handle_basic_t basic;
     CHECK_OK(zx_vmo_create(4096, 0, &vmo));
     CHECK_OK(zx_object_get_info(vmo, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL));
-    const struct traveller other = {.koid = basic.koid, .type = ZX_OBJ_TYPE_VMO, .rights = UINT32_MAX, .size = 4096};
-    const struct traveller end = {.koid = basic.koid, .type = ZX_OBJ_TYPE_CHANNEL, .rights = UINT32_MAX};
+    const struct transfer other = {.koid = basic.koid, .type = ZX_OBJ_TYPE_VMO, .rights = UINT32_MAX, .size = 4096};
+    const struct transfer end = {.koid = basic.koid, .type = ZX_OBJ_TYPE_CHANNEL, .rights = UINT32_MAX};
     const int sealed = new_memfd(8192, F_SEAL_SHRINK);
     arrives(&other, sealed, ZX_ERR_IO_DATA_INTEGRITY);
     arrives(&end, wild, ZX_ERR_IO_DATA_INTEGRITY);
@@ -157,14 +146,14 @@ static void a_koid_does_not_open_what_is_here(void) {
 }
 
 static void a_name_without_an_end_is_cut(void) {
-    struct traveller traveller = {.koid = 1u << 30, .type = ZX_OBJ_TYPE_VMO, .rights = ZX_DEFAULT_VMO_RIGHTS};
-    const struct header one = {MAGIC, 0, 1, 0};
+    struct transfer transfer = {.koid = 1u << 30, .type = ZX_OBJ_TYPE_VMO, .rights = ZX_DEFAULT_VMO_RIGHTS};
+    const struct message_header one = {MESSAGE_MAGIC, 0, 1, 0};
     const int sealed = new_memfd(8192, F_SEAL_SHRINK);
     zx_handle_t vmo;
     char name[ZX_MAX_NAME_LEN];
-    traveller.size = 4096;
-    memset(traveller.name, 'n', sizeof traveller.name);
-    send_wild(&one, &traveller, 1, &sealed, 1);
+    transfer.size = 4096;
+    memset(transfer.name, 'n', sizeof transfer.name);
+    send_wild(&one, &transfer, 1, &sealed, 1);
     CHECK_OK(zx_channel_read(tamed, 0, NULL, &vmo, 0, 1, NULL, NULL));
     CHECK_OK(zx_object_get_property(vmo, ZX_PROP_NAME, name, sizeof name));
     CHECK_EQ(strnlen(name, sizeof name), 31);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: an end whose socket somebody else reads from as well, as a forked process can. What is taken may be
-// another message than the one that was looked at: then nothing of it is believed.
+// libzircon.so: an end whose socket another process reads from too, as a forked process can. The message that is
+// received may differ from the one that was peeked at, and must then be dropped.
 #include "test.h"
 
 #include <pthread.h>
@@ -18,7 +18,7 @@ static zx_handle_t writer, reader;
 static int socket_of_reader;
 static atomic_bool is_over;
 
-// Messages of one handle and of many in turn, so that neighbours differ.
+// Messages with one handle and with many alternate, so that successive ones differ.
 static void *write_all(void *unused) {
     zx_handle_t vmo, sent[MANY];
     const char *failed = zx_vmo_create(4096, 0, &vmo) == ZX_OK ? NULL : "no VMO";
@@ -28,7 +28,7 @@ static void *write_all(void *unused) {
         for (uint32_t j = 0; j < count; j++)
             failed = zx_handle_duplicate(vmo, ZX_RIGHT_SAME_RIGHTS, &sent[j]) == ZX_OK ? failed : "no duplicate";
         if (zx_channel_write(writer, 0, NULL, 0, sent, count) != ZX_OK)
-            sched_yield(); // it is full, and the handles are gone
+            sched_yield(); // the socket is full, and the handles are closed
     }
     zx_handle_close(vmo);
     is_over = true;
@@ -39,11 +39,11 @@ static void *steal(void *unused) {
     char bytes[1024];
     (void)unused;
     while (!is_over)
-        recv(socket_of_reader, bytes, sizeof bytes, MSG_DONTWAIT); // without room for descriptors they are closed
+        recv(socket_of_reader, bytes, sizeof bytes, MSG_DONTWAIT); // the system closes descriptors that have no room
     return NULL;
 }
 
-// Reads with room for one handle; what lies behind it stays as it is.
+// Reads with room for one handle, and checks that the memory after it is unchanged.
 static void read_one(zx_handle_t handles[MANY]) {
     uint32_t num_handles = 0;
     const zx_status_t status = zx_channel_read(reader, 0, NULL, handles, 0, 1, NULL, &num_handles);
@@ -71,7 +71,7 @@ static void a_message_that_was_not_looked_at_is_not_believed(void) {
 }
 
 int main(void) {
-    const int lowest = dup(0); // the next ones are the two ends' sockets, in order
+    const int lowest = dup(0); // the sockets of the two ends follow, in order
     close(lowest);
     CHECK_OK(zx_channel_create(0, &writer, &reader));
     socket_of_reader = lowest + 1;

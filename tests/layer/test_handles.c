@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: handles and their rights, close, duplicate, replace, and what a fork does to them.
+// libzircon.so: handles and their rights, close, duplicate, replace and fork.
 #include "test.h"
 
 #include <sys/wait.h>
@@ -30,7 +30,7 @@ static void values_look_like_handles(void) {
     const zx_handle_t vmo = new_vmo();
     CHECK(vmo != ZX_HANDLE_INVALID);
     CHECK_EQ(vmo & ZX_HANDLE_FIXED_BITS_MASK, ZX_HANDLE_FIXED_BITS_MASK);
-    CHECK(vmo > 0xffff); // no file descriptor is one
+    CHECK(vmo > 0xffff); // no file descriptor is that large
     CHECK_OK(zx_handle_close(vmo));
 }
 
@@ -140,8 +140,8 @@ static void replace_kills_the_old_value(void) {
     CHECK(!is_valid(vmo));
     CHECK_EQ(basic_of(next).koid, koid);
     CHECK_EQ(basic_of(next).rights, ZX_RIGHT_READ);
-    CHECK_EQ(zx_handle_replace(next, ZX_RIGHT_WRITE, &last), ZX_ERR_INVALID_ARGS); // not a subset,
-    CHECK(!is_valid(next));                                                        // and gone all the same
+    CHECK_EQ(zx_handle_replace(next, ZX_RIGHT_WRITE, &last), ZX_ERR_INVALID_ARGS); // not a subset
+    CHECK(!is_valid(next));                                                        // closed on failure too
 }
 
 static void the_process_has_handles_of_its_own(void) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the extension is listed, enabled and looked up.
+// Listing the extension, enabling it, and looking up its commands.
 #include "gpu.h"
 #include "test.h"
 
@@ -46,10 +46,10 @@ static void the_layer_lists_its_own(const struct gpu *gpu) {
     CHECK_EQ(count, 0);
 }
 
-// How an unknown layer is answered is the loader's affair (1.3.239 says SUCCESS and none).
+// The result for an unknown layer depends on the loader (1.3.239: VK_SUCCESS with no extension).
 static void another_layer_does_not_list_it(const struct gpu *gpu) {
     uint32_t count = 0;
-    vkEnumerateDeviceExtensionProperties(gpu->physical, "VK_LAYER_nobody", &count, NULL);
+    vkEnumerateDeviceExtensionProperties(gpu->physical, "VK_LAYER_unknown", &count, NULL);
     CHECK_EQ(count, 0);
 }
 
@@ -58,7 +58,7 @@ static void both_commands_are_there_when_enabled(const struct gpu *gpu) {
     CHECK(gpu->get_handle_properties);
     CHECK(vkGetInstanceProcAddr(gpu->instance, "vkGetMemoryZirconHandleFUCHSIA"));
     CHECK(!vkGetDeviceProcAddr(gpu->device, "vkGetSemaphoreZirconHandleFUCHSIA"));
-    CHECK(!vkGetDeviceProcAddr(gpu->device, "vkNobodyKnowsFUCHSIA"));
+    CHECK(!vkGetDeviceProcAddr(gpu->device, "vkUnknownFUCHSIA"));
 }
 
 static void neither_command_is_there_when_not(void) {
@@ -66,7 +66,7 @@ static void neither_command_is_there_when_not(void) {
     gpu_open(&gpu, NULL, 0);
     CHECK(!gpu.get_handle);
     CHECK(!gpu.get_handle_properties);
-    // The loader's trampoline is there all the same, and finds nobody behind it; memory works as ever.
+    // The loader returns its own trampoline, which has no command behind it. Memory works.
     VkDeviceMemory memory;
     const VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = 4096};
     CHECK_OK(vkAllocateMemory(gpu.device, &info, NULL, &memory));
@@ -74,7 +74,7 @@ static void neither_command_is_there_when_not(void) {
     gpu_close(&gpu);
 }
 
-// A name that the driver does not give out on this device is not made up.
+// The layer returns NULL for a command that the driver does not have on this device.
 static void other_names_are_the_drivers(void) {
     static const char *const names[] = {"vkGetDeviceBufferMemoryRequirementsKHR", "vkGetImageMemoryRequirements2KHR",
                                         "vkGetMemoryHostPointerPropertiesEXT", "vkAllocateMemory"};
@@ -83,7 +83,7 @@ static void other_names_are_the_drivers(void) {
     gpu_open_zircon(&emulating);
     for (size_t i = 0; i < 4; i++) {
         const bool known = vkGetDeviceProcAddr(plain.device, names[i]);
-        const bool host_memory = strstr(names[i], "HostPointer"); // which the layer enabled
+        const bool host_memory = strstr(names[i], "HostPointer"); // enabled by the layer
         CHECK_EQ(vkGetDeviceProcAddr(emulating.device, names[i]) != NULL, known || host_memory);
     }
     gpu_close(&plain);
@@ -119,7 +119,7 @@ static const char *reason_without_uuid(void) {
     return vkz_device_reason(zeros);
 }
 
-// Vulkan 1.0 needs VK_KHR_external_memory_capabilities, as the extension's dependencies have it.
+// Vulkan 1.0 needs VK_KHR_external_memory_capabilities, a dependency of the extension.
 static void vulkan_1_0_needs_an_instance_extension(void) {
     struct gpu gpu;
     gpu_open_instance(&gpu, VK_API_VERSION_1_0);

@@ -174,7 +174,7 @@ static void zero_children_is_signaled(void) {
     CHECK_EQ(zx_object_wait_one(vmo, ZX_VMO_ZERO_CHILDREN, 0, &observed), ZX_ERR_TIMED_OUT);
     CHECK_OK(zx_handle_close(child));
     CHECK_OK(zx_object_wait_one(vmo, ZX_VMO_ZERO_CHILDREN, 0, &observed));
-    CHECK_EQ(zx_object_signal(vmo, ZX_VMO_ZERO_CHILDREN, 0), ZX_ERR_INVALID_ARGS); // the kernel's own
+    CHECK_EQ(zx_object_signal(vmo, ZX_VMO_ZERO_CHILDREN, 0), ZX_ERR_INVALID_ARGS); // only the kernel sets it
     CHECK_OK(zx_object_signal(vmo, 0, 1u << 24));
     CHECK_OK(zx_handle_close(vmo));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Drivers that lavapipe is not, as the recorder plays them: several memory types, and every way not to be able.
+// Drivers that the recorder imitates: several memory types, and each reason not to offer the extension.
 #include "gpu.h"
 #include "recorder.h"
 #include "test.h"
@@ -40,7 +40,7 @@ static void is_not_offered(enum pretense pretense, const char *why) {
     if (CHECK(reason) && !CHECK(strstr(reason, why)))
         fprintf(stderr, "  the reason was: %s\n", reason);
     CHECK_EQ(gpu_create_device(&gpu, &extension, 1, NULL), VK_ERROR_EXTENSION_NOT_PRESENT);
-    // A device without it is none of the layer's business.
+    // The layer does not change a device without the extension.
     CHECK_OK(gpu_create_device(&gpu, NULL, 0, NULL));
     CHECK(!gpu.get_handle);
     gpu_close(&gpu);
@@ -57,7 +57,7 @@ static void a_driver_that_can_has_no_reason(void) {
     gpu_close(&gpu);
 }
 
-// Listed once, by the driver; and the layer keeps its hands off.
+// Listed once, by the driver. The layer does not intervene.
 static void a_native_driver_is_left_alone(void) {
     struct gpu gpu;
     uint32_t revision = 0;
@@ -65,7 +65,7 @@ static void a_native_driver_is_left_alone(void) {
     gpu_open_instance(&gpu, VK_API_VERSION_1_3);
     CHECK_EQ(times_listed(&gpu, &revision), 1);
     CHECK(strstr(reason_of(&gpu), "itself"));
-    gpu_create_device(&gpu, &extension, 1, NULL); // lavapipe refuses, or the loader filters: its affair
+    gpu_create_device(&gpu, &extension, 1, NULL); // lavapipe or the loader refuses it
     CHECK(!gpu.get_handle);
     gpu_close(&gpu);
     recorder.pretense = PRETEND_NOTHING;
@@ -98,7 +98,7 @@ static void optimal_images_are_not_supported(const struct gpu *gpu) {
     CHECK_EQ(external.externalMemoryProperties.compatibleHandleTypes, 0);
     CHECK_EQ(properties.imageFormatProperties.maxExtent.width, 0);
     CHECK(properties.pNext == &external);
-    properties.pNext = NULL; // not asked for: the answer is the same
+    properties.pNext = NULL; // without the struct the result is the same
     CHECK_EQ(query_image(gpu, VK_IMAGE_TILING_OPTIMAL, &properties), VK_ERROR_FORMAT_NOT_SUPPORTED);
     CHECK_OK(query_image(gpu, VK_IMAGE_TILING_LINEAR, &properties));
     CHECK(properties.pNext == NULL);
@@ -129,7 +129,7 @@ static void masks_hold_what_can_be_shared(const struct gpu *gpu) {
 
 #define DEVICE_COMMAND(name) ((PFN_vk##name)vkGetDeviceProcAddr(gpu->device, "vk" #name))
 
-// The names that the commands had before they were promoted.
+// The KHR names of promoted commands.
 static void old_names_answer_alike(const struct gpu *gpu) {
     VkMemoryRequirements2 requirements = {.sType = VK_STRUCTURE_TYPE_MEMORY_REQUIREMENTS_2};
     const VkExternalMemoryBufferCreateInfo external = {VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO, NULL,
@@ -164,7 +164,7 @@ static void types_that_cannot_are_refused(const struct gpu *gpu) {
     CHECK_EQ(gpu_export(gpu, 4096, 2, &memory), VK_ERROR_OUT_OF_DEVICE_MEMORY);
     CHECK_OK(zx_vmo_create(4096, 0, &vmo));
     CHECK_EQ(gpu_import(gpu, 4096, 0, vmo, &memory), VK_ERROR_OUT_OF_DEVICE_MEMORY);
-    CHECK_OK(zx_handle_check_valid(vmo)); // still ours
+    CHECK_OK(zx_handle_check_valid(vmo)); // still open
     VkMemoryZirconHandlePropertiesFUCHSIA properties = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ZIRCON_HANDLE_PROPERTIES_FUCHSIA,
     };

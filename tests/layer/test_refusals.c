@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What must fail: with a result that the spec lists, and with the handle still the caller's.
+// Calls that must fail with a result that the spec lists, and leave the handle to the caller.
 #include "gpu.h"
 #include "test.h"
 
@@ -43,7 +43,7 @@ static void imports_of_no_vmo(const struct gpu *gpu) {
     CHECK_EQ(import(gpu, 4096, closed), VK_ERROR_INVALID_EXTERNAL_HANDLE);
     CHECK_OK(zx_event_create(0, &event));
     CHECK_EQ(import(gpu, 4096, event), VK_ERROR_INVALID_EXTERNAL_HANDLE);
-    CHECK_OK(zx_handle_close(event)); // still ours
+    CHECK_OK(zx_handle_close(event)); // still open
 }
 
 static void imports_of_a_wrong_size(const struct gpu *gpu) {
@@ -63,7 +63,7 @@ static void imports_without_rights(const struct gpu *gpu) {
         CHECK_EQ(import(gpu, 4096, vmo), VK_ERROR_INVALID_EXTERNAL_HANDLE);
         CHECK_OK(zx_handle_close(vmo));
     }
-    // Neither duplicating nor transferring it is what an import does.
+    // An import needs neither DUPLICATE nor TRANSFER.
     CHECK_OK(import(gpu, 4096, new_vmo(4096, ZX_RIGHT_READ | ZX_RIGHT_WRITE | ZX_RIGHT_MAP)));
 }
 
@@ -146,7 +146,7 @@ static void reexports_give_no_more_rights(const struct gpu *gpu) {
     CHECK_EQ(basic.rights, bare | ZX_RIGHT_DUPLICATE);
     CHECK_OK(zx_handle_close(vmo));
     vkFreeMemory(gpu->device, memory, NULL);
-    CHECK_OK(allocate_reexportable(gpu, new_vmo(4096, bare), &memory)); // there is no duplicating this one
+    CHECK_OK(allocate_reexportable(gpu, new_vmo(4096, bare), &memory)); // without the right DUPLICATE
     CHECK_EQ(get(gpu, memory, ZIRCON_VMO), VK_ERROR_UNKNOWN);
     vkFreeMemory(gpu->device, memory, NULL);
 }
@@ -170,7 +170,7 @@ static void properties_of_handles(const struct gpu *gpu) {
     CHECK_OK(properties(gpu, ZIRCON_VMO, vmo, &bits));
     CHECK(bits != 0);
     bits = 0xffffffff;
-    CHECK_OK(properties(gpu, ZIRCON_VMO, blind, &bits)); // a VMO, but for no memory type
+    CHECK_OK(properties(gpu, ZIRCON_VMO, blind, &bits)); // a VMO, but no memory type can import it
     CHECK_EQ(bits, 0);
     CHECK_EQ(properties(gpu, ZIRCON_VMO, ZX_HANDLE_INVALID, &bits), VK_ERROR_INVALID_EXTERNAL_HANDLE);
     CHECK_EQ(properties(gpu, ZIRCON_VMO, 0xabcd1234, &bits), VK_ERROR_INVALID_EXTERNAL_HANDLE);
@@ -227,7 +227,7 @@ static void allocation_callbacks_are_called(const struct gpu *gpu) {
     CHECK_EQ(counting.live, 0);
 }
 
-// What a program leaks is told by nobody, and must break nothing.
+// A program may leak, and the layer must still work.
 static void leaked_objects_do_no_harm(void) {
     struct gpu gpu;
     VkDeviceMemory memory;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the layer sends to the driver, seen by the recorder below it.
+// What the layer passes to the driver, as recorded below it.
 #include "gpu.h"
 #include "recorder.h"
 #include "together.h"
 
-// As an extension of next year would have it.
+// A struct of an unknown extension.
 struct unknown {
     VkStructureType sType;
     const void *pNext;
@@ -83,7 +83,7 @@ static void unknown_structs_get_through(struct gpu *gpu) {
     CHECK(chain_was((VkStructureType[]){VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT, UNKNOWN(1),
                                         VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO, UNKNOWN(2), UNKNOWN(3)},
                     5));
-    // The application's chain is as it was.
+    // The application's chain is unchanged.
     CHECK_EQ(memcmp(&first, &before, sizeof first), 0);
     CHECK(flags.pNext == &export && export.pNext == &middle && middle.pNext == &dedicated);
     CHECK(dedicated.pNext == &last && last.pNext == NULL);
@@ -91,7 +91,7 @@ static void unknown_structs_get_through(struct gpu *gpu) {
     vkFreeMemory(gpu->device, memory, NULL);
 }
 
-// Read-only memory would fault, if the layer wrote to structs that it knows.
+// A write by the layer to a struct that it knows would fault in read-only memory.
 static void known_structs_are_not_written_to(struct gpu *gpu) {
     static const VkMemoryDedicatedAllocateInfo dedicated = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO,
@@ -151,13 +151,13 @@ static const char *allocate_by_shared_info(void *argument, unsigned thread) {
         HOLDS(vkAllocateMemory(gpu->device, &shared_info, NULL, &memory) == VK_SUCCESS);
         const zx_handle_t handle = gpu_get_handle(gpu, memory);
         vkFreeMemory(gpu->device, memory, NULL);
-        HOLDS(handle != ZX_HANDLE_INVALID); // as it is where the export was overlooked
+        HOLDS(handle != ZX_HANDLE_INVALID); // invalid if the export was overlooked
         HOLDS(zx_handle_close(handle) == ZX_OK);
     }
     return NULL;
 }
 
-// The chain has to be bent around the export for a call, and no other thread may see it like that.
+// The chain is redirected around the export during a call, and other threads must not read it then.
 static void threads_may_share_a_chain(struct gpu *gpu) {
     VkExportMemoryAllocateInfo export = {VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, NULL, ZIRCON_VMO};
     const struct unknown unknown = {UNKNOWN(1), &export, {0}};
@@ -166,7 +166,7 @@ static void threads_may_share_a_chain(struct gpu *gpu) {
     CHECK(unknown.pNext == &export);
 }
 
-// More than any real program has.
+// More structs than a real program has.
 static void thirty_unknown_structs_get_through(struct gpu *gpu) {
     struct unknown unknown[30];
     VkExportMemoryAllocateInfo export = {VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, &unknown[20], ZIRCON_VMO};
@@ -202,8 +202,8 @@ static void ranges_are_widened(struct gpu *gpu) {
     VkDeviceMemory memory;
     void *mapped;
     REQUIRE(CHECK_OK(gpu_export(gpu, 1000, gpu->shared_type, &memory)));
-    CHECK_OK(vkMapMemory(gpu->device, memory, 0, 1000, 0, &mapped)); // to the end,
-    CHECK_EQ(recorder.mapped_size, 4096);                            // which is further off below
+    CHECK_OK(vkMapMemory(gpu->device, memory, 0, 1000, 0, &mapped)); // to the end of the application's size
+    CHECK_EQ(recorder.mapped_size, 4096);                            // the end of the driver's size
     VkMappedMemoryRange range = {
         .sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE,
         .memory = memory,
@@ -219,7 +219,7 @@ static void ranges_are_widened(struct gpu *gpu) {
     CHECK_OK(vkFlushMappedMemoryRanges(gpu->device, 1, &range));
     CHECK_EQ(recorder.range.size, VK_WHOLE_SIZE);
     vkUnmapMemory(gpu->device, memory);
-    CHECK_OK(vkMapMemory(gpu->device, memory, 0, 512, 0, &mapped)); // not to the end: as asked
+    CHECK_OK(vkMapMemory(gpu->device, memory, 0, 512, 0, &mapped)); // not to the end: passed on unchanged
     CHECK_EQ(recorder.mapped_size, 512);
     vkFreeMemory(gpu->device, memory, NULL);
 }
@@ -257,7 +257,7 @@ static void other_memory_is_left_alone(struct gpu *gpu) {
     vkFreeMemory(gpu->device, memory, NULL);
 }
 
-// The queries and create-infos with Zircon's type: the recorder looks into each.
+// Queries and create-infos with ZIRCON_VMO. The recorder checks each.
 static void queries_speak_of_host_memory(struct gpu *gpu) {
     const VkExternalMemoryBufferCreateInfo external_buffer = {VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
                                                               NULL, ZIRCON_VMO};
@@ -301,7 +301,7 @@ static void queries_speak_of_host_memory(struct gpu *gpu) {
     CHECK(properties.externalMemoryProperties.externalMemoryFeatures);
 }
 
-// Another thread closes the handle while the driver imports: there is nothing to take, and nothing may stay behind.
+// Another thread closes the handle while the driver imports. The import fails and must not leak.
 static void a_handle_lost_on_the_way_fails_the_import(void) {
     struct gpu gpu;
     zx_handle_t vmo;
@@ -317,8 +317,8 @@ static void a_handle_lost_on_the_way_fails_the_import(void) {
     gpu_close(&gpu);
 }
 
-// One trial device for each physical device of an instance. The loader asks for the extensions before it makes a
-// device, so that a program which never asks has one too.
+// One trial device per physical device of an instance. The loader lists the extensions before it creates a device, so
+// the trial runs in a program that never lists them, too.
 static void one_trial_device_is_made(void) {
     struct gpu gpu;
     recorder.devices = 0;

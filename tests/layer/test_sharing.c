@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Exported, imported and filled: everybody sees the same bytes, and handles go where the spec sends them.
+// Export, import and fill: all see the same bytes, and handles have the owners that the spec names.
 #include "gpu.h"
 #include "test.h"
 
@@ -83,7 +83,7 @@ static void another_device_sees_the_fill(struct gpu *gpu) {
     gpu_close(&other);
 }
 
-// Bound behind something else, as a suballocation is.
+// Bound at an offset, as a suballocation is.
 static void images_are_shared_too(struct gpu *gpu) {
     const VkClearColorValue color = {.float32 = {1, 0, 0, 1}}; // R8G8B8A8
     const VkImage image = gpu_make_linear_image(gpu, 16, ZIRCON_VMO);
@@ -117,7 +117,7 @@ static void each_get_is_another_handle_to_one_vmo(struct gpu *gpu) {
     CHECK(first != second);
     CHECK_EQ(first & ZX_HANDLE_FIXED_BITS_MASK, 3);
     CHECK_EQ(koid_of(first), koid_of(second));
-    CHECK_EQ(handle_count(first), 3); // two of ours, one of the memory's
+    CHECK_EQ(handle_count(first), 3); // two of the test, one of the memory
     zx_info_handle_basic_t basic;
     CHECK_OK(zx_object_get_info(first, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL));
     CHECK_EQ(basic.rights, ZX_DEFAULT_VMO_RIGHTS);

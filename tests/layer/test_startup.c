@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: two processes with a channel between them. The second is this program again.
+// libzircon.so: two processes with a channel between them. The second process runs this program too.
 #include "test.h"
 #include "zircon_private.h"
 
@@ -15,7 +15,7 @@
 #define OURS PA_HND(PA_USER0, 7)
 #define WAIT (zx_clock_get_monotonic() + (zx_time_t)20000000000)
 
-// What travels beside the handles.
+// The bytes of the message.
 struct words {
     zx_koid_t koid;
     zx_rights_t rights;
@@ -115,7 +115,7 @@ static void vmos_go_to_another_process_and_back(void) {
     send(channel, vmo);
     const zx_handle_t theirs = receive(channel, &words);
     is_what_was_sent(theirs, words);
-    CHECK(words.koid != koid && words.koid > ZX_KOID_FIRST + (1 << 24)); // no object of ours can have it
+    CHECK(words.koid != koid && words.koid > ZX_KOID_FIRST + (1 << 24)); // no object of this process can have it
     CHECK_OK(zx_vmo_read(theirs, bytes, 0, 4));
     CHECK_EQ(strcmp(bytes, "ours"), 0);
     const zx_handle_t back = receive(channel, &words);
@@ -144,7 +144,7 @@ static void only_ends_of_channels_are_handed_over(void) {
     int descriptor;
     CHECK_OK(zx_vmo_create(4096, 0, &vmo));
     CHECK_EQ(vkz_startup_handle(OURS, vmo, &descriptor, entry), ZX_ERR_WRONG_TYPE);
-    CHECK_EQ(vkz_startup_handle(OURS, vmo, &descriptor, entry), ZX_ERR_BAD_HANDLE); // gone with the refusal
+    CHECK_EQ(vkz_startup_handle(OURS, vmo, &descriptor, entry), ZX_ERR_BAD_HANDLE); // closed by the refused call
     CHECK_OK(zx_channel_create(0, &channel, &given));
     CHECK_EQ(vkz_startup_handle(OURS, given, NULL, entry), ZX_ERR_INVALID_ARGS);
     CHECK_OK(zx_handle_replace(channel, ZX_RIGHT_READ, &stays));

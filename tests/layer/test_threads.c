@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The layer under load: what holds when threads, devices and instances are many and all at work at once.
+// The layer under load: many threads, devices and instances at the same time.
 #include "gpu.h"
 #include "together.h"
 
@@ -9,7 +9,7 @@
 
 static const char *const extension = VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME;
 
-// `word` all over the VMO's first SIZE bytes.
+// Fills the VMO's first SIZE bytes with `word`.
 static const char *vmo_is_full_of(zx_handle_t vmo, uint32_t word) {
     static _Thread_local uint32_t words[SIZE / sizeof(uint32_t)];
     HOLDS(zx_vmo_read(vmo, words, 0, sizeof words) == ZX_OK);
@@ -18,7 +18,7 @@ static const char *vmo_is_full_of(zx_handle_t vmo, uint32_t word) {
     return NULL;
 }
 
-// The GPU of one device writes, and the memory of the other is the same.
+// One device writes, and the other reads the same bytes.
 static const char *share(const struct gpu *from, const struct gpu *to, uint32_t word) {
     struct shared_buffer exported, imported;
     zx_handle_t copy;
@@ -55,7 +55,7 @@ static void every_thread_has_instances_of_its_own(void) {
     run_together(own_instances, NULL);
 }
 
-// Devices of one instance; each thread opens its own while the others work.
+// Each thread opens its own device of one instance while the others work.
 static const char *own_devices(void *argument, unsigned thread) {
     for (uint32_t i = 0; i < 4; i++) {
         struct gpu first = *(const struct gpu *)argument, second = first;
@@ -144,7 +144,7 @@ static void all_threads_use_one_device(void) {
     gpu_close(&gpu);
 }
 
-// One half of the threads looks at what it has, without a pause, while the other half makes and frees.
+// Half of the threads query their objects all the time, while the others create and free theirs.
 static const char *look(const struct gpu *gpu, unsigned thread) {
     VkDeviceMemory memory;
     VkMemoryRequirements requirements;
@@ -195,7 +195,7 @@ static const VkPhysicalDeviceExternalBufferInfo buffer_info = {
     .handleType = ZIRCON_VMO,
 };
 
-// Nobody has asked anything of the instance before: one of them has the trial run, and the others wait for it.
+// The first query of an instance: one thread runs the trial, and the others wait for it.
 static const char *ask_first(void *argument, unsigned thread) {
     struct gpu gpu = *(const struct gpu *)argument;
     VkExternalBufferProperties properties = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
@@ -249,7 +249,7 @@ static void some_ask_while_others_open(void) {
     gpu_close(&gpu);
 }
 
-// A VMO goes round: each thread imports what the one before it exported, on a device of its own.
+// Each thread imports on its own device what the thread before it exported.
 struct ring {
     const struct gpu *gpu;
     pthread_barrier_t turn;

@@ -136,7 +136,7 @@ static void past_the_end_faults(void) {
         zx_handle_t own;
         zx_vmo_create(4096, 0, &own);
         zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_ALLOW_FAULTS, 0, own, 0, 8192, &address);
-        signal(SIGSEGV, SIG_DFL); // a sanitizer's handler would report it
+        signal(SIGSEGV, SIG_DFL); // without a sanitizer's handler
         _exit(((volatile char *)address)[4096]);
     }
     int status = 0;
@@ -169,7 +169,7 @@ static void a_slice_shares_and_a_snapshot_does_not(void) {
     CHECK_EQ(info_of(slice).parent_koid, info_of(vmo).koid);
     CHECK_EQ(info_of(vmo).num_children, 2);
     CHECK_EQ(info_of(slice).num_children, 1);
-    CHECK_EQ(info_of(slice).committed_bytes, 0); // they count for the parent
+    CHECK_EQ(info_of(slice).committed_bytes, 0); // the parent owns the pages
     CHECK(info_of(snapshot).flags & ZX_INFO_VMO_IS_COW_CLONE);
     CHECK_EQ(info_of(snapshot).size_bytes, 5 * 4096);
     CHECK_OK(zx_vmo_write(slice, "S", 0, 1));
@@ -180,13 +180,13 @@ static void a_slice_shares_and_a_snapshot_does_not(void) {
     CHECK_EQ(byte_at(vmo, 8192), 'I');
     CHECK_EQ(byte_at(snapshot, 0), 'a');
     CHECK_EQ(byte_at(snapshot, 1), 'N');
-    CHECK_EQ(byte_at(snapshot, 5 * 4096 - 1), 0); // beyond the parent
+    CHECK_EQ(byte_at(snapshot, 5 * 4096 - 1), 0); // past the end of the parent
     CHECK_OK(zx_handle_close(vmo));
-    CHECK_EQ(byte_at(inner, 0), 'I'); // children keep what they look at
+    CHECK_EQ(byte_at(inner, 0), 'I'); // a child keeps its pages
     CHECK_OK(zx_handle_close_many((const zx_handle_t[]){slice, snapshot, inner}, 3));
 }
 
-// As every VMO does; what the parent holds there comes along.
+// A child is backed to whole pages, with the bytes of the parent.
 static void a_snapshot_has_whole_pages(void) {
     const zx_handle_t vmo = new_vmo(8192);
     zx_handle_t child;

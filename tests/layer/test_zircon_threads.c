@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: what holds when several threads use it at once, each its own handles and all of them the same ones.
+// libzircon.so: several threads at once, with their own handles and with the same ones.
 #include "together.h"
 
 #include <zircon/syscalls.h>
@@ -22,7 +22,7 @@ static zx_koid_t koid_of(zx_handle_t handle) {
 
 static zx_koid_t koids[TOGETHER][ROUNDS];
 
-// A number belongs to whoever holds it, whatever the others close and open meanwhile.
+// A handle value keeps its object while other threads close and open handles.
 static const char *own_handles(void *argument, unsigned thread) {
     (void)argument;
     for (int i = 0; i < ROUNDS; i++) {
@@ -60,7 +60,7 @@ static void threads_have_handles_of_their_own(void) {
         CHECK(all[i] > all[i - 1]); // no koid twice
 }
 
-// BAD_STATE is the answer to some of it, because of what the others do.
+// Some calls return BAD_STATE because of other threads.
 static bool is_fine(zx_status_t status) {
     return status == ZX_OK || status == ZX_ERR_BAD_STATE;
 }
@@ -117,7 +117,7 @@ static void threads_share_a_handle(void) {
     CHECK_EQ(vmos_alive(), before);
 }
 
-// Whoever closes first has closed it; nobody else's handle dies of the others' trying.
+// Only the first close succeeds, and later ones close no other handle.
 static const char *close_the_same(void *argument, unsigned thread) {
     (void)thread;
     const zx_status_t status = zx_handle_close(*(const zx_handle_t *)argument);
@@ -135,7 +135,7 @@ static void one_of_many_closes_it(void) {
     }
 }
 
-// Thread 0 passes a token round by signals; every wait ends, and none early.
+// Threads pass a token by signals. Every wait ends, and none too early.
 static const char *wait_in_turn(void *argument, unsigned thread) {
     const zx_handle_t event = *(const zx_handle_t *)argument;
     const zx_signals_t mine = 1u << (24 + thread), next = 1u << (24 + (thread + 1) % TOGETHER);

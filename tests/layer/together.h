@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs a function in several threads at once. It returns NULL, or what did not hold: CHECK counts for one thread only.
+// Runs a function in several threads at once. It returns NULL or the failed condition, because CHECK is not
+// thread-safe.
 #ifndef VKZIRCON_TESTS_TOGETHER_H_
 #define VKZIRCON_TESTS_TOGETHER_H_
 
@@ -35,7 +36,7 @@ static inline void *together_start(void *argument) {
     return NULL;
 }
 
-// All with the same argument.
+// All threads get the same argument.
 static inline void run_together(together_function function, void *argument) {
     struct together all[TOGETHER];
     pthread_barrier_t start;

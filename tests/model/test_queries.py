@@ -61,7 +61,7 @@ def test_an_ambiguous_selector_lists_the_ones_it_could_mean(selector: str) -> No
 
 @given(st.text())
 def test_any_selector_chooses_one_device_or_is_refused(selector: str) -> None:
-    """Whatever is typed, the answer is one device or a sentence without control characters."""
+    """For any text, the answer is one device or a sentence without control characters."""
     said = ""
     try:
         chosen = select_devices(MACHINE, selector)

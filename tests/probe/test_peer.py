@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,16 @@ from program import Run
 from vkzircon_cli.bindings.zircon import Zircon, open_zircon
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import Crashed, NotAsked, Refused, TimedOut
+from vkzircon_cli.model.base import not_asked
+from vkzircon_cli.model.facts import Identity
 from vkzircon_cli.model.request import Emulate
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
 from vkzircon_cli.probe.patterns import new_pattern
-from vkzircon_cli.probe.peer import DeviceAsked, FarImport, SecondProcess
+from vkzircon_cli.probe.peer import Peer
+from vkzircon_cli.probe.peer_main import DeviceAsked, FarImport
+from vkzircon_cli.stream.decoding import decode
 
 SIZE = 65_536
 
@@ -35,8 +40,8 @@ def _kernel(monkeypatch: pytest.MonkeyPatch, lavapipe: str, layer: installation.
 
 
 @pytest.fixture(name="second")
-def _second(kernel: Zircon) -> Iterator[SecondProcess]:
-    made = SecondProcess(kernel, 10)
+def _second(kernel: Zircon) -> Iterator[Peer]:
+    made = Peer(kernel, 10)
     made.start()
     yield made
     made.close()
@@ -55,7 +60,12 @@ def _device(kernel: Zircon, run: Run) -> DeviceAsked:
     assert kernel.library
     (device,) = run("devices", "--format", "json").json["devices"]
     who = device["identity"]["value"]
-    return DeviceAsked(0, who["name"], who["uuids"]["value"], (EXTENSION,))
+    return DeviceAsked(0, decode(Identity, who), (EXTENSION,))
+
+
+def _pid(second: Peer) -> int:
+    assert second._process is not None
+    return second._process._pid
 
 
 def _is_gone(pid: int) -> bool:
@@ -66,7 +76,7 @@ def _is_gone(pid: int) -> bool:
     return False
 
 
-def test_it_imports_what_is_sent(kernel: Zircon, second: SecondProcess, emulated: Run) -> None:
+def test_it_imports_what_is_sent(kernel: Zircon, second: Peer, emulated: Run) -> None:
     """It sees what was in the VMO, and what it writes is in there; the handle left this process."""
     second.open(_device(kernel, emulated))
     handle, before = _vmo(kernel), new_pattern(SIZE)
@@ -83,7 +93,7 @@ def test_it_imports_what_is_sent(kernel: Zircon, second: SecondProcess, emulated
     kernel.close(kept)
 
 
-def test_it_sees_when_the_bytes_are_others(kernel: Zircon, second: SecondProcess, emulated: Run) -> None:
+def test_it_sees_when_the_bytes_are_others(kernel: Zircon, second: Peer, emulated: Run) -> None:
     """What it compares is the memory that it imported."""
     second.open(_device(kernel, emulated))
     found = second.imports(_asked(new_pattern(SIZE).period.hex()), _vmo(kernel))
@@ -91,20 +101,16 @@ def test_it_sees_when_the_bytes_are_others(kernel: Zircon, second: SecondProcess
     assert found.kept.value.wrong == SIZE
 
 
-@pytest.mark.parametrize("of", [{"name": "another"}, {"uuids": None}])
-def test_another_device_is_not_taken_for_it(
-    kernel: Zircon, second: SecondProcess, emulated: Run, of: dict[str, str | None]
-) -> None:
-    """A device of another name, or one that is not known by a UUID, is not imported on."""
+def test_another_device_is_not_taken_for_it(kernel: Zircon, second: Peer, emulated: Run) -> None:
+    """A device at the same index with another UUID and name is not imported on."""
     asked = _device(kernel, emulated)
-    for name, value in of.items():
-        setattr(asked, name, value)
-    second.open(asked)
+    other = replace(asked.identity, name="another", uuids=not_asked("needs Vulkan 1.1"))
+    second.open(replace(asked, identity=other))
     with pytest.raises(NotAsked, match="does not find the device"):
         second.imports(_asked(), _vmo(kernel))
 
 
-def test_a_refusal_comes_back_as_one(kernel: Zircon, second: SecondProcess, emulated: Run) -> None:
+def test_a_refusal_comes_back_as_one(kernel: Zircon, second: Peer, emulated: Run) -> None:
     """What the driver says there is what stands in the report here."""
     second.open(_device(kernel, emulated))
     small = OwnedHandle(kernel, kernel.create(4096))
@@ -113,11 +119,11 @@ def test_a_refusal_comes_back_as_one(kernel: Zircon, second: SecondProcess, emul
     assert refused.value.said == "vkAllocateMemory answered VK_ERROR_INVALID_EXTERNAL_HANDLE"
 
 
-def test_its_death_is_told_once(kernel: Zircon, second: SecondProcess, emulated: Run) -> None:
+def test_its_death_is_told_once(kernel: Zircon, second: Peer, emulated: Run) -> None:
     """Who killed it stands in the answer; what would have been asked after that is not asked."""
     second.open(_device(kernel, emulated))
     second.imports(_asked(), _vmo(kernel))
-    os.kill(second._pid, signal.SIGKILL)
+    os.kill(_pid(second), signal.SIGKILL)
     with pytest.raises(Crashed) as crashed:
         second.imports(_asked(), _vmo(kernel))
     assert crashed.value.missing.reason == "the second process was killed by SIGKILL"
@@ -127,11 +133,11 @@ def test_its_death_is_told_once(kernel: Zircon, second: SecondProcess, emulated:
 
 def test_a_hang_costs_the_limit_and_nothing_stays(kernel: Zircon, emulated: Run) -> None:
     """A process that answers no more is not waited for twice, and is ended."""
-    second = SecondProcess(kernel, 10)
+    second = Peer(kernel, 10)
     second.start()
     second.open(_device(kernel, emulated))
     second.imports(_asked(), _vmo(kernel))
-    pid, second._limit_s = second._pid, 0.2
+    pid, second._limit_s = _pid(second), 0.2
     os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
     with pytest.raises(TimedOut, match=r"within 0\.2 s"):
@@ -143,11 +149,11 @@ def test_a_hang_costs_the_limit_and_nothing_stays(kernel: Zircon, emulated: Run)
     assert _is_gone(pid)
 
 
-def test_one_that_is_late_is_nobodys_fault(kernel: Zircon) -> None:
+def test_a_late_one_is_not_the_drivers_fault(kernel: Zircon) -> None:
     """A process that is not there yet says nothing of the driver."""
-    second = SecondProcess(kernel, 0.001)
+    second = Peer(kernel, 0.001)
     second.start()
-    os.kill(second._pid, signal.SIGSTOP)
+    os.kill(_pid(second), signal.SIGSTOP)
     with pytest.raises(NotAsked, match="was not there in time"):
         second.imports(_asked(), _vmo(kernel))
     second.close()
@@ -158,7 +164,7 @@ def test_where_there_is_none_it_says_why(kernel: Zircon, monkeypatch: pytest.Mon
     handle = _vmo(kernel)
     monkeypatch.setenv("VKZIRCON_PLATFORM", "fuchsia")
     for given, reason in ((None, NO_KERNEL), (kernel, "no second process can be forked here")):
-        second = SecondProcess(given, 10)
+        second = Peer(given, 10)
         second.start()
         with pytest.raises(NotAsked, match=reason):
             second.imports(_asked(), handle)
@@ -167,10 +173,10 @@ def test_where_there_is_none_it_says_why(kernel: Zircon, monkeypatch: pytest.Mon
 
 
 def test_no_handle_and_no_file_stays(kernel: Zircon, emulated: Run) -> None:
-    """Whatever came of it, the process that asked has what it had before."""
+    """However it ended, the process that asked has the handles and files that it had before."""
     handles, files = kernel.open_handles(), len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
-        second = SecondProcess(kernel, 10)
+        second = Peer(kernel, 10)
         second.start()
         second.open(_device(kernel, emulated))
         second.imports(_asked(), _vmo(kernel))

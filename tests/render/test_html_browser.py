@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 from html_reports import LONG, NAMES, broken_device, failed, report_named
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 from reports import concluded, device, good_report, identity, result, said, with_devices, with_variables
 
 from vkzircon_cli.checks import Outcome
@@ -37,34 +37,42 @@ _HOSTILE = [
 Open = Callable[..., AbstractContextManager[Page]]
 
 
-@pytest.fixture(name="browser", scope="module")
-def _browser() -> Iterator[Browser]:
-    """Start Debian's Chromium once."""
+@pytest.fixture(name="window", scope="module")
+def _window() -> Iterator[Page]:
+    """Start Debian's Chromium once, with one window: a second takes as long as a page to lay out."""
     program = shutil.which("chromium")
     assert program, "the Debian package chromium is not installed"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
+        yield browser.new_page()
         browser.close()
 
 
 @pytest.fixture(name="opened")
-def _opened(browser: Browser, tmp_path: Path) -> Open:
+def _opened(window: Page, tmp_path: Path) -> Open:
     """Open a report's page, and hold at the end that it asked for nothing and nothing was complained of."""
 
     @contextmanager
     def opened(report: Report, width: int = 1280, scheme: str = "light") -> Iterator[Page]:
         file = tmp_path / "report.html"
         file.write_text(render_html(report, View.REPORT, ()), encoding="utf-8")
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=_SCHEMES[scheme])
         complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: complaints.append(request.url))
-        page.on("dialog", lambda dialog: complaints.append(dialog.message))
-        page.goto(file.as_uri())
-        yield page
-        page.close()
+        told = {
+            "console": lambda message: complaints.append(f"{message.type}: {message.text}"),
+            "pageerror": lambda error: complaints.append(str(error)),
+            "request": lambda request: complaints.append(request.url),
+            "dialog": lambda dialog: complaints.append(dialog.message),
+        }
+        for event, complain in told.items():
+            window.on(event, complain)  # type: ignore[call-overload]
+        window.set_viewport_size({"width": width, "height": 900})
+        window.emulate_media(media="screen", color_scheme=_SCHEMES[scheme])
+        try:
+            window.goto(file.as_uri())
+            yield window
+        finally:
+            for event, complain in told.items():
+                window.remove_listener(event, complain)
         assert complaints == [file.as_uri()]
 
     return opened

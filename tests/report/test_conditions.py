@@ -142,7 +142,7 @@ def test_one_device_must_meet_all_conditions() -> None:
         ("device.type=discreet", "discrete"),
         ("vmo.rights>=REED", "READ"),
         ("device.type", "--require 'memory.exportable-types>=1'"),
-        ("emulated=no || memory.types>=1", "Give --require once for each"),
+        ("emulated=no || memory.types>=1", "Repeat --require for each"),
         ("emulated=no and platform=linux", "cannot be joined"),
         ("vmo.rights>=READ,WRITE", "Flags are joined by |"),
         ("vmo.rights>=READ|WRIET", "Did you mean WRITE"),

@@ -151,7 +151,7 @@ def test_a_malformed_manifest_is_named_from_the_loaders_words() -> None:
     report = _report(instance=Answer(None, missing), messages=(said,))
     assert report.error is not None
     assert report.error.cause == "bad-manifest"
-    assert "Mend or remove /drv/x.json:" in report.error.hint
+    assert "Repair or remove /drv/x.json:" in report.error.hint
 
 
 def test_no_device_is_told_from_no_driver() -> None:

@@ -109,7 +109,7 @@ def test_no_other_number_passes_a_double() -> None:
         (("checks", 1, "outcome"), "good", "checks[1].outcome: input should be 'pass'"),
         (("run", "duration_ms"), "1", "run.duration_ms: expected a number"),
         (("run", "duration_ms"), 10**400, "run.duration_ms: input should be a finite number"),
-        (("summary", "exit_code"), 99, "summary.exit_code: 99 is no exit code"),
+        (("summary", "exit_code"), 99, "summary.exit_code: 99 is not an exit code"),
         (("summary", "exit_code"), 1.5, "summary.exit_code: expected integer"),
     ],
 )

@@ -109,3 +109,6 @@ unsigned sleep(unsigned seconds);
 void _exit(int code);
 void abort(void);
 int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);
+void *dlopen(const char *name, int flags);
+void *dlsym(void *library, const char *symbol);
+char *dlerror(void);

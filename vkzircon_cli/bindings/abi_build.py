@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write _abi.py from abi.h: ``python -m vkzircon_cli.bindings.abi_build``. Never imported at run time.
 
-An out-of-line module is imported in a millisecond; parsing the same declarations at run time takes twenty-five.
+Importing the written module takes 1 ms; parsing the same declarations at run time takes 25 ms.
 """
 
 from pathlib import Path

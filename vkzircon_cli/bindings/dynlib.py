@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared libraries as the system's linker sees them."""
+"""Shared libraries: how one is opened, what it has, why the system's linker refuses it, and which file it is."""
 
-# In which order a Vulkan loader is looked for; Fuchsia has the second name only.
+import os
+from functools import cache
+from typing import Any
+
+# The names under which a Vulkan loader is looked for, in this order; Fuchsia has the second only.
 LOADER_NAMES = ("libvulkan.so.1", "libvulkan.so")
 # The emulation's layer, by its name in Vulkan and by its file.
 LAYER_NAME = "VK_LAYER_VKZIRCON_external_memory"
@@ -9,22 +13,100 @@ LAYER_LIBRARY = "libVkLayer_vkzircon_external_memory.so"
 _MAPS = "/proc/self/maps"
 
 
-def linker_reason(error: OSError, library: str) -> str:
-    """Take dlopen's own words out of cffi's message, which repeats the name and adds a guess of its own."""
-    said = str(error).split(".  Additionally", 1)[0].removeprefix(f"cannot load library '{library}': ")
-    return said if library in said else f"{library}: {said}"
+class CannotOpen(OSError):
+    """The linker refused a library: *words* are the linker's own, to which the text adds the library's name."""
+
+    def __init__(self, name: str, words: str) -> None:
+        super().__init__(words if name in words else f"{name}: {words}")
+        self.words = words
+
+
+class Library:
+    """An opened library, which stays open until the process ends."""
+
+    def __init__(self, name: str, handle: Any) -> None:
+        self.name = name
+        self._handle = handle
+
+    def address(self, symbol: str) -> int:
+        """Return the address of *symbol*, 0 if the library does not have it."""
+        try:
+            name = _c_string(symbol)
+        except ValueError:
+            return 0
+        return int(_ffi().cast("uintptr_t", in_this_process().dlsym(self._handle, name)))
+
+    def through(self, ffi: Any) -> Any:
+        """Return the library with the functions that *ffi* declares."""
+        return ffi.dlopen(ffi.cast("void *", int(_ffi().cast("uintptr_t", self._handle))))
+
+
+def can_open() -> bool:
+    """Return whether libraries can be opened, for which cffi must be installed."""
+    try:
+        return bool(_ffi())
+    except ImportError:
+        return False
+
+
+def open_library(name: str) -> Library:
+    """Open the library *name*, a path or a name that the linker looks up.
+
+    Raises:
+        CannotOpen: the linker refused it.
+        ImportError: cffi is missing.
+    """
+    process = in_this_process()
+    last_error = process.dlerror  # looked up first: looking up a symbol clears the error
+    try:
+        path = _c_string(name)
+    except ValueError as error:
+        raise CannotOpen(name.encode(errors="backslashreplace").decode(), str(error)) from error
+    handle = process.dlopen(path, os.RTLD_NOW | os.RTLD_LOCAL)
+    if handle == _ffi().NULL:
+        raise CannotOpen(_text(path), _text(_ffi().string(last_error())))
+    return Library(name, handle)
+
+
+@cache
+def in_this_process() -> Any:
+    """Return the functions of libraries that this process has loaded already, libc first, as abi.h declares them."""
+    return _ffi().dlopen(None)
+
+
+def _ffi() -> Any:
+    # Imported here: takes 2.4 ms (ctypes 3.6 ms), and only processes that open a library need it.
+    from vkzircon_cli.bindings import _abi
+
+    return _abi.ffi
+
+
+def _c_string(text: str) -> bytes:
+    """Encode *text* as a path for C.
+
+    Raises:
+        ValueError: C cannot have it.
+    """
+    encoded = os.fsencode(text)
+    if b"\0" in encoded:
+        raise ValueError("embedded null byte")
+    return encoded
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def mapped_file(library: str) -> str:
-    """Find the file behind an opened *library*, '' where the system does not tell (only Linux's /proc does)."""
-    stem = _name(library).split(".so", 1)[0] + ".so"
+    """Return the file behind an opened *library*, '' on systems without /proc."""
+    stem = _file_name(library).split(".so", 1)[0] + ".so"
     try:
         with open(_MAPS, encoding="utf-8", errors="backslashreplace") as maps:
             paths = (line.partition("/")[2].rstrip("\n") for line in maps)
-            return next(("/" + path for path in paths if _name(path).startswith(stem)), "")
+            return next(("/" + path for path in paths if _file_name(path).startswith(stem)), "")
     except OSError:
         return ""
 
 
-def _name(path: str) -> str:
+def _file_name(path: str) -> str:
     return path.rpartition("/")[2]

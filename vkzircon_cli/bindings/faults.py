@@ -35,19 +35,19 @@ def list_personas(lib: Any) -> list[Entry]:
 
 
 def refuse_unknown_faults(lib: Any) -> None:
-    """Look whether *lib*, if it is ours, understood what VKZIRCON_EMULATION says.
+    """Refuse names in VKZIRCON_EMULATION that *lib*, if it is our own libzircon, does not have.
 
     Raises:
-        Usage: it did not; the hint has the nearest names.
+        Usage: there is such a name; the hint has the nearest ones.
     """
     try:
         error = lib.vkz_emulation_error()
     except (AttributeError, _ffi.error):
-        return  # another libzircon, which has no faults that can be switched
+        return  # another libzircon, which has no faults
     if error == _ffi.NULL:
         return
     sentence = _text(error)
-    import difflib
+    import difflib  # here: takes 1 ms, and only this error needs it
 
     wanted = sentence.split('"')[1] if sentence.count('"') > 1 else sentence
     options = {entry.name: f"--fault {entry.name}" for entry in list_faults(lib)}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Vulkan loader, called raw: the only importer of the `vulkan` binding.
+"""The Vulkan loader, instances, devices: the only importer of the `vulkan` binding.
 
-Only the binding's compiled declarations are loaded (types, constants, the loader's symbols). Its package opens one
-hard-coded library name when imported, hands out lists that dangle, leaves sType at 0, knows wrong signs for error codes
-and has no Zircon types; nothing of that is used. What is made here is freed by whoever made it, in `with` blocks.
+Only the binding's compiled declarations are loaded: types, constants, the loader's symbols. The binding's package opens
+one hard-coded library name when imported, returns lists that dangle, leaves sType at 0, has the wrong sign for error
+codes and no Zircon types. Every object is made and freed in a `with` block.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from vkzircon_cli.bindings import _abi
-from vkzircon_cli.bindings.dynlib import LOADER_NAMES, linker_reason
+from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, open_library
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, TimedOut
 from vkzircon_cli.model import text
 from vkzircon_cli.model.facts import Extension
@@ -26,7 +26,7 @@ from vkzircon_cli.model.spec import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCC
 FENCE_TIMEOUT_NS = 10_000_000_000
 
 _MOST_ENTRIES = 65_536  # of an enumeration; more is a count that was never written
-_MOST_TRIES = 5  # of an enumeration that answers VK_INCOMPLETE
+_MOST_TRIES = 5  # of an enumeration that returns VK_INCOMPLETE
 
 zircon_ffi: Any = _abi.ffi
 
@@ -76,37 +76,37 @@ def _import(path: str) -> Any:
 
 
 class Calls:
-    """Hears the name of each call before it is made, and keeps from those that *hung* in an earlier process."""
+    """Reports the name of each call before it is made, and refuses those that *hung* in an earlier process."""
 
     def __init__(self, on_call: Callable[[str], None], hung: frozenset[str] = frozenset()) -> None:
         self._on_call = on_call
         self._hung = hung
 
     def __call__(self, name: str) -> None:
-        """Tell of a call.
+        """Report a call that is about to be made.
 
         Raises:
-            NotAsked: it would hang again.
+            NotAsked: the call hung before.
         """
         self.must_return(name)
         self._on_call(name)
 
     def must_return(self, name: str) -> None:
-        """Refuse what leads to a call that hung before.
+        """Refuse steps that lead to a call that hung before.
 
         Raises:
-            NotAsked: it would hang again.
+            NotAsked: the call hung before.
         """
         if name in self._hung:
             raise NotAsked(f"{name} hung in an earlier step")
 
     def hangs(self, name: str) -> bool:
-        """Tell whether a call hung before."""
+        """Whether a call hung before."""
         return name in self._hung
 
 
 class Vulkan:
-    """An opened loader. *on_call* hears the name of each driver call before it is made."""
+    """An opened loader. *on_call* is called with the name of each driver call before it is made."""
 
     def __init__(self, ffi: Any, lib: Any, library: str, on_call: Calls) -> None:
         self.ffi = ffi
@@ -116,13 +116,10 @@ class Vulkan:
         self._kept: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
 
     def struct(self, name: str, kind: str, next: Any = None, **fields: Any) -> Any:
-        """Make a zeroed structure with its sType, chained to *next*; it keeps alive whatever it points to."""
-        made = self.ffi.new(f"{name} *")
-        made.sType = getattr(self.lib, f"VK_STRUCTURE_TYPE_{kind}")
+        """Make a zeroed structure with its sType, chained to *next*; it keeps alive what it points to."""
+        made = self.struct_of(name, sType=getattr(self.lib, f"VK_STRUCTURE_TYPE_{kind}"), **fields)
         if next is not None:
             made.pNext = next
-        for field, value in fields.items():
-            setattr(made, field, value)
         self._kept[made] = (next, *fields.values())
         return made
 
@@ -141,18 +138,18 @@ class Vulkan:
         return array
 
     def call(self, name: str, function: Any, *arguments: Any) -> None:
-        """Call *function* and raise `Refused` unless it answers VK_SUCCESS."""
+        """Call *function* and raise `Refused` unless it returns VK_SUCCESS."""
         self.on_call(name)
         if (result := function(*arguments)) != VK_SUCCESS:
             raise Refused(name, result_name(result))
 
     def call_void(self, name: str, function: Any, *arguments: Any) -> None:
-        """Call a *function* that cannot say no."""
+        """Call a *function* that returns no result."""
         self.on_call(name)
         function(*arguments)
 
     def enumerate(self, name: str, function: Any, element: str, *arguments: Any) -> list[Any]:
-        """Run the two-call idiom, a bounded number of times while the list grows; the elements own their memory."""
+        """Run the two-call idiom, again while the list grows, up to a limit; each element keeps the array alive."""
         count = self.ffi.new("uint32_t *")
         for _ in range(_MOST_TRIES):
             count[0] = 0
@@ -189,7 +186,7 @@ class Vulkan:
         """Look up a command that needs no instance.
 
         Raises:
-            Refused: the loader does not have it.
+            Refused: the loader does not have the command.
         """
         return self._cast(name, self.lib.vkGetInstanceProcAddr(self.ffi.NULL, name.encode()))
 
@@ -208,20 +205,20 @@ def open_loader(on_call: Calls) -> Vulkan:
     """Open the Vulkan loader: the library that VKZIRCON_LIBVULKAN names, or the first of `LOADER_NAMES`.
 
     Raises:
-        CannotAsk: no binding, or no library could be opened; the sentence has the names tried and the linker's reason.
+        CannotAsk: there is no binding, or no library opened; the message has each name and the linker's reason.
     """
     ffi = binding().ffi
     names = (os.environ[LIBVULKAN_VARIABLE],) if os.environ.get(LIBVULKAN_VARIABLE) else LOADER_NAMES
     reasons = []
     for name in names:
         try:
-            lib = ffi.dlopen(name)
-            lib.vkGetInstanceProcAddr  # noqa: B018 - a library without it is no Vulkan loader
-            return Vulkan(ffi, lib, name, on_call)
-        except OSError as error:
-            reasons.append(linker_reason(error, name))
-        except (AttributeError, ffi.error):
-            reasons.append(f"{name} has no vkGetInstanceProcAddr")
+            library = open_library(name)
+        except CannotOpen as refused:
+            reasons.append(str(refused))
+            continue
+        if library.address("vkGetInstanceProcAddr"):
+            return Vulkan(ffi, library.through(ffi), name, on_call)
+        reasons.append(f"{name} has no vkGetInstanceProcAddr")
     raise CannotAsk("no-loader", f"No Vulkan loader could be opened: {'; '.join(reasons)}.", _loader_hint())
 
 
@@ -242,26 +239,56 @@ class Instance:
         """Look up an instance-level command.
 
         Raises:
-            Refused: there is none of that name.
+            Refused: there is no command of that name.
         """
         address = self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode())
         return self.vulkan._cast(name, address)
 
     def has_function(self, name: str) -> bool:
-        """Tell whether the loader answers for *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
+        """Whether the loader has the command *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
         return bool(self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode()) != self.vulkan.ffi.NULL)
+
+    def physical_devices(self) -> list["PhysicalDevice"]:
+        """List the physical devices.
+
+        Raises:
+            Refused: vkEnumeratePhysicalDevices failed.
+        """
+        name = "vkEnumeratePhysicalDevices"
+        found = self.vulkan.enumerate(name, self.function(name), "VkPhysicalDevice", self.handle)
+        return [PhysicalDevice(self, handle) for handle in found]
+
+
+class PhysicalDevice:
+    """A VkPhysicalDevice of an instance."""
+
+    def __init__(self, instance: Instance, handle: Any) -> None:
+        self.instance = instance
+        self.vulkan = instance.vulkan
+        self.handle = handle
+
+    def has_function(self, name: str) -> bool:
+        """Whether the loader has the command *name*."""
+        return self.instance.has_function(name)
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Call the instance's command *name* with this device first; raise `Refused` unless it returns VK_SUCCESS."""
+        self.vulkan.call(name, self.instance.function(name), self.handle, *arguments)
+
+    def get(self, name: str, *arguments: Any) -> None:
+        """Call the instance's command *name*, which returns no result, with this device first."""
+        self.vulkan.call_void(name, self.instance.function(name), self.handle, *arguments)
 
 
 class Device:
     """A VkDevice with a queue, if it has one.
 
-    *lost* is set by the first call that answers VK_ERROR_DEVICE_LOST, *stuck* by work that never ended: nothing that
-    such work may use can be destroyed any more, nor the device.
+    *lost* is set by the first call that returns VK_ERROR_DEVICE_LOST, *stuck* by work that never ended: then nothing
+    that such work may use can be destroyed, nor the device.
     """
 
-    def __init__(self, instance: Instance, physical: Any, handle: Any, queue_family: int | None) -> None:
-        self.instance = instance
-        self.vulkan = instance.vulkan
+    def __init__(self, physical: PhysicalDevice, handle: Any, queue_family: int | None) -> None:
+        self.vulkan = physical.vulkan
         self.physical = physical
         self.handle = handle
         self.queue_family = queue_family
@@ -270,17 +297,17 @@ class Device:
         self._functions: dict[str, Any] = {}
 
     def has_function(self, name: str) -> bool:
-        """Ask vkGetDeviceProcAddr: only its NULL means anything, as the loader's own trampolines always exist."""
+        """Whether vkGetDeviceProcAddr returns an address; the loader's own trampolines exist for every command."""
         return bool(self._address(name) != self.vulkan.ffi.NULL)
 
     def call(self, name: str, *arguments: Any) -> None:
-        """Call the device's command *name* with the device first; raise `Refused` unless it answers VK_SUCCESS."""
+        """Call the device's command *name*; raise `Refused` unless it returns VK_SUCCESS."""
         function = self._function(name)
         self.vulkan.on_call(name)
         self._check(name, function(*arguments))
 
     def get(self, name: str, *arguments: Any) -> None:
-        """Call the device's command *name*, which answers nothing; where that would hang nothing is destroyed."""
+        """Call the device's command *name*, which returns no result; nothing is destroyed where that would hang."""
         if (self.stuck or self.vulkan.on_call.hangs(name)) and name.startswith(("vkDestroy", "vkFree")):
             return
         self.vulkan.call_void(name, self._function(name), *arguments)
@@ -289,7 +316,7 @@ class Device:
     def stopwatch(self, *names: str) -> Iterator[list[int]]:
         """Time the device's commands *names* in the block: the list gets the nanoseconds of each call, in order.
 
-        The clock runs around the call alone. Calls that are not timed pay nothing for this.
+        The clock runs around the call alone, and calls that are not timed cost no more than before.
 
         Raises:
             Refused: the driver has no such entry point.
@@ -301,6 +328,22 @@ class Device:
             yield times
         finally:
             self._functions.update(kept)
+
+    @contextmanager
+    def made(self, kind: str, info: Any, *, by: str = "Create", freed_by: str = "Destroy") -> Iterator[Any]:
+        """Create an object of the device and destroy it; yield the pointer to its handle.
+
+        Raises:
+            Refused: the call failed.
+        """
+        vulkan, null = self.vulkan, self.vulkan.ffi.NULL
+        handle = vulkan.ffi.new(f"Vk{kind} *")
+        noun = kind.removeprefix("Device")
+        self.call(f"vk{by}{noun}", self.handle, info, null, handle)
+        try:
+            yield handle
+        finally:
+            self.get(f"vk{freed_by}{noun}", self.handle, handle[0], null)
 
     def _check(self, name: str, result: int) -> None:
         if result == VK_TIMEOUT:
@@ -317,7 +360,7 @@ class Device:
         return self._functions[name]
 
     def _address(self, name: str) -> Any:
-        return self.instance.function("vkGetDeviceProcAddr")(self.handle, name.encode())
+        return self.physical.instance.function("vkGetDeviceProcAddr")(self.handle, name.encode())
 
 
 def _timed(function: Any, times: list[int]) -> Callable[..., Any]:
@@ -337,7 +380,7 @@ def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
     """Create a VkInstance and destroy it.
 
     Raises:
-        Refused: vkCreateInstance said no.
+        Refused: vkCreateInstance failed.
     """
     made = vulkan.ffi.new("VkInstance *")
     vulkan.call("vkCreateInstance", vulkan.global_function("vkCreateInstance"), create_info, vulkan.ffi.NULL, made)
@@ -351,18 +394,16 @@ def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
 
 
 @contextmanager
-def device(opened: Instance, physical: Any, create_info: Any, queue_family: int | None) -> Iterator[Device]:
+def device(physical: PhysicalDevice, create_info: Any, queue_family: int | None) -> Iterator[Device]:
     """Create a VkDevice and destroy it.
 
     Raises:
-        Refused: vkCreateDevice said no.
+        Refused: vkCreateDevice failed.
     """
-    vulkan = opened.vulkan
-    made = vulkan.ffi.new("VkDevice *")
-    create = opened.function("vkCreateDevice")
-    vulkan.call("vkCreateDevice", create, physical, create_info, vulkan.ffi.NULL, made)
-    result = Device(opened, physical, made[0], queue_family)
+    null, made = physical.vulkan.ffi.NULL, physical.vulkan.ffi.new("VkDevice *")
+    physical.call("vkCreateDevice", create_info, null, made)
+    result = Device(physical, made[0], queue_family)
     try:
         yield result
     finally:
-        result.get("vkDestroyDevice", made[0], vulkan.ffi.NULL)
+        result.get("vkDestroyDevice", made[0], null)

@@ -23,7 +23,7 @@ _FIELDS = {
 
 
 def probe(command: Command, given: Mapping[str, Any]) -> Exit:
-    """Ask the driver as deeply as *command* does, and write the result."""
+    """Ask the driver to the depth of *command*, and write the result."""
     request = _begin(command, given)
     from vkzircon_cli.cli.run import carry_out
 

@@ -133,16 +133,12 @@ def write_document(document: Any, style: Style, place: Place) -> None:
         return
     hidden: tuple[Hidden, ...] | None = None
     if style.redacts and style.format in FOR_STRANGERS:
-        document, hidden = _for_strangers(document)
+        from vkzircon_cli.report.redaction import Redactor, people  # its patterns take 20 ms
+
+        redactor = Redactor(people())
+        document, hidden = redactor.facts(document), redactor.hidden
     text = render(document, style, page_of(place), hidden)
     write(text, place.path, as_utf8=style.format is not Format.TERMINAL)
-
-
-def _for_strangers(found: T) -> "tuple[T, tuple[Hidden, ...]]":
-    from vkzircon_cli.report.redaction import Redactor, people
-
-    redactor = Redactor(people())
-    return redactor.facts(found), redactor.hidden
 
 
 def _is_written(place: Place) -> bool:

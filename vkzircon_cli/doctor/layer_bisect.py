@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from vkzircon_cli import pipeline
+from vkzircon_cli.bindings.dynlib import open_library
 from vkzircon_cli.doctor.leave_out import fewest, layers_off
 from vkzircon_cli.doctor.manifest_check import ManifestExam
 from vkzircon_cli.doctor.surroundings import Surroundings
@@ -131,7 +132,7 @@ def _refusals(request: Request, uuids: Sequence[str]) -> Iterator[str]:
     for _ in pipeline.load_probe()(request, lambda _: None, {}):
         pass
     ffi: Any = _abi.ffi
-    library = ffi.dlopen(request.environ[LIBZIRCON_VARIABLE])
+    library = open_library(request.environ[LIBZIRCON_VARIABLE]).through(ffi)
     for uuid in uuids:
         reason = library.vkz_device_reason(bytes.fromhex(uuid.replace("-", "")))
         yield "" if reason == ffi.NULL else ffi.string(reason).decode("utf-8", "backslashreplace")

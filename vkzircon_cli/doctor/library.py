@@ -5,7 +5,6 @@ Loading runs a library's code, so it happens in a task's process. All are loaded
 where they share dependencies; if that process fails, each library gets a process of its own.
 """
 
-import ctypes
 import os
 import stat
 import struct
@@ -16,6 +15,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from vkzircon_cli.bindings.dynlib import CannotOpen, can_open, open_library
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.worker.isolation import can_fork
 
@@ -105,6 +105,7 @@ class LibraryTrial:
         self._timeout_s = timeout_s
         self._task: Task | None = None
         self._why_not = "" if can_fork() else "no process can be started here"
+        self._why_not = self._why_not or ("" if can_open() else "the Python package cffi is missing")
         if self._libraries and not self._why_not:  # the module of tasks imports what Fuchsia does not have
             from vkzircon_cli.worker import task
 
@@ -185,16 +186,10 @@ def _is_answer(answer: Any) -> bool:
 
 def _tried(library: str, names: tuple[str, ...]) -> Iterator[str]:
     try:
-        loaded = ctypes.CDLL(library, mode=os.RTLD_NOW | os.RTLD_LOCAL)
-    except (OSError, ValueError) as refused:
+        loaded = open_library(library)
+    except CannotOpen as refused:
         yield Fate.REFUSED
-        yield str(refused)
+        yield refused.words
         return
     yield Fate.LOADED
-    yield from (name for name in names if _has(loaded, name))
-
-
-def _has(loaded: ctypes.CDLL, name: str) -> bool:
-    with suppress(ValueError):  # a name with a zero byte
-        return hasattr(loaded, name)
-    return False
+    yield from filter(loaded.address, names)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from vkzircon_cli.bindings.dynlib import LOADER_NAMES, mapped_file
+from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, Library, can_open, mapped_file, open_library
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.surroundings import Surroundings
@@ -19,6 +19,7 @@ from vkzircon_cli.worker.isolation import can_fork
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
 _NO_PROCESS = "no process can be started in which it may crash"
+_NO_CFFI = "the Python package cffi is missing"
 NO_TIME = "there was no time to try it"
 
 
@@ -41,7 +42,7 @@ def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...]
 
     If the probe opened the first name, nothing is tried again.
     """
-    if not can_fork():
+    if not can_fork() or not can_open():
         return None
     names = names_tried(where.environ)
     if (loader := probed.value) is not None and loader.library == names[0]:
@@ -65,33 +66,30 @@ def names_tried(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def _try(names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Open the names in order up to the first Vulkan loader. Runs only in a task's process."""
-    import ctypes
-
     for name in names:
         try:
-            library: Any = ctypes.CDLL(name)
-        except (OSError, ValueError) as error:  # ValueError: the linker's words are not UTF-8
-            yield {"name": shown(name), "reason": visible(str(error))}
+            library = open_library(name)
+        except CannotOpen as refused:
+            yield {"name": shown(name), "reason": visible(refused.words)}
             continue
         found = {"name": shown(name), "path": shown(mapped_file(name)), "reason": ""}
-        if not hasattr(library, "vkGetInstanceProcAddr"):
+        if not library.address("vkGetInstanceProcAddr"):
             yield found
             continue
         yield found | {"version": _version(library)}
         return
 
 
-def _version(library: Any) -> int:
-    import ctypes
+def _version(library: Library) -> int:
+    from vkzircon_cli.bindings._abi import ffi
 
-    look_up = library.vkGetInstanceProcAddr
-    look_up.restype, look_up.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_char_p)
-    address = look_up(None, b"vkEnumerateInstanceVersion")
-    if not address:
+    look_up = ffi.cast("void *(*)(void *, const char *)", library.address("vkGetInstanceProcAddr"))
+    address = look_up(ffi.NULL, b"vkEnumerateInstanceVersion")
+    if address == ffi.NULL:
         return _API_1_0  # only a 1.0 loader lacks the command (spec)
-    version = ctypes.c_uint32(_API_1_0)
-    ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(ctypes.c_uint32))(address)(ctypes.byref(version))
-    return version.value
+    version = ffi.new("uint32_t *", _API_1_0)
+    ffi.cast("int32_t (*)(uint32_t *)", address)(version)
+    return int(version[0])
 
 
 def _attempt(answer: Mapping[str, Any]) -> Attempt:
@@ -108,11 +106,11 @@ def loader_version(attempts: Sequence[Attempt] | None, probed: Answer[Loader]) -
 
 
 def loader_finding(
-    attempts: Sequence[Attempt] | None, probed: Answer[Loader], where: Surroundings, why_not: str = _NO_PROCESS
+    attempts: Sequence[Attempt] | None, probed: Answer[Loader], where: Surroundings, why_not: str = ""
 ) -> Finding:
     """Return which loader opens; if none was tried (*attempts* None, *why_not*), the one that the probe opened."""
     if attempts is None:
-        child = _untried(probed, why_not)
+        child = _untried(probed, why_not or (_NO_PROCESS if can_open() else _NO_CFFI))
         return branch("loader", _SUBJECT, child.sentence, [child])
     good = next((attempt for attempt in attempts if attempt.version is not None), None)
     children = [_tried(attempt, good, where) for attempt in attempts]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import vkzircon_cli
-from vkzircon_cli.bindings.dynlib import LAYER_NAME
+from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
 from vkzircon_cli.errors import CannotAsk, Usage, missing_package
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import EMULATION_VARIABLE, LIBZIRCON_VARIABLE
@@ -55,7 +55,7 @@ def open_libzircon(environ: Mapping[str, str]) -> Any:
     except ImportError as gone:
         raise missing_package(gone) from gone
     os.environ[EMULATION_VARIABLE] = environ.get(EMULATION_VARIABLE, "")
-    return _abi.ffi.dlopen(str(find().libzircon))
+    return open_library(str(find().libzircon)).through(_abi.ffi)
 
 
 def with_environment(request: Request) -> Request:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What sharing costs, as frozen data of the same kind as `facts`. Times are whole nanoseconds, sizes bytes."""
+"""How long sharing takes. See `facts` for the conventions. Times are whole nanoseconds, sizes bytes."""
 
 import math
-import statistics
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -10,7 +9,7 @@ from vkzircon_cli.model.base import Answer, Size, record
 from vkzircon_cli.model.facts import Extension, Identity, Memory, OpenDevice
 from vkzircon_cli.model.vmo import Form
 
-# With fewer rounds the 99th percentile is nothing but the slowest of them.
+# With fewer rounds the 99th percentile would be the slowest one.
 LEAST_FOR_P99 = 100
 _NS_PER_S = 1_000_000_000
 
@@ -29,7 +28,7 @@ class TimedCall(StrEnum):
 
 
 class Move(StrEnum):
-    """Who moves bytes: the host through a mapping, or the device."""
+    """What moves bytes: the host through a mapping, or the device."""
 
     HOST_WRITE = "host-write"
     HOST_READ = "host-read"
@@ -47,7 +46,7 @@ class Way(StrEnum):
     """How a buffer gets from one user to another.
 
     By VMO: vkGetMemoryZirconHandleFUCHSIA, its properties, the import and the bind. By copy: memcpy between two mapped
-    buffers that are both there already.
+    buffers that both exist already.
     """
 
     VMO = "vmo"
@@ -56,7 +55,7 @@ class Way(StrEnum):
 
 @record
 class Timing:
-    """*rounds* durations in brief; *p99_ns* is None where they are too few to have one."""
+    """A summary of *rounds* durations; *p99_ns* is None where there are too few."""
 
     rounds: int
     median_ns: int
@@ -65,12 +64,14 @@ class Timing:
 
 
 def timing_of(durations_ns: Sequence[int]) -> Timing:
-    """Sum up durations, of which there is at least one; the percentile is the nearest rank."""
+    """Summarize at least one duration; the percentile is the nearest rank."""
     ranked = sorted(durations_ns)
+    middle = len(ranked) // 2
+    median = ranked[middle] if len(ranked) % 2 else (ranked[middle - 1] + ranked[middle]) / 2
     is_enough = len(ranked) >= LEAST_FOR_P99
     return Timing(
         rounds=len(ranked),
-        median_ns=round(statistics.median(ranked)),
+        median_ns=round(median),
         p99_ns=ranked[math.ceil(0.99 * len(ranked)) - 1] if is_enough else None,
         min_ns=ranked[0],
     )
@@ -86,7 +87,7 @@ class Moved:
 
 
 def moved(size: int, durations_ns: Sequence[int]) -> Moved:
-    """Sum up rounds of *size* bytes."""
+    """Summarize rounds of *size* bytes."""
     timing = timing_of(durations_ns)
     return Moved(size, timing, round(size * _NS_PER_S / max(timing.median_ns, 1)))
 
@@ -96,7 +97,7 @@ class Limits:
     """What bounds an allocation: a quarter of the least of heap, budget and what the system has left.
 
     *budget* is VkPhysicalDeviceMemoryBudgetPropertiesEXT's less its usage, *system* what the system and this process's
-    group may still take; each is None if it is not known. *largest* is the most bytes held at once.
+    group may still take; each is None where it is not known. *largest* is the most bytes held at once.
     """
 
     heap: int
@@ -110,7 +111,7 @@ class Limits:
 
 @record
 class Choice:
-    """With what is measured: the first form and memory type that can be allocated for export, host-visible ones first.
+    """What is measured: the first form and memory type that can be allocated for export, host-visible ones first.
 
     *ordinary_type* is the memory type of what is not shared, the same where a buffer takes it. Single calls are timed
     with buffers of *size* bytes.
@@ -141,7 +142,7 @@ class Bandwidth:
 
 @record
 class HandOver:
-    """How long it takes to pass a buffer of *size* bytes on to another user."""
+    """How long it takes to hand over a buffer of *size* bytes to another user."""
 
     size: int
     way: Way
@@ -152,7 +153,7 @@ class HandOver:
 class BenchDevice:
     """One physical device; only the first selected one that offers the extension is measured.
 
-    *overhead* is a call that does next to nothing: what Python and the clock add to each time.
+    *overhead* is the time of a call that does almost nothing: what Python and the clock add to each time.
     """
 
     index: int

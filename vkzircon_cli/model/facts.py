@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was seen, as frozen data: never good or bad, only seen or missing.
+"""What was observed, as frozen data: an answer, or why there is none; never a judgement.
 
 Sizes and offsets are in bytes, indices count from 0, handles and koids are strings (``0x…`` and decimal), UUIDs are
-8-4-4-4-12 lower case. Foreign text is kept as it came; bytes that are not UTF-8 stand as ``\\xNN`` in it, and the
-field's ``_hex`` neighbour then has all of the bytes. The annotations are real objects, since `events` decodes by them.
+8-4-4-4-12 lower case. Foreign text is kept unchanged, but bytes that are not UTF-8 become ``\\xNN``; the field's
+``_hex`` neighbour then has all bytes. The annotations are real objects, since `decoding` decodes by them.
 """
 
 from vkzircon_cli.model.base import Answer, Size, record
-from vkzircon_cli.model.request import Depth
 from vkzircon_cli.model.spec import Flags, Named, Version
 from vkzircon_cli.model.vmo import (
     Data,
@@ -28,7 +27,7 @@ from vkzircon_cli.model.vmo import (
 
 @record
 class Extension:
-    """A name and specVersion out of an extension list."""
+    """A name and specVersion from an extension list."""
 
     name: str
     revision: int
@@ -37,7 +36,7 @@ class Extension:
 
 @record
 class Loader:
-    """The Vulkan library that was opened. *path* is the file behind *library* where the system tells, else ''."""
+    """The Vulkan library that was opened. *path* is the file behind *library*, '' where it is not known."""
 
     library: str
     path: str
@@ -46,7 +45,7 @@ class Loader:
 
 @record
 class Layer:
-    """A layer that the loader found; found is not enabled."""
+    """A layer that the loader found, enabled or not."""
 
     name: str
     description: str
@@ -58,7 +57,7 @@ class Layer:
 
 @record
 class Instance:
-    """What vkCreateInstance was given and made among; *is_emulated* tells whether our own layer was loaded by it."""
+    """What vkCreateInstance was called with, and what it found; *is_emulated*: whether it loaded our own layer."""
 
     api_version: Version
     enabled_extensions: tuple[str, ...]
@@ -98,7 +97,7 @@ class Uuids:
 
 @record
 class Identity:
-    """VkPhysicalDeviceProperties: who the device says it is."""
+    """VkPhysicalDeviceProperties, with the structures for the driver and the UUIDs."""
 
     name: str
     name_hex: str | None
@@ -151,7 +150,7 @@ class QueueFamily:
 
 @record
 class EntryPoint:
-    """Whether vkGetDeviceProcAddr gave an address for *name*."""
+    """Whether vkGetDeviceProcAddr returned an address for *name*."""
 
     name: str
     resolved: bool
@@ -159,7 +158,7 @@ class EntryPoint:
 
 @record
 class OpenDevice:
-    """A VkDevice made with the extension enabled. *queue_family* is the one used for transfers, if any can."""
+    """A VkDevice with the extension enabled. *queue_family* is the one used for transfers, None if there is none."""
 
     enabled_extensions: tuple[str, ...]
     queue_families: tuple[QueueFamily, ...]
@@ -213,9 +212,9 @@ class ExternalSemaphore:
 
 @record
 class Device:
-    """Everything that was seen of one physical device; *closed* is vkDestroyDevice returning.
+    """Everything observed of one physical device; *closed* is vkDestroyDevice returning.
 
-    Only selected devices are asked more than who they are.
+    A device that is not selected is only asked for its identity.
     """
 
     index: int
@@ -246,7 +245,7 @@ class Device:
 
 @record
 class Facts:
-    """Everything that was seen of one machine; *closed* is vkDestroyInstance returning."""
+    """Everything observed of one machine; *closed* is vkDestroyInstance returning."""
 
     loader: Answer[Loader]
     kernel: Answer[Kernel]
@@ -254,16 +253,3 @@ class Facts:
     device_count: Answer[int]
     devices: tuple[Device, ...]
     closed: Answer[bool]
-
-
-def shape_of_device(depth: Depth) -> type:
-    """Return the dataclass whose fields are the facts of a device that is asked to *depth*."""
-    if depth is Depth.MATRIX:
-        from vkzircon_cli.model.matrix import MatrixDevice
-
-        return MatrixDevice
-    if depth is Depth.BENCH:
-        from vkzircon_cli.model.bench import BenchDevice
-
-        return BenchDevice
-    return Device

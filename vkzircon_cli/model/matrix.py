@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a driver says it can share by one handle type, as frozen data, of the same kind as `facts`."""
+"""What a driver reports that it can share by one handle type. See `facts` for the conventions."""
 
 from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import ExternalMemoryProperties, Identity
@@ -9,7 +9,7 @@ from vkzircon_cli.model.vmo import Tiling
 
 @record
 class Support:
-    """One answer, which each of *usages*, asked for alone, got.
+    """One answer, the same for each of *usages* asked for alone.
 
     A buffer has no *tiling*, and the query of buffers no *result*. Without VK_SUCCESS there are no *properties*.
     """
@@ -36,7 +36,7 @@ class ImageFormat:
 
 @record
 class MatrixDevice:
-    """One physical device; only selected ones are asked more than who they are."""
+    """One physical device; one that is not selected is only asked for its identity."""
 
     index: int
     selected: bool
@@ -46,5 +46,5 @@ class MatrixDevice:
 
     @property
     def answers(self) -> tuple[Answer[tuple[Support, ...]], ...]:
-        """Return all answers: the one for buffers, then one per format."""
+        """Return all answers: the one for buffers, then one for each format."""
         return (self.buffers, *(image.answers for image in self.image_formats))

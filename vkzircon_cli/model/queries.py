@@ -15,11 +15,11 @@ from vkzircon_cli.model.text import visible
 _API_1_1 = 1 << 22 | 1 << 12
 UNNAMED = "(no name)"
 CAPABILITIES_EXTENSION = "VK_KHR_external_memory_capabilities"
-_SHORTEST_UUID = 4  # digits of a prefix; less than that is more likely a part of a name
+_SHORTEST_UUID = 4  # digits of a prefix; fewer are more likely a part of a name
 
 
 def display_name(identity: Identity) -> str:
-    """Return a name that can stand on a page: visible characters, never empty."""
+    """Return a name that is safe to print: visible characters, never empty."""
     return visible(identity.name).strip() or UNNAMED
 
 
@@ -27,7 +27,7 @@ def select_devices(identities: Sequence[Identity | None], selector: str | None) 
     """Choose devices: all digits are an index, anything else a UUID's prefix or a part of the name.
 
     Raises:
-        BadValue: no device, or more than one, answers to *selector*; the hint lists the candidates.
+        BadValue: no device, or more than one, matches *selector*; the hint lists the candidates.
     """
     if selector is None:
         return frozenset(range(len(identities)))
@@ -122,12 +122,12 @@ def offers_extension(device: Device) -> bool:
 
 
 def has_vulkan_1_1(identity: Identity) -> bool:
-    """Whether the device supports Vulkan 1.1, of variant 0 or not."""
+    """Whether the device has Vulkan 1.1, of any variant."""
     return identity.api_version.value & 0x1FFFFFFF >= _API_1_1
 
 
 def dependency_leg(instance: Instance, identity: Identity, extensions: Iterable[Extension]) -> str | None:
-    """Name the leg that VK_FUCHSIA_external_memory stands on, None where it has none (vk.xml, `depends`)."""
+    """Return what VK_FUCHSIA_external_memory depends on here, None where that is missing (vk.xml, `depends`)."""
     if has_vulkan_1_1(identity) and instance.api_version.value >= _API_1_1:
         return "Vulkan 1.1"
     capabilities, memory = CAPABILITIES_EXTENSION, "VK_KHR_external_memory"
@@ -137,7 +137,7 @@ def dependency_leg(instance: Instance, identity: Identity, extensions: Iterable[
 
 
 def cannot_export(memory_type: MemoryType) -> str | None:
-    """Return why a memory type is not asked to export, None if it is.
+    """Return why a memory type is not asked to export, None where it is asked.
 
     Protected memory cannot be shared with the host, and DEVICE_COHERENT_AMD needs a feature that is not enabled here
     (VUID-vkAllocateMemory-deviceCoherentMemory-02790).

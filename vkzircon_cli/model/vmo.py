@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was seen of VMOs: exported, asked about, imported, and moved bytes through. See `facts` for the conventions."""
+"""What was observed of VMOs: exports, imports, and bytes that were moved. See `facts` for the conventions."""
 
 from enum import StrEnum
 
@@ -26,7 +26,7 @@ class HandleBasic:
 
 @record
 class VmoInfo:
-    """ZX_INFO_VMO in the newest *version* that the kernel speaks (1 to 4)."""
+    """ZX_INFO_VMO in the newest *version* that the kernel has (1 to 4)."""
 
     version: int
     name: str
@@ -43,7 +43,7 @@ class VmoInfo:
 
 @record
 class Handle:
-    """One handle and everything the kernel says of it. *size* is zx_vmo_get_size."""
+    """One handle and everything the kernel reports of it. *size* is zx_vmo_get_size."""
 
     value: str
     written: bool
@@ -56,7 +56,7 @@ class Handle:
 
 @record
 class Comparison:
-    """A comparison of whole buffers: *count* bytes looked at, *wrong* of them, the first wrong one's offset."""
+    """A comparison of whole buffers: *count* bytes, how many are *wrong*, and the offset of the first wrong one."""
 
     count: int
     wrong: int
@@ -75,7 +75,7 @@ class Export:
 
 @record
 class Pair:
-    """Two handles side by side.
+    """Two handles to compare.
 
     Of two gets *seen* compares what was written through the first with what the second reads, of two exports what was
     written into each with what it holds after the other was written. Of a handle that went through a channel *first* is
@@ -97,7 +97,7 @@ class PairOfHandles:
 
 @record
 class FreshBytes:
-    """Whether a just exported VMO holds only zeros."""
+    """Whether a newly exported VMO holds only zeros."""
 
     memory_type: int
     zeros: Answer[Comparison]
@@ -115,8 +115,8 @@ class Outlives:
 class HandleProperties:
     """vkGetMemoryZirconHandlePropertiesFUCHSIA of one handle.
 
-    *written* is False when two calls with complementary sentinels left both as they were; *handle_valid* is asked of
-    the kernel after the calls; *duplicate_bits* is the answer for a zx_handle_duplicate of the handle.
+    *written* is False when two calls with complementary sentinels left both unchanged; *handle_valid* is asked of the
+    kernel after the calls; *duplicate_bits* is the answer for a zx_handle_duplicate of the handle.
     """
 
     memory_type_bits: int
@@ -202,7 +202,7 @@ class Tiling(StrEnum):
 
 
 class Write(StrEnum):
-    """Who writes the bytes."""
+    """How the bytes are written."""
 
     HOST_MAP = "host-map"
     IMPORT_MAP = "import-map"
@@ -261,7 +261,7 @@ class Stress:
 
 @record
 class Refusal:
-    """What a call answered that must not succeed, and whether the caller's handle lived on (None: it never did)."""
+    """The result of a call that must fail, and whether the caller's handle is still valid (None: it never was)."""
 
     result: str
     handle_lives: bool | None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms in which memory is exported: plain, or dedicated to a buffer or an image. An import follows its export."""
+"""The forms in which memory is exported and imported: plain, or dedicated to a buffer or an image."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.model.spec import ZIRCON_VMO
 from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind
-from vkzircon_cli.probe.memory import (
+from vkzircon_cli.probe.resources import (
     ImageSpec,
     ImportAsked,
     Memory,
@@ -20,9 +20,9 @@ from vkzircon_cli.probe.memory import (
 
 
 class Shape:
-    """One form with the resource that goes with it; exporter and importer make theirs with identical create-info.
+    """One form with its resource; exporter and importer create theirs with identical create-info.
 
-    Dedicated forms demand that (VUID-VkMemoryDedicatedAllocateInfo-image-04751 and -buffer-04752).
+    Dedicated forms require that (VUID-VkMemoryDedicatedAllocateInfo-image-04751 and -buffer-04752).
     """
 
     def __init__(self, form: Form, *, size: int, image: ImageSpec | None, needs: MemoryRequirements) -> None:
@@ -34,22 +34,22 @@ class Shape:
 
     @property
     def is_dedicated(self) -> bool:
-        """Tell whether the memory is for one resource only."""
+        """Whether the memory is for one resource only."""
         return self.form is not Form.PLAIN
 
     @property
     def kind(self) -> ResourceKind:
-        """Tell what is bound to this form's memory."""
+        """Return what is bound to memory of this form."""
         return ResourceKind.IMAGE if self.form is Form.DEDICATED_IMAGE else ResourceKind.BUFFER
 
     @property
     def size(self) -> int:
-        """Give the size of the buffer."""
+        """Return the size of the buffer."""
         return self._size
 
     @property
     def image(self) -> ImageSpec | None:
-        """Give the image, where there is one."""
+        """Return the image, where there is one."""
         return self._image
 
     def resource(self, device: Device) -> AbstractContextManager[Resource]:
@@ -67,7 +67,7 @@ class Shape:
                 yield memory, resource
 
     def exportable_for(self, device: Device, memory_type: int, resource: Resource) -> AbstractContextManager[Memory]:
-        """Allocate memory that may be exported for a *resource* that is there already."""
+        """Allocate memory that may be exported for a *resource* that exists already."""
         dedicated = resource if self.is_dedicated else None
         return exportable_memory(device, self.needs.size, memory_type, dedicated)
 
@@ -94,7 +94,7 @@ class Shape:
         return imported_memory(device, asked, size, memory_type, dedicated)
 
     def with_room(self) -> "Shape":
-        """Give the same shape with room in its memory for one more alignment, to bind behind the start."""
+        """Return the same shape with room in its memory for one more alignment, to bind after the start."""
         made = Shape(self.form, size=self._size, image=self._image, needs=self.needs)
         made.room = self.needs.alignment
         return made

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much time there is, how it is split, and rounds until a share of it is used up."""
+"""How the time is divided, and rounds until a share of it is used up."""
 
 import time
 from array import array
 from collections.abc import Callable, Sequence
 
 _NS_PER_S = 1_000_000_000
-_MOST_ROUNDS = 20_000  # of one measurement: what is kept of it is bounded by this
-_LEAST_SHARE_S = 0.01  # of a measurement whose time was used up by those before it
+_MOST_ROUNDS = 20_000  # of one measurement, which bounds its memory
+_LEAST_SHARE_S = 0.01  # of a measurement, where those before it used up the time
 
 
 class Budget:
     """Time until *deadline* on *clock*, in seconds, shared by weights; *limit_s* is the most that one share gets.
 
-    What a measurement leaves over goes to those after it.
+    Time that a measurement does not use goes to those after it.
     """
 
     def __init__(
@@ -30,21 +30,21 @@ class Budget:
 
     @property
     def left_s(self) -> float:
-        """Give the seconds until the deadline, 0 when it has passed."""
+        """Return the seconds until the deadline, 0 when it has passed."""
         return max(0.0, self._deadline - self._clock())
 
     def take(self) -> float:
-        """Give the next measurement its share, in seconds; a little where nothing is left."""
+        """Return the share of the next measurement in seconds; a little where nothing is left."""
         of_all = sum(self._waiting)
         share = self.left_s * self._waiting.pop(0) / of_all if of_all else self.left_s
         return min(max(share, _LEAST_SHARE_S), self._limit_s)
 
 
 def repeat(once: Callable[[], int], share_s: float, *, warm_up: int = 1) -> Sequence[int]:
-    """Collect the nanoseconds that *once* says it took, over and over until the share is used up, one time at least.
+    """Repeat *once*, which returns the nanoseconds that it took, until the share is used up, at least one time.
 
-    The *warm_up* rounds before are not kept: they pay for what is made on first use. They count as time used, and are
-    cut short where that is all there is.
+    The results of the *warm_up* rounds are dropped: these pay for what is made on first use. They count as time used,
+    and end early when the share is used up.
     """
     deadline = time.monotonic() + share_s
     for _ in range(warm_up):
@@ -58,14 +58,14 @@ def repeat(once: Callable[[], int], share_s: float, *, warm_up: int = 1) -> Sequ
 
 
 def took(action: Callable[[], object]) -> int:
-    """Give the nanoseconds that *action* takes."""
+    """Return the nanoseconds that *action* takes."""
     began = time.perf_counter_ns()
     action()
     return time.perf_counter_ns() - began
 
 
 def fitting(largest: int, smallest: int, bytes_per_second: float, seconds: float) -> int:
-    """Give the largest halving of *largest*, not below *smallest*, that can be moved in *seconds*."""
+    """Halve *largest*, not below *smallest*, until it can be moved in *seconds*."""
     size = largest
     while size // 2 >= smallest and size > bytes_per_second * seconds:
         size //= 2
@@ -73,5 +73,5 @@ def fitting(largest: int, smallest: int, bytes_per_second: float, seconds: float
 
 
 def rate_of(size: int, duration_ns: int) -> float:
-    """Give bytes per second."""
+    """Return bytes per second."""
     return size * _NS_PER_S / max(duration_ns, 1)

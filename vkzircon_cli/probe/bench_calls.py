@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from vkzircon_cli.model.bench import Place, TimedCall, Timing, timing_of
 from vkzircon_cli.probe.bench_budget import repeat
 from vkzircon_cli.probe.bench_sharing import Sharing
-from vkzircon_cli.probe.handles import ask_properties, exported_handle, taking
+from vkzircon_cli.probe.handles import ask_properties
 
 _ALLOCATE, _FREE = "vkAllocateMemory", "vkFreeMemory"
 _GET = "vkGetMemoryZirconHandleFUCHSIA"
@@ -32,15 +32,16 @@ class CallProbe:
 
     def __init__(self, sharing: Sharing) -> None:
         self._sharing = sharing
-        self._device = sharing.device
+        self._target = sharing.target
+        self._device = sharing.target.device
         self._size = sharing.choice.size
 
     def time(self, call: TimedCall, share_s: float) -> Timing:
-        """Time *call* for *share_s* seconds; what is made for it, and freed after it, is not timed.
+        """Time *call* for *share_s* seconds, without what is made for it and freed after it.
 
         Raises:
-            Refused: the driver refused it, or what leads to it.
-            NotAsked: there is nothing that it could be called with.
+            Refused: the driver refused the call, or one before it.
+            NotAsked: there is nothing to call it with.
         """
         prepare = {
             TimedCall.ALLOCATE: self._ordinary,
@@ -56,7 +57,7 @@ class CallProbe:
             return self._timed(DRIVER_CALLS[call], prepare(stack), share_s)
 
     def overhead(self, share_s: float) -> Timing:
-        """Time vkDestroyFence of no fence, which the spec allows and which does next to nothing."""
+        """Time vkDestroyFence of no fence, which the spec allows and which does almost nothing."""
         null = self._device.vulkan.ffi.NULL
         return self._timed(_NOTHING, lambda: self._device.get(_NOTHING, self._device.handle, null, null), share_s)
 
@@ -91,14 +92,14 @@ class CallProbe:
         memory, _ = self._sharing.exported(self._sharing.shape(self._size), stack)
 
         def once() -> None:
-            with exported_handle(self._device, self._sharing.kernel, memory) as handle:
+            with self._target.exported(memory) as handle:
                 handle.usable()
 
         return once
 
     def _get_properties(self, stack: ExitStack) -> Once:
         memory, _ = self._sharing.exported(self._sharing.shape(self._size), stack)
-        handle = stack.enter_context(exported_handle(self._device, self._sharing.kernel, memory))
+        handle = stack.enter_context(self._target.exported(memory))
 
         def once() -> None:
             ask_properties(self._device, handle.usable(), 0)
@@ -106,15 +107,16 @@ class CallProbe:
         return once
 
     def _import(self, stack: ExitStack) -> Once:
-        device, kernel, shape = self._device, self._sharing.kernel, self._sharing.shape(self._size)
+        shape = self._sharing.shape(self._size)
         memory, resource = self._sharing.exported(shape, stack)
-        target = stack.enter_context(shape.resource(device))
+        target = stack.enter_context(shape.resource(self._device))
         import_type = self._sharing.import_type(memory, resource)
 
         def once() -> None:
-            with ExitStack() as each:
-                handle = each.enter_context(exported_handle(device, kernel, memory))
-                importing = shape.imported(device, handle.usable(), import_type, target, size=memory.size)
-                each.enter_context(taking(handle, importing))
+            with (
+                self._target.exported(memory) as handle,
+                self._target.imported(shape, handle, target, import_type, size=memory.size),
+            ):
+                pass
 
         return once

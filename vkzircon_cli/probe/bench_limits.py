@@ -1,41 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much a bench may allocate: a quarter of what the device and the system have, so that nobody is pushed out."""
+"""How much a bench may allocate: a quarter of what is left, so that no other program is swapped out."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from os import PathLike
 
-from vkzircon_cli.bindings import vk
+from vkzircon_cli.bindings.vk import PhysicalDevice
 from vkzircon_cli.model.bench import Choice, Limits
 from vkzircon_cli.model.facts import Extension, Identity, Memory
 from vkzircon_cli.model.quantities import about
 from vkzircon_cli.model.queries import find_extension, has_vulkan_1_1
 
+_File = str | PathLike[str]
 _BUDGET = "VK_EXT_memory_budget"
 _CALL = "vkGetPhysicalDeviceMemoryProperties2"
 _SHARE = 4
 _MIB = 1 << 20
 SIZES = tuple(_MIB << shift for shift in (0, 2, 4, 6, 8, 10))
-_MEMINFO = Path("/proc/meminfo")
+_MEMINFO = "/proc/meminfo"
 # What a control group allows and what it has taken, in its second and its first version.
 _GROUPS = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (
-        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ),
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
 
 
 def ladder(largest: int) -> tuple[int, ...]:
-    """Give the sizes that are shared, the *largest* last, also where it is none of the usual ones."""
+    """Return the sizes to share: the usual ones, and the *largest* last."""
     rungs = [size for size in SIZES if size < largest]
     return (*rungs, largest)
 
 
 def probe_limits(
-    instance: vk.Instance,
-    physical: Any,
+    physical: PhysicalDevice,
     identity: Identity,
     memory: Memory,
     *,
@@ -45,8 +41,8 @@ def probe_limits(
     """Find what bounds the memory types of *choice*."""
     heap = _heap(memory, choice)
     budget = None
-    if has_vulkan_1_1(identity) and find_extension(extensions, _BUDGET) and instance.has_function(_CALL):
-        budget = _budget(instance, physical, heap)
+    if has_vulkan_1_1(identity) and find_extension(extensions, _BUDGET) and physical.has_function(_CALL):
+        budget = _budget(physical, heap)
     size, system = memory.heaps[heap].size, system_memory()
     bounds = [(size, f"heap {heap}")]
     if budget is not None:
@@ -71,32 +67,35 @@ def _heap(memory: Memory, choice: Choice) -> int:
     return min(heaps, key=lambda index: memory.heaps[index].size)
 
 
-def _budget(instance: vk.Instance, physical: Any, heap: int) -> int:
-    vulkan = instance.vulkan
+def _budget(physical: PhysicalDevice, heap: int) -> int:
+    vulkan = physical.vulkan
     found = vulkan.struct("VkPhysicalDeviceMemoryBudgetPropertiesEXT", "PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT")
     both = vulkan.struct("VkPhysicalDeviceMemoryProperties2", "PHYSICAL_DEVICE_MEMORY_PROPERTIES_2", found)
-    vulkan.call_void(_CALL, instance.function(_CALL), physical, both)
+    physical.get(_CALL, both)
     return max(int(found.heapBudget[heap]) - int(found.heapUsage[heap]), 0)
 
 
-def system_memory(meminfo: Path = _MEMINFO, groups: Sequence[tuple[Path, Path]] = _GROUPS) -> int | None:
-    """Give the bytes that this process may still take, None where the system (only Linux's files do) does not tell."""
+def system_memory(meminfo: _File = _MEMINFO, groups: Sequence[tuple[_File, _File]] = _GROUPS) -> int | None:
+    """Return the bytes that this process may still take, None on systems without Linux's files."""
     left = [_available(meminfo), *(_left_in(most, used) for most, used in groups)]
     return min((each for each in left if each is not None), default=None)
 
 
-def _available(meminfo: Path) -> int | None:
-    try:
-        lines = meminfo.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return None
+def _available(meminfo: _File) -> int | None:
+    lines = _read(meminfo).splitlines()
     found = next((line.split() for line in lines if line.startswith("MemAvailable:")), None)
     return int(found[1]) * 1024 if found and found[1].isdigit() else None
 
 
-def _left_in(most: Path, used: Path) -> int | None:
+def _read(path: _File) -> str:
+    """Read a file, '' where it cannot be read."""
     try:
-        limit, usage = (path.read_text(encoding="ascii", errors="replace").strip() for path in (most, used))
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
     except OSError:
-        return None
+        return ""
+
+
+def _left_in(most: _File, used: _File) -> int | None:
+    limit, usage = _read(most).strip(), _read(used).strip()
     return max(int(limit) - int(usage), 0) if limit.isdigit() and usage.isdigit() else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time bytes on their way: moved by host and device, and a whole buffer handed over by VMO or by copy."""
+"""Time how bytes are moved by host and device, and how a whole buffer is handed over by VMO or by copy."""
 
 import mmap
 import time
@@ -11,17 +11,17 @@ from vkzircon_cli.model.bench import Move, Moved, Place, Timing, Way, moved, tim
 from vkzircon_cli.probe.bench_budget import fitting, rate_of, repeat, took
 from vkzircon_cli.probe.bench_sharing import Sharing
 from vkzircon_cli.probe.commands import copies
-from vkzircon_cli.probe.handles import ask_properties, exported_handle, taking
-from vkzircon_cli.probe.memory import Memory, bind, flush, invalidate, mapped
+from vkzircon_cli.probe.handles import ask_properties
+from vkzircon_cli.probe.resources import Memory, bind, flush, invalidate, mapped
 
 _MIB = 1 << 20
 _MOST_MOVED = 64 * _MIB
 _LEAST_ROUNDS = 2
 _TRIALS = 3
-ALWAYS = 4 * _MIB  # up to this, a buffer is handed over also when the time is up
-_SLOW = 500e6  # bytes a second, at which buffers are made ready where nothing better is known
-_LEAST_PART = 4  # of a share, for the rounds of what takes long to prepare
-_AND_AFTER = 1.5  # times as long as preparing a size takes a second round of it, and freeing all, too
+ALWAYS = 4 * _MIB  # a buffer up to this size is handed over also when the time is up
+_SLOW = 500e6  # bytes a second at which buffers are prepared, until it is measured
+_LEAST_PART = 4  # a quarter of a share is for rounds, however long the preparation takes
+_AND_AFTER = 1.5  # times the preparation: one more round, and freeing everything
 _OF_HAND_OVER = (
     "vkGetMemoryZirconHandleFUCHSIA",
     "vkGetMemoryZirconHandlePropertiesFUCHSIA",
@@ -29,21 +29,21 @@ _OF_HAND_OVER = (
     "vkBindBufferMemory",
 )
 _OF_SUBMISSION = ("vkQueueSubmit", "vkWaitForFences")
-_MEMCPY = "memcpy"  # the call in which a mapping is touched, for whoever asks where the process died
+_MEMCPY = "memcpy"  # reported as the call in which a mapping is accessed, should the process die there
 
 
 def size_to_move(room: int, seconds: float) -> int:
-    """Give the size that all rows move, so that they compare: past any cache, where there are *seconds* for each."""
+    """Return one size for all rows, so that they compare: larger than any cache, where *seconds* for each allow it."""
     largest = min(_MOST_MOVED, room)
     return fitting(largest, min(_MIB, largest), _SLOW, seconds / 2)
 
 
 class MoveProbe:
-    """Moves *size* bytes a round, less where memory is slow to map; two such buffers are there at once."""
+    """Moves *size* bytes a round, less where mapped memory is slow; two such buffers exist at once."""
 
     def __init__(self, sharing: Sharing, size: int) -> None:
         self._sharing = sharing
-        self._device = sharing.device
+        self._device = sharing.target.device
         self._size = size
 
     def measure(self, move: Move, place: Place, share_s: float) -> Moved:
@@ -65,7 +65,7 @@ class MoveProbe:
             return moved(size, repeat(once, _rest(share_s, began)))
 
     def _by_host(self, move: Move, memory: Memory, share_s: float, stack: ExitStack) -> tuple[int, Callable[[], int]]:
-        """Give how much is moved in a round, and the round."""
+        """Return the bytes that a round moves, and the round."""
         view = stack.enter_context(mapped(self._device, memory))
         own, memmove = _pages(self._size), self._device.vulkan.ffi.memmove
         coherent = self._sharing.is_coherent(memory)
@@ -95,12 +95,12 @@ class MoveProbe:
 
 
 class HandOverProbe:
-    """Hands whole buffers over; knows from the sizes before how long the next one takes to prepare."""
+    """Hands whole buffers over; estimates from the sizes before how long the next one takes to prepare."""
 
     def __init__(self, sharing: Sharing) -> None:
         self._sharing = sharing
-        self._device = sharing.device
-        # Until a size was tried, which a process that goes on behind a crash cannot know.
+        self._device = sharing.target.device
+        # An estimate until a size was tried, also in the process that goes on after a crash.
         self._seconds_per_byte = dict.fromkeys(Way, 1 / _SLOW)
 
     def time(self, way: Way, size: int, share_s: float, most_s: float) -> Timing:
@@ -108,7 +108,7 @@ class HandOverProbe:
 
         Raises:
             Refused: the driver refused a call on the way.
-            NotAsked: a large one would take more than *most_s* seconds, or the host cannot map what it copies.
+            NotAsked: a large buffer would take more than *most_s* seconds, or the host cannot map what it copies.
         """
         if size > ALWAYS and self._seconds_per_byte[way] * size > most_s:
             raise NotAsked("too little time was left for it: --seconds, and --timeout for each step, allow more")
@@ -123,20 +123,20 @@ class HandOverProbe:
             return timing_of(repeat(once, _rest(share_s, began), warm_up=0))
 
     def _by_vmo(self, size: int, stack: ExitStack) -> Callable[[], int]:
-        device, kernel, shape = self._device, self._sharing.kernel, self._sharing.shape(size)
+        device, target, shape = self._device, self._sharing.target, self._sharing.shape(size)
         memory, resource = self._sharing.exported(shape, stack)
         import_type = self._sharing.import_type(memory, resource)
         times = stack.enter_context(device.stopwatch(*_OF_HAND_OVER))
 
         def hand_over() -> None:
             with ExitStack() as each:
-                target = each.enter_context(shape.resource(device))
-                handle = each.enter_context(exported_handle(device, kernel, memory))
+                imported_to = each.enter_context(shape.resource(device))
+                handle = each.enter_context(target.exported(memory))
                 ask_properties(device, handle.usable(), 0)
-                importing = shape.imported(device, handle.value, import_type, target, size=memory.size)
-                bind(device, target, each.enter_context(taking(handle, importing)))
+                importing = target.imported(shape, handle, imported_to, import_type, size=memory.size)
+                bind(device, imported_to, each.enter_context(importing))
 
-        hand_over()  # before anything is written: who refuses it refuses at once
+        hand_over()  # before anything is written: a refusal then costs no time
         self._sharing.fill((resource.handle, memory), size)
         return _summed(times, hand_over)
 
@@ -160,19 +160,19 @@ class HandOverProbe:
 
 
 def _pages(size: int) -> bytearray:
-    """Make bytes whose pages are there: those that nobody wrote to are one and the same, and read too fast."""
+    """Make bytes whose pages exist: pages that were never written are one and the same, and read too fast."""
     made = bytearray(size)
     made[:: mmap.PAGESIZE] = b"\x5a" * -(-size // mmap.PAGESIZE)
     return made
 
 
 def _rest(share_s: float, began: float) -> float:
-    """Give what is left of a share for rounds once everything is prepared, which *began* to be then."""
+    """Return what is left of a share for rounds after the preparation, which *began* at that time."""
     return max(share_s - (time.monotonic() - began), share_s / _LEAST_PART)
 
 
 def _summed(times: list[int], once: Callable[[], None]) -> Callable[[], int]:
-    """Give the sum of what a stopwatch saw in one round."""
+    """Return a round that runs *once* and sums up the *times* of its calls."""
 
     def one_round() -> int:
         times.clear()

@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the timed calls of a bench are made with: the form and memory type that export, and an import of them."""
+"""The buffers of a bench: the form and memory type that are exported, and an import of them."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
 from vkzircon_cli.bindings.vk import Device
-from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
+from vkzircon_cli.model.base import record
 from vkzircon_cli.model.bench import Choice, Place
 from vkzircon_cli.model.facts import MemoryType
 from vkzircon_cli.model.queries import cannot_export, is_host_coherent, is_host_visible
 from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import fill
-from vkzircon_cli.probe.handles import exported_handle, types_taking
-from vkzircon_cli.probe.imports import choose_type
-from vkzircon_cli.probe.memory import Memory, Resource, bind, external_buffer, host_buffer, mapped
 from vkzircon_cli.probe.patterns import new_pattern, new_word
+from vkzircon_cli.probe.resources import Memory, Resource, bind, external_buffer, host_buffer, mapped
+from vkzircon_cli.probe.target import Target
 
 Buffer = tuple[Any, Memory]
 
 
 def choose(device: Device, types: Sequence[MemoryType], size: int, *, only_dedicated: bool) -> Choice:
-    """Try forms and memory types until one is allocated; where none is, the first is chosen, and will say why.
+    """Try forms and memory types until one is allocated; else choose the first, whose steps then show the reason.
 
     Raises:
         NotAsked: no memory type takes a buffer that is shared.
@@ -54,7 +53,7 @@ def _is_allocated(device: Device, shape: Shape, memory_type: MemoryType) -> bool
 
 
 def _ordinary_type(device: Device, types: Sequence[MemoryType], chosen: MemoryType, size: int) -> int:
-    """Choose the same memory type for what is not shared where the host can map it and a buffer takes it."""
+    """Choose the memory type of ordinary buffers: the same where the host can map it and a buffer takes it."""
     visible = [each.index for each in types if is_host_visible(each)]
     preferred = [chosen.index] if chosen.index in visible else []
     for mask in (*(1 << index for index in preferred), sum(1 << index for index in visible)):
@@ -66,60 +65,54 @@ def _ordinary_type(device: Device, types: Sequence[MemoryType], chosen: MemoryTy
     return chosen.index
 
 
+@record
 class Sharing:
-    """Makes buffers on one device as *choice* says, and imports them there."""
+    """Makes buffers on one device by *choice*, and imports them there."""
 
-    def __init__(self, device: Device, kernel: Zircon | None, types: Sequence[MemoryType], choice: Choice) -> None:
-        self.device = device
-        self.kernel = kernel
-        self.choice = choice
-        self._types = types
+    target: Target
+    choice: Choice
 
     def shape(self, size: int) -> Shape:
-        """Give the form of a buffer of *size* bytes."""
-        with external_buffer(self.device, size) as buffer:
+        """Return the shape of a buffer of *size* bytes."""
+        with external_buffer(self.target.device, size) as buffer:
             return Shape(self.choice.form, size=size, image=None, needs=buffer.needs)
 
     def buffer(self, place: Place, size: int, stack: ExitStack) -> Buffer:
         """Make a bound buffer, which *stack* frees."""
         if place is Place.ORDINARY:
-            return stack.enter_context(host_buffer(self.device, size, 1 << self.choice.ordinary_type))
+            return stack.enter_context(host_buffer(self.target.device, size, 1 << self.choice.ordinary_type))
         memory, resource = self.exported(self.shape(size), stack)
         return resource.handle, memory
 
     def exported(self, shape: Shape, stack: ExitStack) -> tuple[Memory, Resource]:
         """Make a buffer bound to memory that may be exported, which *stack* frees."""
-        memory, resource = stack.enter_context(shape.exportable(self.device, self.choice.memory_type))
-        bind(self.device, resource, memory)
+        memory, resource = stack.enter_context(shape.exportable(self.target.device, self.choice.memory_type))
+        bind(self.target.device, resource, memory)
         return memory, resource
 
     def import_type(self, memory: Memory, resource: Resource) -> int:
         """Ask into which memory type *memory*'s VMO is imported for *resource*.
 
         Raises:
-            NotAsked: there is none, or the properties don't tell.
+            NotAsked: there is none, or the properties call gave no answer.
         """
-        with exported_handle(self.device, self.kernel, memory) as handle:
-            bits = types_taking(self.device, handle)
-        return choose_type(bits, resource.needs.memory_type_bits, memory.memory_type, self._types)[0]
+        with self.target.exported(memory) as handle:
+            return self.target.import_type(handle, resource, memory.memory_type)[0]
 
     def must_be_visible(self, memory: Memory) -> None:
         """Refuse what the host cannot map."""
-        if not is_host_visible(self._types[memory.memory_type]):
+        if not self.target.is_visible(memory.memory_type):
             raise NotAsked(f"memory type {memory.memory_type} is not HOST_VISIBLE")
 
     def is_coherent(self, memory: Memory) -> bool:
-        """Tell whether mapped memory needs neither flush nor invalidate."""
-        return is_host_coherent(self._types[memory.memory_type])
+        """Whether mapped memory needs neither flush nor invalidate."""
+        return is_host_coherent(self.target.types[memory.memory_type])
 
     def fill(self, buffer: Buffer, size: int) -> None:
-        """Give every page of a buffer something to hold, so that no copy reads pages that are not there."""
+        """Write to every page of a buffer, so that no copy reads pages that do not exist yet."""
         handle, memory = buffer
-        if is_host_visible(self._types[memory.memory_type]):
-            with (
-                suppress(Refused),
-                mapped(self.device, memory) as view,
-            ):  # what is not mapped may be shared all the same
+        if self.target.is_visible(memory.memory_type):
+            with suppress(Refused), mapped(self.target.device, memory) as view:  # else the device fills it
                 new_pattern(size).put(view)
                 return
-        fill(self.device, handle, int.from_bytes(new_word(size).period, "little"))
+        fill(self.target.device, handle, int.from_bytes(new_word(size).period, "little"))

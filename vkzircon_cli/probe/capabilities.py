@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask what the driver says it can do, before anything is tried."""
+"""Ask which external memory and semaphores the driver reports, before anything is tried."""
 
 from collections.abc import Callable
 from typing import Any
 
-from vkzircon_cli.bindings import vk
+from vkzircon_cli.bindings.vk import PhysicalDevice
 from vkzircon_cli.model.facts import ExternalMemoryProperties, ExternalSemaphore, Identity
 from vkzircon_cli.model.queries import has_vulkan_1_1
 from vkzircon_cli.model.spec import (
@@ -15,48 +15,39 @@ from vkzircon_cli.model.spec import (
     ZIRCON_EVENT,
     flags,
 )
-from vkzircon_cli.probe.memory import ImageSpec
+from vkzircon_cli.probe.resources import ImageSpec
 
 _SENTINEL = 0xA5A5A5A5
 _CALL = "vkGetPhysicalDeviceExternalBufferProperties"
 
 
 def probe_external_buffer(
-    instance: vk.Instance, physical: Any, identity: Identity, usage: int, handle_type: int
+    physical: PhysicalDevice, identity: Identity, usage: int, handle_type: int
 ) -> ExternalMemoryProperties:
     """Ask vkGetPhysicalDeviceExternalBufferProperties, or its KHR name of a Vulkan 1.0 device.
 
-    It cannot say no, so only sentinels show whether it answered.
+    The call returns no result, so only sentinels show whether it wrote an answer.
     """
-    name = _CALL if has_vulkan_1_1(identity) and instance.has_function(_CALL) else _CALL + "KHR"
-    vulkan = instance.vulkan
-    info = vulkan.struct(
+    name = _CALL if has_vulkan_1_1(identity) and physical.has_function(_CALL) else _CALL + "KHR"
+    info = physical.vulkan.struct(
         "VkPhysicalDeviceExternalBufferInfo",
         "PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO",
         usage=usage,
         handleType=handle_type,
     )
-
-    def ask(sentinel: int) -> tuple[tuple[int, int, int], bool]:
-        found = vulkan.struct("VkExternalBufferProperties", "EXTERNAL_BUFFER_PROPERTIES")
-        expected, words = found.sType, found.externalMemoryProperties
-        words.externalMemoryFeatures = sentinel
-        words.exportFromImportedHandleTypes = words.compatibleHandleTypes = sentinel
-        vulkan.call_void(name, instance.function(name), physical, info, found)
-        return _words(words), found.sType == expected and found.pNext == vulkan.ffi.NULL
-
-    return _twice(ask)
+    found = "VkExternalBufferProperties", "EXTERNAL_BUFFER_PROPERTIES"
+    return _asked_twice(physical, found, lambda written: physical.get(name, info, written))
 
 
 def probe_external_image(
-    instance: vk.Instance, physical: Any, spec: ImageSpec, usage: int, handle_type: int
+    physical: PhysicalDevice, spec: ImageSpec, usage: int, handle_type: int
 ) -> ExternalMemoryProperties:
     """Ask vkGetPhysicalDeviceImageFormatProperties2 for one kind of 2D image.
 
     Raises:
         Refused: the driver does not support such images (FORMAT_NOT_SUPPORTED), or the call fails.
     """
-    vulkan = instance.vulkan
+    vulkan = physical.vulkan
     external = vulkan.struct(
         "VkPhysicalDeviceExternalImageFormatInfo",
         "PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO",
@@ -72,29 +63,23 @@ def probe_external_image(
         usage=usage,
     )
     name = "vkGetPhysicalDeviceImageFormatProperties2"
-    name = name if instance.has_function(name) else name + "KHR"
+    name = name if physical.has_function(name) else name + "KHR"
 
-    def ask(sentinel: int) -> tuple[tuple[int, int, int], bool]:
-        found = vulkan.struct("VkExternalImageFormatProperties", "EXTERNAL_IMAGE_FORMAT_PROPERTIES")
-        everything = vulkan.struct("VkImageFormatProperties2", "IMAGE_FORMAT_PROPERTIES_2", found)
-        expected, words = found.sType, found.externalMemoryProperties
-        words.externalMemoryFeatures = sentinel
-        words.exportFromImportedHandleTypes = words.compatibleHandleTypes = sentinel
-        vulkan.call(name, instance.function(name), physical, info, everything)
-        return _words(words), found.sType == expected and found.pNext == vulkan.ffi.NULL
+    def ask(written: Any) -> None:
+        everything = vulkan.struct("VkImageFormatProperties2", "IMAGE_FORMAT_PROPERTIES_2", written)
+        physical.call(name, info, everything)
 
-    return _twice(ask)
+    return _asked_twice(physical, ("VkExternalImageFormatProperties", "EXTERNAL_IMAGE_FORMAT_PROPERTIES"), ask)
 
 
-def probe_external_semaphore(instance: vk.Instance, physical: Any) -> ExternalSemaphore:
+def probe_external_semaphore(physical: PhysicalDevice) -> ExternalSemaphore:
     """Ask vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT."""
-    vulkan = instance.vulkan
+    vulkan = physical.vulkan
     info = vulkan.struct(
         "VkPhysicalDeviceExternalSemaphoreInfo", "PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO", handleType=ZIRCON_EVENT
     )
     found = vulkan.struct("VkExternalSemaphoreProperties", "EXTERNAL_SEMAPHORE_PROPERTIES")
-    name = "vkGetPhysicalDeviceExternalSemaphoreProperties"
-    vulkan.call_void(name, instance.function(name), physical, info, found)
+    physical.get("vkGetPhysicalDeviceExternalSemaphoreProperties", info, found)
     return ExternalSemaphore(
         features=flags(found.externalSemaphoreFeatures, SEMAPHORE_FEATURE_BITS),
         export_from_imported_handle_types=flags(found.exportFromImportedHandleTypes, SEMAPHORE_HANDLE_BITS),
@@ -102,18 +87,24 @@ def probe_external_semaphore(instance: vk.Instance, physical: Any) -> ExternalSe
     )
 
 
-def _words(words: Any) -> tuple[int, int, int]:
-    return words.externalMemoryFeatures, words.exportFromImportedHandleTypes, words.compatibleHandleTypes
-
-
-def _twice(ask: Callable[[int], tuple[tuple[int, int, int], bool]]) -> ExternalMemoryProperties:
-    """Ask with complementary sentinels, which shows whether anything was written."""
-    first, first_kept = ask(_SENTINEL)
-    second, second_kept = ask(_SENTINEL ^ 0xFFFFFFFF)
+def _asked_twice(
+    physical: PhysicalDevice, struct: tuple[str, str], ask: Callable[[Any], None]
+) -> ExternalMemoryProperties:
+    """Ask with complementary sentinels in *struct*, which shows whether anything was written."""
+    answers, header_kept = [], True
+    for sentinel in (_SENTINEL, _SENTINEL ^ 0xFFFFFFFF):
+        found = physical.vulkan.struct(*struct)
+        expected, words = found.sType, found.externalMemoryProperties
+        words.externalMemoryFeatures = sentinel
+        words.exportFromImportedHandleTypes = words.compatibleHandleTypes = sentinel
+        ask(found)
+        answers.append((words.externalMemoryFeatures, words.exportFromImportedHandleTypes, words.compatibleHandleTypes))
+        header_kept = header_kept and found.sType == expected and found.pNext == physical.vulkan.ffi.NULL
+    first, second = answers
     return ExternalMemoryProperties(
         features=flags(second[0], FEATURE_BITS),
         export_from_imported_handle_types=flags(second[1], HANDLE_TYPE_BITS),
         compatible_handle_types=flags(second[2], HANDLE_TYPE_BITS),
         written=first == second,
-        header_kept=first_kept and second_kept,
+        header_kept=header_kept,
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Command buffers for as long as a `with` block lasts, and what they are used for."""
+"""Command buffers, each for as long as a `with` block lasts: fill, clear and copy on the device."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from vkzircon_cli.bindings.vk import FENCE_TIMEOUT_NS, Device
@@ -13,28 +13,8 @@ _EXTERNAL = (1 << 32) - 2  # VK_QUEUE_FAMILY_EXTERNAL
 _IGNORED = (1 << 32) - 1  # VK_QUEUE_FAMILY_IGNORED
 
 
-@contextmanager
-def _command_pool(device: Device) -> Iterator[Any]:
-    vulkan = device.vulkan
-    info = vulkan.struct("VkCommandPoolCreateInfo", "COMMAND_POOL_CREATE_INFO", queueFamilyIndex=device.queue_family)
-    made = vulkan.ffi.new("VkCommandPool *")
-    device.call("vkCreateCommandPool", device.handle, info, vulkan.ffi.NULL, made)
-    try:
-        yield made[0]
-    finally:
-        device.get("vkDestroyCommandPool", device.handle, made[0], vulkan.ffi.NULL)
-
-
-@contextmanager
-def _fence(device: Device) -> Iterator[Any]:
-    vulkan = device.vulkan
-    made = vulkan.ffi.new("VkFence *")
-    info = vulkan.struct("VkFenceCreateInfo", "FENCE_CREATE_INFO")
-    device.call("vkCreateFence", device.handle, info, vulkan.ffi.NULL, made)
-    try:
-        yield made
-    finally:
-        device.get("vkDestroyFence", device.handle, made[0], vulkan.ffi.NULL)
+def _fence(device: Device) -> AbstractContextManager[Any]:
+    return device.made("Fence", device.vulkan.struct("VkFenceCreateInfo", "FENCE_CREATE_INFO"))
 
 
 @contextmanager
@@ -54,11 +34,14 @@ def commands(device: Device) -> Iterator[Any]:
 
 @contextmanager
 def _command_buffer(device: Device) -> Iterator[Any]:
-    """Begin one command buffer, out of a pool of its own; given is the array that it is alone in."""
+    """Begin one command buffer from a pool of its own; yield it as an array of one."""
     vulkan = device.vulkan
-    with _command_pool(device) as pool:
+    pool_info = vulkan.struct(
+        "VkCommandPoolCreateInfo", "COMMAND_POOL_CREATE_INFO", queueFamilyIndex=device.queue_family
+    )
+    with device.made("CommandPool", pool_info) as pool:
         info = vulkan.struct(
-            "VkCommandBufferAllocateInfo", "COMMAND_BUFFER_ALLOCATE_INFO", commandPool=pool, commandBufferCount=1
+            "VkCommandBufferAllocateInfo", "COMMAND_BUFFER_ALLOCATE_INFO", commandPool=pool[0], commandBufferCount=1
         )
         made = vulkan.ffi.new("VkCommandBuffer *")
         device.call("vkAllocateCommandBuffers", device.handle, info, made)
@@ -73,15 +56,15 @@ def _must_have_queue(device: Device) -> None:
         raise NotAsked("the device has no queue that can transfer")
     if not device.has_function("vkQueueSubmit"):
         raise NotAsked("the driver has no vkQueueSubmit")
-    # What was submitted must be waited for: the device still uses what would be destroyed then.
+    # Without waiting for submitted work, objects would be destroyed that the device still uses.
     device.vulkan.on_call.must_return("vkWaitForFences")
 
 
 @contextmanager
 def copies(device: Device, source: Any, destination: Any, size: int, *, shared: bool) -> Iterator[Callable[[], None]]:
-    """Record a copy of *size* bytes once; each call of what is given submits it and waits until it is done.
+    """Record a copy of *size* bytes once; yield a function that submits it and waits until it is done.
 
-    A *shared* destination is taken from EXTERNAL before each copy and given back after it.
+    A *shared* destination is acquired from EXTERNAL before each copy and released to it afterwards.
 
     Raises:
         NotAsked: the device has no queue, or its driver no commands.
@@ -105,7 +88,7 @@ def copies(device: Device, source: Any, destination: Any, size: int, *, shared: 
 
 
 def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
-    """Submit and wait; *fence* is not signaled, and will be."""
+    """Submit and wait for *fence*, which is not signaled yet."""
     vulkan = device.vulkan
     queue = vulkan.ffi.new("VkQueue *")
     device.get("vkGetDeviceQueue", device.handle, device.queue_family, 0, queue)
@@ -115,7 +98,7 @@ def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
 
 
 def fill(device: Device, buffer: Any, word: int) -> None:
-    """Let the device fill the whole *buffer* with a 32-bit *word*, visible to the host afterwards."""
+    """Fill the whole *buffer* with a 32-bit *word* on the device, visible to the host afterwards."""
     with commands(device) as recording:
         _acquire(device, recording, buffer)
         device.get("vkCmdFillBuffer", recording, buffer, 0, _WHOLE_SIZE, word)
@@ -124,7 +107,7 @@ def fill(device: Device, buffer: Any, word: int) -> None:
 
 
 def copy(device: Device, source: Any, destination: Any, size: int) -> None:
-    """Let the device copy *size* bytes between buffers, visible to the host afterwards."""
+    """Copy *size* bytes between buffers on the device, visible to the host afterwards."""
     with commands(device) as recording:
         region = device.vulkan.struct_of("VkBufferCopy", size=size)
         _acquire(device, recording, destination)
@@ -173,21 +156,21 @@ def _buffer_transfer(device: Device, recording: Any, buffer: Any, giver: int | N
 
 
 def clear_image(device: Device, image: Any, words: Sequence[int]) -> None:
-    """Let the device clear the whole *image* to a colour of four 32-bit *words* and give it to EXTERNAL."""
+    """Clear the whole *image* on the device to a colour of four 32-bit *words*, and release it to EXTERNAL."""
     lib = device.vulkan.lib
     with commands(device) as recording:
         undefined, target = lib.VK_IMAGE_LAYOUT_UNDEFINED, lib.VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL
         _image_barrier(device, recording, image, (undefined, target), (_IGNORED, _IGNORED))
         color = device.vulkan.struct_of("VkClearColorValue", uint32=list(words))
         device.get("vkCmdClearColorImage", recording, image, target, color, 1, _whole_image(device))
-        # Both halves of a transfer of ownership name the same layouts, so the layout changes on this side of it.
+        # Both halves of an ownership transfer name the same layouts, so the layout changes before the transfer.
         general = lib.VK_IMAGE_LAYOUT_GENERAL
         _image_barrier(device, recording, image, (target, general), (_IGNORED, _IGNORED))
         _image_barrier(device, recording, image, (general, general), (device.queue_family, _EXTERNAL))
 
 
 def read_image(device: Device, image: Any, buffer: Any, width: int, height: int) -> None:
-    """Let the device take *image* from EXTERNAL and copy all of its pixels, tightly packed, into *buffer*."""
+    """Acquire *image* from EXTERNAL on the device, and copy all of its pixels, tightly packed, into *buffer*."""
     vulkan, lib = device.vulkan, device.vulkan.lib
     with commands(device) as recording:
         source, general = lib.VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, lib.VK_IMAGE_LAYOUT_GENERAL

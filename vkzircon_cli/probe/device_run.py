@@ -2,25 +2,14 @@
 """The order in which one device is asked, from its extensions to its closing."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from vkzircon_cli.bindings import vk
-from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Usage
-from vkzircon_cli.model.base import plain
-from vkzircon_cli.model.facts import (
-    Extension,
-    ExternalMemoryProperties,
-    Identity,
-    Instance,
-    Memory,
-    MemoryType,
-    OpenDevice,
-)
-from vkzircon_cli.model.queries import cannot_export, dependency_leg, find_extension
-from vkzircon_cli.model.request import DEFAULT_SIZE, Request
+from vkzircon_cli.model.facts import Extension, ExternalMemoryProperties, Memory, MemoryType
+from vkzircon_cli.model.queries import cannot_export, find_extension
+from vkzircon_cli.model.request import DEFAULT_SIZE, Depth
 from vkzircon_cli.model.spec import (
     BUFFER_CREATE_BITS,
     BUFFER_USAGE_BITS,
@@ -37,104 +26,68 @@ from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind, Tilin
 from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.capabilities import probe_external_buffer, probe_external_image, probe_external_semaphore
 from vkzircon_cli.probe.data import DataProbe
-from vkzircon_cli.probe.device import DeviceOpener, probe_extensions, probe_memory
 from vkzircon_cli.probe.images import COLORS, Color, ImageProbe, image_spec
-from vkzircon_cli.probe.import_targets import Places
+from vkzircon_cli.probe.import_targets import ImportTargets
 from vkzircon_cli.probe.imports import ImportProbe
-from vkzircon_cli.probe.memory import TRANSFER, ImageSpec, Resource, external_buffer, external_image
-from vkzircon_cli.probe.memory_type import Bench, MemoryTypeProbe
-from vkzircon_cli.probe.peer import DeviceAsked, SecondProcess
-from vkzircon_cli.stream.events import Asker, Asking, Event
+from vkzircon_cli.probe.memory_type import MemoryTypeProbe, Tools
+from vkzircon_cli.probe.peer_main import DeviceAsked
+from vkzircon_cli.probe.physical_device import DeviceOpener
+from vkzircon_cli.probe.resources import TRANSFER, ImageSpec, Resource, external_buffer, external_image
+from vkzircon_cli.probe.session import DeviceSession
+from vkzircon_cli.probe.target import Target
+from vkzircon_cli.stream.events import Event
 
-T = TypeVar("T")
 _SEMAPHORE = SIBLING_DEVICE_EXTENSIONS[0]
-# Each alone, and the two that the probe's own buffers have.
+_SIZE = DEFAULT_SIZE
+# Each usage alone, and the two that the probe's own buffers have.
 _USAGES = (TRANSFER, *(1 << bit for bit in range(len(BUFFER_USAGE_BITS))))
+_Images = Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None]
 
 
-class DeviceProbe:
-    """Asks one physical device. *made* holds the instance's facts; *kernel* is None where there is no libzircon."""
+class DeviceProbe(DeviceSession):
+    """Asks one device everything, or only for its extensions."""
 
-    def __init__(
-        self,
-        ask: Asker,
-        instance: vk.Instance,
-        physical: Any,
-        index: int,
-        *,
-        request: Request,
-        made: Instance,
-        kernel: Zircon | None,
-        second: SecondProcess,
-    ) -> None:
-        self._asker = ask
-        self._instance = instance
-        self._physical = physical
-        self._index = index
-        self._request = request
-        self._made = made
-        self._kernel = kernel
-        self._second = second
-        self._stack = ExitStack()
-        self._device: vk.Device | None = None
-
-    def extensions(self) -> Asking[tuple[Extension, ...]]:
-        """List the device's extensions."""
-        return self._ask("extensions", "extensions", lambda: probe_extensions(self._instance, self._physical))
-
-    def everything(self, identity: Identity) -> Iterator[Event]:
-        """Ask all there is; without the extension, or what it rests on, no more than who the device is."""
+    def probe(self) -> Generator[Event, None, bool]:
+        """Ask in order; a device without the extension, or what it depends on, is only asked for its memory."""
         extensions = (yield from self.extensions()).value
-        memory = (yield from self._ask("memory", "memory", lambda: probe_memory(self._instance, self._physical))).value
-        self._must_fit(identity, memory)
-        leg = dependency_leg(self._made, identity, extensions or ())
-        if extensions is None or memory is None or find_extension(extensions) is None or leg is None:
-            return
-        offer = yield from self._external_buffers(identity)
+        if self.of_run.request.depth is Depth.IDENTITY:
+            return False
+        memory = (yield from self.memory()).value
+        self._must_fit(memory)
+        if extensions is None or memory is None or find_extension(extensions) is None or self.leg(extensions) is None:
+            return False
+        offer = yield from self._external_buffers()
         images = yield from self._external_images()
-        yield from self._ask("semaphore", "external_semaphore", partial(self._semaphore, extensions))
-        opener = DeviceOpener(self._instance, self._physical, extensions, leg)
-        with self._stack:
-            yield from self._ask("open", "opened", lambda: self._open(opener), live=True)
-            if self._device is not None:
-                self._second.open(_asked(identity, self._index, opener))
-                places = Places(self._device, memory.types, opener, identity, self._index, self._stack)
-                yield from self._opened(self._device, opener, places, memory.types, offer, images)
-                yield from self._asker(f"device{self._index}/close", "closed", self._close, device=self._index)
+        yield from self.ask("semaphore", "external_semaphore", partial(self._semaphore, extensions))
+        yield from self.opened(extensions, memory.types, partial(self._opened, offer=offer, images=images))
+        return False
 
-    def _must_fit(self, identity: Identity, memory: Memory | None) -> None:
-        """Refuse a size that was asked for and that no allocation of this device can have.
+    def _must_fit(self, memory: Memory | None) -> None:
+        """Refuse a size from the command line that no allocation of this device can have.
 
         Raises:
-            Usage: it is past the limit.
+            Usage: the size is past the limit.
         """
+        size = self.of_run.request.size
         limits = [heap.size for heap in memory.heaps] if memory is not None else []
-        most = max(limits, default=self._request.size)
-        if identity.max_memory_allocation_size.value is not None:
-            most = min(most, identity.max_memory_allocation_size.value)
-        if self._request.size != DEFAULT_SIZE and self._request.size > most:
-            said = f"--size {self._request.size} is more than device {self._index} allocates at once."
-            raise Usage(said, f"It takes 4096 to {most} bytes.")
+        most = max(limits, default=size)
+        if self.identity.max_memory_allocation_size.value is not None:
+            most = min(most, self.identity.max_memory_allocation_size.value)
+        if size != DEFAULT_SIZE and size > most:
+            raise Usage(
+                f"--size {size} is more than device {self.index} allocates at once.",
+                f"It takes 4096 to {most} bytes.",
+            )
 
-    def _ask(self, name: str, fact: str, question: Callable[[], T], **key: Any) -> Asking[T]:
-        """Ask under this device's prefix; a lost device is not asked anything more."""
-
-        def unless_lost() -> T:
-            if self._device is not None and (self._device.lost or self._device.stuck):
-                raise NotAsked(f"the device was {'lost' if self._device.lost else 'stuck'} in an earlier step")
-            return question()
-
-        return self._asker(f"device{self._index}/{name}", fact, unless_lost, device=self._index, **key)
-
-    def _external_buffers(self, identity: Identity) -> Generator[Event, None, ExternalMemoryProperties | None]:
-        """Ask for every usage; give the answer for the probe's own."""
+    def _external_buffers(self) -> Generator[Event, None, ExternalMemoryProperties | None]:
+        """Ask for every usage; return the answer for the usage of the probe's own buffers."""
         own = None
         for usage in _USAGES:
             named = flags(usage, BUFFER_USAGE_BITS)
-            answer = yield from self._ask(
+            answer = yield from self.ask(
                 f"buffer/{'+'.join(named.names).lower()}",
                 "external_buffers",
-                partial(probe_external_buffer, self._instance, self._physical, identity, usage, ZIRCON_VMO),
+                partial(probe_external_buffer, self.physical, self.identity, usage, ZIRCON_VMO),
                 usage=named,
                 flags=flags(0, BUFFER_CREATE_BITS),
                 handle_type=flags(ZIRCON_VMO, HANDLE_TYPE_BITS),
@@ -142,15 +95,15 @@ class DeviceProbe:
             own = answer.value if usage == TRANSFER else own
         return own
 
-    def _external_images(self) -> Generator[Event, None, dict[tuple[Color, Tiling], ExternalMemoryProperties | None]]:
+    def _external_images(self) -> Generator[Event, None, _Images]:
         found = {}
         for tiling in Tiling:
             for color in COLORS:
                 spec = image_spec(color, tiling)
-                answer = yield from self._ask(
+                answer = yield from self.ask(
                     f"image/{tiling}.{color.format.name.lower()}",
                     "external_images",
-                    partial(probe_external_image, self._instance, self._physical, spec, TRANSFER, ZIRCON_VMO),
+                    partial(probe_external_image, self.physical, spec, TRANSFER, ZIRCON_VMO),
                     format=color.format,
                     tiling=tiling,
                     usage=flags(TRANSFER, IMAGE_USAGE_BITS),
@@ -162,55 +115,38 @@ class DeviceProbe:
     def _semaphore(self, extensions: tuple[Extension, ...]) -> Any:
         if find_extension(extensions, _SEMAPHORE) is None:
             raise NotAsked(f"{_SEMAPHORE} is not listed")
-        return probe_external_semaphore(self._instance, self._physical)
+        return probe_external_semaphore(self.physical)
 
-    def _open(self, opener: DeviceOpener) -> OpenDevice:
-        self._device = self._stack.enter_context(opener.open())
-        return opener.describe(self._device)
-
-    def _close(self) -> bool:
-        if self._instance.vulkan.on_call.hangs("vkDestroyDevice"):
-            raise NotAsked("vkDestroyDevice hung in an earlier step")
-        self._stack.close()
-        return True
-
-    def _opened(  # noqa: PLR0917 - what one open device is asked with
-        self,
-        device: vk.Device,
-        opener: DeviceOpener,
-        places: Places,
-        types: tuple[MemoryType, ...],
-        offer: ExternalMemoryProperties | None,
-        images: Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None],
+    def _opened(
+        self, target: Target, opener: DeviceOpener, *, offer: ExternalMemoryProperties | None, images: _Images
     ) -> Iterator[Event]:
+        request, peer = self.of_run.request, self.of_run.peer
+        peer.open(DeviceAsked(self.index, self.identity, opener.enabled))
         key = next((key for key, found in images.items() if _has(found, EXPORTABLE)), None)
-        shapes, image_reason = yield from self._shapes(device, image_spec(*key) if key else None)
+        shapes, image_reason = yield from self._shapes(target, image_spec(*key) if key else None)
         can_export_again = {
             form: _exports_again(images[key] if key and form is Form.DEDICATED_IMAGE else offer) for form in Form
         }
-        imports = ImportProbe(device, self._kernel, places, types, can_export_again=can_export_again)
-        data = DataProbe(device, imports, types, self._request.size)
-        bench = Bench(device, opener, self._kernel, types, shapes, imports, data, self._second)
-        probe = MemoryTypeProbe(self._ask, bench)
-        for memory_type in types:
+        elsewhere = ImportTargets(target, opener, self.identity, self.index, self.stack)
+        imports = ImportProbe(target, elsewhere, can_export_again)
+        tools = Tools(target, opener, shapes, imports, DataProbe(target, imports, request.size), peer)
+        probe = MemoryTypeProbe(self.ask, tools)
+        for memory_type in target.types:
             yield from probe.probe(memory_type.index, _reasons(memory_type, offer, image_reason))
-        yield from self._images(ImageProbe(device, self._kernel, types), images)
+        yield from self._images(ImageProbe(target), images)
         yield from probe.second_process()
-        if self._request.stress:
-            yield from probe.stress(self._request.timeout_s / 3)
-        if self._request.negative:
+        if request.stress:
+            yield from probe.stress(request.timeout_s / 3)
+        if request.negative:
             yield from probe.negative()
 
-    def _shapes(
-        self, device: vk.Device, spec: ImageSpec | None
-    ) -> Generator[Event, None, tuple[dict[Form, Shape], str]]:
-        """Ask what buffer and image need, and make a shape of each form; the words say why there is no image."""
-        needed = {
-            ResourceKind.BUFFER: (yield from self._needs(ResourceKind.BUFFER, partial(external_buffer, device, _SIZE)))
-        }
+    def _shapes(self, target: Target, spec: ImageSpec | None) -> Generator[Event, None, tuple[dict[Form, Shape], str]]:
+        """Ask what buffer and image need, and make a shape of each form; the text says why there is no image."""
+        buffer = partial(external_buffer, target.device, _SIZE)
+        needed = {ResourceKind.BUFFER: (yield from self._needs(ResourceKind.BUFFER, buffer))}
         reason = "no image of the test's formats can be exported"
         if spec is not None:
-            image = yield from self._needs(ResourceKind.IMAGE, partial(external_image, device, spec))
+            image = yield from self._needs(ResourceKind.IMAGE, partial(external_image, target.device, spec))
             needed[ResourceKind.IMAGE] = image
             reason = "" if image is not None else "the image could not be created"
         shapes = {}
@@ -227,14 +163,12 @@ class DeviceProbe:
             with make() as resource:
                 return resource.needs
 
-        answer = yield from self._ask(f"requirements.{kind}", "requirements", ask, resource=kind)
+        answer = yield from self.ask(f"requirements.{kind}", "requirements", ask, resource=kind)
         return answer.value
 
-    def _images(
-        self, probe: ImageProbe, images: Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None]
-    ) -> Iterator[Event]:
+    def _images(self, probe: ImageProbe, images: _Images) -> Iterator[Event]:
         for (color, tiling), found in images.items():
-            yield from self._ask(
+            yield from self.ask(
                 f"image/{tiling}.{color.format.name.lower()}/trip",
                 "images",
                 partial(_image_trip, probe, color, tiling, found),
@@ -243,17 +177,9 @@ class DeviceProbe:
             )
 
 
-_SIZE = DEFAULT_SIZE
-
-
-def _asked(identity: Identity, index: int, opener: DeviceOpener) -> DeviceAsked:
-    uuids = plain(identity.uuids.value) if identity.uuids.value is not None else None
-    return DeviceAsked(index, identity.name, uuids, opener.enabled)
-
-
 def _image_trip(probe: ImageProbe, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:
     if not _has(found, EXPORTABLE | IMPORTABLE):
-        raise NotAsked("such images cannot be both exported and imported, says the driver")
+        raise NotAsked("the driver does not report that such images can be exported and imported")
     return probe.trip(color, tiling)
 
 
@@ -266,7 +192,7 @@ def _exports_again(found: ExternalMemoryProperties | None) -> bool:
 
 
 def _reasons(memory_type: MemoryType, offer: ExternalMemoryProperties | None, image_reason: str) -> dict[Form, str]:
-    """Tell which forms a memory type is not asked for, and why."""
+    """Return the forms that a memory type is not asked for, and why."""
     if (reason := cannot_export(memory_type)) is not None:
         return dict.fromkeys(Form, reason)
     reasons = {Form.DEDICATED_IMAGE: image_reason} if image_reason else {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Export memory and ask the kernel what came out."""
+"""Export memory and ask the kernel what was exported."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,16 +8,17 @@ from functools import partial
 from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.model.base import Answer, not_asked
+from vkzircon_cli.model.base import Answer, not_asked, record
 from vkzircon_cli.model.vmo import Comparison, Handle, Pair
 from vkzircon_cli.probe.allocation import Shape
-from vkzircon_cli.probe.device import DeviceOpener
-from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, owned
+from vkzircon_cli.probe.handles import OwnedHandle, exported_handle, owned
 from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, zeros
+from vkzircon_cli.probe.physical_device import DeviceOpener
+from vkzircon_cli.probe.target import NOT_VISIBLE, Target
 from vkzircon_cli.stream.events import answer_of
 
 
-def probe_export(device: Device, kernel: Zircon | None, shape: Shape, memory_type: int) -> Handle:
+def probe_export(target: Target, shape: Shape, memory_type: int) -> Handle:
     """Export one allocation and describe the handle.
 
     Raises:
@@ -25,122 +26,104 @@ def probe_export(device: Device, kernel: Zircon | None, shape: Shape, memory_typ
     """
     if shape.is_dedicated and not shape.needs.memory_type_bits >> memory_type & 1:
         raise NotAsked(f"the {shape.kind} does not take this memory type")
-    with shape.memory(device, memory_type) as memory, exported_handle(device, kernel, memory) as handle:
+    with target.export(shape, memory_type) as handle:
         return handle.describe()
 
 
+@record
 class ExportProbe:
-    """Looks closer at what one form exports from one memory type. *look* tells whether the host may look into it."""
+    """Looks closer at what one form exports from one memory type."""
 
-    def __init__(
-        self, device: Device, opener: DeviceOpener, kernel: Zircon | None, shape: Shape, memory_type: int, *, look: bool
-    ) -> None:
-        self._device = device
-        self._opener = opener
-        self._kernel = kernel
-        self._shape = shape
-        self._memory_type = memory_type
-        self._look = look
-
-    @property
-    def _size(self) -> int:
-        return self._shape.needs.size
+    target: Target
+    opener: DeviceOpener
+    shape: Shape
+    memory_type: int
 
     def two_gets(self) -> Pair:
-        """Export one allocation twice; the two handles should be two doors to one VMO."""
+        """Export one allocation twice: the two handles should be to one VMO."""
         with (
-            self._shape.memory(self._device, self._memory_type) as memory,
-            exported_handle(self._device, self._kernel, memory) as first,
-            exported_handle(self._device, self._kernel, memory) as second,
+            self.shape.memory(self.target.device, self.memory_type) as memory,
+            self.target.exported(memory) as first,
+            self.target.exported(memory) as second,
         ):
             return Pair(first.describe(), second.describe(), self._seen(partial(self._through, first, second)))
 
     def two_exports(self) -> Pair:
-        """Export two allocations; they should be two VMOs."""
+        """Export two allocations: they should be two VMOs."""
         with (
-            self._shape.memory(self._device, self._memory_type) as one,
-            self._shape.memory(self._device, self._memory_type) as other,
-            exported_handle(self._device, self._kernel, one) as first,
-            exported_handle(self._device, self._kernel, other) as second,
+            self.shape.memory(self.target.device, self.memory_type) as one,
+            self.shape.memory(self.target.device, self.memory_type) as other,
+            self.target.exported(one) as first,
+            self.target.exported(other) as second,
         ):
             return Pair(first.describe(), second.describe(), self._seen(partial(self._apart, first, second)))
 
     def through_channel(self) -> Pair:
-        """Write the handle to a channel and read it again: it should be as good as it was."""
-        if self._kernel is None:
-            raise NotAsked(NO_KERNEL)
+        """Write the handle to a channel and read it again: nothing about it should change."""
+        kernel = self.target.must_have_kernel()
         with (
-            self._shape.memory(self._device, self._memory_type) as memory,
-            exported_handle(self._device, self._kernel, memory) as handle,
-            _channel(self._kernel) as (writer, reader),
+            self.target.export(self.shape, self.memory_type) as handle,
+            _channel(kernel) as (writer, reader),
         ):
             before, value = handle.describe(), handle.usable("TRANSFER")
-            written = answer_of(lambda: self._written(handle))
+            written = answer_of(partial(self._written, handle))
             handle.taken = True
-            self._kernel.write_channel(writer, b"", (value,))
-            (arrived,) = self._kernel.read_channel(reader)[1]
-            with owned(self._kernel, arrived) as second:
+            kernel.write_channel(writer, b"", (value,))
+            (arrived,) = kernel.read_channel(reader)[1]
+            with owned(kernel, arrived) as second:
                 known = written.value
                 seen = Answer(None, written.missing) if known is None else answer_of(partial(compared, second, known))
                 return Pair(before, second.describe(), seen)
 
     def _written(self, handle: OwnedHandle) -> Pattern:
-        self._must_look()
-        pattern = new_pattern(self._size)
+        self.target.must_be_visible(self.memory_type)
+        pattern = new_pattern(self.shape.needs.size)
         write(handle, pattern)
         return pattern
 
     def fresh_bytes(self) -> Comparison:
-        """Look for bytes that somebody else left in a VMO that was just exported."""
-        self._must_look()
-        with (
-            self._shape.memory(self._device, self._memory_type) as memory,
-            exported_handle(self._device, self._kernel, memory) as handle,
-        ):
-            return compared(handle, zeros(self._size))
+        """Look for another program's bytes in a VMO that was just exported."""
+        self.target.must_be_visible(self.memory_type)
+        with self.target.export(self.shape, self.memory_type) as handle:
+            return compared(handle, zeros(self.shape.needs.size))
 
     def outlives(self) -> Comparison:
-        """Write, get, free, allocate and fill anew, destroy the device, and read the VMO."""
-        self._must_look()
-        if self._kernel is None:
-            raise NotAsked(NO_KERNEL)  # and nobody could close the handle once its device is gone
-        written = new_pattern(self._size)
+        """Write, get, free, allocate and fill again, destroy the device, and read the VMO."""
+        self.target.must_be_visible(self.memory_type)
+        kernel = self.target.must_have_kernel()  # nothing else could close the handle once its device is gone
+        written = new_pattern(self.shape.needs.size)
         with ExitStack() as kept:
             with ExitStack() as opened:
                 device = self._second_device(opened)
-                with self._shape.memory(device, self._memory_type) as memory:
-                    handle = kept.enter_context(exported_handle(device, self._kernel, memory))
+                with self.shape.memory(device, self.memory_type) as memory:
+                    handle = kept.enter_context(exported_handle(device, kernel, memory))
                     write(handle, written)
                 with (
-                    self._shape.memory(device, self._memory_type) as memory,
-                    exported_handle(device, self._kernel, memory) as later,
+                    self.shape.memory(device, self.memory_type) as memory,
+                    exported_handle(device, kernel, memory) as later,
                 ):
-                    write(later, new_pattern(self._size))
+                    write(later, new_pattern(self.shape.needs.size))
             return compared(handle, written)
 
     def _second_device(self, stack: ExitStack) -> Device:
         try:
-            return stack.enter_context(self._opener.open())
+            return stack.enter_context(self.opener.open())
         except Refused as refused:
             # A driver may have a limit on devices (VK_ERROR_TOO_MANY_OBJECTS).
             raise NotAsked(f"no second device: {refused.missing.result}") from refused
 
-    def _must_look(self) -> None:
-        if not self._look:
-            raise NotAsked("the memory type is not HOST_VISIBLE")
-
     def _seen(self, question: Callable[[], Comparison]) -> Answer[Comparison]:
-        return answer_of(question) if self._look else not_asked("the memory type is not HOST_VISIBLE")
+        return answer_of(question) if self.target.is_visible(self.memory_type) else not_asked(NOT_VISIBLE)
 
     def _through(self, first: OwnedHandle, second: OwnedHandle) -> Comparison:
         """Write through *first* and read through *second*."""
-        written = new_pattern(self._size)
+        written = new_pattern(self.shape.needs.size)
         write(first, written)
         return compared(second, written)
 
     def _apart(self, first: OwnedHandle, second: OwnedHandle) -> Comparison:
-        """Write each in turn, and see whether the other still holds what it held; old bytes may be in both."""
-        in_first, in_second, again = (new_pattern(self._size) for _ in range(3))
+        """Write each in turn and compare the other with what it held; both may still have old bytes."""
+        in_first, in_second, again = (new_pattern(self.shape.needs.size) for _ in range(3))
         write(first, in_first)
         write(second, in_second)
         kept_by_first = compared(first, in_first)

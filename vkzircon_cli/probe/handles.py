@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handles that an export gives: got, looked at, asked about, and given back."""
+"""Handles of exported memory: get one, describe it, ask for its properties, import it or close it."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,20 +11,20 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import not_asked
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
 from vkzircon_cli.model.vmo import Handle, HandleBasic
-from vkzircon_cli.probe.memory import ImportAsked, Memory, imported_memory
+from vkzircon_cli.probe.resources import ImportAsked, Memory, imported_memory
 from vkzircon_cli.stream.events import answer_of
 
 _GET = "vkGetMemoryZirconHandleFUCHSIA"
 _PROPERTIES = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
 _S_TYPE_PROPERTIES, _S_TYPE_GET = 1000364001, 1000364002
-# No handle has both low bits clear, so a driver that wrote nothing is told from one that wrote a handle.
+# No handle has both low bits clear, so this value remains only where the driver wrote nothing.
 _UNWRITTEN_HANDLE = 0xFFFFFFFC
 _SENTINEL = 0xA5A5A5A5
 NO_KERNEL = "no libzircon to look into the VMO with"
 
 
 class OwnedHandle:
-    """A handle that the export gave us. Once *taken* by an import it is not ours: not closed, not asked about."""
+    """A handle that this process owns until an import has *taken* it: then it is neither closed nor asked about."""
 
     def __init__(self, kernel: Zircon | None, value: int) -> None:
         self.value = value
@@ -39,28 +39,28 @@ class OwnedHandle:
         return self._kernel.basic(self.value)
 
     def describe(self) -> Handle:
-        """Collect what the kernel says of it, or why there is nobody to ask."""
+        """Collect what the kernel reports of the handle, or why it cannot be asked."""
         if self._kernel is None:
             return undescribed(self.value, self.written, not_asked(NO_KERNEL), NO_KERNEL)
         return self._kernel.describe(self.value, self.written)
 
     def usable(self, *rights: str) -> int:
-        """Give the number for a call that needs *rights*.
+        """Return the number for a call that needs *rights*.
 
         Raises:
-            Refused: the driver gave what is no handle to a VMO, so no call may have it.
-            NotAsked: the handle lacks a right; the spec names none, so that is not the driver's fault.
+            Refused: the driver returned a number that is not a VMO handle, so no call may get it.
+            NotAsked: the handle lacks a right; the spec requires none, so the driver is not at fault.
         """
         is_vmo = self._kernel is None or (self._basic is not None and self._basic.type.value == OBJECT_TYPE_VMO)
         if not self.written or not looks_like_handle(self.value) or not is_vmo:
-            raise Refused(_GET, "VK_SUCCESS", f"{handle_text(self.value)} is no handle to a VMO")
+            raise Refused(_GET, "VK_SUCCESS", f"{handle_text(self.value)} is not a VMO handle")
         lacking = [right for right in rights if self._basic is not None and not self.has_right(right)]
         if lacking:
             raise NotAsked(f"the handle lacks {', '.join(lacking)}")
         return self.value
 
     def is_alive(self) -> bool:
-        """Ask whether the number is still the handle that was got: handles are reused, koids are not.
+        """Ask whether the number is still the same handle: numbers are reused, koids are not.
 
         Raises:
             NotAsked: there is no kernel to ask.
@@ -71,24 +71,24 @@ class OwnedHandle:
         return now is not None and self._basic is not None and now.koid == self._basic.koid
 
     def has_right(self, right: str) -> bool:
-        """Tell whether the kernel grants *right* on it."""
+        """Whether the handle has *right*."""
         return self._basic is not None and right in self._basic.rights.names
 
     def kernel(self, *rights: str) -> tuple[Zircon, int]:
-        """Give the kernel and the number for a look into the VMO that needs *rights*; raises as `usable`."""
+        """Return the kernel and the number for a look into the VMO that needs *rights*; raises as `usable`."""
         if self._kernel is None:
             raise NotAsked(NO_KERNEL)
         return self._kernel, self.usable(*rights)
 
     def close(self) -> None:
-        """Close it if it still is what it was: a driver may have closed it, and its number may be another's by now."""
+        """Close the handle if it is still the same: a driver may have closed it, and its number may be in use again."""
         if self._kernel is not None and not self.taken and self.is_alive():
             self._kernel.close(self.value)
 
 
 @contextmanager
 def owned(kernel: Zircon, value: int) -> Iterator[OwnedHandle]:
-    """Own a handle that we made ourselves, and close it unless an import took it."""
+    """Own a handle of our own making, and close it unless an import took it."""
     handle = OwnedHandle(kernel, value)
     try:
         yield handle
@@ -111,11 +111,11 @@ def exported_handle(device: Device, kernel: Zircon | None, memory: Memory) -> It
     finally:
         handle.close()
         if kernel is None and not handle.taken:
-            _give_to_the_driver(device, handle, memory.size)
+            _drop_by_import(device, handle, memory.size)
 
 
-def _give_to_the_driver(device: Device, handle: OwnedHandle, size: int) -> None:
-    """Be rid of a handle where no kernel can close it: an import takes it, and freeing that drops it."""
+def _drop_by_import(device: Device, handle: OwnedHandle, size: int) -> None:
+    """Release a handle where no kernel can close it: an import takes it, and the driver closes it with the memory."""
     try:
         bits = types_taking(device, handle)
         if bits:
@@ -123,7 +123,7 @@ def _give_to_the_driver(device: Device, handle: OwnedHandle, size: int) -> None:
             with imported_memory(device, asked, size, (bits & -bits).bit_length() - 1, None):
                 handle.taken = True
     except (Refused, NotAsked):
-        return  # it stays open until this process ends, which is soon
+        return  # the handle stays open until this process ends
 
 
 @contextmanager
@@ -137,8 +137,8 @@ def taking(handle: OwnedHandle, importing: AbstractContextManager[Memory]) -> It
 class PropertiesAnswer:
     """vkGetMemoryZirconHandlePropertiesFUCHSIA, asked twice of a *handle* that is usable.
 
-    Every mask is a legal answer, so only two calls with complementary sentinels show whether one was *written*. A
-    driver that closed the handle in the first call (*kept* is then False) is not shown the dead number again.
+    Every mask is a legal answer, so only two calls with complementary sentinels show whether one was *written*. If the
+    driver closed the handle in the first call (*kept* is then False), there is no second call with the dead number.
     """
 
     def __init__(self, device: Device, handle: OwnedHandle) -> None:
@@ -154,7 +154,7 @@ class PropertiesAnswer:
 
 
 def ask_properties(device: Device, handle: int, sentinel: int, handle_type: int = ZIRCON_VMO) -> tuple[int, bool]:
-    """Ask once: the bits, which are *sentinel* where none were written, and whether sType and pNext were left alone."""
+    """Ask once; return the bits, *sentinel* where none were written, and whether sType and pNext are unchanged."""
     found = zircon_ffi.new("VkMemoryZirconHandlePropertiesFUCHSIA *")
     found.sType, found.memoryTypeBits = _S_TYPE_PROPERTIES, sentinel
     device.call(_PROPERTIES, _device_pointer(device), handle_type, handle, found)
@@ -165,7 +165,7 @@ def types_taking(device: Device, handle: OwnedHandle) -> int:
     """Ask for the mask of memory types that may import *handle* (VUID-VkMemoryAllocateInfo-None-04749).
 
     Raises:
-        NotAsked: there was no answer, so no type may be chosen.
+        NotAsked: there was no answer, so no type can be chosen.
     """
     try:
         answer = PropertiesAnswer(device, handle)
@@ -178,5 +178,5 @@ def types_taking(device: Device, handle: OwnedHandle) -> int:
 
 
 def _device_pointer(device: Device) -> Any:
-    """Give the device's handle as the other FFI's pointer."""
+    """Return the device's handle as a pointer of the other FFI."""
     return zircon_ffi.cast("void *", int(device.vulkan.ffi.cast("uintptr_t", device.handle)))

@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clear an image in exported memory to a known colour, and read every pixel of it from the import."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 
-from vkzircon_cli.bindings.vk import Device
-from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.facts import MemoryType
-from vkzircon_cli.model.queries import cannot_export, is_host_visible
+from vkzircon_cli.model.queries import cannot_export
 from vkzircon_cli.model.spec import Named
 from vkzircon_cli.model.vmo import Form, ImageTrip, Tiling
 from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import clear_image, read_image
-from vkzircon_cli.probe.handles import exported_handle, taking, types_taking
-from vkzircon_cli.probe.imports import choose_type
-from vkzircon_cli.probe.memory import ImageSpec, Memory, Resource, bind, external_image, host_buffer, mapped
 from vkzircon_cli.probe.patterns import Pattern
+from vkzircon_cli.probe.resources import ImageSpec, Memory, Resource, bind, external_image, host_buffer, mapped
+from vkzircon_cli.probe.target import Target
 
 
 @record
@@ -34,7 +29,7 @@ def _floats(*values: int) -> tuple[int, int, int, int]:
     return red, green, blue, alpha
 
 
-# 0.2, 0.4, 0.6 and 0.8 are 51, 102, 153 and 204 of 255 exactly, so no rounding is left to the driver.
+# 0.2, 0.4, 0.6 and 0.8 are 51, 102, 153 and 204 of 255 exactly, so the driver has nothing to round.
 _FIFTHS = _floats(0x3E4CCCCD, 0x3ECCCCCD, 0x3F19999A, 0x3F4CCCCD)
 COLORS = (
     Color(Named(37, "R8G8B8A8_UNORM"), _FIFTHS, bytes((51, 102, 153, 204))),
@@ -46,17 +41,15 @@ COLORS = (
 
 
 def image_spec(color: Color, tiling: Tiling) -> ImageSpec:
-    """Give the image that a colour is cleared into."""
+    """Return the image that a colour is cleared into."""
     return ImageSpec(color.format.value, tiling)
 
 
+@record
 class ImageProbe:
     """Makes the images' round trips of one device."""
 
-    def __init__(self, device: Device, kernel: Zircon | None, types: Sequence[MemoryType]) -> None:
-        self._device = device
-        self._kernel = kernel
-        self._types = types
+    target: Target
 
     def trip(self, color: Color, tiling: Tiling) -> ImageTrip:
         """Export, import, clear, read: in the first memory type that takes the image and exports it.
@@ -65,39 +58,37 @@ class ImageProbe:
             NotAsked: no memory type does.
             Refused: the driver refused a call on the way.
         """
-        spec = image_spec(color, tiling)
+        spec, target = image_spec(color, tiling), self.target
         with ExitStack() as stack:
-            source = stack.enter_context(external_image(self._device, spec))
+            source = stack.enter_context(external_image(target.device, spec))
             shape = Shape(Form.DEDICATED_IMAGE, size=0, image=spec, needs=source.needs)
             memory = self._export(stack, shape, source)
-            bind(self._device, source, memory)
-            handle = stack.enter_context(exported_handle(self._device, self._kernel, memory))
-            target = stack.enter_context(external_image(self._device, spec))
-            bits = types_taking(self._device, handle)
-            import_type, _ = choose_type(bits, target.needs.memory_type_bits, memory.memory_type, self._types)
-            importing = shape.imported(self._device, handle.value, import_type, target, size=memory.size)
-            imported = stack.enter_context(taking(handle, importing))
-            bind(self._device, target, imported)
-            # Only now: an import that copied what was there before would show the colour, too.
-            clear_image(self._device, source.handle, color.words)
+            bind(target.device, source, memory)
+            handle = stack.enter_context(target.exported(memory))
+            image = stack.enter_context(external_image(target.device, spec))
+            import_type, _ = target.import_type(handle, image, memory.memory_type)
+            imported = stack.enter_context(target.imported(shape, handle, image, import_type, size=memory.size))
+            bind(target.device, image, imported)
+            # Cleared only now: an import that copied the bytes of before would show the colour, too.
+            clear_image(target.device, source.handle, color.words)
             pixels = Pattern(color.pixel, spec.width * spec.height * len(color.pixel))
-            return self._read(target, spec, pixels, memory.memory_type)
+            return self._read(image, spec, pixels, memory.memory_type)
 
     def _export(self, stack: ExitStack, shape: Shape, source: Resource) -> Memory:
         refused: Refused | None = None
-        for memory_type in self._types:
+        for memory_type in self.target.types:
             if source.needs.memory_type_bits >> memory_type.index & 1 and not cannot_export(memory_type):
                 try:
-                    return stack.enter_context(shape.exportable_for(self._device, memory_type.index, source))
+                    return stack.enter_context(shape.exportable_for(self.target.device, memory_type.index, source))
                 except Refused as error:
                     refused = error
         if refused is not None:
             raise refused
         raise NotAsked(f"no memory type of the image's (0x{source.needs.memory_type_bits:x}) can be exported")
 
-    def _read(self, target: Resource, spec: ImageSpec, pixels: Pattern, memory_type: int) -> ImageTrip:
-        visible = sum(1 << t.index for t in self._types if is_host_visible(t))
-        with host_buffer(self._device, pixels.size, visible) as (buffer, memory):
-            read_image(self._device, target.handle, buffer, spec.width, spec.height)
-            with mapped(self._device, memory) as view:
+    def _read(self, image: Resource, spec: ImageSpec, pixels: Pattern, memory_type: int) -> ImageTrip:
+        device = self.target.device
+        with host_buffer(device, pixels.size, self.target.visible_types()) as (buffer, memory):
+            read_image(device, image.handle, buffer, spec.width, spec.height)
+            with mapped(device, memory) as view:
                 return ImageTrip(memory_type, pixels.size, pixels.compare(view))

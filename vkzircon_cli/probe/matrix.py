@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask what buffers and images a driver says it can share by one handle type: every usage, tiling and format."""
+"""Ask which buffers and images a driver can share by one handle type: every usage, tiling and format."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import cached_property, partial
-from typing import Any
 
-from vkzircon_cli.bindings import vk
-from vkzircon_cli.bindings.formats import COMMON_FORMATS, FIRST_OF_VULKAN_1_1, FORMATS
+from vkzircon_cli.bindings.formats import FIRST_OF_VULKAN_1_1, all_formats, common_formats
+from vkzircon_cli.bindings.vk import PhysicalDevice
 from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.model.facts import ExternalMemoryProperties, Identity, Instance
+from vkzircon_cli.model.facts import ExternalMemoryProperties, Identity
 from vkzircon_cli.model.matrix import Support
 from vkzircon_cli.model.queries import CAPABILITIES_EXTENSION, has_vulkan_1_1
 from vkzircon_cli.model.request import Formats
@@ -25,8 +24,9 @@ from vkzircon_cli.model.spec import (
 )
 from vkzircon_cli.model.vmo import Tiling
 from vkzircon_cli.probe.capabilities import probe_external_buffer
-from vkzircon_cli.probe.memory import TILINGS
-from vkzircon_cli.stream.events import Asker, Event
+from vkzircon_cli.probe.resources import TILINGS
+from vkzircon_cli.probe.session import DeviceSession
+from vkzircon_cli.stream.events import Event
 
 _CALL = "vkGetPhysicalDeviceImageFormatProperties2"
 _IMAGE_TYPE_2D = 1
@@ -35,60 +35,53 @@ _HEADER = struct.calcsize("@iP")  # sType and pNext
 _WORDS = struct.Struct("@iPIII4x")  # VkExternalImageFormatProperties
 
 
-class MatrixProbe:
-    """Asks one physical device. *made* holds the instance's facts."""
+class MatrixProbe(DeviceSession):
+    """Asks one device for one handle type."""
 
-    def __init__(
-        self, instance: vk.Instance, physical: Any, identity: Identity, *, made: Instance, handle_type: int
-    ) -> None:
-        self._instance = instance
-        self._physical = physical
-        self._identity = identity
-        self._made = made
-        self._handle_type = handle_type
-
-    def probe(self, ask: Asker, index: int, formats: Formats) -> Iterator[Event]:
-        """Ask for all buffers in one step, then for each format in one of its own: a crash costs no more."""
-        yield from ask(f"device{index}/buffers", "buffers", self._buffers, device=index)
-        for number, name in (FORMATS if formats is Formats.ALL else COMMON_FORMATS).items():
-            question, key = partial(self._format, number), Named(number, name)
-            yield from ask(f"device{index}/image/{name}", "image_formats", question, device=index, format=key)
+    def probe(self) -> Generator[Event, None, bool]:
+        """Ask for all buffers in one step, then for each format in a step of its own: a crash costs no more."""
+        yield from self.ask("buffers", "buffers", self._buffers)
+        formats = all_formats() if self.of_run.request.formats is Formats.ALL else common_formats()
+        for number, name in formats.items():
+            key = Named(number, name)
+            yield from self.ask(f"image/{name}", "image_formats", partial(self._format, number), format=key)
+        return False
 
     def _buffers(self) -> tuple[Support, ...]:
         self._refuse_unaskable()
         usages: dict[ExternalMemoryProperties, list[str]] = {}
         for name, usage in BUFFER_USAGES.items():
-            found = probe_external_buffer(self._instance, self._physical, self._identity, usage, self._handle_type)
+            found = probe_external_buffer(self.physical, self.identity, usage, self.of_run.request.handle_type)
             usages.setdefault(found, []).append(name)
         return tuple(Support(None, tuple(names), None, found) for found, names in usages.items())
 
     def _format(self, number: int) -> tuple[Support, ...]:
         self._refuse_unaskable()
-        if number >= FIRST_OF_VULKAN_1_1 and not has_vulkan_1_1(self._identity):
+        if number >= FIRST_OF_VULKAN_1_1 and not has_vulkan_1_1(self.identity):
             raise NotAsked("the format needs Vulkan 1.1")
         return self._images.ask(number)
 
     def _refuse_unaskable(self) -> None:
-        if not (has_vulkan_1_1(self._identity) or CAPABILITIES_EXTENSION in self._made.enabled_extensions):
+        if not (has_vulkan_1_1(self.identity) or CAPABILITIES_EXTENSION in self.of_run.made.enabled_extensions):
             raise NotAsked(f"needs Vulkan 1.1 or {CAPABILITIES_EXTENSION}")
 
     @cached_property
     def _images(self) -> "_ImageQuery":
-        return _ImageQuery(self._instance, self._physical, self._identity, self._handle_type)
+        return _ImageQuery(self.physical, self.identity, self.of_run.request.handle_type)
 
 
 class _ImageQuery:
     """vkGetPhysicalDeviceImageFormatProperties2, or its KHR name, with structures that are made once.
 
-    There are thousands of questions, most of them answered within a microsecond, so that nothing is made for each.
+    There are thousands of questions, most of them answered within a microsecond, so nothing is made for each.
     """
 
-    def __init__(self, instance: vk.Instance, physical: Any, identity: Identity, handle_type: int) -> None:
-        vulkan = instance.vulkan
-        self._name = _CALL if has_vulkan_1_1(identity) and instance.has_function(_CALL) else _CALL + "KHR"
-        self._function = instance.function(self._name)
+    def __init__(self, physical: PhysicalDevice, identity: Identity, handle_type: int) -> None:
+        vulkan = physical.vulkan
+        self._name = _CALL if has_vulkan_1_1(identity) and physical.has_function(_CALL) else _CALL + "KHR"
+        self._function = physical.instance.function(self._name)
         self._vulkan = vulkan
-        self._physical = physical
+        self._physical = physical.handle
         external = vulkan.struct(
             "VkPhysicalDeviceExternalImageFormatInfo",
             "PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO",
@@ -102,8 +95,8 @@ class _ImageQuery:
         self._found = vulkan.struct("VkImageFormatProperties2", "IMAGE_FORMAT_PROPERTIES_2", self._external)
 
     def ask(self, number: int) -> tuple[Support, ...]:
-        """Ask for every tiling and usage of one format; usages that got the same answer stand together."""
-        # Told once: nothing else is called before the last of them has answered.
+        """Ask for every tiling and usage of one format; usages with the same answer are put together."""
+        # Reported once: nothing else is called before the last of them has returned.
         self._vulkan.on_call(self._name)
         info, function, physical, found = self._info, self._function, self._physical, self._found
         found_words, external_words = self._vulkan.ffi.buffer(found), self._vulkan.ffi.buffer(self._external)
@@ -116,7 +109,7 @@ class _ImageQuery:
                 info.usage = usage
                 result = function(physical, info, found)
                 key = tiling, result, found_words[:_HEADER], external_words[:]
-                # Whatever was written, the next question begins with the same.
+                # The next question begins with the same bytes as this one.
                 found_words[:], external_words[:] = found_blank, external_blank
                 usages.setdefault(key if result == VK_SUCCESS else (tiling, result, b"", b""), []).append(name)
         blank = found_blank[:_HEADER], external_blank[:_HEADER]

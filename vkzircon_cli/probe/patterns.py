@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Known bytes, and comparing whole buffers of them in bounded memory at the speed of memcmp."""
+"""Known bytes, and the comparison of whole buffers with them: in bounded memory, at the speed of memcmp."""
 
 import itertools
 from collections.abc import Callable, Iterator
 
 from vkzircon_cli.model.vmo import Comparison
 
-_PERIOD = 251  # prime, so that no page, cache line or row looks like the next
+_PERIOD = 251  # a prime, so that no page, cache line or row equals the next
 _BYTES = bytes(range(1, 256))
 _CHUNK = 1 << 20
 _seeds = itertools.count(1)
@@ -22,7 +22,7 @@ class Pattern:
         self._chunk = period * max(1, min(size, _CHUNK) // len(period) + 1)
 
     def chunks(self) -> Iterator[tuple[int, bytes]]:
-        """Give it piece by piece, each with its offset."""
+        """Yield the bytes in pieces, each with its offset."""
         for offset in range(0, self.size, len(self._chunk)):
             size = min(len(self._chunk), self.size - offset)
             yield offset, self._chunk if size == len(self._chunk) else self._chunk[:size]
@@ -37,7 +37,7 @@ class Pattern:
         return self.compare_chunks(lambda offset, size: view[offset : offset + size])
 
     def compare_chunks(self, read: Callable[[int, int], bytes | memoryview]) -> Comparison:
-        """Compare what *read* gives for each offset and size."""
+        """Compare what *read* returns for each offset and size."""
         total = Comparison(0, 0, None)
         for offset, expected in self.chunks():
             total = both(total, _shifted(compare(expected, read(offset, len(expected))), offset))
@@ -45,9 +45,9 @@ class Pattern:
 
 
 def new_pattern(size: int) -> Pattern:
-    """Make a pattern that differs at every offset from each of the 250 made before, without a 0 in it.
+    """Make a pattern without zeros that differs at every offset from each of the 250 made before.
 
-    Memory that a driver hands out again may hold an older pattern, which must never be taken for one just written.
+    Memory that a driver hands out again may have an older pattern, which must not be mistaken for the last one written.
     """
     start = next(_seeds) % len(_BYTES)
     return Pattern((_BYTES * 2)[start : start + _PERIOD], size)
@@ -70,7 +70,7 @@ def compare(expected: bytes, seen: bytes | memoryview) -> Comparison:
     if found == expected:
         return Comparison(len(expected), 0, None)
     missing = len(expected) - len(found)
-    # One number each, since their exclusive or and the count of its zeros take no Python loop over bytes.
+    # As one number each: their exclusive or, and the count of its zeros, need no Python loop over bytes.
     ours, theirs = int.from_bytes(expected[: len(found)], "little"), int.from_bytes(found, "little")
     unlike = (ours ^ theirs).to_bytes(len(found), "little")
     first = len(unlike) - len(unlike.lstrip(b"\0"))

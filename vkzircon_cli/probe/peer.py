@@ -1,69 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second process with a device of its own: VMOs go to it through a channel, as they do from program to program.
+"""A second process with a device of its own: VMOs are sent to it through a channel, as from program to program.
 
-It is forked before this process loads a driver, whose state would not survive a fork, and costs next to nothing so: a
-new Python takes longer to come up than everything else takes that is asked of a device.
+The process is forked before this one loads a driver, whose state would not survive a fork. A fork is ready at once: a
+new Python would take longer to start than all questions to a device.
 """
 
 import json
 import os
-import signal
-import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import Crashed, NotAsked, Refused, TimedOut
-from vkzircon_cli.model.base import Answer, MissingKind, plain, record
-from vkzircon_cli.model.vmo import Form, Imported
+from vkzircon_cli.model.base import Answer, MissingKind, plain
+from vkzircon_cli.model.vmo import Imported
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
-from vkzircon_cli.probe.memory import ImageSpec
+from vkzircon_cli.probe.peer_main import DeviceAsked, FarImport, serve_and_exit
 from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.worker import process
 from vkzircon_cli.worker.isolation import can_fork, missing_from_exit
 
 _PATIENCE_S = 0.05  # for a process that has nothing left to do
+_DYING_S = 5.0  # for a process that closed its end of the channel
+_OUTPUT = 1  # the worker's own
+_WHO = "the second process"
 
 
-@record
-class DeviceAsked:
-    """The device to open: the *index*-th, or another of this name and UUIDs, with these extensions."""
-
-    index: int
-    name: str
-    uuids: dict[str, str] | None
-    enabled: tuple[str, ...]
-
-
-@record
-class FarImport:
-    """What to import on the device: *allocation_size* bytes for a resource of *size*.
-
-    *before*, in hex, is the period of the pattern that should be there, '' if nobody could write it; *after* that of
-    the one to write.
-    """
-
-    form: Form
-    memory_type: int
-    allocation_size: int
-    size: int
-    image: ImageSpec | None
-    before: str
-    after: str
-
-
-class SecondProcess:
-    """Starts the process, and ends it. *limit_s* is how long an answer may take."""
+class Peer:
+    """Starts the process, sends it what to import, and ends it. *limit_s* is the limit for an answer."""
 
     def __init__(self, kernel: Zircon | None, limit_s: float) -> None:
         self._kernel = kernel
         self._limit_s = limit_s
-        self._pid = 0
+        self._process: process.Process | None = None
         self._channel = 0
         self._gone = ""
         self._is_ready = False
 
     def start(self) -> None:
-        """Start it, before any driver is loaded; why that failed is told when it is asked."""
+        """Start the process, before any driver is loaded; if that fails, the first import raises why."""
         try:
             self._start()
         except (NotAsked, Refused) as stopped:
@@ -77,60 +53,56 @@ class SecondProcess:
             raise NotAsked(NO_KERNEL)
         if not can_fork():
             raise NotAsked("no second process can be forked here")
-        from vkzircon_cli.probe.peer_main import be_second_process  # here: what fails in the fork would go on as a twin
-
         self._channel, given = self._kernel.create_channel()
         descriptor, entry = self._kernel.startup_handle(given)
-        parent = os.getpid()
+        serve = partial(serve_and_exit, self._kernel, descriptor, entry)
         try:
-            self._pid = os.fork()
-            if self._pid == 0:
-                be_second_process(self._kernel, descriptor, entry, parent)
+            self._process = process.start(serve, output=_OUTPUT)
         finally:
             os.close(descriptor)
 
     def open(self, asked: DeviceAsked) -> None:
-        """Tell it which device the next imports are for."""
-        if self._pid and not self._gone:
-            with suppress(NotAsked, Crashed):  # the next import says so
-                self._tell(asked)
+        """Send the device that the next imports are for."""
+        if self._process is not None and not self._gone:
+            with suppress(NotAsked, Crashed):  # the next import raises it again
+                self._send(asked)
 
     def imports(self, asked: FarImport, handle: OwnedHandle) -> Imported:
-        """Have it import *handle*, which leaves this process, look, and write.
+        """Have the process import *handle*, which leaves this process, compare, and write.
 
         Raises:
-            NotAsked: there is no such process, or it did not come to an import.
-            Refused: the import.
-            Crashed: the process died of it.
-            TimedOut: it gave no answer.
+            NotAsked: there is no such process, or a step before the import failed.
+            Refused: the import failed.
+            Crashed: the process died.
+            TimedOut: the process gave no answer.
         """
         self.must_be_there()
         self._wait_until_ready()
         value = handle.usable("TRANSFER")
         handle.taken = True
-        self._tell(asked, value)
-        answer: Answer[Imported] = decode(Answer[Imported], self._heard())
+        self._send(asked, value)
+        answer: Answer[Imported] = decode(Answer[Imported], self._received())
         if answer.value is not None:
             return answer.value
         raise _as_raised(answer)
 
     def must_be_there(self) -> None:
-        """Tell whether it was started and lives.
+        """Raise unless the process was started and lives.
 
         Raises:
-            NotAsked: it is not there, and why.
+            NotAsked: there is no process, and why.
         """
-        if self._gone or not self._pid:
+        if self._gone or self._process is None:
             raise NotAsked(self._gone or NO_KERNEL)
 
     def _wait_until_ready(self) -> None:
-        """Let it come up, which says nothing of a driver if it takes long."""
+        """Wait for the first message; where it is late, no driver is to blame."""
         try:
-            self._is_ready = self._is_ready or self._heard() is not None
+            self._is_ready = self._is_ready or self._received() is not None
         except TimedOut as late:
             raise NotAsked("the second process was not there in time") from late
 
-    def _tell(self, asked: DeviceAsked | FarImport, *handles: int) -> None:
+    def _send(self, asked: DeviceAsked | FarImport, *handles: int) -> None:
         message = json.dumps({type(asked).__name__: plain(asked)}).encode()
         try:
             self._kernel.write_channel(self._channel, message, handles)  # type: ignore[union-attr]
@@ -139,7 +111,7 @@ class SecondProcess:
                 raise NotAsked(f"{refused.said}, before an import") from refused
             raise self._death() from refused
 
-    def _heard(self) -> Any:
+    def _received(self) -> Any:
         kernel = self._kernel
         try:
             if kernel is not None and kernel.wait_for_message(self._channel, self._limit_s):
@@ -153,30 +125,34 @@ class SecondProcess:
 
     def _death(self) -> Crashed:
         self._gone = "the second process died before"
-        status, self._pid = os.waitpid(self._pid, 0)[1], 0
-        code = os.waitstatus_to_exitcode(status)
-        return Crashed("", "", missing_from_exit(code, who="the second process").reason)
+        status = self._end(_DYING_S)
+        if status is None:
+            return Crashed("", "", f"{_WHO} closed its channel")
+        return Crashed("", "", missing_from_exit(status, who=_WHO).reason)
 
     def close(self) -> None:
-        """End it, and close our end of the channel."""
+        """End the process, and close our end of the channel."""
         if self._kernel is not None and self._channel:
             self._kernel.close(self._channel)
             self._channel = 0
-        if self._pid:
-            deadline = time.monotonic() + _PATIENCE_S
-            while not (ended := os.waitpid(self._pid, os.WNOHANG)[0]) and time.monotonic() < deadline:
-                time.sleep(0.001)
-            if not ended:
-                with suppress(ProcessLookupError):
-                    os.kill(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
-            self._pid = 0
+        self._end(_PATIENCE_S)
         self._gone = self._gone or "the second process was ended"
+
+    def _end(self, patience_s: float) -> int | None:
+        """Return the exit status, as `Process` does; a process that runs on is killed."""
+        ended, self._process = self._process, None
+        if ended is None:
+            return None
+        status = ended.exit_status(patience_s)
+        if status is None:
+            ended.kill()
+        ended.reap()
+        return status
 
 
 def _as_raised(answer: Answer[Imported]) -> Exception:
-    """Make of an answer that crossed the channel what would have been raised here."""
+    """Return the exception that an answer from the other process was made of."""
     missing = answer.missing
     if missing is not None and missing.kind is MissingKind.REFUSED:
         return Refused(missing.call, missing.result, missing.reason)
-    return NotAsked(missing.reason if missing is not None else "the second process said nothing")
+    return NotAsked(missing.reason if missing is not None else "the second process gave an empty answer")

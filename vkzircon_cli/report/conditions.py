@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `check` is told of its verdict: conditions that must be met, and which checks count.
+"""The options that decide the verdict of `check`: conditions that must be met, and the checks that count.
 
     CONDITION = CHECK | FACT OPERATOR VALUE
     OPERATOR  = "=" | "!=" | ">=" | "<=" | ">" | "<"
     VALUE     = word | number, also 0x... or with K, M, G for powers of 1024 | version, as 1.1 | flags joined by "|"
 
-A CHECK is met where it passes or only notes something. A FACT is one of `named_facts`. Flags are compared as sets:
-``>=`` asks for these at least. Words have no order, and no case.
+A CHECK is met where it passes or only notes something. A FACT is one of `requirable.FACTS`. Flags are compared as
+sets: ``>=`` asks for these at least. Words have no order, and no case.
 """
 
 import operator
@@ -20,7 +20,7 @@ from vkzircon_cli.checks.registry import GROUPS
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.request import Judging
-from vkzircon_cli.model.text import visible
+from vkzircon_cli.model.text import visible, with_article
 from vkzircon_cli.report.requirable import FACTS, Kind, NamedFact, Seen, Value
 
 _FORM = re.compile(r"\s*([^\s=!<>]*)\s*(?:(>=|<=|!=|==?|>|<)\s*(.*?)\s*)?", re.DOTALL)
@@ -44,20 +44,20 @@ class Judged(Protocol):
 
     @property
     def outcome(self) -> Outcome:
-        """What it came to."""
+        """The outcome."""
 
     @property
     def sentence(self) -> str:
-        """In words."""
+        """The outcome in words."""
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """Where it was seen."""
+        """The steps in which it was seen."""
 
 
 @record
 class Condition:
-    """A condition taken apart; one that names a check has no *fact*."""
+    """A parsed condition; one that names a check has no *fact*."""
 
     name: str
     fact: NamedFact | None = None
@@ -66,10 +66,10 @@ class Condition:
 
 
 def parse_condition(text: str) -> Condition:
-    """Take a condition apart.
+    """Parse a condition.
 
     Raises:
-        Usage: it is none; the hint has the nearest names.
+        Usage: it is not a condition; the hint has the nearest names.
     """
     found = _FORM.fullmatch(text)
     name, sign, value = (found[1], found[2], found[3] or "") if found else (text, None, "")
@@ -78,13 +78,13 @@ def parse_condition(text: str) -> Condition:
         raise Usage(f"There is no check and no fact named {_quoted(name)}.", _nearest(name, [*REGISTRY, *FACTS]))
     if fact is None:
         if sign is not None:
-            raise Usage(f"{name} is a check, which is not compared.", f"As in: --require {name}")
+            raise Usage(f"{name} is a check, which cannot be compared.", f"As in: --require {name}")
         return Condition(name)
     if sign is None:
-        quoting = "Quote it, since a shell takes > and | for its own: --require 'memory.exportable-types>=1'."
-        raise Usage(f"{name} is a fact and must be compared with something.", quoting)
+        quoting = "Quote it, because > and | are operators of the shell: --require 'memory.exportable-types>=1'."
+        raise Usage(f"{name} is a fact, which must be compared with a value.", quoting)
     if _JOINED.search(value):
-        raise Usage("Conditions cannot be joined.", "Give --require once for each: all of them must hold.")
+        raise Usage("Conditions cannot be joined.", "Repeat --require for each: all of them must hold.")
     sign = "=" if sign == "==" else sign
     return Condition(name, fact, sign, _value(fact, sign, value))
 
@@ -93,7 +93,7 @@ def refuse_unknown_checks(names: Iterable[str]) -> None:
     """Refuse what is neither a check's id nor a group's name.
 
     Raises:
-        Usage: one of *names* is not known; the hint has the nearest ones.
+        Usage: one of *names* is unknown; the hint has the nearest names.
     """
     for name in names:
         if name not in REGISTRY and name not in GROUPS:
@@ -103,16 +103,16 @@ def refuse_unknown_checks(names: Iterable[str]) -> None:
 
 
 def is_chosen(id: str, judging: Judging) -> bool:
-    """Tell whether the check *id* counts: selected, where anything is, and not ignored."""
+    """Whether the check *id* counts: it is selected, where any is, and not ignored."""
     names = {id, id.partition(".")[0]}
     return (not judging.select or bool(names.intersection(judging.select))) and names.isdisjoint(judging.ignore)
 
 
 def refuse_empty_choice(judging: Judging) -> None:
-    """Refuse to judge nothing at all: no verdict would be a good one.
+    """Refuse to judge by nothing, which would always be good.
 
     Raises:
-        Usage: no check is left, and there is no condition beside them.
+        Usage: no check is left, and no condition is required.
     """
     if not judging.require and not any(is_chosen(each, judging) for each in REGISTRY):
         raise Usage("--ignore leaves no check of those that --select chose.", "Ignore fewer, or add --require.")
@@ -130,12 +130,10 @@ def _nearest(name: str, known: list[str], otherwise: str = _HOW) -> str:
 
 def _value(fact: NamedFact, sign: str, text: str) -> Value:
     if fact.kind is Kind.WORD and sign not in ("=", "!="):
-        raise Usage(
-            f"{fact.name} is a word, which has no order.", f"Compare it with = or !=, as in: {fact.name}={text}"
-        )
+        raise Usage(f"{fact.name} is a word, and words have no order.", f"Use = or !=, as in: {fact.name}={text}")
     value = {Kind.WORD: _word, Kind.NUMBER: _number, Kind.VERSION: _version, Kind.FLAGS: _flags}[fact.kind](fact, text)
     if value is None:
-        raise Usage(f"{_quoted(text)} is no {fact.kind} to compare {fact.name} with.", _HOW)
+        raise Usage(f"{fact.name} is compared with {with_article(fact.kind)}, which {_quoted(text)} is not.", _HOW)
     return value
 
 
@@ -163,13 +161,13 @@ def _flags(fact: NamedFact, text: str) -> Value | None:
     names = frozenset(name.strip().upper() for name in text.split("|") if name.strip())
     for name in sorted(names.difference(fact.words)):
         near = get_close_matches(name, fact.words, n=2, cutoff=0.5)
-        knows = f"Did you mean {' or '.join(near)}?" if near else f"It knows: {', '.join(fact.words)}."
-        raise Usage(f"{fact.name} has no {_quoted(name)}.", f"{knows} Flags are joined by |.")
+        knows = f"Did you mean {' or '.join(near)}?" if near else f"Its flags: {', '.join(fact.words)}."
+        raise Usage(f"{fact.name} has no flag {_quoted(name)}.", f"{knows} Flags are joined by |.")
     return names or None
 
 
 def judge(condition: Condition, seen: Seen, verdicts: Mapping[str, Judged]) -> Verdict:
-    """Tell whether what was seen of one device, and the *verdicts* of its checks, meets *condition*: pass or fail."""
+    """Return whether one device meets *condition*, by what was *seen* of it and the *verdicts* of its checks."""
     if condition.fact is None:
         verdict = verdicts[condition.name]
         met = verdict.outcome in (Outcome.PASS, Outcome.INFO)
@@ -184,7 +182,7 @@ def judge(condition: Condition, seen: Seen, verdicts: Mapping[str, Judged]) -> V
 
 
 def _lacking(condition: Condition, found: Value) -> str:
-    """Name the flags that were asked for at least, and are not there."""
+    """Return the flags that are required and missing."""
     if condition.operator != ">=" or not isinstance(found, frozenset) or not isinstance(condition.value, frozenset):
         return ""
     return "|".join(sorted(condition.value - found))
@@ -194,7 +192,7 @@ def _comparable(found: Value, wanted: Value | None) -> tuple[Value, Value | None
     if isinstance(found, str):
         return found.casefold(), wanted
     if isinstance(found, tuple) and isinstance(wanted, tuple):
-        return found[: len(wanted)], wanted  # 1.3.240 is 1.3, and is not more than that
+        return found[: len(wanted)], wanted  # 1.3.240 equals 1.3 here
     return found, wanted
 
 

@@ -1,37 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must not travel to strangers: who ran it, on which host, passwords and keys, and the devices' own UUIDs.
+"""Hides what strangers must not read: names of users and hosts, passwords and keys, and the devices' UUIDs.
 
-What is hidden leaves a mark in its place and is counted, so that a reader knows that there was something.
+Each hidden text leaves a mark in its place and is counted, so that a reader knows that something was there.
 """
 
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
-from vkzircon_cli.model.base import Missing, record
-from vkzircon_cli.model.facts import EntryPoint
+from vkzircon_cli.model.base import Missing, plain, record
+from vkzircon_cli.model.facts import Device, EntryPoint, Facts
 from vkzircon_cli.model.home import home_pattern, not_behind, told_once, variable
 from vkzircon_cli.model.host import Variable
 from vkzircon_cli.model.spec import Flags, Named, Version
 from vkzircon_cli.report.summary import REQUIRED, CheckResult
-from vkzircon_cli.stream.document import Tool
-from vkzircon_cli.stream.events import Culprit, Failure
+from vkzircon_cli.stream.decoding import decode, fact_of
+from vkzircon_cli.stream.document import Header, Tool
+from vkzircon_cli.stream.events import Culprit, Event, Failure, Message, Output
 from vkzircon_cli.stream.fold import StepTime
 
 T = TypeVar("T")
 
 _HOMES = ("/home", "/Users", "/var/home", "/export/home")
 _SHORTEST_NAME = 2
-# Nobody is told by these, and they are words of many paths and messages.
-_NOBODY = frozenset({"root", "user", "localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "linux", "fuchsia"})
-# The words of our own marks: hiding what was hidden already would never end.
+# Names that identify no person, and are words of many paths and messages.
+_COMMON = frozenset({"root", "user", "localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "linux", "fuchsia"})
+# The words of our own marks, which must not be hidden again.
 _MARKS = frozenset({"hidden", "host", "uuid"})
 _SECRET_WORDS = "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|COOKIE|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_KEY"
-# A name with such a word in it; what belongs to it ends with its quotes, or with the text that was cut in them.
+# A name with such a word in it, and its value, which ends with its quotes, or with a text that was cut inside them.
 _SECRET = re.compile(
     rf"""(?<![A-Z0-9_])(?=[A-Z0-9_]*?(?<![A-Z0-9])(?:{_SECRET_WORDS})(?![A-Z0-9]))"""
     r"""([A-Z0-9_]++(?:=|["']\s*+:\s*+))(?!<hidden>)"""
@@ -47,7 +49,7 @@ _UUID = re.compile(
 _AT_A_PATH = not_behind(r"\w.~-")
 _OTHERS_HOME = re.compile(rf"{_AT_A_PATH}({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>]+")
 
-# Words of ours and of the standards, which tell of nobody.
+# Words of ours and of the standards, which identify no person.
 _OURS = (Enum, Flags, Named, Version, Tool, StepTime, EntryPoint)
 _OUR_FIELDS: dict[type, set[str]] = {
     CheckResult: {"steps", "rule", "advice"},
@@ -55,6 +57,13 @@ _OUR_FIELDS: dict[type, set[str]] = {
     Failure: {"cause"},
     Missing: {"kind", "call", "result"},
     Variable: {"name"},
+}
+_EVENTS: Mapping[str, type] = {
+    "header": Header,
+    "message": Message,
+    "output": Output,
+    "error": Failure,
+    "culprit": Culprit,
 }
 
 
@@ -68,7 +77,7 @@ class Hidden:
 
 @record
 class People:
-    """Whom a result could tell of: the home folder ('' if there is none), names of the user, names of the host."""
+    """What identifies people here: the home folder ('' without one), names of the user, names of the host."""
 
     home: str = ""
     users: tuple[str, ...] = ()
@@ -76,7 +85,7 @@ class People:
 
 
 def people() -> People:
-    """Ask this process who runs it, and where."""
+    """Return the people of this process."""
     home = variable("HOME").rstrip("/")
     of_home = home.rpartition("/")[2] if home.startswith(tuple(f"{folder}/" for folder in _HOMES)) else ""
     host = os.uname().nodename
@@ -88,7 +97,7 @@ def people() -> People:
 
 
 def _account() -> str:
-    with suppress(ImportError, KeyError, OSError):  # no such database, or nobody of that number in it
+    with suppress(ImportError, KeyError, OSError):  # no such database, or no user of this number in it
         import pwd
 
         return pwd.getpwuid(os.getuid()).pw_name
@@ -96,27 +105,32 @@ def _account() -> str:
 
 
 def _names(*names: str) -> tuple[str, ...]:
-    telling = (n for n in names if len(n) >= _SHORTEST_NAME and n.casefold() not in _NOBODY | _MARKS)
+    telling = (n for n in names if len(n) >= _SHORTEST_NAME and n.casefold() not in _COMMON | _MARKS)
     return tuple(dict.fromkeys(telling))
 
 
 class Redactor:
-    """Hides, and counts what it hid; one UUID gets one mark, wherever it stands."""
+    """Hides, and counts what it hid; one UUID has one mark wherever it stands. *of* None hides nothing."""
 
-    def __init__(self, of: People) -> None:
+    def __init__(self, of: People | None) -> None:
+        self._hides = of is not None
+        of = of or People()
         self._home = home_pattern(of.home)
         self._hosts = _words(of.hosts)
         self._users = _words(of.users)
         self._uuids: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
+        self._answers: dict[str, Any] = {}  # the shape of the answer to each step
 
     @property
-    def hidden(self) -> tuple[Hidden, ...]:
-        """Tell what was hidden so far."""
-        return tuple(Hidden(what, count) for what, count in self._counts.items())
+    def hidden(self) -> tuple[Hidden, ...] | None:
+        """What was hidden so far, None where nothing may be."""
+        return tuple(Hidden(what, count) for what, count in self._counts.items()) if self._hides else None
 
     def text(self, words: str) -> str:
-        """Hide in one text; what it already hid it leaves alone."""
+        """Hide in one text; a text that was redacted before stays the same."""
+        if not self._hides:
+            return words
         words = self._sub(_SECRET, r"\1<hidden>", words, "secret")
         words = self._sub(_URL_PASSWORD, "<hidden>", words, "password in an address")
         words = self._sub(self._home, "~", words, "home folder")
@@ -139,9 +153,21 @@ class Redactor:
         return self._uuids.setdefault(digits, f"<UUID {len(self._uuids) + 1}>")
 
     def facts(self, value: T) -> T:
-        """Hide in every foreign text of *value*, a dataclass of a report or made of such; all else stays as it is."""
-        hidden: T = self._of(value)
+        """Hide in every foreign text of *value*, a record of a document; everything else stays the same."""
+        hidden: T = self._of(value) if self._hides else value
         return hidden
+
+    def event(self, event: Event) -> Event:
+        """Hide in an event what is hidden in the report that it is folded into."""
+        kind = event["event"]
+        if kind == "begin":
+            owner = Facts if event["device"] is None else Device
+            self._answers[event["step"]] = fact_of(owner, event["fact"]).answer
+        elif kind == "end":
+            answer = decode(self._answers[event["step"]], event["answer"])
+            return event | {"answer": plain(self.facts(answer))}
+        shape = _EVENTS.get(kind)
+        return event | plain(self.facts(decode(shape, event))) if shape else event
 
     def _of(self, value: Any) -> Any:
         if isinstance(value, _OURS):
@@ -156,13 +182,13 @@ class Redactor:
         ours = _OUR_FIELDS.get(type(value), set())
         before = {f.name: getattr(value, f.name) for f in fields(value)}
         if isinstance(value, CheckResult) and not value.id.startswith(REQUIRED):
-            ours = ours | {"id"}  # a condition is as somebody typed it
+            ours = ours | {"id"}  # a condition is text from the command line
         after = {name: item if name in ours else self._of(item) for name, item in before.items()}
         return type(value)(**told_once(before, after))
 
 
 def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Find *names* as whole words, or as the first part of one (NAME-work, NAME_build), the longest first."""
+    """Return a pattern for *names* as whole words, or as the first part of one (NAME-work), the longest first."""
     if not names:
         return None
     longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))

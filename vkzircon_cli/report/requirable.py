@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The facts that `check --require` can compare, each under its public name: what it means and how it is read."""
+"""The facts that `check --require` can compare, each with its public name, its meaning and the way to read it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import reduce
+from typing import TypeVar
 
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import Device, Facts, Identity, Memory
 from vkzircon_cli.model.host import FUCHSIA, LINUX
 from vkzircon_cli.model.queries import display_name, find_extension
-from vkzircon_cli.model.spec import DEVICE_TYPES, RIGHT_BITS
+from vkzircon_cli.model.spec import DEVICE_TYPES, RIGHT_BITS, Version
 from vkzircon_cli.model.vmo import ImportKind
 
 
@@ -27,7 +27,7 @@ Value = str | int | tuple[int, ...] | frozenset[str]
 
 @record
 class Seen:
-    """Where facts are looked up: what was seen of the machine and of one device."""
+    """What facts are read from: what was seen of the machine and of one device."""
 
     facts: Facts
     device: Device
@@ -37,7 +37,7 @@ class Seen:
 
 @record
 class NamedFact:
-    """A fact by its public *name*; *words* are all that it can be, where that is known. *read* gives None if unseen."""
+    """A fact by its public *name*; *words* are its only values, if known. *read* returns None if unseen."""
 
     name: str
     kind: Kind
@@ -46,17 +46,24 @@ class NamedFact:
     words: tuple[str, ...] = ()
 
 
+T = TypeVar("T")
+
+
+def _seen(answer: Answer[T], read: Callable[[T], Value | None]) -> Value | None:
+    return read(answer.value) if answer.value is not None else None
+
+
 def _identity(read: Callable[[Identity], Value | None]) -> Callable[[Seen], Value | None]:
-    return lambda seen: read(seen.device.identity.value) if seen.device.identity.value else None
+    return lambda seen: _seen(seen.device.identity, read)
 
 
 def _memory(read: Callable[[Memory], Value | None]) -> Callable[[Seen], Value | None]:
-    return lambda seen: read(seen.device.memory.value) if seen.device.memory.value else None
+    return lambda seen: _seen(seen.device.memory, read)
 
 
-def _version(value: int) -> tuple[int, ...]:
+def _version(of: Version) -> tuple[int, ...]:
     """Unpack VK_MAKE_API_VERSION without its variant."""
-    return value >> 22 & 0x7F, value >> 12 & 0x3FF, value & 0xFFF
+    return of.value >> 22 & 0x7F, of.value >> 12 & 0x3FF, of.value & 0xFFF
 
 
 def _revision(seen: Seen) -> Value | None:
@@ -74,57 +81,59 @@ def _imported(seen: Seen) -> Value | None:
 
 
 def _rights(seen: Seen) -> Value | None:
-    """Give the rights that every exported VMO has."""
-    found = [frozenset(rights) for rights in _all_rights(seen)]
-    return reduce(frozenset.intersection, found) if found else None
-
-
-def _all_rights(seen: Seen) -> Iterator[tuple[str, ...]]:
-    for row in seen.device.exports:
-        if row.handle.value and row.handle.value.basic.value:
-            yield row.handle.value.basic.value.rights.names
-
-
-def _largest(seen: Seen) -> Value | None:
-    return seen.device.identity.value.max_memory_allocation_size.value if seen.device.identity.value else None
-
-
-def _driver(identity: Identity) -> Value | None:
-    return identity.driver.value.name if identity.driver.value else None
-
-
-def _emulated(seen: Seen) -> Value:
-    return "yes" if seen.emulated else "no"
-
-
-def _loader(seen: Seen) -> Value | None:
-    return _version(seen.facts.loader.value.api_version.value) if seen.facts.loader.value else None
+    """Return the rights that every exported VMO has."""
+    handles = [row.handle.value for row in seen.device.exports if row.handle.value]
+    found = [frozenset(handle.basic.value.rights.names) for handle in handles if handle.basic.value]
+    return frozenset.intersection(*found) if found else None
 
 
 _W, _N, _V, _F = Kind.WORD, Kind.NUMBER, Kind.VERSION, Kind.FLAGS
+_TYPES = tuple(DEVICE_TYPES.values())
 _ALL = (
     NamedFact("platform", _W, "what the platform is taken for", lambda seen: seen.platform, (FUCHSIA, LINUX)),
-    NamedFact("emulated", _W, "whether the extension is our own emulation", _emulated, ("yes", "no")),
-    NamedFact("loader.version", _V, "the Vulkan version of the loader", _loader),
     NamedFact(
-        "device.type", _W, "VkPhysicalDeviceType", _identity(lambda who: who.type.name), tuple(DEVICE_TYPES.values())
+        "emulated",
+        _W,
+        "whether the extension is our own emulation",
+        lambda seen: "yes" if seen.emulated else "no",
+        ("yes", "no"),
     ),
+    NamedFact(
+        "loader.version",
+        _V,
+        "the Vulkan version of the loader",
+        lambda seen: _seen(seen.facts.loader, lambda loader: _version(loader.api_version)),
+    ),
+    NamedFact("device.type", _W, "VkPhysicalDeviceType", _identity(lambda device: device.type.name), _TYPES),
     NamedFact("device.name", _W, "the device's name, whole", _identity(display_name)),
-    NamedFact("device.vendor", _N, "vendorID", _identity(lambda who: who.vendor_id)),
-    NamedFact("device.id", _N, "deviceID", _identity(lambda who: who.device_id)),
+    NamedFact("device.vendor", _N, "vendorID", _identity(lambda device: device.vendor_id)),
+    NamedFact("device.id", _N, "deviceID", _identity(lambda device: device.device_id)),
     NamedFact(
-        "device.version", _V, "the Vulkan version of the device", _identity(lambda w: _version(w.api_version.value))
+        "device.version",
+        _V,
+        "the Vulkan version of the device",
+        _identity(lambda device: _version(device.api_version)),
     ),
-    NamedFact("driver.name", _W, "driverName", _identity(_driver)),
+    NamedFact(
+        "driver.name",
+        _W,
+        "driverName",
+        _identity(lambda device: _seen(device.driver, lambda driver: driver.name)),
+    ),
     NamedFact("extension.revision", _N, "the listed revision of VK_FUCHSIA_external_memory", _revision),
     NamedFact("memory.types", _N, "how many memory types there are", _memory(lambda memory: len(memory.types))),
     NamedFact(
         "memory.largest-heap",
         _N,
         "bytes of the largest heap",
-        _memory(lambda m: max((h.size for h in m.heaps), default=0)),
+        _memory(lambda memory: max((heap.size for heap in memory.heaps), default=0)),
     ),
-    NamedFact("memory.largest-allocation", _N, "maxMemoryAllocationSize, in bytes", _largest),
+    NamedFact(
+        "memory.largest-allocation",
+        _N,
+        "maxMemoryAllocationSize, in bytes",
+        _identity(lambda device: device.max_memory_allocation_size.value),
+    ),
     NamedFact("memory.exportable-types", _N, "how many memory types a VMO was exported from", _exported),
     NamedFact("memory.importable-types", _N, "how many of their VMOs the same device imported", _imported),
     NamedFact("vmo.rights", _F, "the rights that every exported VMO has", _rights, RIGHT_BITS),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why nothing could be asked, told from the facts: no driver, no device, or a driver that died before it had one."""
+"""The reason why no device could be asked, by the facts: no driver, no device, or a driver that crashed or hung."""
 
 from dataclasses import replace
 
@@ -17,10 +17,10 @@ _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
 _MOST_WORDS = 3
 FIRST_ONLY = "The first attempt failed: "
 NOT_ISOLATED = "No process could be started"
-DOCTOR = "vkzircon doctor tells more."
-# Causes that end a run wherever it is.
+DOCTOR = "Run vkzircon doctor for the cause."
+# Causes that can end a run at any time.
 ENDED_THE_RUN = ("interrupted", "our-fault")
-# What is not the loader's and not a driver's doing.
+# Causes that are neither the loader's nor a driver's fault.
 _NOT_DOCTORS = (
     "no-package",
     "no-process",
@@ -36,17 +36,17 @@ _LEAVE_OUT = "Leave out one driver or implicit layer after another until it work
 
 
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
-    """Tell what kept every device from being asked as wanted (*emulate*: with the layer), None where one was."""
+    """Return what kept all devices from being asked (*emulate*: with the layer), None where one was asked."""
     failure = transcript.failure or _what_stopped(transcript, environment, emulate)
     if failure is None or failure.cause in _NOT_DOCTORS:
         return failure
-    # Those that were left out have nothing to do with what is wrong without them.
+    # What is still wrong is not the fault of the culprits that were left out.
     guilty = [culprit for culprit in transcript.culprits if not culprit.left_out]
     if not guilty:
         is_loaders = failure.exit_code == Exit.CANNOT_ASK
         return replace(failure, hint=f"{failure.hint} {DOCTOR}".strip()) if is_loaders else failure
     named = " ".join(culprit.sentence for culprit in guilty[:_MOST_WORDS])
-    # What the loader said of it, and where to look, is what the culprits' sentences say better.
+    # The culprits' sentences replace the loader's messages and the general advice.
     hint = failure.hint.partition(_LOADER_SAYS)[0].removeprefix(_LEAVE_OUT).strip()
     return replace(failure, hint=" ".join(filter(None, (named, hint, DOCTOR))))
 
@@ -69,7 +69,7 @@ def _what_stopped(transcript: Transcript, environment: Environment, emulate: boo
 
 
 def is_in_trouble(transcript: Transcript) -> bool:
-    """Tell whether the loader or a driver kept everybody from being asked, so that it may be left out."""
+    """Whether the loader or a driver kept all devices from being asked, so that a culprit may be left out."""
     facts = transcript.facts
     if transcript.failure is not None:
         return transcript.failure.cause == "probe-died" and facts.device_count.value is None
@@ -86,14 +86,14 @@ def _cut(transcript: Transcript) -> Failure:
     after = f", after {visible(ended.step)}" if ended else ""
     if transcript.is_broken_off:
         where = f", in step {visible(transcript.stopped_in)}" if transcript.stopped_in else after
-        message = f"The file ends in the middle of a line{where}: what came after was lost with it."
+        message = f"The file ends in the middle of a line{where}: the rest is lost."
     elif transcript.stopped_in is None:
-        message = f"The trace stops between two steps{after}: what came after was lost."
+        message = f"The trace stops between two steps{after}: the rest is lost."
     else:
         message = (
             f"The trace stops in step {visible(transcript.stopped_in)}: the driver most likely died or hung there."
         )
-    hint = "What was learned until then follows."
+    hint = "The results up to there follow."
     return Failure("cut-off", message, hint, Exit.CRASHED)
 
 
@@ -119,11 +119,11 @@ def _no_instance(missing: Missing, messages: tuple[Message, ...], environment: E
 
 def _manifest_hint(messages: tuple[Message, ...]) -> str:
     files = sorted({word.strip(",") for m in messages for word in m.text.split() if word.strip(",.").endswith(".json")})
-    return f"Mend or remove {' and '.join(files)}: one malformed manifest stops the loader for all drivers."
+    return f"Repair or remove {' and '.join(files)}: one malformed manifest stops the loader for all drivers."
 
 
 def filter_of_emulation(environment: Environment) -> Variable | None:
-    """Give the variable by which the loader leaves the emulation layer out, None if it does not."""
+    """Return the variable by which the loader leaves the emulation layer out, None if it does not."""
     from vkzircon_cli.model.loader_filters import layer_filter
 
     given = {} if environment.elevated else {variable.name: variable for variable in environment.variables}
@@ -133,9 +133,9 @@ def filter_of_emulation(environment: Environment) -> Variable | None:
 
 
 def _no_emulation(environment: Environment) -> Failure:
-    hint = "Read why with VK_LOADER_DEBUG=layer in front of the same command, and --verbose behind it."
+    hint = "For the reason, run the same command with VK_LOADER_DEBUG=layer in the environment and --verbose."
     if environment.elevated:
-        hint = "The process runs with raised privileges: the loader heeds no variable that names a layer."
+        hint = "The process runs with raised privileges, and the loader then ignores variables that name a layer."
     elif variable := filter_of_emulation(environment):
         hint = f'Unset {variable.name}: it is "{variable.value}", which turns the layer off.'
     return Failure("no-emulation", "The loader did not load the emulation layer.", hint, Exit.CANNOT_ASK)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what was captured elsewhere: a report, or a trace that may stop anywhere."""
+"""Reads a saved report, or a trace that may stop anywhere."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from vkzircon_cli.stream.events import Event
 from vkzircon_cli.stream.fold import Fold, Transcript
 
 _MOST_BYTES = 64 << 20
-_WHAT_IT_TAKES = "Give what vkzircon report, check or devices wrote with --format json or --format trace."
+_WHAT_IT_TAKES = "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace."
 _BEGINNING = b'{"event": "header"'
 _MOST_WORDS = 300
 _ZIP = b"PK\x03\x04"
@@ -41,11 +41,11 @@ def read(path: Path) -> Report:
     """Read the report in *path*, or fold the trace in it.
 
     Raises:
-        Usage: it cannot be read, or is neither.
+        Usage: the file cannot be read, or is neither.
     """
     raw = _bytes(path)
     if raw.startswith(_ZIP):
-        raise _unfit(path, " is a zip, as vkzircon bundle writes them: unzip it, and give the report.json in it")
+        raise _unfit(path, " is a zip, as vkzircon bundle writes them: unzip it, and pass the report.json in it")
     if not raw.strip():
         raise _unfit(path, " is empty")
     first, newline, rest = raw.partition(b"\n")
@@ -65,7 +65,7 @@ def _bytes(path: Path) -> bytes:
     except OSError as error:
         raise _unfit(path, f" cannot be read: {error.strerror}") from error
     if len(raw) > _MOST_BYTES:
-        raise _unfit(path, f" is larger than {_MOST_BYTES >> 20} MiB, as no report is")
+        raise _unfit(path, f" is larger than {_MOST_BYTES >> 20} MiB, too large for a report")
     return raw
 
 
@@ -105,7 +105,7 @@ def _trace(path: Path, header: bytes, rest: bytes) -> Report:
         try:
             fold.add(_event(event))
         except (KeyError, TypeError, ValueError) as error:
-            raise _unfit(path, f", line {number}: this is no event of a trace") from error
+            raise _unfit(path, f", line {number}: this is not an event of a trace") from error
     return _judged(path, fold)
 
 
@@ -116,7 +116,7 @@ def _event(event: Any) -> Event:
 
 
 def _judged(path: Path, fold: Fold) -> Report:
-    """Judge what was folded; the fold takes values as they come, so that their types are looked at here."""
+    """Judge what was folded. The fold does not check the types of values, so that is done here."""
     try:
         transcript = fold.transcript()
         parse(Transcript, json.dumps(plain(transcript)))
@@ -135,21 +135,21 @@ def _report(path: Path, raw: bytes) -> Report:
     except json.JSONDecodeError as error:
         raise _unfit(path, f" is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
-        raise _unfit(path, " is nested more deeply than any report is") from error
+        raise _unfit(path, " is nested too deeply for a report") from error
     except ValueError as error:
         raise _unfit(path, f" is not JSON: {error}") from error
     _refuse_others(path, document)
     try:
         return _ended(parse(Report, text))
     except ValueError as error:
-        raise _unfit(path, f" is not a whole report: {error}") from error
+        raise _unfit(path, f" is not a complete report: {error}") from error
 
 
 def _ended(report: Report) -> Report:
-    """Give *report* if it has an exit code that there is, which of an error is the error's own and never 0."""
+    """Return *report* if its exit code is one of ours, and that of its error where it has one."""
     code, error = report.summary.exit_code, report.error
     if code not in set(Exit):
-        raise ValueError(f"summary.exit_code: {code} is no exit code of vkzircon")
+        raise ValueError(f"summary.exit_code: {code} is not an exit code of vkzircon")
     if error is not None and (error.exit_code not in ERROR_EXITS or error.exit_code != code):
         raise ValueError(f"error.exit_code: {error.exit_code}, where the report ends with {code}")
     return report
@@ -157,7 +157,7 @@ def _ended(report: Report) -> Report:
 
 def _refuse_others(path: Path, document: Any) -> None:
     version = document.get("schema_version") if isinstance(document, dict) else None
-    if isinstance(version, int) and not isinstance(version, bool):  # as a later one may be
+    if isinstance(version, int) and not isinstance(version, bool):  # a later version may be a number
         _check_version(path, str(version))
     if not isinstance(version, str):
         raise _unfit(path, " is JSON, but not a report of vkzircon")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON Schema of a document, derived from the dataclasses that it is written from, and their strict reading.
+"""Derives the JSON Schema of a document from its dataclasses, and reads documents strictly.
 
-pydantic does both; a Fuchsia device has none, and needs neither.
+Both use pydantic; a Fuchsia device has no pydantic, and needs neither.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _EXPECTED = {
 
 
 class NotOfThisShape(ValueError):
-    """A document has a value where its schema has another; the message names the path and what was expected."""
+    """A document does not fit its schema; the message has the path and what was expected."""
 
 
 @cache
@@ -38,10 +38,10 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
 
 
 def parse(shape: Any, text: str | bytes) -> Any:
-    """Read the JSON *text* as *shape*: nothing is taken for what it is not; keys that are not known are passed over.
+    """Read the JSON *text* as *shape*: no value is converted, and unknown keys are ignored.
 
     Raises:
-        NotOfThisShape: it is not, or is no JSON.
+        NotOfThisShape: it has another shape, or is not JSON.
     """
     try:
         return _adapter(shape).validate_json(text, strict=True)
@@ -59,13 +59,13 @@ def _said(error: ValidationError) -> str:
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    """Write ``devices[0].memory.value.types[3].flags``."""
+    """Format a path as ``devices[0].memory.value.types[3].flags``."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
     return "".join(steps).removeprefix(".")
 
 
 def schema_of(shape: Any, title: str) -> dict[str, Any]:
-    """Give the JSON Schema (2020-12) of the documents that are written of *shape*; each has all of its keys."""
+    """Return the JSON Schema (2020-12) of documents of this *shape*, which have all of its keys."""
     schema = _adapter(shape).json_schema(mode="serialization")
     of_class = {each.__name__: each for each in _dataclasses(shape)}
     for part in (schema, *schema["$defs"].values()):
@@ -75,7 +75,7 @@ def schema_of(shape: Any, title: str) -> dict[str, Any]:
 
 
 def _complete(part: dict[str, Any], shape: Any) -> None:
-    """Put in what the document's writer adds, and ask for every key: none is ever left out."""
+    """Add the keys that `to_document` adds, and require all keys, because none is ever left out."""
     properties: dict[str, Any] = {}
     exact = has_neighbour(shape) if shape else {}
     for name, described in part["properties"].items():
@@ -91,7 +91,7 @@ def _complete(part: dict[str, Any], shape: Any) -> None:
 
 
 def _dataclasses(shape: Any) -> Iterator[Any]:
-    """Give every dataclass that *shape* is made of, itself included."""
+    """Yield every dataclass that *shape* is made of, itself included."""
     waiting, known = [shape], set()
     while waiting:
         each = waiting.pop()

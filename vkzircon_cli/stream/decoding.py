@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Facts out of JSON: what was written of a record becomes that record again, by the types of its fields."""
+"""Decodes facts from JSON: rebuilds a record by the types of its fields, which are read here only."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -8,38 +8,56 @@ from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from vkzircon_cli.model.base import Answer, Missing, Size
+from vkzircon_cli.model.base import Answer, Missing, Size, record
 
 _Decoder = Callable[[Any], Any]
 
 
-def shape_of_answer(fact: str, owner: Any) -> Any:
-    """Give the type of *fact*'s answer: the field's own, or that of the one answer in its table's rows."""
-    return _shapes(fact, owner)[1]
+@record
+class Fact:
+    """A field that holds one answer, or a table whose rows have one answer each.
+
+    *row* is the record of a row, None without a table; *keys* has the types of its other fields, and *name* is that of
+    the answer in it.
+    """
+
+    row: Any
+    keys: Mapping[str, Any]
+    name: str
+    answer: Any
+
+    def decode_key(self, key: Any) -> dict[str, Any]:
+        """Rebuild the *key* of a row, parsed from JSON; that of a lone answer is empty.
+
+        Raises:
+            ValueError, KeyError: the rows have another key.
+        """
+        return {name: decode(shape, key[name]) for name, shape in self.keys.items()}
 
 
-def decode_key(fact: str, owner: Any, key: Any) -> dict[str, Any]:
-    """Rebuild the *key* of a row of *fact*'s table, parsed from JSON; that of a lone answer is empty.
+@cache
+def facts_of(owner: Any) -> Mapping[str, Fact]:
+    """Return the facts among the fields of *owner*, a dataclass, by their names."""
+    found = {}
+    for field in fields(owner):
+        (row,) = get_args(field.type)[:1] if get_origin(field.type) is tuple else (None,)
+        parts = fields(row) if row else (field,)
+        answers = [part for part in parts if get_origin(part.type) is Answer]
+        if len(answers) == 1:
+            keys = {part.name: part.type for part in parts if part is not answers[0]}
+            found[field.name] = Fact(row, keys, answers[0].name, answers[0].type)
+    return found
+
+
+def fact_of(owner: Any, name: str) -> Fact:
+    """Return the fact of *owner* with this *name*.
 
     Raises:
-        ValueError, KeyError: *owner* has no such fact, or its rows have another key.
+        ValueError: there is none.
     """
-    row = _shapes(fact, owner)[0]
-    return {f.name: decode(f.type, key[f.name]) for f in fields(row) if _is_key(f)} if row else {}
-
-
-def _shapes(fact: str, owner: Any) -> tuple[Any, Any]:
-    """Return the record of a row of *fact*'s table, None where it has no table, and the type of its one answer."""
-    shape: Any = next((f.type for f in fields(owner) if f.name == fact), None)
-    row = get_args(shape)[0] if get_origin(shape) is tuple else None
-    answers = [shape] if row is None else [f.type for f in fields(row) if not _is_key(f)]
-    if len(answers) != 1 or get_origin(answers[0]) is not Answer:
-        raise ValueError(f"{fact} is no fact")
-    return row, answers[0]
-
-
-def _is_key(of: Any) -> bool:
-    return get_origin(of.type) is not Answer
+    if name not in facts_of(owner):
+        raise ValueError(f"{name} is no fact")
+    return facts_of(owner)[name]
 
 
 def decode(shape: Any, value: Any) -> Any:
@@ -54,7 +72,7 @@ def decode(shape: Any, value: Any) -> Any:
 
 @cache
 def _decoder(shape: Any) -> _Decoder:
-    """Make what decodes a *shape*: what types are made of is looked up once, not once a value."""
+    """Return the function that decodes a *shape*: types are taken apart once, not once for each value."""
     origin, inner = get_origin(shape), get_args(shape)
     if origin in (Union, UnionType):
         (some,) = (_decoder(each) for each in inner if each is not NoneType)
@@ -94,7 +112,7 @@ _LARGEST = (1 << 64) - 1
 
 
 def _is_number(value: Any) -> bool:
-    """Whether *value* is a number that is finite, and no larger than any is that this program writes."""
+    """Whether *value* is a number, finite and no larger than any that this program writes."""
     return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
 
 

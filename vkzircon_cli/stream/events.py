@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The event stream: one JSON line an event, and its fold back into `Facts`.
+"""The event stream: one line of JSON for each event. `fold` turns it into facts.
 
-The same lines serve the progress display, the child process, the crash journal and partial reports:
+The progress display, the probe's worker, the crash journal and saved traces use the same lines:
 
     {"event": "header", "schema_version": "1.0", "tool": {...}, "environment": {...}, ...}
     {"event": "begin", "step": "device0/type2/export.plain", "fact": "exports", "device": 0, "key": {...}, "ms": 12.3}
@@ -14,9 +14,9 @@ The same lines serve the progress display, the child process, the crash journal 
     {"event": "again"}
     {"event": "done"}
 
-What comes after ``again`` replaces the steps before it: the culprits were left out, and all was asked once more. A fact
-is the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies. `hearing`
-declares which of them a child may write, and refuses the rest.
+The steps after ``again`` replace those before it: the culprits were left out, and the probe ran once more. A fact is
+the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies.
+`worker.event_reader` declares which events a worker may write, and refuses others.
 """
 
 import json
@@ -27,7 +27,7 @@ from vkzircon_cli.errors import ERROR_EXITS, Crashed, NotAsked, Refused, Stop, T
 from vkzircon_cli.model.base import Answer, Missing, plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.stream.decoding import decode, shape_of_answer
+from vkzircon_cli.stream.decoding import decode, fact_of
 
 Event = dict[str, Any]
 T = TypeVar("T")
@@ -35,9 +35,10 @@ Asking = Generator[Event, None, Answer[T]]
 
 
 class Asker:
-    """Puts questions as events. *answered* holds the answers, as JSON, that an earlier process got before it died.
+    """Asks questions as pairs of events.
 
-    *of_device* is the dataclass whose fields the facts of a device are.
+    *answered* holds the answers, as JSON, that an earlier worker got before it died. *of_device* is the dataclass whose
+    fields are the facts of a device.
     """
 
     def __init__(self, answered: Mapping[str, Any] | None = None, of_device: type = Device) -> None:
@@ -46,11 +47,11 @@ class Asker:
 
     @property
     def resumes(self) -> bool:
-        """Tell whether an earlier process got some way."""
+        """Whether an earlier worker got any answer."""
         return bool(self._answered)
 
     def knows(self, step: str) -> bool:
-        """Tell whether *step* was asked by an earlier process, whatever came of it."""
+        """Whether an earlier worker asked *step*, with any result."""
         return step in self._answered
 
     def __call__(
@@ -63,22 +64,21 @@ class Asker:
         live: bool = False,
         **key: Any,
     ) -> Asking[T]:
-        """Yield the two events around *question* and return its answer; a refusal is an answer, all else our fault.
+        """Yield the two events around *question* and return its answer; a refusal is an answer, other exceptions pass.
 
-        A step that is known yields nothing; if it was answered and is *live* (it opens what later steps need), its
-        question is put again, since what it opened died with the earlier process.
+        A step that is known yields nothing. If it was answered and is *live* (it opens what later steps need), its
+        question is asked again, because what it opened died with the earlier worker.
         """
         if step in self._answered:
-            shape = shape_of_answer(fact, Facts if device is None else self._of_device)
-            known: Answer[T] = decode(shape, self._answered[step])
+            owner = Facts if device is None else self._of_device
+            known: Answer[T] = decode(fact_of(owner, fact).answer, self._answered[step])
             if not live or known.value is None:
                 return known
             answer = answer_of(question)
             if answer.missing is not None:
-                text = (
-                    f"{step} was not answered again after the crash ({answer.missing.reason or answer.missing.result})"
-                )
-                yield {"event": "message", "severity": "error", "text": f"{text}: what rests on it was not asked"}
+                why = answer.missing.reason or answer.missing.result
+                text = f"{step} was not answered again after the crash ({why}): the steps that need it were not asked"
+                yield {"event": "message", "severity": "error", "text": text}
             return answer
         of = {name: plain(value) for name, value in key.items()}
         yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": of}
@@ -96,12 +96,12 @@ def answer_of(question: Callable[[], T]) -> Answer[T]:
 
 
 def ended(step: str, missing: Missing) -> Event:
-    """Make the end of a *step* whose process did not live to write it."""
+    """Return the end of a *step* whose process died before it could write one."""
     return {"event": "end", "step": step, "answer": plain(Answer(None, missing)), "ms": elapsed_ms()}
 
 
 def error(stop: Stop, cause: str) -> Event:
-    """Make the event of what stopped the probe; `failure` reads it back."""
+    """Return the event for what stopped the probe; `decode_failure` reads it back."""
     return {
         "event": "error",
         "cause": cause,
@@ -112,7 +112,7 @@ def error(stop: Stop, cause: str) -> Event:
 
 
 def to_line(event: Event) -> bytes:
-    """Write *event* as one line of ASCII JSON."""
+    """Format *event* as one line of ASCII JSON."""
     return json.dumps(event, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
 
 
@@ -127,10 +127,10 @@ class Failure:
 
 
 def decode_failure(event: Event) -> Failure:
-    """Rebuild what an ``error`` event tells.
+    """Rebuild the failure in an ``error`` event.
 
     Raises:
-        ValueError, KeyError: it is not of that shape, or its exit code is none that an error may have, as 0 is.
+        ValueError, KeyError: it has another shape, or an exit code that no error has, as 0.
     """
     failure: Failure = decode(Failure, event)
     if failure.exit_code not in ERROR_EXITS:
@@ -140,7 +140,7 @@ def decode_failure(event: Event) -> Failure:
 
 @record
 class Message:
-    """A line that the loader or a layer gave to the debug messenger."""
+    """A line that the loader or a layer sent to the debug messenger."""
 
     severity: str
     text: str
@@ -149,7 +149,7 @@ class Message:
 
 @record
 class Output:
-    """What driver and layers printed while they were asked, bounded; *dropped* counts bytes that are not here."""
+    """What driver and layers printed during the probe, bounded; *dropped* counts the bytes that were not kept."""
 
     text: str
     dropped: int
@@ -158,7 +158,7 @@ class Output:
 
 @record
 class Culprit:
-    """A manifest that kept the loader from working, and the command that mends it; *left_out* if the rest was asked."""
+    """A manifest that stopped the loader, and the command that repairs it; *left_out*: the probe ran without it."""
 
     kind: str
     path: str

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fold of an event stream into `Facts`, and into all else that a document is made of."""
+"""Folds an event stream into facts and the other parts of a document."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar, get_args, get_origin
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, Milliseconds, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.stream.decoding import Fact, decode, facts_of
 from vkzircon_cli.stream.events import Culprit, Event, Failure, Message, Output, decode_failure
 
 T = TypeVar("T")
@@ -27,9 +27,8 @@ class StepTime:
 class Transcript:
     """An event stream, folded.
 
-    A stream *is_broken_off* that ends in the middle of a line, as no process leaves it: the file was cut later.
     A stream *is_cut* that has neither its end nor a failure; *stopped_in* is the step it stops in, *ended_ms* its last
-    time.
+    time. A stream *is_broken_off* that ends in the middle of a line: no process writes that, so the file was cut later.
     """
 
     facts: Facts
@@ -58,12 +57,12 @@ class _Open:
     end_ms: float | None = None
 
 
-_Asked = defaultdict[tuple[int | None, str], list[_Open]]
+_Steps = defaultdict[tuple[int | None, str], list[_Open]]
 
 
 @dataclass(slots=True)
 class Fold:
-    """Collects events in order; `transcript` may be asked at any moment, also in the middle of a step."""
+    """Collects events in order; `transcript` may be called at any time, also in the middle of a step."""
 
     _steps: dict[str, _Open] = field(default_factory=dict)
     _selected: frozenset[int] | None = None
@@ -77,12 +76,12 @@ class Fold:
     is_broken_off: bool = False
 
     def add(self, event: Event) -> None:
-        """Take one event; kinds that are not known are passed over, so that an older reader reads a newer stream."""
+        """Add one event; unknown kinds are ignored, so that an older reader reads a newer stream."""
         self._ended_ms = event.get("ms", self._ended_ms)
-        self._add_asked(event["event"], event)
-        self._add_told(event["event"], event)
+        self._add_step(event["event"], event)
+        self._add_rest(event["event"], event)
 
-    def _add_asked(self, kind: str, event: Event) -> None:
+    def _add_step(self, kind: str, event: Event) -> None:
         if kind == "begin":
             self._steps[event["step"]] = _Open(event)
         elif kind == "end":
@@ -93,7 +92,7 @@ class Fold:
         elif kind == "again":
             self._steps, self._selected, self._failure = {}, None, None
 
-    def _add_told(self, kind: str, event: Event) -> None:
+    def _add_rest(self, kind: str, event: Event) -> None:
         if kind == "message":
             self._messages.append(decode(Message, event))
         elif kind == "error":
@@ -108,7 +107,7 @@ class Fold:
             self._is_done = True
 
     def transcript(self) -> Transcript:
-        """Fold what came so far. A step without an end stands as never reached, in a stream that was cut as crashed."""
+        """Fold what came so far. A step without an end counts as never reached, or crashed where the stream is cut."""
         return Transcript(
             facts=self._facts(),
             failure=self._failure,
@@ -128,50 +127,45 @@ class Fold:
         return not self._is_done and self._failure is None
 
     def _facts(self) -> Facts:
-        asked = self._asked()
-        answers = {
-            f.name: self._answer(f.type, asked[None, f.name]) for f in fields(Facts) if get_origin(f.type) is Answer
-        }
-        return Facts(devices=self.devices(Device), **answers)
+        return self._filled(Facts, self._sorted(), None, {"devices": self.devices(Device)})
 
     def devices(self, shape: type[T]) -> tuple[T, ...]:
         """Fold what was asked of each device into a *shape*: a dataclass with answers and tables of rows."""
-        asked = self._asked()
-        found = sorted({device for device, _ in asked if device is not None})
-        return tuple(self._device(shape, index, asked) for index in found)
+        steps = self._sorted()
+        found = sorted({device for device, _ in steps if device is not None})
+        return tuple(self._filled(shape, steps, index, self._of_device(index)) for index in found)
 
-    def _asked(self) -> "_Asked":
-        """Sort the steps by what they are about, once: a trace may have thousands of devices."""
-        asked: _Asked = defaultdict(list)
+    def _of_device(self, index: int) -> dict[str, Any]:
+        return {"index": index, "selected": self._selected is None or index in self._selected}
+
+    def _sorted(self) -> _Steps:
+        """Sort the steps by device and fact, once: a trace may have thousands of devices."""
+        steps: _Steps = defaultdict(list)
         for step in self._steps.values():
-            asked[step.begin["device"], step.begin["fact"]].append(step)
-        return asked
+            steps[step.begin["device"], step.begin["fact"]].append(step)
+        return steps
 
-    def _device(self, shape: type[T], index: int, asked: "_Asked") -> T:
-        found: dict[str, Any] = {"index": index, "selected": self._selected is None or index in self._selected}
-        for f in fields(shape):  # type: ignore[arg-type]
-            if get_origin(f.type) is Answer:
-                found[f.name] = self._answer(f.type, asked[index, f.name])
-            elif get_origin(f.type) is tuple:
-                found[f.name] = tuple(self._row(get_args(f.type)[0], step) for step in asked[index, f.name])
-        return shape(**found)
+    def _filled(self, shape: type[T], steps: _Steps, device: int | None, known: dict[str, Any]) -> T:
+        """Fill the facts of *shape* with the answers of *steps*, beside what is *known*."""
+        owner: Any = shape
+        for name, fact in facts_of(owner).items():
+            asked = steps[device, name]
+            if fact.row is not None:
+                known[name] = tuple(self._row(fact, step) for step in asked)
+            else:
+                known[name] = self._answer(fact, asked[0]) if asked else Answer(None, NEVER_REACHED)
+        return shape(**known)
 
-    def _answer(self, shape: Any, steps: Sequence[_Open]) -> Answer[Any]:
-        return self._decoded(shape, steps[0]) if steps else Answer(None, NEVER_REACHED)
-
-    def _decoded(self, shape: Any, step: _Open) -> Answer[Any]:
+    def _answer(self, fact: Fact, step: _Open) -> Answer[Any]:
         if step.answer is None:
             cut = _BROKEN_OFF if self.is_broken_off else _CUT
             return Answer(None, cut if self._is_cut else NEVER_REACHED)
-        answer: Answer[Any] = decode(shape, step.answer)
+        answer: Answer[Any] = decode(fact.answer, step.answer)
         return answer
 
-    def _row(self, row: Any, step: _Open) -> Any:
-        """Make a table's row: the key from the step's begin, the one answer from its end."""
-        keys = step.begin["key"]
-        cells = {f.name: decode(f.type, keys[f.name]) for f in fields(row) if get_origin(f.type) is not Answer}
-        answers = {f.name: self._decoded(f.type, step) for f in fields(row) if get_origin(f.type) is Answer}
-        return row(**cells, **answers)
+    def _row(self, fact: Fact, step: _Open) -> Any:
+        """Make a table's row: its key from the step's begin, its answer from the step's end."""
+        return fact.row(**fact.decode_key(step.begin["key"]), **{fact.name: self._answer(fact, step)})
 
     def _times(self) -> Iterable[StepTime]:
         for name, step in self._steps.items():
@@ -180,7 +174,7 @@ class Fold:
 
 
 def _joined(before: Output, more: Output) -> Output:
-    """Put what was printed in two probes together."""
+    """Join the output of two probes."""
     parts = (before, more)
     all_hex = "".join(part.text_hex or part.text.encode().hex() for part in parts)
     in_hex = all_hex if before.text_hex or more.text_hex else None

@@ -11,7 +11,7 @@ from typing import Any
 
 from vkzircon_cli.model.base import Milliseconds, plain, record
 from vkzircon_cli.model.facts import Facts
-from vkzircon_cli.stream.decoding import decode, decode_key, shape_of_answer
+from vkzircon_cli.stream.decoding import decode, fact_of
 from vkzircon_cli.stream.events import Event, Message, decode_failure
 
 _MOST_BYTES = 16 << 20  # of a line; no answer comes near it
@@ -120,9 +120,7 @@ class EventReader:
     def _begin(self, begin: Begin) -> Event:
         if begin.step in self._begun:
             raise ValueError("no step begins twice")
-        owner = self._owner(begin.device)
-        shape_of_answer(begin.fact, owner)  # raises if there is no such fact
-        key = decode_key(begin.fact, owner, begin.key)
+        key = fact_of(self._owner(begin.device), begin.fact).decode_key(begin.key)
         return {**plain(begin), "key": {name: plain(value) for name, value in key.items()}}
 
     def _end(self, end: End) -> Event:
@@ -137,7 +135,7 @@ class EventReader:
         if event["event"] == "begin":
             self.step = event["step"]
             self._begun.add(event["step"])
-            self._answer = shape_of_answer(event["fact"], self._owner(event["device"]))
+            self._answer = fact_of(self._owner(event["device"]), event["fact"]).answer
         elif event["event"] == "end":
             self.step = None
         elif event["event"] == "error":

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from vkzircon_cli.bindings.dynlib import in_this_process
 from vkzircon_cli.errors import Exit
 
 _LARGEST_SEMAPHORE = 128
@@ -35,7 +36,7 @@ def watch_exit() -> Callable[[], bool]:
 def _watch_exit() -> Callable[[], bool]:
     from vkzircon_cli.bindings._abi import ffi
 
-    libc: Any = ffi.dlopen(None)
+    libc = in_this_process()
     was_posted = libc.sem_trywait  # looked up now: exit() may be called while the linker's lock is held
     called = ffi.new("char[]", _LARGEST_SEMAPHORE)
     _kept.append(called)

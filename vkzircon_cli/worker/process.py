@@ -147,8 +147,8 @@ def signal_name(number: int) -> str:
 def die_with(parent: int) -> None:
     """Have the kernel kill this process when *parent* ends, where the system can."""
     with suppress(ImportError, OSError, AttributeError):
-        import ctypes  # loads in a third of cffi's time, and each manifest may have its process
+        from vkzircon_cli.bindings.dynlib import in_this_process  # here: 3 ms, in the forked process only
 
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        in_this_process().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)

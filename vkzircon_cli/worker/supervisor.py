@@ -9,9 +9,9 @@ from typing import Any
 
 from vkzircon_cli.errors import Exit, Stop
 from vkzircon_cli.model.base import Missing, MissingKind
-from vkzircon_cli.model.facts import shape_of_device
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.request import Request
+from vkzircon_cli.model.shapes import shape_of_device
 from vkzircon_cli.stream.events import Event, ended, error
 from vkzircon_cli.worker.capture import Capture
 from vkzircon_cli.worker.event_reader import EventReader

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a program can see of a driver. Each is one number, seen in this order; a fault changes some and no others.
+// Aspects: what a program can observe of a driver. Each is a number. A fault changes some of them and no others.
 #ifndef VKZIRCON_TESTS_ASPECTS_H_
 #define VKZIRCON_TESTS_ASPECTS_H_
 
@@ -8,11 +8,11 @@
 #include "gpu.h"
 
 #define SIZE   ((VkDeviceSize)65536)
-#define UNSEEN INT64_MIN       // the program did not get that far
-#define ANY    (INT64_MIN + 1) // the driver's affair
+#define UNSEEN INT64_MIN       // an earlier step failed
+#define ANY    (INT64_MIN + 1) // depends on the driver
 
-// A group is seen or not seen as a whole; next to each aspect stands what a driver without faults shows. "Ours" is the
-// exported VMO, and VALID and the like are the status of asking for ZX_INFO_HANDLE_VALID.
+// The aspects of a group are observed together or not at all. Beside each aspect is its value on a driver without
+// faults. "Ours" is the exported VMO. VALID and the like are results of the topic ZX_INFO_HANDLE_VALID.
 #define ASPECTS(X)                                                                                                     \
     X(LOADED, CREATE_INSTANCE, VK_SUCCESS)                                                                             \
     X(INSTANCE, ENUMERATION, VK_SUCCESS)                                                                               \
@@ -137,7 +137,7 @@ enum group {
     IMPORTED,
     IMPORTED_BYTES, // which was mapped
     KEPT,
-    REFUSED, // what some drivers die of
+    REFUSED, // calls that crash some drivers
     BAD_ASKING,
     BAD,
     CLOSING,
@@ -159,12 +159,12 @@ struct observation {
     int64_t values[NUM_ASPECTS];
 };
 
-// Goes through everything and reports each aspect as it is seen.
+// Observes all aspects and reports each at once.
 typedef void (*report_function)(enum aspect aspect, int64_t value);
 void observe_all(report_function report);
 
-// What some drivers die of and the others answer with an error, which is all that is reported: a handle asked of
-// VK_NULL_HANDLE; the last byte of memory that was imported from too small a VMO.
+// Calls that crash some drivers and fail on the others, which is the only aspect reported: an export of VK_NULL_HANDLE;
+// an access to the last byte of memory that was imported from a VMO that is too small.
 void observe_null_memory(report_function report);
 void observe_missing_byte(report_function report);
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What each fault changes, and what can then no longer be seen. Nothing else may change.
+// The aspects that each fault changes or hides. Nothing else may change.
 #include "runs.h"
 
 #include <signal.h>
 
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers" // only personas have facts
 
-// What is not seen without an import, a VMO, an open handle, a handle, an export, a device.
+// The groups that are hidden without an import, a VMO, an open handle, a handle, an export, a device.
 #define NO_IMPORT (GROUP(IMPORTED) | GROUP(IMPORTED_BYTES))
 #define NO_VMO    (GROUP(VMO) | GROUP(SECOND) | GROUP(PROPERTIES) | GROUP(IMPORTING) | GROUP(KEPT) | NO_IMPORT)
 #define NO_OBJECT (GROUP(OBJECT) | NO_VMO)
@@ -88,7 +88,7 @@ const struct expectation fault_expectations[VKZ_FAULT_COUNT] = {
                                             {IMPORT_TOO_MUCH, VK_ERROR_MEMORY_MAP_FAILED},
                                             {IMPORT_WITHOUT_DUPLICATE, VK_ERROR_MEMORY_MAP_FAILED}}},
     [VKZ_FAULT_INCOMPATIBLE_WITH_ITSELF] = {0, {{BUFFER_COMPATIBLE, 0}, {IMAGE_COMPATIBLE, 0}}},
-    // The loader reads the list too, to see what a new device may enable.
+    // The loader reads the list too, to check what a new device enables.
     [VKZ_FAULT_INCOMPLETE_FOREVER] = {NO_OPEN, {{EXTENSION_LIST, VK_INCOMPLETE}, {CREATE_DEVICE, VK_INCOMPLETE}}},
     [VKZ_FAULT_INTEGRATED_DEVICE] = {0, {{DEVICE_TYPE, VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU}}},
     [VKZ_FAULT_INVALID_IMPORT] = {NO_IMPORT,
@@ -105,7 +105,7 @@ const struct expectation fault_expectations[VKZ_FAULT_COUNT] = {
     [VKZ_FAULT_NO_DEVICE] = {NO_DEVICES, {{HAS_DEVICE, 0}}},
     [VKZ_FAULT_NO_HANDLE_TYPE_REFUSED] = {0, {{EXPORT_WITHOUT_TYPE, INVALID}, {IMPORT_WITHOUT_TYPE, INVALID}}},
     [VKZ_FAULT_NO_NAME] = {0, {{IS_NAMED, 0}}},
-    [VKZ_FAULT_NULL_MEMORY_KILLS] = {0, {{0}}}, // a test of its own
+    [VKZ_FAULT_NULL_MEMORY_KILLS] = {0, {{0}}}, // has its own test
     [VKZ_FAULT_ODD_RESULT_IN_EXPORT] = {NO_HANDLE,
                                         {{GET_UNEXPORTABLE, VK_ERROR_INITIALIZATION_FAILED},
                                          {GET, VK_ERROR_INITIALIZATION_FAILED}}},

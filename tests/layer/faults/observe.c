@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Looks at everything, in an order in which what fails hides as little as possible.
+// Observes all aspects, in an order in which a failure hides as few as possible.
 #include "observe.h"
 
 #define DESCRIBE(group, name, strict) [name] = {#name, group, strict},
@@ -32,7 +32,7 @@ static void observe_get_unexportable(const struct scene *scene) {
     vkFreeMemory(scene->gpu.device, memory, NULL);
 }
 
-// ZX_HANDLE_INVALID unless it is an open handle.
+// The handle, or ZX_HANDLE_INVALID if it is not open.
 static zx_handle_t observe_get(const struct scene *scene, const struct shared *ours) {
     const zx_handle_t unwritten = 0xfffffffc;
     zx_handle_t handle = unwritten;
@@ -63,7 +63,7 @@ static void observe_old_bytes(const struct scene *scene, const struct shared *ou
     scene->report(OLD_BYTES, old);
 }
 
-// The exported VMO; ZX_HANDLE_INVALID where there is none.
+// The exported VMO, or ZX_HANDLE_INVALID.
 static zx_handle_t observe_export(const struct scene *scene, struct shared *ours) {
     scene->report(BIND, vkBindBufferMemory(scene->gpu.device, ours->buffer, ours->memory, 0));
     scene->report(MAP, scene_map(scene, ours));

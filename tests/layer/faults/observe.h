@@ -10,7 +10,7 @@ void observe_device(const struct scene *scene);
 
 void observe_object(const struct scene *scene, const struct shared *ours, zx_handle_t handle);
 void observe_second(const struct scene *scene, const struct shared *ours, zx_handle_t handle);
-void observe_asking(const struct scene *scene, zx_handle_t handle); // not with a VMO of ours: ZX_HANDLE_INVALID
+void observe_asking(const struct scene *scene, zx_handle_t handle); // ZX_HANDLE_INVALID unless it is an exported VMO
 
 void observe_import(const struct scene *scene, const struct shared *ours, zx_handle_t handle);
 void observe_other_imports(const struct scene *scene);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a physical device says of itself.
+// Observes the properties of a physical device.
 #include "observe.h"
 
 #include <stdlib.h>

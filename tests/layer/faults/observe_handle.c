@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an exported handle is, and what the properties call says of handles.
+// Observes an exported handle, and the properties of handles.
 #include "observe.h"
 
 #include <string.h>

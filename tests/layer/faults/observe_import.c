@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an import does to bytes and handles.
+// Observes the bytes and handles of an import.
 #include "observe.h"
 
 #include <stdio.h>
@@ -70,7 +70,7 @@ static int64_t resident_bytes(void) {
     return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }
 
-// Imports that are freed may leave the process larger by a driver's own caches, and by no more.
+// After imports and frees, the process may have grown by the driver's caches only.
 void observe_growth(const struct scene *scene) {
     enum { IMPORTS = 48, ENOUGH = 16 * 1024 };
     const int64_t before = resident_bytes();
@@ -108,7 +108,7 @@ void observe_other_imports(const struct scene *scene) {
     close_if_open(event);
 }
 
-// Last, because there are drivers that die of it.
+// Last, because it crashes some drivers.
 void observe_bad_handles(const struct scene *scene) {
     uint32_t bits;
     zx_handle_t vmo = ZX_HANDLE_INVALID;

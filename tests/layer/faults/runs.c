@@ -46,10 +46,10 @@ void run_child_main(int argc, char **argv) {
 struct child {
     pid_t pid;
     int report;
-    int streams[2]; // what it prints on stdout and stderr
+    int streams[2]; // the child's stdout and stderr
 };
 
-// dup2() clears close-on-exec, but not where both numbers are one already: the numbers come from above 9.
+// dup2() clears close-on-exec unless both numbers are equal, so the numbers start above 9.
 static int out_of_the_way(int descriptor) {
     const int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, 10);
     close(descriptor);
@@ -58,7 +58,7 @@ static int out_of_the_way(int descriptor) {
 
 static void exec_child(const struct child *child, int report_end, const char *argument, const char *emulation) {
     setenv("VKZIRCON_EMULATION", emulation, 1);
-    // A fault's SIGSEGV is to arrive as one.
+    // The child must end by a fault's SIGSEGV, not in a sanitizer's handler.
     setenv("ASAN_OPTIONS", "handle_segv=0:handle_abort=0", 1);
     setenv("TSAN_OPTIONS", "handle_segv=0:handle_abort=0", 1);
     dup2(report_end, REPORT);
@@ -84,7 +84,7 @@ static void start(struct child *child, const char *argument, const char *emulati
     child->report = ends[0];
 }
 
-// False when nothing came for so long.
+// False after the timeout.
 static bool listen_to(const struct child *child, int patience_ms, struct observation *seen) {
     struct pollfd poller = {.fd = child->report, .events = POLLIN};
     struct message message;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Allocations that may go wrong: everything here gives its result back, and nothing ends the program.
+// Allocations that may fail. All functions return their result instead of ending the program.
 #ifndef VKZIRCON_TESTS_SCENE_H_
 #define VKZIRCON_TESTS_SCENE_H_
 
@@ -11,35 +11,35 @@
 
 struct scene {
     struct gpu gpu;
-    uint32_t type; // of all memory: one that an external buffer can have
+    uint32_t type; // of all allocations; an external buffer can have it
     report_function report;
 };
 
 // A buffer and SIZE bytes of memory for it.
 struct shared {
     VkBuffer buffer;
-    VkDeviceMemory memory; // VK_NULL_HANDLE unless VK_SUCCESS was the result
+    VkDeviceMemory memory; // VK_NULL_HANDLE unless the result is VK_SUCCESS
     unsigned char *bytes;  // mapped, or NULL
 };
 
 VkResult scene_allocate(const struct scene *scene, VkDeviceSize size, const void *next, VkDeviceMemory *memory);
-VkResult scene_free_at_once(const struct scene *scene, VkResult result, VkDeviceMemory memory); // gives the result back
+VkResult scene_free_at_once(const struct scene *scene, VkResult result, VkDeviceMemory memory); // returns `result`
 
 VkResult scene_export(const struct scene *scene, struct shared *shared); // a dedicated allocation
 VkResult scene_import(const struct scene *scene, VkDeviceSize size, zx_handle_t handle, VkDeviceMemory *memory);
 VkResult scene_map(const struct scene *scene, struct shared *shared);
-void scene_free(const struct scene *scene, struct shared *shared); // twice is no harm
+void scene_free(const struct scene *scene, struct shared *shared); // may be called twice
 
 VkResult scene_get(const struct scene *scene, VkDeviceMemory memory, zx_handle_t *handle);
 
-// The result, and the bits; `header_kept` may be NULL.
+// Returns the result and the memory type bits. `header_kept` may be NULL.
 VkResult scene_ask(const struct scene *scene, VkExternalMemoryHandleTypeFlagBits type, zx_handle_t handle,
                    uint32_t *bits, bool *header_kept);
 
 void pattern_write(unsigned char *bytes, size_t size, unsigned char seed);
 size_t pattern_wrong(const unsigned char *bytes, size_t size, unsigned char seed);
 
-// 1 or 0, or the status with which zx_vmo_read() fails.
+// 1 or 0, or the status of a failed zx_vmo_read().
 int64_t pattern_in_vmo(zx_handle_t vmo, unsigned char seed);
 
 zx_handle_t new_vmo(uint64_t size);

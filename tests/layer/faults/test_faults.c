@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each fault does what it says, and nothing else that a program can see.
+// Each fault changes the aspects that it names, and no others.
 #include "../test.h"
 #include "runs.h"
 
@@ -21,15 +21,15 @@ static void a_fault_does_its_one_thing(size_t fault) {
     CHECK_EQ(count_wrong(&seen, &strict, &fault_expectations[fault]), 0);
 }
 
-// What is only seen with a call of its own, behind a channel, or in a second process.
-static bool has_a_test_of_its_own(size_t fault) {
+// Faults that show only in a special call, behind a channel, or in a second process.
+static bool has_its_own_test(size_t fault) {
     return fault == VKZ_FAULT_NULL_MEMORY_KILLS || fault == VKZ_FAULT_CHANNEL_COPIES ||
            fault == VKZ_FAULT_IMPORT_ELSEWHERE_REFUSED;
 }
 
 static void every_fault_has_an_expectation(void) {
     for (size_t i = 0; i < VKZ_FAULT_COUNT; i++) {
-        if (!has_a_test_of_its_own(i))
+        if (!has_its_own_test(i))
             CHECK(fault_expectations[i].unseen || fault_expectations[i].changes[0].aspect);
     }
 }
@@ -52,9 +52,9 @@ static void bytes_that_are_not_there_fault(void) {
     CHECK_EQ(seen.values[ENDED], DIED_OF(SIGSEGV));
 }
 
-// What nobody understands is told on stderr, which is seen here only as an instance that cannot be had.
+// The error is printed to stderr. Here it shows as a failed vkCreateInstance.
 static void an_unknown_name_makes_no_instance(void) {
-    static const char *const emulations[] = {"fault=nobody", "persona=nobody", "nobody", "persona=strict,faults=x"};
+    static const char *const emulations[] = {"fault=unknown", "persona=unknown", "unknown", "persona=strict,faults=x"};
     struct observation seen;
     for (size_t i = 0; i < sizeof emulations / sizeof emulations[0]; i++) {
         run(EVERYTHING, emulations[i], PATIENCE_MS, &seen);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each persona shows the quirks that facts.md (3.3, 3.4) tells of its driver, and no others.
+// Each persona shows the quirks of its driver, and no others.
 #include "../test.h"
 #include "runs.h"
 
@@ -91,7 +91,7 @@ static void swiftshader_faults_on_touch(void) {
     CHECK_EQ(seen.values[ENDED], DIED_OF(SIGSEGV));
 }
 
-// A fault on top of a persona's own: goldfish can give handle 0.
+// A fault in addition to the persona's: goldfish can return handle 0.
 static void a_fault_adds_to_a_persona(void) {
     struct observation seen;
     run(EVERYTHING, "persona=goldfish,fault=export-zero", PATIENCE_MS, &seen);

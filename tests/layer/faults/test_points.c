@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A process ends or hangs where it was told to: it has seen all that comes before, and nothing that comes after.
+// A process ends or hangs at the point that was set: it observes all aspects before it and none after it.
 #include "../test.h"
 #include "runs.h"
 
@@ -10,7 +10,7 @@ static const enum aspect first_unseen[VKZ_POINT_COUNT] = {
     [VKZ_POINT_ALLOCATE] = PLAIN_EXPORT,
     [VKZ_POINT_BIND] = BIND,
     [VKZ_POINT_CAPABILITIES] = BUFFER_FEATURES,
-    [VKZ_POINT_CREATE_BUFFER] = PLAIN_EXPORT, // made to learn which memory to take
+    [VKZ_POINT_CREATE_BUFFER] = PLAIN_EXPORT, // created to query its memory types
     [VKZ_POINT_CREATE_DEVICE] = CREATE_DEVICE,
     [VKZ_POINT_CREATE_INSTANCE] = CREATE_INSTANCE,
     [VKZ_POINT_DESTROY_DEVICE] = DESTROY_DEVICE,
@@ -19,7 +19,7 @@ static const enum aspect first_unseen[VKZ_POINT_COUNT] = {
     [VKZ_POINT_DEVICE_PROPERTIES] = DEVICE_TYPE,
     [VKZ_POINT_ENUMERATE_DEVICES] = ENUMERATION,
     [VKZ_POINT_EXPORT] = GET_UNEXPORTABLE,
-    [VKZ_POINT_FREE] = PLAIN_EXPORT, // told when the memory is free again
+    [VKZ_POINT_FREE] = PLAIN_EXPORT, // reported after the memory is freed
     [VKZ_POINT_IMPORT] = IMPORT,
     [VKZ_POINT_LOAD] = CREATE_INSTANCE,
     [VKZ_POINT_MAP] = MAP,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The lists of faults and personas, and how VKZIRCON_EMULATION is read.
+// The lists of faults and personas, and the parsing of VKZIRCON_EMULATION.
 #include "../test.h"
 #include "faults.h"
 
@@ -29,7 +29,7 @@ static void faults_are_described_in_order(void) {
     for (size_t i = 0; i < vkz_fault_count(); i++) {
         CHECK(is_name(vkz_fault_name(i)));
         CHECK(is_sentence(vkz_fault_description(i)));
-        CHECK_EQ(find_fault(vkz_fault_name(i), strlen(vkz_fault_name(i))), i); // there is no other of this name
+        CHECK_EQ(find_fault(vkz_fault_name(i), strlen(vkz_fault_name(i))), i); // names are unique
         if (i > 0 && i != VKZ_FAULT_COUNT)
             CHECK(strcmp(vkz_fault_name(i - 1), vkz_fault_name(i)) < 0);
     }
@@ -55,7 +55,7 @@ static void personas_are_lists_of_faults(void) {
 }
 
 static void is_on_in_a_child(const char *emulation, bool zero, bool event, const char *error) {
-    const pid_t pid = fork(); // the child has another environment, and reads it
+    const pid_t pid = fork(); // the child reads its own environment
     if (pid == 0) {
         setenv("VKZIRCON_EMULATION", emulation, 1);
         CHECK_EQ(vkz_fault(VKZ_FAULT_EXPORT_ZERO), zero);
@@ -78,7 +78,7 @@ static void the_environment_is_read(void) {
     is_on_in_a_child(",,fault=export-event,", false, true, NULL);
 }
 
-static void what_is_not_understood_is_told(void) {
+static void unknown_settings_are_reported(void) {
     is_on_in_a_child("fault=export-zer", false, false, "there is no fault \"export-zer\"");
     is_on_in_a_child("fault=export-zero2", false, false, "there is no fault \"export-zero2\"");
     is_on_in_a_child("fault=", false, false, "there is no fault \"\"");
@@ -112,7 +112,7 @@ int main(void) {
     RUN(personas_are_lists_of_faults());
     CHECK(!vkz_any_fault());
     RUN(the_environment_is_read());
-    RUN(what_is_not_understood_is_told());
+    RUN(unknown_settings_are_reported());
     RUN(points_are_any_fault());
     return test_result();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a fuzzer's two halves agree on: a target, which is libFuzzer's as it is, and where its bytes come from. Without
-// libFuzzer fuzz_main.c makes them up.
+// The interface between a fuzz target, which is libFuzzer's entry point, and the source of its bytes: libFuzzer or
+// fuzz_main.c.
 #ifndef VKZIRCON_TESTS_FUZZ_H_
 #define VKZIRCON_TESTS_FUZZ_H_
 
@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-// The bytes that decide what is done next; zeros once they are used up.
+// The input bytes, which decide the next call. Zeros after the end.
 struct decisions {
     const uint8_t *next;
     size_t left;
@@ -37,7 +37,7 @@ static inline uint32_t decide_word(struct decisions *decisions) {
     return word;
 }
 
-// One that is worth trying among those that are listed.
+// One of the listed values.
 #define DECIDE_AMONG(decisions, type, ...)                                                                             \
     (((const type[]){__VA_ARGS__})[decide_below(decisions, sizeof((const type[]){__VA_ARGS__}) / sizeof(type))])
 

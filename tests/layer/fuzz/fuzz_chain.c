@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Gives chain_rewrite() chains of known and unknown structs with random rules, and looks at what a driver would see:
-// nothing lost, nothing that a rule takes away, and afterwards every struct as it was. Known structs lie in memory that
-// cannot be written to, and unknown ones end where their memory does.
+// Calls chain_rewrite() with chains of known and unknown structs and random rules, and checks the driver's view: no
+// struct is lost, no removed struct is left, and afterwards every struct is unchanged. Known structs are in read-only
+// memory, and unknown ones end at the end of their memory.
 #include "chain.h"
 #include "fuzz.h"
 
@@ -21,7 +21,7 @@ struct kind {
 #define KIND(type, name)                                                                                               \
     { VK_STRUCTURE_TYPE_##type, sizeof(name) }
 
-// Two families: one chain has structs of one of them, each of them once.
+// Two families. A chain has structs of one family, each at most once.
 static const struct kind kinds[2][10] = {
     {
         KIND(DEDICATED_ALLOCATION_MEMORY_ALLOCATE_INFO_NV, VkDedicatedAllocationMemoryAllocateInfoNV),
@@ -69,7 +69,7 @@ struct run {
     VkBaseOutStructure replacements[4];
 };
 
-// Each of the ten is taken once at most: `taken` has a bit for each.
+// Each of the ten is taken at most once: `taken` has a bit for each.
 static struct kind decide_kind(struct run *run, uint32_t family, uint32_t *taken) {
     const uint32_t which = decide_below(&run->decisions, 24);
     if (which >= 10 || *taken & 1u << which)
@@ -112,7 +112,7 @@ static void apply_rules(struct run *run) {
     run->num_kept = 0;
     for (size_t i = 0; i < run->num_links; i++) {
         struct link *link = &run->links[i];
-        for (size_t rule = run->num_rules; rule-- > 0;) { // of two for one type the first counts
+        for (size_t rule = run->num_rules; rule-- > 0;) { // of two rules for one type, the first counts
             if (run->rules[rule].type == link->node->sType)
                 link->rule = (int)rule;
         }
@@ -138,7 +138,7 @@ static void make(struct run *run) {
     FUZZ_EXPECT_EQ(mprotect(run->arena, ARENA, PROT_READ), 0);
 }
 
-// What is behind the two members that every struct begins with.
+// The members after the first two, which every struct has.
 static bool same_payload(const void *left, const void *right, size_t size) {
     const size_t head = sizeof(VkBaseInStructure);
     return size <= head || memcmp((const char *)left + head, (const char *)right + head, size - head) == 0;

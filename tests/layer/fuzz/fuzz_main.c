@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs a fuzz target on bytes of its own making where there is no libFuzzer: for SECONDS, beginning with input SEED
-// (the clock's, if none is given). What fails tells its number; `fuzz_... once NUMBER` does that input again.
+// Runs a fuzz target without libFuzzer on random inputs for SECONDS, starting with input SEED, which defaults to the
+// clock. A failure prints the number of its input; `fuzz_... once NUMBER` runs that input again.
 #include "fuzz.h"
 
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 
 static volatile uint64_t current;
 
-// The sanitizers' own hook; absent without one.
+// A hook of the sanitizers; absent without one.
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
 
 static void tell_number(void) {

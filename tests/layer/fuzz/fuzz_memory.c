@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Exports, imports and gets memory on a real device, in random order and with random chains, good handles and bad ones,
-// and holds every answer against what the extension and Zircon's rights demand.
+// Exports and imports memory on a real device, in random order, with random chains and with good and bad handles, and
+// checks every result against the extension and Zircon's rights.
 #include "fuzz.h"
 #include "gpu.h"
 
@@ -94,7 +94,7 @@ static zx_handle_t decide_handle(struct run *run) {
     const uint32_t which = decide_below(&run->decisions, MAX_HANDLES + 4);
     if (which < MAX_HANDLES)
         return run->handles[which].value;
-    // A closed number may by now be a handle that the layer holds, as on Zircon it may be a driver's: hands off.
+    // Not a closed number: it may be a handle of the layer by now, as on Zircon it may be a handle of a driver.
     if (which == MAX_HANDLES && zx_handle_check_valid(run->dead) != ZX_OK)
         return run->dead;
     return DECIDE_AMONG(&run->decisions, zx_handle_t, 0, 0xabcd1237, 5);
@@ -152,7 +152,7 @@ static void close_handle(struct run *run) {
     drop_handle(run, handle);
 }
 
-// What an allocation asks for, beside the order of its structs.
+// The request of an allocation, without the order of its structs.
 struct request {
     VkImportMemoryZirconHandleInfoFUCHSIA import;
     VkExportMemoryAllocateInfo export;
@@ -256,7 +256,7 @@ static void allocate(struct run *run) {
     if (expected == VK_SUCCESS)
         note_memory(run, memory, &request);
     else if (find_handle(run, request.import.handle))
-        FUZZ_EXPECT_EQ(zx_handle_check_valid(request.import.handle), ZX_OK); // still the application's
+        FUZZ_EXPECT_EQ(zx_handle_check_valid(request.import.handle), ZX_OK); // still belongs to the application
 }
 
 static void free_memory(struct run *run) {
@@ -294,7 +294,7 @@ static void get_properties(struct run *run) {
     FUZZ_EXPECT_EQ(properties.memoryTypeBits, usable ? run->gpu.shared_types : 0);
 }
 
-// Whoever looks at a VMO sees what was written to it last, through memory or through a handle.
+// Memory and handles both show the last byte written to a VMO.
 static void write_through_memory(struct run *run) {
     const struct memory *memory = decide_memory(run);
     void *mapped;

@@ -13,13 +13,13 @@ static uint64_t decide_size(struct run *run) {
                         UINT64_C(1) << 32, INT64_MAX, UINT64_MAX - 4095, UINT64_MAX);
 }
 
-// Sizes that fit the model half of the time, as they rarely would by chance.
+// Half of the sizes fit the model, which few random sizes do.
 static uint64_t decide_small_size(struct run *run) {
     const uint64_t any = decide_size(run);
     return any > MOST_BYTES && decide_below(&run->decisions, 2) ? PAGE : any;
 }
 
-// The largest file that Linux can make is a bit smaller than what a VMO may be.
+// The largest file on Linux is smaller than the largest VMO.
 static bool is_possible(uint64_t size) {
     return size <= (uint64_t)INT64_MAX - 4 * VKZ_GRANULE;
 }
@@ -170,7 +170,7 @@ static zx_status_t expected_of_operation(const struct object *vmo, int kind, con
     if (kind == UNKNOWN)
         return ZX_ERR_INVALID_ARGS;
     if (kind == LOCK)
-        return ZX_ERR_NOT_SUPPORTED; // no VMO here is discardable
+        return ZX_ERR_NOT_SUPPORTED; // no VMO is discardable
     if (!is_in(vmo, span->offset, span->size))
         return ZX_ERR_OUT_OF_RANGE;
     if (kind == CACHE && span->size == 0)
@@ -259,7 +259,7 @@ void map_vmo(struct run *run) {
     model_map(&run->model, &mapping);
 }
 
-// As the layer does it.
+// Maps a VMO for a device, as the layer does.
 void map_for_device(struct run *run) {
     struct handle *handle;
     zx_vaddr_t address;
@@ -275,7 +275,7 @@ void map_for_device(struct run *run) {
         return;
     FUZZ_EXPECT_EQ(address % VKZ_GRANULE, 0);
     FUZZ_EXPECT_EQ(length, VKZ_GRANULE);
-    ((volatile uint8_t *)address)[length - 1] |= 0; // the driver may touch all of it
+    ((volatile uint8_t *)address)[length - 1] |= 0; // the driver may access all of it
     const struct mapping mapping = {
         .address = address,
         .length = length,
@@ -294,7 +294,7 @@ static struct mapping *decide_mapping(struct run *run) {
     return NULL;
 }
 
-// A mapping goes as a whole: a part of it, or nothing at all, is refused.
+// Only whole mappings can be unmapped.
 void unmap_vmo(struct run *run) {
     struct handle *root;
     struct mapping *mapping = decide_mapping(run);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Drives libzircon.so with sequences of calls, good and bad ones, and holds every answer against a model of handles,
-// rights, koids and bytes. One process runs many sequences: what one leaves behind, the next one's end finds.
+// Runs sequences of good and bad calls of libzircon.so, and checks every result against a model of handles, rights,
+// koids and bytes. One process runs many sequences, so the end of a sequence finds what an earlier one leaked.
 #include "fuzz_zircon.h"
 
 #include <dirent.h>
@@ -58,7 +58,7 @@ static bool is_borrowed(struct run *run, zx_handle_t value) {
     return handle && handle->borrowed;
 }
 
-// The process and its address space: what is done to them outlives the run.
+// The process and its address space, whose changes outlive the run.
 static bool is_lasting(const struct handle *handle) {
     return handle->object->type == ZX_OBJ_TYPE_PROCESS || handle->object->type == ZX_OBJ_TYPE_VMAR;
 }
@@ -112,7 +112,7 @@ static void duplicate(struct run *run) {
         note_handle(run, handle->object, rights, copy);
 }
 
-// The old handle is gone, whatever the answer.
+// The old handle is closed on success and on failure.
 static void replace(struct run *run) {
     struct handle *handle;
     zx_handle_t copy;
@@ -288,7 +288,7 @@ static const operation operations[] = {
     map_vmo,    operate_on_range, set_cache_policy, unmap_vmo,    touch_mapping, map_vmo,      map_for_device,
 };
 
-// How many VMOs Linux still knows: by file descriptors, and by mappings.
+// Counts the VMOs that are still open, as file descriptors and as mappings.
 static size_t memfds_left(void) {
     char path[300], target[64], line[512];
     size_t count = 0;

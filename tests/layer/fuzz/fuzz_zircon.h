@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The fuzzer of libzircon.so: one run's state, and what its calls are made of.
+// The fuzzer of libzircon.so: the state of a run, and the parts of its calls.
 #ifndef VKZIRCON_TESTS_FUZZ_ZIRCON_H_
 #define VKZIRCON_TESTS_FUZZ_ZIRCON_H_
 
@@ -11,7 +11,7 @@ struct run {
     struct decisions decisions;
     struct model model;
     zx_koid_t newest_koid;
-    zx_handle_t closed; // the last one: by now it may be another object's
+    zx_handle_t closed; // the last one, whose value may belong to another object by now
 };
 
 typedef void (*operation)(struct run *run);
@@ -19,7 +19,7 @@ typedef void (*operation)(struct run *run);
 // Any handle: most often a good one, else 0, garbage, or one that was closed.
 zx_handle_t decide_handle(struct run *run);
 
-// Notes a handle that the library gave, and holds against the model what it tells of it.
+// Records a handle from the library, and checks its information against the model.
 void note_handle(struct run *run, struct object *object, zx_rights_t rights, zx_handle_t value);
 
 // fuzz_vmos.c

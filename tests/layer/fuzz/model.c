@@ -81,7 +81,7 @@ void model_open(struct model *model, struct object *object, zx_rights_t rights, 
     *handle = (struct handle){.value = value, .rights = rights, .object = object};
 }
 
-// Ends an object that nothing refers to any more, and then perhaps its parent.
+// Destroys an object without references, and its parent if that has none either.
 static void let_go(struct object *object) {
     while (object && !object->handles && !object->mappings && !object->children) {
         struct object *parent = object->parent;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A small Zircon to hold libzircon.so against: what there is of handles, rights, koids, children, mappings and bytes.
-// It is written from Zircon's documentation, asks the library nothing, and keeps everything in plain arrays.
+// A model of Zircon for checks of libzircon.so: handles, rights, koids, children, mappings and bytes. It follows
+// Zircon's documentation, does not call the library, and keeps its state in arrays.
 #ifndef VKZIRCON_TESTS_MODEL_H_
 #define VKZIRCON_TESTS_MODEL_H_
 
@@ -20,7 +20,7 @@ struct bytes {
 };
 
 struct object {
-    zx_obj_type_t type; // ZX_OBJ_TYPE_NONE: this place is free
+    zx_obj_type_t type; // ZX_OBJ_TYPE_NONE if unused
     zx_koid_t koid;
     uint32_t handles, mappings, children;
     struct object *parent;
@@ -35,18 +35,18 @@ struct object {
 };
 
 struct handle {
-    zx_handle_t value; // ZX_HANDLE_INVALID: this place is free
+    zx_handle_t value; // ZX_HANDLE_INVALID if unused
     zx_rights_t rights;
     struct object *object;
-    bool borrowed; // the process's own: never closed
+    bool borrowed; // never closed, because the process owns it
 };
 
 struct mapping {
-    zx_vaddr_t address; // 0: this place is free
+    zx_vaddr_t address; // 0 if unused
     size_t length;
     struct object *vmo;
     uint64_t offset;
-    uint64_t touchable; // bytes that have pages behind them, as far as they may be read
+    uint64_t touchable; // bytes that are backed and readable
     bool writable;
 };
 
@@ -60,9 +60,9 @@ void model_begin(struct model *model, zx_handle_t process, zx_rights_t process_r
                  zx_rights_t vmar_rights);
 bool model_has_room(const struct model *model); // for one more object, handle and mapping
 
-struct handle *model_find(struct model *model, zx_handle_t value); // NULL: a bad handle
+struct handle *model_find(struct model *model, zx_handle_t value); // NULL for a bad handle
 
-// What any call finds out first, in the kernel's order. ZX_OBJ_TYPE_NONE: any type.
+// The first checks of any call, in the kernel's order. ZX_OBJ_TYPE_NONE means any type.
 zx_status_t model_check(struct model *model, zx_handle_t value, zx_obj_type_t type, zx_rights_t needed,
                         struct handle **found);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// See neighbours.h. One chain only: the next commands are global.
+// See neighbours.h. The next commands are global, so only one instance is supported at a time.
 #include "neighbours.h"
 
 #include "links.h"

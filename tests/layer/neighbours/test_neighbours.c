@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A program shares memory while another layer stands above or below the emulation: ctest runs it with each.
+// A program shares memory with another layer above or below the emulation. ctest runs it with each.
 #include "gpu.h"
 #include "neighbours.h"
 #include "test.h"
@@ -31,11 +31,11 @@ static void memory_is_shared_beside_another_layer(void) {
     CHECK_OK(zx_handle_close(vmo));
     shared_buffer_free(&gpu, &exported);
     gpu_close(&gpu);
-    CHECK(asker_devices || wrapper_devices); // it really was there
+    CHECK(asker_devices || wrapper_devices); // the other layer was loaded
 }
 
 int main(void) {
     RUN(memory_is_shared_beside_another_layer());
-    RUN(memory_is_shared_beside_another_layer()); // what the first instance left behind does no harm
+    RUN(memory_is_shared_beside_another_layer()); // a second instance works too
     return test_result();
 }

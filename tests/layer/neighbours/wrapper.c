@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// See neighbours.h. It wraps as many commands as the test and the layers above it call. One chain only: the next
-// commands are global.
+// See neighbours.h. Wraps the commands that the test and the layers above it call. The next commands are global, so
+// only one instance is supported at a time.
 #include "neighbours.h"
 
 #include "links.h"
@@ -17,9 +17,9 @@ unsigned wrapper_devices;
 static const char mark;
 
 struct handle {
-    void *dispatch; // the loader's: the first word of every dispatchable handle
+    void *dispatch; // set by the loader, in the first word of every dispatchable handle
     void *real;
-    const char *mark; // whose handle it is
+    const char *mark; // proves that the handle is a wrapped one
 };
 
 struct instance {

@@ -100,7 +100,7 @@ static uint32_t choose_type(const struct device *device, uint32_t bits) {
     fail("No memory type fits that the host sees.");
 }
 
-// Dedicated to the buffer on both sides, which is what every driver of Fuchsia takes.
+// A dedicated allocation in both processes, which every driver of Fuchsia accepts.
 static void bind_memory(const struct device *device, struct shared *shared, const void *next, VkDeviceSize size,
                         uint32_t type) {
     const VkMemoryDedicatedAllocateInfo dedicated = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Shares a buffer between two processes: the first exports it, and starts this program again with one end of a channel;
-// the VMO goes through that, the second imports it, reads what the first wrote, and answers in the buffer itself.
+// Shares a buffer between two processes. The first exports it, starts this program again with one end of a channel, and
+// sends the VMO. The second imports it, reads the bytes of the first, and answers in the buffer.
 #include "device.h"
 
 #include <spawn.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <vkzircon/startup.h> // this one header is Linux's; with fdio_spawn_etc() instead, the rest is as on Fuchsia
+#include <vkzircon/startup.h> // on Fuchsia, fdio_spawn_etc() replaces this header; the rest is the same
 #include <zircon/process.h>
 #include <zircon/processargs.h>
 #include <zircon/syscalls.h>
@@ -56,7 +56,7 @@ static pid_t start_second_process(char *program, zx_handle_t end) {
     setenv(VKZ_STARTUP_VARIABLE, entry, 1);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor); // so that it alone outlives the exec
+    posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor); // the only descriptor that survives exec()
     must(posix_spawn(&pid, program, &actions, NULL, (char *[]){program, NULL}, environ), "posix_spawn");
     posix_spawn_file_actions_destroy(&actions);
     close(descriptor);
@@ -67,7 +67,7 @@ static void first_process(char *program) {
     zx_handle_t vmo, channel, end;
     int status;
     must(zx_channel_create(0, &channel, &end), "zx_channel_create");
-    const pid_t pid = start_second_process(program, end); // before there is a device, which is not for two
+    const pid_t pid = start_second_process(program, end); // before the device, which two processes cannot share
     const struct device device = device_open();
     const struct shared shared = buffer_export(&device, &vmo);
     for (size_t i = 0; i < WORDS; i++)

@@ -1,34 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The external-memory queries. The driver is asked about host memory, and its answer told as one about VMOs.
+// The external memory queries. The driver answers for host memory, and the layer reports that answer for VMOs.
 #include "chain.h"
-#include "faulty.h"
+#include "hooks.h"
+#include "instance.h"
 
-#include <string.h>
-
-// What an external resource of ours can do: export and import, alone among the handle types.
-static const VkExternalMemoryProperties zircon_properties = {
-    .externalMemoryFeatures = VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT | VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT,
-    .exportFromImportedHandleTypes = ZIRCON_VMO,
-    .compatibleHandleTypes = ZIRCON_VMO,
-};
-
-static VkExternalMemoryProperties told_properties(bool shareable) {
-    VkExternalMemoryProperties told = shareable ? zircon_properties : (VkExternalMemoryProperties){0};
-    if (shareable)
-        faulty_capabilities(&told);
-    return told;
+// A shareable resource can be exported and imported, with ZIRCON_VMO as its only handle type.
+static VkExternalMemoryProperties zircon_properties(bool shareable) {
+    return shareable
+               ? (VkExternalMemoryProperties){.externalMemoryFeatures = VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT |
+                                                                        VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT,
+                                              .exportFromImportedHandleTypes = ZIRCON_VMO,
+                                              .compatibleHandleTypes = ZIRCON_VMO}
+               : (VkExternalMemoryProperties){0};
 }
 
-// Export rests on import: our VMO is what the driver takes in. A resource that must have a dedicated allocation cannot
-// be shared, because none is allowed beside a host pointer (VUID-VkMemoryAllocateInfo-pNext-02806).
+// Export needs import too, because the driver imports the pages of the layer's VMO. A resource that requires a
+// dedicated allocation cannot be shared: a host pointer excludes one (VUID-VkMemoryAllocateInfo-pNext-02806).
 static bool takes_host_memory(const VkExternalMemoryProperties *answer) {
     return (answer->externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT) &&
            !(answer->externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT);
 }
 
-// The trial device enables no extension, so it is asked without what extensions add. The spec lets memory types depend
-// on little more than tiling, format, sparseness and transience, and never on a size.
+// The trial's device enables no extension, so usage and flags from extensions are left out. In the spec, memory types
+// depend on little more than tiling, format, sparse binding and transient attachment, and never on a size.
 #define CORE_BUFFER_USAGE ((VkBufferUsageFlags)VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT * 2 - 1)
 #define CORE_IMAGE_USAGE  ((VkImageUsageFlags)VK_IMAGE_USAGE_INPUT_ATTACHMENT_BIT * 2 - 1)
 #define SPARSE_IMAGE                                                                                                   \
@@ -37,6 +32,22 @@ static bool takes_host_memory(const VkExternalMemoryProperties *answer) {
     (SPARSE_IMAGE | VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT | VK_IMAGE_CREATE_CUBE_COMPATIBLE_BIT |                         \
      VK_IMAGE_CREATE_2D_ARRAY_COMPATIBLE_BIT | VK_IMAGE_CREATE_BLOCK_TEXEL_VIEW_COMPATIBLE_BIT |                       \
      VK_IMAGE_CREATE_EXTENDED_USAGE_BIT | VK_IMAGE_CREATE_ALIAS_BIT)
+
+// Buffers and images have the same commands under different names.
+#define MEMORY_TYPES(Name)                                                                                             \
+    static uint32_t memory_types_of_##Name(const struct physical_device *physical, const Vk##Name##CreateInfo *info) { \
+        const struct device_commands *next = &physical->scratch_next;                                                  \
+        Vk##Name resource;                                                                                             \
+        VkMemoryRequirements requirements;                                                                             \
+        if (next->Create##Name(physical->scratch, info, NULL, &resource) != VK_SUCCESS)                                \
+            return 0;                                                                                                  \
+        next->Get##Name##MemoryRequirements(physical->scratch, resource, &requirements);                               \
+        next->Destroy##Name(physical->scratch, resource, NULL);                                                        \
+        return usable_memory_types(physical, requirements.memoryTypeBits);                                             \
+    }
+
+MEMORY_TYPES(Buffer)
+MEMORY_TYPES(Image)
 
 static uint32_t buffer_memory_types(const struct physical_device *physical,
                                     const VkPhysicalDeviceExternalBufferInfo *asked) {
@@ -53,43 +64,28 @@ static uint32_t buffer_memory_types(const struct physical_device *physical,
         .size = VKZ_GRANULE,
         .usage = usage ? usage : VK_BUFFER_USAGE_TRANSFER_DST_BIT,
     };
-    const struct device_commands *next = &physical->scratch_next;
-    VkBuffer buffer;
-    if (next->CreateBuffer(physical->scratch, &info, NULL, &buffer) != VK_SUCCESS)
-        return 0;
-    VkMemoryRequirements requirements;
-    next->GetBufferMemoryRequirements(physical->scratch, buffer, &requirements);
-    next->DestroyBuffer(physical->scratch, buffer, NULL);
-    return usable_memory_types(physical, requirements.memoryTypeBits);
+    return memory_types_of_Buffer(physical, &info);
 }
 
 VKAPI_ATTR void VKAPI_CALL hook_GetPhysicalDeviceExternalBufferProperties(
     VkPhysicalDevice handle, const VkPhysicalDeviceExternalBufferInfo *info, VkExternalBufferProperties *properties) {
-    struct instance *instance = instance_of(handle);
     const PFN_vkGetPhysicalDeviceExternalBufferProperties next =
-        instance->next.GetPhysicalDeviceExternalBufferProperties;
-    const struct physical_device *physical =
-        info->handleType == ZIRCON_VMO ? physical_device_of(instance, handle) : NULL;
-    if (!physical || !physical->memory_types) {
+        instance_of(handle)->next.GetPhysicalDeviceExternalBufferProperties;
+    const struct physical_device *physical = info->handleType == ZIRCON_VMO ? emulated_physical_device(handle) : NULL;
+    if (!physical) {
         next(handle, info, properties);
         return;
     }
-    vkz_point(VKZ_POINT_CAPABILITIES);
-    if (vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
-        return;
     VkPhysicalDeviceExternalBufferInfo below = *info;
     below.handleType = HOST_MEMORY;
     next(handle, &below, properties);
     // Host memory is never protected.
-    const bool shareable = takes_host_memory(&properties->externalMemoryProperties) &&
-                           !(info->flags & VK_BUFFER_CREATE_PROTECTED_BIT) && buffer_memory_types(physical, info) &&
-                           !vkz_fault(VKZ_FAULT_DENY_ALL);
-    properties->externalMemoryProperties = told_properties(shareable);
-    if (vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER))
-        properties->sType = 0;
+    properties->externalMemoryProperties =
+        zircon_properties(takes_host_memory(&properties->externalMemoryProperties) &&
+                          !(info->flags & VK_BUFFER_CREATE_PROTECTED_BIT) && buffer_memory_types(physical, info));
 }
 
-// As small as an image may be that a cube, a block of texels and a subsampled plane fit into.
+// Small, and still large enough for a cube, a texel block and a subsampled plane.
 static VkExtent3D smallest_extent(VkImageType type) {
     return (VkExtent3D){
         .width = 16,
@@ -118,17 +114,10 @@ static uint32_t image_memory_types(const struct physical_device *physical,
         .tiling = asked->tiling,
         .usage = usage ? usage : VK_IMAGE_USAGE_TRANSFER_DST_BIT,
     };
-    const struct device_commands *next = &physical->scratch_next;
-    VkImage image;
-    if (next->CreateImage(physical->scratch, &info, NULL, &image) != VK_SUCCESS)
-        return 0;
-    VkMemoryRequirements requirements;
-    next->GetImageMemoryRequirements(physical->scratch, image, &requirements);
-    next->DestroyImage(physical->scratch, image, NULL);
-    return usable_memory_types(physical, requirements.memoryTypeBits);
+    return memory_types_of_Image(physical, &info);
 }
 
-// Modifiers belong to dma-bufs, and protected memory is nobody's to share.
+// DRM format modifiers belong to dma-bufs, and protected memory is never shared.
 static bool may_be_shared(const VkPhysicalDeviceImageFormatInfo2 *info) {
     return (info->tiling == VK_IMAGE_TILING_OPTIMAL || info->tiling == VK_IMAGE_TILING_LINEAR) &&
            !(info->flags & VK_IMAGE_CREATE_PROTECTED_BIT);
@@ -152,8 +141,8 @@ static VkResult ask_about_host_memory(const struct physical_device *physical,
     return result;
 }
 
-// The application need not ask for the external properties; we do. Its own struct, where it has one, is filled in
-// place.
+// The layer needs the external properties even if the application did not ask for them. If it did, its own struct is
+// filled in.
 static VkResult query_image(const struct physical_device *physical, const VkPhysicalDeviceImageFormatInfo2 *info,
                             VkImageFormatProperties2 *properties) {
     VkExternalImageFormatProperties *external = (VkExternalImageFormatProperties *)(uintptr_t)chain_find(
@@ -170,10 +159,10 @@ static VkResult query_image(const struct physical_device *physical, const VkPhys
     VkResult result = ask_about_host_memory(physical, info, &below);
     properties->imageFormatProperties = below.imageFormatProperties;
     const bool shareable = result == VK_SUCCESS && takes_host_memory(&external->externalMemoryProperties) &&
-                           may_be_shared(info) && image_memory_types(physical, info) && !vkz_fault(VKZ_FAULT_DENY_ALL);
+                           may_be_shared(info) && image_memory_types(physical, info);
     if (result == VK_SUCCESS && !shareable)
         result = VK_ERROR_FORMAT_NOT_SUPPORTED;
-    external->externalMemoryProperties = told_properties(shareable);
+    external->externalMemoryProperties = zircon_properties(shareable);
     if (!shareable) // the spec: every member is 0 where the combination is not supported
         memset(&properties->imageFormatProperties, 0, sizeof properties->imageFormatProperties);
     return result;
@@ -181,19 +170,17 @@ static VkResult query_image(const struct physical_device *physical, const VkPhys
 
 VKAPI_ATTR VkResult VKAPI_CALL hook_GetPhysicalDeviceImageFormatProperties2(
     VkPhysicalDevice handle, const VkPhysicalDeviceImageFormatInfo2 *info, VkImageFormatProperties2 *properties) {
-    struct instance *instance = instance_of(handle);
     VkPhysicalDeviceExternalImageFormatInfo external;
-    const bool ours = chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
-                                 sizeof external) &&
-                      external.handleType == ZIRCON_VMO;
-    const struct physical_device *physical = ours ? physical_device_of(instance, handle) : NULL;
-    if (!physical || !physical->memory_types)
-        return instance->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
-    vkz_point(VKZ_POINT_CAPABILITIES);
-    if (vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
-        return VK_SUCCESS;
-    const VkResult result = query_image(physical, info, properties);
-    if (vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER))
-        faulty_clobber(properties);
-    return result;
+    const bool zircon = chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
+                                   sizeof external) &&
+                        external.handleType == ZIRCON_VMO;
+    const struct physical_device *physical = zircon ? emulated_physical_device(handle) : NULL;
+    return physical ? query_image(physical, info, properties)
+                    : instance_of(handle)->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
 }
+
+const struct hook capability_hooks[] = {
+    ROW_KHR(hook, INSTANCE, GetPhysicalDeviceExternalBufferProperties),
+    ROW_KHR(hook, INSTANCE, GetPhysicalDeviceImageFormatProperties2),
+    LAST_ROW,
+};

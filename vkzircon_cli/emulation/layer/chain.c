@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chain.h"
 
-#include <string.h>
+#include <pthread.h>
 
-// Held for reading while a chain is walked, and for writing from before the first struct is redirected to
-// chain_restore(): nobody sees a chain that is bent for another thread's call.
+// Held for reading while a chain is read, and for writing from the first redirection to chain_restore(), so that no
+// thread reads a chain that is redirected for another thread's call.
 static pthread_rwlock_t chains = PTHREAD_RWLOCK_INITIALIZER;
 
-// Every struct of these headers that extends a VkMemoryAllocateInfo, VkBufferCreateInfo, VkImageCreateInfo or
-// VkPhysicalDeviceImageFormatInfo2 and exists on this platform.
+// All structs in these headers that extend VkMemoryAllocateInfo, VkBufferCreateInfo, VkImageCreateInfo or
+// VkPhysicalDeviceImageFormatInfo2 on this platform.
 static size_t known_size(VkStructureType type) {
     switch (type) {
 #define KNOWN(type, name)                                                                                              \
@@ -85,7 +85,7 @@ static const VkBaseInStructure *last_ruled(const VkBaseInStructure *first, const
     return last;
 }
 
-// NULL where the size is unknown, or the room is used up.
+// NULL if the size is unknown or no space is left.
 static VkBaseOutStructure *copy_node(struct chain *chain, const VkBaseInStructure *node) {
     const size_t size = known_size(node->sType);
     if (!size || size > CHAIN_BYTES - chain->used)
@@ -95,13 +95,13 @@ static VkBaseOutStructure *copy_node(struct chain *chain, const VkBaseInStructur
     return copy;
 }
 
-// What is being built: the last struct so far, and whether it is the application's own.
+// The last struct so far, and whether it belongs to the application.
 struct tail {
     VkBaseOutStructure *node;
     bool foreign;
 };
 
-// False where the application's struct would have to be written to, and that is not allowed (yet).
+// False if the application's struct would have to be written to and `redirects` is not set.
 static bool append(struct chain *chain, struct tail *tail, VkBaseOutStructure *node, bool foreign) {
     if (tail->node->pNext != node && tail->foreign) {
         if (!chain->redirects || chain->num_patches == CHAIN_PATCHES)
@@ -109,13 +109,13 @@ static bool append(struct chain *chain, struct tail *tail, VkBaseOutStructure *n
         chain->patches[chain->num_patches].node = tail->node;
         chain->patches[chain->num_patches++].next = tail->node->pNext;
     }
-    if (tail->node->pNext != node) // the same may be there in memory that nobody can write to
+    if (tail->node->pNext != node) // the struct may be in read-only memory
         tail->node->pNext = node;
     *tail = (struct tail){node, foreign};
     return true;
 }
 
-// Ends before `end`, or early where append() could not go on; then the rest is linked as it is.
+// Ends before `end`, or where append() fails; the rest is then linked unchanged.
 static bool build(struct chain *chain, const void *first, const VkBaseInStructure *end, const struct chain_rule *rules,
                   size_t num_rules) {
     VkBaseOutStructure head = {0};
@@ -123,7 +123,7 @@ static bool build(struct chain *chain, const void *first, const VkBaseInStructur
     bool whole = true;
     for (const VkBaseInStructure *node = first, *next; whole && node != end; node = next) {
         const struct chain_rule *rule = rule_for(node, rules, num_rules);
-        next = node->pNext; // before the node is redirected
+        next = node->pNext; // before append() redirects the node
         VkBaseOutStructure *ours = rule ? rule->replacement : copy_node(chain, node);
         VkBaseOutStructure *theirs = rule ? NULL : (VkBaseOutStructure *)(uintptr_t)node;
         if (ours || theirs)
@@ -134,7 +134,7 @@ static bool build(struct chain *chain, const void *first, const VkBaseInStructur
     return whole;
 }
 
-// Two passes: the first writes to nothing but our own memory, which nearly always is enough.
+// The first pass writes only to memory of the layer, which is nearly always enough.
 void chain_rewrite(struct chain *chain, const void *first, const struct chain_rule *rules, size_t num_rules) {
     chain->first = first;
     chain->redirects = false;

@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Takes structs out of a pNext chain, or puts others in their place, without changing or losing the rest.
+// Removes or replaces structs of a pNext chain. The other structs stay in the chain unchanged.
 //
-// The chain belongs to the application and is const, so it cannot be edited; a copy would need every struct's size, and
-// there may be structs that we have never heard of. So: whatever follows the last struct that a rule names is linked as
-// it is. Before it, a struct of a type in our table is copied, with its size. A struct that is not in the table cannot
-// be copied, and dropping it would change what the application asked for: where the struct behind it is another one
-// than before, its pNext is redirected in place for the duration of the call, and chain_restore() puts it back. That
-// needs the struct to be writable, and two threads that share such a chain take turns in the driver.
+// The chain is const and belongs to the application, and a copy needs the size of each struct, which the layer does not
+// know for all types. The structs after the last one that a rule names are linked unchanged. A struct before it is
+// copied if its size is in the table. Otherwise it must stay in the chain, because the application asked for it: if the
+// struct after it changes, its pNext is redirected until chain_restore(). The struct must then be writable, and threads
+// that share such a chain call the driver one after another.
 #ifndef VKZIRCON_CHAIN_H_
 #define VKZIRCON_CHAIN_H_
 
 #include "layer.h"
 
 #define CHAIN_BYTES   512
-#define CHAIN_PATCHES 32 // a struct that is copied takes 32 bytes, so that at most half as many are
+#define CHAIN_PATCHES 32 // a copied struct takes at least 32 bytes, so at most half as many are copied
 
 struct chain_rule {
     VkStructureType type;
-    void *replacement; // a struct of ours, whose pNext is overwritten; NULL takes the struct out
+    void *replacement; // its pNext is overwritten; NULL removes the struct
 };
 
 struct chain {
-    const void *first; // what to pass down
+    const void *first; // for the layer below
     size_t used;
     _Alignas(16) unsigned char copies[CHAIN_BYTES];
-    bool redirects; // structs of the application's, and so holds the lock
+    bool redirects; // structs of the application, and holds the lock
     size_t num_patches;
     struct {
         VkBaseOutStructure *node;
@@ -33,14 +32,14 @@ struct chain {
     } patches[CHAIN_PATCHES];
 };
 
-// The first struct of this type, or NULL. For chains that are never rewritten.
+// The first struct of this type, or NULL. For chains that the layer never rewrites.
 const void *chain_find(const void *first, VkStructureType type);
 
-// Copies the first struct of this type, which has `size` bytes; false where there is none. Waits while another thread
-// has this chain redirected.
+// Copies the first struct of this type, which has `size` bytes. False without one. Waits while another thread redirects
+// this chain.
 bool chain_read(const void *first, VkStructureType type, void *copy, size_t size);
 
-// Every call is paired with chain_restore(), after the driver returned.
+// chain_restore() must follow after the call to the driver.
 void chain_rewrite(struct chain *chain, const void *first, const struct chain_rule *rules, size_t num_rules);
 void chain_restore(struct chain *chain);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: which faults there are, and which of them are on.
+// libzircon.so: the list of faults and personas, and the faults that are on.
 #include "faults.h"
 #include "zircon_objects.h"
 
@@ -13,7 +13,7 @@
 enum action { NONE, ABORT, EXIT, HANG, SEGFAULT };
 #define FIRST_ACTION ABORT
 
-// The plain faults, and then those of the points, action by action.
+// The plain faults, then those of the points by action.
 static const struct listed {
     const char *name;
     const char *description;
@@ -22,7 +22,7 @@ static const struct listed {
 #define ABORTS(id, name, where)      {"abort-in-" name, "Calls abort() in " where "."},
 #define EXITS(id, name, where)       {"exit-in-" name, "Calls exit(0) in " where "."},
 #define HANGS(id, name, where)       {"hang-in-" name, "Never returns from " where "."},
-#define SEGFAULTS(id, name, where)   {"segfault-in-" name, "Touches memory that is not there in " where "."},
+#define SEGFAULTS(id, name, where)   {"segfault-in-" name, "Accesses memory that is not accessible in " where "."},
     // clang-format off
     VKZ_FAULTS(PLAIN)
     VKZ_POINTS(ABORTS)
@@ -34,37 +34,38 @@ static const struct listed {
 
 #define NUM_FAULTS (sizeof faults / sizeof faults[0])
 
-// Each quirk is one of facts.md 3.4; what no host can show, or what is our strict way already, is left out.
+// Each fault imitates behavior in the source of that driver. Behavior that the emulation cannot show, or that is the
+// strict behavior too, is left out.
 static const struct persona {
     struct listed listed;
     const char *faults;
 } personas[] = {
     {{"goldfish", "gfxstream's driver for Fuchsia (Mesa, guest/vulkan_enc/ResourceTracker.cpp)."},
-     "foreign-import-refused,"   // 4: a VMO from zx_vmo_create cannot be imported
-     "foreign-properties-zero,"  // 3: a VMO that the host does not know: SUCCESS with no type
-     "import-kills,"             // 4: a bad handle, or one that may not be duplicated, calls abort()
-     "refuse-plain-export,"      // 1: without a dedicated image or buffer: OUT_OF_DEVICE_MEMORY
-     "sysmem-vmo,"               // "sysmem VMOs in general": a leaf with a parent, committed bytes 0
-     "unexportable-init-failed," // 2: memory that is unknown or not for export: INITIALIZATION_FAILED
-     "virtual-device,"           // 3.3
-     "wrong-type-init-failed"},  // 3: properties of another handle type: INITIALIZATION_FAILED
+     "foreign-import-refused,"   // a VMO from zx_vmo_create cannot be imported
+     "foreign-properties-zero,"  // a VMO unknown to the host: VK_SUCCESS without a memory type
+     "import-kills,"             // a handle that is bad or lacks DUPLICATE: abort()
+     "refuse-plain-export,"      // without a dedicated image or buffer: VK_ERROR_OUT_OF_DEVICE_MEMORY
+     "sysmem-vmo,"               // VMOs of sysmem have a parent and no committed bytes
+     "unexportable-init-failed," // memory that is unknown or not for export: VK_ERROR_INITIALIZATION_FAILED
+     "virtual-device,"           // the host's GPU is a virtual one here
+     "wrong-type-init-failed"},  // properties of another handle type: VK_ERROR_INITIALIZATION_FAILED
     {{"magma", "Fuchsia's fork of Mesa's Intel driver, anv, over magma (an old one)."},
-     "integrated-device,"          // 3.3, inferred
-     "properties-need-duplicate"}, // the handle is duplicated first, and a failure is INVALID_EXTERNAL_HANDLE
+     "integrated-device,"          // inferred from the hardware
+     "properties-need-duplicate"}, // the driver duplicates the handle; a failure is VK_ERROR_INVALID_EXTERNAL_HANDLE
     {{"strict", "A driver without faults."}, ""},
     {{"swiftshader", "SwiftShader's memory for Fuchsia (src/Vulkan/VkDeviceMemoryExternalFuchsia.hpp)."},
-     "cpu-device,"                   // 3.3
-     "extra-page,"                   // 1: allocationSize += 15 before zx_vmo_create
-     "failed-import-closes-handle,"  // 6: the destructor closes it
-     "import-ignores-size,"          // seen: the VMO's size is never compared, and touching too much faults
-     "import-is-exportable,"         // seen: imported memory exports without export info
-     "import-keeps-number,"          // seen: the number stays valid until vkFreeMemory closes it
-     "no-handle-type-refused,"       // 3: handle type 0 is refused instead of ignored
-     "no-name,"                      // seen
-     "null-memory-kills,"            // seen
-     "odd-result-in-import,"         // seen: every failed import is MEMORY_MAP_FAILED
-     "properties-accept-garbage,"    // 4: all bits for any number but 0
-     "unexportable-invalid-handle"}, // 5
+     "cpu-device,"                   // it renders on the CPU
+     "extra-page,"                   // allocationSize += 15 before zx_vmo_create
+     "failed-import-closes-handle,"  // the destructor closes it
+     "import-ignores-size,"          // the size of the VMO is never compared
+     "import-is-exportable,"         // imported memory needs no export struct
+     "import-keeps-number,"          // the number stays valid until vkFreeMemory closes it
+     "no-handle-type-refused,"       // handle type 0 is refused instead of ignored
+     "no-name,"                      // the VMO's name is never set
+     "null-memory-kills,"            // VK_NULL_HANDLE is dereferenced
+     "odd-result-in-import,"         // every failed import returns VK_ERROR_MEMORY_MAP_FAILED
+     "properties-accept-garbage,"    // any number except 0 has all memory types
+     "unexportable-invalid-handle"}, // memory that is not for export: VK_ERROR_INVALID_EXTERNAL_HANDLE
 };
 
 #define NUM_PERSONAS (sizeof personas / sizeof personas[0])
@@ -87,7 +88,7 @@ static bool word_is(const struct word *word, const char *text) {
     return strlen(text) == word->length && memcmp(text, word->text, word->length) == 0;
 }
 
-// Takes the next word off a list with commas; false at its end. Empty words mean nothing.
+// Takes the next word from a list with commas. False at its end. Empty words are skipped.
 static bool next_word(const char **list, struct word *word) {
     *list += strspn(*list, ",");
     *word = (struct word){*list, strcspn(*list, ",")};
@@ -95,7 +96,7 @@ static bool next_word(const char **list, struct word *word) {
     return word->length > 0;
 }
 
-// Whether the word is "key=..."; then it becomes what comes behind.
+// Whether the word is "key=VALUE". The word then becomes VALUE.
 static bool take_key(struct word *word, const char *key) {
     const size_t length = strlen(key);
     if (word->length < length || memcmp(word->text, key, length) != 0)
@@ -156,7 +157,7 @@ static void read_environment(void) {
     while (list && next_word(&list, &word)) {
         if (obey(word))
             continue;
-        memset(emulation.on, 0, sizeof emulation.on); // half of what was asked for is not what was asked for
+        memset(emulation.on, 0, sizeof emulation.on); // a part of the settings would be another emulation
         memset(emulation.actions, 0, sizeof emulation.actions);
         emulation.any = false;
         return;
@@ -183,7 +184,7 @@ const char *vkz_emulation_error(void) {
     return emulation.error[0] ? emulation.error : NULL;
 }
 
-// Not address 0, which sanitizers take for another mistake than this one.
+// Not address 0, which sanitizers report as another error.
 void vkz_segfault(void) {
     volatile char *page = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     *page = 1;
@@ -198,7 +199,7 @@ void vkz_point(enum vkz_point point) {
     case ABORT:
         abort();
     case EXIT:
-        exit(EXIT_SUCCESS); // the worst of them: it looks as though all were well
+        exit(EXIT_SUCCESS); // which looks like success to the parent process
     case HANG:
         for (;;)
             pause();

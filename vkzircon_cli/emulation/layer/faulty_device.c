@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Faults of instances and devices, and the commands that are in the chain for their faults alone.
+// Faults of instances, devices and queries, and the commands that only faults intercept.
 #include "chain.h"
 #include "faulty.h"
 
 #include <stdio.h>
-#include <string.h>
 
-// The second line is there for whoever takes a driver's words for an event of vkzircon's.
+// The second line imitates an event of vkzircon's own stream.
 static void talk(FILE *stream, const char *where) {
     fprintf(stream, "DRIVER: hello from %s\n{\"event\": \"done\"}\n", where);
     fflush(stream);
@@ -20,51 +19,31 @@ void faulty_talk(const char *where) {
         talk(stdout, where);
 }
 
-bool faulty_hides(const char *command) {
-    const bool properties = strcmp(command, "vkGetMemoryZirconHandlePropertiesFUCHSIA") == 0;
-    return vkz_fault(properties ? VKZ_FAULT_HIDE_PROPERTIES : VKZ_FAULT_HIDE_GET_HANDLE);
-}
-
-bool faulty_replaces_dependency(const struct physical_device *physical) {
-    return physical->lists_dependency && vkz_fault(VKZ_FAULT_NO_DEPENDENCY);
-}
-
-// In the place of an extension that nobody enables to share memory.
-void faulty_list_semaphore(VkExtensionProperties *properties, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(properties[i].extensionName, VK_GOOGLE_DECORATE_STRING_EXTENSION_NAME) == 0)
-            strcpy(properties[i].extensionName, VK_FUCHSIA_EXTERNAL_SEMAPHORE_EXTENSION_NAME);
-    }
-}
-
-void faulty_capabilities(VkExternalMemoryProperties *told) {
-    if (vkz_fault(VKZ_FAULT_DENY_EXPORT))
-        told->externalMemoryFeatures &= ~(VkFlags)VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT;
-    if (vkz_fault(VKZ_FAULT_DENY_IMPORT))
-        told->externalMemoryFeatures &= ~(VkFlags)VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
-    if (vkz_fault(VKZ_FAULT_DEDICATED_ONLY_REPORTED))
-        told->externalMemoryFeatures |= VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT;
-    if (vkz_fault(VKZ_FAULT_INCOMPATIBLE_WITH_ITSELF))
-        told->compatibleHandleTypes = 0;
-}
-
-// pNext stays, so that a program which notices nothing still finds its way.
-void faulty_clobber(VkImageFormatProperties2 *properties) {
-    VkBaseOutStructure *external = (VkBaseOutStructure *)(uintptr_t)chain_find(
-        properties->pNext, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
-    if (external)
-        external->sType = 0;
-    properties->sType = 0;
-}
-
 VkResult faulty_lost(struct device *device, enum vkz_fault fault) {
     if (vkz_fault(fault))
         atomic_store(&device->lost, true);
     return atomic_load(&device->lost) ? VK_ERROR_DEVICE_LOST : VK_SUCCESS;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL hook_EnumeratePhysicalDevices(VkInstance handle, uint32_t *count,
-                                                             VkPhysicalDevice *devices) {
+__attribute__((constructor)) static void layer_loaded(void) {
+    vkz_point(VKZ_POINT_LOAD);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_CreateInstance(const VkInstanceCreateInfo *info,
+                                                            const VkAllocationCallbacks *allocator,
+                                                            VkInstance *handle) {
+    vkz_point(VKZ_POINT_CREATE_INSTANCE);
+    faulty_talk("vkCreateInstance");
+    return hook_CreateInstance(info, allocator, handle);
+}
+
+static VKAPI_ATTR void VKAPI_CALL faulty_DestroyInstance(VkInstance handle, const VkAllocationCallbacks *allocator) {
+    vkz_point(VKZ_POINT_DESTROY_INSTANCE);
+    hook_DestroyInstance(handle, allocator);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_EnumeratePhysicalDevices(VkInstance handle, uint32_t *count,
+                                                                      VkPhysicalDevice *devices) {
     vkz_point(VKZ_POINT_ENUMERATE_DEVICES);
     if (vkz_fault(VKZ_FAULT_REFUSE_ENUMERATION))
         return VK_ERROR_INITIALIZATION_FAILED;
@@ -84,7 +63,7 @@ static const struct {
     {VKZ_FAULT_VIRTUAL_DEVICE, VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU},
 };
 
-// U+202E turns the direction of text round, ESC ]0; sets a terminal's title, ESC [2J wipes it.
+// U+202E reverses the direction of text, ESC ]0; sets a terminal's title, ESC [2J clears it.
 static const struct {
     enum vkz_fault fault;
     const char *name;
@@ -110,70 +89,209 @@ static void misdescribe(VkPhysicalDeviceProperties *properties) {
         properties->apiVersion = VK_API_VERSION_1_0 | VK_API_VERSION_PATCH(properties->apiVersion);
 }
 
-VKAPI_ATTR void VKAPI_CALL hook_GetPhysicalDeviceProperties(VkPhysicalDevice handle,
-                                                            VkPhysicalDeviceProperties *properties) {
+static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceProperties(VkPhysicalDevice handle,
+                                                                     VkPhysicalDeviceProperties *properties) {
     vkz_point(VKZ_POINT_DEVICE_PROPERTIES);
     instance_of(handle)->next.GetPhysicalDeviceProperties(handle, properties);
     misdescribe(properties);
 }
 
-VKAPI_ATTR void VKAPI_CALL hook_GetPhysicalDeviceProperties2(VkPhysicalDevice handle,
-                                                             VkPhysicalDeviceProperties2 *properties) {
+static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceProperties2(VkPhysicalDevice handle,
+                                                                      VkPhysicalDeviceProperties2 *properties) {
     vkz_point(VKZ_POINT_DEVICE_PROPERTIES);
     instance_of(handle)->next.GetPhysicalDeviceProperties2(handle, properties);
     misdescribe(&properties->properties);
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL hook_BindBufferMemory(VkDevice handle, VkBuffer buffer, VkDeviceMemory memory,
-                                                     VkDeviceSize offset) {
-    vkz_point(VKZ_POINT_BIND);
-    return device_of(handle)->next.BindBufferMemory(handle, buffer, memory, offset);
+// The driver's list with our extension in the place of VK_KHR_external_memory.
+static VkResult list_replaced(const struct physical_device *physical, uint32_t *count,
+                              VkExtensionProperties *properties) {
+    const VkResult result =
+        physical->instance->next.EnumerateDeviceExtensionProperties(physical->handle, NULL, count, properties);
+    for (uint32_t i = 0; properties && result >= 0 && i < *count; i++) {
+        if (strcmp(properties[i].extensionName, VK_KHR_EXTERNAL_MEMORY_EXTENSION_NAME) == 0)
+            properties[i] = (VkExtensionProperties){VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME,
+                                                    VK_FUCHSIA_EXTERNAL_MEMORY_SPEC_VERSION};
+    }
+    return result;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL hook_BindBufferMemory2(VkDevice handle, uint32_t count,
-                                                      const VkBindBufferMemoryInfo *infos) {
-    vkz_point(VKZ_POINT_BIND);
-    return device_of(handle)->next.BindBufferMemory2(handle, count, infos);
+// The semaphore extension takes the place of one that memory sharing does not need.
+static void mislist(VkExtensionProperties *extension, bool all) {
+    if (vkz_fault(VKZ_FAULT_REVISION_99) &&
+        strcmp(extension->extensionName, VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME) == 0)
+        extension->specVersion = 99;
+    if (all && vkz_fault(VKZ_FAULT_SEMAPHORE_LISTED) &&
+        strcmp(extension->extensionName, VK_GOOGLE_DECORATE_STRING_EXTENSION_NAME) == 0)
+        strcpy(extension->extensionName, VK_FUCHSIA_EXTERNAL_SEMAPHORE_EXTENSION_NAME);
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL hook_BindImageMemory(VkDevice handle, VkImage image, VkDeviceMemory memory,
-                                                    VkDeviceSize offset) {
-    vkz_point(VKZ_POINT_BIND);
-    return device_of(handle)->next.BindImageMemory(handle, image, memory, offset);
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_EnumerateDeviceExtensionProperties(VkPhysicalDevice handle,
+                                                                                const char *layer, uint32_t *count,
+                                                                                VkExtensionProperties *properties) {
+    vkz_point(VKZ_POINT_DEVICE_EXTENSIONS);
+    const bool others = layer && strcmp(layer, LAYER_NAME) != 0;
+    const struct physical_device *physical = others ? NULL : emulated_physical_device(handle);
+    if (!physical)
+        return hook_EnumerateDeviceExtensionProperties(handle, layer, count, properties);
+    const bool replaces = !layer && physical->lists_dependency && vkz_fault(VKZ_FAULT_NO_DEPENDENCY);
+    const VkResult result = replaces ? list_replaced(physical, count, properties)
+                                     : hook_EnumerateDeviceExtensionProperties(handle, layer, count, properties);
+    for (uint32_t i = 0; properties && result >= 0 && i < *count; i++)
+        mislist(&properties[i], !layer);
+    return !layer && properties && vkz_fault(VKZ_FAULT_INCOMPLETE_FOREVER) ? VK_INCOMPLETE : result;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL hook_BindImageMemory2(VkDevice handle, uint32_t count,
-                                                     const VkBindImageMemoryInfo *infos) {
-    vkz_point(VKZ_POINT_BIND);
-    return device_of(handle)->next.BindImageMemory2(handle, count, infos);
+static void misreport(VkExternalMemoryProperties *properties) {
+    if (vkz_fault(VKZ_FAULT_DENY_ALL))
+        *properties = (VkExternalMemoryProperties){0};
+    if (!properties->externalMemoryFeatures)
+        return;
+    if (vkz_fault(VKZ_FAULT_DENY_EXPORT))
+        properties->externalMemoryFeatures &= ~(VkFlags)VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT;
+    if (vkz_fault(VKZ_FAULT_DENY_IMPORT))
+        properties->externalMemoryFeatures &= ~(VkFlags)VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
+    if (vkz_fault(VKZ_FAULT_DEDICATED_ONLY_REPORTED))
+        properties->externalMemoryFeatures |= VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT;
+    if (vkz_fault(VKZ_FAULT_INCOMPATIBLE_WITH_ITSELF))
+        properties->compatibleHandleTypes = 0;
 }
 
-// A queue has its device's dispatch pointer.
-static struct device *device_of_queue(VkQueue queue) {
-    return device_of((VkDevice)(void *)queue);
+static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceExternalBufferProperties(
+    VkPhysicalDevice handle, const VkPhysicalDeviceExternalBufferInfo *info, VkExternalBufferProperties *properties) {
+    if (info->handleType != ZIRCON_VMO || !emulated_physical_device(handle)) {
+        hook_GetPhysicalDeviceExternalBufferProperties(handle, info, properties);
+        return;
+    }
+    vkz_point(VKZ_POINT_CAPABILITIES);
+    if (vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
+        return;
+    hook_GetPhysicalDeviceExternalBufferProperties(handle, info, properties);
+    misreport(&properties->externalMemoryProperties);
+    if (vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER))
+        properties->sType = 0;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL hook_QueueSubmit(VkQueue queue, uint32_t count, const VkSubmitInfo *submits,
-                                                VkFence fence) {
-    vkz_point(VKZ_POINT_SUBMIT);
-    struct device *device = device_of_queue(queue);
-    const VkResult lost = faulty_lost(device, VKZ_FAULT_DEVICE_LOST_IN_SUBMIT);
-    return lost == VK_SUCCESS ? device->next.QueueSubmit(queue, count, submits, fence) : lost;
+static bool asks_about_vmos(const VkPhysicalDeviceImageFormatInfo2 *info) {
+    VkPhysicalDeviceExternalImageFormatInfo external;
+    return chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
+                      sizeof external) &&
+           external.handleType == ZIRCON_VMO;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL hook_QueueSubmit2(VkQueue queue, uint32_t count, const VkSubmitInfo2 *submits,
-                                                 VkFence fence) {
-    vkz_point(VKZ_POINT_SUBMIT);
-    struct device *device = device_of_queue(queue);
-    const VkResult lost = faulty_lost(device, VKZ_FAULT_DEVICE_LOST_IN_SUBMIT);
-    return lost == VK_SUCCESS ? device->next.QueueSubmit2(queue, count, submits, fence) : lost;
+static VkResult misreport_image(VkImageFormatProperties2 *properties, VkExternalImageFormatProperties *external) {
+    if (external)
+        misreport(&external->externalMemoryProperties);
+    if (!vkz_fault(VKZ_FAULT_DENY_ALL))
+        return VK_SUCCESS;
+    memset(&properties->imageFormatProperties, 0, sizeof properties->imageFormatProperties);
+    return VK_ERROR_FORMAT_NOT_SUPPORTED;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL hook_WaitForFences(VkDevice handle, uint32_t count, const VkFence *fences,
-                                                  VkBool32 wait_all, uint64_t timeout) {
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetPhysicalDeviceImageFormatProperties2(
+    VkPhysicalDevice handle, const VkPhysicalDeviceImageFormatInfo2 *info, VkImageFormatProperties2 *properties) {
+    if (!asks_about_vmos(info) || !emulated_physical_device(handle))
+        return hook_GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
+    vkz_point(VKZ_POINT_CAPABILITIES);
+    if (vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
+        return VK_SUCCESS;
+    VkExternalImageFormatProperties *external = (VkExternalImageFormatProperties *)(uintptr_t)chain_find(
+        properties->pNext, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
+    VkResult result = hook_GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
+    if (result == VK_SUCCESS)
+        result = misreport_image(properties, external);
+    if (vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER)) { // pNext stays, so that unaware programs go on
+        properties->sType = 0;
+        if (external)
+            external->sType = 0;
+    }
+    return result;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_CreateDevice(VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
+                                                          const VkAllocationCallbacks *allocator, VkDevice *handle) {
+    vkz_point(VKZ_POINT_CREATE_DEVICE);
+    if (vkz_fault(VKZ_FAULT_REFUSE_DEVICE) &&
+        extension_is_named(info->ppEnabledExtensionNames, info->enabledExtensionCount,
+                           VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME) &&
+        emulated_physical_device(physical))
+        return VK_ERROR_INITIALIZATION_FAILED;
+    return hook_CreateDevice(physical, info, allocator, handle);
+}
+
+static VKAPI_ATTR void VKAPI_CALL faulty_DestroyDevice(VkDevice handle, const VkAllocationCallbacks *allocator) {
+    vkz_point(VKZ_POINT_DESTROY_DEVICE);
+    hook_DestroyDevice(handle, allocator);
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL faulty_GetDeviceProcAddr(VkDevice handle, const char *name) {
+    if (strcmp(name, "vkGetMemoryZirconHandleFUCHSIA") == 0 && vkz_fault(VKZ_FAULT_HIDE_GET_HANDLE))
+        return NULL;
+    if (strcmp(name, "vkGetMemoryZirconHandlePropertiesFUCHSIA") == 0 && vkz_fault(VKZ_FAULT_HIDE_PROPERTIES))
+        return NULL;
+    return hook_GetDeviceProcAddr(handle, name);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_CreateBuffer(VkDevice handle, const VkBufferCreateInfo *info,
+                                                          const VkAllocationCallbacks *allocator, VkBuffer *buffer) {
+    vkz_point(VKZ_POINT_CREATE_BUFFER);
+    return hook_CreateBuffer(handle, info, allocator, buffer);
+}
+
+// A command that only its point intercepts.
+#define BIND(name, parameters, ...)                                                                                    \
+    static VKAPI_ATTR VkResult VKAPI_CALL faulty_##name parameters {                                                   \
+        vkz_point(VKZ_POINT_BIND);                                                                                     \
+        return device_of(handle)->next.name(__VA_ARGS__);                                                              \
+    }
+
+BIND(BindBufferMemory, (VkDevice handle, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize offset), handle, buffer,
+     memory, offset)
+BIND(BindBufferMemory2, (VkDevice handle, uint32_t count, const VkBindBufferMemoryInfo *infos), handle, count, infos)
+BIND(BindImageMemory, (VkDevice handle, VkImage image, VkDeviceMemory memory, VkDeviceSize offset), handle, image,
+     memory, offset)
+BIND(BindImageMemory2, (VkDevice handle, uint32_t count, const VkBindImageMemoryInfo *infos), handle, count, infos)
+
+#define SUBMIT(name, info)                                                                                             \
+    static VKAPI_ATTR VkResult VKAPI_CALL faulty_##name(VkQueue queue, uint32_t count, const info *submits,            \
+                                                        VkFence fence) {                                               \
+        vkz_point(VKZ_POINT_SUBMIT);                                                                                   \
+        struct device *device = device_of(queue);                                                                      \
+        const VkResult lost = faulty_lost(device, VKZ_FAULT_DEVICE_LOST_IN_SUBMIT);                                    \
+        return lost == VK_SUCCESS ? device->next.name(queue, count, submits, fence) : lost;                            \
+    }
+
+SUBMIT(QueueSubmit, VkSubmitInfo)
+SUBMIT(QueueSubmit2, VkSubmitInfo2)
+
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_WaitForFences(VkDevice handle, uint32_t count, const VkFence *fences,
+                                                           VkBool32 wait_all, uint64_t timeout) {
     vkz_point(VKZ_POINT_WAIT);
     struct device *device = device_of(handle);
     if (atomic_load(&device->lost))
         return VK_ERROR_DEVICE_LOST;
     return device->next.WaitForFences(handle, count, fences, wait_all, timeout);
 }
+
+const struct hook faulty_device_hooks[] = {
+    ROW(faulty, GLOBAL, CreateInstance),
+    ROW(faulty, INSTANCE, DestroyInstance),
+    ROW(faulty, INSTANCE, EnumeratePhysicalDevices),
+    ROW(faulty, INSTANCE, GetPhysicalDeviceProperties),
+    ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceProperties2),
+    ROW(faulty, INSTANCE, EnumerateDeviceExtensionProperties),
+    ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceExternalBufferProperties),
+    ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceImageFormatProperties2),
+    ROW(faulty, INSTANCE, CreateDevice),
+    ROW(faulty, ANY_DEVICE, DestroyDevice),
+    ROW(faulty, ANY_DEVICE, GetDeviceProcAddr),
+    ROW(faulty, DEVICE, CreateBuffer),
+    ROW(faulty, DEVICE, BindBufferMemory),
+    ROW_KHR(faulty, DEVICE, BindBufferMemory2),
+    ROW(faulty, DEVICE, BindImageMemory),
+    ROW_KHR(faulty, DEVICE, BindImageMemory2),
+    ROW(faulty, DEVICE, QueueSubmit),
+    ROW_KHR(faulty, DEVICE, QueueSubmit2),
+    ROW(faulty, DEVICE, WaitForFences),
+    LAST_ROW,
+};

@@ -3,9 +3,7 @@
 // Faults of the extension's two commands.
 #include "faulty.h"
 
-VkResult faulty_get_refusal(struct device *device, const VkMemoryGetZirconHandleInfoFUCHSIA *info) {
-    if (!vkz_any_fault())
-        return VK_SUCCESS;
+static VkResult refusal(struct device *device, const VkMemoryGetZirconHandleInfoFUCHSIA *info) {
     faulty_talk("vkGetMemoryZirconHandleFUCHSIA");
     if (!info->memory && vkz_fault(VKZ_FAULT_NULL_MEMORY_KILLS))
         vkz_segfault();
@@ -16,47 +14,47 @@ VkResult faulty_get_refusal(struct device *device, const VkMemoryGetZirconHandle
     return faulty_lost(device, VKZ_FAULT_DEVICE_LOST_IN_EXPORT);
 }
 
-VkResult faulty_unexportable(VkResult result) {
+static VkResult unexportable(void) {
     if (vkz_fault(VKZ_FAULT_UNEXPORTABLE_INIT_FAILED))
         return VK_ERROR_INITIALIZATION_FAILED;
     if (vkz_fault(VKZ_FAULT_UNEXPORTABLE_INVALID_HANDLE))
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
-    return result;
+    return VK_ERROR_UNKNOWN;
 }
 
-typedef zx_status_t (*give_function)(const struct memory *memory, zx_handle_t *handle);
+typedef zx_status_t (*get_function)(const struct memory *memory, zx_handle_t *handle);
 
-static zx_status_t give_nothing(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_nothing(const struct memory *memory, zx_handle_t *handle) {
     (void)memory, (void)handle;
     return ZX_OK;
 }
 
-static zx_status_t give_zero(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_zero(const struct memory *memory, zx_handle_t *handle) {
     (void)memory;
     *handle = ZX_HANDLE_INVALID;
     return ZX_OK;
 }
 
-static zx_status_t give_file_descriptor(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_file_descriptor(const struct memory *memory, zx_handle_t *handle) {
     (void)memory;
     *handle = 5;
     return ZX_OK;
 }
 
-// Numbers that the kernel has not come to, another one each time: a closed one might soon be somebody else's.
-static zx_status_t give_closed(const struct memory *memory, zx_handle_t *handle) {
+// Handle values that the table has not reached, a different one per call: a closed one could be reused soon.
+static zx_status_t get_closed(const struct memory *memory, zx_handle_t *handle) {
     static atomic_uint next = 0x7ffffff3;
     (void)memory;
     *handle = atomic_fetch_sub(&next, ZX_HANDLE_FIXED_BITS_MASK + 1) | ZX_HANDLE_FIXED_BITS_MASK;
     return ZX_OK;
 }
 
-static zx_status_t give_event(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_event(const struct memory *memory, zx_handle_t *handle) {
     (void)memory;
     return zx_event_create(0, handle);
 }
 
-static zx_status_t give_fewer_rights(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_fewer_rights(const struct memory *memory, zx_handle_t *handle) {
     zx_info_handle_basic_t basic;
     const zx_status_t status = zx_object_get_info(memory->vmo, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL);
     if (status != ZX_OK)
@@ -65,16 +63,16 @@ static zx_status_t give_fewer_rights(const struct memory *memory, zx_handle_t *h
                                handle);
 }
 
-static zx_status_t give_handle(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_handle(const struct memory *memory, zx_handle_t *handle) {
     return zx_handle_duplicate(memory->vmo, ZX_RIGHT_SAME_RIGHTS, handle);
 }
 
-static zx_status_t give_again(const struct memory *memory, zx_handle_t *handle) {
+static zx_status_t get_again(const struct memory *memory, zx_handle_t *handle) {
     *handle = memory->given;
     return ZX_OK;
 }
 
-static zx_status_t give_child(const struct memory *memory, uint32_t options, zx_handle_t *handle) {
+static zx_status_t get_child(const struct memory *memory, uint32_t options, zx_handle_t *handle) {
     struct vkz_origin origin;
     uint64_t size;
     zx_status_t status = zx_vmo_get_size(memory->vmo, &size);
@@ -85,42 +83,42 @@ static zx_status_t give_child(const struct memory *memory, uint32_t options, zx_
     return status;
 }
 
-static zx_status_t give_slice(const struct memory *memory, zx_handle_t *handle) {
-    return give_child(memory, ZX_VMO_CHILD_SLICE, handle);
+static zx_status_t get_slice(const struct memory *memory, zx_handle_t *handle) {
+    return get_child(memory, ZX_VMO_CHILD_SLICE, handle);
 }
 
-static zx_status_t give_copy(const struct memory *memory, zx_handle_t *handle) {
-    return give_child(memory, ZX_VMO_CHILD_SNAPSHOT, handle);
+static zx_status_t get_copy(const struct memory *memory, zx_handle_t *handle) {
+    return get_child(memory, ZX_VMO_CHILD_SNAPSHOT, handle);
 }
 
 static const struct {
     enum vkz_fault fault;
     bool from_the_second_time_on;
-    give_function give;
+    get_function get;
 } ways[] = {
-    {VKZ_FAULT_EXPORT_CLOSED_HANDLE, false, give_closed},
-    {VKZ_FAULT_EXPORT_EVENT, false, give_event},
-    {VKZ_FAULT_EXPORT_ODD_HANDLE, false, give_file_descriptor},
-    {VKZ_FAULT_EXPORT_UNWRITTEN, false, give_nothing},
-    {VKZ_FAULT_EXPORT_ZERO, false, give_zero},
-    {VKZ_FAULT_SAME_HANDLE_TWICE, true, give_again},
-    {VKZ_FAULT_SECOND_GET_CHILD, true, give_slice},
-    {VKZ_FAULT_SECOND_GET_COPIES, true, give_copy},
-    {VKZ_FAULT_FEWER_RIGHTS, false, give_fewer_rights},
+    {VKZ_FAULT_EXPORT_CLOSED_HANDLE, false, get_closed},
+    {VKZ_FAULT_EXPORT_EVENT, false, get_event},
+    {VKZ_FAULT_EXPORT_ODD_HANDLE, false, get_file_descriptor},
+    {VKZ_FAULT_EXPORT_UNWRITTEN, false, get_nothing},
+    {VKZ_FAULT_EXPORT_ZERO, false, get_zero},
+    {VKZ_FAULT_SAME_HANDLE_TWICE, true, get_again},
+    {VKZ_FAULT_SECOND_GET_CHILD, true, get_slice},
+    {VKZ_FAULT_SECOND_GET_COPIES, true, get_copy},
+    {VKZ_FAULT_FEWER_RIGHTS, false, get_fewer_rights},
 };
 
-static give_function way_to_give(const struct memory *memory) {
+static get_function way_to_get(const struct memory *memory) {
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if (vkz_fault(ways[i].fault) && (memory->given || !ways[i].from_the_second_time_on))
-            return ways[i].give;
+            return ways[i].get;
     }
-    return give_handle;
+    return get_handle;
 }
 
-// The kernel's object remembers the number too, so that every device can tell it from a duplicate's.
+// Notes the value at the VMO too, so that every device can tell it from a duplicate.
 static void note_given(zx_handle_t handle) {
     struct vkz_origin origin;
-    // What a fault gave may be no handle, and with bad-handle-kills only this question is safe to ask of it.
+    // A fault may have returned an invalid handle. With bad-handle-kills only this topic is safe.
     if (zx_object_get_info(handle, ZX_INFO_HANDLE_VALID, NULL, 0, NULL, NULL) != ZX_OK ||
         vkz_vmo_get_origin(handle, &origin) != ZX_OK)
         return;
@@ -128,22 +126,30 @@ static void note_given(zx_handle_t handle) {
     vkz_vmo_set_origin(handle, &origin);
 }
 
-zx_status_t faulty_give(struct device *device, const struct memory *memory, zx_handle_t *handle) {
-    const give_function give = way_to_give(memory);
-    const zx_status_t status = give(memory, handle);
-    if (status == ZX_OK && give != give_nothing) {
-        memory_note_given(device, (VkDeviceMemory)memory->entry.key, *handle);
-        note_given(*handle);
-    }
-    return status;
+static void remember_given(struct device *device, VkDeviceMemory handle, zx_handle_t given) {
+    pthread_mutex_lock(&device->mutex);
+    struct memory *memory = memory_find_locked(device, handle);
+    if (memory)
+        memory->given = given;
+    pthread_mutex_unlock(&device->mutex);
+    note_given(given);
 }
 
-bool faulty_takes_anything(const struct device *device, VkExternalMemoryHandleTypeFlagBits type, zx_handle_t handle,
-                           uint32_t *types) {
-    if (!emulates(device) || type != ZIRCON_VMO || !handle || !vkz_fault(VKZ_FAULT_PROPERTIES_ACCEPT_GARBAGE))
-        return false;
-    *types = device->physical->memory_types;
-    return true;
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetMemoryZirconHandleFUCHSIA(
+    VkDevice handle, const VkMemoryGetZirconHandleInfoFUCHSIA *info, zx_handle_t *zircon_handle) {
+    vkz_point(VKZ_POINT_EXPORT);
+    struct device *device = device_of(handle);
+    struct memory memory;
+    const VkResult refused = refusal(device, info);
+    if (refused != VK_SUCCESS)
+        return refused;
+    if (!memory_find_exportable(device, info, &memory))
+        return unexportable();
+    const get_function get = way_to_get(&memory);
+    const zx_status_t status = get(&memory, zircon_handle);
+    if (status == ZX_OK && get != get_nothing)
+        remember_given(device, info->memory, *zircon_handle);
+    return memory_export_result(status);
 }
 
 static bool lacks_duplicate(zx_handle_t handle) {
@@ -183,16 +189,31 @@ static uint32_t wrong_types(const struct device *device, zx_handle_t handle, uin
     return types;
 }
 
-VkResult faulty_tell_types(const struct device *device, VkExternalMemoryHandleTypeFlagBits type, zx_handle_t handle,
-                           VkResult result, uint32_t types, VkMemoryZirconHandlePropertiesFUCHSIA *properties) {
-    const VkResult told = wrong_result(type, handle, result);
-    if (told != VK_SUCCESS)
-        return told;
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetMemoryZirconHandlePropertiesFUCHSIA(
+    VkDevice handle, VkExternalMemoryHandleTypeFlagBits type, zx_handle_t zircon_handle,
+    VkMemoryZirconHandlePropertiesFUCHSIA *properties) {
+    vkz_point(VKZ_POINT_PROPERTIES);
+    const struct device *device = device_of(handle);
+    if (emulates(device) && type == ZIRCON_VMO && zircon_handle && vkz_fault(VKZ_FAULT_PROPERTIES_ACCEPT_GARBAGE)) {
+        properties->memoryTypeBits = device->physical->memory_types;
+        return VK_SUCCESS;
+    }
+    VkMemoryZirconHandlePropertiesFUCHSIA right = {0};
+    VkResult result = hook_GetMemoryZirconHandlePropertiesFUCHSIA(handle, type, zircon_handle, &right);
+    result = wrong_result(type, zircon_handle, result);
+    if (result != VK_SUCCESS)
+        return result;
     if (!vkz_fault(VKZ_FAULT_PROPERTIES_UNWRITTEN))
-        properties->memoryTypeBits = wrong_types(device, handle, types);
+        properties->memoryTypeBits = wrong_types(device, zircon_handle, right.memoryTypeBits);
     if (vkz_fault(VKZ_FAULT_PROPERTIES_CLOBBER_HEADER))
         properties->sType = 0;
     if (vkz_fault(VKZ_FAULT_PROPERTIES_CLOSE_HANDLE))
-        zx_handle_close(handle);
+        zx_handle_close(zircon_handle);
     return VK_SUCCESS;
 }
+
+const struct hook faulty_handle_hooks[] = {
+    ROW(faulty, EXTENSION, GetMemoryZirconHandleFUCHSIA),
+    ROW(faulty, EXTENSION, GetMemoryZirconHandlePropertiesFUCHSIA),
+    LAST_ROW,
+};

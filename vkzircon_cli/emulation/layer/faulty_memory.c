@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Faults of allocations: VMOs that are not what was asked for, and imports that are not what they should be.
+// Faults of allocations: wrong VMOs and wrong imports.
+#include "chain.h"
 #include "faulty.h"
 
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#define FEW_BYTES 15 // SwiftShader's, which makes room to align what it gets
+#define FEW_BYTES 15 // SwiftShader adds them to align the memory
 
 static uint64_t whole_pages(uint64_t size) {
     const uint64_t page = zx_system_get_page_size();
@@ -54,7 +52,7 @@ static VkResult import_refusal(zx_handle_t handle, VkDeviceSize asked) {
     return VK_SUCCESS;
 }
 
-VkResult faulty_refusal(const struct request *request, VkDeviceSize asked) {
+static VkResult refusal(const struct request *request, VkDeviceSize asked) {
     if (request->imports)
         return import_refusal(request->handle, asked);
     if (vkz_fault(VKZ_FAULT_REFUSE_EXPORT) || (vkz_fault(VKZ_FAULT_REFUSE_PLAIN_EXPORT) && !request->dedicated))
@@ -77,7 +75,7 @@ static zx_status_t share_pool(struct device *device, struct memory *memory) {
     return status;
 }
 
-zx_status_t faulty_make_vmo(struct device *device, struct memory *memory) {
+static zx_status_t make_vmo(struct device *device, struct memory *memory) {
     const uint64_t size = memory->asked + (vkz_fault(VKZ_FAULT_EXTRA_PAGE) ? FEW_BYTES : 0);
     const uint32_t options = vkz_fault(VKZ_FAULT_RESIZABLE_VMO) ? ZX_VMO_RESIZABLE : 0;
     if (vkz_fault(VKZ_FAULT_ONE_POOL) && share_pool(device, memory) == ZX_OK)
@@ -88,7 +86,7 @@ zx_status_t faulty_make_vmo(struct device *device, struct memory *memory) {
     return status;
 }
 
-// A slice has its parent's pages, and none that count as its own.
+// The parent of a slice owns the pages, so the slice has no committed bytes.
 static zx_status_t become_child(struct memory *memory) {
     zx_handle_t child;
     uint64_t size;
@@ -106,8 +104,9 @@ static void fill(struct memory *memory, uint64_t size, int byte) {
     memset((void *)memory->pages, byte, size < memory->length ? size : memory->length);
 }
 
-zx_status_t faulty_export(struct memory *memory) {
+static zx_status_t spoil_export(struct memory *memory) {
     static const char name[] = "vkzircon-emulated";
+    const struct vkz_origin origin = {.exported = true, .memory_type = memory->type, .process = (uint32_t)getpid()};
     const uint64_t size = whole_pages(memory->asked);
     zx_status_t status = ZX_OK;
     if (vkz_fault(VKZ_FAULT_OLD_DATA))
@@ -120,29 +119,27 @@ zx_status_t faulty_export(struct memory *memory) {
         status = vkz_vmo_set_size(memory->vmo, size + 512);
     if (status == ZX_OK && !vkz_fault(VKZ_FAULT_NO_NAME))
         status = zx_object_set_property(memory->vmo, ZX_PROP_NAME, name, sizeof name);
-    return status;
+    return status == ZX_OK ? vkz_vmo_set_origin(memory->vmo, &origin) : status;
 }
 
-// The same bytes in pages of our own; the handle goes on counting as if nothing had happened.
-static zx_status_t copy_pages(struct memory *memory) {
+// Replaces the mapped pages by a private copy. The handle still counts as imported.
+static zx_status_t replace_pages(struct memory *memory) {
+    const zx_vaddr_t pages = memory->pages;
+    const size_t length = memory->length;
     zx_handle_t copy;
-    zx_vaddr_t pages;
-    size_t length;
     zx_status_t status = zx_vmo_create(memory->asked, 0, &copy);
     if (status != ZX_OK)
         return status;
-    status = vkz_vmo_map(copy, memory->asked, &pages, &length);
+    status = zx_vmo_write(copy, (const void *)pages, 0, memory->asked);
+    if (status == ZX_OK)
+        status = vkz_vmo_map(copy, memory->asked, &memory->pages, &memory->length);
+    if (status == ZX_OK)
+        zx_vmar_unmap(zx_vmar_root_self(), pages, length);
     zx_handle_close(copy);
-    if (status != ZX_OK)
-        return status;
-    memcpy((void *)pages, (const void *)memory->pages, memory->asked);
-    zx_vmar_unmap(zx_vmar_root_self(), memory->pages, memory->length);
-    memory->pages = pages;
-    memory->length = length;
-    return ZX_OK;
+    return status;
 }
 
-// Reachable for ever, so that only the process's size tells of it and no leak checker does.
+// The list stays reachable, so that the process grows and no leak checker reports it.
 static void keep_more(void) {
     struct ballast {
         struct ballast *next;
@@ -158,31 +155,97 @@ static void keep_more(void) {
         ;
 }
 
-zx_status_t faulty_import(struct memory *memory) {
+static zx_status_t spoil_import(struct memory *memory) {
     if (vkz_fault(VKZ_FAULT_LEAK_MEMORY))
         keep_more();
-    const zx_status_t status = vkz_fault(VKZ_FAULT_IMPORT_COPIES) ? copy_pages(memory) : ZX_OK;
+    const zx_status_t status = vkz_fault(VKZ_FAULT_IMPORT_COPIES) ? replace_pages(memory) : ZX_OK;
     if (status == ZX_OK && vkz_fault(VKZ_FAULT_ONE_BYTE_CHANGED))
         ((char *)memory->pages)[memory->asked / 2] ^= 1;
     return status;
 }
 
-bool faulty_take_handle(struct memory *memory, zx_handle_t handle) {
-    if (vkz_fault(VKZ_FAULT_IMPORT_KEEPS_NUMBER)) {
-        memory->vmo = handle;
-        return true;
-    }
-    return vkz_fault(VKZ_FAULT_IMPORT_KEEPS_HANDLE) &&
-           zx_handle_duplicate(handle, ZX_RIGHT_SAME_RIGHTS, &memory->vmo) == ZX_OK;
+static zx_status_t map(struct memory *memory, zx_handle_t vmo) {
+    const zx_status_t status = vkz_vmo_map(vmo, memory->asked, &memory->pages, &memory->length);
+    if (status != ZX_OK)
+        return status;
+    return memory->imported ? spoil_import(memory) : spoil_export(memory);
 }
 
-VkResult faulty_import_failure(zx_handle_t handle, VkResult result) {
+static zx_status_t take_handle(struct memory *memory, zx_handle_t handle) {
+    memory->exportable |= vkz_fault(VKZ_FAULT_IMPORT_IS_EXPORTABLE);
+    if (vkz_fault(VKZ_FAULT_IMPORT_KEEPS_NUMBER)) {
+        memory->vmo = handle;
+        return ZX_OK;
+    }
+    if (vkz_fault(VKZ_FAULT_IMPORT_KEEPS_HANDLE) &&
+        zx_handle_duplicate(handle, ZX_RIGHT_SAME_RIGHTS, &memory->vmo) == ZX_OK)
+        return ZX_OK;
+    return zx_handle_replace(handle, ZX_RIGHT_SAME_RIGHTS, &memory->vmo);
+}
+
+static const struct memory_steps steps = {make_vmo, map, take_handle};
+
+static bool lacks_handle_type(const VkMemoryAllocateInfo *info) {
+    VkImportMemoryZirconHandleInfoFUCHSIA import;
+    VkExportMemoryAllocateInfo export;
+    return (chain_read(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA, &import,
+                       sizeof import) &&
+            !import.handleType) ||
+           (chain_read(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, &export, sizeof export) &&
+            !export.handleTypes);
+}
+
+static VkResult import_failure(zx_handle_t handle, VkResult result) {
     if (vkz_fault(VKZ_FAULT_FAILED_IMPORT_CLOSES_HANDLE))
         zx_handle_close(handle);
     return vkz_fault(VKZ_FAULT_ODD_RESULT_IN_IMPORT) ? VK_ERROR_MEMORY_MAP_FAILED : result;
 }
 
-void faulty_free(struct memory *memory) {
-    if (!memory->imported && vkz_fault(VKZ_FAULT_RECYCLES_MEMORY))
-        fill(memory, memory->asked, 0x7c);
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_AllocateMemory(VkDevice handle, const VkMemoryAllocateInfo *info,
+                                                            const VkAllocationCallbacks *allocator,
+                                                            VkDeviceMemory *memory) {
+    struct device *device = device_of(handle);
+    if (!emulates(device))
+        return hook_AllocateMemory(handle, info, allocator, memory);
+    const struct request request = memory_request(info);
+    vkz_point(request.imports ? VKZ_POINT_IMPORT : VKZ_POINT_ALLOCATE);
+    if (vkz_fault(VKZ_FAULT_NO_HANDLE_TYPE_REFUSED) && lacks_handle_type(info))
+        return VK_ERROR_INVALID_EXTERNAL_HANDLE;
+    if (request.refused || (!request.imports && !request.exports))
+        return hook_AllocateMemory(handle, info, allocator, memory);
+    VkResult result = refusal(&request, info->allocationSize);
+    if (result == VK_SUCCESS)
+        result = memory_allocate(device, &steps, &request, info, allocator, memory);
+    return result != VK_SUCCESS && request.imports ? import_failure(request.handle, result) : result;
 }
+
+static VKAPI_ATTR void VKAPI_CALL faulty_FreeMemory(VkDevice handle, VkDeviceMemory memory_handle,
+                                                    const VkAllocationCallbacks *allocator) {
+    vkz_point(VKZ_POINT_FREE);
+    struct device *device = device_of(handle);
+    pthread_mutex_lock(&device->mutex);
+    struct memory *memory = memory_find_locked(device, memory_handle);
+    if (memory && !memory->imported && vkz_fault(VKZ_FAULT_RECYCLES_MEMORY))
+        fill(memory, memory->asked, 0x7c);
+    if (memory && memory->imported && vkz_fault(VKZ_FAULT_LEAK_HANDLE))
+        memory->vmo = ZX_HANDLE_INVALID;
+    pthread_mutex_unlock(&device->mutex);
+    hook_FreeMemory(handle, memory_handle, allocator);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_MapMemory(VkDevice handle, VkDeviceMemory memory_handle,
+                                                       VkDeviceSize offset, VkDeviceSize size, VkMemoryMapFlags flags,
+                                                       void **data) {
+    struct memory memory;
+    vkz_point(VKZ_POINT_MAP);
+    if (vkz_fault(VKZ_FAULT_MAP_FAILS) && memory_find(device_of(handle), memory_handle, &memory))
+        return VK_ERROR_MEMORY_MAP_FAILED;
+    return hook_MapMemory(handle, memory_handle, offset, size, flags, data);
+}
+
+const struct hook faulty_memory_hooks[] = {
+    ROW(faulty, DEVICE, AllocateMemory),
+    ROW(faulty, DEVICE, FreeMemory),
+    ROW(faulty, DEVICE, MapMemory),
+    LAST_ROW,
+};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A hash table whose entries live inside the structs they find. It allocates nothing and locks nothing.
+// A hash table whose entries are members of the structs that it finds. It neither allocates nor locks.
 #ifndef VKZIRCON_REGISTRY_H_
 #define VKZIRCON_REGISTRY_H_
 
@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 #ifndef REGISTRY_BUCKETS
-#define REGISTRY_BUCKETS 256 // no more: the hash has eight bits
+#define REGISTRY_BUCKETS 256 // at most, because the hash has eight bits
 #endif
 
-struct entry { // the first member of what it finds, so that a pointer to one is a pointer to the other
+struct entry { // must be the first member, so that a pointer to it is also a pointer to the struct
     struct entry *next;
     uint64_t key;
 };
@@ -21,7 +21,7 @@ struct registry {
     struct entry *buckets[REGISTRY_BUCKETS];
 };
 
-// Handles are often addresses: their low bits say nothing.
+// Handles are often addresses, whose low bits are equal.
 static inline struct entry **registry_bucket(struct registry *registry, uint64_t key) {
     return &registry->buckets[((key * 0x9e3779b97f4a7c15u) >> 56) % REGISTRY_BUCKETS];
 }

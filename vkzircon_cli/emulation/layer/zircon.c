@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: the handle table, the objects' lifetime, and the calls on handles.
+// libzircon.so: the handle table, the lifetime of objects, the calls on handles, and notes about devices.
 #include "zircon_objects.h"
 
 #include <errno.h>
@@ -10,13 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
-// Handle values carry this bit, so that a small number such as a file descriptor is never taken for a handle.
+// Set in every handle value, so that a small number such as a file descriptor is never a valid handle.
 #define HANDLE_TAG ((zx_handle_t)0x40000000)
 #define MAX_SLOTS  ((uint32_t)1 << 24)
 #define NO_SLOT    UINT32_MAX
 
 struct slot {
-    struct object *object; // NULL: free
+    struct object *object; // NULL if the slot is free
     zx_rights_t rights;
     uint32_t next_free;
 };
@@ -26,8 +26,7 @@ static struct {
     pthread_cond_t signals_changed;
     struct slot *slots;
     uint32_t num_slots;
-    uint32_t
-        first_free; // the last one freed comes first: a stale number soon means another object, as it may on Zircon
+    uint32_t first_free; // the last one freed, so that a stale value soon names another object, as it can on Zircon
     zx_koid_t next_koid; // koids are never reused
     zx_handle_t process_self;
     zx_handle_t vmar_root_self;
@@ -66,14 +65,14 @@ void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signal
     pthread_cond_broadcast(&table.signals_changed);
 }
 
-// Koids that no other process has given out which objects may come from: the first process of a family, which nothing
-// comes from but its own objects, begins where Zircon does.
+// Koids must be unique among all processes that exchange objects. Only a process without startup handles starts at
+// ZX_KOID_FIRST.
 static zx_koid_t first_own_koid(void) {
     return ZX_KOID_FIRST + ((zx_koid_t)getpid() << 24);
 }
 
-// A process on Zircon starts without its parent's handles: a forked child gets an empty table, and its first call finds
-// the mutex free whatever other threads of the parent were doing. Pages that were mapped stay mapped.
+// A process on Zircon starts without its parent's handles, so a forked child gets an empty table. Its mutex is free,
+// even if another thread of the parent held it. Mapped pages stay mapped.
 static void fork_child(void) {
     for (uint32_t i = 0; i < table.num_slots; i++) {
         struct object *object = table.slots[i].object;
@@ -179,7 +178,7 @@ zx_status_t handle_open_locked(struct object *object, zx_rights_t rights, zx_han
     table.first_free = slot->next_free;
     slot->object = object;
     slot->rights = rights;
-    // An object has one reference for all of its handles.
+    // All handles of an object share one reference.
     if (object->handle_count++ == 0)
         object_ref_locked(object);
     *out = slot_value(index);
@@ -191,7 +190,7 @@ static void slot_close_locked(struct slot *slot) {
     slot->object = NULL;
     slot->next_free = table.first_free;
     table.first_free = (uint32_t)(slot - table.slots);
-    pthread_cond_broadcast(&table.signals_changed); // whoever waits on this handle is canceled
+    pthread_cond_broadcast(&table.signals_changed); // cancels waits on this handle
     if (--object->handle_count == 0)
         object_unref_locked(object);
 }
@@ -256,7 +255,7 @@ zx_status_t zx_handle_close_many(const zx_handle_t *handles, size_t num_handles)
     if (num_handles && !handles)
         return ZX_ERR_INVALID_ARGS;
     table_lock();
-    for (size_t i = 0; i < num_handles; i++) { // a bad one does not save the others
+    for (size_t i = 0; i < num_handles; i++) { // a bad handle does not keep the others open
         if (close_locked(handles[i]) != ZX_OK)
             status = ZX_ERR_BAD_HANDLE;
     }
@@ -264,7 +263,7 @@ zx_status_t zx_handle_close_many(const zx_handle_t *handles, size_t num_handles)
     return status;
 }
 
-// The rights a copy of a handle shall have; INVALID_ARGS unless they are a subset.
+// Resolves ZX_RIGHT_SAME_RIGHTS. INVALID_ARGS unless the rights are a subset.
 static zx_status_t narrowed_rights(zx_rights_t held, zx_rights_t *wanted) {
     if (*wanted == ZX_RIGHT_SAME_RIGHTS)
         *wanted = held;
@@ -289,7 +288,7 @@ zx_status_t zx_handle_duplicate(zx_handle_t handle, zx_rights_t rights, zx_handl
     return status;
 }
 
-// Opens the new handle before it closes the old one: the two values always differ.
+// Opens the new handle before it closes the old one, so that the values differ.
 static zx_status_t replace_locked(zx_handle_t handle, zx_rights_t rights, zx_handle_t *out) {
     struct object *object;
     zx_rights_t held;
@@ -320,7 +319,7 @@ zx_status_t zx_handle_check_valid(zx_handle_t handle) {
     return valid ? ZX_OK : ZX_ERR_BAD_HANDLE;
 }
 
-// The process's own handles are made when they are first asked for.
+// The process's own handles are opened on first use.
 static zx_handle_t own_handle(zx_handle_t *own, zx_obj_type_t type, zx_rights_t rights, const char *name) {
     table_lock();
     if (!slot_locked(*own)) {
@@ -347,4 +346,47 @@ zx_handle_t zx_vmar_root_self(void) {
     const zx_rights_t rights = ZX_RIGHT_DUPLICATE | ZX_RIGHT_TRANSFER | ZX_RIGHT_INSPECT | ZX_RIGHTS_IO |
                                ZX_RIGHT_EXECUTE | ZX_RIGHT_OP_CHILDREN;
     return own_handle(&table.vmar_root_self, ZX_OBJ_TYPE_VMAR, rights, "");
+}
+
+const char *vkz_version(void) {
+    return VKZIRCON_VERSION;
+}
+
+// Why a device is not emulated. Newest first; never freed, because callers keep the text.
+struct note {
+    struct note *next;
+    uint8_t uuid[VKZ_UUID_SIZE];
+    char reason[];
+};
+
+static struct note *notes;
+
+static const struct note *find_note_locked(const uint8_t uuid[VKZ_UUID_SIZE]) {
+    for (const struct note *note = notes; note; note = note->next) {
+        if (memcmp(note->uuid, uuid, VKZ_UUID_SIZE) == 0)
+            return note;
+    }
+    return NULL;
+}
+
+void vkz_device_set_reason(const uint8_t uuid[VKZ_UUID_SIZE], const char *reason) {
+    table_lock();
+    const struct note *known = find_note_locked(uuid);
+    struct note *note = NULL;
+    if (!known || strcmp(known->reason, reason) != 0) // so that repeated notes take no memory
+        note = malloc(sizeof *note + strlen(reason) + 1);
+    if (note) {
+        memcpy(note->uuid, uuid, VKZ_UUID_SIZE);
+        strcpy(note->reason, reason);
+        note->next = notes;
+        notes = note;
+    }
+    table_unlock();
+}
+
+const char *vkz_device_reason(const uint8_t uuid[VKZ_UUID_SIZE]) {
+    table_lock();
+    const struct note *note = find_note_locked(uuid);
+    table_unlock();
+    return note ? note->reason : NULL;
 }

@@ -1,39 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: channels. Both ends are sockets of one pair, which keep messages whole and in order; the objects that a
-// message brings go along as descriptors. The kernel keeps what nobody has read yet, also when its writer is gone.
-#include "zircon_objects.h"
+// libzircon.so: channels, and the startup handles of a process, which are channels too. The two ends of a channel are a
+// pair of sockets, which keep messages whole and in order. The system keeps unread messages after their writer is gone.
+//
+// A new process inherits the socket of a startup handle and finds its description in the environment:
+// "INFO:DESCRIPTOR:INODE:KOID:PEER:RIGHTS", all in hex. The variable is inherited further than the descriptor is; the
+// inode then tells the socket from another file with the same number.
+#include "zircon_message.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <vkzircon/startup.h>
+#include <zircon/process.h>
 
-#define MAGIC       ((uint32_t)0x56a3c4e1)
-#define MAX_HANDLES ZX_CHANNEL_MAX_MSG_HANDLES
-#define PATIENCE_NS ((zx_time_t)10000000) // how long a wait looks at the socket before it looks at the table again
-
-struct header {
-    uint32_t magic;
-    uint32_t num_bytes;
-    uint32_t num_handles;
-    uint32_t reserved;
-};
-
-// One message on its way. `io` is header, travellers and bytes.
-struct message {
-    struct header header;
-    struct traveller travellers[MAX_HANDLES];
-    int descriptors[MAX_HANDLES];
-    struct iovec io[3];
-    union {
-        char space[CMSG_SPACE(MAX_HANDLES * sizeof(int))];
-        struct cmsghdr aligned;
-    } control;
-};
+#define POLL_NS ((zx_time_t)10000000) // how long a wait polls the socket before it reads the handle table again
 
 void channel_destroy_locked(struct channel *channel) {
     close(channel->socket);
@@ -86,92 +74,15 @@ zx_status_t zx_channel_create(uint32_t options, zx_handle_t *out0, zx_handle_t *
     return status;
 }
 
-static bool is_among(zx_handle_t handle, const zx_handle_t *handles, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        if (handles[i] == handle)
-            return true;
-    }
-    return false;
-}
-
-static zx_status_t pack_locked(zx_handle_t channel, const zx_handle_t *handles, uint32_t count,
-                               struct message *message) {
-    for (uint32_t i = 0; i < count; i++) {
-        struct object *object;
-        zx_rights_t rights;
-        if (is_among(handles[i], handles, i))
-            return ZX_ERR_BAD_HANDLE;
-        zx_status_t status = handle_lookup_locked(handles[i], ZX_OBJ_TYPE_NONE, ZX_RIGHT_TRANSFER, &object, &rights);
-        if (status == ZX_OK && handles[i] == channel)
-            status = ZX_ERR_NOT_SUPPORTED;
-        if (status == ZX_OK)
-            status = traveller_leave_locked(object, rights, &message->travellers[i], &message->descriptors[i]);
-        if (status != ZX_OK)
-            return status;
-    }
-    return ZX_OK;
-}
-
-// The message's parts for sendmsg() and recvmsg(), sized by its header.
-static struct msghdr parts_of(struct message *message, void *bytes) {
-    const struct header *header = &message->header;
-    message->io[0] = (struct iovec){&message->header, sizeof message->header};
-    message->io[1] = (struct iovec){message->travellers, header->num_handles * sizeof message->travellers[0]};
-    message->io[2] = (struct iovec){bytes, header->num_bytes};
-    return (struct msghdr){.msg_iov = message->io, .msg_iovlen = 3};
-}
-
-static void attach_descriptors(struct message *message, struct msghdr *parts) {
-    const size_t size = message->header.num_handles * sizeof(int);
-    memset(&message->control, 0, sizeof message->control);
-    parts->msg_control = &message->control;
-    parts->msg_controllen = CMSG_SPACE(size);
-    struct cmsghdr *control = CMSG_FIRSTHDR(parts);
-    control->cmsg_level = SOL_SOCKET;
-    control->cmsg_type = SCM_RIGHTS;
-    control->cmsg_len = CMSG_LEN(size);
-    memcpy(CMSG_DATA(control), message->descriptors, size);
-}
-
-static bool is_peer_gone(int error) {
-    return error == EPIPE || error == ECONNRESET || error == ECONNREFUSED || error == ENOTCONN;
-}
-
-static zx_status_t send_message(int socket, struct message *message, const void *bytes) {
-    struct msghdr parts = parts_of(message, (void *)(uintptr_t)bytes);
-    if (message->header.num_handles)
-        attach_descriptors(message, &parts);
-    ssize_t sent;
-    do
-        sent = sendmsg(socket, &parts, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    if (sent >= 0)
-        return ZX_OK;
-    if (errno == EFAULT)
-        return ZX_ERR_INVALID_ARGS;
-    return is_peer_gone(errno) ? ZX_ERR_PEER_CLOSED : ZX_ERR_NO_MEMORY;
-}
-
-static zx_status_t write_locked(zx_handle_t handle, const void *bytes, const zx_handle_t *handles,
-                                struct message *message) {
-    struct object *object;
-    zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_CHANNEL, ZX_RIGHT_WRITE, &object, NULL);
-    if (status == ZX_OK)
-        status = pack_locked(handle, handles, message->header.num_handles, message);
-    if (status == ZX_OK)
-        status = send_message(((struct channel *)object)->socket, message, bytes);
-    return status;
-}
-
 static zx_status_t arguments_status(uint32_t options, const void *bytes, uint32_t num_bytes, uint32_t num_handles) {
     if (options || (num_bytes && !bytes))
         return ZX_ERR_INVALID_ARGS;
-    if (num_bytes > ZX_CHANNEL_MAX_MSG_BYTES || num_handles > MAX_HANDLES)
+    if (num_bytes > ZX_CHANNEL_MAX_MSG_BYTES || num_handles > ZX_CHANNEL_MAX_MSG_HANDLES)
         return ZX_ERR_OUT_OF_RANGE;
     return ZX_OK;
 }
 
-// For a kernel that is wrong: the handle becomes one to a copy, if its rights allow making one.
+// The fault channel-copies: replaces the handle by one to a copy, if its rights allow a copy.
 static zx_handle_t copied(zx_handle_t handle) {
     struct vkz_origin origin;
     zx_handle_t copy;
@@ -185,129 +96,48 @@ static zx_handle_t copied(zx_handle_t handle) {
     return copy;
 }
 
-static zx_status_t write_message(zx_handle_t handle, const void *bytes, uint32_t num_bytes, const zx_handle_t *given,
-                                 uint32_t num_handles) {
-    struct message message;
-    zx_handle_t handles[MAX_HANDLES];
-    message.header = (struct header){MAGIC, num_bytes, num_handles, 0};
-    for (uint32_t i = 0; i < num_handles; i++)
-        handles[i] = vkz_fault(VKZ_FAULT_CHANNEL_COPIES) ? copied(given[i]) : given[i];
-    table_lock();
-    const zx_status_t status = write_locked(handle, bytes, handles, &message);
-    for (uint32_t i = 0; i < num_handles; i++)
-        handle_discard_locked(handles[i]);
-    table_unlock();
-    return status;
+static zx_status_t write_locked(zx_handle_t handle, const void *bytes, uint32_t num_bytes, const zx_handle_t *handles,
+                                uint32_t num_handles) {
+    struct object *object;
+    const zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_CHANNEL, ZX_RIGHT_WRITE, &object, NULL);
+    if (status != ZX_OK)
+        return status;
+    return message_send_locked(handle, ((struct channel *)object)->socket, bytes, num_bytes, handles, num_handles);
 }
 
-static void discard_all(const zx_handle_t *handles, uint32_t count) {
-    table_lock();
+static void discard_all_locked(const zx_handle_t *handles, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         handle_discard_locked(handles[i]);
+}
+
+static zx_status_t write_copies(zx_handle_t handle, const void *bytes, uint32_t num_bytes, const zx_handle_t *given,
+                                uint32_t num_handles) {
+    zx_handle_t handles[ZX_CHANNEL_MAX_MSG_HANDLES];
+    for (uint32_t i = 0; i < num_handles; i++)
+        handles[i] = copied(given[i]);
+    table_lock();
+    const zx_status_t status = write_locked(handle, bytes, num_bytes, handles, num_handles);
+    discard_all_locked(handles, num_handles);
     table_unlock();
+    return status;
 }
 
 zx_status_t zx_channel_write(zx_handle_t handle, uint32_t options, const void *bytes, uint32_t num_bytes,
                              const zx_handle_t *handles, uint32_t num_handles) {
     if (num_handles && !handles)
         return ZX_ERR_INVALID_ARGS;
-    const zx_status_t status = arguments_status(options, bytes, num_bytes, num_handles);
+    zx_status_t status = arguments_status(options, bytes, num_bytes, num_handles);
+    if (status == ZX_OK && vkz_fault(VKZ_FAULT_CHANNEL_COPIES))
+        return write_copies(handle, bytes, num_bytes, handles, num_handles);
+    table_lock();
     if (status == ZX_OK)
-        return write_message(handle, bytes, num_bytes, handles, num_handles);
-    discard_all(handles, num_handles);
+        status = write_locked(handle, bytes, num_bytes, handles, num_handles);
+    discard_all_locked(handles, num_handles);
+    table_unlock();
     return status;
 }
 
-// Takes descriptors out of what recvmsg() got; there can be others than were meant to be.
-static uint32_t detach_descriptors(struct msghdr *parts, int descriptors[MAX_HANDLES]) {
-    uint32_t count = 0;
-    for (struct cmsghdr *control = CMSG_FIRSTHDR(parts); control; control = CMSG_NXTHDR(parts, control)) {
-        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
-            continue;
-        const size_t here = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(&descriptors[count], CMSG_DATA(control), here * sizeof(int)); // as many as the space had room for
-        count += (uint32_t)here;
-    }
-    return count;
-}
-
-static ssize_t receive(int socket, struct msghdr *parts, int flags) {
-    for (;;) {
-        const ssize_t size = recvmsg(socket, parts, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        // A peer that leaves messages unread resets the connection once: what it wrote before is still there.
-        if (size >= 0 || (errno != EINTR && errno != ECONNRESET))
-            return size;
-    }
-}
-
-// Whether the message is one of ours: its parts are as long as its header says.
-static bool is_sound(const struct header *header, size_t size) {
-    return size >= sizeof *header && header->magic == MAGIC && header->num_bytes <= ZX_CHANNEL_MAX_MSG_BYTES &&
-           header->num_handles <= MAX_HANDLES &&
-           size == sizeof *header + header->num_handles * sizeof(struct traveller) + header->num_bytes;
-}
-
-static void drop_message(int socket) {
-    struct msghdr parts = {0};
-    receive(socket, &parts, 0); // without room for descriptors they are closed
-}
-
-static bool has_hung_up(int socket) {
-    struct pollfd ready = {.fd = socket, .events = POLLRDHUP};
-    return poll(&ready, 1, 0) > 0 && (ready.revents & (POLLHUP | POLLRDHUP));
-}
-
-// Looks at the first message and leaves it where it is.
-static zx_status_t peek(int socket, struct header *header) {
-    struct iovec io = {header, sizeof *header};
-    struct msghdr parts = {.msg_iov = &io, .msg_iovlen = 1};
-    const ssize_t size = receive(socket, &parts, MSG_PEEK | MSG_TRUNC);
-    if (size == 0 && has_hung_up(socket)) // an empty message looks the same
-        return ZX_ERR_PEER_CLOSED;
-    if (size < 0)
-        return errno == EAGAIN ? ZX_ERR_SHOULD_WAIT : ZX_ERR_PEER_CLOSED;
-    if (is_sound(header, (size_t)size))
-        return ZX_OK;
-    drop_message(socket);
-    return ZX_ERR_IO_DATA_INTEGRITY;
-}
-
-// Opens handles to all that came, or to none: to none of a message that is not `whole`.
-static zx_status_t unpack_locked(const struct message *message, bool whole, uint32_t num_descriptors,
-                                 zx_handle_t *handles) {
-    zx_handle_t opened[MAX_HANDLES];
-    whole &= num_descriptors == message->header.num_handles;
-    zx_status_t status = whole ? ZX_OK : ZX_ERR_IO_DATA_INTEGRITY;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < num_descriptors; i++) {
-        if (status == ZX_OK)
-            status = traveller_arrive_locked(&message->travellers[i], message->descriptors[i], &opened[count]);
-        else
-            close(message->descriptors[i]);
-        count += status == ZX_OK;
-    }
-    for (uint32_t i = 0; i < count && status != ZX_OK; i++)
-        handle_discard_locked(opened[i]);
-    if (status == ZX_OK && count)
-        memcpy(handles, opened, count * sizeof *handles);
-    return status;
-}
-
-static zx_status_t take_message_locked(int socket, const struct header *header, void *bytes, zx_handle_t *handles) {
-    struct message message;
-    message.header = *header;
-    struct msghdr parts = parts_of(&message, bytes);
-    parts.msg_control = &message.control;
-    parts.msg_controllen = sizeof message.control;
-    const ssize_t size = receive(socket, &parts, 0);
-    if (size < 0)
-        return errno == EFAULT ? ZX_ERR_INVALID_ARGS : errno == EAGAIN ? ZX_ERR_SHOULD_WAIT : ZX_ERR_NO_MEMORY;
-    // A process that has the socket too may have taken what was looked at: the parts were sized for that.
-    const bool whole = memcmp(&message.header, header, sizeof *header) == 0 && is_sound(header, (size_t)size);
-    return unpack_locked(&message, whole, detach_descriptors(&parts, message.descriptors), handles);
-}
-
-// What the caller has room for.
+// The buffers of a reader.
 struct room {
     void *bytes;
     zx_handle_t *handles;
@@ -315,27 +145,28 @@ struct room {
     uint32_t num_handles;
 };
 
-static zx_status_t read_locked(zx_handle_t handle, bool may_discard, const struct room *room, struct header *header) {
+static zx_status_t read_locked(zx_handle_t handle, bool may_discard, const struct room *room,
+                               struct message_header *header) {
     struct object *object;
     zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_CHANNEL, ZX_RIGHT_READ, &object, NULL);
     if (status != ZX_OK)
         return status;
     const int socket = ((struct channel *)object)->socket;
-    status = peek(socket, header);
+    status = message_peek(socket, header);
     if (status != ZX_OK)
         return status;
     if (header->num_bytes > room->num_bytes || header->num_handles > room->num_handles) {
         if (may_discard)
-            drop_message(socket);
+            message_drop(socket);
         return ZX_ERR_BUFFER_TOO_SMALL;
     }
-    return take_message_locked(socket, header, room->bytes, room->handles);
+    return message_receive_locked(socket, header, room->bytes, room->handles);
 }
 
 zx_status_t zx_channel_read(zx_handle_t handle, uint32_t options, void *bytes, zx_handle_t *handles, uint32_t num_bytes,
                             uint32_t num_handles, uint32_t *actual_bytes, uint32_t *actual_handles) {
     const struct room room = {bytes, handles, num_bytes, num_handles};
-    struct header header;
+    struct message_header header;
     if (options & ~ZX_CHANNEL_READ_MAY_DISCARD)
         return ZX_ERR_NOT_SUPPORTED;
     if ((num_bytes && !bytes) || (num_handles && !handles))
@@ -352,20 +183,13 @@ zx_status_t zx_channel_read(zx_handle_t handle, uint32_t options, void *bytes, z
     return status;
 }
 
-static bool has_message(int socket) {
-    char byte;
-    struct iovec io = {&byte, sizeof byte};
-    struct msghdr parts = {.msg_iov = &io, .msg_iovlen = 1};
-    return receive(socket, &parts, MSG_PEEK) > 0;
-}
-
 zx_signals_t channel_signals_locked(const struct channel *channel) {
     struct pollfd ready = {.fd = channel->socket, .events = POLLIN | POLLOUT | POLLRDHUP};
     if (poll(&ready, 1, 0) < 0)
         return ZX_SIGNAL_NONE;
     const bool readable = ready.revents & POLLIN;
-    if (ready.revents & (POLLHUP | POLLRDHUP)) // then it counts as readable for ever
-        return ZX_CHANNEL_PEER_CLOSED | (readable && has_message(channel->socket) ? ZX_CHANNEL_READABLE : 0);
+    if (ready.revents & (POLLHUP | POLLRDHUP)) // which also sets POLLIN
+        return ZX_CHANNEL_PEER_CLOSED | (readable && message_is_waiting(channel->socket) ? ZX_CHANNEL_READABLE : 0);
     return (readable ? ZX_CHANNEL_READABLE : 0) | (ready.revents & POLLOUT ? ZX_CHANNEL_WRITABLE : 0);
 }
 
@@ -373,9 +197,9 @@ bool channel_wait_locked(struct channel *channel, zx_time_t deadline) {
     const zx_time_t now = zx_clock_get_monotonic();
     if (deadline <= now)
         return false;
-    const zx_time_t until = deadline - now < PATIENCE_NS ? deadline : now + PATIENCE_NS;
+    const zx_time_t until = deadline - now < POLL_NS ? deadline : now + POLL_NS;
     const zx_signals_t seen = channel_signals_locked(channel);
-    if (seen & (ZX_CHANNEL_PEER_CLOSED | ZX_CHANNEL_READABLE)) { // the socket is ready, and is not what is waited for
+    if (seen & (ZX_CHANNEL_PEER_CLOSED | ZX_CHANNEL_READABLE)) { // poll() would return at once, with other signals
         table_wait_locked(until);
         return true;
     }
@@ -387,4 +211,107 @@ bool channel_wait_locked(struct channel *channel, zx_time_t deadline) {
     table_lock();
     object_unref_locked(&channel->object);
     return true;
+}
+
+#define MAX_ENTRIES 32
+#define ENTRY       "%" PRIx32 ":%x:%" PRIx64 ":%" PRIx64 ":%" PRIx64 ":%" PRIx32
+#define ENTRY_SCAN  "%8" SCNx32 ":%8x:%16" SCNx64 ":%16" SCNx64 ":%16" SCNx64 ":%8" SCNx32
+
+struct startup_entry {
+    uint32_t info;
+    unsigned int descriptor;
+    uint64_t inode;
+    zx_koid_t koid;
+    zx_koid_t peer;
+    zx_rights_t rights;
+};
+
+// The startup handles that were not taken yet. Filled on the first call; guarded by the table's mutex.
+static struct startup_entry entries[MAX_ENTRIES];
+static size_t num_entries;
+static bool were_read;
+
+static bool inode_of(int descriptor, uint64_t *inode) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return false;
+    *inode = status.st_ino;
+    return true;
+}
+
+static bool read_entry(const char *text, struct startup_entry *entry) {
+    uint64_t inode;
+    return sscanf(text, ENTRY_SCAN, &entry->info, &entry->descriptor, &entry->inode, &entry->koid, &entry->peer,
+                  &entry->rights) == 6 &&
+           inode_of((int)entry->descriptor, &inode) && inode == entry->inode;
+}
+
+bool startup_is_given(void) {
+    const char *list = getenv(VKZ_STARTUP_VARIABLE);
+    return list && *list;
+}
+
+void startup_forget_locked(void) {
+    were_read = false;
+}
+
+static void read_entries_locked(void) {
+    const char *list = getenv(VKZ_STARTUP_VARIABLE);
+    num_entries = 0;
+    were_read = true;
+    while (list && *list && num_entries < MAX_ENTRIES) {
+        num_entries += read_entry(list, &entries[num_entries]);
+        list = strchr(list, ',');
+        list = list ? list + 1 : NULL;
+    }
+}
+
+// A descriptor that was not taken survives exec(), for the program that this process becomes.
+static zx_handle_t take_locked(uint32_t info) {
+    zx_handle_t handle = ZX_HANDLE_INVALID;
+    if (!were_read)
+        read_entries_locked();
+    for (size_t i = 0; i < num_entries; i++) {
+        const struct startup_entry entry = entries[i];
+        if (entry.info != info)
+            continue;
+        entries[i] = entries[--num_entries];
+        fcntl((int)entry.descriptor, F_SETFD, FD_CLOEXEC);
+        channel_open_locked((int)entry.descriptor, entry.koid, entry.peer, entry.rights, &handle);
+        break;
+    }
+    return handle;
+}
+
+zx_handle_t zx_take_startup_handle(uint32_t hnd_info) {
+    table_lock();
+    const zx_handle_t handle = take_locked(hnd_info);
+    table_unlock();
+    return handle;
+}
+
+static zx_status_t give_locked(uint32_t info, zx_handle_t handle, int *descriptor, char *text) {
+    struct object *object;
+    zx_rights_t rights;
+    uint64_t inode;
+    const zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_CHANNEL, ZX_RIGHT_TRANSFER, &object, &rights);
+    if (status != ZX_OK)
+        return status;
+    const struct channel *channel = (const struct channel *)object;
+    *descriptor = fcntl(channel->socket, F_DUPFD_CLOEXEC, 3); // above the standard ones, which programs replace
+    if (*descriptor < 0 || !inode_of(*descriptor, &inode))
+        return ZX_ERR_NO_RESOURCES;
+    snprintf(text, VKZ_STARTUP_ENTRY_SIZE, ENTRY, info, (unsigned int)*descriptor, inode, object->koid, channel->peer,
+             rights);
+    return ZX_OK;
+}
+
+zx_status_t vkz_startup_handle(uint32_t hnd_info, zx_handle_t handle, int *descriptor, char *entry) {
+    zx_status_t status = ZX_ERR_INVALID_ARGS;
+    table_lock();
+    if (descriptor && entry)
+        status = give_locked(hnd_info, handle, descriptor, entry);
+    handle_discard_locked(handle);
+    table_unlock();
+    return status;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: information, properties, signals and events, and the calls that need no object.
+// libzircon.so: information, properties, signals and events of objects, and the calls that need no object.
 #include "zircon_objects.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// Zircon tells both counts also when the buffer is too small.
+// Zircon returns both counts for a buffer that is too small, too.
 static zx_status_t single_record(const void *record, size_t size, void *buffer, size_t buffer_size, size_t *actual,
                                  size_t *avail) {
     const bool fits = buffer_size >= size;
@@ -23,7 +23,7 @@ static zx_status_t single_record(const void *record, size_t size, void *buffer, 
     return fits ? ZX_OK : ZX_ERR_BUFFER_TOO_SMALL;
 }
 
-// One topic's record, of the size that its version has.
+// The record of a topic.
 union record {
     zx_info_handle_basic_t basic;
     zx_info_handle_count_t count;
@@ -95,7 +95,7 @@ zx_status_t zx_object_get_info(zx_handle_t handle, uint32_t number, void *buffer
         return ZX_ERR_NOT_SUPPORTED;
 
     union record record;
-    memset(&record, 0, sizeof record); // not {0}, which need not clear the members beyond the first
+    memset(&record, 0, sizeof record); // {0} may leave the members after the first one unset
     struct object *object;
     zx_rights_t rights;
     table_lock();
@@ -112,12 +112,12 @@ void object_set_name_locked(struct object *object, const char *name, size_t size
     memcpy(object->name, name, length);
 }
 
-// Of what exists here, only VMOs and the process have names.
+// Of the emulated types, only VMOs and the process have names.
 static bool has_name(const struct object *object) {
     return object->type == ZX_OBJ_TYPE_VMO || object->type == ZX_OBJ_TYPE_PROCESS;
 }
 
-static zx_status_t get_property_locked(const struct object *object, uint32_t property, void *value, size_t size) {
+static zx_status_t get_property_locked(struct object *object, uint32_t property, void *value, size_t size) {
     switch (property) {
     case ZX_PROP_NAME:
         if (!has_name(object))
@@ -138,18 +138,6 @@ static zx_status_t get_property_locked(const struct object *object, uint32_t pro
     }
 }
 
-zx_status_t zx_object_get_property(zx_handle_t handle, uint32_t property, void *value, size_t value_size) {
-    if (!value)
-        return ZX_ERR_INVALID_ARGS;
-    struct object *object;
-    table_lock();
-    zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_NONE, ZX_RIGHT_GET_PROPERTY, &object, NULL);
-    if (status == ZX_OK)
-        status = get_property_locked(object, property, value, value_size);
-    table_unlock();
-    return status;
-}
-
 static zx_status_t set_content_size_locked(struct vmo *vmo, const void *value, size_t size) {
     uint64_t content_size;
     if (size < sizeof content_size)
@@ -161,7 +149,7 @@ static zx_status_t set_content_size_locked(struct vmo *vmo, const void *value, s
     return ZX_OK;
 }
 
-static zx_status_t set_property_locked(struct object *object, uint32_t property, const void *value, size_t size) {
+static zx_status_t set_property_locked(struct object *object, uint32_t property, void *value, size_t size) {
     switch (property) {
     case ZX_PROP_NAME:
         if (!has_name(object))
@@ -177,16 +165,28 @@ static zx_status_t set_property_locked(struct object *object, uint32_t property,
     }
 }
 
-zx_status_t zx_object_set_property(zx_handle_t handle, uint32_t property, const void *value, size_t value_size) {
+typedef zx_status_t property_access(struct object *object, uint32_t property, void *value, size_t size);
+
+static zx_status_t access_property(zx_handle_t handle, zx_rights_t right, property_access *perform_locked,
+                                   uint32_t property, void *value, size_t size) {
     if (!value)
         return ZX_ERR_INVALID_ARGS;
     struct object *object;
     table_lock();
-    zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_NONE, ZX_RIGHT_SET_PROPERTY, &object, NULL);
+    zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_NONE, right, &object, NULL);
     if (status == ZX_OK)
-        status = set_property_locked(object, property, value, value_size);
+        status = perform_locked(object, property, value, size);
     table_unlock();
     return status;
+}
+
+zx_status_t zx_object_get_property(zx_handle_t handle, uint32_t property, void *value, size_t value_size) {
+    return access_property(handle, ZX_RIGHT_GET_PROPERTY, get_property_locked, property, value, value_size);
+}
+
+zx_status_t zx_object_set_property(zx_handle_t handle, uint32_t property, const void *value, size_t value_size) {
+    void *const read_only = (void *)(uintptr_t)value;
+    return access_property(handle, ZX_RIGHT_SET_PROPERTY, set_property_locked, property, read_only, value_size);
 }
 
 zx_status_t zx_event_create(uint32_t options, zx_handle_t *out) {
@@ -202,7 +202,7 @@ zx_status_t zx_event_create(uint32_t options, zx_handle_t *out) {
     return status;
 }
 
-// An event's own signal is its users' to set; every other type only has the user signals.
+// Programs may set an event's own signal. Other types have the user signals only.
 static zx_signals_t settable_signals(const struct object *object) {
     return object->type == ZX_OBJ_TYPE_EVENT ? ZX_USER_SIGNAL_ALL | ZX_EVENT_SIGNALED : ZX_USER_SIGNAL_ALL;
 }
@@ -230,7 +230,7 @@ static bool sleep_locked(struct object *object, zx_time_t deadline) {
     return table_wait_locked(deadline);
 }
 
-// The handle is looked up anew after every wake-up: closed while it is waited on, it cancels the wait.
+// Looks the handle up again after each wake-up: closing it cancels the wait.
 static zx_status_t wait_locked(zx_handle_t handle, zx_signals_t signals, zx_time_t deadline, zx_signals_t *observed) {
     struct object *object, *now;
     zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_NONE, ZX_RIGHT_WAIT, &object, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Inside libzircon.so: kernel objects and the handle table. One mutex guards all of it; `_locked` marks what needs it
-// held. Calls that move many bytes take a reference and let go of the mutex first.
+// Inside libzircon.so: kernel objects and the handle table. One mutex guards both. Functions named `_locked` require
+// it. Calls that move many bytes take a reference and unlock the mutex first.
 #ifndef VKZIRCON_ZIRCON_OBJECTS_H_
 #define VKZIRCON_ZIRCON_OBJECTS_H_
 
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 struct object {
-    struct object *next, *previous; // all there are, found by object_find_locked()
+    struct object *next, *previous; // in the list of all objects
     zx_obj_type_t type;
     zx_koid_t koid;
     uint32_t references; // handles, mappings, children and calls in progress each hold one
@@ -22,74 +22,59 @@ struct object {
 };
 
 struct vmo {
-    struct object object;   // first: the table sees only this
-    int memfd;              // a slice's is its parent's
-    uint64_t start;         // where this VMO begins in the memfd: 0 unless it is a slice
-    _Atomic(uint64_t) size; // calls that move bytes read these two without the mutex
+    struct object object;   // must be first, because the table points to it
+    int memfd;              // a slice has its parent's
+    uint64_t start;         // offset in the memfd; 0 unless the VMO is a slice
+    _Atomic(uint64_t) size; // calls that move bytes read this and the next member without the mutex
     _Atomic(uint32_t) cache_policy;
     uint64_t content_size;
     uint32_t flags; // ZX_INFO_VMO_...
     struct vmo *parent;
-    zx_koid_t parent_koid; // of a parent that stayed in the process that this VMO came from
+    zx_koid_t parent_koid; // of a parent in another process
     size_t num_children;
     size_t num_mappings;
     struct vkz_origin origin;
 };
 
-// One end. Its messages wait in the socket.
+// One end of a channel. Unread messages are in the socket.
 struct channel {
     struct object object;
     int socket;
     zx_koid_t peer;
 };
 
-// What a message says of one handle, whose object it brings as a descriptor: a VMO's memfd, or a channel's socket.
-struct traveller {
-    zx_koid_t koid;
-    zx_koid_t related_koid; // a channel's peer, a VMO's parent
-    zx_obj_type_t type;
-    zx_rights_t rights;
-    uint64_t start; // from here on only of a VMO
-    uint64_t size;
-    uint64_t content_size;
-    uint32_t flags;
-    uint32_t cache_policy;
-    char name[ZX_MAX_NAME_LEN];
-    struct vkz_origin origin;
-};
-
-// A forked child reads the environment anew.
+// A forked child reads the environment again.
 void faults_forget(void);
 
 void table_lock(void);
 void table_unlock(void);
 
-// Waits for signals_changed_locked() or the deadline; false when the deadline came first.
+// Waits for signals_changed_locked(). False after the deadline.
 bool table_wait_locked(zx_time_t deadline);
 void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signals_t set);
 
-// A new object holds no reference yet: the first handle brings it.
+// A new object has no reference until its first handle is opened.
 void object_init_locked(struct object *object, zx_obj_type_t type, zx_signals_t signals);
 struct object *object_find_locked(zx_koid_t koid);
 void object_ref_locked(struct object *object);
 void object_unref_locked(struct object *object);
 
-// On failure an object that has no other reference is gone.
+// On failure, destroys an object without references.
 zx_status_t handle_open_locked(struct object *object, zx_rights_t rights, zx_handle_t *out);
 
 // Checks in the kernel's order: BAD_HANDLE, WRONG_TYPE, ACCESS_DENIED. ZX_OBJ_TYPE_NONE means any type.
 zx_status_t handle_lookup_locked(zx_handle_t handle, zx_obj_type_t type, zx_rights_t needed, struct object **object,
                                  zx_rights_t *rights);
 
-// Ends the handle, if it is one.
+// Closes the handle if it is valid.
 void handle_discard_locked(zx_handle_t handle);
 
-// Adds up the table's handles by object type.
+// Counts the handles by object type.
 void handle_statistics_locked(zx_info_process_handle_stats_t *statistics);
 
 void object_set_name_locked(struct object *object, const char *name, size_t size);
 
-// A VMO with a reference of the caller's, ended by vmo_release().
+// Takes a reference, which vmo_release() drops.
 zx_status_t vmo_acquire(zx_handle_t handle, zx_rights_t needed, struct vmo **vmo, zx_rights_t *rights);
 void vmo_release(struct vmo *vmo);
 void vmo_destroy_locked(struct vmo *vmo);
@@ -98,24 +83,16 @@ void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *i
 void channel_destroy_locked(struct channel *channel);
 zx_signals_t channel_signals_locked(const struct channel *channel);
 
-// Lets go of the mutex until something comes through the channel, a while has passed, or the deadline has.
+// Unlocks the mutex until a message arrives or a short time passes. False after the deadline.
 bool channel_wait_locked(struct channel *channel, zx_time_t deadline);
 
-// A channel's end with `socket`, which it takes over, on failure too. Koid 0 is a new one.
+// Opens an end of a channel with `socket`, which it takes over, on failure too. Koid 0 means a new koid.
 zx_status_t channel_open_locked(int socket, zx_koid_t koid, zx_koid_t peer, zx_rights_t rights, zx_handle_t *out);
-
-// Describes an object for a message. The descriptor stays the object's. NOT_SUPPORTED: such objects stay at home.
-zx_status_t traveller_leave_locked(const struct object *object, zx_rights_t rights, struct traveller *traveller,
-                                   int *descriptor);
-
-// Opens a handle to what a message brought, and takes over the descriptor, on failure too. IO_DATA_INTEGRITY where
-// descriptor and description do not fit: whoever holds the other end of a socket can write what he likes.
-zx_status_t traveller_arrive_locked(const struct traveller *traveller, int descriptor, zx_handle_t *out);
 
 // Whether the process was given startup handles.
 bool startup_is_given(void);
 
-// A forked child may be given others.
+// A forked child may have other startup handles.
 void startup_forget_locked(void);
 
 static inline uint64_t round_up(uint64_t value, uint64_t power_of_two) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What libzircon.so offers beyond Zircon, to the layer and to vkzircon itself. No other program may use it, and it may
-// change with every version; vkz_version() is how a program notices that its "Zircon" is this emulation.
+// Calls of libzircon.so for the layer and for vkzircon itself, which Zircon does not have. They may change with every
+// version. Other programs may use vkz_version() only, to detect the emulation.
 #ifndef VKZIRCON_ZIRCON_PRIVATE_H_
 #define VKZIRCON_ZIRCON_PRIVATE_H_
 
@@ -10,40 +10,39 @@
 
 #define VKZ_UUID_SIZE 16 // VK_UUID_SIZE
 
-// A VMO's pages are backed, and mapped for a device, in units of this many bytes: the largest
-// minImportedHostPointerAlignment that Vulkan allows a driver to demand. zx_system_get_page_size() stays the system's.
+// The unit in which a VMO's pages are backed and mapped for a device: the largest minImportedHostPointerAlignment that
+// Vulkan allows. zx_system_get_page_size() is the system's page size.
 #define VKZ_GRANULE ((size_t)65536)
 
-// The version of the emulation, never NULL.
+// The version of the emulation. Never NULL.
 ZX_EXPORT const char *vkz_version(void);
 
-// Maps the first `size` bytes of a VMO, rounded up to VKZ_GRANULE and aligned to it, for reading and writing. The VMO
-// counts it as one mapping, which outlives the handle; zx_vmar_unmap(zx_vmar_root_self(), *address, *length) ends it.
+// Maps the first `size` bytes of a VMO for reading and writing, with size and address rounded up to VKZ_GRANULE. The
+// mapping keeps the VMO alive; zx_vmar_unmap(zx_vmar_root_self(), *address, *length) ends it.
 // BAD_HANDLE; WRONG_TYPE; ACCESS_DENIED without READ, WRITE and MAP; OUT_OF_RANGE unless 0 < size <= the VMO's size.
 ZX_EXPORT zx_status_t vkz_vmo_map(zx_handle_t vmo, uint64_t size, zx_vaddr_t *address, size_t *length);
 
-// What the layer notes at a VMO that it exported, and finds there through every handle. A slice or a snapshot has none.
+// What the layer notes at an exported VMO. It is the same through every handle; a slice or a snapshot has none.
 struct vkz_origin {
     bool exported;
     uint32_t memory_type;
-    zx_handle_t given; // the last number that it was given out under
-    uint32_t process;  // the id of the one that exported it
+    zx_handle_t given; // the last handle value that the layer returned
+    uint32_t process;  // the id of the exporting process
 };
 
-// BAD_HANDLE, WRONG_TYPE. Nothing is noted at a VMO that did not come from Vulkan: `exported` is false.
+// BAD_HANDLE, WRONG_TYPE. `exported` is false for a VMO that the layer did not export.
 ZX_EXPORT zx_status_t vkz_vmo_set_origin(zx_handle_t vmo, const struct vkz_origin *origin);
 ZX_EXPORT zx_status_t vkz_vmo_get_origin(zx_handle_t vmo, struct vkz_origin *origin);
 
-// Lets a VMO have a size that no kernel would give it; the pages stay as they are. For a wrong driver's VMO, and at
-// most a page more than it has.
+// Sets a size that a kernel would not give, at most one page larger. The pages do not change. For faults only.
 ZX_EXPORT zx_status_t vkz_vmo_set_size(zx_handle_t vmo, uint64_t size);
 
-// The layer says here why it does not offer the extension on the physical device of this deviceUUID (zeros where the
-// instance cannot tell one); "" says that it does.
+// Notes why the layer does not offer the extension on the physical device with this deviceUUID, which is zeros if the
+// instance cannot query it. "" means that the layer offers it.
 ZX_EXPORT void vkz_device_set_reason(const uint8_t uuid[VKZ_UUID_SIZE], const char *reason);
 
-// The newest answer for this device: NULL when the layer was never asked about it, "" when the extension is offered, a
-// sentence when it is not. The text lives as long as the process.
+// The newest note for this device: NULL without one, "" if the extension is offered, otherwise a sentence. The text is
+// valid until the process ends.
 ZX_EXPORT const char *vkz_device_reason(const uint8_t uuid[VKZ_UUID_SIZE]);
 
 #endif

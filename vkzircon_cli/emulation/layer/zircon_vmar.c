@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-// One mapping, which keeps its VMO alive. Guarded by the table's mutex.
+// A mapping holds a reference to its VMO. Guarded by the table's mutex.
 struct mapping {
     zx_vaddr_t address;
     size_t length;
@@ -16,7 +16,7 @@ struct mapping {
 
 static struct mapping *mappings;
 
-// Reserves `length` bytes at a multiple of `alignment`, touching nothing.
+// Reserves `length` bytes of address space at a multiple of `alignment`.
 static char *reserve(size_t length, size_t alignment) {
     const size_t slack = alignment - zx_system_get_page_size();
     char *start = mmap(NULL, length + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -31,7 +31,7 @@ static char *reserve(size_t length, size_t alignment) {
     return aligned;
 }
 
-// Pages past `backed` stay reserved: touching them faults, as it does past a VMO's end.
+// Pages past `backed` stay reserved, so that an access faults as it does past a VMO's end.
 static char *map_pages(const struct vmo *vmo, int protection, int flags, uint64_t offset, size_t length, size_t backed,
                        size_t alignment) {
     char *address = reserve(length, alignment);
@@ -79,29 +79,29 @@ static zx_status_t map_vmo(struct vmo *vmo, int protection, int flags, const str
 #define PERMISSIONS   (ZX_VM_PERM_READ | ZX_VM_PERM_WRITE | ZX_VM_PERM_EXECUTE)
 #define KNOWN_OPTIONS (PERMISSIONS | ZX_VM_MAP_RANGE | ZX_VM_REQUIRE_NON_RESIZABLE | ZX_VM_ALLOW_FAULTS)
 
-static zx_rights_t rights_for(zx_vm_option_t options) {
-    zx_rights_t rights = ZX_RIGHT_MAP;
-    if (options & ZX_VM_PERM_READ)
-        rights |= ZX_RIGHT_READ;
-    if (options & ZX_VM_PERM_WRITE)
-        rights |= ZX_RIGHT_WRITE;
-    if (options & ZX_VM_PERM_EXECUTE)
-        rights |= ZX_RIGHT_EXECUTE;
-    return rights;
+static const struct permission {
+    zx_vm_option_t option;
+    zx_rights_t right;
+    int protection;
+} permissions[] = {
+    {ZX_VM_PERM_READ, ZX_RIGHT_READ, PROT_READ},
+    {ZX_VM_PERM_WRITE, ZX_RIGHT_WRITE, PROT_WRITE},
+    {ZX_VM_PERM_EXECUTE, ZX_RIGHT_EXECUTE, PROT_EXEC},
+};
+
+// The sum of what the options ask for.
+static struct permission permission_for(zx_vm_option_t options) {
+    struct permission sum = {0, 0, PROT_NONE};
+    for (size_t i = 0; i < sizeof permissions / sizeof permissions[0]; i++) {
+        if (options & permissions[i].option) {
+            sum.right |= permissions[i].right;
+            sum.protection |= permissions[i].protection;
+        }
+    }
+    return sum;
 }
 
-static int protection_for(zx_vm_option_t options) {
-    int protection = PROT_NONE;
-    if (options & ZX_VM_PERM_READ)
-        protection |= PROT_READ;
-    if (options & ZX_VM_PERM_WRITE)
-        protection |= PROT_WRITE;
-    if (options & ZX_VM_PERM_EXECUTE)
-        protection |= PROT_EXEC;
-    return protection;
-}
-
-// Writing needs reading too. Placement inside the VMAR is not offered.
+// ZX_VM_PERM_WRITE requires ZX_VM_PERM_READ. The emulation does not offer an offset in the VMAR.
 static bool arguments_are_valid(zx_vm_option_t options, size_t vmar_offset, uint64_t vmo_offset, size_t len) {
     const uint64_t page = zx_system_get_page_size();
     const bool write_only = (options & (ZX_VM_PERM_READ | ZX_VM_PERM_WRITE)) == ZX_VM_PERM_WRITE;
@@ -121,7 +121,7 @@ static zx_status_t map_checked(struct vmo *vmo, zx_vm_option_t options, uint64_t
     if (length > there && !faults_allowed)
         return ZX_ERR_BUFFER_TOO_SMALL;
     const struct span span = {offset, length, length < there ? length : (size_t)there, page};
-    return map_vmo(vmo, protection_for(options), options & ZX_VM_MAP_RANGE ? MAP_POPULATE : 0, &span, out);
+    return map_vmo(vmo, permission_for(options).protection, options & ZX_VM_MAP_RANGE ? MAP_POPULATE : 0, &span, out);
 }
 
 static zx_status_t check_vmar(zx_handle_t handle, zx_rights_t needed) {
@@ -135,10 +135,11 @@ static zx_status_t check_vmar(zx_handle_t handle, zx_rights_t needed) {
 zx_status_t zx_vmar_map(zx_handle_t handle, zx_vm_option_t options, size_t vmar_offset, zx_handle_t vmo_handle,
                         uint64_t vmo_offset, size_t len, zx_vaddr_t *mapped_addr) {
     vkz_point(VKZ_POINT_VMAR_MAP);
-    zx_status_t status = check_vmar(handle, rights_for(options) & ~ZX_RIGHT_MAP);
+    const zx_rights_t rights = permission_for(options).right;
+    zx_status_t status = check_vmar(handle, rights);
     struct vmo *vmo;
     if (status == ZX_OK)
-        status = vmo_acquire(vmo_handle, rights_for(options), &vmo, NULL);
+        status = vmo_acquire(vmo_handle, rights | ZX_RIGHT_MAP, &vmo, NULL);
     if (status != ZX_OK)
         return status;
     if (!mapped_addr || !arguments_are_valid(options, vmar_offset, vmo_offset, len))
@@ -166,7 +167,7 @@ zx_status_t vkz_vmo_map(zx_handle_t handle, uint64_t size, zx_vaddr_t *address, 
     return status;
 }
 
-// Takes the mappings that lie wholly inside the range out of the list; NULL where one lies half inside.
+// Moves the mappings inside the range from the list to `taken`. NOT_SUPPORTED if one lies partly inside.
 static zx_status_t take_mappings_locked(zx_vaddr_t start, zx_vaddr_t end, struct mapping **taken) {
     *taken = NULL;
     for (const struct mapping *m = mappings; m; m = m->next) {

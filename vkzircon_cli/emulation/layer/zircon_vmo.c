@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libzircon.so: virtual memory objects. A VMO is a memfd, or, if it is a slice, a window on its parent's.
+// libzircon.so: virtual memory objects. A VMO owns a memfd; a slice is a window on its parent's memfd.
+#include "zircon_memfd.h"
 #include "zircon_objects.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SNAPSHOTS (ZX_VMO_CHILD_SNAPSHOT | ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE | ZX_VMO_CHILD_SNAPSHOT_MODIFIED)
@@ -46,13 +43,10 @@ void vmo_destroy_locked(struct vmo *vmo) {
     object_unref_locked(&parent->object);
 }
 
-// What the kernel holds for it. A slice has no pages of its own: they count for its parent.
+// The pages of a slice belong to its parent. The spare granule does not count.
 static uint64_t committed_bytes(const struct vmo *vmo) {
-    struct stat status;
-    if (!owns_memfd(vmo) || fstat(vmo->memfd, &status) != 0)
-        return 0;
-    const uint64_t backed = (uint64_t)status.st_blocks * 512;
-    return backed < vmo->size ? backed : vmo->size; // the spare granules are nobody's business
+    const uint64_t committed = owns_memfd(vmo) ? memfd_committed(vmo->memfd) : 0;
+    return committed < vmo->size ? committed : vmo->size;
 }
 
 void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *info) {
@@ -63,13 +57,13 @@ void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *i
         .parent_koid = vmo->parent ? vmo->parent->object.koid : vmo->parent_koid,
         .num_children = vmo->num_children,
         .num_mappings = vmo->num_mappings,
-        .share_count = vmo->num_mappings > 0, // address spaces, and there is one
+        .share_count = vmo->num_mappings > 0, // counts address spaces, and a process has one
         .flags = ZX_INFO_VMO_TYPE_PAGED | ZX_INFO_VMO_VIA_HANDLE | vmo->flags,
         .committed_bytes = committed,
         .handle_rights = rights,
         .cache_policy = vmo->cache_policy,
-        .populated_bytes = committed,         // nothing is compressed,
-        .committed_private_bytes = committed, // and nothing shared between VMOs
+        .populated_bytes = committed,         // no page is compressed
+        .committed_private_bytes = committed, // no page is shared between VMOs
         .populated_private_bytes = committed,
         .committed_scaled_bytes = committed,
         .populated_scaled_bytes = committed,
@@ -81,23 +75,6 @@ static uint64_t page_round(uint64_t size) {
     return round_up(size, zx_system_get_page_size());
 }
 
-// Backs whole granules and one more, so that a mapping for a device stays inside the file wherever a slice begins. The
-// file is sparse: this costs nothing. Sealed, because a file that shrinks under a mapping kills the process.
-static zx_status_t memfd_make(uint64_t size, int *out) {
-    const int memfd = memfd_create("vmo", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (memfd < 0)
-        return errno == EMFILE || errno == ENFILE ? ZX_ERR_NO_RESOURCES : ZX_ERR_NO_MEMORY;
-    const uint64_t backed = round_up(size, VKZ_GRANULE) + VKZ_GRANULE;
-    if (ftruncate(memfd, (off_t)backed) != 0) {
-        const bool too_big = errno == EFBIG || errno == EINVAL;
-        close(memfd);
-        return too_big ? ZX_ERR_OUT_OF_RANGE : ZX_ERR_NO_MEMORY;
-    }
-    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-    *out = memfd;
-    return ZX_OK;
-}
-
 static bool size_is_possible(uint64_t size) {
     return size <= (uint64_t)INT64_MAX - 4 * VKZ_GRANULE;
 }
@@ -107,7 +84,7 @@ static struct vmo *vmo_init_locked(struct vmo *vmo, int memfd, uint64_t start, u
     vmo->memfd = memfd;
     vmo->start = start;
     vmo->size = page_round(size);
-    vmo->content_size = size; // stays unrounded
+    vmo->content_size = size; // not rounded
     return vmo;
 }
 
@@ -149,33 +126,8 @@ static bool in_range(const struct vmo *vmo, uint64_t offset, uint64_t size) {
     return offset <= vmo->size && size <= vmo->size - offset;
 }
 
-typedef ssize_t (*transfer)(int memfd, void *buffer, size_t size, off_t offset);
-
-static ssize_t transfer_out(int memfd, void *buffer, size_t size, off_t offset) {
-    return pread(memfd, buffer, size, offset);
-}
-
-static ssize_t transfer_in(int memfd, void *buffer, size_t size, off_t offset) {
-    return pwrite(memfd, buffer, size, offset);
-}
-
-// The kernel moves at most 2 GiB a call.
-static zx_status_t transfer_all(transfer move, int memfd, char *buffer, size_t size, uint64_t offset) {
-    while (size > 0) {
-        const ssize_t moved = move(memfd, buffer, size, (off_t)offset);
-        if (moved < 0 && errno == EINTR)
-            continue;
-        if (moved <= 0)
-            return moved < 0 && errno == EFAULT ? ZX_ERR_INVALID_ARGS : ZX_ERR_NO_MEMORY;
-        buffer += moved;
-        size -= (size_t)moved;
-        offset += (uint64_t)moved;
-    }
-    return ZX_OK;
-}
-
-static zx_status_t vmo_transfer(zx_handle_t handle, zx_rights_t right, transfer move, void *buffer, uint64_t offset,
-                                size_t size) {
+static zx_status_t access_bytes(zx_handle_t handle, zx_rights_t right, memfd_access *perform, void *buffer,
+                                uint64_t offset, size_t size) {
     struct vmo *vmo;
     zx_status_t status = vmo_acquire(handle, right, &vmo, NULL);
     if (status != ZX_OK)
@@ -187,28 +139,26 @@ static zx_status_t vmo_transfer(zx_handle_t handle, zx_rights_t right, transfer 
     else if (!in_range(vmo, offset, size))
         status = ZX_ERR_OUT_OF_RANGE;
     else
-        status = transfer_all(move, vmo->memfd, buffer, size, vmo->start + offset);
+        status = perform(vmo->memfd, buffer, size, vmo->start + offset);
     vmo_release(vmo);
     return status;
 }
 
 zx_status_t zx_vmo_read(zx_handle_t handle, void *buffer, uint64_t offset, size_t buffer_size) {
     vkz_point(VKZ_POINT_VMO_READ);
-    return vmo_transfer(handle, ZX_RIGHT_READ, transfer_out, buffer, offset, buffer_size);
+    return access_bytes(handle, ZX_RIGHT_READ, memfd_read, buffer, offset, buffer_size);
 }
 
 zx_status_t zx_vmo_write(zx_handle_t handle, const void *buffer, uint64_t offset, size_t buffer_size) {
-    return vmo_transfer(handle, ZX_RIGHT_WRITE, transfer_in, (void *)(uintptr_t)buffer, offset, buffer_size);
+    return access_bytes(handle, ZX_RIGHT_WRITE, memfd_write, (void *)(uintptr_t)buffer, offset, buffer_size);
 }
 
-static zx_status_t punch(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    return fallocate(vmo->memfd, mode, (off_t)(vmo->start + offset), (off_t)size) ? ZX_ERR_NO_MEMORY : ZX_OK;
-}
-
-// Linux refuses an empty range.
 static zx_status_t commit(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    return size && fallocate(vmo->memfd, 0, (off_t)(vmo->start + offset), (off_t)size) ? ZX_ERR_NO_MEMORY : ZX_OK;
+    return size ? memfd_commit(vmo->memfd, vmo->start + offset, size) : ZX_OK;
+}
+
+static zx_status_t zero(const struct vmo *vmo, uint64_t offset, uint64_t size) {
+    return size ? memfd_decommit(vmo->memfd, vmo->start + offset, size) : ZX_OK;
 }
 
 static zx_status_t decommit(const struct vmo *vmo, uint64_t offset, uint64_t size) {
@@ -216,10 +166,10 @@ static zx_status_t decommit(const struct vmo *vmo, uint64_t offset, uint64_t siz
         return ZX_ERR_INVALID_ARGS;
     if (vmo->flags & ZX_INFO_VMO_IS_COW_CLONE)
         return ZX_ERR_NOT_SUPPORTED;
-    return size ? punch(vmo, offset, size) : ZX_OK;
+    return zero(vmo, offset, size);
 }
 
-// The only mappings are cached ones of one process: memory is coherent with itself. Hints are taken and not followed.
+// Memory is coherent, because all mappings are cached ones of one process. Hints have no effect.
 static zx_status_t nothing_to_do(const struct vmo *vmo, uint64_t offset, uint64_t size) {
     (void)vmo, (void)offset, (void)size;
     return ZX_OK;
@@ -228,10 +178,6 @@ static zx_status_t nothing_to_do(const struct vmo *vmo, uint64_t offset, uint64_
 static zx_status_t cache_operation(const struct vmo *vmo, uint64_t offset, uint64_t size) {
     (void)vmo, (void)offset;
     return size ? ZX_OK : ZX_ERR_INVALID_ARGS;
-}
-
-static zx_status_t zero(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    return size ? punch(vmo, offset, size) : ZX_OK;
 }
 
 static const struct range_operation {
@@ -250,7 +196,7 @@ static const struct range_operation {
     [ZX_VMO_OP_PREFETCH] = {ZX_RIGHT_READ, nothing_to_do},
 };
 
-// Locking is for discardable VMOs, which do not exist here.
+// Locking is for discardable VMOs, which the emulation does not offer.
 static bool is_lock_operation(uint32_t op) {
     return op == ZX_VMO_OP_LOCK || op == ZX_VMO_OP_UNLOCK || op == ZX_VMO_OP_TRY_LOCK;
 }
@@ -290,27 +236,7 @@ zx_status_t zx_vmo_set_cache_policy(zx_handle_t handle, uint32_t cache_policy) {
     return status;
 }
 
-// Copies what is there; holes stay holes.
-static zx_status_t copy_pages(int from, uint64_t start, uint64_t size, int to) {
-    char buffer[16384];
-    const uint64_t end = start + size;
-    for (uint64_t offset = start; offset < end;) {
-        const off_t data = lseek(from, (off_t)offset, SEEK_DATA);
-        if (data < 0 || (uint64_t)data >= end)
-            return ZX_OK;
-        const uint64_t left = end - (uint64_t)data;
-        const size_t piece = left < sizeof buffer ? (size_t)left : sizeof buffer;
-        zx_status_t status = transfer_all(transfer_out, from, buffer, piece, (uint64_t)data);
-        if (status == ZX_OK)
-            status = transfer_all(transfer_in, to, buffer, piece, (uint64_t)data - start);
-        if (status != ZX_OK)
-            return status;
-        offset = (uint64_t)data + piece;
-    }
-    return ZX_OK;
-}
-
-// An eager copy: what every kind of snapshot is allowed to look like. Beyond the parent's end there are zeros.
+// An eager copy, which every kind of snapshot may look like. Zeros follow beyond the parent's end.
 static zx_status_t snapshot_memfd(const struct vmo *parent, uint64_t offset, uint64_t size, int *out) {
     int memfd;
     const uint64_t whole = page_round(size);
@@ -318,7 +244,7 @@ static zx_status_t snapshot_memfd(const struct vmo *parent, uint64_t offset, uin
     if (status != ZX_OK)
         return status;
     const uint64_t there = offset < parent->size ? parent->size - offset : 0;
-    status = copy_pages(parent->memfd, parent->start + offset, whole < there ? whole : there, memfd);
+    status = memfd_copy(parent->memfd, parent->start + offset, whole < there ? whole : there, memfd);
     if (status == ZX_OK)
         *out = memfd;
     else
@@ -335,7 +261,7 @@ static zx_status_t child_options_status(const struct vmo *parent, uint32_t optio
         return ZX_ERR_NOT_SUPPORTED;
     if (!size_is_possible(size) || offset > UINT64_MAX - size)
         return ZX_ERR_OUT_OF_RANGE;
-    // A slice shares its parent's pages: there have to be some, and they have to stay.
+    // A slice shares its parent's pages, which must exist and stay.
     if (kind == ZX_VMO_CHILD_SLICE && !in_range(parent, offset, page_round(size)))
         return ZX_ERR_INVALID_ARGS;
     if (kind == ZX_VMO_CHILD_SLICE && (parent->flags & ZX_INFO_VMO_RESIZABLE))
@@ -352,7 +278,6 @@ static zx_rights_t child_rights(zx_rights_t rights, uint32_t options) {
     return options & ZX_VMO_CHILD_NO_WRITE ? rights & ~ZX_RIGHT_WRITE : rights;
 }
 
-// Takes over the memfd of a snapshot.
 static zx_status_t open_child_locked(struct vmo *child, struct vmo *parent, uint32_t flags, zx_rights_t rights,
                                      zx_handle_t *out) {
     child->parent = parent;
@@ -397,5 +322,43 @@ zx_status_t zx_vmo_create_child(zx_handle_t handle, uint32_t options, uint64_t o
         return status;
     status = make_child(parent, options, offset, size, child_rights(rights, options), out);
     vmo_release(parent);
+    return status;
+}
+
+static zx_status_t find_vmo_locked(zx_handle_t handle, struct vmo **vmo) {
+    struct object *object;
+    const zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_VMO, ZX_RIGHT_NONE, &object, NULL);
+    if (status == ZX_OK)
+        *vmo = (struct vmo *)object;
+    return status;
+}
+
+zx_status_t vkz_vmo_set_origin(zx_handle_t handle, const struct vkz_origin *origin) {
+    struct vmo *vmo;
+    table_lock();
+    const zx_status_t status = find_vmo_locked(handle, &vmo);
+    if (status == ZX_OK)
+        vmo->origin = *origin;
+    table_unlock();
+    return status;
+}
+
+zx_status_t vkz_vmo_get_origin(zx_handle_t handle, struct vkz_origin *origin) {
+    struct vmo *vmo;
+    table_lock();
+    const zx_status_t status = find_vmo_locked(handle, &vmo);
+    if (status == ZX_OK)
+        *origin = vmo->origin;
+    table_unlock();
+    return status;
+}
+
+zx_status_t vkz_vmo_set_size(zx_handle_t handle, uint64_t size) {
+    struct vmo *vmo;
+    table_lock();
+    const zx_status_t status = find_vmo_locked(handle, &vmo);
+    if (status == ZX_OK)
+        vmo->size = size;
+    table_unlock();
     return status;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a process is given as it starts. zx_process_self() and zx_vmar_root_self() stand in <zircon/syscalls.h> here.
+// Startup handles of a process. The emulation declares zx_process_self() and zx_vmar_root_self() in
+// <zircon/syscalls.h>.
 #ifndef ZIRCON_PROCESS_H_
 #define ZIRCON_PROCESS_H_
 
@@ -10,8 +11,8 @@
 extern "C" {
 #endif
 
-// The startup handle of this PA_HND() (<zircon/processargs.h>), which is the caller's from now on; ZX_HANDLE_INVALID
-// where none was given or where it was taken before. Who starts a process gives them: see <vkzircon/startup.h>.
+// Returns the startup handle with this PA_HND() (<zircon/processargs.h>), which then belongs to the caller, or
+// ZX_HANDLE_INVALID without one or on a second call. The parent process provides it: see <vkzircon/startup.h>.
 ZX_EXPORT zx_handle_t zx_take_startup_handle(uint32_t hnd_info);
 
 #ifdef __cplusplus

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a startup handle is named: what kind it is, and which one of that kind.
+// The number of a startup handle: its kind, and an index within the kind.
 #ifndef ZIRCON_PROCESSARGS_H_
 #define ZIRCON_PROCESSARGS_H_
 
@@ -8,7 +8,7 @@
 #define PA_HND_TYPE(info) ((info)&0xFF)
 #define PA_HND_ARG(info)  (((info) >> 16) & 0xFFFF)
 
-// For programs' own use.
+// For any use by programs.
 #define PA_USER0 0xF0u
 #define PA_USER1 0xF1u
 #define PA_USER2 0xF2u

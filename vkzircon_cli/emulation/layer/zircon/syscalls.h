@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The calls that the emulated libzircon.so offers, with Fuchsia's prototypes. Anything else of Zircon is missing, so
-// that a program which needs more fails to link instead of being lied to.
+// The calls of the emulated libzircon.so, with Fuchsia's prototypes. A program that needs other calls does not link.
 #ifndef ZIRCON_SYSCALLS_H_
 #define ZIRCON_SYSCALLS_H_
 
@@ -17,7 +16,7 @@ extern "C" {
 #define ZX_EXPORT
 #endif
 
-// Handles. zx_handle_replace() invalidates its handle on failure too; closing ZX_HANDLE_INVALID is no error.
+// Handles. zx_handle_replace() invalidates its handle on failure too; closing ZX_HANDLE_INVALID is not an error.
 ZX_EXPORT zx_status_t zx_handle_close(zx_handle_t handle);
 ZX_EXPORT zx_status_t zx_handle_close_many(const zx_handle_t *handles, size_t num_handles);
 ZX_EXPORT zx_status_t zx_handle_duplicate(zx_handle_t handle, zx_rights_t rights, zx_handle_t *out);
@@ -35,11 +34,11 @@ ZX_EXPORT zx_status_t zx_object_wait_one(zx_handle_t handle, zx_signals_t signal
                                          zx_signals_t *observed);
 ZX_EXPORT zx_status_t zx_event_create(uint32_t options, zx_handle_t *out);
 
-// Channels. VMOs and ends of other channels travel; events do not (NOT_SUPPORTED). Handles that were to be written are
-// gone, whatever the answer. Unread messages are bounded by the system's socket buffers, some 200 KiB: past that a
-// write answers NO_MEMORY. A read of a message that no zx_channel_write() made answers IO_DATA_INTEGRITY and drops it.
-// What came to another process is the same object in koid, bytes and rights; its name, content size, cache policy,
-// children and handle count are from then on told by each process for itself.
+// Channels. Messages can carry VMOs and ends of other channels, but not events (NOT_SUPPORTED). A write closes its
+// handles on success and on failure. The system's socket buffers hold about 200 KiB of unread messages; a write then
+// returns NO_MEMORY. A read of a message that zx_channel_write() did not write returns IO_DATA_INTEGRITY and drops it.
+// In another process an object keeps koid, bytes and rights. Each process then has its own name, content size, cache
+// policy, children and handle count of it.
 ZX_EXPORT zx_status_t zx_channel_create(uint32_t options, zx_handle_t *out0, zx_handle_t *out1);
 ZX_EXPORT zx_status_t zx_channel_write(zx_handle_t handle, uint32_t options, const void *bytes, uint32_t num_bytes,
                                        const zx_handle_t *handles, uint32_t num_handles);
@@ -47,7 +46,7 @@ ZX_EXPORT zx_status_t zx_channel_read(zx_handle_t handle, uint32_t options, void
                                       uint32_t num_bytes, uint32_t num_handles, uint32_t *actual_bytes,
                                       uint32_t *actual_handles);
 
-// Virtual memory objects. There is no zx_vmo_set_size() here.
+// Virtual memory objects. The emulation has no zx_vmo_set_size().
 ZX_EXPORT zx_status_t zx_vmo_create(uint64_t size, uint32_t options, zx_handle_t *out);
 ZX_EXPORT zx_status_t zx_vmo_create_child(zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size,
                                           zx_handle_t *out);
@@ -58,7 +57,7 @@ ZX_EXPORT zx_status_t zx_vmo_op_range(zx_handle_t handle, uint32_t op, uint64_t 
                                       size_t buffer_size);
 ZX_EXPORT zx_status_t zx_vmo_set_cache_policy(zx_handle_t handle, uint32_t cache_policy);
 
-// Address space. Only the root VMAR exists; a mapping is unmapped as a whole.
+// Address space. Only the root VMAR exists. zx_vmar_unmap() unmaps whole mappings only.
 ZX_EXPORT zx_status_t zx_vmar_map(zx_handle_t handle, zx_vm_option_t options, size_t vmar_offset, zx_handle_t vmo,
                                   uint64_t vmo_offset, size_t len, zx_vaddr_t *mapped_addr);
 ZX_EXPORT zx_status_t zx_vmar_unmap(zx_handle_t handle, zx_vaddr_t addr, size_t len);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The part of Zircon's ABI that VK_FUCHSIA_external_memory and its tests touch, for programs that are built against
-// the emulated libzircon.so. Numbers and layouts are Fuchsia's; <vulkan/vulkan_fuchsia.h> includes this file by name.
+// The part of Zircon's ABI that VK_FUCHSIA_external_memory and its tests use, for programs that are built against the
+// emulated libzircon.so. Numbers and layouts are Fuchsia's; <vulkan/vulkan_fuchsia.h> includes this file by name.
 #ifndef ZIRCON_TYPES_H_
 #define ZIRCON_TYPES_H_
 

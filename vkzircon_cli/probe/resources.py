@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Buffers, images and device memory for as long as a `with` block lasts."""
+"""Buffers, images and device memory, each for as long as a `with` block lasts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ class ImageSpec:
 
     @property
     def vk_tiling(self) -> int:
-        """Give the VkImageTiling."""
+        """Return the VkImageTiling."""
         return TILINGS[self.tiling]
 
 
@@ -42,7 +42,7 @@ class Resource:
 
 
 class Memory:
-    """A VkDeviceMemory and how it came about."""
+    """A VkDeviceMemory of *size* bytes of one memory type."""
 
     def __init__(self, handle: Any, size: int, memory_type: int) -> None:
         self.handle = handle
@@ -64,14 +64,9 @@ def external_buffer(device: Device, size: int) -> Iterator[Resource]:
 
 @contextmanager
 def _buffer(device: Device, size: int, chained: Any) -> Iterator[Any]:
-    vulkan = device.vulkan
-    info = vulkan.struct("VkBufferCreateInfo", "BUFFER_CREATE_INFO", chained, size=size, usage=TRANSFER)
-    made = vulkan.ffi.new("VkBuffer *")
-    device.call("vkCreateBuffer", device.handle, info, vulkan.ffi.NULL, made)
-    try:
-        yield made[0]
-    finally:
-        device.get("vkDestroyBuffer", device.handle, made[0], vulkan.ffi.NULL)
+    info = device.vulkan.struct("VkBufferCreateInfo", "BUFFER_CREATE_INFO", chained, size=size, usage=TRANSFER)
+    with device.made("Buffer", info) as handle:
+        yield handle[0]
 
 
 @contextmanager
@@ -108,16 +103,12 @@ def external_image(device: Device, spec: ImageSpec) -> Iterator[Resource]:
         tiling=spec.vk_tiling,
         usage=TRANSFER,
     )
-    made = vulkan.ffi.new("VkImage *")
-    device.call("vkCreateImage", device.handle, info, vulkan.ffi.NULL, made)
-    try:
-        yield Resource(ResourceKind.IMAGE, made[0], _requirements(device, "Image", "IMAGE", image=made[0]))
-    finally:
-        device.get("vkDestroyImage", device.handle, made[0], vulkan.ffi.NULL)
+    with device.made("Image", info) as handle:
+        yield Resource(ResourceKind.IMAGE, handle[0], _requirements(device, "Image", "IMAGE", image=handle[0]))
 
 
 def _requirements(device: Device, kind: str, s_type: str, **resource: Any) -> MemoryRequirements:
-    """Ask with the version-2 query, which alone tells of dedicated allocations, where the device has it."""
+    """Ask with the version-2 query where the device has it: only that query reports dedicated allocations."""
     vulkan = device.vulkan
     name = f"vkGet{kind}MemoryRequirements2"
     if not device.has_function(name):
@@ -135,7 +126,7 @@ def _requirements(device: Device, kind: str, s_type: str, **resource: Any) -> Me
 
 @contextmanager
 def exportable_memory(device: Device, size: int, memory_type: int, dedicated: Resource | None) -> Iterator[Memory]:
-    """Allocate memory that may be exported: asked for the VMO type alone, as one driver refuses any union."""
+    """Allocate memory that may be exported as a VMO alone: one driver refuses any union of handle types."""
     with _memory(device, _export(device, _dedicated(device, dedicated)), size, memory_type) as memory:
         yield memory
 
@@ -153,7 +144,7 @@ class ImportAsked:
 def imported_memory(
     device: Device, asked: ImportAsked, size: int, memory_type: int, dedicated: Resource | None
 ) -> Iterator[Memory]:
-    """Allocate memory out of a VMO. Inside the block the handle is the driver's; a refusal leaves it the caller's."""
+    """Allocate memory from a VMO. Inside the block the driver owns the handle; after a refusal the caller does."""
     chained = _dedicated(device, dedicated)
     info = zircon_ffi.new("VkImportMemoryZirconHandleInfoFUCHSIA *")
     info.sType, info.handleType, info.handle = _S_TYPE_IMPORT, asked.handle_type, asked.handle
@@ -180,17 +171,12 @@ def _export(device: Device, chained: Any) -> Any:
 @contextmanager
 def _memory(device: Device, chained: Any, size: int, memory_type: int, kept: Any = None) -> Iterator[Memory]:
     """Allocate memory; *kept* is what *chained* points to and must live as long as it."""
-    vulkan = device.vulkan
-    info = vulkan.struct(
+    info = device.vulkan.struct(
         "VkMemoryAllocateInfo", "MEMORY_ALLOCATE_INFO", chained, allocationSize=size, memoryTypeIndex=memory_type
     )
-    made = vulkan.ffi.new("VkDeviceMemory *")
-    device.call("vkAllocateMemory", device.handle, info, vulkan.ffi.NULL, made)
-    del kept
-    try:
-        yield Memory(made[0], size, memory_type)
-    finally:
-        device.get("vkFreeMemory", device.handle, made[0], vulkan.ffi.NULL)
+    with device.made("DeviceMemory", info, by="Allocate", freed_by="Free") as handle:
+        del kept
+        yield Memory(handle[0], size, memory_type)
 
 
 def bind(device: Device, resource: Resource, memory: Memory, offset: int = 0) -> None:
@@ -201,7 +187,7 @@ def bind(device: Device, resource: Resource, memory: Memory, offset: int = 0) ->
 
 @contextmanager
 def mapped(device: Device, memory: Memory) -> Iterator[memoryview]:
-    """Map all of *memory* for the host; what was written before is made visible first, what is written here last."""
+    """Map all of *memory* for the host: invalidate at the start of the block, flush at its end."""
     ffi = device.vulkan.ffi
     address = ffi.new("void **")
     device.call("vkMapMemory", device.handle, memory.handle, 0, memory.size, 0, address)
@@ -214,17 +200,17 @@ def mapped(device: Device, memory: Memory) -> Iterator[memoryview]:
 
 
 def flush(device: Device, memory: Memory) -> None:
-    """Make what the host wrote to mapped *memory* visible to the device."""
+    """Make the host's writes to mapped *memory* visible to the device."""
     _mapped_range(device, "vkFlushMappedMemoryRanges", memory)
 
 
 def invalidate(device: Device, memory: Memory) -> None:
-    """Make what the device wrote visible to the host, which has *memory* mapped."""
+    """Make the device's writes visible to the host, which has *memory* mapped."""
     _mapped_range(device, "vkInvalidateMappedMemoryRanges", memory)
 
 
 def _mapped_range(device: Device, call: str, memory: Memory) -> None:
-    """Flush or invalidate; harmless where memory is coherent, and what makes the bytes real where it is not."""
+    """Flush or invalidate, which does nothing where memory is coherent."""
     vulkan = device.vulkan
     area = vulkan.struct("VkMappedMemoryRange", "MAPPED_MEMORY_RANGE", memory=memory.handle, size=_WHOLE_SIZE)
     device.call(call, device.handle, 1, area)

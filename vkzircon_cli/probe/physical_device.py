@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask a physical device who it is, what it offers, and open it."""
+"""Ask a physical device for its identity, extensions and memory, find it again, and open it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from vkzircon_cli.bindings import vk
@@ -19,7 +20,7 @@ from vkzircon_cli.model.facts import (
     QueueFamily,
     Uuids,
 )
-from vkzircon_cli.model.queries import find_extension
+from vkzircon_cli.model.queries import find_again, find_extension
 from vkzircon_cli.model.spec import (
     DEVICE_TYPES,
     DRIVER_IDS,
@@ -44,13 +45,12 @@ _DEPENDENCY = "VK_KHR_external_memory"
 _PORTABILITY_SUBSET = "VK_KHR_portability_subset"
 
 
-def probe_identity(instance: vk.Instance, physical: Any) -> Identity:
+def probe_identity(physical: vk.PhysicalDevice) -> Identity:
     """Ask VkPhysicalDeviceProperties, and the chained ones that the device's version has."""
-    vulkan = instance.vulkan
+    vulkan = physical.vulkan
     found = vulkan.ffi.new("VkPhysicalDeviceProperties *")
-    name = "vkGetPhysicalDeviceProperties"
-    vulkan.call_void(name, instance.function(name), physical, found)
-    details = _Details(instance, physical, found.apiVersion & 0x1FFFFFFF)
+    physical.get("vkGetPhysicalDeviceProperties", found)
+    details = _Details(physical, found.apiVersion & 0x1FFFFFFF)
     driver_identity = details.driver()
     device_name, name_hex = vulkan.string(found.deviceName)
     return Identity(
@@ -74,10 +74,10 @@ def probe_identity(instance: vk.Instance, physical: Any) -> Identity:
 class _Details:
     """vkGetPhysicalDeviceProperties2 with the structures that *version* (or an extension) allows, asked once."""
 
-    def __init__(self, instance: vk.Instance, physical: Any, version: int) -> None:
-        self._vulkan = vulkan = instance.vulkan
-        self._has_ids = version >= _API_1_1 and instance.has_function("vkGetPhysicalDeviceProperties2")
-        self._has_driver = self._has_ids and (version >= _API_1_2 or _lists(instance, physical, _DRIVER_PROPERTIES))
+    def __init__(self, physical: vk.PhysicalDevice, version: int) -> None:
+        self._vulkan = vulkan = physical.vulkan
+        self._has_ids = version >= _API_1_1 and physical.has_function("vkGetPhysicalDeviceProperties2")
+        self._has_driver = self._has_ids and (version >= _API_1_2 or _lists(physical, _DRIVER_PROPERTIES))
         self._limits = vulkan.struct(
             "VkPhysicalDeviceMaintenance3Properties", "PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES"
         )
@@ -86,8 +86,7 @@ class _Details:
         if self._has_ids:
             first = self._driver if self._has_driver else self._ids
             everything = vulkan.struct("VkPhysicalDeviceProperties2", "PHYSICAL_DEVICE_PROPERTIES_2", first)
-            name = "vkGetPhysicalDeviceProperties2"
-            vulkan.call_void(name, instance.function(name), physical, everything)
+            physical.get("vkGetPhysicalDeviceProperties2", everything)
 
     def driver(self) -> Answer[DriverIdentity]:
         if not self._has_driver:
@@ -120,25 +119,32 @@ def _uuid(raw: Any) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def _lists(instance: vk.Instance, physical: Any, name: str) -> bool:
-    found = answer_of(lambda: probe_extensions(instance, physical))
-    return found.value is not None and find_extension(found.value, name) is not None
+def _lists(physical: vk.PhysicalDevice, name: str) -> bool:
+    listed = answer_of(partial(probe_extensions, physical)).value or ()
+    return find_extension(listed, name) is not None
 
 
-def probe_extensions(instance: vk.Instance, physical: Any) -> tuple[Extension, ...]:
+def find_device(
+    wanted: Identity, index: int, among: Sequence[vk.PhysicalDevice], *, by_index: bool
+) -> vk.PhysicalDevice | None:
+    """Return the device of another process or instance in *among*, by the rule of `queries.find_again`."""
+    there = {i: answer_of(partial(probe_identity, physical)).value for i, physical in enumerate(among)}
+    found = find_again(wanted, index, there, by_index=by_index)
+    return None if found is None else among[found]
+
+
+def probe_extensions(physical: vk.PhysicalDevice) -> tuple[Extension, ...]:
     """List the device's extensions, in the driver's order."""
-    vulkan = instance.vulkan
-    name = "vkEnumerateDeviceExtensionProperties"
-    found = vulkan.enumerate(name, instance.function(name), "VkExtensionProperties", physical, vulkan.ffi.NULL)
+    vulkan, name = physical.vulkan, "vkEnumerateDeviceExtensionProperties"
+    function = physical.instance.function(name)
+    found = vulkan.enumerate(name, function, "VkExtensionProperties", physical.handle, vulkan.ffi.NULL)
     return tuple(vulkan.extension(e) for e in found)
 
 
-def probe_memory(instance: vk.Instance, physical: Any) -> Memory:
+def probe_memory(physical: vk.PhysicalDevice) -> Memory:
     """Ask for heaps and memory types; a count past the arrays' end is cut there."""
-    vulkan = instance.vulkan
-    found = vulkan.ffi.new("VkPhysicalDeviceMemoryProperties *")
-    name = "vkGetPhysicalDeviceMemoryProperties"
-    vulkan.call_void(name, instance.function(name), physical, found)
+    found = physical.vulkan.ffi.new("VkPhysicalDeviceMemoryProperties *")
+    physical.get("vkGetPhysicalDeviceMemoryProperties", found)
     heaps, types = found.memoryHeaps, found.memoryTypes
     return Memory(
         heaps=tuple(
@@ -152,13 +158,12 @@ def probe_memory(instance: vk.Instance, physical: Any) -> Memory:
     )
 
 
-def _queue_families(instance: vk.Instance, physical: Any) -> tuple[QueueFamily, ...]:
-    vulkan = instance.vulkan
-    name = "vkGetPhysicalDeviceQueueFamilyProperties"
-    count = vulkan.ffi.new("uint32_t *")
-    vulkan.call_void(name, instance.function(name), physical, count, vulkan.ffi.NULL)
-    families = vulkan.ffi.new("VkQueueFamilyProperties[]", max(count[0], 1))
-    vulkan.call_void(name, instance.function(name), physical, count, families)
+def _queue_families(physical: vk.PhysicalDevice) -> tuple[QueueFamily, ...]:
+    ffi, name = physical.vulkan.ffi, "vkGetPhysicalDeviceQueueFamilyProperties"
+    count = ffi.new("uint32_t *")
+    physical.get(name, count, ffi.NULL)
+    families = ffi.new("VkQueueFamilyProperties[]", max(count[0], 1))
+    physical.get(name, count, families)
     return tuple(
         QueueFamily(i, flags(families[i].queueFlags, QUEUE_BITS), families[i].queueCount) for i in range(count[0])
     )
@@ -167,7 +172,7 @@ def _queue_families(instance: vk.Instance, physical: Any) -> tuple[QueueFamily, 
 def _transfer_family(families: tuple[QueueFamily, ...]) -> int | None:
     """Choose a family that can fill, clear and copy: graphics and compute imply transfer (VkQueueFlagBits).
 
-    One of transfers alone comes last: vkCmdClearColorImage needs one of the others.
+    A family of transfers alone is the last choice, since vkCmdClearColorImage needs one of the others.
     """
     for wanted in (QUEUE_GRAPHICS | QUEUE_COMPUTE, QUEUE_TRANSFER):
         for family in families:
@@ -176,34 +181,38 @@ def _transfer_family(families: tuple[QueueFamily, ...]) -> int | None:
     return None
 
 
-class DeviceOpener:
-    """Opens one physical device with the extension enabled, as often as it is asked to."""
+def extensions_to_enable(listed: tuple[Extension, ...], leg: str) -> tuple[str, ...]:
+    """Return what a device is opened with: the extension, the *leg* that it depends on, and what must be enabled."""
+    needed = [_DEPENDENCY] if _DEPENDENCY in leg else []
+    if find_extension(listed, _PORTABILITY_SUBSET):
+        needed.append(_PORTABILITY_SUBSET)  # VUID-VkDeviceCreateInfo-pProperties-04451
+    return (EXTENSION, *needed)
 
-    def __init__(self, instance: vk.Instance, physical: Any, extensions: tuple[Extension, ...], leg: str) -> None:
-        self.instance = instance
+
+class DeviceOpener:
+    """Opens one physical device, any number of times, with the extensions *enabled*."""
+
+    def __init__(self, physical: vk.PhysicalDevice, enabled: tuple[str, ...]) -> None:
         self.physical = physical
+        self.enabled = enabled
         self.queue_families: tuple[QueueFamily, ...] = ()
         self.queue_family: int | None = None
-        needed = [_DEPENDENCY] if _DEPENDENCY in leg else []
-        if find_extension(extensions, _PORTABILITY_SUBSET):
-            needed.append(_PORTABILITY_SUBSET)  # listed, it must be enabled: VUID-VkDeviceCreateInfo-pProperties-04451
-        self.enabled = (EXTENSION, *needed)
 
     @contextmanager
     def open(self) -> Iterator[vk.Device]:
         """Create a device and destroy it.
 
         Raises:
-            Refused: vkCreateDevice said no.
+            Refused: vkCreateDevice failed.
         """
         if not self.queue_families:
-            self.queue_families = _queue_families(self.instance, self.physical)
+            self.queue_families = _queue_families(self.physical)
             self.queue_family = _transfer_family(self.queue_families)
-        with vk.device(self.instance, self.physical, self._create_info(), self.queue_family) as device:
+        with vk.device(self.physical, self._create_info(), self.queue_family) as device:
             yield device
 
     def _create_info(self) -> Any:
-        vulkan = self.instance.vulkan
+        vulkan = self.physical.vulkan
         queue = vulkan.struct(
             "VkDeviceQueueCreateInfo",
             "DEVICE_QUEUE_CREATE_INFO",
@@ -221,7 +230,7 @@ class DeviceOpener:
         )
 
     def describe(self, device: vk.Device) -> OpenDevice:
-        """Tell what an opened device was made with, and which of the extension's commands it has."""
+        """Return what an opened device was made with, and which of the extension's commands it has."""
         return OpenDevice(
             enabled_extensions=self.enabled,
             queue_families=self.queue_families,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask the loader: its version, its layers, and an instance."""
+"""Ask the loader for its version and its layers, and create an instance."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -25,7 +25,7 @@ _MOST_MESSAGES = 100
 
 
 def probe_loader(vulkan: vk.Vulkan) -> Loader:
-    """Ask which library answers, and for which Vulkan."""
+    """Ask which library was opened, and its version of Vulkan."""
     return Loader(vulkan.library, mapped_file(vulkan.library), api_version(_loader_version(vulkan)))
 
 
@@ -33,19 +33,19 @@ def _loader_version(vulkan: vk.Vulkan) -> int:
     try:
         enumerate_version = vulkan.global_function("vkEnumerateInstanceVersion")
     except Refused:
-        return _API_1_0  # that a 1.0 loader has no such command is the spec's own way to find out
+        return _API_1_0  # a loader of Vulkan 1.0 has no such command (vkEnumerateInstanceVersion)
     version = vulkan.ffi.new("uint32_t *")
     vulkan.call("vkEnumerateInstanceVersion", enumerate_version, version)
     return int(version[0])
 
 
 def probe_kernel(kernel: Zircon) -> Kernel:
-    """Ask which libzircon answers, and its page size."""
+    """Ask which libzircon was opened, and its page size."""
     return Kernel(kernel.library, mapped_file(kernel.library), answer_of(kernel.page_size))
 
 
 class InstanceProbe:
-    """Creates the instance that all devices are asked through. *messages* fills while vkCreateInstance runs."""
+    """Creates the instance of all devices. *messages* fills while vkCreateInstance runs."""
 
     def __init__(self, vulkan: vk.Vulkan, stack: ExitStack) -> None:
         self._vulkan = vulkan
@@ -53,15 +53,15 @@ class InstanceProbe:
         self._callback: Any = None
         self.messages: list[Message] = []
         self.opened: vk.Instance | None = None
-        self.physical_devices: list[Any] = []
+        self.physical_devices: list[vk.PhysicalDevice] = []
 
     def create(self) -> Instance:
         """Create the instance.
 
         Raises:
-            Refused: vkCreateInstance said no.
+            Refused: vkCreateInstance failed.
         """
-        # A broken manifest fails this call as it fails vkCreateInstance, but only there a messenger hears why.
+        # A broken manifest fails this call too, but only vkCreateInstance reports why, to a messenger.
         extensions = answer_of(self._extensions)
         enabled = tuple(name for name in _WANTED if name in {e.name for e in extensions.value or ()})
         version = min(_API_1_1, _loader_version(self._vulkan))
@@ -76,20 +76,16 @@ class InstanceProbe:
         )
 
     def devices(self) -> int:
-        """List the physical devices and tell how many there are.
+        """List the physical devices and return their number.
 
         Raises:
-            Refused: vkEnumeratePhysicalDevices said no.
+            Refused: vkEnumeratePhysicalDevices failed.
         """
-        name = "vkEnumeratePhysicalDevices"
-        opened = self.opened
-        if opened is None:
-            return 0
-        self.physical_devices = self._vulkan.enumerate(name, opened.function(name), "VkPhysicalDevice", opened.handle)
+        self.physical_devices = self.opened.physical_devices() if self.opened is not None else []
         return len(self.physical_devices)
 
     def destroy(self) -> bool:
-        """Destroy the instance; True when vkDestroyInstance returned."""
+        """Destroy the instance; return True, once vkDestroyInstance returned."""
         self._stack.close()
         return True
 
@@ -140,8 +136,20 @@ class InstanceProbe:
         )
 
 
+def list_devices(vulkan: vk.Vulkan, stack: ExitStack) -> list[vk.PhysicalDevice]:
+    """Create one more instance, which *stack* destroys, and list its devices.
+
+    Raises:
+        Refused: one of the calls failed.
+    """
+    probe = InstanceProbe(vulkan, stack)
+    probe.create()
+    probe.devices()
+    return probe.physical_devices
+
+
 def _is_our_doing(text: str) -> bool:
-    """Tell whether the loader only says that --emulate named our own layer, and no other."""
+    """Whether the loader only reports that --emulate named our own layer, and no other."""
     return "VK_INSTANCE_LAYERS" in text and f'"{LAYER_NAME}"' in text
 
 

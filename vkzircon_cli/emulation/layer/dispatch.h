@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Dispatch: the commands of the layer below, and the layer's records of instances and devices by dispatch pointer.
+#ifndef VKZIRCON_DISPATCH_H_
+#define VKZIRCON_DISPATCH_H_
+
+#include <pthread.h>
+
+#include "layer.h"
+#include "registry.h"
+
+// The commands of the layer below that the layer calls. X: one name; Y: the core name or the KHR name.
+#define INSTANCE_COMMANDS(X, Y)                                                                                        \
+    X(DestroyInstance)                                                                                                 \
+    X(EnumeratePhysicalDevices)                                                                                        \
+    X(EnumerateDeviceExtensionProperties)                                                                              \
+    X(GetPhysicalDeviceFeatures)                                                                                       \
+    X(GetPhysicalDeviceMemoryProperties)                                                                               \
+    X(GetPhysicalDeviceProperties)                                                                                     \
+    Y(GetPhysicalDeviceProperties2)                                                                                    \
+    Y(GetPhysicalDeviceExternalBufferProperties)                                                                       \
+    Y(GetPhysicalDeviceImageFormatProperties2)
+
+#define DEVICE_COMMANDS(X, Y)                                                                                          \
+    X(DestroyDevice)                                                                                                   \
+    X(AllocateMemory)                                                                                                  \
+    X(FreeMemory)                                                                                                      \
+    X(MapMemory)                                                                                                       \
+    X(FlushMappedMemoryRanges)                                                                                         \
+    X(InvalidateMappedMemoryRanges)                                                                                    \
+    X(CreateBuffer)                                                                                                    \
+    X(DestroyBuffer)                                                                                                   \
+    X(CreateImage)                                                                                                     \
+    X(DestroyImage)                                                                                                    \
+    X(GetBufferMemoryRequirements)                                                                                     \
+    X(GetImageMemoryRequirements)                                                                                      \
+    Y(GetBufferMemoryRequirements2)                                                                                    \
+    Y(GetImageMemoryRequirements2)                                                                                     \
+    Y(GetDeviceBufferMemoryRequirements)                                                                               \
+    Y(GetDeviceImageMemoryRequirements)                                                                                \
+    X(GetMemoryHostPointerPropertiesEXT)                                                                               \
+    X(BindBufferMemory)                                                                                                \
+    X(BindImageMemory)                                                                                                 \
+    Y(BindBufferMemory2)                                                                                               \
+    Y(BindImageMemory2)                                                                                                \
+    X(QueueSubmit)                                                                                                     \
+    Y(QueueSubmit2)                                                                                                    \
+    X(WaitForFences)
+
+#define DECLARE_COMMAND(name) PFN_vk##name name;
+
+struct instance_commands {
+    INSTANCE_COMMANDS(DECLARE_COMMAND, DECLARE_COMMAND)
+};
+
+struct device_commands {
+    PFN_vkGetDeviceProcAddr GetDeviceProcAddr;
+    DEVICE_COMMANDS(DECLARE_COMMAND, DECLARE_COMMAND)
+};
+
+#undef DECLARE_COMMAND
+
+void instance_commands_load(struct instance_commands *commands, PFN_vkGetInstanceProcAddr get_proc_addr,
+                            VkInstance handle, uint32_t api_version);
+void device_commands_load(struct device_commands *commands, PFN_vkGetDeviceProcAddr get_proc_addr, VkDevice handle,
+                          uint32_t api_version);
+
+// The loader's struct of this type and function in the pNext chain of a create-info, or NULL.
+void *loader_info(const void *first, VkStructureType type, VkLayerFunction function);
+
+// Records by dispatch pointer, which physical devices share with their instance and queues with their device.
+struct dispatch {
+    pthread_mutex_t mutex;
+    struct registry records;
+};
+
+// Instances, devices and their children begin with the loader's dispatch pointer.
+static inline uint64_t dispatch_key(const void *handle) {
+    return (uintptr_t) * (void *const *)handle;
+}
+
+static inline void dispatch_add(struct dispatch *dispatch, struct entry *record, const void *handle) {
+    pthread_mutex_lock(&dispatch->mutex);
+    registry_add(&dispatch->records, record, dispatch_key(handle));
+    pthread_mutex_unlock(&dispatch->mutex);
+}
+
+static inline void *dispatch_find(struct dispatch *dispatch, const void *handle) {
+    pthread_mutex_lock(&dispatch->mutex);
+    struct entry *record = registry_find(&dispatch->records, dispatch_key(handle));
+    pthread_mutex_unlock(&dispatch->mutex);
+    return record;
+}
+
+static inline void *dispatch_take(struct dispatch *dispatch, const void *handle) {
+    pthread_mutex_lock(&dispatch->mutex);
+    struct entry *record = registry_take(&dispatch->records, dispatch_key(handle));
+    pthread_mutex_unlock(&dispatch->mutex);
+    return record;
+}
+
+#endif

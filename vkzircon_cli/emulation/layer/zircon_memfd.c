@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// libzircon.so: the memfds that hold the pages of VMOs.
+#include "zircon_memfd.h"
+#include "zircon_objects.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// The file has one granule more than the size, so that a device's mapping stays inside it wherever a slice begins. It
+// is sparse, so the granule takes no memory. It is sealed, because a file that shrinks under a mapping kills the
+// process.
+zx_status_t memfd_make(uint64_t size, int *out) {
+    const int memfd = memfd_create("vmo", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (memfd < 0)
+        return errno == EMFILE || errno == ENFILE ? ZX_ERR_NO_RESOURCES : ZX_ERR_NO_MEMORY;
+    const uint64_t backed = round_up(size, VKZ_GRANULE) + VKZ_GRANULE;
+    if (ftruncate(memfd, (off_t)backed) != 0) {
+        const bool too_big = errno == EFBIG || errno == EINVAL;
+        close(memfd);
+        return too_big ? ZX_ERR_OUT_OF_RANGE : ZX_ERR_NO_MEMORY;
+    }
+    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    *out = memfd;
+    return ZX_OK;
+}
+
+uint64_t memfd_committed(int memfd) {
+    struct stat status;
+    return fstat(memfd, &status) == 0 ? (uint64_t)status.st_blocks * 512 : 0;
+}
+
+static ssize_t move(bool to_file, int memfd, void *buffer, size_t size, off_t offset) {
+    return to_file ? pwrite(memfd, buffer, size, offset) : pread(memfd, buffer, size, offset);
+}
+
+// Linux moves at most 2 GiB per call.
+static zx_status_t move_all(bool to_file, int memfd, char *buffer, size_t size, uint64_t offset) {
+    while (size > 0) {
+        const ssize_t moved = move(to_file, memfd, buffer, size, (off_t)offset);
+        if (moved < 0 && errno == EINTR)
+            continue;
+        if (moved <= 0)
+            return moved < 0 && errno == EFAULT ? ZX_ERR_INVALID_ARGS : ZX_ERR_NO_MEMORY;
+        buffer += moved;
+        size -= (size_t)moved;
+        offset += (uint64_t)moved;
+    }
+    return ZX_OK;
+}
+
+zx_status_t memfd_read(int memfd, void *buffer, size_t size, uint64_t offset) {
+    return move_all(false, memfd, buffer, size, offset);
+}
+
+zx_status_t memfd_write(int memfd, void *buffer, size_t size, uint64_t offset) {
+    return move_all(true, memfd, buffer, size, offset);
+}
+
+zx_status_t memfd_copy(int from, uint64_t start, uint64_t size, int to) {
+    char buffer[16384];
+    const uint64_t end = start + size;
+    for (uint64_t offset = start; offset < end;) {
+        const off_t data = lseek(from, (off_t)offset, SEEK_DATA);
+        if (data < 0 || (uint64_t)data >= end)
+            return ZX_OK;
+        const uint64_t left = end - (uint64_t)data;
+        const size_t piece = left < sizeof buffer ? (size_t)left : sizeof buffer;
+        zx_status_t status = memfd_read(from, buffer, piece, (uint64_t)data);
+        if (status == ZX_OK)
+            status = memfd_write(to, buffer, piece, (uint64_t)data - start);
+        if (status != ZX_OK)
+            return status;
+        offset = (uint64_t)data + piece;
+    }
+    return ZX_OK;
+}
+
+zx_status_t memfd_commit(int memfd, uint64_t offset, uint64_t size) {
+    return fallocate(memfd, 0, (off_t)offset, (off_t)size) ? ZX_ERR_NO_MEMORY : ZX_OK;
+}
+
+zx_status_t memfd_decommit(int memfd, uint64_t offset, uint64_t size) {
+    const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    return fallocate(memfd, mode, (off_t)offset, (off_t)size) ? ZX_ERR_NO_MEMORY : ZX_OK;
+}

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Repeat exports and imports until a leak would show in the kernel's counts."""
+
+import mmap
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.vmo import Stressed
+from vkzircon_cli.probe.allocation import Shape
+from vkzircon_cli.probe.handles import OwnedHandle, owned
+from vkzircon_cli.probe.resources import Memory, Resource
+from vkzircon_cli.probe.target import Target
+
+IMPORTS = 4096
+ROUNDS = 1024
+_WARM_UP = 16
+
+
+@record
+class StressProbe:
+    """Repeats with one form from one memory type."""
+
+    target: Target
+    shape: Shape
+    memory_type: int
+    limit_s: float
+
+    def imports(self) -> Stressed:
+        """Import one VMO again and again, one import alive at a time, as the conformance suite does."""
+        kernel = self.target.must_have_kernel()
+        with ExitStack() as stack:
+            memory, handle, resource, import_type = self._export(stack)
+
+            def once() -> None:
+                with (
+                    owned(kernel, kernel.duplicate(handle.usable("DUPLICATE"))) as again,
+                    self.target.imported(self.shape, again, resource, import_type, size=memory.size),
+                ):
+                    pass
+
+            return self._repeat(IMPORTS, once)
+
+    def rounds(self) -> Stressed:
+        """Export, import and free, each round from the start."""
+
+        def once() -> None:
+            with ExitStack() as stack:
+                memory, handle, resource, import_type = self._export(stack)
+                stack.enter_context(self.target.imported(self.shape, handle, resource, import_type, size=memory.size))
+
+        return self._repeat(ROUNDS, once)
+
+    def _export(self, stack: ExitStack) -> tuple[Memory, OwnedHandle, Resource, int]:
+        """Export memory, and make what it is imported for."""
+        memory = stack.enter_context(self.shape.memory(self.target.device, self.memory_type))
+        handle = stack.enter_context(self.target.exported(memory))
+        resource = stack.enter_context(self.shape.resource(self.target.device))
+        return memory, handle, resource, self.target.import_type(handle, resource, self.memory_type)[0]
+
+    def _repeat(self, rounds: int, once: Callable[[], None]) -> Stressed:
+        """Run *once* a few times, which pays for what is made on first use, then *rounds* times between two counts.
+
+        A slow driver gets fewer rounds: a step that takes too long would count as hung.
+        """
+        kernel = self.target.must_have_kernel()
+        for _ in range(_WARM_UP):
+            once()
+        handles, resident = kernel.open_handles(), _resident()
+        deadline, done = time.monotonic() + self.limit_s, 0
+        while done < rounds and time.monotonic() < deadline:
+            once()
+            done += 1
+        return Stressed(done, handles, kernel.open_handles(), resident, _resident())
+
+
+def _resident() -> int:
+    """Return the process's resident bytes, 0 on systems without /proc."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as counts:
+            return int(counts.read().split()[1]) * mmap.PAGESIZE
+    except OSError:
+        return 0
