@@ -145,7 +145,7 @@ def test_a_manifest_is_bounded_and_never_fatal(bundled: Bundled, private: dict[s
     long = next(data for name, data in bundle.files.items() if name.endswith("long.json"))
     assert 60_000 < len(long) <= 64 * 1024 + 10
     assert "long.json, without its last " in contents
-    assert "huge.json: is larger than 1 MiB, as no manifest is: it was not read\n" in contents
+    assert "huge.json: is larger than 1 MiB, which no manifest is: it was not read\n" in contents
     assert ODD.replace(b"\xff\xfe alice", b"\\xff\\xfe <user>") in bundle.files.values()
 
 
@@ -169,7 +169,7 @@ def test_only_a_manifest_in_its_own_folder_is_read(bundled: Bundled, private: di
     assert f"out.json: is a link to {elsewhere}, in another folder: it was not read\n" in missing
     assert "keys.json: is not a manifest: it has no file_format_version\n" in missing
     assert "half.json: is not a manifest: it has none of ICD, layer, layers\n" in missing
-    assert "comma.json: has a comma behind its last item (1:19)\n" in missing
+    assert "comma.json: has a trailing comma (1:19)\n" in missing
     assert "folder.json: is not a regular file, but a folder\n" in missing
     assert {"near.json", "same.json", "real.json"} <= set(bundle.manifests)
     assert (tmp_path / "vkzircon-bundle.zip").stat().st_mode & 0o777 == 0o600

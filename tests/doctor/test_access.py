@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who cannot reach the hardware is told at which node or service it stops, and what opens it."""
+"""A device node or service that cannot be reached is named, with the command that opens it."""
 
 import stat
 from dataclasses import replace
@@ -12,7 +12,7 @@ from vkzircon_cli.doctor.access import Reach, nodes_finding, routes_finding
 from vkzircon_cli.doctor.nodes import Node, NodeTrial
 
 RENDER = Node("/dev/dri/renderD128", True, stat.S_IFCHR | 0o660, "root", "render", (), True)
-NOBODY = Reach("someone", False, 0, 1)
+SOFTWARE_ONLY = Reach("someone", False, 0, 1)
 DENIED = replace(RENDER, opens=False, reason="EACCES")
 
 
@@ -38,50 +38,50 @@ DENIED = replace(RENDER, opens=False, reason="EACCES")
     ],
 )
 def test_a_node_that_does_not_open_says_what_to_do(node: Node, id: str, command: str) -> None:
-    """It keeps the hardware away where there is no other; beside another it hinders nothing now."""
-    (child,) = nodes_finding([node], NOBODY).children
+    """The outcome is a failure without other hardware, else a warning."""
+    (child,) = nodes_finding([node], SOFTWARE_ONLY).children
     assert (child.id, child.outcome, child.command) == (id, Outcome.FAIL, command)
     assert node.path in child.sentence
     assert child.cause
     assert "root" in child.evidence[0]
-    assert nodes_finding([node], replace(NOBODY, hardware=1)).outcome is Outcome.WARN
+    assert nodes_finding([node], replace(SOFTWARE_ONLY, hardware=1)).outcome is Outcome.WARN
 
 
 def test_a_node_that_could_not_be_tried_is_a_skip() -> None:
-    """That no process can be started to open it is no fault of the node's."""
+    """If no process can be started to open the node, it is skipped."""
     untried = replace(RENDER, opens=None, why_not="no process can be started: Resource temporarily unavailable")
-    (child,) = nodes_finding([untried], NOBODY).children
+    (child,) = nodes_finding([untried], SOFTWARE_ONLY).children
     assert (child.id, child.outcome) == ("access.not-tried", Outcome.SKIP)
     assert child.sentence.endswith("was not opened: no process can be started: Resource temporarily unavailable.")
 
 
 def test_a_node_that_vulkan_does_not_need_is_only_worth_knowing() -> None:
-    """A screen's node is root's on many machines, and nothing is wrong with that."""
+    """The node of a display often belongs to root, which is no problem."""
     card = replace(DENIED, path="/dev/dri/card0", needed=False)
-    found = nodes_finding([RENDER, card], replace(NOBODY, hardware=1))
+    found = nodes_finding([RENDER, card], replace(SOFTWARE_ONLY, hardware=1))
     assert found.outcome is Outcome.PASS
     assert [child.outcome for child in found.children] == [Outcome.PASS, Outcome.INFO]
 
 
 def test_software_devices_beside_hardware_that_opens_lack_a_driver() -> None:
-    """The way is free, so the driver is missing."""
-    found = nodes_finding([RENDER], NOBODY)
+    """The node opens, so a driver is missing."""
+    found = nodes_finding([RENDER], SOFTWARE_ONLY)
     assert found.children[-1].id == "access.no-driver"
     assert found.outcome is Outcome.WARN
-    assert nodes_finding([RENDER], replace(NOBODY, hardware=1)).outcome is Outcome.PASS
+    assert nodes_finding([RENDER], replace(SOFTWARE_ONLY, hardware=1)).outcome is Outcome.PASS
 
 
 def test_no_node_at_all_is_told_and_in_a_container_why() -> None:
     """A machine without a GPU is healthy."""
-    (child,) = nodes_finding([], NOBODY).children
+    (child,) = nodes_finding([], SOFTWARE_ONLY).children
     assert (child.id, child.outcome) == ("access.no-nodes", Outcome.INFO)
-    (child,) = nodes_finding([], replace(NOBODY, in_container=True)).children
+    (child,) = nodes_finding([], replace(SOFTWARE_ONLY, in_container=True)).children
     assert child.command == "docker run --device /dev/dri ..."
-    assert nodes_finding([], replace(NOBODY, hardware=1)).children == ()
+    assert nodes_finding([], replace(SOFTWARE_ONLY, hardware=1)).children == ()
 
 
 def test_nodes_are_really_opened(tmp_path: Path) -> None:
-    """A device opens, a plain file is none, and a link that leads nowhere is no node."""
+    """A device opens, a plain file does not count as one, and a dangling link is skipped."""
     (tmp_path / "dri").mkdir()
     (tmp_path / "dri" / "renderD128").symlink_to("/dev/null")
     (tmp_path / "dri" / "renderD129").write_text("")
@@ -99,7 +99,7 @@ def test_nodes_are_really_opened(tmp_path: Path) -> None:
 
 
 def test_each_service_that_is_not_routed_is_told_with_its_shard(tmp_path: Path) -> None:
-    """Without the loader's there is no driver; of the two allocators one does."""
+    """Without the loader's service there is no driver; one of the two allocators suffices."""
     found = routes_finding(tmp_path / "absent")
     assert [child.outcome for child in found.children] == [Outcome.FAIL] * 3 + [Outcome.WARN] * 2
     assert all("client.shard.cml" in child.cause or "use.shard.cml" in child.cause for child in found.children)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driver or layer that keeps the loader from working is found, said, left out, and the good driver reported."""
+"""A driver or layer that keeps all devices from being probed is named and left out, and the good driver is reported."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ _COMMA = b'{"file_format_version": "1.0.0",\n "ICD": {"library_path": "x.so", "a
 def test_a_manifest_that_stops_the_loader_is_left_out(
     vkzircon: Run, lavapipe: str, tmp_path: Path, *, command: str, content: bytes, said: str
 ) -> None:
-    """File, line and column are named, and the good driver's report is there with its own verdict."""
+    """File, line and column are named, and the report of the good driver has its own verdict."""
     bad = tmp_path / "bad.json"
     bad.write_bytes(content)
     ran = vkzircon(command, "--emulate", "--format", "json", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
@@ -63,7 +63,7 @@ def test_a_manifest_that_stops_the_loader_is_left_out(
 def test_a_driver_that_dies_or_hangs_on_loading_is_left_out(
     vkzircon: Run, lavapipe: str, broken_driver: Broken, statement: str, said: str
 ) -> None:
-    """Whatever its constructor does, the good driver beside it shares memory, within twice the limit."""
+    """The good driver beside it shares memory, within twice the timeout."""
     began = time.monotonic()
     bad = broken_driver(statement)
     ran = vkzircon("--emulate", "--format", "json", "--timeout", "1", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
@@ -101,7 +101,7 @@ int vk_icdNegotiateLoaderICDInterfaceVersion(unsigned *version) { *version = 2; 
 
 @pytest.fixture(name="late_driver")
 def _late_driver(tmp_path: Path) -> Broken:
-    """Build a driver that loads well, and does harm in vkCreateInstance."""
+    """Build a driver that loads, and fails in vkCreateInstance."""
 
     def build(statement: str) -> str:
         source, library, manifest = tmp_path / "late.c", tmp_path / "late.so", tmp_path / "late.json"
@@ -120,7 +120,7 @@ def _late_driver(tmp_path: Path) -> Broken:
 def test_a_driver_that_fails_later_is_found_by_trying(
     vkzircon: Run, lavapipe: str, late_driver: Broken, statement: str, said: str
 ) -> None:
-    """Its library loads, so that only asking each driver alone tells which of them it is."""
+    """Its library loads, so only probing with each driver alone shows which one fails."""
     bad = late_driver(statement)
     ran = vkzircon("--emulate", "--format", "json", "--timeout", "1", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
     assert ran.code == 0
@@ -132,7 +132,7 @@ def test_a_driver_that_fails_later_is_found_by_trying(
 
 @pytest.fixture(name="implicit")
 def _implicit(tmp_path: Path, broken_driver: Broken) -> Callable[[str], dict[str, str]]:
-    """Install an implicit layer for a person, whose library does harm when it is loaded."""
+    """Install an implicit layer in the home folder whose library fails when it is loaded."""
 
     def install(statement: str) -> dict[str, str]:
         folder = tmp_path / ".local" / "share" / "vulkan" / "implicit_layer.d"
@@ -157,7 +157,7 @@ def _implicit(tmp_path: Path, broken_driver: Broken) -> Callable[[str], dict[str
 def test_an_implicit_layer_that_does_harm_is_turned_off(
     vkzircon: Run, lavapipe: str, implicit: Callable[[str], dict[str, str]], statement: str
 ) -> None:
-    """It is named with the switch that turns it off, and the driver is asked without it."""
+    """It is named with the switch that turns it off, and the driver is probed without it."""
     env = {**implicit(statement), "VK_DRIVER_FILES": lavapipe}
     ran = vkzircon("--emulate", "--format", "json", "--timeout", "1", **env)
     assert ran.code == 0
@@ -169,7 +169,7 @@ def test_an_implicit_layer_that_does_harm_is_turned_off(
 
 
 def test_a_broken_layer_manifest_is_left_out_with_its_folder(vkzircon: Run, lavapipe: str, tmp_path: Path) -> None:
-    """The loader reads it before anything else and gives up; the search is led past it."""
+    """The loader reads it first and gives up; the search is led past it."""
     folder = tmp_path / ".local" / "share" / "vulkan" / "implicit_layer.d"
     folder.mkdir(parents=True)
     (folder / "broken.json").write_text('{"layer": }')
@@ -182,7 +182,7 @@ def test_a_broken_layer_manifest_is_left_out_with_its_folder(vkzircon: Run, lava
 
 
 def test_without_a_good_driver_the_cause_is_named(vkzircon: Run, tmp_path: Path) -> None:
-    """Exit 4 says what is wrong with which file, and points to doctor."""
+    """Exit 4 names the file and what is wrong with it, and points to doctor."""
     bad = tmp_path / "bad.json"
     bad.write_text(
         '{"file_format_version": "1.0.0", "ICD": {"library_path": "/nonexistent/x.so", "api_version": "1.1.0"}}'
@@ -194,7 +194,7 @@ def test_without_a_good_driver_the_cause_is_named(vkzircon: Run, tmp_path: Path)
 
 
 def test_a_trace_tells_it_all_and_shows_the_same(vkzircon: Run, lavapipe: str, tmp_path: Path) -> None:
-    """The stream has the first probe, the culprit and the second probe; what it comes to is that of the second."""
+    """The stream has the first probe, the culprit and the second probe; the result is that of the second."""
     bad = tmp_path / "bad.json"
     bad.write_text("{")
     env = {"VK_DRIVER_FILES": f"{bad}:{lavapipe}"}
@@ -216,7 +216,7 @@ def test_a_trace_tells_it_all_and_shows_the_same(vkzircon: Run, lavapipe: str, t
     ],
 )
 def test_the_emulation_itself_may_be_to_blame(emulated: Run, fault: str, happened: str) -> None:
-    """It is named, by report and by doctor, in a run that says that it is emulated; no driver is suspected."""
+    """It is named, by report and by doctor, in a run that is marked as emulated; no driver is suspected."""
     ran = emulated("--fault", fault, "--timeout", "1", "--format", "json")
     assert ran.code == 5
     assert ran.json["emulation"]["active"]
@@ -234,7 +234,7 @@ def test_the_emulation_itself_may_be_to_blame(emulated: Run, fault: str, happene
 
 
 def test_a_layer_that_needs_a_device_is_left_out_where_there_is_none(emulated: Run) -> None:
-    """Mesa's device-select layer crashes of an empty list; without it the truth comes out."""
+    """Mesa's device-select layer crashes on an empty list; without it the real reason shows."""
     ran = emulated("--fault", "no-device", "--format", "json")
     assert (ran.code, ran.json["error"]["cause"]) == (4, "no-device")
     (culprit,) = ran.json["culprits"]
@@ -248,7 +248,7 @@ def test_a_layer_that_needs_a_device_is_left_out_where_there_is_none(emulated: R
 
 @pytest.mark.parametrize("fault", ["segfault-in-device-properties", "segfault-in-device-extensions"])
 def test_a_layer_in_which_a_driver_dies_is_not_to_blame(emulated: Run, fault: str) -> None:
-    """Mesa's layer asks of devices as they are listed: without it the driver dies when we ask, and that is told."""
+    """Mesa's layer queries devices while they are listed: without it the driver crashes later, and that is reported."""
     for command in ("devices", "report"):
         ran = emulated(command, "--fault", fault, "--format", "json")
         assert ran.code == 5
@@ -317,7 +317,7 @@ def _once_slow(tmp_path: Path, lavapipe: str) -> str:
 
 @pytest.fixture(name="aborting")
 def _aborting(tmp_path: Path) -> Path:
-    """Install an explicit layer that aborts where it is used, beside one that does nothing."""
+    """Install an explicit layer that aborts where it is used, beside a harmless one."""
     layer = {
         "name": "VK_LAYER_TEST_aborting",
         "type": "GLOBAL",
@@ -334,8 +334,8 @@ def _aborting(tmp_path: Path) -> Path:
     return manifest
 
 
-def test_what_passes_is_blamed_on_nobody(vkzircon: Run, once_slow: str) -> None:
-    """A driver that was slow once is asked again as it is, and its report is there."""
+def test_a_failure_that_does_not_recur_has_no_culprit(vkzircon: Run, once_slow: str) -> None:
+    """A driver that was slow once is probed again unchanged, and reported."""
     ran = vkzircon("--emulate", "--format", "json", "--timeout", "2", VK_DRIVER_FILES=once_slow)
     assert ran.json["culprits"] == []
     assert ran.code == 0
@@ -345,14 +345,14 @@ def test_what_passes_is_blamed_on_nobody(vkzircon: Run, once_slow: str) -> None:
 
 
 def test_doctor_warns_of_what_passed(vkzircon: Run, once_slow: str) -> None:
-    """What fails now and then is a problem, though nothing is wrong at the moment."""
+    """An occasional failure is a problem, though nothing is wrong at the moment."""
     ran = vkzircon("doctor", "--format", "json", "--timeout", "2", VK_DRIVER_FILES=once_slow)
     assert (ran.code, ran.json["summary"]["outcome"]) == (1, "warn")
     assert ran.json["summary"]["sentence"].startswith("The first attempt failed: the driver hung in ")
 
 
 def test_a_layer_that_a_filter_turned_on_is_found(vkzircon: Run, lavapipe: str, aborting: Path) -> None:
-    """It is no driver's fault, and none of two good drivers is blamed."""
+    """No driver is the cause, and none of two good drivers is named."""
     env = {"VK_DRIVER_FILES": f"{lavapipe}:{lavapipe}", "VK_ADD_LAYER_PATH": str(aborting.parent)}
     ran = vkzircon("devices", "--format", "json", **env, VK_LOADER_LAYERS_ENABLE="*TEST_abort*")
     (culprit,) = ran.json["culprits"]
@@ -365,7 +365,7 @@ def test_a_layer_that_a_filter_turned_on_is_found(vkzircon: Run, lavapipe: str, 
 def test_a_filter_that_turned_on_several_hides_no_culprit(
     vkzircon: Run, lavapipe: str, aborting: Path, pattern: str
 ) -> None:
-    """The harmless layer that comes first stays on, and only the other is blamed."""
+    """The harmless layer that comes first stays on, and only the other is named."""
     env = {"VK_DRIVER_FILES": lavapipe, "VK_ADD_LAYER_PATH": str(aborting.parent), "VK_LOADER_LAYERS_ENABLE": pattern}
     ran = vkzircon("devices", "--format", "json", **env, VK_LOADER_LAYERS_DISABLE="*KHRONOS*,*MESA*,*INTEL*")
     assert [culprit["sentence"].split(",")[0] for culprit in ran.json["culprits"]] == ["VK_LAYER_TEST_aborting"]
@@ -374,7 +374,7 @@ def test_a_filter_that_turned_on_several_hides_no_culprit(
 
 
 def test_drivers_that_a_filter_leaves_out_are_not_to_blame(vkzircon: Run, lavapipe: str) -> None:
-    """The variable is, in the report's hint and as the one failure that doctor tells."""
+    """The variable is named in the report's hint and is doctor's only failure."""
     env = {"VK_DRIVER_FILES": lavapipe, "VK_LOADER_DRIVERS_SELECT": "nv*"}
     ran = vkzircon("devices", "--format", "json", **env)
     assert (ran.code, ran.json["culprits"]) == (4, [])
@@ -385,5 +385,5 @@ def test_drivers_that_a_filter_leaves_out_are_not_to_blame(vkzircon: Run, lavapi
 
 
 def test_a_healthy_machine_has_no_culprit(emulated: Run) -> None:
-    """Nothing is looked for where nothing is wrong."""
+    """No search is made where nothing is wrong."""
     assert emulated("--format", "json").json["culprits"] == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command as a whole: it works where nothing else does, names what is wrong, and its exit code is the verdict."""
+"""The whole command: it works where nothing else does, names what is wrong, and exits by the verdict."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def _by_id(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _hold_together(document: dict[str, Any]) -> None:
-    """Parents are as bad as their worst child, and what is wrong has evidence or a cause, and a command or a reason."""
+    """Parents have the outcome of their worst child, and each problem has evidence or a cause."""
     for finding in _walk(document["findings"]):
         assert "\n" not in finding["sentence"]
         counting = [child["outcome"] for child in finding["children"] if child["outcome"] not in ("info", "skip")]
@@ -46,7 +46,7 @@ def _hold_together(document: dict[str, Any]) -> None:
 
 
 def test_a_healthy_machine_is_healthy(vkzircon: Run, lavapipe: str) -> None:
-    """Exit 0; that Linux has no such extension is worth knowing, and no problem."""
+    """Exit 0; that Linux has no such extension is informational."""
     ran = vkzircon("doctor", "--format", "json", VK_DRIVER_FILES=lavapipe)
     assert (ran.code, ran.err) == (0, "")
     document = ran.json
@@ -61,7 +61,7 @@ def test_a_healthy_machine_is_healthy(vkzircon: Run, lavapipe: str) -> None:
 
 
 def test_an_emulated_device_offers_it(emulated: Run) -> None:
-    """The emulation's own layer and variables are no finding of their own."""
+    """The emulation's own layer and variables are not findings."""
     ran = emulated("doctor", "--format", "json")
     assert ran.code == 0
     _hold_together(ran.json)
@@ -72,7 +72,7 @@ def test_an_emulated_device_offers_it(emulated: Run) -> None:
 
 
 def test_it_works_without_a_loader(vkzircon: Run) -> None:
-    """Exit 4, the linker's own words, and the manifests are looked at all the same."""
+    """Exit 4, the linker's own words, and the manifests are examined nevertheless."""
     ran = vkzircon("doctor", "--format", "json", **NO_LOADER)
     assert ran.code == 4
     document = ran.json
@@ -86,7 +86,7 @@ def test_it_works_without_a_loader(vkzircon: Run) -> None:
 
 
 def test_it_works_without_a_driver(vkzircon: Run) -> None:
-    """Exit 4: the manifest that is not there is what is wrong, and no device is what follows."""
+    """Exit 4: the missing manifest is the problem, and the missing device follows from it."""
     ran = vkzircon("doctor", "--format", "json", VK_DRIVER_FILES="/nonexistent/driver.json")
     assert ran.code == 4
     _hold_together(ran.json)
@@ -97,7 +97,7 @@ def test_it_works_without_a_driver(vkzircon: Run) -> None:
 
 
 def test_a_crashing_driver_hides_no_good_one(vkzircon: Run, lavapipe: str, broken_driver: Callable[[str], str]) -> None:
-    """Exit 1: the crash is told with its file, the device beside it is found."""
+    """Exit 1: the crash is reported with its file, and the device beside it is found."""
     bad = broken_driver("abort();")
     ran = vkzircon("doctor", "--format", "json", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
     assert ran.code == 1
@@ -120,7 +120,7 @@ def test_a_hanging_driver_costs_its_limit(vkzircon: Run, broken_driver: Callable
 
 
 def test_a_driver_that_dies_when_it_is_asked_is_suspect(vkzircon: Run, tmp_path: Path) -> None:
-    """Its manifest and library are fine, and it is named all the same."""
+    """Its manifest and library are valid, and it is named nevertheless."""
     source, library, manifest = tmp_path / "d.c", tmp_path / "libd.so", tmp_path / "d.json"
     source.write_text("#include <stdlib.h>\nvoid *vk_icdGetInstanceProcAddr(void *i, const char *n) { abort(); }\n")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
@@ -133,9 +133,9 @@ def test_a_driver_that_dies_when_it_is_asked_is_suspect(vkzircon: Run, tmp_path:
     assert f"suspect: {manifest}" in found["evidence"]
 
 
-@pytest.mark.parametrize(("define", "word"), [("-DHIDES_NAME", "does not offer"), ("-DHIDES_COMMANDS", "gives NULL")])
+@pytest.mark.parametrize(("define", "word"), [("-DHIDES_NAME", "does not offer"), ("-DHIDES_COMMANDS", "returns NULL")])
 def test_a_layer_that_hides_the_extension_is_named(emulated: Run, tmp_path: Path, define: str, word: str) -> None:
-    """Also beside another layer: it is found by asking again without one after the other."""
+    """It is found beside another layer, by probing without each of them."""
     library, source = tmp_path / "libhiding.so", Path(__file__).with_name("hiding.c")
     subprocess.run(["cc", "-shared", "-fPIC", define, "-o", library, source], check=True)
     for name, path in (("VK_LAYER_TEST_hiding", library), ("VK_LAYER_TEST_gone", "/nonexistent.so")):
@@ -152,7 +152,7 @@ def test_a_layer_that_hides_the_extension_is_named(emulated: Run, tmp_path: Path
 
 
 def test_on_fuchsia_the_services_are_looked_at(vkzircon: Run, lavapipe: str) -> None:
-    """Each is told with its shard, and neither /dev nor a package manager is."""
+    """Each is reported with its shard; neither /dev nor a package manager is mentioned."""
     ran = vkzircon("doctor", "--format", "json", VKZIRCON_PLATFORM="fuchsia", VK_DRIVER_FILES=lavapipe)
     assert ran.code == 1
     _hold_together(ran.json)
@@ -166,7 +166,7 @@ def test_on_fuchsia_the_services_are_looked_at(vkzircon: Run, lavapipe: str) -> 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a program that runs as another group")
 def test_raised_privileges_are_told(tmp_path: Path, lavapipe: str) -> None:
-    """A real set-group-ID process, which the real loader does not let its variables lead."""
+    """A real set-group-ID process, in which the real loader ignores its variables."""
     python = tmp_path / "python"
     shutil.copy(os.path.realpath(sys.executable), python)
     os.chown(python, 0, 65534)
@@ -205,7 +205,7 @@ def test_a_terminal_shows_what_is_wrong_and_folds_what_is_fine(vkzircon: Run, la
 
 
 def test_quiet_and_output(vkzircon: Run, lavapipe: str, tmp_path: Path) -> None:
-    """Nothing but the exit code, or a file."""
+    """Only the exit code, or a file."""
     ran = vkzircon("doctor", "--quiet", VK_DRIVER_FILES=lavapipe)
     assert (ran.code, ran.out, ran.err) == (0, "", "")
     target = tmp_path / "doctor.json"
@@ -226,7 +226,7 @@ def test_two_runs_say_the_same(vkzircon: Run, lavapipe: str) -> None:
 
 
 def test_the_home_folder_is_not_told(vkzircon: Run, lavapipe: str, tmp_path: Path) -> None:
-    """It stands as ~, as in every result."""
+    """It is written as ~, as in every result."""
     folder = tmp_path / ".local/share/vulkan/icd.d"
     folder.mkdir(parents=True)
     (folder / "mine.json").write_text("[]")
@@ -236,8 +236,8 @@ def test_the_home_folder_is_not_told(vkzircon: Run, lavapipe: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("pattern", ["VK_LAYER_VKZ*", "*", "~explicit~"])
-def test_a_filter_that_leaves_the_emulation_out_is_the_one_that_is_blamed(emulated: Run, pattern: str) -> None:
-    """One finding is a failure: the variable, with the command that unsets it; no layer is accused of hiding."""
+def test_a_filter_that_leaves_the_emulation_out_is_named(emulated: Run, pattern: str) -> None:
+    """One finding is a failure: the variable, with the command that unsets it; no layer is named."""
     ran = emulated("doctor", "--format", "json", VK_LOADER_LAYERS_DISABLE=pattern)
     assert ran.code == 1
     failed = [each for each in _walk(ran.json["findings"]) if each["outcome"] == "fail" and not each["children"]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each reason for which a device has the extension or not is a finding of its own, with what to do about it."""
+"""Each reason for which a device has the extension or lacks it is a finding of its own, with a command."""
 
 from dataclasses import replace
 
@@ -85,7 +85,7 @@ LACKING = without_extension(device())
 def test_each_reason_is_told_apart(
     report: Report, seen: Hidden | None, emulate: bool, id: str, outcome: Outcome
 ) -> None:
-    """Its sentence names the device, and what is no pass has a cause."""
+    """Its sentence names the device, and every outcome but a pass has a cause."""
     found = _only(report, seen, emulate=emulate)
     assert (found.id, found.outcome) == (id, outcome)
     assert found.subject in found.sentence
@@ -93,14 +93,14 @@ def test_each_reason_is_told_apart(
 
 
 def test_the_layer_that_hides_it_is_named_with_the_way_around() -> None:
-    """The command asks again without it."""
+    """The command runs doctor without the layer."""
     found = _only(_on(LINUX, LACKING), Hidden(hidden_by=("VK_LAYER_x",)))
     assert "VK_LAYER_x" in found.cause
     assert found.command == "VK_LOADER_LAYERS_DISABLE=VK_LAYER_x VK_INSTANCE_LAYERS= vkzircon doctor"
 
 
 def test_linux_is_told_whether_emulation_would_work() -> None:
-    """With what it rests on it is the next command; without it is not offered."""
+    """The next command is --emulate only where the emulation's dependency is there."""
     with_host = _only(_on(LINUX, _listing(device(), HOST_MEMORY)))
     assert with_host.command == "vkzircon --emulate"
     without = _only(_on(LINUX, _listing(device(), "VK_KHR_x")))
@@ -109,19 +109,19 @@ def test_linux_is_told_whether_emulation_would_work() -> None:
 
 
 def test_the_emulations_own_reason_is_evidence() -> None:
-    """What the layer noted when it tried is shown."""
+    """The layer's own reason is shown."""
     report = emulated(_on(LINUX, _listing(device(), HOST_MEMORY)))
     assert "VkResult -2" in _only(report, Hidden(refusal="failed (VkResult -2)"), emulate=True).evidence[-1]
 
 
 def test_neighbours_are_told() -> None:
-    """Fuchsia's other extensions are evidence beside the one."""
+    """Other extensions of Fuchsia are evidence."""
     found = _only(_on(FUCHSIA, _listing(device(), EXTENSION, "VK_FUCHSIA_external_semaphore")))
     assert "VK_FUCHSIA_external_semaphore" in found.evidence[0]
 
 
 def test_a_device_that_was_not_asked_to_the_end_says_why() -> None:
-    """A refusal is a failure, a death is a crash."""
+    """A refusal is a failure, a dead process is a crash."""
     broken = replace(device(), extensions=Answer(None, refused("vkEnumerateDeviceExtensionProperties", "VK_ERROR_X")))
     assert _only(_on(LINUX, broken)).outcome is Outcome.FAIL
     dead = replace(device(), extensions=Answer(None, Missing(MissingKind.CRASHED, "x", "SIGSEGV", "killed")))
@@ -129,7 +129,7 @@ def test_a_device_that_was_not_asked_to_the_end_says_why() -> None:
 
 
 def test_a_consequence_is_no_problem_of_its_own() -> None:
-    """Where something was found already, that nobody could be asked follows from it."""
+    """Where an earlier finding explains it, the missing device is skipped."""
     report = stopped(_on(LINUX), "No Vulkan driver was found.", "Install one.")
     (alone,) = extension_finding(report, {}, (), (), emulate=False).children
     assert alone.outcome is Outcome.FAIL
@@ -138,7 +138,7 @@ def test_a_consequence_is_no_problem_of_its_own() -> None:
 
 
 def test_who_fails_only_when_it_is_asked_is_named() -> None:
-    """A culprit of the probe's is a finding unless its manifest was one."""
+    """A culprit of the probe is a finding unless its manifest is one already."""
     culprit = Culprit("driver", "/x.json", "The driver crashed, with /x.json.", "", left_out=True)
     report = replace(_on(LINUX, LACKING), culprits=(culprit,))
     ids = [child.id for child in extension_finding(report, {}, (), (), emulate=False).children]

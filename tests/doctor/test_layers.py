@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers: which are there, which are on, what turns them off, and what is wrong with them."""
+"""Layers: which are found, which are on, what turns them off, and what is wrong with them."""
 
 import json
 import os
@@ -65,7 +65,7 @@ def _ids(finding: Finding) -> list[str]:
 
 
 def test_an_implicit_layer_is_on_until_its_switch_is_set(tmp_path: Path, library: str) -> None:
-    """The switch is named; set to anything, the layer is off."""
+    """The switch is named; with any value, the layer is off."""
     path = _implicit(tmp_path, library_path=library)
     on = _exam(_where(tmp_path), path)
     assert (on.is_on, on.finding.id, on.finding.outcome) == (True, "layer.on", Outcome.INFO)
@@ -75,7 +75,7 @@ def test_an_implicit_layer_is_on_until_its_switch_is_set(tmp_path: Path, library
 
 
 def test_a_layer_that_waits_for_its_variable_is_off(tmp_path: Path) -> None:
-    """It is on when that has the value that the manifest asks for, and no other."""
+    """It is on only with the value that the manifest asks for."""
     path = _implicit(tmp_path, enable_environment={"TEST_ONE": "yes"})
     assert _exam(_where(tmp_path), path).is_on is False
     assert _exam(_where(tmp_path, TEST_ONE="no"), path).is_on is False
@@ -83,7 +83,7 @@ def test_a_layer_that_waits_for_its_variable_is_off(tmp_path: Path) -> None:
 
 
 def test_an_explicit_layer_is_on_where_it_is_named(tmp_path: Path) -> None:
-    """VK_LAYER_PATH replaces the search, VK_ADD_LAYER_PATH adds to it and counts for nothing beside the other."""
+    """VK_LAYER_PATH replaces the search, VK_ADD_LAYER_PATH adds to it and is ignored beside the other."""
     path = _install(tmp_path / "layers")
     folder = str(path.parent)
     assert _exam(_where(tmp_path, VK_LAYER_PATH=folder), path).is_on is False
@@ -97,7 +97,7 @@ def test_an_explicit_layer_is_on_where_it_is_named(tmp_path: Path) -> None:
 
 
 def test_a_layer_that_is_not_installed_is_told(tmp_path: Path) -> None:
-    """The loader says nothing, and goes on without it."""
+    """The loader silently ignores it."""
     where = _where(tmp_path, VK_INSTANCE_LAYERS="VK_LAYER_NOPE")
     tree = layer_findings(examine_layers(where), where)
     assert tree.outcome is Outcome.WARN
@@ -117,7 +117,7 @@ def test_a_layer_without_its_library_is_told(tmp_path: Path, is_on: bool) -> Non
 
 
 def test_two_layers_of_one_name_are_told_apart(tmp_path: Path) -> None:
-    """Both files are named; the first that the loader finds counts."""
+    """Both files are named; the loader uses the first."""
     first, second = _install(tmp_path / "layers", "a.json"), _install(tmp_path / "layers", "b.json")
     where = _where(tmp_path, VK_LAYER_PATH=str(first.parent))
     found = next(c for c in layer_findings(examine_layers(where), where).children if c.id == "layer.same-name")
@@ -125,7 +125,7 @@ def test_two_layers_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_driver_among_layers_is_told(tmp_path: Path) -> None:
-    """A manifest in the wrong folder is told as what it is."""
+    """A manifest in the wrong folder is reported as what it is."""
     folder = tmp_path / ".local" / "share" / "vulkan" / "implicit_layer.d"
     folder.mkdir(parents=True)
     path = folder / "driver.json"
@@ -134,7 +134,7 @@ def test_a_driver_among_layers_is_told(tmp_path: Path) -> None:
 
 
 def test_folders_are_searched_in_the_loaders_order() -> None:
-    """Configuration before data, a person's before the system's, and no folder of an empty entry."""
+    """Configuration before data, the home folder before the system, and no folder of an empty entry."""
     home = Surroundings("linux", False, {"HOME": "/h", "XDG_DATA_DIRS": "/usr/share::"}, _nothing, 1.0)
     assert list(folders(home, IMPLICIT_LAYERS)) == [
         "/h/.config/vulkan/implicit_layer.d",
@@ -206,7 +206,7 @@ SWITCHES: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
 
 
 def _loader(environ: dict[str, str], lavapipe: str) -> tuple[int, str]:
-    """Run the real loader: how it ended, and what it said."""
+    """Run the real loader; return how it ended and what it printed."""
     env = {"PATH": os.environ["PATH"], "VK_LOADER_DEBUG": "all", "VK_DRIVER_FILES": lavapipe, **environ}
     ran = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, text=True, check=False)
     return ran.returncode, ran.stderr
@@ -223,7 +223,7 @@ def _laid(base: Path, kind: str, library: str, changes: dict[str, Any]) -> Path:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_layer_is_judged_as_the_loader_does(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
-    """Asked for, it is not put in, or the loader dies where that is said."""
+    """If named, it is not enabled, or the loader crashes where doctor says so."""
     kind, changes, word = FAULTS[name]
     path = _laid(tmp_path, kind, library, changes)
     given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": NAME}
@@ -237,7 +237,7 @@ def test_a_layer_is_judged_as_the_loader_does(name: str, tmp_path: Path, library
 
 @pytest.mark.parametrize("name", SWITCHES)
 def test_a_layer_is_on_where_the_loader_has_it_on(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
-    """On is what the loader puts in."""
+    """A layer is on if the loader enables it."""
     kind, changes, environ = SWITCHES[name]
     path = _laid(tmp_path, kind, library, changes)
     given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), **environ}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Libraries that manifests name: found as the linker finds them, and loaded where they can do no harm."""
+"""Libraries that manifests name are found as the linker finds them, and loaded in tasks."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def _naming(path: Path, library: str) -> Path:
 
 @pytest.fixture(name="driver")
 def _driver(lavapipe: str) -> Path:
-    """Find the good driver's library."""
+    """Return the good driver's library."""
     return Path(str(json.loads(Path(lavapipe).read_text())["ICD"]["library_path"]))
 
 
@@ -45,7 +45,7 @@ def _devices(manifest: Path) -> int:
 
 @pytest.mark.parametrize("word", ["$LIB", "${LIB}"])
 def test_the_linkers_own_words_in_a_path_are_its_to_read(word: str, tmp_path: Path, driver: Path) -> None:
-    """Layers for two word sizes are named so; what is not there is told as the library, not as one that it needs."""
+    """$LIB layouts differ; a missing library is reported as missing, not as a missing dependency."""
     if not driver.is_relative_to("/usr/lib"):
         pytest.skip("the driver is not where the linker looks")
     manifest = _naming(tmp_path / "good.json", f"/usr/{word}/{driver.name}")
@@ -56,7 +56,7 @@ def test_the_linkers_own_words_in_a_path_are_its_to_read(word: str, tmp_path: Pa
 
 
 def test_dots_lead_where_the_system_says(tmp_path: Path, driver: Path) -> None:
-    """From a folder that is a link, '..' is the parent of where that leads."""
+    """In a folder that is a link, '..' is the parent of its target."""
     real = tmp_path / "real" / "icd.d"
     manifest = _naming(real / "driver.json", "../driver.so")
     (tmp_path / "real" / "driver.so").symlink_to(driver)
@@ -66,7 +66,7 @@ def test_dots_lead_where_the_system_says(tmp_path: Path, driver: Path) -> None:
 
 
 def test_a_pipe_for_a_library_hangs_a_child_only(tmp_path: Path) -> None:
-    """It is opened by nobody else; the loader would wait there as well."""
+    """It is not opened here; the loader would block on it."""
     os.mkfifo(tmp_path / "pipe.so")
     began = time.monotonic()
     (exam,) = _exams(_naming(tmp_path / "driver.json", "./pipe.so"))
@@ -75,7 +75,7 @@ def test_a_pipe_for_a_library_hangs_a_child_only(tmp_path: Path) -> None:
 
 
 _GARBAGE = ("0", "[]", "x", "[[[", "[1e300, 1]", "[1, [1]]", '[1, ["loaded", 2]]', '[1, ["nope"]]', "[" * 2000)
-# In a process of its own, whose descriptors are nobody else's: such a library writes into all of them.
+# In a process of its own, because such a library writes into all descriptors.
 _EXAMINE = """
 import sys
 from vkzircon_cli.doctor.manifest_check import examine_drivers
@@ -87,7 +87,7 @@ for exam in examine_drivers(Surroundings("linux", False, given, given.get, 5)):
 
 
 def test_a_library_that_writes_into_our_pipe_is_none(broken_driver: Callable[[str], str]) -> None:
-    """It is told as one that does harm, and nothing that it wrote is believed."""
+    """It is reported as failing, and nothing that it wrote is believed."""
     manifests = []
     for written in _GARBAGE:
         quoted, size = json.dumps(written + "\n"), len(written) + 1
@@ -103,7 +103,7 @@ def test_a_library_that_writes_into_our_pipe_is_none(broken_driver: Callable[[st
 
 
 def test_libraries_that_hang_are_waited_for_together(broken_driver: Callable[[str], str]) -> None:
-    """Four of them cost one limit, after what they get to load beside each other."""
+    """Four of them take one timeout, after what they loaded side by side."""
     manifests = [broken_driver("for (;;) pause();") for _ in range(4)]
     began = time.monotonic()
     exams = _exams(*manifests, limit_s=2)
@@ -115,14 +115,14 @@ def test_libraries_that_hang_are_waited_for_together(broken_driver: Callable[[st
     ("statement", "words"), [("raise(40);", "signal 40"), ("raise(SIGKILL);", "SIGKILL"), ("exit(3);", "exit status 3")]
 )
 def test_every_end_has_a_name(broken_driver: Callable[[str], str], statement: str, words: str) -> None:
-    """Also one by a signal that has none."""
+    """Also a signal without a name."""
     (exam,) = _exams(broken_driver(statement))
     assert words in exam.finding.sentence
 
 
 @pytest.mark.parametrize("library", ["/x\\u0000y.so", "/x\\ud800y.so", "x\\u0000y.so", "\\ud800.so"])
 def test_names_that_no_file_can_have_are_no_traceback(tmp_path: Path, library: str) -> None:
-    """A zero and half a pair are dropped, as the loader does it."""
+    """A zero and half a pair are dropped, as the loader does."""
     manifest = _naming(tmp_path / "driver.json", "LIBRARY")
     manifest.write_text(manifest.read_text().replace("LIBRARY", library))
     (exam,) = _exams(manifest)
@@ -130,7 +130,7 @@ def test_names_that_no_file_can_have_are_no_traceback(tmp_path: Path, library: s
 
 
 def test_one_driver_of_two_manifests_is_there_twice(tmp_path: Path, lavapipe: str, driver: Path) -> None:
-    """Also by way of a link, and read twice; one that is left out is no first."""
+    """Also through a link, or read twice; one that is left out does not count."""
     (tmp_path / "link.so").symlink_to(driver)
     twin = _naming(tmp_path / "twin.json", "./link.so")
     assert [exam.finding.id for exam in _exams(lavapipe, twin)] == ["manifest.fine", "manifest.duplicate"]
@@ -155,7 +155,7 @@ def test_where_no_process_can_be_started_nothing_is_loaded(driver: Path) -> None
 
 
 def test_many_libraries_take_few_descriptors(tmp_path: Path) -> None:
-    """They are loaded some at a time."""
+    """They are loaded in groups."""
     manifests = [_naming(tmp_path / f"{number}.json", f"libnone{number}.so") for number in range(300)]
     before = len(list(Path("/proc/self/fd").iterdir()))
     exams = _exams(tmp_path, limit_s=30)
@@ -165,7 +165,7 @@ def test_many_libraries_take_few_descriptors(tmp_path: Path) -> None:
 
 
 def test_a_library_that_hangs_ends_with_doctor(broken_driver: Callable[[str], str]) -> None:
-    """However that ends: no child is left behind."""
+    """No process is left behind, however loading ends."""
     manifest = broken_driver("pause();")
     program = (
         "import sys; from vkzircon_cli.doctor.library import load_all; from vkzircon_cli.doctor.manifest import *\n"
@@ -189,7 +189,7 @@ def test_a_library_that_hangs_ends_with_doctor(broken_driver: Callable[[str], st
 
 
 def test_on_fuchsia_the_service_has_the_library(tmp_path: Path) -> None:
-    """A name with a slash is no path there: it is not looked for, and not loaded."""
+    """A name with a slash is not a path there: it is neither searched for nor loaded."""
     manifest = _naming(tmp_path / "driver.json", "lib/libvulkan_x.so")
     given = {"VK_DRIVER_FILES": str(manifest), "VKZIRCON_PLATFORM": "fuchsia"}
     with pytest.MonkeyPatch.context() as patch:

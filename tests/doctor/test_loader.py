@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which library would be opened as the loader is found out in a child, and each way to fail is told apart."""
+"""The library that opens as the loader is found in a task, and each way to fail is a finding of its own."""
 
 import os
 import subprocess
@@ -96,7 +96,7 @@ def _found(where: Surroundings) -> Finding:
 
 @pytest.mark.parametrize("case", CASES)
 def test_each_way_to_fail_has_its_own_finding(case: str, tmp_path: Path) -> None:
-    """Its sentence names the file and the fact, and the branch is as bad as it."""
+    """Its sentence names the file and the fact, and the branch has its outcome."""
     make, word, outcome, words = CASES[case]
     path = make(tmp_path / "libvulkan_test.so")
     branch = _found(_where(timeout_s=1 if case == "hangs" else 10, **{LIBVULKAN_VARIABLE: str(path)}))
@@ -116,7 +116,7 @@ def _descriptors() -> list[str]:
 
 
 def test_nothing_of_a_trial_stays_behind(tmp_path: Path) -> None:
-    """Neither a library in this process, nor a child, nor a descriptor, also where nobody waits for the answer."""
+    """No library in this process, no process and no descriptor is left, also if the answer is never read."""
     path = _library(tmp_path / "libvulkan_test.so", _starting("for (;;) pause();"))
     before = _descriptors()
     _found(_where(timeout_s=0.3, **{LIBVULKAN_VARIABLE: str(path)}))
@@ -137,7 +137,7 @@ def _runs(process: str) -> bool:
 
 
 def test_what_a_library_starts_ends_with_it(tmp_path: Path) -> None:
-    """A process that a constructor forks, and that keeps the pipe open, neither delays nor outlives the trial."""
+    """A process that a constructor forks, and that keeps the pipe open, neither delays nor outlives the task."""
     mark = tmp_path / "pid"
     forks = f'if (!fork()) {{ FILE *f = fopen("{mark}", "w"); fprintf(f, "%d", getpid()); fclose(f); sleep(60); }} '
     path = _library(tmp_path / "libvulkan_test.so", f"#include <stdio.h>\n{_starting(forks + 'for (;;) pause();')}")
@@ -150,7 +150,7 @@ def test_what_a_library_starts_ends_with_it(tmp_path: Path) -> None:
 
 
 def test_an_errand_tells_what_it_answered_before_it_died() -> None:
-    """Answers are kept; what cut them short is told beside them."""
+    """Answers are kept, with what cut them short."""
 
     def work() -> list[int]:
         raise ValueError
@@ -161,8 +161,8 @@ def test_an_errand_tells_what_it_answered_before_it_died() -> None:
     assert fate == Missing(MissingKind.CRASHED, "dlopen", "", "the process ended with exit status 71")
 
 
-def test_an_errand_that_nobody_asked_in_time_still_answers() -> None:
-    """What it said within its limit counts, however late it is read; a hang is one all the same."""
+def test_a_task_that_is_read_late_still_answers() -> None:
+    """An answer within its timeout counts, however late it is read; a hang is still a hang."""
     errand = Task(lambda: iter(["done"]), 0.2)
     hanging = Task(lambda: iter(threading.Event().wait, True), 0.2)
     time.sleep(0.5)
@@ -175,7 +175,7 @@ def test_an_errand_that_nobody_asked_in_time_still_answers() -> None:
 
 
 def test_a_slow_errand_has_its_limit_for_each_answer_however_late_it_is_read() -> None:
-    """An answer's time runs from the one before, as the child wrote it, not as anybody read it."""
+    """An answer's timeout starts with the one before, when it was written, not when it was read."""
 
     def work() -> Iterator[int]:
         for number in range(3):
@@ -189,7 +189,7 @@ def test_a_slow_errand_has_its_limit_for_each_answer_however_late_it_is_read() -
 
 
 def test_who_gives_up_waits_for_nothing() -> None:
-    """What is there counts, what is not was not tried, and nothing of it stays."""
+    """Answers that came count, the rest is not tried, and no process is left."""
     errand = Task(lambda: iter(threading.Event().wait, True), 60)
     time.sleep(0.2)
     errand.give_up()
@@ -200,7 +200,7 @@ def test_who_gives_up_waits_for_nothing() -> None:
 
 
 def test_what_the_probe_opened_is_not_tried_again(tmp_path: Path) -> None:
-    """The first name's answer is the probe's own; a later one's says nothing of the first."""
+    """The first name's result is the probe's; that of a later name does not explain the first."""
     path = str(_library(tmp_path / "libvulkan_test.so", _VERSION))
     where = Surroundings("linux", False, {LIBVULKAN_VARIABLE: path}, lambda _: None, 10)
     seen = Answer(Loader(path, "/the/probe/says", NEW))
@@ -210,14 +210,14 @@ def test_what_the_probe_opened_is_not_tried_again(tmp_path: Path) -> None:
 
 
 def test_the_names_are_those_of_the_probe() -> None:
-    """A chosen library is the only one that is tried; set to nothing it is not chosen."""
+    """A chosen library is the only one that is tried; an empty variable chooses none."""
     assert names_tried({}) == ("libvulkan.so.1", "libvulkan.so")
     assert names_tried({LIBVULKAN_VARIABLE: ""}) == names_tried({})
     assert names_tried({LIBVULKAN_VARIABLE: "/x.so"}) == ("/x.so",)
 
 
 def test_a_name_that_fails_beside_one_that_opens_is_only_worth_knowing() -> None:
-    """On Fuchsia the first name is never there."""
+    """On Fuchsia the first name does not exist."""
     tried = (
         Attempt("libvulkan.so.1", reason="libvulkan.so.1: cannot open shared object file: No such file or directory"),
         Attempt("libvulkan.so", "/pkg/lib/libvulkan.so", NEW),
@@ -242,7 +242,7 @@ def test_a_name_that_fails_beside_one_that_opens_is_only_worth_knowing() -> None
     ],
 )
 def test_the_linkers_words_are_understood(words: str, id: str) -> None:
-    """Those of glibc and of musl; they are kept as evidence, and what nobody knows is a finding as well."""
+    """Messages of glibc and musl are kept as evidence, and an unknown one is a finding as well."""
     (child,) = loader_finding((Attempt("libvulkan.so.1", reason=words),), UNASKED, _where()).children
     assert (child.id, child.evidence) == (id, (words,))
 
@@ -257,7 +257,7 @@ def test_the_hint_is_the_platforms_own() -> None:
 
 
 def test_without_fork_what_the_probe_saw_is_told() -> None:
-    """No library is loaded for it: it was, by the probe, or it is a skip."""
+    """No library is loaded for it: the probe opened it, or it is a skip."""
     seen = loader_finding(None, Answer(Loader("libvulkan.so", "", NEW)), _where("fuchsia"))
     assert (seen.outcome, seen.children[0].id) == (Outcome.PASS, "loader.opened")
     unseen = loader_finding(None, UNASKED, _where("fuchsia"))

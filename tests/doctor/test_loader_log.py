@@ -25,7 +25,7 @@ from vkzircon_cli.doctor.loader_log import manifests_in
     ],
 )
 def test_what_the_loader_names_is_found(line: str, path: str) -> None:
-    """Once, however often it stands there."""
+    """Each file once, however often the log names it."""
     assert manifests_in(f"{line}\n\n{line}\n".encode()) == (path.encode(),)
 
 
@@ -43,13 +43,13 @@ def test_what_the_loader_names_is_found(line: str, path: str) -> None:
     ],
 )
 def test_what_others_name_is_not(line: str) -> None:
-    """Drivers and layers print into the same log; what they name may be anybody's."""
+    """Drivers and layers print into the same log, and may name private files."""
     assert manifests_in(line.encode()) == ()
 
 
 @pytest.mark.parametrize("words", [" " * 60_000, "/" * 60_000, " /" * 30_000, "Found manifest file .json/" * 2_500])
 def test_long_lines_take_no_long_time(words: str) -> None:
-    """A line is searched in one go, and not again from each place in it."""
+    """Each line is searched once, in linear time."""
     began = time.process_time()
     manifests_in(f"INFO: {words}".encode())
     assert time.process_time() - began < 2

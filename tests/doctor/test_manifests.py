@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every way in which a manifest can be wrong has its own finding, and that is what the real loader does with it."""
+"""Each fault of a manifest has its own finding, which agrees with the real loader."""
 
 import json
 import os
@@ -178,7 +178,7 @@ def _library(lavapipe: str) -> str:
 
 
 def _of(manifest: Path, beside: str = "") -> tuple[Finding, Finding]:
-    """Examine *manifest*, beside a good one or alone: its finding and the branch."""
+    """Return the finding about *manifest*, beside a good one or alone, and the branch."""
     where = _where(VK_DRIVER_FILES=f"{manifest}:{beside}" if beside else str(manifest))
     exams = examine_drivers(where)
     tree = driver_findings(exams, where)
@@ -187,7 +187,7 @@ def _of(manifest: Path, beside: str = "") -> tuple[Finding, Finding]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_fault_has_its_own_finding(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
-    """Alone it fails with a sentence that names the file and the fact; beside a good driver that one is usable."""
+    """Alone it fails with a sentence that names the file and the fault; a good driver beside it is usable."""
     make, word, said = CASES[name]
     manifest = tmp_path / f"{name}.json"
     make(manifest, library)
@@ -204,7 +204,7 @@ def test_each_fault_has_its_own_finding(name: str, tmp_path: Path, library: str,
 
 @pytest.mark.parametrize("name", NOTES)
 def test_what_the_loader_overlooks_is_a_note(name: str, tmp_path: Path, library: str) -> None:
-    """The driver works, and the note says who would not take it."""
+    """The driver works, and the note says which loaders would reject it."""
     make, word = NOTES[name]
     manifest = tmp_path / f"{name}.json"
     make(manifest, library)
@@ -261,7 +261,7 @@ NOT_FILES = {
 
 
 def test_what_is_not_a_regular_file_is_a_finding(vkzircon: Run, lavapipe: str, tmp_path: Path) -> None:
-    """Whatever has a manifest's name, doctor says what it is, waits for nothing, and looks at the others."""
+    """A file of any kind under a manifest's name is named without blocking, and the others are examined."""
     folder = tmp_path / "icd.d"
     folder.mkdir()
     for kind in NOT_FILES:
@@ -280,7 +280,7 @@ def test_what_is_not_a_regular_file_is_a_finding(vkzircon: Run, lavapipe: str, t
 def test_a_report_goes_on_past_a_folder_and_a_pipe(
     vkzircon: Run, broken_driver: Any, lavapipe: str, tmp_path: Path
 ) -> None:
-    """Beside a driver that dies, the search for what is to blame reads every manifest, and leaves out what it must."""
+    """Beside a driver that crashes, the search for the culprit reads every manifest and leaves out the bad ones."""
     for kind in ("folder", "named pipe"):
         _put(tmp_path / f"{kind}.json", kind)
     drivers = (tmp_path / "folder.json", tmp_path / "named pipe.json", broken_driver("abort();"), lavapipe)
@@ -313,14 +313,14 @@ def test_a_problem_is_never_anothers(tmp_path: Path, library: str, lavapipe: str
 def test_loading_costs_a_child_only(
     broken_driver: Callable[[str], str], lavapipe: str, statement: str, id: str, outcome: Outcome
 ) -> None:
-    """A library that dies or hangs as it is loaded is found, and the good one beside it is loaded."""
+    """A library that crashes or hangs while it is loaded is found, and the good one beside it is loaded."""
     manifest = Path(broken_driver(statement))
     found, _ = _of(manifest, lavapipe)
     assert (found.id, found.outcome) == (id, outcome)
 
 
 def test_a_missing_dependency_is_named(tmp_path: Path) -> None:
-    """Not the driver's library is missing, but one that it needs."""
+    """A dependency of the driver's library is missing, not the library itself."""
     for name, needs in (("needed", ()), ("driver", ("-L.", "-lneeded"))):
         (tmp_path / f"{name}.c").write_text(f"void {name}(void) {{}}\n")
         command = ["cc", "-shared", "-fPIC", "-o", f"lib{name}.so", f"{name}.c", "-Wl,--no-as-needed", *needs]
@@ -334,7 +334,7 @@ def test_a_missing_dependency_is_named(tmp_path: Path) -> None:
 
 
 def _devices(*manifests: str) -> int:
-    """Ask the real loader how many devices there are with these manifests."""
+    """Return how many devices the real loader lists with these manifests."""
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "VK_DRIVER_FILES": ":".join(manifests)}
     asked = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, check=False)
     return asked.stdout.count(b"deviceName")
@@ -413,7 +413,7 @@ def test_no_text_takes_long_to_read(tmp_path: Path, start: str) -> None:
 def test_what_is_only_worth_knowing_of_a_good_manifest_is_shown(
     vkzircon: Run, lavapipe: str, tmp_path: Path, changed: tuple[dict[str, object], str], said: str
 ) -> None:
-    """Nothing is wrong here, and elsewhere something will be: it is told without --verbose."""
+    """A note about what other loaders reject is shown without --verbose."""
     good = json.loads(Path(lavapipe).read_text())["ICD"]
     icd, version = changed
     manifest = {"file_format_version": version, "ICD": {**good, **icd}}

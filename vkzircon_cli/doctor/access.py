@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether this process reaches the hardware: device nodes and their rights on Linux, services on Fuchsia."""
+"""Checks whether this process can reach the hardware: device nodes on Linux, services on Fuchsia."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from shlex import quote
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
-from vkzircon_cli.doctor.nodes import Node
+from vkzircon_cli.doctor.nodes import Node, user_name
 from vkzircon_cli.model.base import record
 
 SVC = Path("/svc")
@@ -19,36 +19,21 @@ _CONTAINERS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
 
 @record
 class Reach:
-    """Who asks, and what devices there are.
-
-    *user* is a name, or a number where there is none. *hardware* and *software* count the devices that Vulkan listed.
-    """
+    """The user of this process (a name, or a number), and how many devices Vulkan listed."""
 
     user: str
     in_container: bool
     hardware: int
     software: int
 
-    @property
-    def devices(self) -> int:
-        """Count the devices."""
-        return self.hardware + self.software
-
 
 def reach(hardware: int, software: int) -> Reach:
-    """Describe this process."""
-    number = os.geteuid()
-    try:
-        import pwd
-
-        user = pwd.getpwuid(number).pw_name
-    except (ImportError, KeyError, OSError):
-        user = str(number)
-    return Reach(user, any(Path(path).exists() for path in _CONTAINERS), hardware, software)
+    """Return the reach of this process."""
+    return Reach(user_name(os.geteuid()), any(Path(path).exists() for path in _CONTAINERS), hardware, software)
 
 
 def nodes_finding(nodes: Sequence[Node], of: Reach) -> Finding:
-    """Tell of each node whether it opens, and what to do if not."""
+    """Return whether each node opens, and what to do if not."""
     children = [_judged(node, of) for node in nodes]
     children += _software(nodes, of)
     able = [node for node in nodes if node.needed and node.opens]
@@ -65,7 +50,7 @@ def _judged(node: Node, of: Reach) -> Finding:
     if not stat.S_ISCHR(node.mode):
         cause = "something other than a driver put it there"
         command = f"ls -lL {quote(path)}"
-        return Finding("access.no-device", path, outcome, f"{path} is no device node.", (line,), cause, command)
+        return Finding("access.no-device", path, outcome, f"{path} is not a device node.", (line,), cause, command)
     if node.opens is None:
         why = node.reason or node.why_not or "without fork a device that hangs would hang this program"
         outcome = outcome if node.reason else Outcome.SKIP
@@ -77,7 +62,7 @@ def _judged(node: Node, of: Reach) -> Finding:
 
 
 def _severity(node: Node, of: Reach) -> Outcome:
-    """Say how bad a node is that does not open: it hinders nothing where Vulkan does not need it."""
+    """Return the outcome for a node that does not open; only Vulkan needs some of them."""
     if not node.needed:
         return Outcome.INFO
     return Outcome.WARN if of.hardware else Outcome.FAIL
@@ -86,14 +71,14 @@ def _severity(node: Node, of: Reach) -> Outcome:
 def _denied(node: Node, of: Reach) -> tuple[str, str, str]:
     path = quote(node.path)
     if node.reason == "EPERM":
-        cause = "the rights of the file allow it, but the container or the system's device rules do not"
+        cause = "the file's permissions allow it, but the container or the system's device rules do not"
         return "kept-out", cause, f"docker run --device {path} ..."
     if node.reason != "EACCES":
-        return "no-answer", "the node is there, but no driver of the kernel answers for it", f"ls -l {path}"
+        return "no-answer", "the node exists, but no driver of the kernel serves it", f"ls -l {path}"
     if node.mode & _GROUP_MAY != _GROUP_MAY or node.group in ("root", "0"):
-        return "no-right", f"its rights leave out all but {node.owner}", f"sudo setfacl -m u:{of.user}:rw {path}"
+        return "no-right", f"only {node.owner} has the permission", f"sudo setfacl -m u:{of.user}:rw {path}"
     if of.user in node.members:
-        cause = f"{of.user} is in the group {node.group}, but this session began before that"
+        cause = f"{of.user} was added to the group {node.group} after this session began"
         return "old-session", cause, f"newgrp {quote(node.group)}"
     cause = f"{of.user} is not in the group {node.group}"
     return "not-in-group", cause, f"sudo usermod -aG {quote(node.group)} $USER"
@@ -115,14 +100,14 @@ def _software(nodes: Sequence[Node], of: Reach) -> Iterator[Finding]:
             "lspci -k | grep -EA3 'VGA|3D|Display'",
         )
         if of.in_container:
-            cause, command = "a container sees only the devices that it was given", "docker run --device /dev/dri ..."
+            cause, command = "a container has only the devices that it was given", "docker run --device /dev/dri ..."
         sentence = f"There is no device node of a GPU in /dev, and {only}."
         yield Finding("access.no-nodes", "/dev", Outcome.INFO, sentence, (), cause, command)
 
 
 @record
 class _Route:
-    """A service that a Vulkan program uses, the shard that brings it, and what is missing without it."""
+    """A service that a Vulkan program uses, the shard that routes it, and what fails without it."""
 
     protocol: str
     shard: str
@@ -137,13 +122,13 @@ _ROUTES = (
     _Route("fuchsia.sysmem2.Allocator", _VULKAN, "newer drivers cannot allocate memory to share", Outcome.FAIL),
     _Route("fuchsia.sysmem.Allocator", _VULKAN, "older drivers cannot allocate memory to share", Outcome.FAIL),
     _Route("fuchsia.tracing.provider.Registry", "trace/use.shard.cml", "drivers are not traced", Outcome.WARN),
-    _Route("fuchsia.logger.LogSink", "syslog/client.shard.cml", "what drivers log is lost", Outcome.WARN),
+    _Route("fuchsia.logger.LogSink", "syslog/client.shard.cml", "the drivers' logs are lost", Outcome.WARN),
 )
 _EITHER = ("fuchsia.sysmem2.Allocator", "fuchsia.sysmem.Allocator")
 
 
 def routes_finding(svc: Path = SVC) -> Finding:
-    """Tell of each service whether it is routed to this component."""
+    """Return whether each service is routed to this component."""
     try:
         routed, why = frozenset(entry.name for entry in svc.iterdir()), ""
     except OSError as error:
@@ -157,9 +142,9 @@ def routes_finding(svc: Path = SVC) -> Finding:
 def _route(route: _Route, svc: Path, routed: frozenset[str], why: str, has_sysmem: bool) -> Finding:
     path = f"{svc}/{route.protocol}"
     if route.protocol in routed:
-        return Finding("access.routed", path, Outcome.PASS, f"{path} is there.")
+        return Finding("access.routed", path, Outcome.PASS, f"{path} exists.")
     outcome = Outcome.INFO if has_sysmem and route.protocol in _EITHER else route.outcome
     evidence = (f"{svc}: {why}",) if why else ()
     cause = f'the component\'s manifest does not use it; include: [ "{route.shard}" ] does'
-    sentence = f"{path} is not there: {route.without}."
+    sentence = f"{path} does not exist: {route.without}."
     return Finding("access.not-routed", path, outcome, sentence, evidence, cause, f"ls {svc}")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What doctor begins before anything else, since it runs in children: libraries, device nodes.
+"""Starts the tasks of doctor: loading libraries and opening device nodes.
 
-Light to import, so that the children work while the rest of doctor is still being loaded.
+Imports little, so that the tasks run while the rest of doctor is imported.
 """
 
 from typing import Self
@@ -14,7 +14,7 @@ from vkzircon_cli.model.request import Request
 
 
 class Trials:
-    """All that is tried beside the probe of *request*."""
+    """The tasks that run beside the probe of *request*."""
 
     def __init__(self, request: Request) -> None:
         self.are_over = False
@@ -24,18 +24,18 @@ class Trials:
         self.nodes = None if self.where.platform == FUCHSIA else NodeTrial(timeout_s)
 
     def give_up(self) -> None:
-        """Wait for nothing more: what has no answer yet was not tried."""
+        """Wait for no further answer; what has none counts as not tried."""
         self.are_over = True
         self.manifests.give_up()
         if self.nodes is not None:
             self.nodes.give_up()
 
     def __enter__(self) -> Self:
-        """Have the trials ended with the block."""
+        """End the tasks with the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the children that still run."""
+        """End the tasks that still run."""
         for trial in (self.manifests, self.nodes):
             if trial is not None:
                 trial.close()

@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole of doctor: everything that is looked at, what it comes to, and the exit code.
+"""The diagnosis: all findings, their summary and the exit code.
 
-It is a document of its own beside the report: a report says what devices do, this says why there are none.
+It is a document of its own: a report says what devices do, a diagnosis why there are none.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import KW_ONLY, replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
+from vkzircon_cli.doctor.access import nodes_finding, reach, routes_finding
+from vkzircon_cli.doctor.background import Trials
 from vkzircon_cli.doctor.bisect import find_culprits
+from vkzircon_cli.doctor.extension import extension_finding
 from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.layer_bisect import Hidden, LayerBisect
 from vkzircon_cli.doctor.loader import NO_TIME, Attempt, attempts, loader_finding, loader_version
+from vkzircon_cli.doctor.manifest import ManifestKind
+from vkzircon_cli.doctor.manifest_check import ManifestExam, driver_findings, layer_findings
 from vkzircon_cli.doctor.nodes import Node
 from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
+from vkzircon_cli.doctor.variables import variables_finding
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.home import without_home
@@ -33,11 +40,6 @@ from vkzircon_cli.stream.document import Document, Summary
 from vkzircon_cli.stream.events import Event, Failure
 from vkzircon_cli.worker import interrupt
 
-if TYPE_CHECKING:
-    from vkzircon_cli.doctor.background import Trials
-    from vkzircon_cli.doctor.layer_bisect import Hidden
-    from vkzircon_cli.doctor.manifest_check import ManifestExam
-
 T = TypeVar("T")
 
 _HARMLESS = (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
@@ -45,7 +47,7 @@ _HARMLESS = (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
 
 @record
 class FoundDevice:
-    """A device that Vulkan lists; *offers* is None where its extensions are not known."""
+    """A device that Vulkan lists; *offers* is None if its extensions are not known."""
 
     index: int
     name: str
@@ -63,11 +65,11 @@ class Diagnosis(Document):
     findings: tuple[Finding, ...]
 
 
-def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None]) -> Diagnosis:
-    """Look at everything between this process and the extension; *watch* hears the probe's events.
+def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -> Diagnosis:
+    """Examine everything between this process and the extension; *watch* receives the probe's events.
 
-    The *trials* were begun before, and are read after the probe, so that they take hardly any time of their own.
-    A signal ends them as it ends the probe: what was found until then is told.
+    The *trials* run beside the probe and are read after it, so that they add hardly any time. A signal ends them and
+    the probe; the diagnosis then has what was found until then.
 
     Raises:
         Usage: emulation was asked for in a way that cannot be.
@@ -75,7 +77,7 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     report = pipeline.run(request, watch, find_culprits)
 
     def look(at: Callable[[], T]) -> T:
-        """Return what is *at* there; once the run is over, what takes no waiting."""
+        """Return the result of *at*; after a signal, without waiting for more."""
         if not _is_over(report.error):
             with suppress(interrupt.Interrupted):
                 return interrupt.endable(at)
@@ -85,50 +87,39 @@ def diagnose(request: Request, trials: "Trials", watch: Callable[[Event], None])
     drivers, layers = look(trials.manifests.exams)
     nodes = look(trials.nodes.nodes) if trials.nodes else None
     tried = look(lambda: None if trials.are_over else attempts(trials.where, report.loader))
-    seen = look(lambda: {} if trials.are_over else _looked_again(request, trials.where, report, layers))
+    hidden = look(lambda: {} if trials.are_over else _hidden(request, trials.where, report, layers))
     if trials.are_over and not _is_over(report.error):
         report = replace(report, error=decode(Failure, pipeline.interruption()))
-    found = _findings(_Looks(trials.where, tried, drivers, layers, nodes), report, seen, emulate=bool(request.emulate))
-    return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in found))
-
-
-def _findings(looks: "_Looks", report: Report, seen: Mapping[int, "Hidden"], *, emulate: bool) -> tuple[Finding, ...]:
-    from vkzircon_cli.doctor.extension import extension_finding
-
-    found = _beside_devices(looks, report)
+    found = _beside_devices(_Results(trials.where, tried, drivers, layers, nodes), report)
     known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
-    suspects = [exam.path for exam in looks.drivers if exam.is_usable]
-    return (*found, extension_finding(report, seen, known, suspects, emulate=emulate))
+    suspects = [exam.path for exam in drivers if exam.is_usable]
+    extension = extension_finding(report, hidden, known, suspects, emulate=bool(request.emulate))
+    return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in (*found, extension)))
 
 
 @record
-class _Looks:
-    """What was looked at beside the devices; *attempts* is None without a child, *nodes* is None on Fuchsia."""
+class _Results:
+    """The results besides the devices; *attempts* is None if no process can be started, *nodes* on Fuchsia."""
 
     where: Surroundings
     attempts: tuple[Attempt, ...] | None
-    drivers: tuple["ManifestExam", ...]
-    layers: tuple["ManifestExam", ...]
+    drivers: tuple[ManifestExam, ...]
+    layers: tuple[ManifestExam, ...]
     nodes: tuple[Node, ...] | None
 
 
-def _beside_devices(looks: _Looks, report: Report) -> tuple[Finding, ...]:
-    from vkzircon_cli.doctor.manifest_check import driver_findings, layer_findings
-    from vkzircon_cli.doctor.variables import variables_finding
-
-    where, tried = looks.where, looks.attempts
+def _beside_devices(results: _Results, report: Report) -> tuple[Finding, ...]:
+    where, tried = results.where, results.attempts
     return (
         loader_finding(tried, report.loader, where, *([NO_TIME] if _is_over(report.error) else [])),
         variables_finding(surroundings(where.timeout_s), loader_version(tried, report.loader)),
-        driver_findings(looks.drivers, where),
-        layer_findings(looks.layers, where),
-        _access(looks.nodes, report),
+        driver_findings(results.drivers, where),
+        layer_findings(results.layers, where),
+        _access(results.nodes, report),
     )
 
 
 def _access(nodes: tuple[Node, ...] | None, report: Report) -> Finding:
-    from vkzircon_cli.doctor.access import nodes_finding, reach, routes_finding
-
     if nodes is None:
         return routes_finding()
     types = [device.identity.value.type.value for device in report.devices if device.identity.value]
@@ -136,24 +127,18 @@ def _access(nodes: tuple[Node, ...] | None, report: Report) -> Finding:
     return nodes_finding(nodes, reach(len(report.devices) - software, software))
 
 
-def _looked_again(
-    request: Request, where: Surroundings, report: Report, layers: Sequence["ManifestExam"]
-) -> dict[int, "Hidden"]:
-    """Look again only where layers that were asked for, or the emulation, may have to do with it."""
-    from vkzircon_cli.doctor.manifest import ManifestKind
-
+def _hidden(request: Request, where: Surroundings, report: Report, layers: Sequence[ManifestExam]) -> dict[int, Hidden]:
+    """Probe again where explicit layers or the emulation may be why the extension is missing."""
     on = {exam.manifest.name: exam for exam in reversed(layers) if exam.is_on and exam.manifest.name != LAYER_NAME}
     asked_for = any(exam.manifest.kind is ManifestKind.EXPLICIT_LAYER for exam in on.values())
     lacking = any(not offers_extension(device) for device in report.devices)
     if not (asked_for or (request.emulate and lacking)):
         return {}
-    from vkzircon_cli.doctor.layer_bisect import LayerBisect
-
     return LayerBisect(request, where, list(reversed(on.values()))).devices(report.devices)
 
 
 def conclude(report: Report, findings: tuple[Finding, ...]) -> Diagnosis:
-    """Sum up the *findings* beside what the probe reported."""
+    """Return the diagnosis of what the probe reported and the *findings*."""
     devices = tuple(_devices(report))
     return Diagnosis(
         schema_version=report.schema_version,
@@ -178,7 +163,7 @@ def _devices(report: Report) -> Iterator[FoundDevice]:
 
 
 def leaves(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Give the findings that were made, without the branches that they hang on, whose ids have no dot."""
+    """Yield the findings without their branches, whose ids have no dot."""
     for finding in findings:
         if "." in finding.id or not finding.children:
             yield finding
@@ -213,11 +198,11 @@ def _offered(devices: Sequence[FoundDevice]) -> str:
 
 
 def _finished(finding: Finding, *, redacts: bool) -> Finding:
-    """Make causes sentences, and write the home folder as ``~``, as in every result."""
+    """Return the finding with its cause as a sentence and the home folder as ``~``."""
     cause = finding.cause
     if cause and not cause.endswith((".", "?", "!")):
         cause = f"{sentence_case(cause)}."
-    told = [finding.subject, finding.sentence, cause, finding.command, *finding.evidence]
-    subject, sentence, cause, command, *evidence = without_home(told) if redacts else told
+    texts = [finding.subject, finding.sentence, cause, finding.command, *finding.evidence]
+    subject, sentence, cause, command, *evidence = without_home(texts) if redacts else texts
     children = tuple(_finished(child, redacts=redacts) for child in finding.children)
     return Finding(finding.id, subject, finding.outcome, sentence, tuple(evidence), cause, command, children)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why each device has VK_FUCHSIA_external_memory, or has it not."""
+"""Explains for each device why VK_FUCHSIA_external_memory is there or is missing."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,23 +25,23 @@ HOST_MEMORY = "VK_EXT_external_memory_host"
 _FUCHSIAN = "VK_FUCHSIA_"
 _MOST_MESSAGES = 5
 _DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
-# Starnix calls its kernel so (read in fuchsia's src/starnix/kernel, not tried there) and has this node.
+# The name of Starnix' kernel and one of its nodes (fuchsia's src/starnix/kernel; not tried there).
 _STARNIX, _STARNIX_NODE = "starnix", Path("/dev/magma0")
 
 
 def extension_finding(
-    report: Report, seen: Mapping[int, Hidden], known: Collection[str], suspects: Sequence[str], *, emulate: bool
+    report: Report, hidden: Mapping[int, Hidden], known: Collection[str], suspects: Sequence[str], *, emulate: bool
 ) -> Finding:
-    """Tell of each device why it has the extension or not.
+    """Return for each device why it has the extension or not.
 
-    *seen* is what a second look showed of each device, *known* has the subjects of which a problem was found already,
-    and *suspects* are the drivers that load.
+    *hidden* is what layers hide from each device, *known* are the subjects of problems that are reported already, and
+    *suspects* are the drivers that load.
     """
     children = [
         *_passed(report),
         *_culprits(report, known),
         *_stopped(report, bool(known), suspects),
-        *_devices(report, seen, emulate),
+        *_devices(report, hidden, emulate),
         *_of_instance(report),
     ]
     offering = sum(child.id == "extension.offered" for child in children)
@@ -52,36 +52,40 @@ def extension_finding(
 
 
 def is_starnix(report: Report) -> bool:
-    """Tell whether this Linux is Fuchsia's Starnix, where no Vulkan driver can hand out a VMO."""
+    """Whether this Linux is Fuchsia's Starnix, where no Vulkan driver can export a VMO."""
     return _STARNIX in report.environment.system.lower() or _STARNIX_NODE.exists()
 
 
 def _passed(report: Report) -> Iterator[Finding]:
-    """Tell what went wrong once: what does so now and then is worse than what always does."""
+    """Yield a failure that did not happen again: an occasional failure is worse than a permanent one."""
     for message in report.run.messages:
         if message.text.startswith(FIRST_ONLY):
-            cause = "a driver or a layer that fails now and then, or a machine that was very slow"
+            cause = "a driver or a layer fails occasionally, or the machine was very slow"
             command = f"vkzircon check{report.emulation.options} --stress"
             yield Finding("probe.passed", "Vulkan", Outcome.WARN, visible(message.text), (), cause, command)
 
 
 def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
-    """Tell who fails only when it is asked, which no look at its manifest shows."""
+    """Yield drivers and layers that fail only when they are used, which their manifests do not show."""
     answers = (answer for device in report.devices for answer in (device.identity, device.extensions))
     is_bad = report.error is not None or any(answer.missing is not None for answer in answers)
     for culprit in report.culprits:
         if culprit.path not in known:
             path = visible(culprit.path)
-            rest = "the others were asked without it" if culprit.left_out else "nothing could be asked beside it"
+            rest = (
+                "the other drivers were probed without it"
+                if culprit.left_out
+                else "no device could be probed beside it"
+            )
             evidence = (path,) if path not in culprit.sentence else ()
             sentence = visible(culprit.sentence)
-            # What was left out hinders nothing where there is more that is wrong without it.
+            # If the probe fails also without the culprit, the other failure is the problem.
             outcome = Outcome.WARN if culprit.left_out and is_bad else Outcome.FAIL
             yield Finding("probe.culprit", path, outcome, sentence, evidence, rest, visible(culprit.command))
 
 
 def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Iterator[Finding]:
-    """Tell what kept the devices from being asked as wanted; a consequence of what was found is no finding more."""
+    """Yield why the devices could not be probed as requested; it is skipped where an earlier finding explains it."""
     failure = report.error
     if failure is None or failure.cause in ENDED_THE_RUN:
         return
@@ -90,7 +94,7 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
     message, hint = visible(failure.message), visible(failure.hint.removesuffix(DOCTOR).rstrip())
     guilty = [culprit for culprit in report.culprits if not culprit.left_out]
     if not report.devices and (is_explained or guilty):
-        cause = "that follows from what is wrong above"
+        cause = "it follows from the problems above"
         yield Finding(f"probe.{failure.cause}", "Vulkan", Outcome.SKIP, message, evidence, cause)
         return
     outcome = Outcome.FAIL
@@ -98,12 +102,12 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
         outcome = Outcome.TIMEOUT if failure.cause == "driver-hung" else Outcome.CRASH
         evidence += tuple(f"suspect: {visible(path)}" for path in suspects[:_MOST_MESSAGES])
         if len(suspects) == 1:
-            hint = "It is the only driver that loads, so it or an implicit layer is to blame."
+            hint = "It is the only driver that loads, so the cause is this driver or an implicit layer."
     yield Finding(f"probe.{failure.cause}", "Vulkan", outcome, message, evidence, hint, _remedy(failure, report))
 
 
 def _remedy(failure: Failure, report: Report) -> str:
-    """Give the command that a failure asks for, as far as there is one beside what the other findings say."""
+    """Return the command that solves a failure, '' if the other findings have it."""
     if failure.cause in ("no-package", "no-binding"):
         return failure.hint.partition(": ")[2]
     if failure.cause == "no-process":
@@ -117,9 +121,9 @@ def _remedy(failure: Failure, report: Report) -> str:
     return "" if report.environment.platform == FUCHSIA else "VK_LOADER_DEBUG=all vulkaninfo --summary"
 
 
-def _devices(report: Report, seen: Mapping[int, Hidden], emulate: bool) -> Iterator[Finding]:
+def _devices(report: Report, hidden: Mapping[int, Hidden], emulate: bool) -> Iterator[Finding]:
     for device in report.devices:
-        looked = seen.get(device.index, NOTHING_HIDDEN)
+        looked = hidden.get(device.index, NOTHING_HIDDEN)
         missing = device.identity.missing or device.extensions.missing
         if missing is not None:
             yield _unanswered(report, device, missing)
@@ -135,9 +139,9 @@ def _name(device: Device) -> str:
 
 def _unanswered(report: Report, device: Device, missing: Missing) -> Finding:
     named = f" ({_name(device)})" if device.identity.value else ""
-    sentence = f"Device {device.index}{named} was not asked to the end: {visible(describe(missing))}."
+    sentence = f"Device {device.index}{named} could not be probed completely: {visible(describe(missing))}."
     outcome = _DIED.get(missing.kind, Outcome.FAIL)
-    cause = "the driver, or a layer above it, is at fault: leave out one after the other"
+    cause = "the driver or a layer above it may be the cause; leave out one after the other to find it"
     command = f"vkzircon devices{report.emulation.options} --verbose"
     return Finding("extension.not-asked", _name(device), outcome, sentence, (), cause, command)
 
@@ -147,14 +151,14 @@ def _listed(report: Report, device: Device, found: Extension, seen: Hidden) -> F
     evidence = _neighbours(device)
     if seen.commands:
         commands = " and ".join(seen.commands)
-        sentence = f"{name} lists {EXTENSION}, but vkGetDeviceProcAddr gives NULL for {commands}."
+        sentence = f"{name} lists {EXTENSION}, but vkGetDeviceProcAddr returns NULL for {commands}."
         if seen.hidden_by:
             return _hidden(name, sentence, seen.hidden_by, options=report.emulation.options)
-        cause = "no layer does that, so the driver lists what it does not have"
+        cause = "no layer hides them, so the driver lists an extension that it does not implement"
         return Finding("extension.no-commands", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon check")
     leg = _leg(report, device)
     if leg is None and identity is not None:
-        sentence = f"{name} lists {EXTENSION}, but is of Vulkan {identity.api_version.text}."
+        sentence = f"{name} lists {EXTENSION}, but supports only Vulkan {identity.api_version.text}."
         cause = "the extension needs Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities"
         return Finding("extension.api-too-low", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon check")
     emulated = " (emulated)" if report.emulation.active else ""
@@ -170,7 +174,7 @@ def _leg(report: Report, device: Device) -> str | None:
 
 
 def _neighbours(device: Device) -> tuple[str, ...]:
-    """Name the other extensions of Fuchsia's, which only its drivers have."""
+    """Name the other extensions of Fuchsia, which only its drivers have."""
     others = [e.name for e in device.extensions.value or () if e.name.startswith(_FUCHSIAN) and e.name != EXTENSION]
     return (f"it lists {', '.join(visible(name) for name in others)} as well",) if others else ()
 
@@ -178,7 +182,7 @@ def _neighbours(device: Device) -> tuple[str, ...]:
 def _hidden(name: str, sentence: str, layers: tuple[str, ...], *, options: str) -> Finding:
     shown = [visible(layer) for layer in layers]
     cause = f"the layer {shown[0]} hides it" if len(shown) == 1 else f"the layers {', '.join(shown)} hide it together"
-    evidence = (f"without {', '.join(shown)} it is there",)
+    evidence = (f"without {', '.join(shown)} the device offers it",)
     command = f"VK_LOADER_LAYERS_DISABLE={quote(','.join(shown))} VK_INSTANCE_LAYERS= vkzircon doctor{options}"
     return Finding("extension.hidden", name, Outcome.FAIL, sentence, evidence, cause, command)
 
@@ -192,11 +196,11 @@ def _absent(report: Report, device: Device, seen: Hidden, emulate: bool) -> Find
         return _not_emulated(report, device, seen, sentence)
     neighbours = _neighbours(device)
     if neighbours:
-        cause = "this is a driver of Fuchsia's, but without memory sharing: an old one, or one that was built without"
+        cause = "this driver is for Fuchsia, but is too old for memory sharing or was built without it"
         return Finding("extension.neighbours-only", name, Outcome.FAIL, sentence, neighbours, cause, "vkzircon devices")
     if report.environment.platform == FUCHSIA:
         evidence = (*_driver(device.identity.value), *_too_low(report, device))
-        cause = "this driver does not implement it, so no component gets a VMO out of this device's memory"
+        cause = "this driver does not implement it, so no component can export this device's memory as a VMO"
         return Finding("extension.not-in-driver", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon devices")
     return _on_linux(report, device, sentence)
 
@@ -210,22 +214,22 @@ def _too_low(report: Report, device: Device) -> tuple[str, ...]:
     if _leg(report, device) is not None or device.identity.value is None:
         return ()
     version = device.identity.value.api_version.text
-    return (f"Vulkan {version} without VK_KHR_external_memory: less than the extension rests on",)
+    return (f"Vulkan {version} without VK_KHR_external_memory: the extension needs more",)
 
 
 def _on_linux(report: Report, device: Device, sentence: str) -> Finding:
     name = _name(device)
     if is_starnix(report):
-        cause = "this is Starnix: its Linux programs have no VMOs, so only a component of Fuchsia's own can have it"
+        cause = "this is Starnix, whose Linux programs have no VMOs; only a native Fuchsia component can use it"
         system = (report.environment.system,)
         return Finding("extension.starnix", name, Outcome.INFO, sentence, system, cause)
-    cause = "only drivers on Fuchsia have it"
+    cause = "only drivers for Fuchsia have it"
     evidence = (*_driver(device.identity.value), *_too_low(report, device))
     if find_extension(device.extensions.value or (), HOST_MEMORY) is None:
         cause += f", and without {HOST_MEMORY} it cannot be emulated on this device either"
         return Finding("extension.not-fuchsia", name, Outcome.INFO, sentence, evidence, cause, "vkzircon devices")
     chosen = f" --device {device.index}" if len(report.devices) > 1 else ""
-    cause += f"; {HOST_MEMORY} is here, over which vkzircon can emulate it"
+    cause += f"; vkzircon can emulate it on {HOST_MEMORY}, which this driver has"
     command = f"vkzircon --emulate{chosen}"
     return Finding("extension.not-fuchsia", name, Outcome.INFO, sentence, evidence, cause, command)
 
@@ -233,17 +237,17 @@ def _on_linux(report: Report, device: Device, sentence: str) -> Finding:
 def _not_emulated(report: Report, device: Device, seen: Hidden, sentence: str) -> Finding:
     name = _name(device)
     evidence = (*_driver(device.identity.value), *((visible(seen.refusal),) if seen.refusal else ()))
-    command = "vkzircon devices  # another device may do"
+    command = "vkzircon devices  # another device may support it"
     if not report.emulation.active:
-        cause = "that follows from what is wrong above: the emulation layer was not loaded"
+        cause = "it follows from the problems above: the emulation layer was not loaded"
         return Finding("extension.no-emulation", name, Outcome.SKIP, sentence, evidence, cause)
     if find_extension(device.extensions.value or (), HOST_MEMORY) is None:
         cause = f"the emulation needs {HOST_MEMORY}, and this driver does not list it"
         return Finding("extension.no-host-memory", name, Outcome.FAIL, sentence, evidence, cause, command)
     if low := _too_low(report, device):
-        cause = "the emulation needs what the extension rests on"
+        cause = "the emulation needs what the extension depends on"
         return Finding("extension.api-too-low", name, Outcome.FAIL, sentence, (*evidence, *low), cause, command)
-    cause = f"this driver lists {HOST_MEMORY}, but does not take the pages of a VMO: {visible(seen.refusal)}".rstrip(
+    cause = f"this driver lists {HOST_MEMORY}, but does not import the pages of a VMO: {visible(seen.refusal)}".rstrip(
         ": "
     )
     return Finding("extension.host-memory-unusable", name, Outcome.FAIL, sentence, evidence, cause, command)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The library that a manifest names: whether it is one for this process, and whether it can be loaded.
+"""Checks the libraries that manifests name: whether they are for this process and whether they load.
 
-It is loaded in a child, since loading runs its code. All are loaded in one first, as the loader does, which takes a
-fraction of the time where they rest on the same; where one of them does harm there, each gets a child of its own.
+Loading runs a library's code, so it happens in a task's process. All are loaded in one process first, which is faster
+where they share dependencies; if that process fails, each library gets a process of its own.
 """
 
 import os
@@ -27,33 +27,33 @@ _MAGIC = b"\x7fELF"
 _BITS = {1: 32, 2: 64}
 _MACHINES = {3: "x86", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
 _AT_ONCE = 64
-_PATIENCE_S = 1.0  # until each is loaded for itself: who hangs is waited for once more, by the limit that was asked for
+_PATIENCE_S = 1.0  # until each is loaded by itself; one that hangs is then given the timeout of the request
 ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr", "vkNegotiateLoaderLayerInterfaceVersion")
 
 
 @record
 class Header:
-    """What an ELF file is for: *bits* and *machine* by number."""
+    """What an ELF file was built for; *machine* is its number."""
 
     bits: int
     machine: int
 
     @property
     def words(self) -> str:
-        """Say it."""
+        """Format it: ``64-bit x86-64``."""
         return f"{self.bits}-bit {_MACHINES.get(self.machine, f'machine {self.machine}')}"
 
 
 class NoFile(Exception):
-    """What a path leads to is neither a file nor a folder."""
+    """A path leads to neither a file nor a folder."""
 
 
 def header_of(path: str) -> Header | None:
-    """Read a file's ELF header, None where it has none.
+    """Return a file's ELF header, None if it has none.
 
     Raises:
         OSError: it cannot be read.
-        NoFile: it is a pipe or a device, whose reading may never end: so may its loading.
+        NoFile: it is a pipe or a device; reading or loading it may block.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -70,14 +70,14 @@ def header_of(path: str) -> Header | None:
 
 
 def own_header() -> Header | None:
-    """Tell what this process is."""
+    """Return what this process was built for."""
     with suppress(OSError):
         return header_of(sys.executable)
     return None
 
 
 class Fate(StrEnum):
-    """What came of loading a library."""
+    """The result of loading a library."""
 
     LOADED = "loaded"
     REFUSED = "refused"
@@ -89,7 +89,7 @@ class Fate(StrEnum):
 
 @record
 class Loading:
-    """What came of loading: *words* are the linker's, or the signal; *symbols* are the entry points that it has."""
+    """The result of loading: *words* are the linker's, or the signal; *symbols* are the entry points found."""
 
     fate: Fate
     words: str = ""
@@ -97,38 +97,35 @@ class Loading:
 
 
 class LibraryTrial:
-    """Loads *libraries* in a child, begun at once so that other work can be done meanwhile.
-
-    Each is asked for the usual entry points and for *entry_points*.
-    """
+    """Starts a task that loads *libraries* and looks up the usual entry points and *entry_points*."""
 
     def __init__(self, libraries: Sequence[str], timeout_s: float, entry_points: Iterable[str] = ()) -> None:
         self._libraries = list(dict.fromkeys(libraries))
         self._names = tuple(dict.fromkeys((*ENTRY_POINTS, *entry_points)))
         self._timeout_s = timeout_s
-        self._errand: Task | None = None
+        self._task: Task | None = None
         self._why_not = "" if can_fork() else "no process can be started here"
         self._why_not = self._why_not or ("" if can_open() else "the Python package cffi is missing")
-        if self._libraries and not self._why_not:  # else there may not even be what its module imports
+        if self._libraries and not self._why_not:  # the module of tasks imports what Fuchsia does not have
             from vkzircon_cli.worker import task
 
-            self._errand = task.Task(self._load, min(timeout_s, _PATIENCE_S))
+            self._task = task.Task(self._load, min(timeout_s, _PATIENCE_S))
 
     def _load(self) -> Iterator[list[str]]:
         return (list(_tried(library, self._names)) for library in self._libraries)
 
     def close(self) -> None:
-        """End the child if it still runs."""
-        if self._errand is not None:
-            self._errand.close()
+        """End the task if it still runs."""
+        if self._task is not None:
+            self._task.close()
 
     def give_up(self) -> None:
-        """End the child, and tell of no library that it was tried."""
+        """End the task; all libraries count as not tried."""
         self._why_not = "there was no time to try it"
         self.close()
 
     def loadings(self) -> Mapping[str, Loading]:
-        """Tell what came of each library."""
+        """Return the result for each library."""
         if self._why_not:
             return dict.fromkeys(self._libraries, Loading(Fate.NOT_TRIED, self._why_not))
         if (together := self._together()) is not None:
@@ -139,8 +136,8 @@ class LibraryTrial:
         return fates
 
     def _together(self) -> Mapping[str, Loading] | None:
-        """Give what came of them in one child, None unless all loaded: else it is not known which is to blame."""
-        answers, fate = self._errand.answers() if self._errand else ([], None)
+        """Return the results of the one process, None unless all loaded: otherwise the guilty one is not known."""
+        answers, fate = self._task.answers() if self._task else ([], None)
         if fate is not None or len(answers) < len(self._libraries):
             return None
         if any(not _is_answer(answer) or answer[0] != Fate.LOADED for answer in answers):
@@ -150,7 +147,7 @@ class LibraryTrial:
 
 
 def load_all(libraries: Sequence[str], timeout_s: float, entry_points: Iterable[str] = ()) -> Mapping[str, Loading]:
-    """Load each library where it can do no harm, and tell what came of each."""
+    """Load each library in a task and return the results."""
     with closing(LibraryTrial(libraries, timeout_s, entry_points)) as trial:
         return trial.loadings()
 
@@ -159,11 +156,11 @@ def _load_some(libraries: Sequence[str], timeout_s: float, names: tuple[str, ...
     from vkzircon_cli.worker.task import Task
 
     with ExitStack() as begun:
-        errands: dict[str, Task] = {}
+        tasks: dict[str, Task] = {}
         for library in libraries:
-            errands[library] = Task(partial(_load_one, library, names), timeout_s)
-            begun.callback(errands[library].close)
-        return {library: _loading(*task.answers()) for library, task in errands.items()}
+            tasks[library] = Task(partial(_load_one, library, names), timeout_s)
+            begun.callback(tasks[library].close)
+        return {library: _loading(*task.answers()) for library, task in tasks.items()}
 
 
 def _load_one(library: str, names: tuple[str, ...]) -> Iterator[list[str]]:
@@ -182,7 +179,7 @@ def _loading(answers: Sequence[Any], fate: Missing | None) -> Loading:
 
 
 def _is_answer(answer: Any) -> bool:
-    """Tell an answer from what a library may have written into the pipe."""
+    """Whether this is an answer, not something that a library wrote into the pipe."""
     is_text = isinstance(answer, list) and all(isinstance(each, str) for each in answer)
     return is_text and answer[:1] in ([Fate.LOADED], [Fate.REFUSED]) and (answer[0] == Fate.LOADED or len(answer) > 1)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which library would be opened as the Vulkan loader, and if none, what the linker says of each name."""
+"""Checks which library opens as the Vulkan loader; if none does, explains the linker's message for each name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
@@ -18,17 +18,16 @@ from vkzircon_cli.worker.isolation import can_fork
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
-_NO_CHILD = "no process can be started that may die of it, as this program may not"
+_NO_PROCESS = "no process can be started in which it may crash"
 _NO_CFFI = "the Python package cffi is missing"
 NO_TIME = "there was no time to try it"
 
 
 @record
 class Attempt:
-    """One name that was tried: the *path* behind it and the loader's *version* where it opened, else *reason*.
+    """One name that was tried: the *path* and the loader's *version* if it opened, else the linker's *reason*.
 
-    *reason* has the linker's own words, '' where the library opened and is no Vulkan loader; *fate* is what ended the
-    process that opened it.
+    *reason* is '' if the library opened but is not a Vulkan loader; *fate* is what ended the process that opened it.
     """
 
     name: str
@@ -39,9 +38,9 @@ class Attempt:
 
 
 def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...] | None:
-    """Give what came of each name that was tried, None where nothing can be opened without endangering us.
+    """Return the result for each name that was tried, None if no process can be started for it.
 
-    Where the first name that is tried is what the probe opened, there is nothing to try again.
+    If the probe opened the first name, nothing is tried again.
     """
     if not can_fork() or not can_open():
         return None
@@ -60,13 +59,13 @@ def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...]
 
 
 def names_tried(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Give the names under which the loader is looked for, in the probe's own order."""
+    """Return the names under which the loader is searched for, in the probe's order."""
     chosen = environ.get(LIBVULKAN_VARIABLE)
     return (chosen,) if chosen else LOADER_NAMES
 
 
 def _try(names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Open one name after the other up to the first that is a Vulkan loader. Only ever run in a child."""
+    """Open the names in order up to the first Vulkan loader. Runs only in a task's process."""
     for name in names:
         try:
             library = open_library(name)
@@ -87,7 +86,7 @@ def _version(library: Library) -> int:
     look_up = ffi.cast("void *(*)(void *, const char *)", library.address("vkGetInstanceProcAddr"))
     address = look_up(ffi.NULL, b"vkEnumerateInstanceVersion")
     if address == ffi.NULL:
-        return _API_1_0  # that a 1.0 loader has no such command is the spec's own way to find out
+        return _API_1_0  # only a 1.0 loader lacks the command (spec)
     version = ffi.new("uint32_t *", _API_1_0)
     ffi.cast("int32_t (*)(uint32_t *)", address)(version)
     return int(version[0])
@@ -100,7 +99,7 @@ def _attempt(answer: Mapping[str, Any]) -> Attempt:
 
 
 def loader_version(attempts: Sequence[Attempt] | None, probed: Answer[Loader]) -> Version | None:
-    """Give the version of the loader that answers, None where none does."""
+    """Return the version of the loader that opens, None if none does."""
     if attempts is None:
         return probed.value.api_version if probed.value else None
     return next((attempt.version for attempt in attempts if attempt.version), None)
@@ -109,9 +108,9 @@ def loader_version(attempts: Sequence[Attempt] | None, probed: Answer[Loader]) -
 def loader_finding(
     attempts: Sequence[Attempt] | None, probed: Answer[Loader], where: Surroundings, why_not: str = ""
 ) -> Finding:
-    """Tell which loader is opened; where it was not tried (*attempts* None, *why_not*), what the probe saw of it."""
+    """Return which loader opens; if none was tried (*attempts* None, *why_not*), the one that the probe opened."""
     if attempts is None:
-        child = _untried(probed, why_not or (_NO_CHILD if can_open() else _NO_CFFI))
+        child = _untried(probed, why_not or (_NO_PROCESS if can_open() else _NO_CFFI))
         return branch("loader", _SUBJECT, child.sentence, [child])
     good = next((attempt for attempt in attempts if attempt.version is not None), None)
     children = [_tried(attempt, good, where) for attempt in attempts]
@@ -151,7 +150,7 @@ def _opened(attempt: Attempt) -> Finding:
     is_file = attempt.path not in ("", attempt.name)
     sentence = f"{attempt.name} opens{f' ({attempt.path})' if is_file else ''}, Vulkan {version.text}."
     if version.value < _API_1_1:
-        cause = "of Vulkan 1.0: the extension then needs VK_KHR_external_memory_capabilities as well"
+        cause = "with Vulkan 1.0 the extension also needs VK_KHR_external_memory_capabilities"
         command = "sudo apt-get install --only-upgrade libvulkan1"
         return Finding("loader.old", attempt.name, Outcome.WARN, sentence, (attempt.path,), cause, command)
     return Finding("loader.opened", attempt.name, Outcome.PASS, sentence, (attempt.path,) if is_file else ())
@@ -162,27 +161,27 @@ def _died(attempt: Attempt, fate: Missing, where: Surroundings) -> Finding:
     outcome, word = (Outcome.TIMEOUT, "hangs") if hung else (Outcome.CRASH, "crashes")
     does = "hangs" if hung else "ends the process"
     sentence = f"{attempt.name} {does} when it is opened: {fate.reason}."
-    cause = "the library does so in its constructor, or in one of a library that it brings"
+    cause = "its constructor, or that of a library that it loads, does so"
     return Finding(f"loader.{word}", attempt.name, outcome, sentence, (), cause, _command(attempt, where))
 
 
-# What the linker says, in glibc's words and musl's, and what it means.
+# The messages of the linkers of glibc and musl, and what they mean.
 _WORDS = (
     ("Permission denied", "unreadable", "this process may not read the file"),
     ("wrong ELF class", "wrong-class", "it was built for processes of another word size than this one"),
-    ("Exec format error", "not-a-library", "it is no shared library, or one for another machine"),
-    ("invalid ELF header", "not-a-library", "the file is no shared library"),
-    ("file too short", "not-a-library", "the file is no shared library, or was cut off"),
+    ("Exec format error", "not-a-library", "it is not a shared library, or one for another machine"),
+    ("invalid ELF header", "not-a-library", "the file is not a shared library"),
+    ("file too short", "not-a-library", "the file is not a shared library, or is truncated"),
     ("Is a directory", "not-a-library", "it is a folder"),
-    ("' not found (required by", "missing-version", "a library that it needs is there, but too old"),
-    ("undefined symbol", "missing-symbol", "a library that it needs is there, but is not the right one"),
-    ("symbol not found", "missing-symbol", "a library that it needs is there, but is not the right one"),
+    ("' not found (required by", "missing-version", "a library that it needs is too old"),
+    ("undefined symbol", "missing-symbol", "a library that it needs lacks the symbol"),
+    ("symbol not found", "missing-symbol", "a library that it needs lacks the symbol"),
 )
 _ABSENT = ("No such file", "cannot open shared object file", "Error loading shared library")
 
 
 def _fault(attempt: Attempt, where: Surroundings) -> tuple[str, str, str]:
-    """Give the id's word, the cause and the command."""
+    """Return the id's word, the cause and the command."""
     command = _command(attempt, where)
     if not attempt.reason:
         return "not-a-loader", "it is a library, but not the Vulkan loader", command
@@ -192,20 +191,20 @@ def _fault(attempt: Attempt, where: Surroundings) -> tuple[str, str, str]:
     if any(words in attempt.reason for words in _ABSENT):
         missing = attempt.reason.removeprefix("Error loading shared library ").partition(":")[0]
         if missing.rpartition("/")[2] != attempt.name.rpartition("/")[2]:
-            return "missing-dependency", f"it is there, but needs {missing}, which is not", command
+            return "missing-dependency", f"it exists, but needs {missing}, which does not", command
         return "not-found", _absent(where), command
-    return "refused", "the linker refuses it", command
+    return "refused", "the linker gives no reason that is known here", command
 
 
 def _absent(where: Surroundings) -> str:
     if where.environ.get(LIBVULKAN_VARIABLE):
-        return f"{LIBVULKAN_VARIABLE} names it, and nothing else is tried"
+        return f"{LIBVULKAN_VARIABLE} names it, so no other is tried"
     if where.platform == FUCHSIA:
         return (
             "there is no system-wide loader on Fuchsia: package libvulkan.so in the component's lib folder "
             "(//src/lib/vulkan or @fuchsia_sdk//pkg/vulkan)"
         )
-    return "the Vulkan loader is not installed, or not where the linker looks"
+    return "the Vulkan loader is not installed, or not where the linker searches"
 
 
 def _command(attempt: Attempt, where: Surroundings) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifests that the loader read, as its own log names them.
+"""Reads the manifests that the loader's log names.
 
-Drivers and layers print into the same log. What they name is no manifest, and may be somebody's keys: only what the
-loader says itself counts.
+Drivers and layers print into the same log, and a path that they print may be a private key. Only lines of the loader
+itself count.
 """
 
 import os
@@ -16,7 +16,7 @@ from vkzircon_cli.model.text import decode
 
 _KIND = "(?:INFO|WARN|WARNING|PERF|ERROR|DEBUG|LAYER|DRIVER|VALIDATION)"
 _LOADER = re.compile(rf"(?:\[Vulkan Loader\] )?{_KIND}(?: \| {_KIND})*:\s++(.*)")
-# In a list, or "Manifest: PATH"; as found; else in a sentence, where a path with blanks has no end that shows.
+# In a list, or "Manifest: PATH"; as found; else in a sentence, where a path is taken to end at a blank.
 _WHOLE_LINE = re.compile(r"(?:Manifest: +)?((?:\.{0,2}/.*|\S+)\.json)\Z")
 _FOUND = re.compile(r"Found (?:ICD )?manifest file (.*?\.json)(?:, version\b| \(file version\b|\Z)")
 _IN_A_SENTENCE = re.compile(r"""(?<![^\s"'])(/[^\s"']*?\.json)(?![\w.])""")
@@ -26,8 +26,8 @@ _VERSION, _SECTIONS = "file_format_version", ("ICD", "layer", "layers")
 
 
 @record
-class Manifest:
-    """One file, *path* as facts have it: its first bytes, or why there are none, and how many more it has."""
+class LoggedManifest:
+    """One file: its first bytes, or why there are none, and how many more bytes it has."""
 
     path: str
     data: bytes
@@ -36,7 +36,7 @@ class Manifest:
 
 
 def manifests_in(log: bytes) -> tuple[bytes, ...]:
-    """Give the paths that the loader's *log* names, each once."""
+    """Return the paths that the loader's *log* names, each once."""
     lines = map(_LOADER.match, os.fsdecode(log).split("\n"))
     found = dict.fromkeys(os.fsencode(path) for line in lines if line for path in _named(line[1].rstrip()))
     return tuple(found)[:_MOST_FILES]
@@ -47,11 +47,11 @@ def _named(words: str) -> list[str]:
     return [whole[1]] if whole else _IN_A_SENTENCE.findall(words)
 
 
-def read_manifests(log: bytes) -> Iterator[Manifest]:
-    """Read the manifests that the loader's *log* names; a file that is not read says why, and hinders no other.
+def read_manifests(log: bytes) -> Iterator[LoggedManifest]:
+    """Read the manifests that the loader's *log* names, or say why one is not read.
 
-    A bundle may be made as root and sent to strangers, and a folder of manifests may be another user's: nothing is
-    read but what is a manifest, and no link is followed out of its folder.
+    A bundle may be made as root and published, and a folder of manifests may belong to another user. Only manifests
+    are read, and no link is followed out of its folder.
     """
     for path in manifests_in(log):
         shown = decode(path)[0]
@@ -59,16 +59,16 @@ def read_manifests(log: bytes) -> Iterator[Manifest]:
             raw = _manifest(os.fsdecode(path))
         except Unreadable as unreadable:
             place = f" ({unreadable.place})" if unreadable.place else ""
-            yield Manifest(shown, b"", f"{unreadable.words}{place}", 0)
+            yield LoggedManifest(shown, b"", f"{unreadable.words}{place}", 0)
         else:
-            yield Manifest(shown, raw[:_MOST_BYTES], "", max(0, len(raw) - _MOST_BYTES))
+            yield LoggedManifest(shown, raw[:_MOST_BYTES], "", max(0, len(raw) - _MOST_BYTES))
 
 
 def _manifest(path: str) -> bytes:
-    """Read what has the keys of a manifest, which JSON of another purpose has not.
+    """Read a file that has the keys of a manifest.
 
     Raises:
-        Unreadable: it is none.
+        Unreadable: it is not a manifest.
     """
     raw = read_bytes(path, within_folder=True)
     root = parse(raw)

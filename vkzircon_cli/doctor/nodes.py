@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The device nodes of GPUs: whose they are, and whether this process may open them. Seen, not judged."""
+"""Reads the device nodes of GPUs: their owners, and whether this process can open them. Judges nothing."""
 
 import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from vkzircon_cli.worker.task import Task
 
 DEV = Path("/dev")
-# What Vulkan drivers open to reach the hardware; the rest is for screens and for other interfaces.
+# Vulkan drivers open these; the others serve displays and other interfaces.
 _NEEDED = ("dri/renderD*", "nvidia[0-9]*", "nvidiactl", "dxg", "mali[0-9]*", "magma[0-9]*")
 _OTHERS = ("dri/card*", "nvidia-modeset", "nvidia-uvm", "kfd")
 _MOST_NODES = 64
@@ -26,9 +27,9 @@ _MOST_NODES = 64
 class Node:
     """One device node.
 
-    *needed* tells whether Vulkan needs it. *owner* and *group* are names, or numbers where there are none; *members*
-    are who the system says is in the group. *opens* is None where there was no answer: *reason* is what ended the
-    attempt, and *why_not* why there was none. Of a node that does not open *reason* is errno's name.
+    *needed*: Vulkan needs it. *owner* and *group* are names, or numbers where there are none, *members* the members of
+    the group. *opens* is None without an answer: *reason* is then what ended the attempt, *why_not* why there was no
+    attempt. If the node does not open, *reason* is errno's name.
     """
 
     path: str
@@ -43,42 +44,42 @@ class Node:
 
 
 class NodeTrial:
-    """Looks at the nodes, and opens them in a child begun at once: a driver that is stuck hangs whoever opens one."""
+    """Lists the nodes and starts a task that opens them: a driver that is stuck hangs the process that opens one."""
 
     def __init__(self, timeout_s: float, dev: Path = DEV) -> None:
         self._nodes = list(_listed(dev))
         paths = [node.path for node in self._nodes if stat.S_ISCHR(node.mode)]
-        self._errand: Task | None = None
-        if paths and can_fork():  # else there may not even be what its module imports
+        self._task: Task | None = None
+        if paths and can_fork():  # the module of tasks imports what Fuchsia does not have
             from vkzircon_cli.worker import task
 
-            self._errand = task.Task(lambda: map(_open, paths), timeout_s)
+            self._task = task.Task(lambda: map(_open, paths), timeout_s)
         self._paths = paths
 
     def give_up(self) -> None:
-        """Wait for no node that is not open yet."""
-        if self._errand is not None:
-            self._errand.give_up()
+        """Wait for no further node."""
+        if self._task is not None:
+            self._task.give_up()
 
     def close(self) -> None:
-        """End the child if it still runs."""
-        if self._errand is not None:
-            self._errand.close()
+        """End the task if it still runs."""
+        if self._task is not None:
+            self._task.close()
 
     def nodes(self) -> tuple[Node, ...]:
-        """Give the nodes, with what came of opening each."""
-        answers, fate = self._errand.answers() if self._errand else ([], None)
+        """Return the nodes with the result of opening each."""
+        answers, missing = self._task.answers() if self._task else ([], None)
         said = dict(zip(self._paths, answers, strict=False))
-        return tuple(_with(node, said.get(os.fspath(node.path)), fate) for node in self._nodes)
+        return tuple(_with(node, said.get(os.fspath(node.path)), missing) for node in self._nodes)
 
 
 def _listed(dev: Path) -> Iterator[Node]:
     found = [(path, needed) for kinds, needed in ((_NEEDED, True), (_OTHERS, False)) for path in _matching(dev, kinds)]
     for path, needed in found[:_MOST_NODES]:
-        with suppress(OSError):  # gone since it was listed, or a link that leads nowhere
+        with suppress(OSError):  # removed since it was listed, or a dangling link
             status = path.stat()
             group, members = _group(status.st_gid)
-            yield Node(os.fspath(path), needed, status.st_mode, _owner(status.st_uid), group, members)
+            yield Node(os.fspath(path), needed, status.st_mode, user_name(status.st_uid), group, members)
 
 
 def _matching(dev: Path, kinds: Sequence[str]) -> Iterator[Path]:
@@ -87,7 +88,8 @@ def _matching(dev: Path, kinds: Sequence[str]) -> Iterator[Path]:
             yield from sorted(dev.glob(kind))
 
 
-def _owner(number: int) -> str:
+def user_name(number: int) -> str:
+    """Return a user's name, or the number where there is none."""
     with suppress(ImportError, KeyError, OSError):
         import pwd
 
@@ -105,7 +107,7 @@ def _group(number: int) -> tuple[str, tuple[str, ...]]:
 
 
 def _open(path: str) -> str:
-    """Open and close a node; '' or errno's name. Only ever run in a child."""
+    """Open and close a node; return '' or errno's name. Runs only in a task's process."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY))
     except OSError as error:
@@ -113,13 +115,11 @@ def _open(path: str) -> str:
     return ""
 
 
-def _with(node: Node, reason: Any, fate: Missing | None) -> Node:
-    from dataclasses import replace
-
+def _with(node: Node, reason: Any, missing: Missing | None) -> Node:
     if not stat.S_ISCHR(node.mode):
         return replace(node, opens=False, reason="ENOTSUP")
-    if reason is None and fate is not None and fate.kind is MissingKind.NOT_ASKED:
-        return replace(node, why_not=fate.reason)
+    if reason is None and missing is not None and missing.kind is MissingKind.NOT_ASKED:
+        return replace(node, why_not=missing.reason)
     if reason is None:
-        return replace(node, reason=fate.reason if fate else "")
+        return replace(node, reason=missing.reason if missing else "")
     return replace(node, opens=reason == "", reason=reason)
