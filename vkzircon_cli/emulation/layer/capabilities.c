@@ -34,37 +34,37 @@ static bool takes_host_memory(const VkExternalMemoryProperties *answer) {
      VK_IMAGE_CREATE_EXTENDED_USAGE_BIT | VK_IMAGE_CREATE_ALIAS_BIT)
 
 // Buffers and images have the same commands under different names.
-#define MEMORY_TYPES(Name)                                                                                             \
-    static uint32_t memory_types_of_##Name(const struct physical_device *physical, const Vk##Name##CreateInfo *info) { \
+#define MEMORY_TYPES(Name, NAME)                                                                                       \
+    static uint32_t memory_types_of_##Name(const struct physical_device *physical, Vk##Name##CreateInfo info) {        \
+        const VkExternalMemory##Name##CreateInfo external = {                                                          \
+            .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_##NAME##_CREATE_INFO,                                           \
+            .handleTypes = HOST_MEMORY,                                                                                \
+        };                                                                                                             \
         const struct device_commands *next = &physical->scratch_next;                                                  \
         Vk##Name resource;                                                                                             \
         VkMemoryRequirements requirements;                                                                             \
-        if (next->Create##Name(physical->scratch, info, NULL, &resource) != VK_SUCCESS)                                \
+        info.pNext = &external;                                                                                        \
+        if (next->Create##Name(physical->scratch, &info, NULL, &resource) != VK_SUCCESS)                               \
             return 0;                                                                                                  \
         next->Get##Name##MemoryRequirements(physical->scratch, resource, &requirements);                               \
         next->Destroy##Name(physical->scratch, resource, NULL);                                                        \
         return usable_memory_types(physical, requirements.memoryTypeBits);                                             \
     }
 
-MEMORY_TYPES(Buffer)
-MEMORY_TYPES(Image)
+MEMORY_TYPES(Buffer, BUFFER)
+MEMORY_TYPES(Image, IMAGE)
 
 static uint32_t buffer_memory_types(const struct physical_device *physical,
                                     const VkPhysicalDeviceExternalBufferInfo *asked) {
-    const VkExternalMemoryBufferCreateInfo external = {
-        .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
-        .handleTypes = HOST_MEMORY,
-    };
     const VkBufferUsageFlags usage = asked->usage & CORE_BUFFER_USAGE;
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-        .pNext = &external,
         .flags = asked->flags & (VK_BUFFER_CREATE_SPARSE_BINDING_BIT | VK_BUFFER_CREATE_SPARSE_RESIDENCY_BIT |
                                  VK_BUFFER_CREATE_SPARSE_ALIASED_BIT),
         .size = VKZ_GRANULE,
         .usage = usage ? usage : VK_BUFFER_USAGE_TRANSFER_DST_BIT,
     };
-    return memory_types_of_Buffer(physical, &info);
+    return memory_types_of_Buffer(physical, info);
 }
 
 VKAPI_ATTR void VKAPI_CALL hook_GetPhysicalDeviceExternalBufferProperties(
@@ -96,14 +96,9 @@ static VkExtent3D smallest_extent(VkImageType type) {
 
 static uint32_t image_memory_types(const struct physical_device *physical,
                                    const VkPhysicalDeviceImageFormatInfo2 *asked) {
-    const VkExternalMemoryImageCreateInfo external = {
-        .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
-        .handleTypes = HOST_MEMORY,
-    };
     const VkImageUsageFlags usage = asked->usage & CORE_IMAGE_USAGE;
     const VkImageCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
-        .pNext = &external,
         .flags = asked->flags & ASKED_IMAGE_FLAGS,
         .imageType = asked->type,
         .format = asked->format,
@@ -114,7 +109,7 @@ static uint32_t image_memory_types(const struct physical_device *physical,
         .tiling = asked->tiling,
         .usage = usage ? usage : VK_IMAGE_USAGE_TRANSFER_DST_BIT,
     };
-    return memory_types_of_Image(physical, &info);
+    return memory_types_of_Image(physical, info);
 }
 
 // DRM format modifiers belong to dma-bufs, and protected memory is never shared.
