@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: the program, a driver, the emulation layer, and drivers that are broken on purpose."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -49,14 +50,28 @@ def _run(folder: Path, *arguments: str, **env: str | None) -> Ran:
 def _dist(layer: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Build the sdist, and the wheel from the sdist, as `python -m build` does."""
     assert layer
-    wheel, sdist = build(CHECKOUT, tmp_path_factory.mktemp("dist"), env=environment({}))
+    folder = _shared(tmp_path_factory, "dist", lambda folder: build(CHECKOUT, folder, env=environment({})))
+    wheel, sdist = sorted(folder.iterdir())
     return sdist, wheel
 
 
 @pytest.fixture(name="installed", scope="session")
 def _installed(dist: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the wheel outside the checkout, and return the Python of its environment."""
-    return install(dist[1], tmp_path_factory.mktemp("installed"))
+    return _shared(tmp_path_factory, "installed", lambda folder: install(dist[1], folder)) / "bin" / "python"
+
+
+def _shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that all workers share: the first that needs it fills it, and the others wait for that."""
+    own = factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    folder.mkdir(exist_ok=True)
+    with folder.with_suffix(".made").open("a") as made:
+        fcntl.flock(made, fcntl.LOCK_EX)
+        if not os.fstat(made.fileno()).st_size:
+            make(folder)
+            made.write("yes")
+    return folder
 
 
 @pytest.fixture(name="lavapipe", scope="session")
