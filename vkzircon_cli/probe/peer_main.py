@@ -7,7 +7,7 @@ It answers each import with an `Answer[Imported]` as JSON, and exits when the ot
 import json
 import os
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import NoReturn
 
@@ -63,11 +63,16 @@ class Importer:
     def __init__(self, kernel: Zircon) -> None:
         self._kernel = kernel
         self._stack = ExitStack()
-        self._of_device = ExitStack()
+        self._of_device = ExitStack()  # closed before the instance: see `close`
         self._physical_devices: list[vk.PhysicalDevice] | None = None
         self._target: Target | None = None
         self._reason = "no device was asked for"
         self._no_instance = ""
+
+    def close(self) -> None:
+        """Destroy the device, then the instance: an `ExitStack` that is only dropped closes too, in any order."""
+        self._of_device.close()
+        self._stack.close()
 
     def open(self, asked: DeviceAsked) -> None:
         """Open the device; if that fails, the next import raises why."""
@@ -134,12 +139,12 @@ def _written(target: Target, memory: Memory, period: str) -> Comparison:
         return pattern.compare(view)
 
 
-def _serve(kernel: Zircon, channel: int) -> None:
+def _serve(kernel: Zircon, channel: int, importer: Importer) -> None:
     """Answer until the other end is closed.
 
     The loader is opened only when a device is asked for: until then the other process loads it, and would be slowed.
     """
-    importer, is_ready = Importer(kernel), False
+    is_ready = False
     while kernel.wait_for_message(channel):
         data, handles = kernel.read_channel(channel)
         message = json.loads(data)
@@ -157,7 +162,8 @@ def _serve(kernel: Zircon, channel: int) -> None:
 
 def _serve_to_the_end(kernel: Zircon) -> None:
     try:
-        _serve(kernel, kernel.take_startup_handle())
+        with closing(Importer(kernel)) as importer:
+            _serve(kernel, kernel.take_startup_handle(), importer)
     except Refused as refused:
         # The other process needs no answer any more, as where nothing was exported that could be imported.
         if refused.missing.result != "ZX_ERR_PEER_CLOSED":
