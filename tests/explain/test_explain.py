@@ -4,6 +4,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,12 @@ from program import Run
 
 from vkzircon_cli.bindings.faults import list_faults, list_personas
 from vkzircon_cli.checks import REGISTRY
+from vkzircon_cli.checks.registry import TEXTS
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import Usage
-from vkzircon_cli.explain import Explanation, Group, explain, word_groups, words
+from vkzircon_cli.explain import Explanation, Group, entries, explain, word_groups, words
 from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
+from vkzircon_cli.model.texts import read_texts
 from vkzircon_cli.render.explanation import render_explanations, render_words
 from vkzircon_cli.render.page import page_for
 
@@ -88,7 +91,7 @@ def test_every_check_is_explained_with_its_own_words() -> None:
     for check in REGISTRY.values():
         (found,) = explain(check.id)
         told = (found.group, found.meaning, found.causes, found.advice, found.rule)
-        assert told == (Group.CHECK, check.meaning, check.causes, check.advice, check.rule)
+        assert told == (Group.CHECK, *check.text, check.rule)
         for vuid in re.findall(r"VUID-[A-Za-z0-9-]+", check.rule):
             assert _word(vuid) == vuid
 
@@ -151,6 +154,22 @@ def test_every_explanation_is_whole() -> None:
             assert field == " ".join(field.split())
             assert field.endswith(".")
             assert len(field) < 320, each.word
+
+
+def test_no_text_is_left_over() -> None:
+    """A text of a word that is gone would never be seen."""
+    folder = Path(entries.__file__).parent
+    assert set(read_texts(TEXTS)) == set(REGISTRY)
+    assert set(read_texts(folder / "results.txt")) == set(VK_RESULTS.values())
+    assert set(read_texts(folder / "statuses.txt")) == set(ZX_STATUS.values())
+
+
+def test_python_without_docstrings_explains_the_same(vkzircon: Run) -> None:
+    """PYTHONOPTIMIZE=2 drops docstrings, and no text is one."""
+    (of_rights,) = explain("export.rights")
+    ran = vkzircon("explain", "export.rights", "--format", "json", PYTHONOPTIMIZE="2", **NO_VULKAN)
+    (found,) = ran.json["explanations"]
+    assert (found["meaning"], found["advice"]) == (of_rights.meaning, of_rights.advice)
 
 
 def test_personas_and_faults_are_explained(layer: installation.Installation) -> None:

@@ -6,7 +6,6 @@ from functools import partial, reduce
 from operator import or_
 from typing import Any
 
-from vkzircon_cli.checks.causes import DEDICATED
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, lists_results, parts, row_of_type
 from vkzircon_cli.model.base import Answer, MissingKind
@@ -52,16 +51,8 @@ def _handles(device: Device) -> Iterator[Row[Handle]]:
             yield row.about(Answer(row.answer.value.second))
 
 
-@check(
-    "export.memory-type",
-    "VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-    causes=(DEDICATED, "SwiftShader: the VMO could not be made, or the allocation is past 1 GiB."),
-)
+@check("export.memory-type", "VUID-VkExportMemoryAllocateInfo-handleTypes-09860")
 def memory_type(_: Facts, device: Device) -> Iterator[Finding]:
-    """Every memory type that an external resource names can be exported, in one form at least.
-
-    Nothing can be shared from that type, plain or dedicated; look at the result code.
-    """
     named = _named_types(device)
     for number, rows in _by_type(device).items():
         good = [row for row in rows if row.handle.value is not None]
@@ -91,10 +82,6 @@ def _by_type(device: Device) -> dict[int, list[Export]]:
 
 @check("export.form", PRACTICE)
 def form(_: Facts, device: Device) -> Iterator[Finding]:
-    """Plain memory can be exported, without a buffer or image of its own.
-
-    Chain VkMemoryDedicatedAllocateInfo to every export: this driver takes no other form (goldfish).
-    """
     for number, rows in _by_type(device).items():
         good = [row.form for row in rows if row.handle.value is not None]
         row: Row[Any] = row_of_type(device, number, f"export.{Form.PLAIN}", rows[0].handle)
@@ -104,29 +91,14 @@ def form(_: Facts, device: Device) -> Iterator[Finding]:
             yield row.found(Outcome.INFO, f"only {' and '.join(good)} exports work")
 
 
-check(
-    "export.result-codes",
-    meaning="A refused allocation or export returns a result that is listed for the command.",
-    rule="memory.adoc, return codes of vkAllocateMemory and vkGetMemoryZirconHandleFUCHSIA",
-    advice="Programs switch on the listed codes; report the other one to the driver's vendor.",
-    causes=(
-        "SwiftShader returns VK_ERROR_INVALID_EXTERNAL_HANDLE for memory that is not for export.",
-        "goldfish (gfxstream) returns VK_ERROR_INITIALIZATION_FAILED for it.",
-    ),
-)(lists_results(_exports))
-
-
-@check(
-    "export.handle-given",
-    "VUID-vkGetMemoryZirconHandleFUCHSIA-pZirconHandle-parameter; memory.adoc",
-    causes=("goldfish (gfxstream) ignores a failed duplication of its handle, and then returns 0.",),
+check("export.result-codes", "memory.adoc, return codes of vkAllocateMemory and vkGetMemoryZirconHandleFUCHSIA")(
+    lists_results(_exports)
 )
+
+
+@check("export.handle-given", "VUID-vkGetMemoryZirconHandleFUCHSIA-pZirconHandle-parameter; memory.adoc")
 @each(_handles)
 def handle_given(handle: Handle) -> Judgement:
-    """VK_SUCCESS comes with a handle.
-
-    The driver returns VK_SUCCESS without a handle: look at how it duplicates its handle (goldfish, for one).
-    """
     if not handle.written:
         return Outcome.FAIL, "VK_SUCCESS, and no handle was written"
     if handle.value == INVALID:
@@ -137,10 +109,6 @@ def handle_given(handle: Handle) -> Judgement:
 @check("export.handle-shape", "zircon/types.h, ZX_HANDLE_FIXED_BITS_MASK")
 @each(_handles)
 def handle_shape(handle: Handle) -> Judgement:
-    """The handle has the kernel's shape: both low bits set.
-
-    The number is not a Zircon handle: the driver may have returned an index or a file descriptor of its own.
-    """
     if not handle.written or handle.value == INVALID:
         return Outcome.SKIP, "there is no handle"
     return holds(looks_like_handle(int(handle.value, 16)), "both low bits are set", "the low bits are not 11")
@@ -148,10 +116,6 @@ def handle_shape(handle: Handle) -> Judgement:
 
 @check("export.handle-is-vmo", "capabilities.adoc, VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA")
 def handle_is_vmo(_: Facts, device: Device) -> Iterator[Finding]:
-    """The kernel knows the handle, and it is a VMO.
-
-    The handle cannot be used to share memory; look at how the driver makes and duplicates it.
-    """
     for row in _handles(device):
         handle = row.answer.value
         if handle is not None and handle.valid.value:
@@ -165,30 +129,15 @@ def _is_vmo(basic: HandleBasic) -> Judgement:
     return holds(is_vmo, "the handle is a VMO", f"the handle is {with_article(basic.type.name)}, not a VMO")
 
 
-@check(
-    "export.rights",
-    PRACTICE,
-    causes=(
-        "SwiftShader's VMOs have the kernel's default rights, which suffice; those of other drivers are not known.",
-        "sysmem or the driver passes on duplicates with fewer rights (unverified).",
-    ),
-)
+@check("export.rights", PRACTICE)
 @each(parts(_handles, lambda handle: handle.basic, Outcome.WARN))
 def rights(basic: HandleBasic) -> Judgement:
-    """The handle has the rights that users need: READ, WRITE, MAP, DUPLICATE, TRANSFER, GET_PROPERTY, INSPECT.
-
-    Without READ, WRITE and MAP it cannot be used; without DUPLICATE and TRANSFER it cannot be passed on.
-    """
     missing = [right for right in EXPECTED_RIGHTS if right not in basic.rights.names]
     return holds(not missing, "all expected rights are there", f"lacks {', '.join(missing)}", Outcome.WARN)
 
 
 @check("export.size", "VUID-VkMemoryAllocateInfo-allocationSize-07903")
 def size(_: Facts, device: Device) -> Iterator[Finding]:
-    """The VMO is at least as large as the allocation.
-
-    An importer that asks for the allocation's size would run past the VMO's end.
-    """
     for export in device.exports:
         if export.handle.value is not None:
             yield (
@@ -200,12 +149,8 @@ def _suffices(allocation_size: int, size: int) -> Judgement:
     return holds(size >= allocation_size, f"the VMO has {size} bytes for an allocation of {allocation_size}")
 
 
-@check("export.whole-pages", PRACTICE, causes=("An emulated kernel, or a library that stands in for libzircon.",))
+@check("export.whole-pages", PRACTICE)
 def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
-    """The VMO's size is a multiple of the page size.
-
-    zx_vmo_create rounds up to pages, so a real kernel cannot return such a size; look at libzircon.
-    """
     page = facts.kernel.value.page_size.value if facts.kernel.value is not None else None
     for row in parts(_handles, lambda handle: handle.size)(device):
         if page is None or row.answer.value is None:
@@ -219,9 +164,5 @@ def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
 @check("export.fixed-size", PRACTICE)
 @each(parts(_handles, lambda handle: handle.info, Outcome.WARN))
 def fixed_size(info: VmoInfo) -> Judgement:
-    """The VMO cannot be resized while others use it.
-
-    A RESIZABLE VMO can shrink while others have it mapped, and they then fault.
-    """
     is_fixed = not info.flags.value & _RESIZABLE
     return holds(is_fixed, "the VMO is not resizable", "the VMO is RESIZABLE", Outcome.WARN)

@@ -9,6 +9,7 @@ take.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind, record
@@ -16,9 +17,11 @@ from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import plural, ranges
 from vkzircon_cli.model.queries import offers_extension
 from vkzircon_cli.model.spec import EXTENSION
+from vkzircon_cli.model.texts import Text, read_texts
 from vkzircon_cli.model.vmo import Handle
 
 PRACTICE = "none: practice"
+TEXTS = Path(__file__).with_name("texts.txt")
 
 
 class Outcome(StrEnum):
@@ -66,17 +69,19 @@ class Check:
     """A registered check.
 
     *rule* is the VUID or chapter that it rests on, or `PRACTICE`, which warns at most; *option* is the option that it
-    needs, '' if it always runs; *causes* are the usual causes of a bad outcome, if any are known.
+    needs, '' if it always runs.
     """
 
     id: str
-    meaning: str
     rule: str
-    advice: str
     needs_extension: bool
     judge: Judge
     option: str = ""
-    causes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> Text:
+        """Return what the check means, the usual causes of a bad outcome, and advice where it does not hold."""
+        return read_texts(TEXTS)[self.id]
 
     def verdict(self, facts: Facts, device: Device) -> Verdict:
         """Judge *device*."""
@@ -131,24 +136,11 @@ def in_order() -> list[Check]:
     return sorted(REGISTRY.values(), key=lambda check: GROUPS.index(check.id.partition(".")[0]))
 
 
-def check(
-    id: str,
-    rule: str,
-    *,
-    meaning: str = "",
-    advice: str = "",
-    causes: tuple[str, ...] = (),
-    needs_extension: bool = True,
-    option: str = "",
-) -> Callable[[Judge], Judge]:
-    """Register the decorated function under a dotted *id*, which is public and never changes.
-
-    The function's docstring has what the check means and, behind a blank line, the advice where it does not hold.
-    """
+def check(id: str, rule: str, *, needs_extension: bool = True, option: str = "") -> Callable[[Judge], Judge]:
+    """Register the decorated function under a dotted *id*, which is public and never changes; `TEXTS` explains it."""
 
     def register(judge: Judge) -> Judge:
-        first, _, rest = (" ".join(part.split()) for part in (judge.__doc__ or "").partition("\n\n"))
-        REGISTRY[id] = Check(id, meaning or first, rule, advice or rest, needs_extension, judge, option, causes)
+        REGISTRY[id] = Check(id, rule, needs_extension, judge, option)
         return judge
 
     return register

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from vkzircon_cli.checks.registry import Finding, Judge, Outcome, unanswered
 from vkzircon_cli.model.base import Answer, MissingKind, record
-from vkzircon_cli.model.facts import Device, ExternalImage, Facts
+from vkzircon_cli.model.facts import Device, ExternalImage
 from vkzircon_cli.model.spec import LISTED_RESULTS
 from vkzircon_cli.model.vmo import Comparison, Image
 
@@ -53,14 +53,10 @@ Rows = Iterable[Row[T]]
 
 
 def each(rows: Callable[[Device], Rows[T]]) -> Callable[[Callable[[T], Judgement]], Judge]:
-    """Make a check of a function that judges one answer of *rows*; its docstring is the check's."""
+    """Make a check of a function that judges one answer of *rows*."""
 
     def decorate(judge: Callable[[T], Judgement]) -> Judge:
-        def judge_all(_: Facts, device: Device) -> Iterator[Finding]:
-            return (row.judged(judge) for row in rows(device))
-
-        judge_all.__doc__ = judge.__doc__
-        return judge_all
+        return lambda _, device: [row.judged(judge) for row in rows(device)]
 
     return decorate
 

@@ -9,32 +9,21 @@ from vkzircon_cli.checks.rows import Judgement, Rows, bytes_are, comparing, comp
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Comparison, Pair
 
+_GET = "memory.adoc, vkGetMemoryZirconHandleFUCHSIA"
 
-@check(
-    "export.two-gets-distinct",
-    "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: each call transfers a handle to the caller",
-)
+
+@check("export.two-gets-distinct", f"{_GET}: each call transfers a handle to the caller")
 @each(two_gets)
 def two_gets_distinct(pair: Pair) -> Judgement:
-    """Getting a handle twice returns two handles.
-
-    Both users will close the same number, and the second one then closes a handle that is not its own.
-    """
     if INVALID in (pair.first.value, pair.second.value):
         return Outcome.SKIP, "one get returned no handle"
     are_two = pair.first.value != pair.second.value
     return holds(are_two, "two gets returned two handles", "both gets returned the same number")
 
 
-@check(
-    "export.two-gets-share", "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle refers to the allocation's memory"
-)
+@check("export.two-gets-share", f"{_GET}: the handle refers to the allocation's memory")
 @each(comparisons(two_gets, lambda pair: pair.seen))
 def two_gets_share(seen: Comparison) -> Judgement:
-    """What is written through one handle of an allocation is read through the other.
-
-    The second handle is of a copy: the driver makes a new VMO, or a snapshot, at each get.
-    """
     return bytes_are(seen, f"{seen.count} bytes written through one are read through the other", "differ")
 
 
@@ -42,17 +31,9 @@ def _two_gets_or_info(device: Device) -> Rows[Pair]:
     return [row.about(row.answer, Outcome.INFO) for row in two_gets(device)]
 
 
-@check(
-    "export.same-koid",
-    PRACTICE,
-    causes=("sysmem returns children of a VMO; whether a driver returns another child each time was not seen.",),
-)
+@check("export.same-koid", PRACTICE)
 @each(_two_gets_or_info)
 def same_koid(pair: Pair) -> Judgement:
-    """Two handles to one allocation are to one kernel object.
-
-    A driver may return children of one VMO; then koids do not prove whether two handles share memory.
-    """
     koids = _koids(pair)
     if not koids:
         return Outcome.SKIP, "the kernel reported no koid"
@@ -61,10 +42,6 @@ def same_koid(pair: Pair) -> Judgement:
 
 @check("export.two-exports-apart", "memory.adoc, vkAllocateMemory: each allocation is its own memory")
 def two_exports_apart(_: Facts, device: Device) -> Iterator[Finding]:
-    """Two allocations are two VMOs, and writing into one does not change the other.
-
-    The driver exports one pool: a handle to one buffer gives access to all the others.
-    """
     for row in two_exports(device):
         if row.answer.value is not None and len(_koids(row.answer.value)) == 1:
             yield row.found(Outcome.FAIL, "both allocations returned handles to one VMO")
@@ -89,10 +66,6 @@ def _through_channel(device: Device) -> Rows[Pair]:
 
 @check("export.survives-channel", "zx_channel_write: the handles become available to the reader of the message")
 def survives_channel(_: Facts, device: Device) -> Iterator[Finding]:
-    """The handle can be sent through a channel, and arrives with its koid, its rights and its bytes.
-
-    Programs get VMOs through channels: a VMO that does not survive that cannot be shared.
-    """
     seen = comparisons(_through_channel, lambda pair: pair.seen)(device)
     for row, bytes_seen in zip(_through_channel(device), seen, strict=True):
         changed = _changed(row.answer.value) if row.answer.value is not None else ""
@@ -119,15 +92,9 @@ def _fresh(device: Device) -> Rows[Comparison]:
     return [comparing(row) for row in rows]
 
 
-@check(
-    "export.fresh-zeros", PRACTICE, causes=("The driver reuses memory; a VMO from zx_vmo_create begins with zeros.",)
-)
+@check("export.fresh-zeros", PRACTICE)
 @each(_fresh)
 def fresh_zeros(zeros: Comparison) -> Judgement:
-    """A VMO that was just exported holds zeros only.
-
-    Vulkan promises no zeros, but old bytes in a VMO that is passed on are disclosed to its receiver.
-    """
     return bytes_are(zeros, f"all {zeros.count} bytes are zero", "hold old data", Outcome.INFO)
 
 
@@ -136,11 +103,7 @@ def _outlives(device: Device) -> Rows[Comparison]:
     return [comparing(row) for row in rows]
 
 
-@check("export.outlives", "memory.adoc, vkGetMemoryZirconHandleFUCHSIA: the handle owns a reference to the memory")
+@check("export.outlives", f"{_GET}: the handle owns a reference to the memory")
 @each(_outlives)
 def outlives(kept: Comparison) -> Judgement:
-    """The VMO keeps its bytes when its memory is freed and the device destroyed.
-
-    The driver reuses memory although others still hold a handle to it.
-    """
     return bytes_are(kept, f"{kept.count} bytes outlived memory and device", "changed after the memory was freed")
