@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is what an export returns a VMO, the right one, and the caller's own?"""
+"""Is what an export returns a VMO, the right one, and the caller's own, and does it share what it should?"""
 
 from collections.abc import Iterator
 from functools import partial, reduce
@@ -7,16 +7,29 @@ from operator import or_
 from typing import Any
 
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
-from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, lists_results, parts, row_of_type
+from vkzircon_cli.checks.rows import (
+    Judgement,
+    Row,
+    Rows,
+    bytes_are,
+    comparing,
+    comparisons,
+    each,
+    holds,
+    lists_results,
+    parts,
+    row_of_type,
+)
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.model.text import with_article
-from vkzircon_cli.model.vmo import Export, Form, Handle, HandleBasic, Pair, PairOfHandles, VmoInfo
+from vkzircon_cli.model.vmo import Comparison, Export, Form, Handle, HandleBasic, Pair, PairOfHandles, VmoInfo
 
-EXPECTED_RIGHTS = ("READ", "WRITE", "MAP", "DUPLICATE", "TRANSFER", "GET_PROPERTY", "INSPECT")
+_EXPECTED_RIGHTS = ("READ", "WRITE", "MAP", "DUPLICATE", "TRANSFER", "GET_PROPERTY", "INSPECT")
 _RESIZABLE = 1 << 1
-INVALID = "0x00000000"
+_INVALID = "0x00000000"
+_GET = "memory.adoc, vkGetMemoryZirconHandleFUCHSIA"
 
 
 def _row(device: Device, export: Export) -> Row[Handle]:
@@ -27,25 +40,25 @@ def _exports(device: Device) -> Rows[Handle]:
     return [_row(device, export) for export in device.exports]
 
 
-def pairs(device: Device, table: tuple[PairOfHandles, ...], name: str) -> Rows[Pair]:
+def _pairs(device: Device, table: tuple[PairOfHandles, ...], name: str) -> Rows[Pair]:
     """Return the rows of a table of pairs."""
     return [row_of_type(device, row.memory_type, name, row.pair) for row in table]
 
 
-def two_gets(device: Device) -> Rows[Pair]:
+def _two_gets(device: Device) -> Rows[Pair]:
     """Return the pairs of two gets from one allocation."""
-    return pairs(device, device.two_gets, "export.two-gets")
+    return _pairs(device, device.two_gets, "export.two-gets")
 
 
-def two_exports(device: Device) -> Rows[Pair]:
+def _two_exports(device: Device) -> Rows[Pair]:
     """Return the pairs of one get from each of two allocations."""
-    return pairs(device, device.two_exports, "export.two-exports")
+    return _pairs(device, device.two_exports, "export.two-exports")
 
 
 def _handles(device: Device) -> Iterator[Row[Handle]]:
     """Yield every handle that an export returned, also second ones: a driver may fail at the second only."""
     yield from (row for row in _exports(device) if row.answer.value is not None)
-    for row in (*two_gets(device), *two_exports(device)):
+    for row in (*_two_gets(device), *_two_exports(device)):
         if row.answer.value is not None:
             yield row.about(Answer(row.answer.value.first))
             yield row.about(Answer(row.answer.value.second))
@@ -101,7 +114,7 @@ check("export.result-codes", "memory.adoc, return codes of vkAllocateMemory and 
 def handle_given(handle: Handle) -> Judgement:
     if not handle.written:
         return Outcome.FAIL, "VK_SUCCESS, and no handle was written"
-    if handle.value == INVALID:
+    if handle.value == _INVALID:
         return Outcome.FAIL, "VK_SUCCESS with ZX_HANDLE_INVALID (0)"
     return Outcome.PASS, "a handle was written"
 
@@ -109,7 +122,7 @@ def handle_given(handle: Handle) -> Judgement:
 @check("export.handle-shape", "zircon/types.h, ZX_HANDLE_FIXED_BITS_MASK")
 @each(_handles)
 def handle_shape(handle: Handle) -> Judgement:
-    if not handle.written or handle.value == INVALID:
+    if not handle.written or handle.value == _INVALID:
         return Outcome.SKIP, "there is no handle"
     return holds(looks_like_handle(int(handle.value, 16)), "both low bits are set", "the low bits are not 11")
 
@@ -132,7 +145,7 @@ def _is_vmo(basic: HandleBasic) -> Judgement:
 @check("export.rights", PRACTICE)
 @each(parts(_handles, lambda handle: handle.basic, Outcome.WARN))
 def rights(basic: HandleBasic) -> Judgement:
-    missing = [right for right in EXPECTED_RIGHTS if right not in basic.rights.names]
+    missing = [right for right in _EXPECTED_RIGHTS if right not in basic.rights.names]
     return holds(not missing, "all expected rights are there", f"lacks {', '.join(missing)}", Outcome.WARN)
 
 
@@ -166,3 +179,100 @@ def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
 def fixed_size(info: VmoInfo) -> Judgement:
     is_fixed = not info.flags.value & _RESIZABLE
     return holds(is_fixed, "the VMO is not resizable", "the VMO is RESIZABLE", Outcome.WARN)
+
+
+@check("export.two-gets-distinct", f"{_GET}: each call transfers a handle to the caller")
+@each(_two_gets)
+def two_gets_distinct(pair: Pair) -> Judgement:
+    if _INVALID in (pair.first.value, pair.second.value):
+        return Outcome.SKIP, "one get returned no handle"
+    are_two = pair.first.value != pair.second.value
+    return holds(are_two, "two gets returned two handles", "both gets returned the same number")
+
+
+@check("export.two-gets-share", f"{_GET}: the handle refers to the allocation's memory")
+@each(comparisons(_two_gets, lambda pair: pair.seen))
+def two_gets_share(seen: Comparison) -> Judgement:
+    return bytes_are(seen, f"{seen.count} bytes written through one are read through the other", "differ")
+
+
+def _two_gets_or_info(device: Device) -> Rows[Pair]:
+    return [row.about(row.answer, Outcome.INFO) for row in _two_gets(device)]
+
+
+@check("export.same-koid", PRACTICE)
+@each(_two_gets_or_info)
+def same_koid(pair: Pair) -> Judgement:
+    koids = _koids(pair)
+    if not koids:
+        return Outcome.SKIP, "the kernel reported no koid"
+    return holds(len(koids) == 1, "both handles have one koid", "the handles have two koids", Outcome.INFO)
+
+
+@check("export.two-exports-apart", "memory.adoc, vkAllocateMemory: each allocation is its own memory")
+def two_exports_apart(_: Facts, device: Device) -> Iterator[Finding]:
+    for row in _two_exports(device):
+        if row.answer.value is not None and len(_koids(row.answer.value)) == 1:
+            yield row.found(Outcome.FAIL, "both allocations returned handles to one VMO")
+    for seen in comparisons(_two_exports, lambda pair: pair.seen)(device):
+        yield seen.judged(_kept_apart)
+
+
+def _kept_apart(seen: Comparison) -> Judgement:
+    right = "writing into one allocation does not change the other"
+    return bytes_are(seen, right, "changed when the other allocation was written")
+
+
+def _koids(pair: Pair) -> set[str]:
+    """Return the koids of both handles, empty if the kernel does not report both."""
+    first, second = pair.first.basic.value, pair.second.basic.value
+    return set() if first is None or second is None else {first.koid, second.koid}
+
+
+def _through_channel(device: Device) -> Rows[Pair]:
+    return _pairs(device, device.through_channel, "export.through-channel")
+
+
+@check("export.survives-channel", "zx_channel_write: the handles become available to the reader of the message")
+def survives_channel(_: Facts, device: Device) -> Iterator[Finding]:
+    seen = comparisons(_through_channel, lambda pair: pair.seen)(device)
+    for row, bytes_seen in zip(_through_channel(device), seen, strict=True):
+        changed = _changed(row.answer.value) if row.answer.value is not None else ""
+        yield row.found(Outcome.FAIL, changed) if changed else bytes_seen.judged(_arrived)
+
+
+def _arrived(seen: Comparison) -> Judgement:
+    return bytes_are(seen, "the handle arrives as it was sent", "changed on the way through a channel")
+
+
+def _changed(pair: Pair) -> str:
+    """Return what the kernel reports differently of a handle before it was sent and after, '' if nothing."""
+    sent, arrived = pair.first.basic.value, pair.second.basic.value
+    if sent is None or arrived is None:
+        return "" if sent is None else "what arrives is not a VMO handle"
+    if arrived.koid != sent.koid:
+        return "what arrives is a handle to another object"
+    lost = [right for right in sent.rights.names if right not in arrived.rights.names]
+    return f"the handle arrives without {', '.join(lost)}" if lost else ""
+
+
+def _fresh(device: Device) -> Rows[Comparison]:
+    rows = (row_of_type(device, row.memory_type, "export.fresh-bytes", row.zeros) for row in device.fresh_bytes)
+    return [comparing(row) for row in rows]
+
+
+@check("export.fresh-zeros", PRACTICE)
+@each(_fresh)
+def fresh_zeros(zeros: Comparison) -> Judgement:
+    return bytes_are(zeros, f"all {zeros.count} bytes are zero", "hold old data", Outcome.INFO)
+
+
+def _outlives(device: Device) -> Rows[Comparison]:
+    rows = (row_of_type(device, row.memory_type, "export.outlives", row.kept) for row in device.outlives)
+    return [comparing(row) for row in rows]
+
+
+@check("export.outlives", f"{_GET}: the handle owns a reference to the memory")
+@each(_outlives)
+def outlives(kept: Comparison) -> Judgement:
+    return bytes_are(kept, f"{kept.count} bytes outlived memory and device", "changed after the memory was freed")
