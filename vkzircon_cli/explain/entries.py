@@ -8,8 +8,8 @@ from pathlib import Path
 from vkzircon_cli.checks import in_order
 from vkzircon_cli.errors import CannotAsk
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.glossary import read_glossary
 from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
-from vkzircon_cli.model.texts import read_texts
 
 # What the driver itself does, as its sources show; not seen on a device.
 _QUIRKS: Mapping[str, tuple[str, ...]] = {
@@ -65,7 +65,7 @@ def checks() -> Iterator[Explanation]:
 
 def vuids() -> Iterator[Explanation]:
     """Explain every rule of valid usage; one with a number may be written as the number, and as an older one."""
-    for word, text in read_texts(_file("vuids")).items():
+    for word, text in read_glossary(_file("vuids")).items():
         number = word.rpartition("-")[2]
         also = (number, *_OLDER_NUMBERS.get(number, ())) if number.isdigit() else ()
         yield Explanation(word, Group.VUID, *text, also=also)
@@ -87,7 +87,7 @@ def _file(name: str) -> Path:
 
 def _codes(group: Group, names: Mapping[int, str], file: str) -> Iterator[Explanation]:
     """Explain codes, which may also be written without VK_ERROR_ or ZX_ERR_, or as numbers."""
-    texts = read_texts(_file(file))
+    texts = read_glossary(_file(file))
     for number, word in names.items():
         short = word.partition("_")[2].removeprefix("ERROR_").removeprefix("ERR_")
         yield Explanation(word, group, *texts[word], also=(short, str(number)))

@@ -57,7 +57,7 @@ def explain(word: str) -> tuple[Explanation, ...]:
         Usage: the word is unknown; the hint has the nearest words.
     """
     asked = word.lower() if len(word) <= _LONGEST else ""
-    written = [explanation for group in word_groups() for explanation in group.explanations]
+    written = _written()
     if found := _find(asked, written):
         return found
     emulated = list(entries.emulated())
@@ -79,9 +79,13 @@ def word_groups() -> tuple[WordGroup, ...]:
 
 def words() -> Iterator[str]:
     """Yield every word that needs no libzircon, the whole ones before the short ones."""
-    explanations = [explanation for group in word_groups() for explanation in group.explanations]
+    explanations = _written()
     yield from (explanation.word for explanation in explanations)
     yield from (short for explanation in explanations for short in explanation.also)
+
+
+def _written() -> list[Explanation]:
+    return [explanation for group in word_groups() for explanation in group.explanations]
 
 
 def _spellings(explanation: Explanation) -> Iterator[str]:

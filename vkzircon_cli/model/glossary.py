@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts about words: what each means, its usual causes, and advice. They lie in files, read when one is shown.
+"""Glossaries: files that explain words, each with its meaning, usual causes and advice; read when a text is shown.
 
 A file's first paragraph has comments and shared sentences, `NAME = sentence`; elsewhere `{NAME}` stands for one. Each
 other paragraph is a word, its meaning, a line `- ` for each cause, and a line `> ` of advice. Two spaces continue a
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Text(NamedTuple):
-    """A word in sentences: *causes* are the usual ones, with the driver's name where it is known."""
+    """The explanation of a word: *causes* are the usual ones, with the driver's name where it is known."""
 
     meaning: str
     causes: tuple[str, ...]
@@ -21,8 +21,8 @@ class Text(NamedTuple):
 
 
 @cache
-def read_texts(path: Path) -> Mapping[str, Text]:
-    """Return the texts of a file by their words, in the file's order."""
+def read_glossary(path: Path) -> Mapping[str, Text]:
+    """Return the texts of a glossary by their words, in the file's order."""
     head, *paragraphs = path.read_text(encoding="ascii").rstrip().replace("\n  ", " ").split("\n\n")
     shared = dict(line.split(" = ", 1) for line in head.splitlines() if not line.startswith("#"))
     return dict(_parsed(paragraph.format_map(shared)) for paragraph in paragraphs)
