@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Can an exported VMO be imported, everywhere and in every way, and is it shared then?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
 
 from vkzircon_cli.checks.capabilities import denies_import
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
@@ -20,18 +21,13 @@ from vkzircon_cli.checks.rows import (
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Comparison, Imported, ImportKind, Released
 
-SAME_MEMORY = "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA: both allocations are the same memory"
+_IMPORT = "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA"
+SAME_MEMORY = f"{_IMPORT}: both allocations are the same memory"
 
 
-def _all(device: Device) -> Rows[Imported]:
-    return _of_kinds(device, *ImportKind)
-
-
-def _answered(device: Device) -> Rows[Imported]:
-    return [row for row in _all(device) if row.answer.value is not None]
-
-
-def _of_kinds(device: Device, *kinds: ImportKind, worth: Outcome = Outcome.FAIL) -> Rows[Imported]:
+def _imports(
+    device: Device, kinds: Collection[ImportKind] = tuple(ImportKind), worth: Outcome = Outcome.FAIL
+) -> Rows[Imported]:
     """Return imports, where a refusal has its *worth* only if the driver reports that imports work."""
     return [
         row_of_type(
@@ -46,13 +42,13 @@ def _of_kinds(device: Device, *kinds: ImportKind, worth: Outcome = Outcome.FAIL)
     ]
 
 
-check("import.result-codes", "memory.adoc, return codes of vkAllocateMemory")(lists_results(_all))
+def _answered(device: Device) -> Rows[Imported]:
+    return [row for row in _imports(device) if row.answer.value is not None]
+
+
+check("import.result-codes", "memory.adoc, return codes of vkAllocateMemory")(lists_results(_imports))
 
 _MAY = (ImportKind.OTHER_DEVICE, ImportKind.OWN_VMO, ImportKind.WHOLE_SIZE)
-
-
-def _imports(kind: ImportKind, worth: Outcome) -> Callable[[Device], Rows[Imported]]:
-    return lambda device: _of_kinds(device, kind, worth=worth)
 
 
 def _works(imported: Imported) -> Judgement:
@@ -60,14 +56,13 @@ def _works(imported: Imported) -> Judgement:
 
 
 for _kind in (kind for kind in ImportKind if kind is not ImportKind.SECOND_PROCESS):
-    check(f"import.{_kind}", PRACTICE if _kind in _MAY else "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA")(
-        each(_imports(_kind, Outcome.INFO if _kind in _MAY else Outcome.FAIL))(_works)
-    )
+    _rule, _worth = (PRACTICE, Outcome.INFO) if _kind in _MAY else (_IMPORT, Outcome.FAIL)
+    check(f"import.{_kind}", _rule)(each(partial(_imports, kinds=(_kind,), worth=_worth))(_works))
 
 
 @check("import.second-process", SAME_MEMORY)
 def second_process(_: Facts, device: Device) -> Iterator[Finding]:
-    for row in _of_kinds(device, ImportKind.SECOND_PROCESS):
+    for row in _imports(device, (ImportKind.SECOND_PROCESS,)):
         if row.answer.value is None:
             yield row.unanswered()
         else:

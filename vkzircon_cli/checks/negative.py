@@ -26,19 +26,11 @@ def _must_fail(device: Device, *, is_import: bool) -> Rows[Refusal]:
     return [_row(device, row) for row in rows]
 
 
-def _imports(device: Device) -> Rows[Refusal]:
-    return _must_fail(device, is_import=True)
-
-
-def _properties(device: Device) -> Rows[Refusal]:
-    return _must_fail(device, is_import=False)
-
-
 @_check(
     "negative.import-refused",
     "memory.adoc: INVALID_EXTERNAL_HANDLE must be returned for an invalid handle; VUID-...-allocationSize-07903",
 )
-@each(_imports)
+@each(partial(_must_fail, is_import=True))
 def import_refused(found: Refusal) -> Judgement:
     if found.result == _INVALID:
         return Outcome.PASS, "refused as an invalid handle"
@@ -57,7 +49,7 @@ def handle_kept(_: Facts, device: Device) -> Iterator[Finding]:
 
 
 @_check("negative.properties-refused", PRACTICE)
-@each(_properties)
+@each(partial(_must_fail, is_import=False))
 def properties_refused(found: Refusal) -> Judgement:
     return holds(not found.result.startswith("VK_SUCCESS"), found.result, worth=Outcome.INFO)
 
