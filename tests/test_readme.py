@@ -15,7 +15,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def _checks() -> list[str]:
-    rows = [f"| `{check.id}` | {check.meaning} | {check.rule} |" for check in in_order()]
+    rows = [f"| `{check.id}` | {check.text.meaning} | {check.rule} |" for check in in_order()]
     return ["| check | holds when | rests on |", "|---|---|---|", *rows]
 
 

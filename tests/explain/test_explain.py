@@ -4,6 +4,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,9 +14,11 @@ from program import Run
 
 from vkzircon_cli.bindings.faults import list_faults, list_personas
 from vkzircon_cli.checks import REGISTRY
+from vkzircon_cli.checks.registry import TEXTS
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import Usage
-from vkzircon_cli.explain import Explanation, Group, explain, word_groups, words
+from vkzircon_cli.explain import Explanation, Group, entries, explain, word_groups, words
+from vkzircon_cli.model.glossary import read_glossary
 from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
 from vkzircon_cli.render.explanation import render_explanations, render_words
 from vkzircon_cli.render.page import page_for
@@ -88,7 +91,7 @@ def test_every_check_is_explained_with_its_own_words() -> None:
     for check in REGISTRY.values():
         (found,) = explain(check.id)
         told = (found.group, found.meaning, found.causes, found.advice, found.rule)
-        assert told == (Group.CHECK, check.meaning, check.causes, check.advice, check.rule)
+        assert told == (Group.CHECK, *check.text, check.rule)
         for vuid in re.findall(r"VUID-[A-Za-z0-9-]+", check.rule):
             assert _word(vuid) == vuid
 
@@ -151,6 +154,22 @@ def test_every_explanation_is_whole() -> None:
             assert field == " ".join(field.split())
             assert field.endswith(".")
             assert len(field) < 320, each.word
+
+
+def test_no_text_is_left_over() -> None:
+    """A text of a word that is gone would never be seen."""
+    folder = Path(entries.__file__).parent
+    assert set(read_glossary(TEXTS)) == set(REGISTRY)
+    assert set(read_glossary(folder / "results.txt")) == set(VK_RESULTS.values())
+    assert set(read_glossary(folder / "statuses.txt")) == set(ZX_STATUS.values())
+
+
+def test_python_without_docstrings_explains_the_same(vkzircon: Run) -> None:
+    """PYTHONOPTIMIZE=2 drops docstrings, and no text is one."""
+    (of_rights,) = explain("export.rights")
+    ran = vkzircon("explain", "export.rights", "--format", "json", PYTHONOPTIMIZE="2", **NO_VULKAN)
+    (found,) = ran.json["explanations"]
+    assert (found["meaning"], found["advice"]) == (of_rights.meaning, of_rights.advice)
 
 
 def test_personas_and_faults_are_explained(layer: installation.Installation) -> None:
@@ -222,7 +241,7 @@ def test_what_is_no_word_is_refused(vkzircon: Run, arguments: tuple[str, ...], s
 
 @given(st.text(max_size=200))
 def test_no_word_breaks_it(word: str) -> None:
-    """Whatever it is, it is explained or refused."""
+    """Any text is explained or refused."""
     refused = None
     try:
         assert explain(word)
@@ -259,7 +278,7 @@ def test_without_a_word_the_words_are_listed(vkzircon: Run) -> None:
 
 @pytest.mark.parametrize("columns", ["20", "40", "80", "200"])
 def test_the_page_is_not_left(columns: str) -> None:
-    """Lines end at the terminal's width, and but for a title never beyond 100 columns, whatever is explained."""
+    """Lines end at the terminal's width, and but for a title never beyond 100 columns, for every word."""
     page = page_for(False, "utf-8", {"COLUMNS": columns}, False, None)
     texts = [render_words(word_groups(), page), *(render_explanations([each], page) for each in _all())]
     for title, *lines in (text.splitlines() for text in texts):

@@ -4,36 +4,7 @@
 Nothing here asks a machine, prints, or sums up a whole run; that is up to `probe`, `render` and `report`.
 """
 
-from vkzircon_cli.checks import (
-    capabilities,
-    data,
-    device,
-    export,
-    extension,
-    imports,
-    negative,
-    properties,
-    sharing,
-    stress,
-)
+from vkzircon_cli.checks import capabilities, data, device, export, extension, imports, negative, properties, stress  # noqa: F401 - each registers its checks
 from vkzircon_cli.checks.registry import REGISTRY, SEVERITY, Check, Outcome, Verdict, forgives_death, in_order
 
-__all__ = [
-    "REGISTRY",
-    "SEVERITY",
-    "Check",
-    "Outcome",
-    "Verdict",
-    "capabilities",
-    "data",
-    "device",
-    "export",
-    "extension",
-    "forgives_death",
-    "imports",
-    "in_order",
-    "negative",
-    "properties",
-    "sharing",
-    "stress",
-]
+__all__ = ["REGISTRY", "SEVERITY", "Check", "Outcome", "Verdict", "forgives_death", "in_order"]

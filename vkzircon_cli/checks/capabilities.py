@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from vkzircon_cli.checks.causes import DEDICATED, UNKNOWN_TO_HOST
 from vkzircon_cli.checks.registry import Finding, Judge, Outcome, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, row_of_image, step
 from vkzircon_cli.model.base import Answer, MissingKind
@@ -23,7 +22,6 @@ from vkzircon_cli.model.vmo import Form, ResourceKind
 
 _OWN_USAGE = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
 _SEMAPHORE_BOTH = 3
-_FIFTEEN_BYTES = "SwiftShader maps 15 bytes more than requested, and may refuse a VMO that just suffices (inferred)."
 
 
 def _row(device: Device, buffer: ExternalBuffer) -> Row[ExternalMemoryProperties]:
@@ -52,16 +50,8 @@ def _own(device: Device) -> Iterator[tuple[Row[Any], ExternalMemoryProperties]]:
             yield _row(device, buffer), found
 
 
-@check(
-    "capabilities.offered",
-    "capabilities.adoc, VkExternalMemoryProperties",
-    causes=("goldfish (gfxstream) passes on what its host's driver reports of its own handle types.",),
-)
+@check("capabilities.offered", "capabilities.adoc, VkExternalMemoryProperties")
 def offered(_: Facts, device: Device) -> Iterator[Finding]:
-    """The driver reports that buffers can be exported as VMOs and imported from them.
-
-    The extension is listed but not for these buffers; it may pass on its host's handle types (goldfish).
-    """
     for buffer in device.external_buffers:
         if not _is_unwritten(buffer.properties):
             yield _row(device, buffer).judged(partial(_offer, device, buffer))
@@ -102,10 +92,6 @@ def denies_import(device: Device, form: Form) -> bool:
 @check("capabilities.compatible", "capabilities.adoc, VkExternalMemoryProperties::compatibleHandleTypes")
 @each(_written)
 def compatible(found: ExternalMemoryProperties) -> Judgement:
-    """A supported handle type is compatible with itself.
-
-    compatibleHandleTypes must include the handle type that was asked about; report it to the driver's vendor.
-    """
     if not found.features.value & (EXPORTABLE | IMPORTABLE):
         return Outcome.SKIP, "no feature is reported"
     if found.compatible_handle_types.value & ZIRCON_VMO:
@@ -117,10 +103,6 @@ def compatible(found: ExternalMemoryProperties) -> Judgement:
 @check("capabilities.well-formed", "fundamentals.adoc, valid usage of sType and pNext")
 @each(_answers)
 def well_formed(found: ExternalMemoryProperties) -> Judgement:
-    """The answer is written, has known features only, and leaves sType and pNext unchanged.
-
-    The driver overwrites what the caller owns, or returns without an answer; report it to its vendor.
-    """
     if not found.written:
         return Outcome.FAIL, "nothing was written"
     if not found.header_kept:
@@ -166,17 +148,9 @@ def _agrees(feature: int, verb: str, tried: Callable[[Device], list[Answer[Any]]
     return judge
 
 
-for _verb, _feature, _tried, _what, _causes in (
-    ("export", EXPORTABLE, _exports, "Memory can be exported", (DEDICATED,)),
-    ("import", IMPORTABLE, _imports, "A VMO can be imported", (UNKNOWN_TO_HOST, _FIFTEEN_BYTES)),
-):
-    check(
-        f"capabilities.agree-{_verb}",
-        meaning=f"{_what} if and only if the driver reports it.",
-        rule="VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-        advice="Programs trust the query: a driver must report what it does.",
-        causes=_causes,
-    )(_agrees(_feature, _verb, _tried))
+_SUPPORTED = "VUID-VkExportMemoryAllocateInfo-handleTypes-09860"
+check("capabilities.agree-export", _SUPPORTED)(_agrees(EXPORTABLE, "export", _exports))
+check("capabilities.agree-import", _SUPPORTED)(_agrees(IMPORTABLE, "import", _imports))
 
 
 @check(
@@ -184,10 +158,6 @@ for _verb, _feature, _tried, _what, _causes in (
     "capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT; VUID-VkMemoryAllocateInfo-pNext-00639",
 )
 def dedicated(_: Facts, device: Device) -> Iterator[Finding]:
-    """A buffer requires dedicated memory if and only if DEDICATED_ONLY is reported for it.
-
-    The two questions get different answers: a program should follow the stricter one.
-    """
     needs = [row.needed.value for row in device.requirements if row.resource is ResourceKind.BUFFER]
     for requires in (needed.requires_dedicated for needed in needs if needed is not None):
         for row, found in _own(device):
@@ -201,12 +171,8 @@ def dedicated(_: Facts, device: Device) -> Iterator[Finding]:
                 yield row.found(Outcome.FAIL, "DEDICATED_ONLY is {}reported, and {}required".format(*words))
 
 
-@check("capabilities.images", "VUID-VkExportMemoryAllocateInfo-handleTypes-09860")
+@check("capabilities.images", _SUPPORTED)
 def images(_: Facts, device: Device) -> Iterator[Finding]:
-    """Images of the test's formats are exported and imported as the driver reports.
-
-    Programs trust the query: a driver must report what it does.
-    """
     tried = {(row.tiling, row.format.value): row.trip for row in device.images}
     for image in device.external_images:
         row = row_of_image(device, image, image.properties)
@@ -226,10 +192,6 @@ def _semaphore(device: Device) -> Rows[ExternalSemaphore]:
 @check("capabilities.semaphore", "capabilities.adoc, VkExternalSemaphoreProperties")
 @each(_semaphore)
 def semaphore(found: ExternalSemaphore) -> Judgement:
-    """Where VK_FUCHSIA_external_semaphore is listed, ZIRCON_EVENT semaphores can be exported and imported.
-
-    The sibling extension is listed, but it cannot do its work.
-    """
     names = " and ".join(found.features.names) or "nothing"
     both = found.features.value & _SEMAPHORE_BOTH == _SEMAPHORE_BOTH
     # A warning: memory is shared all the same, and the verdict is about memory.

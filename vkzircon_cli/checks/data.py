@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
-from vkzircon_cli.checks.causes import NOT_SHARED
+from vkzircon_cli.checks.imports import SAME_MEMORY
 from vkzircon_cli.checks.registry import Finding, Judge, Outcome, check, fold
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, bytes_are, comparing, each, row_of_image, row_of_type
 from vkzircon_cli.model.base import Answer
@@ -17,23 +17,12 @@ _SIDES = {
     "through_vmo_read": "zx_vmo_read",
     "through_vmo_map": "zx_vmar_map",
 }
-# The side that wrote: right bytes there prove nothing shared, but wrong ones are a failure all the same.
-_OWN_SIDE = {
-    Write.HOST_MAP: "through_export_map",
-    Write.IMPORT_MAP: "through_import_map",
-    Write.GPU_FILL: "through_import_map",
-    Write.GPU_COPY: "through_import_map",
+_WRITES = {
+    "data.host-write": Write.HOST_MAP,
+    "data.gpu-fill": Write.GPU_FILL,
+    "data.host-write-import": Write.IMPORT_MAP,
+    "data.gpu-copy": Write.GPU_COPY,
 }
-_MEANINGS = {
-    "data.host-write": (Write.HOST_MAP, "What the host writes into exported memory is seen through the import"),
-    "data.gpu-fill": (Write.GPU_FILL, "What the device fills in imported memory is seen in the exported memory"),
-    "data.host-write-import": (
-        Write.IMPORT_MAP,
-        "What the host writes into imported memory is seen in the exported memory",
-    ),
-    "data.gpu-copy": (Write.GPU_COPY, "What the device copies into imported memory is seen in the exported memory"),
-}
-_RULE = "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA: both allocations are the same memory"
 
 
 def _arrives(write: Write) -> Judge:
@@ -47,14 +36,8 @@ def _arrives(write: Write) -> Judge:
     return judge
 
 
-for _id, (_write, _meaning) in _MEANINGS.items():
-    check(
-        _id,
-        meaning=f"{_meaning} and through the VMO.",
-        rule=_RULE,
-        advice="The import is a copy, or a cache is not kept coherent: nothing is shared.",
-        causes=NOT_SHARED if _write in (Write.HOST_MAP, Write.GPU_FILL) else (),
-    )(_arrives(_write))
+for _id, _write in _WRITES.items():
+    check(_id, SAME_MEMORY)(_arrives(_write))
 
 
 def _judged(row: Row[RoundTrip], write: Write) -> Finding:
@@ -66,11 +49,13 @@ def _judged(row: Row[RoundTrip], write: Write) -> Finding:
 
 
 def _sides(write: Write, trip: RoundTrip) -> Iterator[Finding]:
+    # Right bytes on the side that wrote prove nothing shared, but wrong ones are a failure all the same.
+    own_side = "through_export_map" if write is Write.HOST_MAP else "through_import_map"
     for f in fields(RoundTrip):
         answer = getattr(trip, f.name)
         if isinstance(answer, Answer):
             found = comparing(Row(_SIDES[f.name], "", answer)).judged(_right)
-            if f.name != _OWN_SIDE[write] or found.outcome is not Outcome.PASS:
+            if f.name != own_side or found.outcome is not Outcome.PASS:
                 yield found
 
 
@@ -82,11 +67,7 @@ def _images(device: Device) -> Rows[ImageTrip]:
     return [row_of_image(device, row, row.trip, "/trip") for row in device.images]
 
 
-@check("data.image", _RULE)
+@check("data.image", SAME_MEMORY)
 @each(_images)
 def image(trip: ImageTrip) -> Judgement:
-    """An image that is cleared in exported memory has that colour in every pixel of the import.
-
-    Formats, tilings and create-info must be the same on both sides; look which formats are wrong.
-    """
     return bytes_are(trip.seen, "every pixel is right", "have another colour")

@@ -17,21 +17,8 @@ def _is_software(device: Device) -> bool:
     return device.identity.value is not None and device.identity.value.type.value == DEVICE_TYPE_CPU
 
 
-@check(
-    "device.hardware",
-    PRACTICE,
-    causes=(
-        "Fuchsia falls back to lavapipe, older products to SwiftShader, when no other driver loads.",
-        "The newest product configuration that was read has no magma driver on x64.",
-        "Linux: the process may not open the nodes in /dev/dri.",
-    ),
-    needs_extension=False,
-)
+@check("device.hardware", PRACTICE, needs_extension=False)
 def hardware(facts: Facts, device: Device) -> Iterator[Finding]:
-    """Not all devices are software rasterizers.
-
-    A hardware driver may be hidden: look for manifests that failed to load, and rights on the device nodes.
-    """
 
     def judge(_: Identity) -> Judgement:
         if not _is_software(device):
@@ -43,17 +30,8 @@ def hardware(facts: Facts, device: Device) -> Iterator[Finding]:
     yield _identity(device).judged(judge)
 
 
-@check(
-    "device.unique",
-    PRACTICE,
-    causes=("A stale manifest beside a new one, or one folder that is searched twice.",),
-    needs_extension=False,
-)
+@check("device.unique", PRACTICE, needs_extension=False)
 def unique(facts: Facts, device: Device) -> Iterator[Finding]:
-    """No other device has this one's UUID.
-
-    One GPU is listed twice: two drivers for it, or one manifest found on two paths. Remove one of them.
-    """
     row, own = _identity(device), _uuid(device)
     twins = [str(other.index) for other in facts.devices if other.index != device.index and _uuid(other) == own]
     if own is None:
@@ -76,19 +54,11 @@ def _opened(device: Device) -> Rows[OpenDevice]:
 @check("device.opens", "devsandqueues.adoc, vkCreateDevice")
 @each(_opened)
 def opens(_: OpenDevice) -> Judgement:
-    """vkCreateDevice succeeds with the extension enabled.
-
-    An extension that is listed must be one that can be enabled; report it to the driver's vendor.
-    """
     return Outcome.PASS, "the device opened with the extension enabled"
 
 
 @check("device.closes", PRACTICE)
 def closes(facts: Facts, device: Device) -> Iterator[Finding]:
-    """vkDestroyDevice and vkDestroyInstance return.
-
-    The driver crashes or hangs at the end, and so does every program that uses it.
-    """
     yield Row("vkDestroyDevice", step(device, "close"), device.closed).judged(_returned)
     yield Row("vkDestroyInstance", "instance.destroy", facts.closed).judged(_returned)
 

@@ -1,23 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is what an export returns a VMO, the right one, and the caller's own?"""
+"""Is what an export returns a VMO, the right one, and the caller's own, and does it share what it should?"""
 
 from collections.abc import Iterator
 from functools import partial, reduce
 from operator import or_
 from typing import Any
 
-from vkzircon_cli.checks.causes import DEDICATED
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
-from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, lists_results, parts, row_of_type
+from vkzircon_cli.checks.rows import (
+    Judgement,
+    Row,
+    Rows,
+    bytes_are,
+    comparing,
+    comparisons,
+    each,
+    holds,
+    lists_results,
+    parts,
+    row_of_type,
+)
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.model.text import with_article
-from vkzircon_cli.model.vmo import Export, Form, Handle, HandleBasic, Pair, PairOfHandles, VmoInfo
+from vkzircon_cli.model.vmo import Comparison, Export, Form, Handle, HandleBasic, Pair, PairOfHandles, VmoInfo
 
-EXPECTED_RIGHTS = ("READ", "WRITE", "MAP", "DUPLICATE", "TRANSFER", "GET_PROPERTY", "INSPECT")
+_EXPECTED_RIGHTS = ("READ", "WRITE", "MAP", "DUPLICATE", "TRANSFER", "GET_PROPERTY", "INSPECT")
 _RESIZABLE = 1 << 1
-INVALID = "0x00000000"
+_INVALID = "0x00000000"
+_GET = "memory.adoc, vkGetMemoryZirconHandleFUCHSIA"
 
 
 def _row(device: Device, export: Export) -> Row[Handle]:
@@ -28,40 +40,32 @@ def _exports(device: Device) -> Rows[Handle]:
     return [_row(device, export) for export in device.exports]
 
 
-def pairs(device: Device, table: tuple[PairOfHandles, ...], name: str) -> Rows[Pair]:
+def _pairs(device: Device, table: tuple[PairOfHandles, ...], name: str) -> Rows[Pair]:
     """Return the rows of a table of pairs."""
     return [row_of_type(device, row.memory_type, name, row.pair) for row in table]
 
 
-def two_gets(device: Device) -> Rows[Pair]:
+def _two_gets(device: Device) -> Rows[Pair]:
     """Return the pairs of two gets from one allocation."""
-    return pairs(device, device.two_gets, "export.two-gets")
+    return _pairs(device, device.two_gets, "export.two-gets")
 
 
-def two_exports(device: Device) -> Rows[Pair]:
+def _two_exports(device: Device) -> Rows[Pair]:
     """Return the pairs of one get from each of two allocations."""
-    return pairs(device, device.two_exports, "export.two-exports")
+    return _pairs(device, device.two_exports, "export.two-exports")
 
 
 def _handles(device: Device) -> Iterator[Row[Handle]]:
     """Yield every handle that an export returned, also second ones: a driver may fail at the second only."""
     yield from (row for row in _exports(device) if row.answer.value is not None)
-    for row in (*two_gets(device), *two_exports(device)):
+    for row in (*_two_gets(device), *_two_exports(device)):
         if row.answer.value is not None:
             yield row.about(Answer(row.answer.value.first))
             yield row.about(Answer(row.answer.value.second))
 
 
-@check(
-    "export.memory-type",
-    "VUID-VkExportMemoryAllocateInfo-handleTypes-09860",
-    causes=(DEDICATED, "SwiftShader: the VMO could not be made, or the allocation is past 1 GiB."),
-)
+@check("export.memory-type", "VUID-VkExportMemoryAllocateInfo-handleTypes-09860")
 def memory_type(_: Facts, device: Device) -> Iterator[Finding]:
-    """Every memory type that an external resource names can be exported, in one form at least.
-
-    Nothing can be shared from that type, plain or dedicated; look at the result code.
-    """
     named = _named_types(device)
     for number, rows in _by_type(device).items():
         good = [row for row in rows if row.handle.value is not None]
@@ -91,10 +95,6 @@ def _by_type(device: Device) -> dict[int, list[Export]]:
 
 @check("export.form", PRACTICE)
 def form(_: Facts, device: Device) -> Iterator[Finding]:
-    """Plain memory can be exported, without a buffer or image of its own.
-
-    Chain VkMemoryDedicatedAllocateInfo to every export: this driver takes no other form (goldfish).
-    """
     for number, rows in _by_type(device).items():
         good = [row.form for row in rows if row.handle.value is not None]
         row: Row[Any] = row_of_type(device, number, f"export.{Form.PLAIN}", rows[0].handle)
@@ -104,32 +104,17 @@ def form(_: Facts, device: Device) -> Iterator[Finding]:
             yield row.found(Outcome.INFO, f"only {' and '.join(good)} exports work")
 
 
-check(
-    "export.result-codes",
-    meaning="A refused allocation or export returns a result that is listed for the command.",
-    rule="memory.adoc, return codes of vkAllocateMemory and vkGetMemoryZirconHandleFUCHSIA",
-    advice="Programs switch on the listed codes; report the other one to the driver's vendor.",
-    causes=(
-        "SwiftShader returns VK_ERROR_INVALID_EXTERNAL_HANDLE for memory that is not for export.",
-        "goldfish (gfxstream) returns VK_ERROR_INITIALIZATION_FAILED for it.",
-    ),
-)(lists_results(_exports))
-
-
-@check(
-    "export.handle-given",
-    "VUID-vkGetMemoryZirconHandleFUCHSIA-pZirconHandle-parameter; memory.adoc",
-    causes=("goldfish (gfxstream) ignores a failed duplication of its handle, and then returns 0.",),
+check("export.result-codes", "memory.adoc, return codes of vkAllocateMemory and vkGetMemoryZirconHandleFUCHSIA")(
+    lists_results(_exports)
 )
+
+
+@check("export.handle-given", "VUID-vkGetMemoryZirconHandleFUCHSIA-pZirconHandle-parameter; memory.adoc")
 @each(_handles)
 def handle_given(handle: Handle) -> Judgement:
-    """VK_SUCCESS comes with a handle.
-
-    The driver returns VK_SUCCESS without a handle: look at how it duplicates its handle (goldfish, for one).
-    """
     if not handle.written:
         return Outcome.FAIL, "VK_SUCCESS, and no handle was written"
-    if handle.value == INVALID:
+    if handle.value == _INVALID:
         return Outcome.FAIL, "VK_SUCCESS with ZX_HANDLE_INVALID (0)"
     return Outcome.PASS, "a handle was written"
 
@@ -137,21 +122,13 @@ def handle_given(handle: Handle) -> Judgement:
 @check("export.handle-shape", "zircon/types.h, ZX_HANDLE_FIXED_BITS_MASK")
 @each(_handles)
 def handle_shape(handle: Handle) -> Judgement:
-    """The handle has the kernel's shape: both low bits set.
-
-    The number is not a Zircon handle: the driver may have returned an index or a file descriptor of its own.
-    """
-    if not handle.written or handle.value == INVALID:
+    if not handle.written or handle.value == _INVALID:
         return Outcome.SKIP, "there is no handle"
     return holds(looks_like_handle(int(handle.value, 16)), "both low bits are set", "the low bits are not 11")
 
 
 @check("export.handle-is-vmo", "capabilities.adoc, VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA")
 def handle_is_vmo(_: Facts, device: Device) -> Iterator[Finding]:
-    """The kernel knows the handle, and it is a VMO.
-
-    The handle cannot be used to share memory; look at how the driver makes and duplicates it.
-    """
     for row in _handles(device):
         handle = row.answer.value
         if handle is not None and handle.valid.value:
@@ -165,30 +142,15 @@ def _is_vmo(basic: HandleBasic) -> Judgement:
     return holds(is_vmo, "the handle is a VMO", f"the handle is {with_article(basic.type.name)}, not a VMO")
 
 
-@check(
-    "export.rights",
-    PRACTICE,
-    causes=(
-        "SwiftShader's VMOs have the kernel's default rights, which suffice; those of other drivers are not known.",
-        "sysmem or the driver passes on duplicates with fewer rights (unverified).",
-    ),
-)
+@check("export.rights", PRACTICE)
 @each(parts(_handles, lambda handle: handle.basic, Outcome.WARN))
 def rights(basic: HandleBasic) -> Judgement:
-    """The handle has the rights that users need: READ, WRITE, MAP, DUPLICATE, TRANSFER, GET_PROPERTY, INSPECT.
-
-    Without READ, WRITE and MAP it cannot be used; without DUPLICATE and TRANSFER it cannot be passed on.
-    """
-    missing = [right for right in EXPECTED_RIGHTS if right not in basic.rights.names]
+    missing = [right for right in _EXPECTED_RIGHTS if right not in basic.rights.names]
     return holds(not missing, "all expected rights are there", f"lacks {', '.join(missing)}", Outcome.WARN)
 
 
 @check("export.size", "VUID-VkMemoryAllocateInfo-allocationSize-07903")
 def size(_: Facts, device: Device) -> Iterator[Finding]:
-    """The VMO is at least as large as the allocation.
-
-    An importer that asks for the allocation's size would run past the VMO's end.
-    """
     for export in device.exports:
         if export.handle.value is not None:
             yield (
@@ -200,12 +162,8 @@ def _suffices(allocation_size: int, size: int) -> Judgement:
     return holds(size >= allocation_size, f"the VMO has {size} bytes for an allocation of {allocation_size}")
 
 
-@check("export.whole-pages", PRACTICE, causes=("An emulated kernel, or a library that stands in for libzircon.",))
+@check("export.whole-pages", PRACTICE)
 def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
-    """The VMO's size is a multiple of the page size.
-
-    zx_vmo_create rounds up to pages, so a real kernel cannot return such a size; look at libzircon.
-    """
     page = facts.kernel.value.page_size.value if facts.kernel.value is not None else None
     for row in parts(_handles, lambda handle: handle.size)(device):
         if page is None or row.answer.value is None:
@@ -219,9 +177,102 @@ def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
 @check("export.fixed-size", PRACTICE)
 @each(parts(_handles, lambda handle: handle.info, Outcome.WARN))
 def fixed_size(info: VmoInfo) -> Judgement:
-    """The VMO cannot be resized while others use it.
-
-    A RESIZABLE VMO can shrink while others have it mapped, and they then fault.
-    """
     is_fixed = not info.flags.value & _RESIZABLE
     return holds(is_fixed, "the VMO is not resizable", "the VMO is RESIZABLE", Outcome.WARN)
+
+
+@check("export.two-gets-distinct", f"{_GET}: each call transfers a handle to the caller")
+@each(_two_gets)
+def two_gets_distinct(pair: Pair) -> Judgement:
+    if _INVALID in (pair.first.value, pair.second.value):
+        return Outcome.SKIP, "one get returned no handle"
+    are_two = pair.first.value != pair.second.value
+    return holds(are_two, "two gets returned two handles", "both gets returned the same number")
+
+
+@check("export.two-gets-share", f"{_GET}: the handle refers to the allocation's memory")
+@each(comparisons(_two_gets, lambda pair: pair.seen))
+def two_gets_share(seen: Comparison) -> Judgement:
+    return bytes_are(seen, f"{seen.count} bytes written through one are read through the other", "differ")
+
+
+def _two_gets_or_info(device: Device) -> Rows[Pair]:
+    return [row.about(row.answer, Outcome.INFO) for row in _two_gets(device)]
+
+
+@check("export.same-koid", PRACTICE)
+@each(_two_gets_or_info)
+def same_koid(pair: Pair) -> Judgement:
+    koids = _koids(pair)
+    if not koids:
+        return Outcome.SKIP, "the kernel reported no koid"
+    return holds(len(koids) == 1, "both handles have one koid", "the handles have two koids", Outcome.INFO)
+
+
+@check("export.two-exports-apart", "memory.adoc, vkAllocateMemory: each allocation is its own memory")
+def two_exports_apart(_: Facts, device: Device) -> Iterator[Finding]:
+    for row in _two_exports(device):
+        if row.answer.value is not None and len(_koids(row.answer.value)) == 1:
+            yield row.found(Outcome.FAIL, "both allocations returned handles to one VMO")
+    for seen in comparisons(_two_exports, lambda pair: pair.seen)(device):
+        yield seen.judged(_kept_apart)
+
+
+def _kept_apart(seen: Comparison) -> Judgement:
+    right = "writing into one allocation does not change the other"
+    return bytes_are(seen, right, "changed when the other allocation was written")
+
+
+def _koids(pair: Pair) -> set[str]:
+    """Return the koids of both handles, empty if the kernel does not report both."""
+    first, second = pair.first.basic.value, pair.second.basic.value
+    return set() if first is None or second is None else {first.koid, second.koid}
+
+
+def _through_channel(device: Device) -> Rows[Pair]:
+    return _pairs(device, device.through_channel, "export.through-channel")
+
+
+@check("export.survives-channel", "zx_channel_write: the handles become available to the reader of the message")
+def survives_channel(_: Facts, device: Device) -> Iterator[Finding]:
+    seen = comparisons(_through_channel, lambda pair: pair.seen)(device)
+    for row, bytes_seen in zip(_through_channel(device), seen, strict=True):
+        changed = _changed(row.answer.value) if row.answer.value is not None else ""
+        yield row.found(Outcome.FAIL, changed) if changed else bytes_seen.judged(_arrived)
+
+
+def _arrived(seen: Comparison) -> Judgement:
+    return bytes_are(seen, "the handle arrives as it was sent", "changed on the way through a channel")
+
+
+def _changed(pair: Pair) -> str:
+    """Return what the kernel reports differently of a handle before it was sent and after, '' if nothing."""
+    sent, arrived = pair.first.basic.value, pair.second.basic.value
+    if sent is None or arrived is None:
+        return "" if sent is None else "what arrives is not a VMO handle"
+    if arrived.koid != sent.koid:
+        return "what arrives is a handle to another object"
+    lost = [right for right in sent.rights.names if right not in arrived.rights.names]
+    return f"the handle arrives without {', '.join(lost)}" if lost else ""
+
+
+def _fresh(device: Device) -> Rows[Comparison]:
+    rows = (row_of_type(device, row.memory_type, "export.fresh-bytes", row.zeros) for row in device.fresh_bytes)
+    return [comparing(row) for row in rows]
+
+
+@check("export.fresh-zeros", PRACTICE)
+@each(_fresh)
+def fresh_zeros(zeros: Comparison) -> Judgement:
+    return bytes_are(zeros, f"all {zeros.count} bytes are zero", "hold old data", Outcome.INFO)
+
+
+def _outlives(device: Device) -> Rows[Comparison]:
+    rows = (row_of_type(device, row.memory_type, "export.outlives", row.kept) for row in device.outlives)
+    return [comparing(row) for row in rows]
+
+
+@check("export.outlives", f"{_GET}: the handle owns a reference to the memory")
+@each(_outlives)
+def outlives(kept: Comparison) -> Judgement:
+    return bytes_are(kept, f"{kept.count} bytes outlived memory and device", "changed after the memory was freed")

@@ -3,7 +3,6 @@
 
 from collections.abc import Iterator
 
-from vkzircon_cli.checks.causes import HIDDEN_COMMAND
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, step
 from vkzircon_cli.model.base import Answer
@@ -16,22 +15,9 @@ def _extensions(device: Device) -> Rows[tuple[Extension, ...]]:
     return [Row("", step(device, "extensions"), device.extensions)]
 
 
-@check(
-    "extension.listed",
-    "VK_FUCHSIA_external_memory (appendix)",
-    causes=(
-        "Linux, or a Linux container on Fuchsia (Starnix): no driver there has it.",
-        "The loader took another driver: Fuchsia's loader takes lavapipe when no other driver loads.",
-        "A driver from before 2021 has the extension under other names and numbers.",
-    ),
-    needs_extension=False,
-)
+@check("extension.listed", "VK_FUCHSIA_external_memory (appendix)", needs_extension=False)
 @each(_extensions)
 def listed(extensions: tuple[Extension, ...]) -> Judgement:
-    """The device lists VK_FUCHSIA_external_memory.
-
-    Only Fuchsia's drivers have it; on Linux try the emulation: vkzircon --emulate.
-    """
     found = find_extension(extensions)
     if found is None:
         return Outcome.SKIP, f"{EXTENSION} is not among the device's {len(extensions)} extensions"
@@ -46,23 +32,11 @@ def _revision(device: Device) -> Rows[int]:
 @check("extension.revision", PRACTICE)
 @each(_revision)
 def revision(number: int) -> Judgement:
-    """The extension has the revision that this program was written for.
-
-    Results still hold; look for a newer vkzircon that knows what the revision changed.
-    """
     return holds(number == EXTENSION_REVISION, f"the driver reports revision {number}", worth=Outcome.INFO)
 
 
-@check(
-    "extension.dependencies",
-    "vk.xml, depends of VK_FUCHSIA_external_memory",
-    causes=("A driver of Vulkan 1.0 without the two KHR extensions.",),
-)
+@check("extension.dependencies", "vk.xml, depends of VK_FUCHSIA_external_memory")
 def dependencies(facts: Facts, device: Device) -> Iterator[Finding]:
-    """The extension's dependencies are there: Vulkan 1.1, or the two KHR external memory extensions.
-
-    The driver must offer Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities.
-    """
     instance, identity = facts.instance.value, device.identity.value
     if instance is None or identity is None:
         return
@@ -82,11 +56,7 @@ def _entry_points(device: Device) -> Rows[EntryPoint]:
     return [Row(entry.name, step(device, "open"), Answer(entry)) for entry in entries]
 
 
-@check("extension.entry-points", "initialization.adoc, vkGetDeviceProcAddr", causes=(HIDDEN_COMMAND,))
+@check("extension.entry-points", "initialization.adoc, vkGetDeviceProcAddr")
 @each(_entry_points)
 def entry_points(entry: EntryPoint) -> Judgement:
-    """vkGetDeviceProcAddr returns both commands of the extension when it is enabled.
-
-    The driver, or a layer above it, hides the command: unset VK_INSTANCE_LAYERS and look again.
-    """
     return holds(entry.resolved, "resolved", "advertised, but vkGetDeviceProcAddr returns NULL")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Can an exported VMO be imported, everywhere and in every way, and is it shared then?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
 
 from vkzircon_cli.checks.capabilities import denies_import
-from vkzircon_cli.checks.causes import UNKNOWN_TO_HOST
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
 from vkzircon_cli.checks.rows import (
     Judgement,
@@ -21,19 +21,13 @@ from vkzircon_cli.checks.rows import (
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Comparison, Imported, ImportKind, Released
 
-_SHARED = "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA: both allocations are the same memory"
-_ADVICE = "With memory to spare, 'out of memory' means a wrong memory type, or a VMO that the driver does not know."
+_IMPORT = "memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA"
+SAME_MEMORY = f"{_IMPORT}: both allocations are the same memory"
 
 
-def _all(device: Device) -> Rows[Imported]:
-    return _of_kinds(device, *ImportKind)
-
-
-def _answered(device: Device) -> Rows[Imported]:
-    return [row for row in _all(device) if row.answer.value is not None]
-
-
-def _of_kinds(device: Device, *kinds: ImportKind, worth: Outcome = Outcome.FAIL) -> Rows[Imported]:
+def _imports(
+    device: Device, kinds: Collection[ImportKind] = tuple(ImportKind), worth: Outcome = Outcome.FAIL
+) -> Rows[Imported]:
     """Return imports, where a refusal has its *worth* only if the driver reports that imports work."""
     return [
         row_of_type(
@@ -48,44 +42,13 @@ def _of_kinds(device: Device, *kinds: ImportKind, worth: Outcome = Outcome.FAIL)
     ]
 
 
-check(
-    "import.result-codes",
-    meaning="A refused import returns a result that is listed for vkAllocateMemory.",
-    rule="memory.adoc, return codes of vkAllocateMemory",
-    advice="Programs switch on the listed codes; report the other one to the driver's vendor.",
-    causes=(
-        "SwiftShader returns VK_ERROR_MEMORY_MAP_FAILED for every import that it cannot map.",
-        "goldfish (gfxstream) has no code for a bad handle: it calls abort().",
-    ),
-)(lists_results(_all))
-
-_MUST = {
-    ImportKind.SAME_DEVICE: "The device that exported a VMO imports it and binds to it.",
-    ImportKind.SECOND_DEVICE: "A second VkDevice of the same GPU imports it.",
-    ImportKind.SECOND_INSTANCE: "A device of a second VkInstance imports it.",
-    ImportKind.TWICE: "One VMO is imported twice, and all three allocations are the same memory.",
-    ImportKind.BIND_OFFSET: "A buffer is bound behind the start of imported memory.",
-    ImportKind.RE_EXPORT: "Imported memory is exported again, where exportFromImportedHandleTypes allows that.",
-    ImportKind.BIND_EXPORT_IMPORT_BIND: "It works in the order bind, export, import, bind.",
-    ImportKind.EXPORT_BIND_IMPORT_BIND: "It works in the order export, bind, import, bind.",
-    ImportKind.EXPORT_IMPORT_BIND_BIND: "It works in the order export, import, bind, bind.",
-}
-_MAY = {
-    ImportKind.OTHER_DEVICE: "Another GPU imports it.",
-    ImportKind.OWN_VMO: "A VMO that never came from Vulkan is imported.",
-    ImportKind.WHOLE_SIZE: "An import may ask for the VMO's whole size, not only for what was allocated.",
-}
-_CAUSES = {
-    ImportKind.SAME_DEVICE: (
-        "SwiftShader maps 15 bytes more than it is asked for: import with the exporter's allocationSize.",
-        UNKNOWN_TO_HOST,
-        "The handle lacks MAP, READ or WRITE.",
-    )
-}
+def _answered(device: Device) -> Rows[Imported]:
+    return [row for row in _imports(device) if row.answer.value is not None]
 
 
-def _imports(kind: ImportKind, worth: Outcome) -> Callable[[Device], Rows[Imported]]:
-    return lambda device: _of_kinds(device, kind, worth=worth)
+check("import.result-codes", "memory.adoc, return codes of vkAllocateMemory")(lists_results(_imports))
+
+_MAY = (ImportKind.OTHER_DEVICE, ImportKind.OWN_VMO, ImportKind.WHOLE_SIZE)
 
 
 def _works(imported: Imported) -> Judgement:
@@ -93,22 +56,13 @@ def _works(imported: Imported) -> Judgement:
 
 
 for _kind in (kind for kind in ImportKind if kind is not ImportKind.SECOND_PROCESS):
-    check(
-        f"import.{_kind}",
-        meaning={**_MUST, **_MAY}[_kind],
-        rule="memory.adoc, VkImportMemoryZirconHandleInfoFUCHSIA" if _kind in _MUST else PRACTICE,
-        advice=_ADVICE,
-        causes=_CAUSES.get(_kind, ()),
-    )(each(_imports(_kind, Outcome.FAIL if _kind in _MUST else Outcome.INFO))(_works))
+    _rule, _worth = (PRACTICE, Outcome.INFO) if _kind in _MAY else (_IMPORT, Outcome.FAIL)
+    check(f"import.{_kind}", _rule)(each(partial(_imports, kinds=(_kind,), worth=_worth))(_works))
 
 
-@check("import.second-process", _SHARED)
+@check("import.second-process", SAME_MEMORY)
 def second_process(_: Facts, device: Device) -> Iterator[Finding]:
-    """Another process imports the VMO, reads the bytes in it, and writes bytes that are read here.
-
-    The driver knows a VMO only by its own process's state: programs cannot share memory.
-    """
-    for row in _of_kinds(device, ImportKind.SECOND_PROCESS):
+    for row in _imports(device, (ImportKind.SECOND_PROCESS,)):
         if row.answer.value is None:
             yield row.unanswered()
         else:
@@ -130,20 +84,12 @@ def _seen_here(shared: Comparison) -> Judgement:
 @check("import.contents-kept", "memory.adoc: importing must not modify the contents")
 @each(comparisons(_answered, lambda imported: imported.kept))
 def contents_kept(kept: Comparison) -> Judgement:
-    """An import does not change the VMO's bytes.
-
-    The driver clears memory that others use, or writes into it.
-    """
     return bytes_are(kept, "the bytes written before are still there", f"changed, the first at {kept.first_wrong}")
 
 
-@check("import.shares", _SHARED)
+@check("import.shares", SAME_MEMORY)
 @each(comparisons(_answered, lambda imported: imported.shared))
 def shares(seen: Comparison) -> Judgement:
-    """What is written through an import is seen on every other side.
-
-    The import is a copy: nothing is shared.
-    """
     return bytes_are(
         seen, "what is written through the import is seen on every other side", "are not seen on another side"
     )
@@ -157,9 +103,5 @@ def _released(device: Device) -> Iterator[Row[Released]]:
 @check("import.releases-handle", "memory.adoc: a successful import transfers the handle to the implementation")
 @each(_released)
 def releases_handle(found: Released) -> Judgement:
-    """Freeing imported memory closes the handle that the import took, and no other.
-
-    The driver leaks a handle with every import, or closes one that is the caller's.
-    """
     has = f"the VMO has {found.after} handles after the import was freed, of {found.before} before it"
     return holds(found.after == found.before - 1, has)

@@ -26,24 +26,12 @@ def _must_fail(device: Device, *, is_import: bool) -> Rows[Refusal]:
     return [_row(device, row) for row in rows]
 
 
-def _imports(device: Device) -> Rows[Refusal]:
-    return _must_fail(device, is_import=True)
-
-
-def _properties(device: Device) -> Rows[Refusal]:
-    return _must_fail(device, is_import=False)
-
-
 @_check(
     "negative.import-refused",
     "memory.adoc: INVALID_EXTERNAL_HANDLE must be returned for an invalid handle; VUID-...-allocationSize-07903",
 )
-@each(_imports)
+@each(partial(_must_fail, is_import=True))
 def import_refused(found: Refusal) -> Judgement:
-    """An import of a handle that is not a VMO, or of more bytes than it has, is refused as an invalid handle.
-
-    A program that passes a wrong handle gets memory, another error, or a crash inside the driver.
-    """
     if found.result == _INVALID:
         return Outcome.PASS, "refused as an invalid handle"
     if found.result.startswith("VK_SUCCESS"):
@@ -53,10 +41,6 @@ def import_refused(found: Refusal) -> Judgement:
 
 @_check("negative.handle-kept", PRACTICE)
 def handle_kept(_: Facts, device: Device) -> Iterator[Finding]:
-    """A call that fails leaves the caller's handle open.
-
-    After a failure ask ZX_INFO_HANDLE_VALID before closing: the number may be another handle (SwiftShader).
-    """
     for row in device.negative:
         found = row.refusal.value
         if found is not None and found.handle_lives is not None:
@@ -65,21 +49,13 @@ def handle_kept(_: Facts, device: Device) -> Iterator[Finding]:
 
 
 @_check("negative.properties-refused", PRACTICE)
-@each(_properties)
+@each(partial(_must_fail, is_import=False))
 def properties_refused(found: Refusal) -> Judgement:
-    """The properties of a handle that is not a VMO are refused.
-
-    An answer for any number proves nothing about the handle: ask the kernel what it is (SwiftShader).
-    """
     return holds(not found.result.startswith("VK_SUCCESS"), found.result, worth=Outcome.INFO)
 
 
 @_check("negative.survives", PRACTICE)
 def survives(_: Facts, device: Device) -> Iterator[Finding]:
-    """The driver survives every wrong input.
-
-    Ask the kernel about every handle before this driver gets it: a wrong one ends the process (goldfish).
-    """
     for row in device.negative:
         missing = row.refusal.missing
         died = missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT)

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a check is registered, what it finds, and how findings become one verdict.
 
-A check is a small pure function over facts. It yields one `Finding` a row (a memory type, a call); the worst outcome
-wins, and every row that is not good is told, so that no crash hides a failure. `rows` has the form that most checks
-take.
+A check is a small pure function over facts. It yields one `Finding` a row (a memory type, a call). The worst outcome
+wins, and the sentence has every row that is not good, so that no crash hides a failure. `rows` has the form of most
+checks.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
 
-from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind, record
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.glossary import Text, read_glossary
 from vkzircon_cli.model.quantities import plural, ranges
 from vkzircon_cli.model.queries import offers_extension
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.model.vmo import Handle
 
 PRACTICE = "none: practice"
+TEXTS = Path(__file__).with_name("texts.txt")
 
 
 class Outcome(StrEnum):
@@ -66,17 +68,19 @@ class Check:
     """A registered check.
 
     *rule* is the VUID or chapter that it rests on, or `PRACTICE`, which warns at most; *option* is the option that it
-    needs, '' if it always runs; *causes* are the usual causes of a bad outcome, if any are known.
+    needs, '' if it always runs.
     """
 
     id: str
-    meaning: str
     rule: str
-    advice: str
     needs_extension: bool
     judge: Judge
     option: str = ""
-    causes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> Text:
+        """Return what the check means, the usual causes of a bad outcome, and advice where it does not hold."""
+        return read_glossary(TEXTS)[self.id]
 
     def verdict(self, facts: Facts, device: Device) -> Verdict:
         """Judge *device*."""
@@ -131,47 +135,34 @@ def in_order() -> list[Check]:
     return sorted(REGISTRY.values(), key=lambda check: GROUPS.index(check.id.partition(".")[0]))
 
 
-def check(
-    id: str,
-    rule: str,
-    *,
-    meaning: str = "",
-    advice: str = "",
-    causes: tuple[str, ...] = (),
-    needs_extension: bool = True,
-    option: str = "",
-) -> Callable[[Judge], Judge]:
-    """Register the decorated function under a dotted *id*, which is public and never changes.
-
-    The function's docstring has what the check means and, behind a blank line, the advice where it does not hold.
-    """
+def check(id: str, rule: str, *, needs_extension: bool = True, option: str = "") -> Callable[[Judge], Judge]:
+    """Register the decorated function under a dotted *id*, which is public and never changes; `TEXTS` explains it."""
 
     def register(judge: Judge) -> Judge:
-        first, _, rest = (" ".join(part.split()) for part in (judge.__doc__ or "").partition("\n\n"))
-        REGISTRY[id] = Check(id, meaning or first, rule, advice or rest, needs_extension, judge, option, causes)
+        REGISTRY[id] = Check(id, rule, needs_extension, judge, option)
         return judge
 
     return register
 
 
 def forgives_death(id: str) -> bool:
-    """Whether a check is of wrong inputs: that the driver dies of one is told, and not held against it."""
+    """Whether a check sends wrong inputs: that the driver dies of one is reported, and does not fail the run."""
     return id.startswith("negative.")
 
 
 def fold(findings: Sequence[Finding], *, forgives_death: bool = False) -> Verdict:
     """Make one verdict of *findings*, of which there is one at least; a row that was skipped never hides another.
 
-    The worst row gives the outcome: a failure, not a death, where the check *forgives death*. Each row that is not good
-    is told, the worst first.
+    The worst row gives the outcome: a failure, not a death, where the check *forgives death*. The
+    sentence has each row that is not good, the worst first.
     """
 
     def rank(finding: Finding) -> tuple[bool, int]:
         return forgives_death and finding.outcome is Outcome.FAIL, SEVERITY[finding.outcome]
 
-    told = [finding for finding in findings if finding.outcome is not Outcome.SKIP] or findings
-    worst = max(told, key=rank).outcome
-    rows = [finding for finding in told if finding.outcome is worst or finding.outcome in _NOT_GOOD]
+    tested = [finding for finding in findings if finding.outcome is not Outcome.SKIP] or findings
+    worst = max(tested, key=rank).outcome
+    rows = [finding for finding in tested if finding.outcome is worst or finding.outcome in _NOT_GOOD]
     rows.sort(key=rank, reverse=True)
     return Verdict(worst, " ".join(_sentences(rows)), tuple(dict.fromkeys(row.step for row in rows if row.step)))
 
@@ -182,8 +173,7 @@ def _sentences(rows: Sequence[Finding]) -> Iterator[str]:
         subjects.setdefault(row.sentence, []).append(row.subject)
     for sentence, of in subjects.items():
         named = list(dict.fromkeys(subject for subject in of if subject))
-        text = f"{_joined(named)}: {sentence}" if named else sentence
-        yield _sentence(text)
+        yield _sentence(f"{_joined(named)}: {sentence}" if named else sentence)
 
 
 def sentence_case(text: str) -> str:
@@ -200,27 +190,12 @@ def _joined(subjects: list[str]) -> str:
     return f"{plural(heads.pop())} {ranges(sorted(int(number) for number in numbers))}"
 
 
-_OUTCOMES = {
-    MissingKind.NOT_ASKED: Outcome.SKIP,
-    MissingKind.CRASHED: Outcome.CRASH,
-    MissingKind.TIMED_OUT: Outcome.TIMEOUT,
-}
-
-
-def unanswered(answer: Answer[Any], subject: str = "", step: str = "", refused: Outcome = Outcome.FAIL) -> Finding:
-    """Return the finding about an answer that is missing; *refused* is what a refusal is worth to the check."""
-    missing = answer.missing or NEVER_REACHED
-    outcome = _OUTCOMES.get(missing.kind, refused)
-    return Finding(outcome, describe(missing), subject, step)
-
-
 def describe(missing: Missing) -> str:
     """Format a missing answer, without a full stop."""
+    where = f" in {missing.call}" if missing.call else ""
     if missing.kind is MissingKind.CRASHED:
-        where = f" in {missing.call}" if missing.call else ""
         return f"the driver crashed{where} ({missing.result or missing.reason})"
     if missing.kind is MissingKind.TIMED_OUT:
-        where = f" in {missing.call}" if missing.call else ""
         return f"the driver hung{where} ({missing.reason})"
     if missing.result == "VK_SUCCESS":
         return f"{missing.call} answered VK_SUCCESS, but {missing.reason}"

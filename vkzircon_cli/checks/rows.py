@@ -7,15 +7,21 @@ A row without an answer is judged alike everywhere, so such a check is only its 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from vkzircon_cli.checks.registry import Finding, Judge, Outcome, unanswered
-from vkzircon_cli.model.base import Answer, MissingKind, record
-from vkzircon_cli.model.facts import Device, ExternalImage, Facts
+from vkzircon_cli.checks.registry import Finding, Judge, Outcome, describe
+from vkzircon_cli.model.base import NEVER_REACHED, Answer, MissingKind, record
+from vkzircon_cli.model.facts import Device, ExternalImage
 from vkzircon_cli.model.spec import LISTED_RESULTS
 from vkzircon_cli.model.vmo import Comparison, Image
 
 T = TypeVar("T")
 U = TypeVar("U")
 Judgement = tuple[Outcome, str]
+
+_OUTCOMES = {
+    MissingKind.NOT_ASKED: Outcome.SKIP,
+    MissingKind.CRASHED: Outcome.CRASH,
+    MissingKind.TIMED_OUT: Outcome.TIMEOUT,
+}
 
 
 @record
@@ -33,7 +39,8 @@ class Row(Generic[T]):
 
     def unanswered(self) -> Finding:
         """Return why there is no answer."""
-        return unanswered(self.answer, self.subject, self.step, self.refused)
+        missing = self.answer.missing or NEVER_REACHED
+        return self.found(_OUTCOMES.get(missing.kind, self.refused), describe(missing))
 
     def found(self, outcome: Outcome, sentence: str) -> Finding:
         """Return a finding about this row."""
@@ -53,14 +60,10 @@ Rows = Iterable[Row[T]]
 
 
 def each(rows: Callable[[Device], Rows[T]]) -> Callable[[Callable[[T], Judgement]], Judge]:
-    """Make a check of a function that judges one answer of *rows*; its docstring is the check's."""
+    """Make a check of a function that judges one answer of *rows*."""
 
     def decorate(judge: Callable[[T], Judgement]) -> Judge:
-        def judge_all(_: Facts, device: Device) -> Iterator[Finding]:
-            return (row.judged(judge) for row in rows(device))
-
-        judge_all.__doc__ = judge.__doc__
-        return judge_all
+        return lambda _, device: [row.judged(judge) for row in rows(device)]
 
     return decorate
 

@@ -4,7 +4,7 @@
 Nothing here asks a machine or judges it; how an explanation looks is up to `render`.
 """
 
-from vkzircon_cli.explain.entry import Explanation, Group
+from vkzircon_cli.explain.entries import Explanation, Group
 from vkzircon_cli.explain.lookup import Explained, WordGroup, explain, explained, word_groups, words
 
 __all__ = ["Explained", "Explanation", "Group", "WordGroup", "explain", "explained", "word_groups", "words"]

@@ -7,12 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from vkzircon_cli.errors import Usage
-from vkzircon_cli.explain.checks import explained_checks
-from vkzircon_cli.explain.emulated import explained_emulation
-from vkzircon_cli.explain.entry import Explanation, Group
-from vkzircon_cli.explain.results import RESULTS
-from vkzircon_cli.explain.statuses import STATUSES
-from vkzircon_cli.explain.vuids import VUIDS
+from vkzircon_cli.explain import entries
+from vkzircon_cli.explain.entries import Explanation, Group
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.text import visible
 
@@ -61,10 +57,10 @@ def explain(word: str) -> tuple[Explanation, ...]:
         Usage: the word is unknown; the hint has the nearest words.
     """
     asked = word.lower() if len(word) <= _LONGEST else ""
-    written = [*explained_checks(), *VUIDS, *RESULTS, *STATUSES]
+    written = _written()
     if found := _find(asked, written):
         return found
-    emulated = list(explained_emulation())
+    emulated = list(entries.emulated())
     return _find(asked, emulated) or _refuse(word, asked, [*written, *emulated])
 
 
@@ -72,10 +68,10 @@ def word_groups() -> tuple[WordGroup, ...]:
     """Return every kind of word."""
     codes = "by name, by the name without {} in front, or by number"
     return (
-        WordGroup(Group.CHECK, "what vkzircon checks", tuple(explained_checks())),
-        WordGroup(Group.VUID, "rules of valid usage, whole or by number", VUIDS),
-        WordGroup(Group.RESULT, "what Vulkan returns, " + codes.format("VK_ERROR_"), RESULTS),
-        WordGroup(Group.STATUS, "what the kernel returns, " + codes.format("ZX_ERR_"), STATUSES),
+        WordGroup(Group.CHECK, "what vkzircon checks", tuple(entries.checks())),
+        WordGroup(Group.VUID, "rules of valid usage, whole or by number", tuple(entries.vuids())),
+        WordGroup(Group.RESULT, "what Vulkan returns, " + codes.format("VK_ERROR_"), tuple(entries.results())),
+        WordGroup(Group.STATUS, "what the kernel returns, " + codes.format("ZX_ERR_"), tuple(entries.statuses())),
         WordGroup(Group.PERSONA, "drivers that the emulation imitates", (), "vkzircon emulate --list"),
         WordGroup(Group.FAULT, "ways in which the emulation can be wrong", (), "vkzircon emulate --list"),
     )
@@ -83,9 +79,13 @@ def word_groups() -> tuple[WordGroup, ...]:
 
 def words() -> Iterator[str]:
     """Yield every word that needs no libzircon, the whole ones before the short ones."""
-    explanations = [explanation for group in word_groups() for explanation in group.explanations]
+    explanations = _written()
     yield from (explanation.word for explanation in explanations)
     yield from (short for explanation in explanations for short in explanation.also)
+
+
+def _written() -> list[Explanation]:
+    return [explanation for group in word_groups() for explanation in group.explanations]
 
 
 def _spellings(explanation: Explanation) -> Iterator[str]:

@@ -52,33 +52,32 @@ class Version:
     text: str
 
 
-VK_RESULTS: Mapping[int, str] = {
-    0: "VK_SUCCESS",
-    1: "VK_NOT_READY",
-    2: "VK_TIMEOUT",
-    3: "VK_EVENT_SET",
-    4: "VK_EVENT_RESET",
-    5: "VK_INCOMPLETE",
-    -1: "VK_ERROR_OUT_OF_HOST_MEMORY",
-    -2: "VK_ERROR_OUT_OF_DEVICE_MEMORY",
-    -3: "VK_ERROR_INITIALIZATION_FAILED",
-    -4: "VK_ERROR_DEVICE_LOST",
-    -5: "VK_ERROR_MEMORY_MAP_FAILED",
-    -6: "VK_ERROR_LAYER_NOT_PRESENT",
-    -7: "VK_ERROR_EXTENSION_NOT_PRESENT",
-    -8: "VK_ERROR_FEATURE_NOT_PRESENT",
-    -9: "VK_ERROR_INCOMPATIBLE_DRIVER",
-    -10: "VK_ERROR_TOO_MANY_OBJECTS",
-    -11: "VK_ERROR_FORMAT_NOT_SUPPORTED",
-    -12: "VK_ERROR_FRAGMENTED_POOL",
-    -13: "VK_ERROR_UNKNOWN",
-    -1000011001: "VK_ERROR_VALIDATION_FAILED",
-    -1000069000: "VK_ERROR_OUT_OF_POOL_MEMORY",
-    -1000072003: "VK_ERROR_INVALID_EXTERNAL_HANDLE",
-    -1000161000: "VK_ERROR_FRAGMENTATION",
-    -1000174001: "VK_ERROR_NOT_PERMITTED",
-    -1000257000: "VK_ERROR_INVALID_OPAQUE_CAPTURE_ADDRESS",
-}
+def _numbered(table: str) -> Mapping[int, str]:
+    """Parse a table of numbers, each with its name."""
+    words = table.split()
+    return {int(number): name for number, name in zip(words[::2], words[1::2], strict=True)}
+
+
+def _bits(table: str) -> tuple[str, ...]:
+    """Parse the names of a flag word's bits, from bit 0 on; `-` is a bit without a name, which becomes ''."""
+    return tuple(name.removeprefix("-") for name in table.split())
+
+
+VK_RESULTS = _numbered("""
+    0 VK_SUCCESS                                         1 VK_NOT_READY
+    2 VK_TIMEOUT                                         3 VK_EVENT_SET
+    4 VK_EVENT_RESET                                     5 VK_INCOMPLETE
+    -1 VK_ERROR_OUT_OF_HOST_MEMORY                       -2 VK_ERROR_OUT_OF_DEVICE_MEMORY
+    -3 VK_ERROR_INITIALIZATION_FAILED                    -4 VK_ERROR_DEVICE_LOST
+    -5 VK_ERROR_MEMORY_MAP_FAILED                        -6 VK_ERROR_LAYER_NOT_PRESENT
+    -7 VK_ERROR_EXTENSION_NOT_PRESENT                    -8 VK_ERROR_FEATURE_NOT_PRESENT
+    -9 VK_ERROR_INCOMPATIBLE_DRIVER                      -10 VK_ERROR_TOO_MANY_OBJECTS
+    -11 VK_ERROR_FORMAT_NOT_SUPPORTED                    -12 VK_ERROR_FRAGMENTED_POOL
+    -13 VK_ERROR_UNKNOWN                                 -1000011001 VK_ERROR_VALIDATION_FAILED
+    -1000069000 VK_ERROR_OUT_OF_POOL_MEMORY              -1000072003 VK_ERROR_INVALID_EXTERNAL_HANDLE
+    -1000161000 VK_ERROR_FRAGMENTATION                   -1000174001 VK_ERROR_NOT_PERMITTED
+    -1000257000 VK_ERROR_INVALID_OPAQUE_CAPTURE_ADDRESS
+""")
 
 # Beyond these a command's failure is outside the list that vk.xml gives for it.
 _ALWAYS_LISTED = ("VK_ERROR_UNKNOWN", "VK_ERROR_VALIDATION_FAILED")
@@ -94,170 +93,68 @@ LISTED_RESULTS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
-ZX_STATUS: Mapping[int, str] = {
-    0: "ZX_OK",
-    -1: "ZX_ERR_INTERNAL",
-    -2: "ZX_ERR_NOT_SUPPORTED",
-    -3: "ZX_ERR_NO_RESOURCES",
-    -4: "ZX_ERR_NO_MEMORY",
-    -6: "ZX_ERR_INTERNAL_INTR_RETRY",
-    -10: "ZX_ERR_INVALID_ARGS",
-    -11: "ZX_ERR_BAD_HANDLE",
-    -12: "ZX_ERR_WRONG_TYPE",
-    -13: "ZX_ERR_BAD_SYSCALL",
-    -14: "ZX_ERR_OUT_OF_RANGE",
-    -15: "ZX_ERR_BUFFER_TOO_SMALL",
-    -20: "ZX_ERR_BAD_STATE",
-    -21: "ZX_ERR_TIMED_OUT",
-    -22: "ZX_ERR_SHOULD_WAIT",
-    -23: "ZX_ERR_CANCELED",
-    -24: "ZX_ERR_PEER_CLOSED",
-    -25: "ZX_ERR_NOT_FOUND",
-    -26: "ZX_ERR_ALREADY_EXISTS",
-    -27: "ZX_ERR_ALREADY_BOUND",
-    -28: "ZX_ERR_UNAVAILABLE",
-    -30: "ZX_ERR_ACCESS_DENIED",
-    -40: "ZX_ERR_IO",
-    -41: "ZX_ERR_IO_REFUSED",
-    -42: "ZX_ERR_IO_DATA_INTEGRITY",
-    -43: "ZX_ERR_IO_DATA_LOSS",
-    -44: "ZX_ERR_IO_NOT_PRESENT",
-    -45: "ZX_ERR_IO_OVERRUN",
-    -46: "ZX_ERR_IO_MISSED_DEADLINE",
-    -47: "ZX_ERR_IO_INVALID",
-    -50: "ZX_ERR_BAD_PATH",
-    -51: "ZX_ERR_NOT_DIR",
-    -52: "ZX_ERR_NOT_FILE",
-    -53: "ZX_ERR_FILE_BIG",
-    -54: "ZX_ERR_NO_SPACE",
-    -55: "ZX_ERR_NOT_EMPTY",
-    -60: "ZX_ERR_STOP",
-    -61: "ZX_ERR_NEXT",
-    -62: "ZX_ERR_ASYNC",
-    -70: "ZX_ERR_PROTOCOL_NOT_SUPPORTED",
-    -71: "ZX_ERR_ADDRESS_UNREACHABLE",
-    -72: "ZX_ERR_ADDRESS_IN_USE",
-    -73: "ZX_ERR_NOT_CONNECTED",
-    -74: "ZX_ERR_CONNECTION_REFUSED",
-    -75: "ZX_ERR_CONNECTION_RESET",
-    -76: "ZX_ERR_CONNECTION_ABORTED",
-}
+ZX_STATUS = _numbered("""
+    0 ZX_OK                            -1 ZX_ERR_INTERNAL              -2 ZX_ERR_NOT_SUPPORTED
+    -3 ZX_ERR_NO_RESOURCES             -4 ZX_ERR_NO_MEMORY             -6 ZX_ERR_INTERNAL_INTR_RETRY
+    -10 ZX_ERR_INVALID_ARGS            -11 ZX_ERR_BAD_HANDLE           -12 ZX_ERR_WRONG_TYPE
+    -13 ZX_ERR_BAD_SYSCALL             -14 ZX_ERR_OUT_OF_RANGE         -15 ZX_ERR_BUFFER_TOO_SMALL
+    -20 ZX_ERR_BAD_STATE               -21 ZX_ERR_TIMED_OUT            -22 ZX_ERR_SHOULD_WAIT
+    -23 ZX_ERR_CANCELED                -24 ZX_ERR_PEER_CLOSED          -25 ZX_ERR_NOT_FOUND
+    -26 ZX_ERR_ALREADY_EXISTS          -27 ZX_ERR_ALREADY_BOUND        -28 ZX_ERR_UNAVAILABLE
+    -30 ZX_ERR_ACCESS_DENIED           -40 ZX_ERR_IO                   -41 ZX_ERR_IO_REFUSED
+    -42 ZX_ERR_IO_DATA_INTEGRITY       -43 ZX_ERR_IO_DATA_LOSS         -44 ZX_ERR_IO_NOT_PRESENT
+    -45 ZX_ERR_IO_OVERRUN              -46 ZX_ERR_IO_MISSED_DEADLINE   -47 ZX_ERR_IO_INVALID
+    -50 ZX_ERR_BAD_PATH                -51 ZX_ERR_NOT_DIR              -52 ZX_ERR_NOT_FILE
+    -53 ZX_ERR_FILE_BIG                -54 ZX_ERR_NO_SPACE             -55 ZX_ERR_NOT_EMPTY
+    -60 ZX_ERR_STOP                    -61 ZX_ERR_NEXT                 -62 ZX_ERR_ASYNC
+    -70 ZX_ERR_PROTOCOL_NOT_SUPPORTED  -71 ZX_ERR_ADDRESS_UNREACHABLE  -72 ZX_ERR_ADDRESS_IN_USE
+    -73 ZX_ERR_NOT_CONNECTED           -74 ZX_ERR_CONNECTION_REFUSED   -75 ZX_ERR_CONNECTION_RESET
+    -76 ZX_ERR_CONNECTION_ABORTED
+""")
 
 DEVICE_TYPES: Mapping[int, str] = {0: "other", 1: "integrated", 2: "discrete", 3: "virtual", 4: "cpu"}
 DEVICE_TYPE_CPU = 4
 
-DRIVER_IDS: Mapping[int, str] = {
-    1: "amd-proprietary",
-    2: "amd-open-source",
-    3: "mesa-radv",
-    4: "nvidia-proprietary",
-    5: "intel-proprietary-windows",
-    6: "intel-open-source-mesa",
-    7: "imagination-proprietary",
-    8: "qualcomm-proprietary",
-    9: "arm-proprietary",
-    10: "google-swiftshader",
-    11: "ggp-proprietary",
-    12: "broadcom-proprietary",
-    13: "mesa-llvmpipe",
-    14: "moltenvk",
-    15: "coreavi-proprietary",
-    16: "juice-proprietary",
-    17: "verisilicon-proprietary",
-    18: "mesa-turnip",
-    19: "mesa-v3dv",
-    20: "mesa-panvk",
-    21: "samsung-proprietary",
-    22: "mesa-venus",
-    23: "mesa-dozen",
-    24: "mesa-nvk",
-    25: "imagination-open-source-mesa",
-    26: "mesa-honeykrisp",
-}
+DRIVER_IDS = _numbered("""
+    1 amd-proprietary                2 amd-open-source         3 mesa-radv                4 nvidia-proprietary
+    5 intel-proprietary-windows      6 intel-open-source-mesa  7 imagination-proprietary  8 qualcomm-proprietary
+    9 arm-proprietary                10 google-swiftshader     11 ggp-proprietary         12 broadcom-proprietary
+    13 mesa-llvmpipe                 14 moltenvk               15 coreavi-proprietary     16 juice-proprietary
+    17 verisilicon-proprietary       18 mesa-turnip            19 mesa-v3dv               20 mesa-panvk
+    21 samsung-proprietary           22 mesa-venus             23 mesa-dozen              24 mesa-nvk
+    25 imagination-open-source-mesa  26 mesa-honeykrisp
+""")
 _MESA_DRIVER_IDS = {3, 6, 13, 18, 19, 20, 22, 23, 24, 25, 26}
 _NVIDIA_PROPRIETARY = 4
 
-OBJECT_TYPES: Mapping[int, str] = {
-    0: "none",
-    1: "process",
-    2: "thread",
-    3: "vmo",
-    4: "channel",
-    5: "event",
-    6: "port",
-    9: "interrupt",
-    11: "pci-device",
-    12: "debuglog",
-    14: "socket",
-    15: "resource",
-    16: "eventpair",
-    17: "job",
-    18: "vmar",
-    19: "fifo",
-    20: "guest",
-    21: "vcpu",
-    22: "timer",
-    23: "iommu",
-    24: "bti",
-    25: "profile",
-    26: "pmt",
-    27: "suspend-token",
-    28: "pager",
-    29: "exception",
-    30: "clock",
-    31: "stream",
-    32: "msi",
-    33: "iob",
-    34: "counter",
-    35: "iob-shared-region",
-}
+OBJECT_TYPES = _numbered("""
+    0 none         1 process     2 thread   3 vmo        4 channel     5 event     6 port      9 interrupt
+    11 pci-device  12 debuglog   14 socket  15 resource  16 eventpair  17 job      18 vmar     19 fifo
+    20 guest       21 vcpu       22 timer   23 iommu     24 bti        25 profile  26 pmt      27 suspend-token
+    28 pager       29 exception  30 clock   31 stream    32 msi        33 iob      34 counter  35 iob-shared-region
+""")
 OBJECT_TYPE_VMO = 3
 _FIXED_BITS = 3  # ZX_HANDLE_FIXED_BITS_MASK
 CACHE_POLICIES: Mapping[int, str] = {0: "cached", 1: "uncached", 2: "uncached-device", 3: "write-combining"}
 
-# Bit tables: position in the tuple is the bit's number; '' is a bit without a name.
-MEMORY_PROPERTY_BITS = (
-    "DEVICE_LOCAL",
-    "HOST_VISIBLE",
-    "HOST_COHERENT",
-    "HOST_CACHED",
-    "LAZILY_ALLOCATED",
-    "PROTECTED",
-    "DEVICE_COHERENT_AMD",
-    "DEVICE_UNCACHED_AMD",
-    "RDMA_CAPABLE_NV",
-)
+MEMORY_PROPERTY_BITS = _bits("""
+    DEVICE_LOCAL      HOST_VISIBLE  HOST_COHERENT        HOST_CACHED
+    LAZILY_ALLOCATED  PROTECTED     DEVICE_COHERENT_AMD  DEVICE_UNCACHED_AMD
+    RDMA_CAPABLE_NV
+""")
 HEAP_BITS = ("DEVICE_LOCAL", "MULTI_INSTANCE")
 QUEUE_BITS = ("GRAPHICS", "COMPUTE", "TRANSFER", "SPARSE_BINDING", "PROTECTED", "VIDEO_DECODE", "VIDEO_ENCODE")
 FEATURE_BITS = ("DEDICATED_ONLY", "EXPORTABLE", "IMPORTABLE")
-HANDLE_TYPE_BITS = (
-    "OPAQUE_FD",
-    "OPAQUE_WIN32",
-    "OPAQUE_WIN32_KMT",
-    "D3D11_TEXTURE",
-    "D3D11_TEXTURE_KMT",
-    "D3D12_HEAP",
-    "D3D12_RESOURCE",
-    "HOST_ALLOCATION_EXT",
-    "HOST_MAPPED_FOREIGN_MEMORY_EXT",
-    "DMA_BUF_EXT",
-    "ANDROID_HARDWARE_BUFFER_ANDROID",
-    "ZIRCON_VMO_FUCHSIA",
-    "RDMA_ADDRESS_NV",
-    "SCI_BUF_NV",
-    "SCREEN_BUFFER_QNX",
-)
+HANDLE_TYPE_BITS = _bits("""
+    OPAQUE_FD                       OPAQUE_WIN32  OPAQUE_WIN32_KMT                 D3D11_TEXTURE
+    D3D11_TEXTURE_KMT               D3D12_HEAP    D3D12_RESOURCE                   HOST_ALLOCATION_EXT
+    HOST_MAPPED_FOREIGN_MEMORY_EXT  DMA_BUF_EXT   ANDROID_HARDWARE_BUFFER_ANDROID  ZIRCON_VMO_FUCHSIA
+    RDMA_ADDRESS_NV                 SCI_BUF_NV    SCREEN_BUFFER_QNX
+""")
 SEMAPHORE_FEATURE_BITS = ("EXPORTABLE", "IMPORTABLE")
-SEMAPHORE_HANDLE_BITS = (
-    "OPAQUE_FD",
-    "OPAQUE_WIN32",
-    "OPAQUE_WIN32_KMT",
-    "D3D12_FENCE",
-    "SYNC_FD",
-    "SCI_SYNC_OBJ_NV",
-    "",
-    "ZIRCON_EVENT_FUCHSIA",
-)
+SEMAPHORE_HANDLE_BITS = _bits("""
+    OPAQUE_FD  OPAQUE_WIN32  OPAQUE_WIN32_KMT  D3D12_FENCE  SYNC_FD  SCI_SYNC_OBJ_NV  -  ZIRCON_EVENT_FUCHSIA
+""")
 _AUTHORS = ("_EXT", "_ANDROID", "_FUCHSIA", "_NV", "_QNX")
 
 
@@ -269,72 +166,31 @@ def _plain_name(handle_type: str) -> str:
 
 # As a command line has them: opaque-fd, zircon-vmo.
 HANDLE_TYPES: Mapping[str, int] = {_plain_name(name): 1 << bit for bit, name in enumerate(HANDLE_TYPE_BITS)}
-BUFFER_USAGE_BITS = (
-    "TRANSFER_SRC",
-    "TRANSFER_DST",
-    "UNIFORM_TEXEL_BUFFER",
-    "STORAGE_TEXEL_BUFFER",
-    "UNIFORM_BUFFER",
-    "STORAGE_BUFFER",
-    "INDEX_BUFFER",
-    "VERTEX_BUFFER",
-    "INDIRECT_BUFFER",
-)
+BUFFER_USAGE_BITS = _bits("""
+    TRANSFER_SRC     TRANSFER_DST    UNIFORM_TEXEL_BUFFER  STORAGE_TEXEL_BUFFER
+    UNIFORM_BUFFER   STORAGE_BUFFER  INDEX_BUFFER          VERTEX_BUFFER
+    INDIRECT_BUFFER
+""")
 BUFFER_USAGES: Mapping[str, int] = {name: 1 << bit for bit, name in enumerate(BUFFER_USAGE_BITS)}
-IMAGE_USAGE_BITS = (
-    "TRANSFER_SRC",
-    "TRANSFER_DST",
-    "SAMPLED",
-    "STORAGE",
-    "COLOR_ATTACHMENT",
-    "DEPTH_STENCIL_ATTACHMENT",
-    "TRANSIENT_ATTACHMENT",
-    "INPUT_ATTACHMENT",
-)
+IMAGE_USAGE_BITS = _bits("""
+    TRANSFER_SRC      TRANSFER_DST              SAMPLED               STORAGE
+    COLOR_ATTACHMENT  DEPTH_STENCIL_ATTACHMENT  TRANSIENT_ATTACHMENT  INPUT_ATTACHMENT
+""")
 # Those that an image may have alone (VUID-VkImageCreateInfo-usage-00966).
 IMAGE_USAGES: Mapping[str, int] = {
     name: 1 << bit for bit, name in enumerate(IMAGE_USAGE_BITS) if name != "TRANSIENT_ATTACHMENT"
 }
 BUFFER_CREATE_BITS = ("SPARSE_BINDING", "SPARSE_RESIDENCY", "SPARSE_ALIASED", "PROTECTED")
-RIGHT_BITS = (
-    "DUPLICATE",
-    "TRANSFER",
-    "READ",
-    "WRITE",
-    "EXECUTE",
-    "MAP",
-    "GET_PROPERTY",
-    "SET_PROPERTY",
-    "ENUMERATE",
-    "DESTROY",
-    "SET_POLICY",
-    "GET_POLICY",
-    "SIGNAL",
-    "SIGNAL_PEER",
-    "WAIT",
-    "INSPECT",
-    "MANAGE_JOB",
-    "MANAGE_PROCESS",
-    "MANAGE_THREAD",
-    "APPLY_PROFILE",
-    "MANAGE_SOCKET",
-    "OP_CHILDREN",
-    "RESIZE",
-    "ATTACH_VMO",
-    "MANAGE_VMO",
-)
-VMO_BITS = (
-    "PAGED",
-    "RESIZABLE",
-    "COW_CLONE",
-    "VIA_HANDLE",
-    "VIA_MAPPING",
-    "PAGER_BACKED",
-    "CONTIGUOUS",
-    "DISCARDABLE",
-    "IMMUTABLE",
-    "VIA_IOB_HANDLE",
-)
+RIGHT_BITS = _bits("""
+    DUPLICATE   TRANSFER        READ           WRITE          EXECUTE        MAP          GET_PROPERTY  SET_PROPERTY
+    ENUMERATE   DESTROY         SET_POLICY     GET_POLICY     SIGNAL         SIGNAL_PEER  WAIT          INSPECT
+    MANAGE_JOB  MANAGE_PROCESS  MANAGE_THREAD  APPLY_PROFILE  MANAGE_SOCKET  OP_CHILDREN  RESIZE        ATTACH_VMO
+    MANAGE_VMO
+""")
+VMO_BITS = _bits("""
+    PAGED      RESIZABLE       COW_CLONE  VIA_HANDLE  VIA_MAPPING  PAGER_BACKED  CONTIGUOUS  DISCARDABLE
+    IMMUTABLE  VIA_IOB_HANDLE
+""")
 # VIA_* say how a process reaches a VMO, and are meaningful in ZX_INFO_PROCESS_VMOS only.
 VMO_VIA_BITS = 0b10_0001_1000
 

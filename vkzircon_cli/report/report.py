@@ -77,7 +77,7 @@ def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
                 if depth is Depth.IDENTITY and check.needs_extension:
                     continue
                 verdict = check.verdict(facts, device)
-                advice = check.advice if verdict.outcome in (Outcome.WARN, Outcome.FAIL) else None
+                advice = check.text.advice if verdict.outcome in (Outcome.WARN, Outcome.FAIL) else None
                 yield CheckResult(
                     check.id, device.index, verdict.outcome, verdict.sentence, verdict.steps, check.rule, advice
                 )
