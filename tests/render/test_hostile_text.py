@@ -23,7 +23,7 @@ from rich.cells import cell_len
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.terminal import render_checks, render_devices, render_report
 from vkzircon_cli.report.report import Report
 

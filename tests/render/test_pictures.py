@@ -10,8 +10,7 @@ from reports import device, good_report, memory, without_extension
 
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.vmo import HandleProperties
-from vkzircon_cli.render.pictures import matrix, paths
-from vkzircon_cli.render.timeline import Timeline, timeline
+from vkzircon_cli.render.pictures import Timeline, matrix, paths, timeline
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.fold import StepTime
 

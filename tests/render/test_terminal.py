@@ -33,7 +33,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.vmo import Export, Form
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.terminal import render_checks, render_devices, render_report
 from vkzircon_cli.report.report import Report
 

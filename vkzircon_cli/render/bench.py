@@ -4,10 +4,9 @@
 from vkzircon_cli.model.bench import BenchDevice
 from vkzircon_cli.render.charts import Chart, chart_table, charts, conditions, without_number
 from vkzircon_cli.render.content import Column, Meter, Table
-from vkzircon_cli.render.frame import finished, write_opening
-from vkzircon_cli.render.identity import title_of
-from vkzircon_cli.render.next_steps import emulating
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.fields import title_of
+from vkzircon_cli.render.frame import emulating, finished, write_opening
+from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.bench import BenchReport
 

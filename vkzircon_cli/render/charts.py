@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from vkzircon_cli.model.base import Answer, Missing, record
 from vkzircon_cli.model.bench import BenchDevice, Choice, Move, Place, TimedCall, Timing, Way
 from vkzircon_cli.model.quantities import about, duration, exactly, times
-from vkzircon_cli.render.content import Cell, Column, Field, Reason, Table
-from vkzircon_cli.render.marks import missing_mark, reasons, why_missing
+from vkzircon_cli.render.content import Cell, Column, Field, Reason, Table, missing_mark, reasons, why_missing
 from vkzircon_cli.report.bench import OF_OVERHEAD, BenchReport
 
 _CALLS = {

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.model.base import record
-from vkzircon_cli.render.content import Code, Column, Mark, Table
-from vkzircon_cli.render.identity import device_name
-from vkzircon_cli.render.marks import outcome_mark
+from vkzircon_cli.render.content import Code, Column, Mark, Table, outcome_mark
+from vkzircon_cli.render.fields import device_name
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import CheckResult
 

@@ -6,7 +6,7 @@ from rich.text import Text
 from vkzircon_cli.diff import Difference, Side
 from vkzircon_cli.render.change_rows import ChangeRow, headline, parts, times_table, times_words
 from vkzircon_cli.render.content import cut
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 
 _STYLES = {"worse": "red", "better": "green", "gone": "red", "new": "green"}

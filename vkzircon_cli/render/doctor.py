@@ -6,10 +6,9 @@ from rich.text import Text
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.diagnosis import Diagnosis
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.render.frame import write_circumstances, write_printed
-from vkzircon_cli.render.marks import outcome_mark
-from vkzircon_cli.render.opening import opening_of
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.content import outcome_mark
+from vkzircon_cli.render.frame import opening_of, write_circumstances, write_printed
+from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 
 _TITLES = {

@@ -2,13 +2,12 @@
 """Explanations, and the words that have one, for people and for programs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from vkzircon_cli.checks.registry import PRACTICE
-from vkzircon_cli.explain import Explanation, Group, WordGroup
+from vkzircon_cli.explain import Explained, Explanation, Group, WordGroup
 from vkzircon_cli.model.base import plain
 from vkzircon_cli.render.json import to_json
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 
 EXPLANATION_SCHEMA_VERSION = "1.0"
@@ -69,20 +68,22 @@ def _brief(explanation: Explanation) -> str:
     return explanation.also[0] if explanation.also else explanation.word.removeprefix("VUID-")
 
 
-def render_explanations_json(asked: str, explanations: Sequence[Explanation]) -> str:
-    """Write explanations as JSON."""
-    return to_json(_document(asked, [plain(each) for each in explanations], []))
+def render_explained(found: Explained, page: Page) -> str:
+    """Write explanations of one word, or all words."""
+    return render_words(found.groups, page) if found.asked is None else render_explanations(found.explanations, page)
 
 
-def render_words_json(groups: Sequence[WordGroup]) -> str:
-    """Write the words that have an explanation as JSON."""
-    rows = [
-        {"group": each.group, "about": each.about, "words": [one.word for one in each.explanations]} for each in groups
+def render_explained_json(found: Explained) -> str:
+    """Write the same as JSON, with the same keys for every question."""
+    groups = [
+        {"group": each.group, "about": each.about, "words": [one.word for one in each.explanations]}
+        for each in found.groups
     ]
-    return to_json(_document(None, [], rows))
-
-
-def _document(asked: str | None, explanations: list[dict[str, Any]], groups: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the document, which has the same keys for every question."""
-    version = EXPLANATION_SCHEMA_VERSION
-    return {"schema_version": version, "asked": asked, "explanations": explanations, "groups": groups}
+    return to_json(
+        {
+            "schema_version": EXPLANATION_SCHEMA_VERSION,
+            "asked": found.asked,
+            "explanations": plain(found.explanations),
+            "groups": groups,
+        }
+    )

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render.identity import device_name, driver_lines
+from vkzircon_cli.render.fields import device_name, driver_lines
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import CheckResult
 

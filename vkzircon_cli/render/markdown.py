@@ -1,25 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report for an issue tracker: the verdict and the problems first, everything else folded away."""
+"""The report and the difference for an issue tracker: the verdict first, what is long folded away."""
 
 from collections.abc import Iterator, Sequence
 
+from vkzircon_cli.diff import Difference, Side
 from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.render.change_rows import ChangeRow, Part, headline, parts, times_table, times_words
 from vkzircon_cli.render.check_results import checks_table, counts_of, device_checks, problems, rows_of
-from vkzircon_cli.render.content import Field
-from vkzircon_cli.render.identity import device_name, extension_field, extension_fields, identity_fields
-from vkzircon_cli.render.machine import machine_fields
-from vkzircon_cli.render.markdown_escape import code, prose
+from vkzircon_cli.render.content import Field, why_missing
+from vkzircon_cli.render.fields import device_name, extension_field, extension_fields, identity_fields, machine_fields
+from vkzircon_cli.render.frame import opening_of, printed, steps_table
 from vkzircon_cli.render.markdown_writer import (
     MOST_OF_A_CELL,
     Section,
+    code,
     fields_section,
     lines_section,
+    prose,
+    rows_section,
+    table,
     table_section,
     write_page,
 )
-from vkzircon_cli.render.marks import why_missing
-from vkzircon_cli.render.opening import opening_of
-from vkzircon_cli.render.run_log import printed, steps_table
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, ways
 from vkzircon_cli.render.style import View
 from vkzircon_cli.report.redaction import Hidden
@@ -33,7 +36,7 @@ def render_markdown(report: Report, view: View, hidden: Sequence[Hidden] | None)
 
 
 def _opening(report: Report) -> str:
-    opening = opening_of(report, report.culprits)
+    opening = opening_of(report)
     lines = [f"### {opening.mark.word}: {prose(opening.sentence)}"]
     if opening.emulated_by:
         lines[:0] = [f"**EMULATED RUN** by {prose(opening.emulated_by, 2 * MOST_OF_A_CELL)}", ""]
@@ -91,3 +94,52 @@ def _device(report: Report, device: Device) -> Iterator[Section]:
     else:
         details.append(Field("memory", (why_missing(device.memory.missing),)))
     yield fields_section(f"Details{of}", (*details, *notes(device), *ways(device)))
+
+
+_MOST_OF_A_SENTENCE = 500
+_UNFOLDED = 12  # more rows than these are folded away
+_HEADERS = ("", "before", "after")
+
+
+def render_difference_markdown(difference: Difference, hidden: Sequence[Hidden] | None = None) -> str:
+    """Write *difference*; the foot says what was *hidden*."""
+    sides = zip(("result", "devices", "by", "started"), _side(difference.before), _side(difference.after), strict=True)
+    opening = f"### {prose(headline(difference))}\n\n{table(_HEADERS, list(sides))}"
+    times = table_section(times_table(difference.timings))
+    times = Section(times.title, (times_words(difference.timings), "", *times.head), times.rows)
+    return write_page(opening, (*map(_section, parts(difference)), times), hidden)
+
+
+def _side(side: Side) -> tuple[str, str, str, str]:
+    said = prose(side.sentence, _MOST_OF_A_SENTENCE)
+    return (
+        f"{'EMULATED RUN. ' * side.emulated}**{side.outcome.upper()}**, exit code {side.exit_code}. {said}",
+        prose(", ".join(side.devices) or "none", _MOST_OF_A_SENTENCE),
+        f"vkzircon {code(side.tool_version, 40)}, schema {code(side.schema_version, 40)}",
+        code(side.started, 40),
+    )
+
+
+def _section(part: Part) -> Section:
+    is_folded = len(part.rows) > _UNFOLDED
+    title = f"{part.title}: {counted(len(part.rows), 'row')}" if is_folded else part.title
+    note = ("", prose(part.note)) if part.note else ()
+    if not part.rows:
+        return Section(title, note[1:], (), is_folded=False)
+    return rows_section(title, _HEADERS, map(_cells, part.rows), tail=note, is_folded=is_folded)
+
+
+def _cells(row: ChangeRow) -> list[str]:
+    word = f"**{row.word}** " if row.word else ""
+    is_id = row.word and " " not in row.subject
+    subject = word + (code if is_id else prose)(row.subject, MOST_OF_A_CELL)
+    return [subject, *_both(row)]
+
+
+def _both(row: ChangeRow) -> Iterator[str]:
+    for words in (row.before, row.after):
+        if words is None:
+            yield ""
+        else:
+            # Of a set only the members that the other side lacks are shown, which are not the whole set.
+            yield f"only here: {prose(words, MOST_OF_A_CELL)}" if row.is_set else prose(words, MOST_OF_A_CELL)

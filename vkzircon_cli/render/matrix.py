@@ -10,14 +10,11 @@ from vkzircon_cli.model.matrix import ImageFormat, MatrixDevice, Support
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.spec import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IMPORTABLE
 from vkzircon_cli.model.vmo import Tiling
-from vkzircon_cli.render.columns import fitted, total
-from vkzircon_cli.render.content import Column
-from vkzircon_cli.render.frame import finished, write_opening
-from vkzircon_cli.render.identity import title_of
-from vkzircon_cli.render.marks import reasons, why_missing
-from vkzircon_cli.render.next_steps import emulating
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.render.content import Column, reasons, why_missing
+from vkzircon_cli.render.fields import title_of
+from vkzircon_cli.render.frame import emulating, finished, write_opening
+from vkzircon_cli.render.style import Page
+from vkzircon_cli.render.writer import Sheet, fitted, total
 from vkzircon_cli.report.matrix import MatrixReport, name_of
 
 _INDENT = 2

@@ -7,9 +7,23 @@ from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Heap
 from vkzircon_cli.model.quantities import about, bits_of, exactly, ranges
 from vkzircon_cli.model.vmo import Comparison, Data, Export, Form, Handle, Image, Import, ImportKind, RoundTrip, Write
-from vkzircon_cli.render.content import Cell, Column, Field, Mark, Meter, Reason, Table, columns_of
-from vkzircon_cli.render.identity import flag_words
-from vkzircon_cli.render.marks import bad, comparison_mark, good, missing_mark, reasons, why_missing
+from vkzircon_cli.render.content import (
+    Cell,
+    Column,
+    Field,
+    Mark,
+    Meter,
+    Reason,
+    Table,
+    bad,
+    columns_of,
+    comparison_mark,
+    good,
+    missing_mark,
+    reasons,
+    why_missing,
+)
+from vkzircon_cli.render.fields import flag_words
 
 WRITES = {
     Write.HOST_MAP: "host write",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a result is shown: which part of it, in which format, and how much of it."""
+"""How a result is shown: which part of it, in which format, and on what page."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from vkzircon_cli.model.base import record
@@ -38,3 +39,61 @@ class Style:
     format: Format
     verbose: bool = False
     redacts: bool = True
+
+
+DEFAULT_WIDTH = 80
+# Narrower lines are unreadable, so a narrower terminal wraps them itself.
+MIN_WIDTH = 20
+_MAX_DIGITS = 4  # no screen has more columns, and a longer number is a mistake
+GLYPHS = "█░─✓✗"
+
+
+@record
+class Page:
+    """Where a report is written: *width* in columns, for prose; long values fold there only if *cuts* is set.
+
+    *ascii* says that the stream cannot encode our glyphs.
+    """
+
+    width: int
+    cuts: bool
+    color: bool
+    ascii: bool
+
+
+def page_for(
+    stdout_is_terminal: bool, encoding: str, environ: Mapping[str, str], no_color: bool, terminal_width: int | None
+) -> Page:
+    """Return the page for standard output.
+
+    COLUMNS goes before *terminal_width*; a value that is no positive number counts as unset. Colour follows, in this
+    order: *no_color*, NO_COLOR, TERM=dumb, FORCE_COLOR, whether it is a terminal; empty variables count as unset.
+    """
+    width = _columns(environ) or (terminal_width if stdout_is_terminal else None)
+    return Page(
+        width=max(width or DEFAULT_WIDTH, MIN_WIDTH),
+        cuts=stdout_is_terminal or _columns(environ) is not None,
+        color=_has_color(stdout_is_terminal, environ, no_color),
+        ascii=not _can_encode(encoding),
+    )
+
+
+def _columns(environ: Mapping[str, str]) -> int | None:
+    text = environ.get("COLUMNS", "").strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        return None
+    return int(text) or None
+
+
+def _has_color(stdout_is_terminal: bool, environ: Mapping[str, str], no_color: bool) -> bool:
+    if no_color or environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    return bool(environ.get("FORCE_COLOR")) or stdout_is_terminal
+
+
+def _can_encode(encoding: str) -> bool:
+    try:
+        GLYPHS.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

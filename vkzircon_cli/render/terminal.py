@@ -1,28 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report for people, as text for a terminal or a pipe."""
+"""The report for people, as text for a terminal or a pipe, and the contents of a bundle."""
 
 from collections.abc import Sequence
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
-from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.quantities import about, counted
 from vkzircon_cli.render.check_results import CheckRow, counts_of, device_checks, rows_of, skips_by_reason
-from vkzircon_cli.render.frame import write_circumstances, write_left_out, write_log, write_opening
-from vkzircon_cli.render.identity import extension_field, extension_fields, identity_fields, title_of
-from vkzircon_cli.render.machine import machine_fields
-from vkzircon_cli.render.marks import outcome_mark, why_missing
-from vkzircon_cli.render.next_steps import steps_after
-from vkzircon_cli.render.opening import opening_of
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.content import outcome_mark, why_missing
+from vkzircon_cli.render.fields import extension_field, extension_fields, identity_fields, machine_fields, title_of
+from vkzircon_cli.render.frame import (
+    NOTHING_HIDDEN,
+    hidden_words,
+    steps_after,
+    write_log,
+    write_opening,
+)
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, vmo_table, ways
+from vkzircon_cli.render.style import Page, View
 from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import REQUIRED, CheckResult
+from vkzircon_cli.stream.document import Summary
 
 _BAD = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 _EXPLAINED = (Outcome.WARN, *_BAD)
 _QUIET = (Outcome.PASS, Outcome.SKIP)
 _MOST_IDS = 3
+
+
+def render_view(report: Report, page: Page, verbose: bool, view: View) -> str:
+    """Write as much of *report* as *view* shows."""
+    views = {View.REPORT: render_report, View.CHECKS: render_checks, View.DEVICES: render_devices}
+    return views[view](report, page, verbose)
 
 
 def render_report(report: Report, page: Page, verbose: bool = False) -> str:
@@ -54,12 +66,7 @@ def render_checks(report: Report, page: Page, verbose: bool = False) -> str:
 def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
     """Write one record a device: its identity, and whether it offers the extension."""
     sheet = Sheet(page)
-    if report.error:
-        write_opening(sheet, report)
-    else:
-        opening = opening_of(report, report.culprits)
-        write_circumstances(sheet, opening)
-        write_left_out(sheet, opening)
+    write_opening(sheet, report, with_result=report.error is not None)
     for device in (device for device in report.devices if device.selected):
         _write_title(sheet, device)
         sheet.fields(identity_fields(device), verbose)
@@ -115,3 +122,28 @@ def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) 
 
 def _subject(row: CheckRow) -> str:
     return ", ".join(row.ids) if len(row.ids) <= _MOST_IDS else counted(len(row.ids), "check")
+
+
+@record
+class Contents:
+    """A bundle in numbers: *missing* names each part that is not in it, and why; *hidden* is None without redaction."""
+
+    size: int
+    files: int
+    missing: Sequence[tuple[str, str]]
+    summary: Summary
+    hidden: Sequence[Hidden] | None
+
+
+def render_contents(contents: Contents, name: str, page: Page) -> str:
+    """Write where the zip is, its report's outcome, what is missing and what was hidden."""
+    sheet = Sheet(page)
+    sheet.prose(f"{name}: {counted(contents.files, 'file')}, {about(contents.size)}.")
+    summary = contents.summary
+    sheet.prose(f"The report in it: {summary.outcome.upper()}, exit code {summary.exit_code}. {summary.sentence}")
+    for part, why in contents.missing:
+        sheet.prose(f"Missing: {part}: {why}.")
+    if contents.hidden is not None:
+        hidden = hidden_words(contents.hidden)
+        sheet.prose(f"Hidden: {hidden}. --no-redact leaves everything in." if hidden else NOTHING_HIDDEN)
+    return sheet.finish()
