@@ -32,7 +32,7 @@ Renderer = tuple[str, Callable[[Any, Any, Shown], str]]
 _JSON: Renderer = ("json", lambda module, document, _: module.render_json(document))
 RENDERERS: Mapping[str, Mapping[Format, Renderer]] = {
     "report": {
-        Format.TERMINAL: ("terminal", lambda m, it, to: m.render_view(it, to.page, to.style.verbose, to.style.view)),
+        Format.TERMINAL: ("terminal", lambda m, it, to: m.render_report(it, to.page, to.style.verbose, to.style.view)),
         Format.JSON: _JSON,
         Format.MARKDOWN: ("markdown", lambda m, it, to: m.render_markdown(it, to.style.view, to.hidden)),
         Format.HTML: ("html", lambda m, it, to: m.render_html(it, to.style.view, to.hidden)),

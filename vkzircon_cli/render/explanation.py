@@ -37,19 +37,14 @@ def _write_explanation(sheet: Sheet, explanation: Explanation) -> None:
     sheet.value(sheet.join(title, f"  {kind}{also}") if title.cell_len < sheet.page.width else title)
     sheet.prose(explanation.meaning, indent=2)
     if explanation.rule:
-        sheet.prose(_rests_on(explanation.rule), indent=2)
+        practice = "It rests on practice: no rule requires it, so a deviation is at most a warning."
+        sheet.prose(practice if explanation.rule == PRACTICE else f"It rests on {explanation.rule}.", indent=2)
     if explanation.causes:
         sheet.heading("Behaviour of that driver" if explanation.group is Group.PERSONA else "Usual causes")
     for cause in explanation.causes:
         sheet.item(sheet.text("- "), cause, indent=2)
     sheet.heading("What to do")
     sheet.prose(explanation.advice, indent=2)
-
-
-def _rests_on(rule: str) -> str:
-    if rule == PRACTICE:
-        return "It rests on practice: no rule requires it, so a deviation is at most a warning."
-    return f"It rests on {rule}."
 
 
 def render_words(groups: Sequence[WordGroup], page: Page) -> str:
@@ -59,13 +54,9 @@ def render_words(groups: Sequence[WordGroup], page: Page) -> str:
     for group in groups:
         _, title = _KINDS[group.group]
         sheet.heading(f"{title}: {group.about}")
-        brief = ", ".join(_brief(each) for each in group.explanations)
-        sheet.prose(brief or f"All of them: {group.listed_by}", indent=2)
+        short = (next(iter(each.also), each.word.removeprefix("VUID-")) for each in group.explanations)
+        sheet.prose(", ".join(short) or f"All of them: {group.listed_by}", indent=2)
     return sheet.finish()
-
-
-def _brief(explanation: Explanation) -> str:
-    return explanation.also[0] if explanation.also else explanation.word.removeprefix("VUID-")
 
 
 def render_explained(found: Explained, page: Page) -> str:

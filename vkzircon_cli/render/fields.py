@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vkzircon_cli.model.facts import Device, DriverIdentity, ExternalBuffer, Identity, OpenDevice
+from vkzircon_cli.model.facts import Device, ExternalBuffer, Identity, OpenDevice
 from vkzircon_cli.model.quantities import about, counted
 from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, find_extension
 from vkzircon_cli.model.spec import (
@@ -63,13 +63,10 @@ def identity_fields(device: Device) -> Iterator[Field]:
     if driver := identity.driver.value:
         yield Field("driver id", (f"{driver.id.name} ({driver.id.value})",), detail=True)
         yield Field("conformance", (driver.conformance_version,), detail=True)
-    yield Field("allocations", (_allocations(identity),), prose=True, detail=True)
-
-
-def _allocations(identity: Identity) -> str:
     largest = identity.max_memory_allocation_size
     size = why_missing(largest.missing) if largest.value is None else f"{largest.value} bytes ({about(largest.value)})"
-    return f"at most {identity.max_memory_allocation_count}, of {size}"
+    words = f"at most {identity.max_memory_allocation_count}, of {size}"
+    yield Field("allocations", (words,), prose=True, detail=True)
 
 
 def extension_field(report: Report, device: Device) -> Field:
@@ -79,15 +76,11 @@ def extension_field(report: Report, device: Device) -> Field:
     elif (found := find_extension(device.extensions.value)) is None:
         words = f"{EXTENSION} is not offered"
     else:
-        words = f"{EXTENSION} revision {found.revision}{_leg(report, device)}"
+        words = f"{EXTENSION} revision {found.revision}"
+        if report.instance.value and device.identity.value:
+            leg = dependency_leg(report.instance.value, device.identity.value, device.extensions.value)
+            words += f", on {leg}" if leg else ", without what it depends on"
     return Field("extension", (words,), prose=True)
-
-
-def _leg(report: Report, device: Device) -> str:
-    if report.instance.value is None or device.identity.value is None:
-        return ""
-    leg = dependency_leg(report.instance.value, device.identity.value, device.extensions.value or ())
-    return f", on {leg}" if leg else ", without what it depends on"
 
 
 def extension_fields(report: Report, device: Device) -> Iterator[Field]:
@@ -115,16 +108,11 @@ def _buffers(buffers: Sequence[ExternalBuffer]) -> Iterator[str]:
     """Yield each answer once, with the usages that got it."""
     usages: dict[str, list[str]] = {}
     for buffer in buffers:
-        usages.setdefault(_features(buffer), []).append("|".join(buffer.usage.names))
+        found = buffer.properties.value
+        able = " ".join(found.features.names) or "neither EXPORTABLE nor IMPORTABLE" if found else ""
+        usages.setdefault(able or why_missing(buffer.properties.missing), []).append("|".join(buffer.usage.names))
     for features, of in usages.items():
         yield f"{'every usage' if len(of) == len(buffers) else ', '.join(of)}: {features}"
-
-
-def _features(buffer: ExternalBuffer) -> str:
-    found = buffer.properties.value
-    if found is None:
-        return why_missing(buffer.properties.missing)
-    return " ".join(found.features.names) or "neither EXPORTABLE nor IMPORTABLE"
 
 
 def _opened(opened: OpenDevice) -> Iterator[Field]:
@@ -147,16 +135,9 @@ def driver_lines(identity: Identity) -> Iterator[str]:
     name = (driver.name.strip() or UNNAMED) if driver else ""
     # A version without a text is a number whose packing only its vendor knows.
     yield f"{name} {version.text}".strip() if version.text else f"{name}, version {version.value:#x}".lstrip(", ")
-    if driver:
-        yield from _info(driver)
-
-
-def _info(driver: DriverIdentity) -> Iterator[str]:
-    lines = driver.info.rstrip("\n").split("\n")
-    if len(lines) <= _MOST_LINES and all(line.strip() for line in lines):
-        yield from lines
-    elif driver.info:
-        yield driver.info
+    if driver and driver.info:
+        lines = driver.info.rstrip("\n").split("\n")
+        yield from lines if len(lines) <= _MOST_LINES and all(line.strip() for line in lines) else [driver.info]
 
 
 def flag_words(flags: Flags) -> str:

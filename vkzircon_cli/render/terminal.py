@@ -7,7 +7,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import about, counted
-from vkzircon_cli.render.check_results import CheckRow, counts_of, device_checks, rows_of, skips_by_reason
+from vkzircon_cli.render.check_results import counts_of, device_checks, rows_of, skips_by_reason
 from vkzircon_cli.render.content import outcome_mark, why_missing
 from vkzircon_cli.render.fields import extension_field, extension_fields, identity_fields, machine_fields, title_of
 from vkzircon_cli.render.frame import (
@@ -31,64 +31,46 @@ _QUIET = (Outcome.PASS, Outcome.SKIP)
 _MOST_IDS = 3
 
 
-def render_view(report: Report, page: Page, verbose: bool, view: View) -> str:
-    """Write as much of *report* as *view* shows."""
-    views = {View.REPORT: render_report, View.CHECKS: render_checks, View.DEVICES: render_devices}
-    return views[view](report, page, verbose)
-
-
-def render_report(report: Report, page: Page, verbose: bool = False) -> str:
-    """Write the whole report: the verdict first, what to do next last."""
+def render_report(report: Report, page: Page, verbose: bool = False, view: View = View.REPORT) -> str:
+    """Write as much of *report* as *view* shows: the verdict first, what to do next last."""
     sheet = Sheet(page)
-    write_opening(sheet, report)
-    sheet.heading("Machine")
-    sheet.fields(machine_fields(report), verbose)
-    for device in report.devices:
-        if device.selected:
-            _write_device(sheet, report, device, verbose)
-    sheet.blank()
-    for device in report.devices:
-        if not device.selected:
-            sheet.value(sheet.join(sheet.text(title_of(device), "bold"), " (not selected)"))
-    _write_findings(sheet, report, verbose)
-    sheet.commands(steps_after(report, verbose))
+    # A list of devices has a result only if it is an error.
+    write_opening(sheet, report, with_result=view is not View.DEVICES or report.error is not None)
+    if view is View.REPORT:
+        sheet.heading("Machine")
+        sheet.fields(machine_fields(report), verbose)
+    if view is not View.CHECKS:
+        _write_devices(sheet, report, verbose, view)
+    if view is not View.DEVICES:
+        _write_findings(sheet, report, verbose)
+    if view is View.REPORT:
+        sheet.commands(steps_after(report, verbose))
     return sheet.finish()
 
 
-def render_checks(report: Report, page: Page, verbose: bool = False) -> str:
-    """Write the verdicts only."""
-    sheet = Sheet(page)
-    write_opening(sheet, report)
-    _write_findings(sheet, report, verbose)
-    return sheet.finish()
-
-
-def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
-    """Write one record a device: its identity, and whether it offers the extension."""
-    sheet = Sheet(page)
-    write_opening(sheet, report, with_result=report.error is not None)
+def _write_devices(sheet: Sheet, report: Report, verbose: bool, view: View) -> None:
     for device in (device for device in report.devices if device.selected):
-        _write_title(sheet, device)
+        sheet.blank()
+        sheet.value(sheet.text(title_of(device), "bold"))
         sheet.fields(identity_fields(device), verbose)
-        sheet.fields([extension_field(report, device)])
-    return sheet.finish()
+        if view is View.DEVICES:
+            sheet.fields([extension_field(report, device)])
+        else:
+            sheet.fields(extension_fields(report, device), verbose)
+            _write_memory(sheet, device, verbose)
+    if view is View.REPORT:
+        sheet.blank()
+        for device in (device for device in report.devices if not device.selected):
+            sheet.value(sheet.join(sheet.text(title_of(device), "bold"), " (not selected)"))
 
 
-def _write_title(sheet: Sheet, device: Device) -> None:
-    sheet.blank()
-    sheet.value(sheet.text(title_of(device), "bold"))
-
-
-def _write_device(sheet: Sheet, report: Report, device: Device, verbose: bool) -> None:
-    _write_title(sheet, device)
-    sheet.fields((*identity_fields(device), *extension_fields(report, device)), verbose)
+def _write_memory(sheet: Sheet, device: Device, verbose: bool) -> None:
     memory = device.memory.value
     if memory is None:
         sheet.field("memory", why_missing(device.memory.missing), prose=True)
         return
-    tables = [heap_table(memory.heaps), type_table(device)]
     vmos = vmo_table(device)
-    for table in [*tables, vmos] if verbose and vmos.rows else tables:
+    for table in (heap_table(memory.heaps), type_table(device), *([vmos] if verbose and vmos.rows else [])):
         sheet.blank()
         sheet.table(table)
     sheet.blank()
@@ -112,16 +94,13 @@ def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) 
     width = max((len(row.outcome) for row, _ in rows), default=0)
     for row, result in rows:
         label = sheet.mark(outcome_mark(row.outcome), width)
-        subject = sheet.text(f"{_subject(row)}  ", "bold" if row.outcome in _EXPLAINED else "")
+        ids = ", ".join(row.ids) if len(row.ids) <= _MOST_IDS else counted(len(row.ids), "check")
+        subject = sheet.text(f"{ids}  ", "bold" if row.outcome in _EXPLAINED else "")
         sheet.item(label, sheet.join(subject, row.sentence), indent=2)
         if result is not None and result.advice is not None:
             for name, words in (("rule", result.rule), ("advice", result.advice)):
                 sheet.item(sheet.text(f"{name:8}", "dim"), words, indent=2 + label.cell_len)
     sheet.prose(f"{counts_of(results)}.", indent=2)
-
-
-def _subject(row: CheckRow) -> str:
-    return ", ".join(row.ids) if len(row.ids) <= _MOST_IDS else counted(len(row.ids), "check")
 
 
 @record
