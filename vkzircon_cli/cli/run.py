@@ -12,8 +12,7 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_private
 from vkzircon_cli.render import load, render
-from vkzircon_cli.render.progress import Progress
-from vkzircon_cli.render.style import FOR_STRANGERS, Format, Page, Style, View, page_for
+from vkzircon_cli.render.style import FOR_STRANGERS, Format, Page, Progress, Style, View, page_for
 from vkzircon_cli.stream.document import Document
 from vkzircon_cli.stream.events import Event, to_line
 from vkzircon_cli.stream.fold import Transcript

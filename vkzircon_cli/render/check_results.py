@@ -80,11 +80,10 @@ def skips_by_reason(results: Iterable[CheckResult]) -> list[CheckRow]:
 
 def check_tables(results: Sequence[CheckResult]) -> tuple[Table, Table, Table]:
     """Return what needs attention, what passed, and what was skipped with a row for each reason."""
-    passed = [result for result in results if result.outcome is Outcome.PASS]
-    shown = [result for result in results if result.outcome not in (Outcome.PASS, Outcome.SKIP)]
+    rows = [row for row in rows_of(results) if row.outcome is not Outcome.SKIP]
     return (
-        checks_table("Failed, warned and noted", rows_of(shown)),
-        checks_table("Passed", rows_of(passed)),
+        checks_table("Failed, warned and noted", [row for row in rows if row.outcome is not Outcome.PASS]),
+        checks_table("Passed", [row for row in rows if row.outcome is Outcome.PASS]),
         checks_table("Skipped, with the reason", skips_by_reason(results)),
     )
 

@@ -29,10 +29,10 @@ def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = 
     """Write the whole diagnosis, its verdict first; *verbose* also shows what is fine."""
     sheet = Sheet(page)
     write_circumstances(sheet, opening_of(diagnosis))
-    error, told = diagnosis.error, diagnosis.summary.sentence
     label = sheet.mark(outcome_mark(diagnosis.summary.outcome))
-    sheet.item(label, sheet.text(told, "bold"))
-    if error is not None and not diagnosis.devices and error.message not in told:
+    sheet.item(label, sheet.text(diagnosis.summary.sentence, "bold"))
+    error = diagnosis.error
+    if error is not None and not diagnosis.devices and error.message not in diagnosis.summary.sentence:
         sheet.prose(error.message, indent=label.cell_len)
     sheet.blank()
     for finding in diagnosis.findings:
@@ -54,11 +54,8 @@ def _is_worth_showing(finding: Finding) -> bool:
     """Whether a finding, or one below it, is bad, has a cause, or has a command to run."""
     if any(_is_worth_showing(child) for child in finding.children):
         return True
-    return finding.outcome is not Outcome.PASS and bool(finding.cause or finding.command or _is_bad(finding))
-
-
-def _is_bad(finding: Finding) -> bool:
-    return finding.outcome not in (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
+    is_bad = finding.outcome not in (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
+    return finding.outcome is not Outcome.PASS and bool(finding.cause or finding.command or is_bad)
 
 
 def _write_finding(sheet: Sheet, finding: Finding, verbose: bool, depth: int) -> None:

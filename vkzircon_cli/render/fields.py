@@ -122,11 +122,12 @@ def _opened(opened: OpenDevice) -> Iterator[Field]:
     if resolved:
         yield Field("resolved", resolved, detail=True)
     yield Field("enabled", opened.enabled_extensions or ("no extension",), detail=True)
-    families = []
-    for family in opened.queue_families:
-        used = ", used here" if family.index == opened.queue_family else ""
-        families.append(f"{family.index}: {counted(family.count, 'queue')}, {flag_words(family.flags)}{used}")
-    yield Field("queues", tuple(families) or ("none",), prose=True, detail=True)
+    families = tuple(
+        f"{family.index}: {counted(family.count, 'queue')}, {flag_words(family.flags)}"
+        f"{', used here' if family.index == opened.queue_family else ''}"
+        for family in opened.queue_families
+    )
+    yield Field("queues", families or ("none",), prose=True, detail=True)
 
 
 def driver_lines(identity: Identity) -> Iterator[str]:

@@ -138,7 +138,11 @@ class Section:
 
 def write_page(opening: str, sections: Iterable[Section], hidden: Sequence[Hidden] | None) -> str:
     """Return a page under 60,000 bytes; its foot says what had no room and what was *hidden*."""
-    text, foot, left = opening, _foot(hidden), 0
+    foot = ""
+    if hidden is not None:
+        words = hidden_words(hidden)
+        foot = f"\nHidden: {prose(words)}. With --no-redact nothing is.\n" if words else f"\n{NOTHING_HIDDEN}\n"
+    text, left = opening, 0
     for section in sections:
         count = section.fitting(_MOST_BYTES - _RESERVED - _size(text + foot) - 1)
         if count is not None:
@@ -151,13 +155,6 @@ def write_page(opening: str, sections: Iterable[Section], hidden: Sequence[Hidde
 
 def _size(text: str) -> int:
     return len(text.encode())
-
-
-def _foot(hidden: Sequence[Hidden] | None) -> str:
-    if hidden is None:
-        return ""
-    words = hidden_words(hidden)
-    return f"\nHidden: {prose(words)}. With --no-redact nothing is.\n" if words else f"\n{NOTHING_HIDDEN}\n"
 
 
 def rows_section(
@@ -182,12 +179,12 @@ def table_section(it: Table, of: str = "") -> Section:
 
 def fields_section(title: str, fields: Iterable[Field], *, is_folded: bool = True) -> Section:
     """Return fields as a table without headers, a row for each value."""
-    return rows_section(title, ("", ""), (row for field in fields for row in _field_rows(field)), is_folded=is_folded)
-
-
-def _field_rows(field: Field) -> Iterator[tuple[str, str]]:
-    for number, value in enumerate(field.values):
-        yield ("" if number else prose(field.label, MOST_OF_A_CELL)), prose(value, MOST_OF_A_CELL)
+    rows = (
+        ("" if number else prose(field.label, MOST_OF_A_CELL), prose(value, MOST_OF_A_CELL))
+        for field in fields
+        for number, value in enumerate(field.values)
+    )
+    return rows_section(title, ("", ""), rows, is_folded=is_folded)
 
 
 def lines_section(lines: Lines) -> Section:

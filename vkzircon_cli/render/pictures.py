@@ -13,16 +13,8 @@ from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import bits_of, counted, ranges
 from vkzircon_cli.model.spec import MEMORY_PROPERTY_BITS
 from vkzircon_cli.model.vmo import Data, Write
+from vkzircon_cli.render import shared_memory
 from vkzircon_cli.render.content import Look, Mark
-from vkzircon_cli.render.shared_memory import (
-    PLACES,
-    WRITES,
-    best_export,
-    export_mark,
-    of_types,
-    places_of,
-    trip_mark,
-)
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.fold import StepTime
 
@@ -73,7 +65,7 @@ def matrix(device: Device) -> Matrix | None:
     """Return the memory types that were asked to export against all memory types, None where none was asked."""
     types = (device.memory.value.types if device.memory.value else ())[:_MOST_TYPES]
     columns = tuple(each.index for each in types)
-    rows = tuple(_row(device, number, columns) for number in columns if best_export(device, number))
+    rows = tuple(_row(device, number, columns) for number in columns if shared_memory.best_export(device, number))
     flags = tuple(
         (name, tuple(place for place, each in enumerate(types) if each.flags.value >> bit & 1))
         for bit, name in enumerate(MEMORY_PROPERTY_BITS[:_FLAGS_DRAWN])
@@ -87,8 +79,8 @@ def _row(device: Device, number: int, columns: Sequence[int]) -> MatrixRow:
     named = tuple(bit for bit in bits if bit in columns)
     past = [bit for bit in bits if bit not in columns]
     imported = [row.imported.value for row in device.imports if row.memory_type == number and row.imported.value]
-    export, trip = export_mark(device, number), trip_mark(device, number)
-    vmo = f"its VMO names {of_types(named)}" if named else "no memory type is named"
+    export, trip = shared_memory.export_mark(device, number), shared_memory.trip_mark(device, number)
+    vmo = f"its VMO names {shared_memory.of_types(named)}" if named else "no memory type is named"
     came = f", round trip {trip.word}" if trip.word else ""
     return MatrixRow(
         memory_type=number,
@@ -120,7 +112,7 @@ def paths(data: Iterable[Data]) -> tuple[list[Path], int]:
     """
     types_of: dict[tuple[Write, tuple[Mark, ...]], list[int]] = {}
     for row in data:
-        marks = places_of(row)
+        marks = shared_memory.places_of(row)
         if any(mark.look is not Look.SKIP for mark in marks):
             types_of.setdefault((row.write, marks), []).append(row.memory_type)
     drawn = [_path(write, marks, types) for (write, marks), types in types_of.items()]
@@ -128,12 +120,13 @@ def paths(data: Iterable[Data]) -> tuple[list[Path], int]:
 
 
 def _path(write: Write, marks: Sequence[Mark], types: Sequence[int]) -> Path:
-    readers = tuple(zip(PLACES, marks, strict=True))
+    readers = tuple(zip(shared_memory.PLACES, marks, strict=True))
     seen = ", ".join(f"{place} {mark.word}" for place, mark in readers)
     writer, through = _WRITERS[write]
+    written = shared_memory.WRITES[write]
     whole = all(mark is marks[0] for mark in marks) and marks[0].look is not Look.GOOD
     return Path(
-        title=f"{WRITES[write][:1].upper()}{WRITES[write][1:]}, {of_types(types)}",
+        title=f"{written[:1].upper()}{written[1:]}, {shared_memory.of_types(types)}",
         writer=writer,
         through=through,
         written=marks[0] if whole else Mark("✓", "", Look.GOOD),

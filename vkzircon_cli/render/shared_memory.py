@@ -202,15 +202,16 @@ def trip_table(data: Iterable[Data]) -> Table:
     return Table("Round trips, and what was read in each place", columns, tuple(rows))
 
 
-def import_table(imports: Sequence[Import]) -> Table:
-    """Return each way of importing by the form in which its memory was allocated."""
+def import_table(imports: Sequence[Import]) -> tuple[Table, list[Reason]]:
+    """Return each way of importing by the form in which its memory was allocated, and why some have no result."""
     rows: list[tuple[Cell, ...]] = [
         (kind.value, *(tuple(_way(row for row in imports if (row.kind, row.form) == (kind, form))) for form in FORMS))
         for kind in ImportKind
         if any(row.kind is kind for row in imports)
     ]
     title = "Ways of importing a VMO, by the form in which its memory was allocated"
-    return Table(title, columns_of(("way", *FORMS.values())), tuple(rows))
+    missing = reasons((row.imported.missing, f"{row.kind} ({FORMS[row.form]})") for row in imports)
+    return Table(title, columns_of(("way", *FORMS.values())), tuple(rows)), missing
 
 
 def _way(rows: Iterable[Import]) -> Iterator[Mark]:
@@ -229,13 +230,8 @@ def _import_mark(row: Import) -> Mark:
     return comparison_mark(wrong) if wrong else good("ok")
 
 
-def import_reasons(imports: Iterable[Import]) -> list[Reason]:
-    """Return why imports have no result, with the ways that each reason is true of."""
-    return reasons((row.imported.missing, f"{row.kind} ({FORMS[row.form]})") for row in imports)
-
-
-def image_table(images: Iterable[Image]) -> Table:
-    """Return the images that were cleared in exported memory and read back."""
+def image_table(images: Sequence[Image]) -> tuple[Table, list[Reason]]:
+    """Return the images that were cleared in exported memory and read back, and why some have no result."""
     rows: list[tuple[Cell, ...]] = [
         (_image(row), str(trip.memory_type), comparison_mark(Answer(trip.seen)))
         if (trip := row.trip.value)
@@ -243,12 +239,8 @@ def image_table(images: Iterable[Image]) -> Table:
         for row in images
     ]
     title = "Images cleared in exported memory, every pixel read back from the import"
-    return Table(title, columns_of(("tiling and format", "type", "pixels")), tuple(rows))
-
-
-def image_reasons(images: Iterable[Image]) -> list[Reason]:
-    """Return why images have no result."""
-    return reasons((row.trip.missing, _image(row)) for row in images)
+    missing = reasons((row.trip.missing, _image(row)) for row in images)
+    return Table(title, columns_of(("tiling and format", "type", "pixels")), tuple(rows)), missing
 
 
 def _image(row: Image) -> str:

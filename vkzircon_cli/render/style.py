@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a result is shown: which part of it, in which format, and on what page."""
+"""How a result is shown: which part of it, in which format, on what page, and the progress before it."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import Any
 
 from vkzircon_cli.model.base import record
 
@@ -42,6 +44,8 @@ class Style:
 
 
 DEFAULT_WIDTH = 80
+_PATIENCE_S = 0.5  # before a step is named
+_CLEAR = "\r\x1b[K"
 # Narrower lines are unreadable, so a narrower terminal wraps them itself.
 MIN_WIDTH = 20
 _MAX_DIGITS = 4  # no screen has more columns, and a longer number is a mistake
@@ -97,3 +101,29 @@ def _can_encode(encoding: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+class Progress:
+    """Takes events and names the current step on one line of a terminal through *put*, None to show nothing."""
+
+    def __init__(self, put: Callable[[str], None] | None, width: int = 80) -> None:
+        self._put = put
+        self._width = width
+        self._began = time.monotonic()
+        self._step = ""
+        self._shown = False
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Take one event."""
+        if event["event"] == "begin":
+            self._step = event["step"]
+        elapsed = time.monotonic() - self._began
+        if self._put is not None and self._step and elapsed >= _PATIENCE_S:
+            self._put(f"{_CLEAR}{f'{elapsed:3.0f} s  {self._step} ...'[: self._width - 1]}")
+            self._shown = True
+
+    def close(self) -> None:
+        """Clear the line."""
+        if self._put is not None and self._shown:
+            self._put(_CLEAR)
+            self._shown = False

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render.content import Cell, Code, Column, Field, Lines, Look, Mark, Meter, Reason, Table
+from vkzircon_cli.render.content import Cell, Code, Column, Field, Lines, Look, Mark, Meter, Reason, Table, some
 from vkzircon_cli.render.style import Page
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _WIDEST_PROSE = 100
 # With less room than this beside its label, a value goes below it.
 _LEAST_VALUE = 24
 _ASCII = {"█": "#", "░": ".", "✓": "+", "✗": "x", "µ": "u"}
-LABEL_WIDTH = 12
+_LABEL_WIDTH = 12
 _BAR = 20
 _STYLES = {Look.GOOD: "green", Look.NOTE: "cyan", Look.SKIP: "dim", Look.WARN: "yellow", Look.BAD: "red"}
 
@@ -43,7 +43,21 @@ class Sheet:
         self.page = page
         self._lines: list[Text] = []
         self._stream = StringIO()
-        self._console = _console(page, self._stream)
+        # Everything is set, so that Rich asks neither the environment nor the machine; without *height*, TERM=dumb
+        # makes any width 80.
+        self._console = Console(
+            file=self._stream,
+            width=page.width,
+            height=25,
+            color_system="standard" if page.color else None,
+            force_terminal=page.color,
+            no_color=not page.color,
+            legacy_windows=False,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            force_jupyter=False,
+        )
 
     def text(self, words: str, style: str = "") -> Text:
         """Return harmless text: what a terminal would interpret, or the stream cannot encode, is escaped."""
@@ -100,7 +114,7 @@ class Sheet:
         self._lines += [_indented(line, indent) for line in self._wrapped(text, self.page.width - indent, prose=False)]
 
     def field(
-        self, label: str, *values: Text | str, indent: int = 2, label_width: int = LABEL_WIDTH, prose: bool = False
+        self, label: str, *values: Text | str, indent: int = 2, label_width: int = _LABEL_WIDTH, prose: bool = False
     ) -> None:
         """Write *values* beside their label, each on its own line, or below it where there is no room."""
         texts = [self.text(value) if isinstance(value, str) else value for value in values]
@@ -112,7 +126,9 @@ class Sheet:
             start, title = indent + GAP, Text()
         lines = [line for text in texts for line in self._wrapped(text, self.page.width - start, prose)]
         for line in lines or [Text()]:
-            self._lines.append(_padded(title, indent, start).append_text(line))
+            beside = _indented(title, indent)
+            beside.pad_right(max(start - beside.cell_len, 0))
+            self._lines.append(beside.append_text(line))
             title = Text()
 
     def fields(self, fields: Iterable[Field], verbose: bool = True) -> None:
@@ -126,9 +142,7 @@ class Sheet:
         if reasons:
             self.heading(title)
         for reason in reasons:
-            names = ", ".join(reason.of[:most])
-            more = f" and {len(reason.of) - most} more" if most is not None and len(reason.of) > most else ""
-            self.item(self.join(self.cell(reason.mark), "  "), f"{names}{more}: {reason.words}", GAP)
+            self.item(self.join(self.cell(reason.mark), "  "), f"{some(reason.of, most)}: {reason.words}", GAP)
 
     def lines(self, lines: Lines) -> None:
         """Write foreign lines below their title, each with its number of occurrences."""
@@ -205,24 +219,6 @@ class Sheet:
                     self.field(columns[number].header, row[number], indent=indent + GAP, label_width=width, prose=True)
 
 
-def _console(page: Page, stream: StringIO) -> Console:
-    # Everything is set, so that Rich asks neither the environment nor the machine; without *height*, TERM=dumb makes
-    # any width 80.
-    return Console(
-        file=stream,
-        width=page.width,
-        height=25,
-        color_system="standard" if page.color else None,
-        force_terminal=page.color,
-        no_color=not page.color,
-        legacy_windows=False,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        force_jupyter=False,
-    )
-
-
 def _between_words(words: str, width: int) -> Iterator[int]:
     """Yield the offsets where lines begin; Rich's own wrapping cannot leave a long word whole."""
     column = 0
@@ -235,12 +231,6 @@ def _between_words(words: str, width: int) -> Iterator[int]:
 
 def _indented(line: Text, indent: int) -> Text:
     return Text(" " * indent, end="").append_text(line)
-
-
-def _padded(title: Text, indent: int, start: int) -> Text:
-    label = _indented(title, indent)
-    label.pad_right(max(start - label.cell_len, 0))
-    return label
 
 
 def table_of(headers: Sequence[Text], columns: Sequence[Column], rows: Sequence[Row], widths: Sequence[int]) -> "Grid":
@@ -261,20 +251,17 @@ def total(widths: Sequence[int]) -> int:
     return sum(widths) + GAP * (len(widths) - 1)
 
 
-def _longest_word(words: str) -> int:
-    return max(map(cell_len, words.split()), default=0)
-
-
 def fitted(columns: Sequence[Column], rows: Sequence[Row], room: int) -> list[int]:
     """Return a width for each column: what wraps gets as much of the *room* as is left, the first the most.
 
     The sum may exceed *room*: only columns that wrap are narrowed, and no word is broken.
     """
-    cells = [[row[i].plain for row in rows] for i in range(len(columns))]
-    headers = [cell_len(column.header) for column in columns]
-    widest = [max([header, *map(cell_len, of)]) for header, of in zip(headers, cells, strict=True)]
-    words = [max([header, *map(_longest_word, of)]) for header, of in zip(headers, cells, strict=True)]
-    widths = [word if column.wraps else wide for column, word, wide in zip(columns, words, widest, strict=True)]
+    widest, widths = [], []
+    for number, column in enumerate(columns):
+        header, cells = cell_len(column.header), [row[number].plain for row in rows]
+        widest.append(max([header, *map(cell_len, cells)]))
+        words = (word for cell in cells for word in cell.split())
+        widths.append(max([header, *map(cell_len, words)]) if column.wraps else widest[-1])
     for i, wide in enumerate(widest):
         widths[i] += max(0, min(wide - widths[i], room - total(widths)))
     return widths
