@@ -11,55 +11,45 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vkzircon_cli.model.base import record
 from vkzircon_cli.render.style import Format, Page, Style
 
 if TYPE_CHECKING:
     from vkzircon_cli.report.redaction import Hidden
 
 
-@record
-class Shown:
-    """How one document is shown: *page* counts on a terminal only, what was *hidden* (None: nothing) elsewhere."""
-
-    style: Style
-    page: Page
-    hidden: "tuple[Hidden, ...] | None"
-
-
-# A module of this room, and what calls its function with the document.
-Renderer = tuple[str, Callable[[Any, Any, Shown], str]]
-_JSON: Renderer = ("json", lambda module, document, _: module.render_json(document))
+# A module of this room, and what calls its function with the document, style, page, and what was hidden.
+Renderer = tuple[str, Callable[..., str]]
+_JSON: Renderer = ("json", lambda module, document, *_: module.render_json(document))
 RENDERERS: Mapping[str, Mapping[Format, Renderer]] = {
     "report": {
-        Format.TERMINAL: ("terminal", lambda m, it, to: m.render_report(it, to.page, to.style.verbose, to.style.view)),
+        Format.TERMINAL: ("terminal", lambda m, it, how, page, _: m.render_report(it, page, how.verbose, how.view)),
         Format.JSON: _JSON,
-        Format.MARKDOWN: ("markdown", lambda m, it, to: m.render_markdown(it, to.style.view, to.hidden)),
-        Format.HTML: ("html", lambda m, it, to: m.render_html(it, to.style.view, to.hidden)),
-        Format.JUNIT: ("junit", lambda m, it, _: m.render_junit(it)),
+        Format.MARKDOWN: ("markdown", lambda m, it, style, _, hidden: m.render_markdown(it, style.view, hidden)),
+        Format.HTML: ("html", lambda m, it, style, _, hidden: m.render_html(it, style.view, hidden)),
+        Format.JUNIT: ("junit", lambda m, it, *_: m.render_junit(it)),
     },
     "matrix": {
-        Format.TERMINAL: ("matrix", lambda m, it, to: m.render_matrix_terminal(it, to.page, to.style.verbose)),
+        Format.TERMINAL: ("matrix", lambda m, it, style, page, _: m.render_matrix_terminal(it, page, style.verbose)),
         Format.JSON: _JSON,
-        Format.CSV: ("csv", lambda m, it, _: m.render_csv(it)),
+        Format.CSV: ("csv", lambda m, it, *_: m.render_csv(it)),
     },
     "bench": {
-        Format.TERMINAL: ("bench", lambda m, it, to: m.render_bench_terminal(it, to.page, to.style.verbose)),
+        Format.TERMINAL: ("bench", lambda m, it, style, page, _: m.render_bench_terminal(it, page, style.verbose)),
         Format.JSON: _JSON,
-        Format.HTML: ("html", lambda m, it, to: m.render_html(it, to.style.view, to.hidden)),
+        Format.HTML: ("html", lambda m, it, style, _, hidden: m.render_html(it, style.view, hidden)),
     },
     "doctor": {
-        Format.TERMINAL: ("doctor", lambda m, it, to: m.render_diagnosis_terminal(it, to.page, to.style.verbose)),
+        Format.TERMINAL: ("doctor", lambda m, it, style, page, _: m.render_diagnosis_terminal(it, page, style.verbose)),
         Format.JSON: _JSON,
     },
     "diff": {
-        Format.TERMINAL: ("difference", lambda m, it, to: m.render_difference_terminal(it, to.page)),
+        Format.TERMINAL: ("difference", lambda m, it, _style, page, _: m.render_difference_terminal(it, page)),
         Format.JSON: _JSON,
-        Format.MARKDOWN: ("markdown", lambda m, it, to: m.render_difference_markdown(it, to.hidden)),
+        Format.MARKDOWN: ("markdown", lambda m, it, _style, _, hidden: m.render_difference_markdown(it, hidden)),
     },
     "explain": {
-        Format.TERMINAL: ("explanation", lambda m, it, to: m.render_explained(it, to.page)),
-        Format.JSON: ("explanation", lambda m, it, _: m.render_explained_json(it)),
+        Format.TERMINAL: ("explanation", lambda m, it, _style, page, _: m.render_explained(it, page)),
+        Format.JSON: ("explanation", lambda m, it, *_: m.render_explained_json(it)),
     },
 }
 
@@ -67,7 +57,7 @@ RENDERERS: Mapping[str, Mapping[Format, Renderer]] = {
 def render(document: Any, style: Style, page: Page, hidden: "tuple[Hidden, ...] | None" = None) -> str:
     """Write *document*, of a kind that `RENDERERS` has, in a format of that kind."""
     _, write = RENDERERS[document.kind][style.format]
-    return write(load(document.kind, style.format), document, Shown(style, page, hidden))
+    return write(load(document.kind, style.format), document, style, page, hidden)
 
 
 def load(kind: str, format: Format) -> Any:

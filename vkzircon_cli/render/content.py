@@ -119,16 +119,11 @@ def cut(words: str, limit: int) -> str:
     return words if left <= 0 else f"{words[:limit]}... ({left} more characters)"
 
 
-NOTHING = Mark("", "", Look.SKIP)
 _OUTCOMES = {
     Outcome.PASS: ("✓", Look.GOOD),
     Outcome.INFO: ("i", Look.NOTE),
     Outcome.SKIP: ("-", Look.SKIP),
     Outcome.WARN: ("!", Look.WARN),
-    Outcome.FAIL: ("✗", Look.BAD),
-    Outcome.TIMEOUT: ("✗", Look.BAD),
-    Outcome.CRASH: ("✗", Look.BAD),
-    Outcome.ERROR: ("✗", Look.BAD),
 }
 _MISSING = {
     # A driver may refuse, so that only the checks can call this bad.
@@ -141,13 +136,13 @@ _MISSING = {
 
 def outcome_mark(outcome: Outcome) -> Mark:
     """Return the mark of a verdict."""
-    glyph, look = _OUTCOMES[outcome]
+    glyph, look = _OUTCOMES.get(outcome, ("✗", Look.BAD))
     return Mark(glyph, outcome.upper(), look)
 
 
 def missing_mark(missing: Missing | None) -> Mark:
     """Return the mark of a missing answer, an empty one where there was no question."""
-    return _MISSING[missing.kind] if missing else NOTHING
+    return _MISSING[missing.kind] if missing else Mark("", "", Look.SKIP)
 
 
 def why_missing(missing: Missing | None) -> str:

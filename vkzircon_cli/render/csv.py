@@ -29,15 +29,11 @@ def render_csv(matrix: MatrixReport) -> str:
     text.write(_HEADER)
     writer = csv.writer(text, lineterminator="\n")
     for device in matrix.chosen:
-        about = (device.index, _name(device), name_of(matrix.handle_type))
+        name = visible(device.identity.value.name) if device.identity.value else ""
+        # No spreadsheet may take a name for a formula.
+        about = (device.index, f"'{name}" if name.startswith(_FORMULA) else name, name_of(matrix.handle_type))
         writer.writerows((*about, *line) for line in _lines(device))
     return text.getvalue()
-
-
-def _name(device: MatrixDevice) -> str:
-    """Return the name so that no spreadsheet takes it for a formula."""
-    name = visible(device.identity.value.name) if device.identity.value else ""
-    return f"'{name}" if name.startswith(_FORMULA) else name
 
 
 def _lines(device: MatrixDevice) -> Iterator[Line]:

@@ -69,14 +69,11 @@ def headline(difference: Difference) -> str:
 
 def parts(difference: Difference) -> Iterator[Part]:
     """Yield what differs, area by area and device by device."""
-    places: list[int | None] = [None, *range(len(difference.devices))]
     for area in Area:
-        for device in places:
+        for device in (None, *range(len(difference.devices))):
+            rows, note = [_fact_row(c) for c in difference.facts if c.area is area and c.device == device], ""
             if area is Area.VERDICTS:
                 rows, note = _verdict_rows([change for change in difference.verdicts if change.device == device])
-            else:
-                rows = [_fact_row(c) for c in difference.facts if c.area is area and c.device == device]
-                note = ""
             if rows or note:
                 yield Part(_title(difference, area, device), tuple(rows), note)
 

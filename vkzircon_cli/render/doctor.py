@@ -11,14 +11,6 @@ from vkzircon_cli.render.frame import opening_of, write_circumstances, write_pri
 from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 
-_TITLES = {
-    "loader": "Loader",
-    "variables": "Variables",
-    "drivers": "Drivers",
-    "layers": "Layers",
-    "access": "Access",
-    "extension": "Extension",
-}
 _INDENT = 4
 _MOST_NARROW = 2
 _COMFORTABLE = 60
@@ -43,7 +35,7 @@ def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = 
 
 
 def _write_branch(sheet: Sheet, finding: Finding, verbose: bool) -> None:
-    title = f"{_TITLES.get(finding.id, finding.id)}: "
+    title = f"{finding.id.capitalize()}: "
     sheet.item(_mark(sheet, finding), sheet.join(sheet.text(title, "bold"), finding.sentence))
     for child in finding.children:
         if verbose or _is_worth_showing(child):

@@ -26,25 +26,21 @@ def render_explanations(explanations: Sequence[Explanation], page: Page) -> str:
     sheet = Sheet(page)
     for explanation in explanations:
         sheet.blank()
-        _write_explanation(sheet, explanation)
+        title = sheet.text(explanation.word, "bold")
+        kind, _ = _KINDS[explanation.group]
+        also = f", also {' or '.join(explanation.also)}" if explanation.also else ""
+        sheet.value(sheet.join(title, f"  {kind}{also}") if title.cell_len < sheet.page.width else title)
+        sheet.prose(explanation.meaning, indent=2)
+        if explanation.rule:
+            practice = "It rests on practice: no rule requires it, so a deviation is at most a warning."
+            sheet.prose(practice if explanation.rule == PRACTICE else f"It rests on {explanation.rule}.", indent=2)
+        if explanation.causes:
+            sheet.heading("Behaviour of that driver" if explanation.group is Group.PERSONA else "Usual causes")
+        for cause in explanation.causes:
+            sheet.item(sheet.text("- "), cause, indent=2)
+        sheet.heading("What to do")
+        sheet.prose(explanation.advice, indent=2)
     return sheet.finish()
-
-
-def _write_explanation(sheet: Sheet, explanation: Explanation) -> None:
-    title = sheet.text(explanation.word, "bold")
-    kind, _ = _KINDS[explanation.group]
-    also = f", also {' or '.join(explanation.also)}" if explanation.also else ""
-    sheet.value(sheet.join(title, f"  {kind}{also}") if title.cell_len < sheet.page.width else title)
-    sheet.prose(explanation.meaning, indent=2)
-    if explanation.rule:
-        practice = "It rests on practice: no rule requires it, so a deviation is at most a warning."
-        sheet.prose(practice if explanation.rule == PRACTICE else f"It rests on {explanation.rule}.", indent=2)
-    if explanation.causes:
-        sheet.heading("Behaviour of that driver" if explanation.group is Group.PERSONA else "Usual causes")
-    for cause in explanation.causes:
-        sheet.item(sheet.text("- "), cause, indent=2)
-    sheet.heading("What to do")
-    sheet.prose(explanation.advice, indent=2)
 
 
 def render_words(groups: Sequence[WordGroup], page: Page) -> str:

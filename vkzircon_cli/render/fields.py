@@ -4,7 +4,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vkzircon_cli.model.facts import Device, ExternalBuffer, Identity, OpenDevice
+from vkzircon_cli.model.base import Answer
+from vkzircon_cli.model.facts import Device, ExternalBuffer, Identity, Instance, Kernel, Loader, OpenDevice
 from vkzircon_cli.model.quantities import about, counted
 from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, find_extension
 from vkzircon_cli.model.spec import (
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     AnyDevice = Device | BenchDevice | MatrixDevice
 from typing import TYPE_CHECKING
 
-from vkzircon_cli.model.facts import Instance
 from vkzircon_cli.model.host import Environment
 
 if TYPE_CHECKING:
@@ -97,11 +97,9 @@ def extension_fields(report: Report, device: Device) -> Iterator[Field]:
 
 def _siblings(report: Report, device: Device) -> Iterator[str]:
     instance = report.instance.value.extensions if report.instance.value else ()
-    for extensions, names in (
-        (device.extensions.value or (), SIBLING_DEVICE_EXTENSIONS),
-        (instance, SIBLING_INSTANCE_EXTENSIONS),
-    ):
-        yield from (f"{each.name} revision {each.revision}" for each in extensions if each.name in names)
+    siblings = [each for each in device.extensions.value or () if each.name in SIBLING_DEVICE_EXTENSIONS]
+    siblings += [each for each in instance if each.name in SIBLING_INSTANCE_EXTENSIONS]
+    yield from (f"{each.name} revision {each.revision}" for each in siblings)
 
 
 def _buffers(buffers: Sequence[ExternalBuffer]) -> Iterator[str]:
@@ -151,15 +149,9 @@ def flag_words(flags: Flags) -> str:
 def machine_fields(report: Report) -> Iterator[Field]:
     """Yield where a report comes from."""
     loader, kernel = report.loader.value, report.kernel.value
-    if loader is None:
-        yield Field("loader", (why_missing(report.loader.missing),), prose=True)
-    else:
-        yield _library("loader", loader.library, loader.path, f"Vulkan {loader.api_version.text}")
-    if kernel is None:
-        yield Field("libzircon", (why_missing(report.kernel.missing),), prose=True)
-    else:
-        size = kernel.page_size.value
-        yield _library("libzircon", kernel.library, kernel.path, f"pages of {size} bytes" if size else "")
+    size = kernel.page_size.value if kernel else None
+    yield _library("loader", report.loader, f"Vulkan {loader.api_version.text}" if loader else "")
+    yield _library("libzircon", report.kernel, f"pages of {size} bytes" if size else "")
     yield _system(report.environment)
     if layers := tuple(_enabled_layers(report)):
         yield Field("layers", layers)
@@ -177,9 +169,11 @@ def host_fields(bench: "BenchReport") -> Iterator[Field]:
     yield from _variables(bench.environment)
 
 
-def _library(label: str, library: str, path: str, about: str) -> Field:
-    named = f"{library}, {about}" if about else library
-    return Field(label, (named, path) if path not in ("", library) else (named,))
+def _library(label: str, answer: Answer[Loader] | Answer[Kernel], about: str) -> Field:
+    if (found := answer.value) is None:
+        return Field(label, (why_missing(answer.missing),), prose=True)
+    named = f"{found.library}, {about}" if about else found.library
+    return Field(label, (named, found.path) if found.path not in ("", found.library) else (named,))
 
 
 def _system(environment: Environment) -> Field:

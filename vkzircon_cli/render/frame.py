@@ -122,10 +122,8 @@ def steps_after(report: "Report", verbose: bool) -> Iterator[Step]:
     if report.summary.outcome is Outcome.TIMEOUT:
         yield f"vkzircon{options} --timeout 60", "more time for each step, in case the driver is only slow"
     elif code in (Exit.OK, Exit.FAILED, Exit.CRASHED) and not verbose:
-        yield (
-            f"vkzircon{options} --verbose",
-            "every check, the time of each step, and everything that the driver printed",
-        )
+        everything = "every check, the time of each step, and everything that the driver printed"
+        yield f"vkzircon{options} --verbose", everything
 
 
 def write_circumstances(sheet: "Sheet", opening: Opening) -> None:

@@ -15,6 +15,9 @@ from vkzircon_cli.render.content import Cell, Code, Field, Lines, Mark, Meter, T
 from vkzircon_cli.render.frame import NOTHING_HIDDEN, hidden_words
 from vkzircon_cli.report.redaction import Hidden
 
+_MOST_BYTES = 60_000  # trackers take 65,536 characters
+_RESERVED = 200  # bytes for the sentence about what was left out
+MOST_OF_A_CELL = 300
 _SAFE = re.compile(r"[A-Za-z0-9]+(?:[-.,'/][A-Za-z0-9]+)*")
 # Names that trackers link: addresses, issues (GH-12), commits, people and folders of repositories.
 _LINKED = re.compile(r"\bwww\.|\bgh-[0-9]|\b[0-9a-f]{7,}\b|/.*/", re.IGNORECASE)
@@ -102,11 +105,6 @@ def folded(summary: str, body: str) -> str:
     # Inside a tag no Markdown is read, so that a span in backticks would be plain text.
     title = _SPAN.sub(lambda span: _tagged(span[1]), prose(summary))
     return f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"
-
-
-_MOST_BYTES = 60_000  # trackers take 65,536 characters
-_RESERVED = 200  # bytes for the sentence about what was left out
-MOST_OF_A_CELL = 300
 
 
 @record

@@ -78,7 +78,10 @@ def _write_tiling(sheet: Sheet, device: MatrixDevice, tiling: Tiling, verbose: b
     if shown:
         # One wide column for seven usages: Rich takes 77 us a cell, which is 100 ms for all formats.
         columns = (Column("format"), Column(_BETWEEN.join(_SHORT.values())))
-        rows = [_row(sheet, image, tiling) for image in shown]
+        rows = []
+        for image in shown:
+            cells = {usage: _cell(sheet, support) for support in _of(image, tiling) for usage in support.usages}
+            rows.append([sheet.text(image.format.name), Text(_BETWEEN).join(cells[usage] for usage in _SHORT)])
         room = sheet.page.width - _INDENT
         if sheet.page.cuts and total(fitted(columns, rows, room)) > room:
             _write_lists(sheet, shown, tiling)
@@ -96,11 +99,6 @@ def _of(image: ImageFormat, tiling: Tiling) -> list[Support]:
 def _shown(images: Iterable[ImageFormat], tiling: Tiling, verbose: bool) -> list[ImageFormat]:
     nothing = () if verbose else (_NONE, _NOTHING)
     return [image for image in images if any(_word(support) not in nothing for support in _of(image, tiling))]
-
-
-def _row(sheet: Sheet, image: ImageFormat, tiling: Tiling) -> list[Text]:
-    cells = {usage: _cell(sheet, support) for support in _of(image, tiling) for usage in support.usages}
-    return [sheet.text(image.format.name), Text(_BETWEEN).join(cells[usage] for usage in _SHORT)]
 
 
 def _write_lists(sheet: Sheet, images: Sequence[ImageFormat], tiling: Tiling) -> None:

@@ -38,11 +38,9 @@ _HEAP = (Column("heap", right=True), Column("size"), Column("bytes", right=True)
 _TYPE = Column("type", right=True)
 _SHARED = (Column("export"), Column(_ROUND_TRIP), Column("VMO bits", wraps=True), Column("VMO size", right=True))
 _ABOUT_TYPE = (Column("heap", right=True), Column("flags", wraps=True))
-_VMO = (
-    *columns_of(("handle", "koid")),
-    Column("name", wraps=True),
-    Column("flags", wraps=True),
-    *columns_of(("parent", "committed", "cache policy")),
+_VMO = tuple(
+    Column(header, wraps=header in ("name", "flags"))
+    for header in ("handle", "koid", "name", "flags", "parent", "committed", "cache policy")
 )
 
 
@@ -76,8 +74,13 @@ def _shared(device: Device, memory_type: int) -> tuple[Cell, ...]:
     export = best_export(device, memory_type)
     handle = export.handle.value if export else None
     size = handle.size.value if handle else None
+    answer = next((row.properties for row in device.properties if row.memory_type == memory_type), None)
+    bits: Cell = missing_mark(answer.missing if answer else None)
+    if answer and answer.value:
+        mask = answer.value.memory_type_bits
+        bits = f"{mask:#x}: {ranges(bits_of(mask)) or 'none'}"
     told = "" if size is None else exactly(size)
-    return export_mark(device, memory_type), trip_mark(device, memory_type), _bits(device, memory_type), told
+    return export_mark(device, memory_type), trip_mark(device, memory_type), bits, told
 
 
 def best_export(device: Device, memory_type: int) -> Export | None:
@@ -122,14 +125,6 @@ def _places(trip: Answer[RoundTrip]) -> tuple[Answer[Comparison], ...]:
     if (seen := trip.value) is None:
         return (Answer(None, trip.missing),) * len(PLACES)
     return (seen.through_export_map, seen.through_import_map, seen.through_vmo_read, seen.through_vmo_map)
-
-
-def _bits(device: Device, memory_type: int) -> Cell:
-    answer = next((row.properties for row in device.properties if row.memory_type == memory_type), None)
-    if answer is None or answer.value is None:
-        return missing_mark(answer.missing if answer else None)
-    mask = answer.value.memory_type_bits
-    return f"{mask:#x}: {ranges(bits_of(mask)) or 'none'}"
 
 
 def vmo_table(device: Device) -> Table:

@@ -74,11 +74,16 @@ def page_for(
     order: *no_color*, NO_COLOR, TERM=dumb, FORCE_COLOR, whether it is a terminal; empty variables count as unset.
     """
     width = _columns(environ) or (terminal_width if stdout_is_terminal else None)
+    try:
+        is_ascii = not GLYPHS.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        is_ascii = True
+    is_plain = no_color or bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
     return Page(
         width=max(width or DEFAULT_WIDTH, MIN_WIDTH),
         cuts=stdout_is_terminal or _columns(environ) is not None,
-        color=_has_color(stdout_is_terminal, environ, no_color),
-        ascii=not _can_encode(encoding),
+        color=not is_plain and (bool(environ.get("FORCE_COLOR")) or stdout_is_terminal),
+        ascii=is_ascii,
     )
 
 
@@ -87,20 +92,6 @@ def _columns(environ: Mapping[str, str]) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         return None
     return int(text) or None
-
-
-def _has_color(stdout_is_terminal: bool, environ: Mapping[str, str], no_color: bool) -> bool:
-    if no_color or environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
-        return False
-    return bool(environ.get("FORCE_COLOR")) or stdout_is_terminal
-
-
-def _can_encode(encoding: str) -> bool:
-    try:
-        GLYPHS.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
 
 
 class Progress:

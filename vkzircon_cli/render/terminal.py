@@ -10,13 +10,7 @@ from vkzircon_cli.model.quantities import about, counted
 from vkzircon_cli.render.check_results import counts_of, device_checks, rows_of, skips_by_reason
 from vkzircon_cli.render.content import outcome_mark, why_missing
 from vkzircon_cli.render.fields import extension_field, extension_fields, identity_fields, machine_fields, title_of
-from vkzircon_cli.render.frame import (
-    NOTHING_HIDDEN,
-    hidden_words,
-    steps_after,
-    write_log,
-    write_opening,
-)
+from vkzircon_cli.render.frame import NOTHING_HIDDEN, hidden_words, steps_after, write_log, write_opening
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, vmo_table, ways
 from vkzircon_cli.render.style import Page, View
 from vkzircon_cli.render.writer import Sheet
@@ -82,8 +76,8 @@ def _write_findings(sheet: Sheet, report: Report, verbose: bool) -> None:
         sheet.heading(f"Checks{of}")
         _write_results(sheet, results, verbose)
     complained = any(message.severity == "error" for message in report.run.messages)
-    failed = any(result.outcome in _BAD for result in report.checks)
-    write_log(sheet, report, verbose, is_bad=complained or failed or report.error is not None)
+    failed = report.error is not None or any(result.outcome in _BAD for result in report.checks)
+    write_log(sheet, report, verbose, is_bad=complained or failed)
 
 
 def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) -> None:
