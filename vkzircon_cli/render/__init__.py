@@ -16,7 +16,6 @@ from vkzircon_cli.render.style import Format, Page, Style
 if TYPE_CHECKING:
     from vkzircon_cli.report.redaction import Hidden
 
-
 # A module of this room, and what calls its function with the document, style, page, and what was hidden.
 Renderer = tuple[str, Callable[..., str]]
 _JSON: Renderer = ("json", lambda module, document, *_: module.render_json(document))

@@ -30,7 +30,6 @@ from vkzircon_cli.model.host import Environment
 if TYPE_CHECKING:
     from vkzircon_cli.report.bench import BenchReport
 
-
 # A driver's text of more lines than these becomes one line, its line feeds escaped.
 _MOST_LINES = 8
 # With more names than these the number says more.

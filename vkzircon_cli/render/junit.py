@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.fields import device_name, driver_lines
 from vkzircon_cli.report.report import Report
@@ -20,7 +19,13 @@ _ATTRIBUTES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 def render_junit(report: Report) -> str:
     """Write the verdicts of *report*; an error is a failing case, so that no CI system takes it for a success."""
-    suites = [_device_suite(report, device) for device in report.devices if report.of_device(device.index)]
+    suites = []
+    for device in report.devices:
+        if results := report.of_device(device.index):
+            identity = device.identity.value
+            about = {"driver": next(driver_lines(identity)), "vulkan": identity.api_version.text} if identity else {}
+            name = f"device {device.index}: {device_name(device)}"
+            suites.append(_suite(report, name, about, [_case(result) for result in results]))
     if report.error or not suites:
         suites.insert(0, _error_suite(report))
     root = ET.Element("testsuites", name="vkzircon")
@@ -28,13 +33,6 @@ def render_junit(report: Report) -> str:
     _count(root, root.iter("testcase"))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
-
-
-def _device_suite(report: Report, device: Device) -> ET.Element:
-    identity = device.identity.value
-    about = {"driver": next(driver_lines(identity)), "vulkan": identity.api_version.text} if identity else {}
-    cases = [_case(result) for result in report.of_device(device.index)]
-    return _suite(report, f"device {device.index}: {device_name(device)}", about, cases)
 
 
 def _error_suite(report: Report) -> ET.Element:

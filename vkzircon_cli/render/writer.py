@@ -21,7 +21,6 @@ from vkzircon_cli.render.style import Page
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
-
 GAP = 2
 # Longer lines tire the eye, however wide the screen is.
 _WIDEST_PROSE = 100
