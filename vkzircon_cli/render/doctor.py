@@ -23,8 +23,7 @@ def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = 
     write_circumstances(sheet, opening_of(diagnosis))
     label = sheet.mark(outcome_mark(diagnosis.summary.outcome))
     sheet.item(label, sheet.text(diagnosis.summary.sentence, "bold"))
-    error = diagnosis.error
-    if error is not None and not diagnosis.devices and error.message not in diagnosis.summary.sentence:
+    if (error := diagnosis.error) and not diagnosis.devices and error.message not in diagnosis.summary.sentence:
         sheet.prose(error.message, indent=label.cell_len)
     sheet.blank()
     for finding in diagnosis.findings:
