@@ -23,9 +23,8 @@ from vkzircon_cli.model.host import REPORTED_VARIABLES
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render import render
-from vkzircon_cli.render.opening import hidden_words
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.style import Format, Style, View
+from vkzircon_cli.render.frame import hidden_words
+from vkzircon_cli.render.style import Format, Page, Style, View
 from vkzircon_cli.report.redaction import Hidden, Redactor, people
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.events import Event, to_line

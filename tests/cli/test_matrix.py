@@ -36,8 +36,7 @@ from vkzircon_cli.render import RENDERERS, render
 from vkzircon_cli.render.csv import render_csv
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.render.matrix import render_matrix_terminal
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.style import Format, Style, View
+from vkzircon_cli.render.style import Format, Page, Style, View
 from vkzircon_cli.report.matrix import MatrixReport
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import Summary

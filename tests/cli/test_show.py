@@ -9,8 +9,7 @@ from program import Run
 
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.render import RENDERERS, render
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.style import FOR_STRANGERS, Format, Style, View
+from vkzircon_cli.render.style import FOR_STRANGERS, Format, Page, Style, View
 from vkzircon_cli.saved.load import read
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}

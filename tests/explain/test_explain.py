@@ -21,7 +21,7 @@ from vkzircon_cli.explain import Explanation, Group, entries, explain, word_grou
 from vkzircon_cli.model.glossary import read_glossary
 from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
 from vkzircon_cli.render.explanation import render_explanations, render_words
-from vkzircon_cli.render.page import page_for
+from vkzircon_cli.render.style import page_for
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so", "VKZIRCON_LIBZIRCON": "/nonexistent/libzircon.so"}
 # The numbers of the rules that bear on the extension: its own, and those that an export or import must keep.

@@ -37,10 +37,9 @@ from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.render import RENDERERS, render
 from vkzircon_cli.render.bench import render_bench_terminal
 from vkzircon_cli.render.charts import Chart, charts, without_number
-from vkzircon_cli.render.html import render_bench_html
+from vkzircon_cli.render.html import render_html
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.style import Style, View
+from vkzircon_cli.render.style import Page, Style, View
 from vkzircon_cli.report.bench import BenchReport, headline, make_bench
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import EmulationAsked, make_header
@@ -184,7 +183,7 @@ def test_a_device_that_never_opened_has_no_charts() -> None:
     )
     bench = _bench(device)
     assert list(charts(device)) == []
-    for text in (_text(bench), render_bench_html(bench, None)):
+    for text in (_text(bench), render_html(bench, View.REPORT, None)):
         assert "vkCreateDevice answered VK_ERROR_UNKNOWN" in " ".join(text.split())
 
 
@@ -214,7 +213,7 @@ def test_json_comes_back_as_it_was() -> None:
 
 
 def _page(name: str) -> Parsed:
-    return Parsed(render_bench_html(_bench(_device(name)), ()))
+    return Parsed(render_html(_bench(_device(name)), View.REPORT, ()))
 
 
 def test_the_page_is_sound() -> None:

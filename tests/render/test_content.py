@@ -11,13 +11,11 @@ from pages import Parsed
 
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.content import Mark, Meter, Table
+from vkzircon_cli.render.fields import extension_fields, identity_fields, machine_fields
 from vkzircon_cli.render.html import render_html
-from vkzircon_cli.render.identity import extension_fields, identity_fields
-from vkzircon_cli.render.machine import machine_fields
 from vkzircon_cli.render.markdown import render_markdown
-from vkzircon_cli.render.page import Page
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table
-from vkzircon_cli.render.style import View
+from vkzircon_cli.render.style import Page, View
 from vkzircon_cli.render.terminal import render_report
 from vkzircon_cli.report.report import Report
 

@@ -20,9 +20,9 @@ from rich.cells import cell_len
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Difference, compare
 from vkzircon_cli.render.difference import render_difference_terminal
-from vkzircon_cli.render.difference_markdown import render_difference_markdown
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.markdown import render_difference_markdown
+from vkzircon_cli.render.style import Page
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.load import read
 from vkzircon_cli.saved.schema import parse

@@ -14,7 +14,7 @@ from vkzircon_cli.doctor.diagnosis import Diagnosis, conclude
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.render.doctor import render_diagnosis_terminal
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Page
 
 PLAIN = Page(80, cuts=True, color=False, ascii=False)
 BAD = Finding(

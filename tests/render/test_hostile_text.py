@@ -23,8 +23,8 @@ from rich.cells import cell_len
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.terminal import render_checks, render_devices, render_report
+from vkzircon_cli.render.style import Page, View
+from vkzircon_cli.render.terminal import render_report
 from vkzircon_cli.report.report import Report
 
 _NASTY = [
@@ -59,8 +59,7 @@ def _report(words: str, fails: bool) -> Report:
 
 
 def _renderings(report: Report, page: Page) -> list[str]:
-    renderers = (render_report, render_checks, render_devices)
-    return [render(report, page, verbose) for render in renderers for verbose in (False, True)]
+    return [render_report(report, page, verbose, view) for view in View for verbose in (False, True)]
 
 
 @settings(deadline=None)

@@ -34,7 +34,7 @@ from reports import (
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.markdown import render_markdown
-from vkzircon_cli.render.markdown_escape import code, fence, prose, table
+from vkzircon_cli.render.markdown_writer import code, fence, prose, table
 from vkzircon_cli.render.style import View
 from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Report

@@ -3,7 +3,7 @@
 
 import pytest
 
-from vkzircon_cli.render.page import page_for
+from vkzircon_cli.render.style import page_for
 
 
 @pytest.mark.parametrize(

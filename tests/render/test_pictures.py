@@ -10,8 +10,7 @@ from reports import device, good_report, memory, without_extension
 
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.vmo import HandleProperties
-from vkzircon_cli.render.pictures import matrix, paths
-from vkzircon_cli.render.timeline import Timeline, timeline
+from vkzircon_cli.render.pictures import Timeline, matrix, paths, timeline
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.fold import StepTime
 
@@ -79,7 +78,7 @@ def test_ways_that_came_to_the_same_are_drawn_once() -> None:
     drawn, more = paths(device().data)
     assert [path.title for path in drawn] == ["GPU fill, types 0-2", "Host write, types 1-2"]
     assert more == 0
-    assert [mark.word for _, mark, _ in drawn[0].readers] == ["64 KiB"] * 4
+    assert [mark.word for _, mark in drawn[0].readers] == ["64 KiB"] * 4
 
 
 def test_too_many_different_ways_are_counted() -> None:
@@ -100,9 +99,9 @@ def test_bits_that_name_no_type_are_told() -> None:
     """They have no column, so they stand behind the row."""
     drawn = matrix(_with_bits(0b101001).devices[0])
     assert drawn is not None
-    assert [[cell.named for cell in row.cells] for row in drawn.rows] == [[True, False, False]] * 3
+    assert [row.named for row in drawn.rows] == [(0,)] * 3
     assert {row.past for row in drawn.rows} == {"bits 3, 5"}
-    assert drawn.words.startswith("Type 0: export ok, its VMO names type 0")
+    assert drawn.rows[0].words.startswith("Type 0: export ok, its VMO names type 0")
 
 
 def test_without_the_extension_there_is_no_matrix() -> None:

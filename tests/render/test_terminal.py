@@ -33,8 +33,8 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.vmo import Export, Form
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.terminal import render_checks, render_devices, render_report
+from vkzircon_cli.render.style import Page, View
+from vkzircon_cli.render.terminal import render_report
 from vkzircon_cli.report.report import Report
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "terminal"
@@ -141,14 +141,14 @@ GOLDENS: dict[str, Callable[[], str]] = {
     "shared-40": lambda: render_report(emulated(good_report()), _screen(40)),
     "shared-20": lambda: render_report(emulated(good_report()), _screen(20)),
     "failed": lambda: render_report(_failed(), PIPE),
-    "failed-check": lambda: render_checks(_failed(), PIPE),
+    "failed-check": lambda: render_report(_failed(), PIPE, view=View.CHECKS),
     "failed-40": lambda: render_report(_failed(), _screen(40)),
     "crashed": lambda: render_report(_crashed(), PIPE),
     "not-offered": lambda: render_report(_not_offered(), PIPE),
     "no-driver": lambda: render_report(_no_driver(), PIPE),
     "many-types": lambda: render_report(_many_types(), PIPE),
     "foreign": lambda: render_report(_foreign(), SCREEN),
-    "devices": lambda: render_devices(_foreign(), PIPE),
+    "devices": lambda: render_report(_foreign(), PIPE, view=View.DEVICES),
 }
 
 
@@ -168,14 +168,16 @@ def test_every_golden_file_is_one_of_ours() -> None:
 
 def test_the_verdict_comes_first() -> None:
     """The first line has the outcome's word and the sentence."""
-    for render in (render_report, render_checks):
-        assert render(good_report(), PIPE).startswith("✓ PASS  Verdant X1: device memory is shared as a Zircon VMO.\n")
+    for view in (View.REPORT, View.CHECKS):
+        assert render_report(good_report(), PIPE, view=view).startswith(
+            "✓ PASS  Verdant X1: device memory is shared as a Zircon VMO.\n"
+        )
 
 
 def test_emulation_is_said_before_all_else() -> None:
     """The first line of an emulated run names the layer and its settings, in every view."""
-    for render in (render_report, render_checks, render_devices):
-        first = render(emulated(good_report()), PIPE).split("\n", maxsplit=1)[0]
+    for view in View:
+        first = render_report(emulated(good_report()), PIPE, view=view).split("\n", maxsplit=1)[0]
         assert first == "EMULATED RUN: VK_LAYER_VKZIRCON_external_memory (persona=strict)"
 
 

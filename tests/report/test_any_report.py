@@ -10,8 +10,7 @@ from program import schema_errors
 
 from vkzircon_cli.render import RENDERERS, render
 from vkzircon_cli.render.json import render_json
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.style import Style, View
+from vkzircon_cli.render.style import Page, Style, View
 from vkzircon_cli.report.redaction import People, Redactor
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.schema import parse

@@ -12,9 +12,7 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_private
 from vkzircon_cli.render import load, render
-from vkzircon_cli.render.page import Page, page_for
-from vkzircon_cli.render.progress import Progress
-from vkzircon_cli.render.style import FOR_STRANGERS, Format, Style, View
+from vkzircon_cli.render.style import FOR_STRANGERS, Format, Page, Progress, Style, View, page_for
 from vkzircon_cli.stream.document import Document
 from vkzircon_cli.stream.events import Event, to_line
 from vkzircon_cli.stream.fold import Transcript
@@ -85,7 +83,7 @@ def _preload(kind: str, style: Style, place: Place) -> None:
 def pack(request: Request, path: "Path", *, quiet: bool) -> Exit:
     """Probe, write the bundle, and list what is in it and what is not."""
     from vkzircon_cli.bundle import make_bundle
-    from vkzircon_cli.render.bundle_contents import Contents, render_contents
+    from vkzircon_cli.render.terminal import Contents, render_contents
 
     bundle = watched(lambda watch: make_bundle(request, watch))
     write_private(bundle.data, path)

@@ -2,12 +2,11 @@
 """The bench for people: what sharing saves first, then a bar for every measurement."""
 
 from vkzircon_cli.model.bench import BenchDevice
-from vkzircon_cli.render.charts import Chart, chart_table, charts, conditions, without_number
+from vkzircon_cli.render.charts import chart_table, charts, conditions, without_number
 from vkzircon_cli.render.content import Column, Meter, Table
-from vkzircon_cli.render.frame import finished, write_opening
-from vkzircon_cli.render.identity import title_of
-from vkzircon_cli.render.next_steps import emulating
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.fields import title_of
+from vkzircon_cli.render.frame import emulating, finished, write_opening
+from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.bench import BenchReport
 
@@ -32,15 +31,10 @@ def _write_device(sheet: Sheet, bench: BenchReport, device: BenchDevice) -> None
     shown = list(charts(device))
     for chart in shown:
         sheet.heading(chart.title)
-        sheet.table(_with_bars(chart))
+        table = chart_table(chart)
+        bars = ("" if bar.fraction is None else Meter(bar.fraction, is_second=not bar.is_shared) for bar in chart.bars)
+        rows = tuple((*row, bar) for row, bar in zip(table.rows, bars, strict=True))
+        sheet.table(Table(table.title, (*table.columns, Column("")), rows))
         if chart.has_bars:
             sheet.prose(sheet.text(chart.scale, "dim"), indent=2)
     sheet.reasons("Without a number", without_number(shown))
-
-
-def _with_bars(chart: Chart) -> Table:
-    """Return the numbers of *chart*, each with its bar."""
-    table = chart_table(chart)
-    bars = ("" if bar.fraction is None else Meter(bar.fraction, is_second=not bar.is_shared) for bar in chart.bars)
-    rows = tuple((*row, bar) for row, bar in zip(table.rows, bars, strict=True))
-    return Table(table.title, (*table.columns, Column("")), rows)

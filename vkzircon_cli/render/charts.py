@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from vkzircon_cli.model.base import Answer, Missing, record
 from vkzircon_cli.model.bench import BenchDevice, Choice, Move, Place, TimedCall, Timing, Way
 from vkzircon_cli.model.quantities import about, duration, exactly, times
-from vkzircon_cli.render.content import Cell, Column, Field, Reason, Table
-from vkzircon_cli.render.marks import missing_mark, reasons, why_missing
+from vkzircon_cli.render.content import Cell, Column, Field, Reason, Table, missing_mark, reasons, why_missing
 from vkzircon_cli.report.bench import OF_OVERHEAD, BenchReport
 
 _CALLS = {
@@ -24,7 +23,7 @@ _CALLS = {
 _MOVES = {Move.HOST_WRITE: "host writes", Move.HOST_READ: "host reads", Move.GPU_COPY: "GPU copies into"}
 _PLACES = {Place.ORDINARY: "ordinary", Place.VMO: "VMO"}
 _WAYS = {Way.VMO: "by VMO", Way.COPY: "by copy"}
-_NONE = "-"
+_TIMES = ("rounds", "median", "p99", "least")
 
 
 @record
@@ -59,9 +58,7 @@ class Chart:
 
 def charts(device: BenchDevice) -> Iterator[Chart]:
     """Yield a chart of each kind of measurement that was made or planned."""
-    for chart in (_sharing(device), _calls(device), _bandwidths(device)):
-        if chart.bars:
-            yield chart
+    yield from (chart for chart in (_sharing(device), _calls(device), _bandwidths(device)) if chart.bars)
 
 
 def log_fraction(value: float, low: float, high: float) -> float:
@@ -92,21 +89,15 @@ def _bar(
     found, (low, high, _) = answer.value, scale
     if found is None:
         return Bar(label, (), None, None, is_shared, answer.missing)
+    p99 = "-" if found.p99_ns is None else duration(found.p99_ns)
     return Bar(
         label=label,
-        cells=(f"{found.rounds:,}", duration(found.median_ns), _p99(found), duration(found.min_ns), *more),
+        cells=(f"{found.rounds:,}", duration(found.median_ns), p99, duration(found.min_ns), *more),
         fraction=log_fraction(found.median_ns, low, high),
         p99=None if found.p99_ns is None else log_fraction(found.p99_ns, low, high),
         is_shared=is_shared,
         missing=None,
     )
-
-
-def _p99(timing: Timing) -> str:
-    return _NONE if timing.p99_ns is None else duration(timing.p99_ns)
-
-
-_TIMES = ("rounds", "median", "p99", "least")
 
 
 def _calls(device: BenchDevice) -> Chart:

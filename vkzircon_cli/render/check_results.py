@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.model.base import record
-from vkzircon_cli.render.content import Code, Column, Mark, Table
-from vkzircon_cli.render.identity import device_name
-from vkzircon_cli.render.marks import outcome_mark
+from vkzircon_cli.render.content import Code, Column, Mark, Table, outcome_mark
+from vkzircon_cli.render.fields import device_name
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import CheckResult
 
@@ -81,11 +80,10 @@ def skips_by_reason(results: Iterable[CheckResult]) -> list[CheckRow]:
 
 def check_tables(results: Sequence[CheckResult]) -> tuple[Table, Table, Table]:
     """Return what needs attention, what passed, and what was skipped with a row for each reason."""
-    passed = [result for result in results if result.outcome is Outcome.PASS]
-    shown = [result for result in results if result.outcome not in (Outcome.PASS, Outcome.SKIP)]
+    rows = [row for row in rows_of(results) if row.outcome is not Outcome.SKIP]
     return (
-        checks_table("Failed, warned and noted", rows_of(shown)),
-        checks_table("Passed", rows_of(passed)),
+        checks_table("Failed, warned and noted", [row for row in rows if row.outcome is not Outcome.PASS]),
+        checks_table("Passed", [row for row in rows if row.outcome is Outcome.PASS]),
         checks_table("Skipped, with the reason", skips_by_reason(results)),
     )
 

@@ -2,31 +2,20 @@
 """The matrix for spreadsheets and scripts: one line for each usage, tiling and format of each device."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import StringIO
 
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.matrix import MatrixDevice, Support
-from vkzircon_cli.model.spec import BUFFER_USAGES, IMAGE_USAGES, Flags
+from vkzircon_cli.model.spec import BUFFER_USAGES, IMAGE_USAGES
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.model.vmo import Tiling
 from vkzircon_cli.report.matrix import MatrixReport, name_of
 
-COLUMNS = (
-    "device",
-    "name",
-    "handle_type",
-    "resource",
-    "format",
-    "tiling",
-    "usage",
-    "result",
-    "features",
-    "export_from_imported_handle_types",
-    "compatible_handle_types",
-    "written",
-    "header_kept",
-    "missing",
+Line = tuple[str, ...]
+_HEADER = (
+    "device,name,handle_type,resource,format,tiling,usage,result,features,export_from_imported_handle_types,"
+    "compatible_handle_types,written,header_kept,missing\n"
 )
 _FORMULA = ("=", "+", "-", "@")
 
@@ -37,28 +26,25 @@ def render_csv(matrix: MatrixReport) -> str:
     Without an answer the field *missing* says of which kind it is.
     """
     text = StringIO()
+    text.write(_HEADER)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
     for device in matrix.chosen:
-        about = (device.index, _name(device), name_of(matrix.handle_type))
+        name = visible(device.identity.value.name) if device.identity.value else ""
+        # No spreadsheet may take a name for a formula.
+        about = (device.index, f"'{name}" if name.startswith(_FORMULA) else name, name_of(matrix.handle_type))
         writer.writerows((*about, *line) for line in _lines(device))
     return text.getvalue()
 
 
-def _name(device: MatrixDevice) -> str:
-    """Return the name so that no spreadsheet takes it for a formula."""
-    name = visible(device.identity.value.name) if device.identity.value else ""
-    return f"'{name}" if name.startswith(_FORMULA) else name
-
-
-def _lines(device: MatrixDevice) -> Iterator[tuple[str, ...]]:
-    yield from (("buffer", "", *cells) for cells in _cells(device.buffers, [""], list(BUFFER_USAGES)))
+def _lines(device: MatrixDevice) -> Iterator[Line]:
+    for cells in _cells(device.buffers, [""], BUFFER_USAGES):
+        yield ("buffer", "", *cells)
     for image in device.image_formats:
-        cells_of = _cells(image.answers, list(Tiling), list(IMAGE_USAGES))
-        yield from (("image", image.format.name, *cells) for cells in cells_of)
+        for cells in _cells(image.answers, list(Tiling), IMAGE_USAGES):
+            yield ("image", image.format.name, *cells)
 
 
-def _cells(answer: Answer[tuple[Support, ...]], tilings: list[str], usages: list[str]) -> Iterator[tuple[str, ...]]:
+def _cells(answer: Answer[tuple[Support, ...]], tilings: Iterable[str], usages: Iterable[str]) -> Iterator[Line]:
     """Yield tiling, usage and answer, in the order of the questions."""
     found = {(s.tiling or "", usage): _answer(s) for s in answer.value or () for usage in s.usages}
     nothing = ("",) * 6 + (str(answer.missing.kind),) if answer.missing else ("",) * 7
@@ -67,14 +53,10 @@ def _cells(answer: Answer[tuple[Support, ...]], tilings: list[str], usages: list
             yield (tiling, usage, *found.get((tiling, usage), nothing))
 
 
-def _answer(support: Support) -> tuple[str, ...]:
+def _answer(support: Support) -> Line:
     found = support.properties
     if found is None:
         return (support.result or "", *("",) * 6)
     words = (found.features, found.export_from_imported_handle_types, found.compatible_handle_types)
-    kept = (found.written, found.header_kept)
-    return (support.result or "", *map(_flags, words), *(str(yes).lower() for yes in kept), "")
-
-
-def _flags(word: Flags) -> str:
-    return "|".join(word.names)
+    kept = (str(yes).lower() for yes in (found.written, found.header_kept))
+    return (support.result or "", *("|".join(word.names) for word in words), *kept, "")

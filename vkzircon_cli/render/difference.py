@@ -1,21 +1,163 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between two reports, on a terminal."""
+"""A difference as parts with rows of words, which Markdown shows too, and as a terminal shows it."""
 
-from rich.text import Text
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from vkzircon_cli.diff import Difference, Side
-from vkzircon_cli.render.change_rows import ChangeRow, headline, parts, times_table, times_words
-from vkzircon_cli.render.content import cut
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.diff import Area, ChangeKind, Difference, FactChange, Said, Side, Timings, VerdictChange
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.render.content import Code, Column, Table, cut, some
+from vkzircon_cli.render.style import Page
 
-_STYLES = {"worse": "red", "better": "green", "gone": "red", "new": "green"}
+if TYPE_CHECKING:
+    from vkzircon_cli.render.writer import Sheet
+
+# The heading of each area, and a noun to count in it, with what follows that.
+_AREAS = {
+    Area.VERDICTS: ("Verdicts", "verdict", ""),
+    Area.EXTENSION: ("The extension", "fact", " of the extension"),
+    Area.RIGHTS: ("Rights of exported VMOs", "set", " of rights"),
+    Area.SHARING: ("Sharing", "answer", " on sharing"),
+    Area.DEVICE: ("Device", "fact", " of the device"),
+    Area.MEMORY: ("Memory", "fact", " of the memory"),
+    Area.MACHINE: ("Machine", "fact", " of the machine"),
+}
+_TIMES = (*(Column(header, right=True) for header in ("ms before", "ms after", "ratio")), Column("step"))
+_MOST_IDS = 3
+_MOST_REWORDED = 5
+_MOST_MEMBERS = 12
+_STYLES = {"worse": "red", "better": "green", "gone": "red", "new": "green", "- ": "red", "+ ": "green"}
 _SIDE_WIDTH = 6
-_MOST_CHARACTERS = 400  # of one value; the JSON has the rest
+_MOST_CHARACTERS = 400  # of one value on a terminal; the JSON has the rest
+
+
+@record
+class ChangeRow:
+    """One row: its subject and both sides, None for a side without a value; *word* says how a verdict changed.
+
+    Of a set, *before* and *after* have only the members that the other side lacks.
+    """
+
+    subject: str
+    before: str | None
+    after: str | None
+    word: str = ""
+    is_set: bool = False
+
+
+@record
+class Part:
+    """The rows of one area, of one device where there are several; the *note* counts what is left out."""
+
+    title: str
+    rows: tuple[ChangeRow, ...]
+    note: str = ""
+
+
+def headline(difference: Difference) -> str:
+    """Return one sentence about what differs."""
+    numbers = {area: number for area in _AREAS if (number := difference.areas.get(area, 0))}
+    if numbers:
+        counts = (f"{counted(number, _AREAS[area][1])}{_AREAS[area][2]}" for area, number in numbers.items())
+        return f"{', '.join(counts)} {'differs' if sum(numbers.values()) == 1 else 'differ'}."
+    reworded = sum(change.kind is ChangeKind.REWORDED for change in difference.verdicts)
+    return f"Nothing differs but the wording of {counted(reworded, 'verdict')}." if reworded else "Nothing differs."
+
+
+def parts(difference: Difference) -> Iterator[Part]:
+    """Yield what differs, area by area and device by device."""
+    for area in Area:
+        for device in (None, *range(len(difference.devices))):
+            rows, note = [_fact_row(c) for c in difference.facts if c.area is area and c.device == device], ""
+            if area is Area.VERDICTS:
+                rows, note = _verdict_rows([change for change in difference.verdicts if change.device == device])
+            if rows or note:
+                yield Part(_title(difference, area, device), tuple(rows), note)
+
+
+def _title(difference: Difference, area: Area, device: int | None) -> str:
+    if device is None or len(difference.devices) == 1:
+        return _AREAS[area][0]
+    of = difference.devices[device]
+    index = of.before if of.before is not None else of.after
+    return f"{_AREAS[area][0]} (device {index}, {of.name})"
+
+
+def _verdict_rows(changes: Sequence[VerdictChange]) -> tuple[list[ChangeRow], str]:
+    changed = [change for change in changes if change.kind is not ChangeKind.REWORDED]
+    reworded = [change for change in changes if change.kind is ChangeKind.REWORDED]
+    # A new reason for a skip matters least.
+    shown = [each for each in reworded if each.after and each.after.outcome is not Outcome.SKIP][:_MOST_REWORDED]
+    left = len(reworded) - len(shown)
+    note = f"{counted(left, 'verdict')} with the same outcome in other words." if left else ""
+    return [*_grouped(changed), *map(_verdict_row, shown)], note
+
+
+def _grouped(changes: Sequence[VerdictChange]) -> Iterator[ChangeRow]:
+    """Yield a row for each change, and one for all checks that are skipped for the same reason."""
+    groups: dict[object, list[VerdictChange]] = {}
+    for change in changes:
+        groups.setdefault(_group_of(change), []).append(change)
+    for group in groups.values():
+        if len(group) > _MOST_IDS:
+            of = Counter(change.id.partition(".")[0] for change in group)
+            subject = f"{len(group)} checks: " + ", ".join(f"{count} of {name}" for name, count in of.items())
+            yield _verdict_row(group[0], subject)
+        else:
+            yield from map(_verdict_row, group)
+
+
+def _group_of(change: VerdictChange) -> object:
+    if change.before is None or change.after is None:
+        return change.id
+    skip = next(filter(_is_skip, (change.before, change.after)), None)
+    return (change.kind, change.before.outcome, change.after.outcome, skip.sentence) if skip else change.id
+
+
+def _verdict_row(change: VerdictChange, group: str = "") -> ChangeRow:
+    """Return the row of a change, or of a *group* of them, which differ in their sentences except for a skip's."""
+    before, after = (
+        None if said is None else f"{said.outcome}{'' if group and not _is_skip(said) else ': ' + said.sentence}"
+        for said in (change.before, change.after)
+    )
+    return ChangeRow(group or change.id, before, after, change.kind)
+
+
+def _is_skip(said: Said) -> bool:
+    return said.outcome is Outcome.SKIP
+
+
+def _fact_row(change: FactChange) -> ChangeRow:
+    if change.removed or change.added:
+        removed, added = (some(names, _MOST_MEMBERS) or None for names in (change.removed, change.added))
+        return ChangeRow(change.what, removed, added, is_set=True)
+    return ChangeRow(change.what, change.before, change.after)
+
+
+def times_words(timings: Timings) -> str:
+    """Return a sentence about how long both runs took."""
+    before, after = (
+        "an unknown time" if time is None else f"{time:.0f} ms" for time in (timings.before_ms, timings.after_ms)
+    )
+    return f"In all {before} before, {after} after."
+
+
+def times_table(timings: Timings) -> Table:
+    """Return the steps whose times changed most."""
+    rows = (
+        (f"{step.before_ms:.1f}", f"{step.after_ms:.1f}", f"{step.ratio:.2f}", Code(step.step))
+        for step in timings.steps
+    )
+    return Table("Times, which are not compared", _TIMES, tuple(rows), names=3)
 
 
 def render_difference_terminal(difference: Difference, page: Page) -> str:
     """Write *difference* for people, the sentence that sums it up first."""
+    from vkzircon_cli.render.writer import Sheet  # 60 ms with Rich, which Markdown does without
+
     sheet = Sheet(page)
     sheet.prose(sheet.text(headline(difference), "bold"))
     sheet.blank()
@@ -35,37 +177,31 @@ def render_difference_terminal(difference: Difference, page: Page) -> str:
     return sheet.finish()
 
 
-def _write_side(sheet: Sheet, label: str, side: Side) -> None:
+def _write_side(sheet: "Sheet", label: str, side: Side) -> None:
     emulated = ", EMULATED RUN" if side.emulated else ""
-    about = (
-        f"{side.outcome.upper()}, exit code {side.exit_code}, vkzircon {side.tool_version}, {side.started}{emulated}"
-    )
-    sheet.field(label, _cut(about), _cut(side.sentence), label_width=_SIDE_WIDTH, prose=True)
+    about = f"{side.outcome.upper()}, exit code {side.exit_code}, vkzircon {side.tool_version}, {side.started}"
+    sheet.field(label, _cut(about + emulated), _cut(side.sentence), label_width=_SIDE_WIDTH, prose=True)
 
 
-def _write_row(sheet: Sheet, row: ChangeRow) -> None:
+def _write_row(sheet: "Sheet", row: ChangeRow) -> None:
     word = sheet.text(f"{row.word}  " if row.word else "", _STYLES.get(row.word, ""))
     subject = _cut(row.subject)
-    lines = _lines(row)
-    if len(lines) == 1 and not row.word and not row.is_set:
-        sign, words = lines[0]
-        sheet.item(_sign(sheet, sign), sheet.join(f"{subject}: ", _cut(words)), indent=2)
-        return
+    lines = [
+        (sheet.text(sign, _STYLES[sign]), _cut(words))
+        for sign, words in (("- ", row.before), ("+ ", row.after))
+        if words is not None
+    ]
+    is_short = not row.word and not row.is_set
     flat = sheet.join(word, f"{subject}: {row.before} -> {row.after}")
-    if not row.is_set and not row.word and flat.cell_len + 2 <= sheet.page.width:
+    if is_short and len(lines) == 1:
+        sign, words = lines[0]
+        sheet.item(sign, sheet.join(f"{subject}: ", words), indent=2)
+    elif is_short and flat.cell_len + 2 <= sheet.page.width:
         sheet.prose(flat, indent=2)
-        return
-    sheet.item(word, sheet.text(subject, "bold" if row.word else ""), indent=2)
-    for sign, words in lines:
-        sheet.item(_sign(sheet, sign), _cut(words), indent=4)
-
-
-def _lines(row: ChangeRow) -> list[tuple[str, str]]:
-    return [(sign, words) for sign, words in (("-", row.before), ("+", row.after)) if words is not None]
-
-
-def _sign(sheet: Sheet, sign: str) -> Text:
-    return sheet.text(f"{sign} ", "red" if sign == "-" else "green")
+    else:
+        sheet.item(word, sheet.text(subject, "bold" if row.word else ""), indent=2)
+        for sign, words in lines:
+            sheet.item(sign, words, indent=4)
 
 
 def _cut(words: str) -> str:

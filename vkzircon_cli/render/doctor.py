@@ -6,20 +6,11 @@ from rich.text import Text
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.diagnosis import Diagnosis
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.render.frame import write_circumstances, write_printed
-from vkzircon_cli.render.marks import outcome_mark
-from vkzircon_cli.render.opening import opening_of
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.content import outcome_mark
+from vkzircon_cli.render.frame import opening_of, write_circumstances, write_printed
+from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 
-_TITLES = {
-    "loader": "Loader",
-    "variables": "Variables",
-    "drivers": "Drivers",
-    "layers": "Layers",
-    "access": "Access",
-    "extension": "Extension",
-}
 _INDENT = 4
 _MOST_NARROW = 2
 _COMFORTABLE = 60
@@ -30,10 +21,9 @@ def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = 
     """Write the whole diagnosis, its verdict first; *verbose* also shows what is fine."""
     sheet = Sheet(page)
     write_circumstances(sheet, opening_of(diagnosis))
-    error, told = diagnosis.error, diagnosis.summary.sentence
     label = sheet.mark(outcome_mark(diagnosis.summary.outcome))
-    sheet.item(label, sheet.text(told, "bold"))
-    if error is not None and not diagnosis.devices and error.message not in told:
+    sheet.item(label, sheet.text(diagnosis.summary.sentence, "bold"))
+    if (error := diagnosis.error) and not diagnosis.devices and error.message not in diagnosis.summary.sentence:
         sheet.prose(error.message, indent=label.cell_len)
     sheet.blank()
     for finding in diagnosis.findings:
@@ -44,7 +34,7 @@ def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = 
 
 
 def _write_branch(sheet: Sheet, finding: Finding, verbose: bool) -> None:
-    title = f"{_TITLES.get(finding.id, finding.id)}: "
+    title = f"{finding.id.capitalize()}: "
     sheet.item(_mark(sheet, finding), sheet.join(sheet.text(title, "bold"), finding.sentence))
     for child in finding.children:
         if verbose or _is_worth_showing(child):
@@ -55,11 +45,8 @@ def _is_worth_showing(finding: Finding) -> bool:
     """Whether a finding, or one below it, is bad, has a cause, or has a command to run."""
     if any(_is_worth_showing(child) for child in finding.children):
         return True
-    return finding.outcome is not Outcome.PASS and bool(finding.cause or finding.command or _is_bad(finding))
-
-
-def _is_bad(finding: Finding) -> bool:
-    return finding.outcome not in (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
+    is_bad = finding.outcome not in (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
+    return finding.outcome is not Outcome.PASS and bool(finding.cause or finding.command or is_bad)
 
 
 def _write_finding(sheet: Sheet, finding: Finding, verbose: bool, depth: int) -> None:

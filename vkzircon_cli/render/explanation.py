@@ -2,13 +2,12 @@
 """Explanations, and the words that have one, for people and for programs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from vkzircon_cli.checks.registry import PRACTICE
-from vkzircon_cli.explain import Explanation, Group, WordGroup
+from vkzircon_cli.explain import Explained, Explanation, Group, WordGroup
 from vkzircon_cli.model.base import plain
 from vkzircon_cli.render.json import to_json
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 
 EXPLANATION_SCHEMA_VERSION = "1.0"
@@ -27,30 +26,21 @@ def render_explanations(explanations: Sequence[Explanation], page: Page) -> str:
     sheet = Sheet(page)
     for explanation in explanations:
         sheet.blank()
-        _write_explanation(sheet, explanation)
+        title = sheet.text(explanation.word, "bold")
+        kind, _ = _KINDS[explanation.group]
+        also = f", also {' or '.join(explanation.also)}" if explanation.also else ""
+        sheet.value(sheet.join(title, f"  {kind}{also}") if title.cell_len < sheet.page.width else title)
+        sheet.prose(explanation.meaning, indent=2)
+        if explanation.rule:
+            practice = "It rests on practice: no rule requires it, so a deviation is at most a warning."
+            sheet.prose(practice if explanation.rule == PRACTICE else f"It rests on {explanation.rule}.", indent=2)
+        if explanation.causes:
+            sheet.heading("Behaviour of that driver" if explanation.group is Group.PERSONA else "Usual causes")
+        for cause in explanation.causes:
+            sheet.item(sheet.text("- "), cause, indent=2)
+        sheet.heading("What to do")
+        sheet.prose(explanation.advice, indent=2)
     return sheet.finish()
-
-
-def _write_explanation(sheet: Sheet, explanation: Explanation) -> None:
-    title = sheet.text(explanation.word, "bold")
-    kind, _ = _KINDS[explanation.group]
-    also = f", also {' or '.join(explanation.also)}" if explanation.also else ""
-    sheet.value(sheet.join(title, f"  {kind}{also}") if title.cell_len < sheet.page.width else title)
-    sheet.prose(explanation.meaning, indent=2)
-    if explanation.rule:
-        sheet.prose(_rests_on(explanation.rule), indent=2)
-    if explanation.causes:
-        sheet.heading("Behaviour of that driver" if explanation.group is Group.PERSONA else "Usual causes")
-    for cause in explanation.causes:
-        sheet.item(sheet.text("- "), cause, indent=2)
-    sheet.heading("What to do")
-    sheet.prose(explanation.advice, indent=2)
-
-
-def _rests_on(rule: str) -> str:
-    if rule == PRACTICE:
-        return "It rests on practice: no rule requires it, so a deviation is at most a warning."
-    return f"It rests on {rule}."
 
 
 def render_words(groups: Sequence[WordGroup], page: Page) -> str:
@@ -60,29 +50,27 @@ def render_words(groups: Sequence[WordGroup], page: Page) -> str:
     for group in groups:
         _, title = _KINDS[group.group]
         sheet.heading(f"{title}: {group.about}")
-        brief = ", ".join(_brief(each) for each in group.explanations)
-        sheet.prose(brief or f"All of them: {group.listed_by}", indent=2)
+        short = (next(iter(each.also), each.word.removeprefix("VUID-")) for each in group.explanations)
+        sheet.prose(", ".join(short) or f"All of them: {group.listed_by}", indent=2)
     return sheet.finish()
 
 
-def _brief(explanation: Explanation) -> str:
-    return explanation.also[0] if explanation.also else explanation.word.removeprefix("VUID-")
+def render_explained(found: Explained, page: Page) -> str:
+    """Write explanations of one word, or all words."""
+    return render_words(found.groups, page) if found.asked is None else render_explanations(found.explanations, page)
 
 
-def render_explanations_json(asked: str, explanations: Sequence[Explanation]) -> str:
-    """Write explanations as JSON."""
-    return to_json(_document(asked, [plain(each) for each in explanations], []))
-
-
-def render_words_json(groups: Sequence[WordGroup]) -> str:
-    """Write the words that have an explanation as JSON."""
-    rows = [
-        {"group": each.group, "about": each.about, "words": [one.word for one in each.explanations]} for each in groups
+def render_explained_json(found: Explained) -> str:
+    """Write the same as JSON, with the same keys for every question."""
+    groups = [
+        {"group": each.group, "about": each.about, "words": [one.word for one in each.explanations]}
+        for each in found.groups
     ]
-    return to_json(_document(None, [], rows))
-
-
-def _document(asked: str | None, explanations: list[dict[str, Any]], groups: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the document, which has the same keys for every question."""
-    version = EXPLANATION_SCHEMA_VERSION
-    return {"schema_version": version, "asked": asked, "explanations": explanations, "groups": groups}
+    return to_json(
+        {
+            "schema_version": EXPLANATION_SCHEMA_VERSION,
+            "asked": found.asked,
+            "explanations": plain(found.explanations),
+            "groups": groups,
+        }
+    )

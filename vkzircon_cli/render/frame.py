@@ -1,39 +1,132 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The beginning and the end that all pages on a terminal share."""
+"""The beginning and the end of every page: emulation, result and hint; the log, the next commands, and redaction.
 
-from collections.abc import Iterable
+The first half is content; the second half writes it on a terminal.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.render.next_steps import Step
-from vkzircon_cli.render.opening import Opening, opening_of
-from vkzircon_cli.render.run_log import printed, steps_table
-from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.host import LINUX
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.render.content import Code, Column, Lines, Mark, Table, outcome_mark
+from vkzircon_cli.report.stop_reason import NOT_ISOLATED
+from vkzircon_cli.stream.document import Document, Run
+from vkzircon_cli.stream.events import Culprit
+from vkzircon_cli.stream.fold import StepTime
 
 if TYPE_CHECKING:
+    from vkzircon_cli.render.writer import Sheet
     from vkzircon_cli.report.bench import BenchReport
     from vkzircon_cli.report.matrix import MatrixReport
+    from vkzircon_cli.report.redaction import Hidden
     from vkzircon_cli.report.report import Report
-    from vkzircon_cli.stream.document import Document
 
     Probed = Report | BenchReport | MatrixReport
 
+NOTHING_HIDDEN = "Nothing had to be hidden: no user or host name, home folder, secret or UUID was found."
+_STEPS = (Column("began, ms", right=True), Column("took, ms", right=True), Column("step"))
+_SLOWEST = 10
 _MOST_LINES = 10
 _FATAL = (Exit.CRASHED, Exit.CANNOT_ASK, Exit.OUR_FAULT)
 
-
-def write_opening(sheet: Sheet, document: "Probed") -> None:
-    """Write the emulation, the result with a hint, and the manifests that were left out."""
-    opening = opening_of(document, document.culprits)
-    write_circumstances(sheet, opening)
-    label = sheet.mark(opening.mark)
-    sheet.item(label, sheet.text(opening.sentence, "bold"))
-    if opening.hint:
-        sheet.prose(opening.hint, indent=label.cell_len)
-    write_left_out(sheet, opening)
+# A command, and its purpose.
+Step = tuple[str, str]
 
 
-def write_circumstances(sheet: Sheet, opening: Opening) -> None:
+@record
+class Opening:
+    """The first lines of a page.
+
+    *emulated_by* is empty without emulation, *not_isolated* where the probe had a process of its own.
+    """
+
+    emulated_by: str
+    not_isolated: str
+    mark: Mark
+    sentence: str
+    hint: str
+    left_out: tuple[Culprit, ...]
+
+
+def opening_of(document: Document) -> Opening:
+    """Return what a page about *document* begins with."""
+    emulation, error, summary = document.emulation, document.error, document.summary
+    settings = f" ({emulation.settings})" if emulation.settings else ""
+    return Opening(
+        emulated_by=f"{emulation.layer}{settings}" if emulation.active else "",
+        not_isolated=next((m.text for m in document.run.messages if m.text.startswith(NOT_ISOLATED)), ""),
+        mark=outcome_mark(summary.outcome),
+        sentence=error.message if error else summary.sentence,
+        hint=error.hint if error else "",
+        left_out=tuple(culprit for culprit in document.culprits if culprit.left_out),
+    )
+
+
+def hidden_words(hidden: "Iterable[Hidden]") -> str:
+    """Return what was hidden and how often, empty if nothing was."""
+    return ", ".join(f"{each.what} ({counted(each.count, 'time')})" for each in hidden)
+
+
+def steps_table(title: str, steps: Sequence[StepTime]) -> Table:
+    """Return steps with their times."""
+    took = ("never ended" if step.duration_ms is None else f"{step.duration_ms:.1f}" for step in steps)
+    rows = ((f"{step.began_ms:.1f}", time, Code(step.step)) for step, time in zip(steps, took, strict=True))
+    return Table(title, _STEPS, tuple(rows), names=2, kind="steps")
+
+
+def slowest(steps: Sequence[StepTime]) -> Table:
+    """Return the slowest steps, the slowest first."""
+    took = [step for step in steps if step.duration_ms is not None]
+    return steps_table("The slowest steps", sorted(took, key=lambda step: -(step.duration_ms or 0))[:_SLOWEST])
+
+
+def printed(run: Run, most: int | None = None) -> list[Lines]:
+    """Return what the loader reported and what was printed, at most *most* different lines of each."""
+    shown = []
+    for title, lines in (
+        ("Messages of the loader", [f"{message.severity}: {message.text}" for message in run.messages]),
+        ("Output of driver and layers", run.output.text.expandtabs().split("\n")),
+    ):
+        if times := tuple(Counter(line.rstrip() for line in lines if line.strip()).items()):
+            shown.append(Lines(title, times[:most], len(times[most:]) if most is not None else 0))
+    return shown
+
+
+def emulating(report: "Probed", command: str) -> Iterator[Step]:
+    """Yield *command* with emulation, where the extension is not offered and can be emulated."""
+    missing = report.summary.exit_code == Exit.NOT_OFFERED
+    if missing and report.environment.platform == LINUX and not report.emulation.active:
+        yield f"{command} --emulate", "the same with the extension emulated by vkzircon's own layer"
+
+
+def steps_after(report: "Report", verbose: bool) -> Iterator[Step]:
+    """Yield the commands that help after *report*."""
+    selected = [device.index for device in report.devices if device.selected]
+    choices = f" --device {selected[0]}" if len(selected) == 1 < len(report.devices) else ""
+    choices += " --stress" if any(device.stress for device in report.devices) else ""
+    choices += " --negative" if any(device.negative for device in report.devices) else ""
+    options = f"{report.emulation.options}{choices}"
+    code = report.summary.exit_code
+    yield from emulating(report, f"vkzircon{choices}")
+    if code == Exit.NOT_OFFERED:
+        yield "vkzircon doctor", "why the extension is not there, and what to do about it"
+    if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
+        yield f"vkzircon bundle{options}", "one zip with all results for a bug report, names and UUIDs hidden"
+    if code == Exit.OK:
+        yield f"vkzircon{options} --format json > report.json", "all results in one file, for scripts"
+    if report.summary.outcome is Outcome.TIMEOUT:
+        yield f"vkzircon{options} --timeout 60", "more time for each step, in case the driver is only slow"
+    elif code in (Exit.OK, Exit.FAILED, Exit.CRASHED) and not verbose:
+        everything = "every check, the time of each step, and everything that the driver printed"
+        yield f"vkzircon{options} --verbose", everything
+
+
+def write_circumstances(sheet: "Sheet", opening: Opening) -> None:
     """Write whether a run is emulated, and whether the probe had no process of its own."""
     if opening.emulated_by:
         sheet.prose(sheet.text(f"EMULATED RUN: {opening.emulated_by}", "bold magenta"))
@@ -41,8 +134,15 @@ def write_circumstances(sheet: Sheet, opening: Opening) -> None:
         sheet.item(sheet.text("! NOT ISOLATED  ", "yellow"), opening.not_isolated)
 
 
-def write_left_out(sheet: Sheet, opening: Opening) -> None:
-    """Write which manifests were left out so that the others could be asked, and how to repair them."""
+def write_opening(sheet: "Sheet", document: Document, *, with_result: bool = True) -> None:
+    """Write the circumstances, the result with a hint, and the manifests left out so that the others could be asked."""
+    opening = opening_of(document)
+    write_circumstances(sheet, opening)
+    if with_result:
+        label = sheet.mark(opening.mark)
+        sheet.item(label, sheet.text(opening.sentence, "bold"))
+        if opening.hint:
+            sheet.prose(opening.hint, indent=label.cell_len)
     for culprit in opening.left_out:
         label = sheet.text("! LEFT OUT  ", "yellow")
         sheet.item(label, culprit.sentence)
@@ -50,7 +150,7 @@ def write_left_out(sheet: Sheet, opening: Opening) -> None:
             sheet.value(culprit.command, indent=label.cell_len)
 
 
-def write_log(sheet: Sheet, document: "Document", verbose: bool, *, is_bad: bool) -> None:
+def write_log(sheet: "Sheet", document: Document, verbose: bool, *, is_bad: bool) -> None:
     """Write the steps if *verbose*, and what was printed if that, or *is_bad*."""
     if verbose and document.run.steps:
         sheet.heading(f"Steps ({document.run.duration_ms:.0f} ms in all)")
@@ -59,16 +159,16 @@ def write_log(sheet: Sheet, document: "Document", verbose: bool, *, is_bad: bool
         write_printed(sheet, document, verbose)
 
 
-def finished(sheet: Sheet, document: "Probed", verbose: bool, steps: Iterable[Step]) -> str:
-    """Return the page with the log and what to do next at its end."""
-    write_log(sheet, document, verbose, is_bad=document.exit_code in _FATAL)
-    sheet.commands(steps)
-    return sheet.finish()
-
-
-def write_printed(sheet: Sheet, document: "Document", verbose: bool) -> None:
+def write_printed(sheet: "Sheet", document: Document, verbose: bool) -> None:
     """Write what the loader reported and what was printed."""
     for lines in printed(document.run, None if verbose else _MOST_LINES):
         sheet.lines(lines)
     if document.run.output.dropped:
         sheet.prose(f"{document.run.output.dropped} more bytes were not kept.", indent=2)
+
+
+def finished(sheet: "Sheet", document: "Probed", verbose: bool, steps: Iterable[Step]) -> str:
+    """Return the page with the log and what to do next at its end."""
+    write_log(sheet, document, verbose, is_bad=document.exit_code in _FATAL)
+    sheet.commands(steps)
+    return sheet.finish()

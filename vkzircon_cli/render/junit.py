@@ -4,29 +4,28 @@
 No case has a time: one step serves many checks, so that their sum would count it many times.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render.identity import device_name, driver_lines
+from vkzircon_cli.render.fields import device_name, driver_lines
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import CheckResult
 
-_ELEMENTS = {
-    Outcome.FAIL: "failure",
-    Outcome.CRASH: "error",
-    Outcome.TIMEOUT: "error",
-    Outcome.SKIP: "skipped",
-}
-_COUNTED = ("failure", "error", "skipped")
+_ELEMENTS = {Outcome.FAIL: "failure", Outcome.CRASH: "error", Outcome.TIMEOUT: "error", Outcome.SKIP: "skipped"}
 _ATTRIBUTES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
 def render_junit(report: Report) -> str:
     """Write the verdicts of *report*; an error is a failing case, so that no CI system takes it for a success."""
-    suites = [_device_suite(report, device) for device in report.devices if report.of_device(device.index)]
+    suites = []
+    for device in report.devices:
+        if results := report.of_device(device.index):
+            identity = device.identity.value
+            about = {"driver": next(driver_lines(identity)), "vulkan": identity.api_version.text} if identity else {}
+            name = f"device {device.index}: {device_name(device)}"
+            suites.append(_suite(report, name, about, [_case(result) for result in results]))
     if report.error or not suites:
         suites.insert(0, _error_suite(report))
     root = ET.Element("testsuites", name="vkzircon")
@@ -36,22 +35,14 @@ def render_junit(report: Report) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _device_suite(report: Report, device: Device) -> ET.Element:
-    identity = device.identity.value
-    name = f"device {device.index}: {device_name(device)}"
-    about: dict[str, str] = {}
-    if identity:
-        about = {"driver": next(driver_lines(identity)), "vulkan": identity.api_version.text}
-    return _suite(report, name, about, [_case(result) for result in report.of_device(device.index)])
-
-
 def _error_suite(report: Report) -> ET.Element:
     """Return a suite for the error that kept every device from being asked."""
     case = _element("testcase", classname="vkzircon", name="can be asked")
-    error, sentence = report.error, report.summary.sentence
-    kind, message = (error.cause, error.message) if error else ("skip", sentence)
-    told = _element("error" if error else "skipped", type=kind, message=message)
-    told.text = visible(error.hint) if error else None
+    if error := report.error:
+        told = _element("error", type=error.cause, message=error.message)
+        told.text = visible(error.hint)
+    else:
+        told = _element("skipped", type="skip", message=report.summary.sentence)
     case.append(told)
     return _suite(report, "vkzircon", {"vkzircon": report.tool.version}, [case])
 
@@ -74,8 +65,8 @@ def _suite(report: Report, name: str, about: dict[str, str], cases: list[ET.Elem
 def _count(element: ET.Element, cases: Iterable[ET.Element]) -> None:
     cases = list(cases)
     element.set("tests", str(len(cases)))
-    for kind in _COUNTED:
-        element.set(_ATTRIBUTES[kind], str(sum(case.find(kind) is not None for case in cases)))
+    for kind, attribute in _ATTRIBUTES.items():
+        element.set(attribute, str(sum(case.find(kind) is not None for case in cases)))
 
 
 def _case(result: CheckResult) -> ET.Element:
@@ -86,19 +77,13 @@ def _case(result: CheckResult) -> ET.Element:
         case.append(_element(kind, message=result.sentence))
     elif kind:
         told = _element(kind, type=result.outcome, message=result.sentence)
-        told.text = "\n".join(_told(result))
+        advice = [f"advice: {result.advice}"] if result.advice else []
+        lines = [result.sentence, f"rule: {result.rule}", *advice, *(f"step: {step}" for step in result.steps)]
+        told.text = "\n".join(map(visible, lines))
         case.append(told)
     elif result.outcome is not Outcome.PASS:
         ET.SubElement(case, "system-out").text = visible(f"{result.outcome}: {result.sentence}")
     return case
-
-
-def _told(result: CheckResult) -> Iterator[str]:
-    yield visible(result.sentence)
-    yield f"rule: {visible(result.rule)}"
-    if result.advice:
-        yield f"advice: {visible(result.advice)}"
-    yield from (f"step: {visible(step)}" for step in result.steps)
 
 
 def _element(tag: str, **attributes: str) -> ET.Element:

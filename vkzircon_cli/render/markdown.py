@@ -1,25 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report for an issue tracker: the verdict and the problems first, everything else folded away."""
+"""The report and the difference for an issue tracker: the verdict first, what is long folded away."""
 
 from collections.abc import Iterator, Sequence
 
+from vkzircon_cli.diff import Difference, Side
 from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.render import markdown_writer as writer
 from vkzircon_cli.render.check_results import checks_table, counts_of, device_checks, problems, rows_of
-from vkzircon_cli.render.content import Field
-from vkzircon_cli.render.identity import device_name, extension_field, extension_fields, identity_fields
-from vkzircon_cli.render.machine import machine_fields
-from vkzircon_cli.render.markdown_escape import code, prose
-from vkzircon_cli.render.markdown_writer import (
-    MOST_OF_A_CELL,
-    Section,
-    fields_section,
-    lines_section,
-    table_section,
-    write_page,
-)
-from vkzircon_cli.render.marks import why_missing
-from vkzircon_cli.render.opening import opening_of
-from vkzircon_cli.render.run_log import printed, steps_table
+from vkzircon_cli.render.content import Field, why_missing
+from vkzircon_cli.render.difference import ChangeRow, Part, headline, parts, times_table, times_words
+from vkzircon_cli.render.fields import device_name, extension_field, extension_fields, identity_fields, machine_fields
+from vkzircon_cli.render.frame import opening_of, printed, steps_table
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, ways
 from vkzircon_cli.render.style import View
 from vkzircon_cli.report.redaction import Hidden
@@ -29,45 +21,45 @@ from vkzircon_cli.report.summary import CheckResult
 
 def render_markdown(report: Report, view: View, hidden: Sequence[Hidden] | None) -> str:
     """Write *report*; the foot says what was *hidden*."""
-    return write_page(_opening(report), _sections(report, view), hidden)
+    return writer.write_page(_opening(report), _sections(report, view), hidden)
 
 
 def _opening(report: Report) -> str:
-    opening = opening_of(report, report.culprits)
-    lines = [f"### {opening.mark.word}: {prose(opening.sentence)}"]
+    opening = opening_of(report)
+    lines = [f"### {opening.mark.word}: {writer.prose(opening.sentence)}"]
     if opening.emulated_by:
-        lines[:0] = [f"**EMULATED RUN** by {prose(opening.emulated_by, 2 * MOST_OF_A_CELL)}", ""]
+        lines[:0] = [f"**EMULATED RUN** by {writer.prose(opening.emulated_by, 2 * writer.MOST_OF_A_CELL)}", ""]
     if opening.hint:
-        lines += ["", prose(opening.hint)]
+        lines += ["", writer.prose(opening.hint)]
     for culprit in opening.left_out:
-        lines += ["", f"**LEFT OUT** {prose(culprit.sentence)}"]
+        lines += ["", f"**LEFT OUT** {writer.prose(culprit.sentence)}"]
     return "\n".join(lines) + "\n"
 
 
-def _sections(report: Report, view: View) -> Iterator[Section]:
+def _sections(report: Report, view: View) -> Iterator[writer.Section]:
     """Yield the sections, the most important first."""
     bad = [line for result in problems(report) for line in _problem(report, result)]
     if bad:
-        yield Section("What failed or warned", (), bad, is_folded=False)
-    yield fields_section("", _overview(report), is_folded=False)
-    for device in (device for device in report.devices if device.selected):
-        if view is View.REPORT:
+        yield writer.Section("What failed or warned", (), bad, is_folded=False)
+    yield writer.fields_section("", _overview(report), is_folded=False)
+    for device in report.devices:
+        if view is View.REPORT and device.selected:
             yield from _device(report, device)
     if view is not View.DEVICES:
         for of, results in device_checks(report):
-            yield table_section(checks_table(f"All checks{of}: {counts_of(results)}", rows_of(results)))
-    yield fields_section("Machine", machine_fields(report))
-    yield from map(lines_section, printed(report.run))
+            yield writer.table_section(checks_table(f"All checks{of}: {counts_of(results)}", rows_of(results)))
+    yield writer.fields_section("Machine", machine_fields(report))
+    yield from map(writer.lines_section, printed(report.run))
     if view is View.REPORT and report.run.steps:
-        yield table_section(steps_table(f"Steps: {report.run.duration_ms:.0f} ms in all", report.run.steps))
+        yield writer.table_section(steps_table(f"Steps: {report.run.duration_ms:.0f} ms in all", report.run.steps))
 
 
 def _problem(report: Report, result: CheckResult) -> Iterator[str]:
     of = f" (device {result.device})" if len(report.devices) > 1 else ""
-    yield f"- **{result.outcome.upper()}** {code(result.id)}{of}: {prose(result.sentence)}"
+    yield f"- **{result.outcome.upper()}** {writer.code(result.id)}{of}: {writer.prose(result.sentence)}"
     if result.advice is not None:
-        yield f"  - rule: {prose(result.rule)}"
-        yield f"  - advice: {prose(result.advice)}"
+        yield f"  - rule: {writer.prose(result.rule)}"
+        yield f"  - advice: {writer.prose(result.advice)}"
 
 
 def _overview(report: Report) -> Iterator[Field]:
@@ -82,12 +74,55 @@ def _overview(report: Report) -> Iterator[Field]:
     yield Field("vkzircon", (f"{report.tool.version}, {report.run.started}",))
 
 
-def _device(report: Report, device: Device) -> Iterator[Section]:
+def _device(report: Report, device: Device) -> Iterator[writer.Section]:
     of = f" (device {device.index})" if len(report.devices) > 1 else ""
     details = [*identity_fields(device), *extension_fields(report, device)]
     if memory := device.memory.value:
         for table in (type_table(device), heap_table(memory.heaps)):
-            yield table_section(table, of)
+            yield writer.table_section(table, of)
     else:
         details.append(Field("memory", (why_missing(device.memory.missing),)))
-    yield fields_section(f"Details{of}", (*details, *notes(device), *ways(device)))
+    yield writer.fields_section(f"Details{of}", (*details, *notes(device), *ways(device)))
+
+
+_MOST_OF_A_SENTENCE = 500
+_UNFOLDED = 12  # more rows than these are folded away
+_HEADERS = ("", "before", "after")
+
+
+def render_difference_markdown(difference: Difference, hidden: Sequence[Hidden] | None = None) -> str:
+    """Write *difference*; the foot says what was *hidden*."""
+    sides = zip(("result", "devices", "by", "started"), _side(difference.before), _side(difference.after), strict=True)
+    opening = f"### {writer.prose(headline(difference))}\n\n{writer.table(_HEADERS, list(sides))}"
+    times = writer.table_section(times_table(difference.timings))
+    times = writer.Section(times.title, (times_words(difference.timings), "", *times.head), times.rows)
+    return writer.write_page(opening, (*map(_section, parts(difference)), times), hidden)
+
+
+def _side(side: Side) -> tuple[str, str, str, str]:
+    said = writer.prose(side.sentence, _MOST_OF_A_SENTENCE)
+    return (
+        f"{'EMULATED RUN. ' * side.emulated}**{side.outcome.upper()}**, exit code {side.exit_code}. {said}",
+        writer.prose(", ".join(side.devices) or "none", _MOST_OF_A_SENTENCE),
+        f"vkzircon {writer.code(side.tool_version, 40)}, schema {writer.code(side.schema_version, 40)}",
+        writer.code(side.started, 40),
+    )
+
+
+def _section(part: Part) -> writer.Section:
+    is_folded = len(part.rows) > _UNFOLDED
+    title = f"{part.title}: {counted(len(part.rows), 'row')}" if is_folded else part.title
+    note = ("", writer.prose(part.note)) if part.note else ()
+    if not part.rows:
+        return writer.Section(title, note[1:], (), is_folded=False)
+    return writer.rows_section(title, _HEADERS, map(_cells, part.rows), tail=note, is_folded=is_folded)
+
+
+def _cells(row: ChangeRow) -> list[str]:
+    word = f"**{row.word}** " if row.word else ""
+    is_id = row.word and " " not in row.subject
+    subject = word + (writer.code if is_id else writer.prose)(row.subject, writer.MOST_OF_A_CELL)
+    # Of a set only the members that the other side lacks are shown, which are not the whole set.
+    only = "only here: " if row.is_set else ""
+    sides = (row.before, row.after)
+    return [subject, *("" if each is None else only + writer.prose(each, writer.MOST_OF_A_CELL) for each in sides)]

@@ -1,21 +1,110 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writer for issue trackers: sections that stay under the size that trackers take, the first ones whole.
+"""The writer for issue trackers: escapes, and keeps sections under the size that trackers take, the first ones whole.
 
-Rows without room are left out from the end, and counted.
+Words of a small safe alphabet stay unchanged; all others become code, in which trackers make no mentions, links or
+markup. Rows without room are left out from the end, and counted.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.render.content import Cell, Code, Field, Lines, Mark, Meter, Table
-from vkzircon_cli.render.markdown_escape import code, fence, folded, prose, table
-from vkzircon_cli.render.opening import NOTHING_HIDDEN, hidden_words
+from vkzircon_cli.model.text import visible
+from vkzircon_cli.render.content import Cell, Code, Field, Lines, Mark, Meter, Table, cut
+from vkzircon_cli.render.frame import NOTHING_HIDDEN, hidden_words
 from vkzircon_cli.report.redaction import Hidden
 
 _MOST_BYTES = 60_000  # trackers take 65,536 characters
 _RESERVED = 200  # bytes for the sentence about what was left out
 MOST_OF_A_CELL = 300
+_SAFE = re.compile(r"[A-Za-z0-9]+(?:[-.,'/][A-Za-z0-9]+)*")
+# Names that trackers link: addresses, issues (GH-12), commits, people and folders of repositories.
+_LINKED = re.compile(r"\bwww\.|\bgh-[0-9]|\b[0-9a-f]{7,}\b|/.*/", re.IGNORECASE)
+_PARTS = re.compile(r"(\(?)(.*?)([),.;:]*)", re.DOTALL)
+_NUMBERED = re.compile(r"[0-9]+[.)]")  # begins a list
+_MAIL = re.compile(r"(?<=[\w.+-])(?=@)")
+_SPAN = re.compile(r"`([^`]*)`")
+_NOT_IN_SPAN = re.compile(r"[`|\\&<>]|^ | $|  |^$")
+
+
+def prose(words: str, limit: int = 1000) -> str:
+    """Return running text that reads unchanged and contains no markup."""
+    shown = [word for word in visible(cut(words, limit)).split(" ") if word]
+    text = " ".join(_joined(shown))
+    return _span(shown[0]) + text[len(shown[0]) :] if shown and _NUMBERED.fullmatch(shown[0]) else text
+
+
+def _joined(words: Sequence[str]) -> Iterator[str]:
+    """Yield words in Markdown; neighbours that become code share one span."""
+    waiting: list[str] = []
+    for word in words:
+        before, core, after = _parts(word)
+        if waiting and (before or _is_safe(core)):
+            yield _span(" ".join(waiting))
+            waiting = []
+        if _is_safe(core):
+            yield word
+        elif before or after:
+            yield before + _span(" ".join((*waiting, core))) + after
+            waiting = []
+        else:
+            waiting.append(core)
+    if waiting:
+        yield _span(" ".join(waiting))
+
+
+def _parts(word: str) -> tuple[str, str, str]:
+    """Split a word from the punctuation around it; a word of punctuation only stays whole."""
+    found = _PARTS.fullmatch(word)
+    before, core, after = found.groups() if found else ("", word, "")
+    return (before, core, after) if core else ("", word, "")
+
+
+def _is_safe(core: str) -> bool:
+    return bool(_SAFE.fullmatch(core)) and not _LINKED.search(core)
+
+
+def code(words: str, limit: int = 1000) -> str:
+    """Return a value as code."""
+    shown = visible(cut(words, limit))
+    return _span(shown) if shown.strip() else ""
+
+
+def _span(shown: str) -> str:
+    return _tagged(shown) if _NOT_IN_SPAN.search(shown) else f"`{shown}`"
+
+
+def _tagged(shown: str) -> str:
+    # Trackers look for mail addresses after decoding entities, in code too, so that no tag may hold a whole one.
+    return "".join(f"<code>{''.join(_entities(part))}</code>" for part in _MAIL.split(shown))
+
+
+def _entities(shown: str) -> Iterator[str]:
+    for character in shown:
+        is_mark = character.isascii() and not character.isalnum() and character != " "
+        yield f"&#{ord(character)};" if is_mark else character
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of cells that are Markdown already."""
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def fence(lines: Sequence[str]) -> list[str]:
+    """Return lines as a block of code, with a fence longer than any in them."""
+    shown = [visible(line.expandtabs()) for line in lines]
+    longest = max((len(run) for line in shown for run in re.findall("`+", line)), default=0)
+    mark = "`" * max(3, longest + 1)
+    return [f"{mark}text", *shown, mark]
+
+
+def folded(summary: str, body: str) -> str:
+    """Return *body* folded away below *summary*; Markdown in HTML needs the blank line."""
+    # Inside a tag no Markdown is read, so that a span in backticks would be plain text.
+    title = _SPAN.sub(lambda span: _tagged(span[1]), prose(summary))
+    return f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"
 
 
 @record
@@ -47,7 +136,11 @@ class Section:
 
 def write_page(opening: str, sections: Iterable[Section], hidden: Sequence[Hidden] | None) -> str:
     """Return a page under 60,000 bytes; its foot says what had no room and what was *hidden*."""
-    text, foot, left = opening, _foot(hidden), 0
+    foot = ""
+    if hidden is not None:
+        words = hidden_words(hidden)
+        foot = f"\nHidden: {prose(words)}. With --no-redact nothing is.\n" if words else f"\n{NOTHING_HIDDEN}\n"
+    text, left = opening, 0
     for section in sections:
         count = section.fitting(_MOST_BYTES - _RESERVED - _size(text + foot) - 1)
         if count is not None:
@@ -60,13 +153,6 @@ def write_page(opening: str, sections: Iterable[Section], hidden: Sequence[Hidde
 
 def _size(text: str) -> int:
     return len(text.encode())
-
-
-def _foot(hidden: Sequence[Hidden] | None) -> str:
-    if hidden is None:
-        return ""
-    words = hidden_words(hidden)
-    return f"\nHidden: {prose(words)}. With --no-redact nothing is.\n" if words else f"\n{NOTHING_HIDDEN}\n"
 
 
 def rows_section(
@@ -91,12 +177,12 @@ def table_section(it: Table, of: str = "") -> Section:
 
 def fields_section(title: str, fields: Iterable[Field], *, is_folded: bool = True) -> Section:
     """Return fields as a table without headers, a row for each value."""
-    return rows_section(title, ("", ""), (row for field in fields for row in _field_rows(field)), is_folded=is_folded)
-
-
-def _field_rows(field: Field) -> Iterator[tuple[str, str]]:
-    for number, value in enumerate(field.values):
-        yield ("" if number else prose(field.label, MOST_OF_A_CELL)), prose(value, MOST_OF_A_CELL)
+    rows = (
+        ("" if number else prose(field.label, MOST_OF_A_CELL), prose(value, MOST_OF_A_CELL))
+        for field in fields
+        for number, value in enumerate(field.values)
+    )
+    return rows_section(title, ("", ""), rows, is_folded=is_folded)
 
 
 def lines_section(lines: Lines) -> Section:

@@ -10,14 +10,11 @@ from vkzircon_cli.model.matrix import ImageFormat, MatrixDevice, Support
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.spec import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IMPORTABLE
 from vkzircon_cli.model.vmo import Tiling
-from vkzircon_cli.render.columns import fitted, total
-from vkzircon_cli.render.content import Column
-from vkzircon_cli.render.frame import finished, write_opening
-from vkzircon_cli.render.identity import title_of
-from vkzircon_cli.render.marks import reasons, why_missing
-from vkzircon_cli.render.next_steps import emulating
-from vkzircon_cli.render.page import Page
-from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.render.content import Column, reasons, some, why_missing
+from vkzircon_cli.render.fields import title_of
+from vkzircon_cli.render.frame import emulating, finished, write_opening
+from vkzircon_cli.render.style import Page
+from vkzircon_cli.render.writer import Sheet, fitted, total
 from vkzircon_cli.report.matrix import MatrixReport, name_of
 
 _INDENT = 2
@@ -79,7 +76,17 @@ def _write_tiling(sheet: Sheet, device: MatrixDevice, tiling: Tiling, verbose: b
     shown = _shown(answered, tiling, verbose)
     sheet.heading(f"Images, {tiling} tiling")
     if shown:
-        _write_formats(sheet, shown, tiling)
+        # One wide column for seven usages: Rich takes 77 us a cell, which is 100 ms for all formats.
+        columns = (Column("format"), Column(_BETWEEN.join(_SHORT.values())))
+        rows = []
+        for image in shown:
+            cells = {usage: _cell(sheet, support) for support in _of(image, tiling) for usage in support.usages}
+            rows.append([sheet.text(image.format.name), Text(_BETWEEN).join(cells[usage] for usage in _SHORT)])
+        room = sheet.page.width - _INDENT
+        if sheet.page.cuts and total(fitted(columns, rows, room)) > room:
+            _write_lists(sheet, shown, tiling)
+        else:
+            sheet.grid(columns, rows, indent=_INDENT)
     if left := len(answered) - len(shown):
         sheet.prose(f"{counted(left, 'format')} with nothing to share: --verbose lists them.", indent=_INDENT)
     _write_other_results(sheet, answered, tiling)
@@ -92,22 +99,6 @@ def _of(image: ImageFormat, tiling: Tiling) -> list[Support]:
 def _shown(images: Iterable[ImageFormat], tiling: Tiling, verbose: bool) -> list[ImageFormat]:
     nothing = () if verbose else (_NONE, _NOTHING)
     return [image for image in images if any(_word(support) not in nothing for support in _of(image, tiling))]
-
-
-def _write_formats(sheet: Sheet, images: Sequence[ImageFormat], tiling: Tiling) -> None:
-    # One wide column for seven usages: Rich takes 77 us a cell, which is 100 ms for all formats.
-    columns = (Column("format"), Column(_BETWEEN.join(_SHORT.values())))
-    rows = [_row(sheet, image, tiling) for image in images]
-    room = sheet.page.width - _INDENT
-    if sheet.page.cuts and total(fitted(columns, rows, room)) > room:
-        _write_lists(sheet, images, tiling)
-    else:
-        sheet.grid(columns, rows, indent=_INDENT)
-
-
-def _row(sheet: Sheet, image: ImageFormat, tiling: Tiling) -> list[Text]:
-    cells = {usage: _cell(sheet, support) for support in _of(image, tiling) for usage in support.usages}
-    return [sheet.text(image.format.name), Text(_BETWEEN).join(cells[usage] for usage in _SHORT)]
 
 
 def _write_lists(sheet: Sheet, images: Sequence[ImageFormat], tiling: Tiling) -> None:
@@ -143,13 +134,7 @@ def _write_other_results(sheet: Sheet, images: Iterable[ImageFormat], tiling: Ti
                 formats_of.setdefault(support.result or "", []).append(image.format.name)
     for result, formats in formats_of.items():
         label = sheet.text(f"{_OTHER}  ", _STYLES[_OTHER])
-        sheet.item(label, f"{_some(dict.fromkeys(formats))}: {result}", indent=_INDENT)
-
-
-def _some(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - _MOST_NAMES} more" if len(every) > _MOST_NAMES else ""
-    return ", ".join(every[:_MOST_NAMES]) + more
+        sheet.item(label, f"{some(dict.fromkeys(formats), _MOST_NAMES)}: {result}", indent=_INDENT)
 
 
 def _answers(device: MatrixDevice) -> Iterator[tuple[str, Answer[tuple[Support, ...]]]]:

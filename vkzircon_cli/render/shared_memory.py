@@ -7,9 +7,23 @@ from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Heap
 from vkzircon_cli.model.quantities import about, bits_of, exactly, ranges
 from vkzircon_cli.model.vmo import Comparison, Data, Export, Form, Handle, Image, Import, ImportKind, RoundTrip, Write
-from vkzircon_cli.render.content import Cell, Column, Field, Mark, Meter, Reason, Table, columns_of
-from vkzircon_cli.render.identity import flag_words
-from vkzircon_cli.render.marks import bad, comparison_mark, good, missing_mark, reasons, why_missing
+from vkzircon_cli.render.content import (
+    Cell,
+    Column,
+    Field,
+    Mark,
+    Meter,
+    Reason,
+    Table,
+    bad,
+    columns_of,
+    comparison_mark,
+    good,
+    missing_mark,
+    reasons,
+    why_missing,
+)
+from vkzircon_cli.render.fields import flag_words
 
 WRITES = {
     Write.HOST_MAP: "host write",
@@ -17,22 +31,16 @@ WRITES = {
     Write.GPU_FILL: "GPU fill",
     Write.GPU_COPY: "GPU copy",
 }
-FORMS = {
-    Form.PLAIN: "plain",
-    Form.DEDICATED_BUFFER: "dedicated buffer",
-    Form.DEDICATED_IMAGE: "dedicated image",
-}
+FORMS = {Form.PLAIN: "plain", Form.DEDICATED_BUFFER: "dedicated buffer", Form.DEDICATED_IMAGE: "dedicated image"}
 PLACES = ("exporter's map", "importer's map", "zx_vmo_read", "zx_vmar_map")
 _ROUND_TRIP = "round trip"
 _HEAP = (Column("heap", right=True), Column("size"), Column("bytes", right=True), Column("flags", wraps=True))
 _TYPE = Column("type", right=True)
 _SHARED = (Column("export"), Column(_ROUND_TRIP), Column("VMO bits", wraps=True), Column("VMO size", right=True))
 _ABOUT_TYPE = (Column("heap", right=True), Column("flags", wraps=True))
-_VMO = (
-    *columns_of(("handle", "koid")),
-    Column("name", wraps=True),
-    Column("flags", wraps=True),
-    *columns_of(("parent", "committed", "cache policy")),
+_VMO = tuple(
+    Column(header, wraps=header in ("name", "flags"))
+    for header in ("handle", "koid", "name", "flags", "parent", "committed", "cache policy")
 )
 
 
@@ -49,29 +57,37 @@ def heap_table(heaps: Sequence[Heap]) -> Table:
 def type_table(device: Device) -> Table:
     """Return the memory types, and the results of sharing each where any was shared."""
     types = device.memory.value.types if device.memory.value else ()
-    about_types = [(str(each.heap_index), flag_words(each.flags)) for each in types]
-    if not device.exports:
-        plain = tuple((str(each.index), *told) for each, told in zip(types, about_types, strict=True))
-        return Table("Memory types", (_TYPE, *_ABOUT_TYPE), plain)
-    rows = (
-        (str(each.index), *_shared(device, each.index), *told) for each, told in zip(types, about_types, strict=True)
-    )
-    return Table("Memory types, with the results of sharing", (_TYPE, *_SHARED, *_ABOUT_TYPE), tuple(rows))
+    title, shared = ("Memory types, with the results of sharing", _SHARED) if device.exports else ("Memory types", ())
+    rows: list[tuple[Cell, ...]] = [
+        (
+            str(each.index),
+            *(_shared(device, each.index) if device.exports else ()),
+            str(each.heap_index),
+            flag_words(each.flags),
+        )
+        for each in types
+    ]
+    return Table(title, (_TYPE, *shared, *_ABOUT_TYPE), tuple(rows))
 
 
 def _shared(device: Device, memory_type: int) -> tuple[Cell, ...]:
     export = best_export(device, memory_type)
     handle = export.handle.value if export else None
     size = handle.size.value if handle else None
+    answer = next((row.properties for row in device.properties if row.memory_type == memory_type), None)
+    bits: Cell = missing_mark(answer.missing if answer else None)
+    if answer and answer.value:
+        mask = answer.value.memory_type_bits
+        bits = f"{mask:#x}: {ranges(bits_of(mask)) or 'none'}"
     told = "" if size is None else exactly(size)
-    return export_mark(device, memory_type), trip_mark(device, memory_type), _bits(device, memory_type), told
+    return export_mark(device, memory_type), trip_mark(device, memory_type), bits, told
 
 
 def best_export(device: Device, memory_type: int) -> Export | None:
     """Return of a memory type the first form that exported, else the first that was asked, else the first."""
     rows = [row for row in device.exports if row.memory_type == memory_type]
     asked = [row for row in rows if row.handle.missing and row.handle.missing.kind is not MissingKind.NOT_ASKED]
-    return next((row for row in (*(row for row in rows if row.handle.value), *asked, *rows)), None)
+    return next(iter((*(row for row in rows if row.handle.value), *asked, *rows)), None)
 
 
 def _types_exported(device: Device) -> list[Export]:
@@ -111,19 +127,11 @@ def _places(trip: Answer[RoundTrip]) -> tuple[Answer[Comparison], ...]:
     return (seen.through_export_map, seen.through_import_map, seen.through_vmo_read, seen.through_vmo_map)
 
 
-def _bits(device: Device, memory_type: int) -> Cell:
-    answer = next((row.properties for row in device.properties if row.memory_type == memory_type), None)
-    if answer is None or answer.value is None:
-        return missing_mark(answer.missing if answer else None)
-    mask = answer.value.memory_type_bits
-    return f"{mask:#x}: {ranges(bits_of(mask)) or 'none'}"
-
-
 def vmo_table(device: Device) -> Table:
     """Return what the kernel says of each exported VMO."""
     handles = [(row.memory_type, row.handle.value) for row in _types_exported(device) if row.handle.value]
-    rows = tuple((str(number), *_vmo(handle)) for number, handle in handles)
-    return Table("Exported VMOs, one for each memory type", (_TYPE, *_VMO), rows)
+    rows = [(str(number), *_vmo(handle)) for number, handle in handles]
+    return Table("Exported VMOs, one for each memory type", (_TYPE, *_VMO), tuple(rows))
 
 
 def _vmo(handle: Handle) -> tuple[str, ...]:
@@ -138,32 +146,25 @@ def _vmo(handle: Handle) -> tuple[str, ...]:
 def notes(device: Device) -> Iterator[Field]:
     """Yield the VMOs' rights and why answers are missing, each once, with the types that it is true of."""
     types_of: dict[tuple[str, str], list[int]] = {}
-    for label, words, memory_type in (*_rights(device), *_unanswered(device)):
-        types_of.setdefault((label, words), []).append(memory_type)
-    every = len(_types_exported(device))
+    exports = _types_exported(device)
+    for row in exports:
+        if row.handle.value and (basic := row.handle.value.basic.value):
+            types_of.setdefault(("VMO rights", " ".join(basic.rights.names) or "none"), []).append(row.memory_type)
+    asked: list[tuple[str, int, Missing | None]] = [
+        *(("export", row.memory_type, row.handle.missing) for row in exports),
+        *(("VMO bits", row.memory_type, row.properties.missing) for row in device.properties),
+        *((WRITES[row.write], row.memory_type, row.round_trip.missing) for row in device.data),
+    ]
+    for label, memory_type, missing in asked:
+        if missing:
+            types_of.setdefault((label, why_missing(missing)), []).append(memory_type)
     labels_of: dict[str, list[str]] = {}
     for (label, words), types in types_of.items():
-        where = "" if len(types) == every else f"{of_types(types)}: "
+        where = "" if len(types) == len(exports) else f"{of_types(types)}: "
         labels_of.setdefault(f"{where}{words}", []).append(label)
     for words, labels in labels_of.items():
         are_trips = len(labels) > 1 and set(labels) <= set(WRITES.values())
         yield Field(_ROUND_TRIP if are_trips else ", ".join(labels), (words,), prose=True)
-
-
-def _rights(device: Device) -> Iterator[tuple[str, str, int]]:
-    for export in _types_exported(device):
-        basic = export.handle.value.basic.value if export.handle.value else None
-        if basic:
-            yield "VMO rights", " ".join(basic.rights.names) or "none", export.memory_type
-
-
-def _unanswered(device: Device) -> Iterator[tuple[str, str, int]]:
-    rows: list[tuple[str, int, Missing | None]] = [
-        *(("export", row.memory_type, row.handle.missing) for row in _types_exported(device)),
-        *(("VMO bits", row.memory_type, row.properties.missing) for row in device.properties),
-        *((WRITES[row.write], row.memory_type, row.round_trip.missing) for row in device.data),
-    ]
-    yield from ((label, why_missing(missing), number) for label, number, missing in rows if missing)
 
 
 def ways(device: Device) -> Iterator[Field]:
@@ -196,15 +197,16 @@ def trip_table(data: Iterable[Data]) -> Table:
     return Table("Round trips, and what was read in each place", columns, tuple(rows))
 
 
-def import_table(imports: Sequence[Import]) -> Table:
-    """Return each way of importing by the form in which its memory was allocated."""
-    kinds = [kind for kind in ImportKind if any(row.kind is kind for row in imports)]
+def import_table(imports: Sequence[Import]) -> tuple[Table, list[Reason]]:
+    """Return each way of importing by the form in which its memory was allocated, and why some have no result."""
     rows: list[tuple[Cell, ...]] = [
         (kind.value, *(tuple(_way(row for row in imports if (row.kind, row.form) == (kind, form))) for form in FORMS))
-        for kind in kinds
+        for kind in ImportKind
+        if any(row.kind is kind for row in imports)
     ]
     title = "Ways of importing a VMO, by the form in which its memory was allocated"
-    return Table(title, columns_of(("way", *FORMS.values())), tuple(rows))
+    missing = reasons((row.imported.missing, f"{row.kind} ({FORMS[row.form]})") for row in imports)
+    return Table(title, columns_of(("way", *FORMS.values())), tuple(rows)), missing
 
 
 def _way(rows: Iterable[Import]) -> Iterator[Mark]:
@@ -223,25 +225,17 @@ def _import_mark(row: Import) -> Mark:
     return comparison_mark(wrong) if wrong else good("ok")
 
 
-def import_reasons(imports: Iterable[Import]) -> list[Reason]:
-    """Return why imports have no result, with the ways that each reason is true of."""
-    return reasons((row.imported.missing, f"{row.kind} ({FORMS[row.form]})") for row in imports)
-
-
-def image_table(images: Iterable[Image]) -> Table:
-    """Return the images that were cleared in exported memory and read back."""
-    rows: list[tuple[Cell, ...]] = []
-    for row in images:
-        trip = row.trip.value
-        mark = comparison_mark(Answer(trip.seen)) if trip else missing_mark(row.trip.missing)
-        rows.append((_image(row), str(trip.memory_type) if trip else "", mark))
+def image_table(images: Sequence[Image]) -> tuple[Table, list[Reason]]:
+    """Return the images that were cleared in exported memory and read back, and why some have no result."""
+    rows: list[tuple[Cell, ...]] = [
+        (_image(row), str(trip.memory_type), comparison_mark(Answer(trip.seen)))
+        if (trip := row.trip.value)
+        else (_image(row), "", missing_mark(row.trip.missing))
+        for row in images
+    ]
     title = "Images cleared in exported memory, every pixel read back from the import"
-    return Table(title, columns_of(("tiling and format", "type", "pixels")), tuple(rows))
-
-
-def image_reasons(images: Iterable[Image]) -> list[Reason]:
-    """Return why images have no result."""
-    return reasons((row.trip.missing, _image(row)) for row in images)
+    missing = reasons((row.trip.missing, _image(row)) for row in images)
+    return Table(title, columns_of(("tiling and format", "type", "pixels")), tuple(rows)), missing
 
 
 def _image(row: Image) -> str:

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report for people, as text for a terminal or a pipe."""
+"""The report for people, as text for a terminal or a pipe, and the contents of a bundle."""
 
 from collections.abc import Sequence
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
-from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.render.check_results import CheckRow, counts_of, device_checks, rows_of, skips_by_reason
-from vkzircon_cli.render.frame import write_circumstances, write_left_out, write_log, write_opening
-from vkzircon_cli.render.identity import extension_field, extension_fields, identity_fields, title_of
-from vkzircon_cli.render.machine import machine_fields
-from vkzircon_cli.render.marks import outcome_mark, why_missing
-from vkzircon_cli.render.next_steps import steps_after
-from vkzircon_cli.render.opening import opening_of
-from vkzircon_cli.render.page import Page
+from vkzircon_cli.model.quantities import about, counted
+from vkzircon_cli.render.check_results import counts_of, device_checks, rows_of, skips_by_reason
+from vkzircon_cli.render.content import outcome_mark, why_missing
+from vkzircon_cli.render.fields import extension_field, extension_fields, identity_fields, machine_fields, title_of
+from vkzircon_cli.render.frame import NOTHING_HIDDEN, hidden_words, steps_after, write_log, write_opening
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, vmo_table, ways
+from vkzircon_cli.render.style import Page, View
 from vkzircon_cli.render.writer import Sheet
+from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import REQUIRED, CheckResult
+from vkzircon_cli.stream.document import Summary
 
 _BAD = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 _EXPLAINED = (Outcome.WARN, *_BAD)
@@ -25,63 +25,46 @@ _QUIET = (Outcome.PASS, Outcome.SKIP)
 _MOST_IDS = 3
 
 
-def render_report(report: Report, page: Page, verbose: bool = False) -> str:
-    """Write the whole report: the verdict first, what to do next last."""
+def render_report(report: Report, page: Page, verbose: bool = False, view: View = View.REPORT) -> str:
+    """Write as much of *report* as *view* shows: the verdict first, what to do next last."""
     sheet = Sheet(page)
-    write_opening(sheet, report)
-    sheet.heading("Machine")
-    sheet.fields(machine_fields(report), verbose)
-    for device in report.devices:
-        if device.selected:
-            _write_device(sheet, report, device, verbose)
-    sheet.blank()
-    for device in report.devices:
-        if not device.selected:
-            sheet.value(sheet.join(sheet.text(title_of(device), "bold"), " (not selected)"))
-    _write_findings(sheet, report, verbose)
-    sheet.commands(steps_after(report, verbose))
+    # A list of devices has a result only if it is an error.
+    write_opening(sheet, report, with_result=view is not View.DEVICES or report.error is not None)
+    if view is View.REPORT:
+        sheet.heading("Machine")
+        sheet.fields(machine_fields(report), verbose)
+    if view is not View.CHECKS:
+        _write_devices(sheet, report, verbose, view)
+    if view is not View.DEVICES:
+        _write_findings(sheet, report, verbose)
+    if view is View.REPORT:
+        sheet.commands(steps_after(report, verbose))
     return sheet.finish()
 
 
-def render_checks(report: Report, page: Page, verbose: bool = False) -> str:
-    """Write the verdicts only."""
-    sheet = Sheet(page)
-    write_opening(sheet, report)
-    _write_findings(sheet, report, verbose)
-    return sheet.finish()
-
-
-def render_devices(report: Report, page: Page, verbose: bool = False) -> str:
-    """Write one record a device: its identity, and whether it offers the extension."""
-    sheet = Sheet(page)
-    if report.error:
-        write_opening(sheet, report)
-    else:
-        opening = opening_of(report, report.culprits)
-        write_circumstances(sheet, opening)
-        write_left_out(sheet, opening)
+def _write_devices(sheet: Sheet, report: Report, verbose: bool, view: View) -> None:
     for device in (device for device in report.devices if device.selected):
-        _write_title(sheet, device)
+        sheet.blank()
+        sheet.value(sheet.text(title_of(device), "bold"))
         sheet.fields(identity_fields(device), verbose)
-        sheet.fields([extension_field(report, device)])
-    return sheet.finish()
+        if view is View.DEVICES:
+            sheet.fields([extension_field(report, device)])
+        else:
+            sheet.fields(extension_fields(report, device), verbose)
+            _write_memory(sheet, device, verbose)
+    if view is View.REPORT:
+        sheet.blank()
+        for device in (device for device in report.devices if not device.selected):
+            sheet.value(sheet.join(sheet.text(title_of(device), "bold"), " (not selected)"))
 
 
-def _write_title(sheet: Sheet, device: Device) -> None:
-    sheet.blank()
-    sheet.value(sheet.text(title_of(device), "bold"))
-
-
-def _write_device(sheet: Sheet, report: Report, device: Device, verbose: bool) -> None:
-    _write_title(sheet, device)
-    sheet.fields((*identity_fields(device), *extension_fields(report, device)), verbose)
+def _write_memory(sheet: Sheet, device: Device, verbose: bool) -> None:
     memory = device.memory.value
     if memory is None:
         sheet.field("memory", why_missing(device.memory.missing), prose=True)
         return
-    tables = [heap_table(memory.heaps), type_table(device)]
     vmos = vmo_table(device)
-    for table in [*tables, vmos] if verbose and vmos.rows else tables:
+    for table in (heap_table(memory.heaps), type_table(device), *([vmos] if verbose and vmos.rows else [])):
         sheet.blank()
         sheet.table(table)
     sheet.blank()
@@ -93,8 +76,8 @@ def _write_findings(sheet: Sheet, report: Report, verbose: bool) -> None:
         sheet.heading(f"Checks{of}")
         _write_results(sheet, results, verbose)
     complained = any(message.severity == "error" for message in report.run.messages)
-    failed = any(result.outcome in _BAD for result in report.checks)
-    write_log(sheet, report, verbose, is_bad=complained or failed or report.error is not None)
+    failed = report.error is not None or any(result.outcome in _BAD for result in report.checks)
+    write_log(sheet, report, verbose, is_bad=complained or failed)
 
 
 def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) -> None:
@@ -105,7 +88,8 @@ def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) 
     width = max((len(row.outcome) for row, _ in rows), default=0)
     for row, result in rows:
         label = sheet.mark(outcome_mark(row.outcome), width)
-        subject = sheet.text(f"{_subject(row)}  ", "bold" if row.outcome in _EXPLAINED else "")
+        ids = ", ".join(row.ids) if len(row.ids) <= _MOST_IDS else counted(len(row.ids), "check")
+        subject = sheet.text(f"{ids}  ", "bold" if row.outcome in _EXPLAINED else "")
         sheet.item(label, sheet.join(subject, row.sentence), indent=2)
         if result is not None and result.advice is not None:
             for name, words in (("rule", result.rule), ("advice", result.advice)):
@@ -113,5 +97,26 @@ def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) 
     sheet.prose(f"{counts_of(results)}.", indent=2)
 
 
-def _subject(row: CheckRow) -> str:
-    return ", ".join(row.ids) if len(row.ids) <= _MOST_IDS else counted(len(row.ids), "check")
+@record
+class Contents:
+    """A bundle in numbers: *missing* names each part that is not in it, and why; *hidden* is None without redaction."""
+
+    size: int
+    files: int
+    missing: Sequence[tuple[str, str]]
+    summary: Summary
+    hidden: Sequence[Hidden] | None
+
+
+def render_contents(contents: Contents, name: str, page: Page) -> str:
+    """Write where the zip is, its report's outcome, what is missing and what was hidden."""
+    sheet = Sheet(page)
+    sheet.prose(f"{name}: {counted(contents.files, 'file')}, {about(contents.size)}.")
+    summary = contents.summary
+    sheet.prose(f"The report in it: {summary.outcome.upper()}, exit code {summary.exit_code}. {summary.sentence}")
+    for part, why in contents.missing:
+        sheet.prose(f"Missing: {part}: {why}.")
+    if contents.hidden is not None:
+        hidden = hidden_words(contents.hidden)
+        sheet.prose(f"Hidden: {hidden}. --no-redact leaves everything in." if hidden else NOTHING_HIDDEN)
+    return sheet.finish()
