@@ -28,13 +28,13 @@ STRICT = (
 ALONE = {"VKZIRCON_PLATFORM": "fuchsia"}
 PROBE = """
 import sys
-from vkzircon_cli.worker.protocol import probe_events
 from vkzircon_cli.model.request import Depth, Formats, Request
+from vkzircon_cli.probe import probe
 
 for name in sys.argv[1:]:
     print(name)
     request = Request(depth=Depth(name), formats=Formats.ALL)
-    (*_, last) = probe_events(request, print, {})
+    (*_, last) = probe(request, print, {})
     assert last["event"] == "done"
 """
 MODES = {"everything": "check", "identity": "devices", "matrix": "matrix"}

@@ -8,10 +8,12 @@ codes and no Zircon types. Every object is made and freed in a `with` block.
 
 import importlib.util
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,6 +29,8 @@ FENCE_TIMEOUT_NS = 10_000_000_000
 
 _MOST_ENTRIES = 65_536  # of an enumeration; more is a count that was never written
 _MOST_TRIES = 5  # of an enumeration that returns VK_INCOMPLETE
+
+_BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 zircon_ffi: Any = _abi.ffi
 
@@ -115,9 +119,9 @@ class Vulkan:
         self.on_call = on_call
         self._kept: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
 
-    def struct(self, name: str, kind: str, next: Any = None, **fields: Any) -> Any:
+    def struct(self, name: str, next: Any = None, **fields: Any) -> Any:
         """Make a zeroed structure with its sType, chained to *next*; it keeps alive what it points to."""
-        made = self.struct_of(name, sType=getattr(self.lib, f"VK_STRUCTURE_TYPE_{kind}"), **fields)
+        made = self.struct_of(name, sType=getattr(self.lib, _structure_type(name)), **fields)
         if next is not None:
             made.pNext = next
         self._kept[made] = (next, *fields.values())
@@ -198,6 +202,12 @@ class Vulkan:
         return self.ffi.cast(f"PFN_{name}", address)
 
 
+@cache
+def _structure_type(name: str) -> str:
+    """Return the VkStructureType of a structure: the registry makes it of the words in the structure's *name*."""
+    return "VK_STRUCTURE_TYPE_" + _BETWEEN_WORDS.sub("_", name.removeprefix("Vk")).upper()
+
+
 _ZIRCON_COMMANDS = ("vkGetMemoryZirconHandleFUCHSIA", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
 
 
@@ -244,10 +254,6 @@ class Instance:
         address = self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode())
         return self.vulkan._cast(name, address)
 
-    def has_function(self, name: str) -> bool:
-        """Whether the loader has the command *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
-        return bool(self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode()) != self.vulkan.ffi.NULL)
-
     def physical_devices(self) -> list["PhysicalDevice"]:
         """List the physical devices.
 
@@ -268,8 +274,9 @@ class PhysicalDevice:
         self.handle = handle
 
     def has_function(self, name: str) -> bool:
-        """Whether the loader has the command *name*."""
-        return self.instance.has_function(name)
+        """Whether the loader has the command *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
+        address = self.vulkan.lib.vkGetInstanceProcAddr(self.instance.handle, name.encode())
+        return bool(address != self.vulkan.ffi.NULL)
 
     def call(self, name: str, *arguments: Any) -> None:
         """Call the instance's command *name* with this device first; raise `Refused` unless it returns VK_SUCCESS."""

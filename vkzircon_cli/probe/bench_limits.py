@@ -69,8 +69,8 @@ def _heap(memory: Memory, choice: Choice) -> int:
 
 def _budget(physical: PhysicalDevice, heap: int) -> int:
     vulkan = physical.vulkan
-    found = vulkan.struct("VkPhysicalDeviceMemoryBudgetPropertiesEXT", "PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT")
-    both = vulkan.struct("VkPhysicalDeviceMemoryProperties2", "PHYSICAL_DEVICE_MEMORY_PROPERTIES_2", found)
+    found = vulkan.struct("VkPhysicalDeviceMemoryBudgetPropertiesEXT")
+    both = vulkan.struct("VkPhysicalDeviceMemoryProperties2", found)
     physical.get(_CALL, both)
     return max(int(found.heapBudget[heap]) - int(found.heapUsage[heap]), 0)
 

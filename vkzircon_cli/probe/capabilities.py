@@ -31,12 +31,10 @@ def probe_external_buffer(
     name = _CALL if has_vulkan_1_1(identity) and physical.has_function(_CALL) else _CALL + "KHR"
     info = physical.vulkan.struct(
         "VkPhysicalDeviceExternalBufferInfo",
-        "PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO",
         usage=usage,
         handleType=handle_type,
     )
-    found = "VkExternalBufferProperties", "EXTERNAL_BUFFER_PROPERTIES"
-    return _asked_twice(physical, found, lambda written: physical.get(name, info, written))
+    return _asked_twice(physical, "VkExternalBufferProperties", lambda written: physical.get(name, info, written))
 
 
 def probe_external_image(
@@ -50,12 +48,10 @@ def probe_external_image(
     vulkan = physical.vulkan
     external = vulkan.struct(
         "VkPhysicalDeviceExternalImageFormatInfo",
-        "PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO",
         handleType=handle_type,
     )
     info = vulkan.struct(
         "VkPhysicalDeviceImageFormatInfo2",
-        "PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2",
         external,
         format=spec.format,
         type=vulkan.lib.VK_IMAGE_TYPE_2D,
@@ -66,19 +62,17 @@ def probe_external_image(
     name = name if physical.has_function(name) else name + "KHR"
 
     def ask(written: Any) -> None:
-        everything = vulkan.struct("VkImageFormatProperties2", "IMAGE_FORMAT_PROPERTIES_2", written)
+        everything = vulkan.struct("VkImageFormatProperties2", written)
         physical.call(name, info, everything)
 
-    return _asked_twice(physical, ("VkExternalImageFormatProperties", "EXTERNAL_IMAGE_FORMAT_PROPERTIES"), ask)
+    return _asked_twice(physical, "VkExternalImageFormatProperties", ask)
 
 
 def probe_external_semaphore(physical: PhysicalDevice) -> ExternalSemaphore:
     """Ask vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT."""
     vulkan = physical.vulkan
-    info = vulkan.struct(
-        "VkPhysicalDeviceExternalSemaphoreInfo", "PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO", handleType=ZIRCON_EVENT
-    )
-    found = vulkan.struct("VkExternalSemaphoreProperties", "EXTERNAL_SEMAPHORE_PROPERTIES")
+    info = vulkan.struct("VkPhysicalDeviceExternalSemaphoreInfo", handleType=ZIRCON_EVENT)
+    found = vulkan.struct("VkExternalSemaphoreProperties")
     physical.get("vkGetPhysicalDeviceExternalSemaphoreProperties", info, found)
     return ExternalSemaphore(
         features=flags(found.externalSemaphoreFeatures, SEMAPHORE_FEATURE_BITS),
@@ -87,13 +81,11 @@ def probe_external_semaphore(physical: PhysicalDevice) -> ExternalSemaphore:
     )
 
 
-def _asked_twice(
-    physical: PhysicalDevice, struct: tuple[str, str], ask: Callable[[Any], None]
-) -> ExternalMemoryProperties:
+def _asked_twice(physical: PhysicalDevice, struct: str, ask: Callable[[Any], None]) -> ExternalMemoryProperties:
     """Ask with complementary sentinels in *struct*, which shows whether anything was written."""
     answers, header_kept = [], True
     for sentinel in (_SENTINEL, _SENTINEL ^ 0xFFFFFFFF):
-        found = physical.vulkan.struct(*struct)
+        found = physical.vulkan.struct(struct)
         expected, words = found.sType, found.externalMemoryProperties
         words.externalMemoryFeatures = sentinel
         words.exportFromImportedHandleTypes = words.compatibleHandleTypes = sentinel

@@ -14,7 +14,7 @@ _IGNORED = (1 << 32) - 1  # VK_QUEUE_FAMILY_IGNORED
 
 
 def _fence(device: Device) -> AbstractContextManager[Any]:
-    return device.made("Fence", device.vulkan.struct("VkFenceCreateInfo", "FENCE_CREATE_INFO"))
+    return device.made("Fence", device.vulkan.struct("VkFenceCreateInfo"))
 
 
 @contextmanager
@@ -36,18 +36,12 @@ def commands(device: Device) -> Iterator[Any]:
 def _command_buffer(device: Device) -> Iterator[Any]:
     """Begin one command buffer from a pool of its own; yield it as an array of one."""
     vulkan = device.vulkan
-    pool_info = vulkan.struct(
-        "VkCommandPoolCreateInfo", "COMMAND_POOL_CREATE_INFO", queueFamilyIndex=device.queue_family
-    )
+    pool_info = vulkan.struct("VkCommandPoolCreateInfo", queueFamilyIndex=device.queue_family)
     with device.made("CommandPool", pool_info) as pool:
-        info = vulkan.struct(
-            "VkCommandBufferAllocateInfo", "COMMAND_BUFFER_ALLOCATE_INFO", commandPool=pool[0], commandBufferCount=1
-        )
+        info = vulkan.struct("VkCommandBufferAllocateInfo", commandPool=pool[0], commandBufferCount=1)
         made = vulkan.ffi.new("VkCommandBuffer *")
         device.call("vkAllocateCommandBuffers", device.handle, info, made)
-        device.call(
-            "vkBeginCommandBuffer", made[0], vulkan.struct("VkCommandBufferBeginInfo", "COMMAND_BUFFER_BEGIN_INFO")
-        )
+        device.call("vkBeginCommandBuffer", made[0], vulkan.struct("VkCommandBufferBeginInfo"))
         yield made
 
 
@@ -92,7 +86,7 @@ def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
     vulkan = device.vulkan
     queue = vulkan.ffi.new("VkQueue *")
     device.get("vkGetDeviceQueue", device.handle, device.queue_family, 0, queue)
-    info = vulkan.struct("VkSubmitInfo", "SUBMIT_INFO", commandBufferCount=1, pCommandBuffers=command_buffers)
+    info = vulkan.struct("VkSubmitInfo", commandBufferCount=1, pCommandBuffers=command_buffers)
     device.call("vkQueueSubmit", queue[0], 1, info, fence[0])
     device.call("vkWaitForFences", device.handle, 1, fence, 1, FENCE_TIMEOUT_NS)
 
@@ -121,7 +115,6 @@ def _to_host(device: Device, recording: Any) -> None:
     vulkan = device.vulkan
     barrier = vulkan.struct(
         "VkMemoryBarrier",
-        "MEMORY_BARRIER",
         srcAccessMask=vulkan.lib.VK_ACCESS_TRANSFER_WRITE_BIT,
         dstAccessMask=vulkan.lib.VK_ACCESS_HOST_READ_BIT,
     )
@@ -143,7 +136,6 @@ def _buffer_transfer(device: Device, recording: Any, buffer: Any, giver: int | N
     vulkan, lib = device.vulkan, device.vulkan.lib
     barrier = vulkan.struct(
         "VkBufferMemoryBarrier",
-        "BUFFER_MEMORY_BARRIER",
         srcAccessMask=lib.VK_ACCESS_TRANSFER_WRITE_BIT if taker == _EXTERNAL else 0,
         dstAccessMask=0 if taker == _EXTERNAL else lib.VK_ACCESS_TRANSFER_WRITE_BIT,
         srcQueueFamilyIndex=giver,
@@ -192,7 +184,6 @@ def _image_barrier(
     access = lib.VK_ACCESS_TRANSFER_WRITE_BIT | lib.VK_ACCESS_TRANSFER_READ_BIT
     barrier = vulkan.struct(
         "VkImageMemoryBarrier",
-        "IMAGE_MEMORY_BARRIER",
         srcAccessMask=0 if families[0] == _EXTERNAL else access,
         dstAccessMask=0 if families[1] == _EXTERNAL else access,
         oldLayout=layouts[0],

@@ -91,10 +91,9 @@ class InstanceProbe:
 
     def _create_info(self, enabled: tuple[str, ...], version: int) -> Any:
         vulkan = self._vulkan
-        application = vulkan.struct("VkApplicationInfo", "APPLICATION_INFO", apiVersion=version)
+        application = vulkan.struct("VkApplicationInfo", apiVersion=version)
         return vulkan.struct(
             "VkInstanceCreateInfo",
-            "INSTANCE_CREATE_INFO",
             self._messenger(),
             flags=1 if _PORTABILITY in enabled else 0,  # VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR
             pApplicationInfo=application,
@@ -129,7 +128,6 @@ class InstanceProbe:
         )
         return vulkan.struct(
             "VkDebugUtilsMessengerCreateInfoEXT",
-            "DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT",
             messageSeverity=sum(_SEVERITIES),
             messageType=0x7,
             pfnUserCallback=self._callback,

@@ -84,15 +84,12 @@ class _ImageQuery:
         self._physical = physical.handle
         external = vulkan.struct(
             "VkPhysicalDeviceExternalImageFormatInfo",
-            "PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO",
             handleType=handle_type,
         )
-        self._info = vulkan.struct(
-            "VkPhysicalDeviceImageFormatInfo2", "PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2", external, type=_IMAGE_TYPE_2D
-        )
-        self._external = vulkan.struct("VkExternalImageFormatProperties", "EXTERNAL_IMAGE_FORMAT_PROPERTIES")
+        self._info = vulkan.struct("VkPhysicalDeviceImageFormatInfo2", external, type=_IMAGE_TYPE_2D)
+        self._external = vulkan.struct("VkExternalImageFormatProperties")
         self._external.externalMemoryProperties.externalMemoryFeatures = _UNWRITTEN
-        self._found = vulkan.struct("VkImageFormatProperties2", "IMAGE_FORMAT_PROPERTIES_2", self._external)
+        self._found = vulkan.struct("VkImageFormatProperties2", self._external)
 
     def ask(self, number: int) -> tuple[Support, ...]:
         """Ask for every tiling and usage of one format; usages with the same answer are put together."""

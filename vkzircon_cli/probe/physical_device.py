@@ -78,14 +78,12 @@ class _Details:
         self._vulkan = vulkan = physical.vulkan
         self._has_ids = version >= _API_1_1 and physical.has_function("vkGetPhysicalDeviceProperties2")
         self._has_driver = self._has_ids and (version >= _API_1_2 or _lists(physical, _DRIVER_PROPERTIES))
-        self._limits = vulkan.struct(
-            "VkPhysicalDeviceMaintenance3Properties", "PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES"
-        )
-        self._ids = vulkan.struct("VkPhysicalDeviceIDProperties", "PHYSICAL_DEVICE_ID_PROPERTIES", self._limits)
-        self._driver = vulkan.struct("VkPhysicalDeviceDriverProperties", "PHYSICAL_DEVICE_DRIVER_PROPERTIES", self._ids)
+        self._limits = vulkan.struct("VkPhysicalDeviceMaintenance3Properties")
+        self._ids = vulkan.struct("VkPhysicalDeviceIDProperties", self._limits)
+        self._driver = vulkan.struct("VkPhysicalDeviceDriverProperties", self._ids)
         if self._has_ids:
             first = self._driver if self._has_driver else self._ids
-            everything = vulkan.struct("VkPhysicalDeviceProperties2", "PHYSICAL_DEVICE_PROPERTIES_2", first)
+            everything = vulkan.struct("VkPhysicalDeviceProperties2", first)
             physical.get("vkGetPhysicalDeviceProperties2", everything)
 
     def driver(self) -> Answer[DriverIdentity]:
@@ -215,14 +213,12 @@ class DeviceOpener:
         vulkan = self.physical.vulkan
         queue = vulkan.struct(
             "VkDeviceQueueCreateInfo",
-            "DEVICE_QUEUE_CREATE_INFO",
             queueFamilyIndex=self.queue_family or 0,
             queueCount=1,
             pQueuePriorities=vulkan.ffi.new("float[]", [1.0]),
         )
         return vulkan.struct(
             "VkDeviceCreateInfo",
-            "DEVICE_CREATE_INFO",
             queueCreateInfoCount=1 if self.queue_families else 0,
             pQueueCreateInfos=queue if self.queue_families else vulkan.ffi.NULL,
             enabledExtensionCount=len(self.enabled),

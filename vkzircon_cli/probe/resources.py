@@ -54,17 +54,15 @@ class Memory:
 def external_buffer(device: Device, size: int) -> Iterator[Resource]:
     """Create a transfer buffer for exported or imported memory (VUID-vkBindBufferMemory-memory-02726)."""
     vulkan = device.vulkan
-    external = vulkan.struct(
-        "VkExternalMemoryBufferCreateInfo", "EXTERNAL_MEMORY_BUFFER_CREATE_INFO", handleTypes=ZIRCON_VMO
-    )
+    external = vulkan.struct("VkExternalMemoryBufferCreateInfo", handleTypes=ZIRCON_VMO)
     with _buffer(device, size, external) as handle:
-        needs = _requirements(device, "Buffer", "BUFFER", buffer=handle)
+        needs = _requirements(device, "Buffer", buffer=handle)
         yield Resource(ResourceKind.BUFFER, handle, needs)
 
 
 @contextmanager
 def _buffer(device: Device, size: int, chained: Any) -> Iterator[Any]:
-    info = device.vulkan.struct("VkBufferCreateInfo", "BUFFER_CREATE_INFO", chained, size=size, usage=TRANSFER)
+    info = device.vulkan.struct("VkBufferCreateInfo", chained, size=size, usage=TRANSFER)
     with device.made("Buffer", info) as handle:
         yield handle[0]
 
@@ -73,7 +71,7 @@ def _buffer(device: Device, size: int, chained: Any) -> Iterator[Any]:
 def host_buffer(device: Device, size: int, host_visible: int) -> Iterator[tuple[Any, Memory]]:
     """Create a buffer of ordinary memory that the host can map; *host_visible* is the mask of such types."""
     with _buffer(device, size, None) as handle:
-        needs = _requirements(device, "Buffer", "BUFFER", buffer=handle)
+        needs = _requirements(device, "Buffer", buffer=handle)
         bits = needs.memory_type_bits & host_visible
         if not bits:
             raise NotAsked("no memory type that the host can map takes a buffer")
@@ -87,12 +85,9 @@ def host_buffer(device: Device, size: int, host_visible: int) -> Iterator[tuple[
 def external_image(device: Device, spec: ImageSpec) -> Iterator[Resource]:
     """Create an image for shared memory, which starts UNDEFINED (VUID-VkImageCreateInfo-pNext-01443)."""
     vulkan = device.vulkan
-    external = vulkan.struct(
-        "VkExternalMemoryImageCreateInfo", "EXTERNAL_MEMORY_IMAGE_CREATE_INFO", handleTypes=ZIRCON_VMO
-    )
+    external = vulkan.struct("VkExternalMemoryImageCreateInfo", handleTypes=ZIRCON_VMO)
     info = vulkan.struct(
         "VkImageCreateInfo",
-        "IMAGE_CREATE_INFO",
         external,
         imageType=vulkan.lib.VK_IMAGE_TYPE_2D,
         format=spec.format,
@@ -104,10 +99,10 @@ def external_image(device: Device, spec: ImageSpec) -> Iterator[Resource]:
         usage=TRANSFER,
     )
     with device.made("Image", info) as handle:
-        yield Resource(ResourceKind.IMAGE, handle[0], _requirements(device, "Image", "IMAGE", image=handle[0]))
+        yield Resource(ResourceKind.IMAGE, handle[0], _requirements(device, "Image", image=handle[0]))
 
 
-def _requirements(device: Device, kind: str, s_type: str, **resource: Any) -> MemoryRequirements:
+def _requirements(device: Device, kind: str, **resource: Any) -> MemoryRequirements:
     """Ask with the version-2 query where the device has it: only that query reports dedicated allocations."""
     vulkan = device.vulkan
     name = f"vkGet{kind}MemoryRequirements2"
@@ -115,9 +110,9 @@ def _requirements(device: Device, kind: str, s_type: str, **resource: Any) -> Me
         found = vulkan.ffi.new("VkMemoryRequirements *")
         device.get(f"vkGet{kind}MemoryRequirements", device.handle, *resource.values(), found)
         return MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, None)
-    dedicated = vulkan.struct("VkMemoryDedicatedRequirements", "MEMORY_DEDICATED_REQUIREMENTS")
-    both = vulkan.struct("VkMemoryRequirements2", "MEMORY_REQUIREMENTS_2", dedicated)
-    info = vulkan.struct(f"Vk{kind}MemoryRequirementsInfo2", f"{s_type}_MEMORY_REQUIREMENTS_INFO_2", **resource)
+    dedicated = vulkan.struct("VkMemoryDedicatedRequirements")
+    both = vulkan.struct("VkMemoryRequirements2", dedicated)
+    info = vulkan.struct(f"Vk{kind}MemoryRequirementsInfo2", **resource)
     device.get(name, device.handle, info, both)
     found = both.memoryRequirements
     requires = bool(dedicated.requiresDedicatedAllocation)
@@ -159,21 +154,17 @@ def _dedicated(device: Device, resource: Resource | None) -> Any:
     if resource is None:
         return None
     one = {str(resource.kind): resource.handle}
-    return device.vulkan.struct("VkMemoryDedicatedAllocateInfo", "MEMORY_DEDICATED_ALLOCATE_INFO", **one)
+    return device.vulkan.struct("VkMemoryDedicatedAllocateInfo", **one)
 
 
 def _export(device: Device, chained: Any) -> Any:
-    return device.vulkan.struct(
-        "VkExportMemoryAllocateInfo", "EXPORT_MEMORY_ALLOCATE_INFO", chained, handleTypes=ZIRCON_VMO
-    )
+    return device.vulkan.struct("VkExportMemoryAllocateInfo", chained, handleTypes=ZIRCON_VMO)
 
 
 @contextmanager
 def _memory(device: Device, chained: Any, size: int, memory_type: int, kept: Any = None) -> Iterator[Memory]:
     """Allocate memory; *kept* is what *chained* points to and must live as long as it."""
-    info = device.vulkan.struct(
-        "VkMemoryAllocateInfo", "MEMORY_ALLOCATE_INFO", chained, allocationSize=size, memoryTypeIndex=memory_type
-    )
+    info = device.vulkan.struct("VkMemoryAllocateInfo", chained, allocationSize=size, memoryTypeIndex=memory_type)
     with device.made("DeviceMemory", info, by="Allocate", freed_by="Free") as handle:
         del kept
         yield Memory(handle[0], size, memory_type)
@@ -212,5 +203,5 @@ def invalidate(device: Device, memory: Memory) -> None:
 def _mapped_range(device: Device, call: str, memory: Memory) -> None:
     """Flush or invalidate, which does nothing where memory is coherent."""
     vulkan = device.vulkan
-    area = vulkan.struct("VkMappedMemoryRange", "MAPPED_MEMORY_RANGE", memory=memory.handle, size=_WHOLE_SIZE)
+    area = vulkan.struct("VkMappedMemoryRange", memory=memory.handle, size=_WHOLE_SIZE)
     device.call(call, device.handle, 1, area)
