@@ -17,11 +17,7 @@ class Budget:
     """
 
     def __init__(
-        self,
-        deadline: float,
-        weights: Sequence[float],
-        limit_s: float,
-        clock: Callable[[], float] = time.monotonic,
+        self, deadline: float, weights: Sequence[float], limit_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._deadline = deadline
         self._waiting = list(weights)

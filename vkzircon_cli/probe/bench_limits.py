@@ -31,12 +31,7 @@ def ladder(largest: int) -> tuple[int, ...]:
 
 
 def probe_limits(
-    physical: PhysicalDevice,
-    identity: Identity,
-    memory: Memory,
-    *,
-    extensions: Iterable[Extension],
-    choice: Choice,
+    physical: PhysicalDevice, identity: Identity, memory: Memory, *, extensions: Iterable[Extension], choice: Choice
 ) -> Limits:
     """Find what bounds the memory types of *choice*."""
     heap = _heap(memory, choice)

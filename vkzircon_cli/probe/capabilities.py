@@ -29,11 +29,7 @@ def probe_external_buffer(
     The call returns no result, so only sentinels show whether it wrote an answer.
     """
     name = _CALL if has_vulkan_1_1(identity) and physical.has_function(_CALL) else _CALL + "KHR"
-    info = physical.vulkan.struct(
-        "VkPhysicalDeviceExternalBufferInfo",
-        usage=usage,
-        handleType=handle_type,
-    )
+    info = physical.vulkan.struct("VkPhysicalDeviceExternalBufferInfo", usage=usage, handleType=handle_type)
     return _asked_twice(physical, "VkExternalBufferProperties", lambda written: physical.get(name, info, written))
 
 
@@ -46,10 +42,7 @@ def probe_external_image(
         Refused: the driver does not support such images (FORMAT_NOT_SUPPORTED), or the call fails.
     """
     vulkan = physical.vulkan
-    external = vulkan.struct(
-        "VkPhysicalDeviceExternalImageFormatInfo",
-        handleType=handle_type,
-    )
+    external = vulkan.struct("VkPhysicalDeviceExternalImageFormatInfo", handleType=handle_type)
     info = vulkan.struct(
         "VkPhysicalDeviceImageFormatInfo2",
         external,

@@ -23,18 +23,15 @@ from vkzircon_cli.model.spec import (
     flags,
 )
 from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind, Tiling
-from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.capabilities import probe_external_buffer, probe_external_image, probe_external_semaphore
-from vkzircon_cli.probe.data import DataProbe
 from vkzircon_cli.probe.images import COLORS, Color, ImageProbe, image_spec
-from vkzircon_cli.probe.import_targets import ImportTargets
-from vkzircon_cli.probe.imports import ImportProbe
+from vkzircon_cli.probe.imports import DataProbe, ImportProbe
 from vkzircon_cli.probe.memory_type import MemoryTypeProbe, Tools
-from vkzircon_cli.probe.peer_main import DeviceAsked
+from vkzircon_cli.probe.peer import DeviceAsked
 from vkzircon_cli.probe.physical_device import DeviceOpener
-from vkzircon_cli.probe.resources import TRANSFER, ImageSpec, Resource, external_buffer, external_image
+from vkzircon_cli.probe.resources import TRANSFER, ImageSpec, Resource, Shape, external_buffer, external_image
 from vkzircon_cli.probe.session import DeviceSession
-from vkzircon_cli.probe.target import Target
+from vkzircon_cli.probe.target import ImportTargets, Target
 from vkzircon_cli.stream.events import Event
 
 _SEMAPHORE = SIBLING_DEVICE_EXTENSIONS[0]
@@ -75,8 +72,7 @@ class DeviceProbe(DeviceSession):
             most = min(most, self.identity.max_memory_allocation_size.value)
         if size != DEFAULT_SIZE and size > most:
             raise Usage(
-                f"--size {size} is more than device {self.index} allocates at once.",
-                f"It takes 4096 to {most} bytes.",
+                f"--size {size} is more than device {self.index} allocates at once.", f"It takes 4096 to {most} bytes."
             )
 
     def _external_buffers(self) -> Generator[Event, None, ExternalMemoryProperties | None]:
@@ -153,7 +149,7 @@ class DeviceProbe(DeviceSession):
         for form in Form:
             kind = ResourceKind.IMAGE if form is Form.DEDICATED_IMAGE else ResourceKind.BUFFER
             needs = needed.get(kind) or MemoryRequirements(_SIZE, 1, (1 << 32) - 1, None)
-            shapes[form] = Shape(form, size=_SIZE, image=spec or image_spec(COLORS[0], Tiling.LINEAR), needs=needs)
+            shapes[form] = Shape(form, _SIZE, spec or image_spec(COLORS[0], Tiling.LINEAR), needs)
         return shapes, reason
 
     def _needs(

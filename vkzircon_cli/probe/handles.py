@@ -11,7 +11,7 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import not_asked
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
 from vkzircon_cli.model.vmo import Handle, HandleBasic
-from vkzircon_cli.probe.resources import ImportAsked, Memory, imported_memory
+from vkzircon_cli.probe.resources import Memory, imported_memory
 from vkzircon_cli.stream.events import answer_of
 
 _GET = "vkGetMemoryZirconHandleFUCHSIA"
@@ -119,8 +119,7 @@ def _drop_by_import(device: Device, handle: OwnedHandle, size: int) -> None:
     try:
         bits = types_taking(device, handle)
         if bits:
-            asked = ImportAsked(handle.value)
-            with imported_memory(device, asked, size, (bits & -bits).bit_length() - 1, None):
+            with imported_memory(device, handle.value, size, (bits & -bits).bit_length() - 1, None):
                 handle.taken = True
     except (Refused, NotAsked):
         return  # the handle stays open until this process ends

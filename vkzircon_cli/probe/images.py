@@ -8,10 +8,9 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.queries import cannot_export
 from vkzircon_cli.model.spec import Named
 from vkzircon_cli.model.vmo import Form, ImageTrip, Tiling
-from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import clear_image, read_image
 from vkzircon_cli.probe.patterns import Pattern
-from vkzircon_cli.probe.resources import ImageSpec, Memory, Resource, bind, external_image, host_buffer, mapped
+from vkzircon_cli.probe.resources import ImageSpec, Memory, Resource, Shape, bind, external_image, host_buffer, mapped
 from vkzircon_cli.probe.target import Target
 
 
@@ -61,7 +60,7 @@ class ImageProbe:
         spec, target = image_spec(color, tiling), self.target
         with ExitStack() as stack:
             source = stack.enter_context(external_image(target.device, spec))
-            shape = Shape(Form.DEDICATED_IMAGE, size=0, image=spec, needs=source.needs)
+            shape = Shape(Form.DEDICATED_IMAGE, 0, spec, source.needs)
             memory = self._export(stack, shape, source)
             bind(target.device, source, memory)
             handle = stack.enter_context(target.exported(memory))

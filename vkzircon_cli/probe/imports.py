@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Import exported VMOs: the form follows the export, the type both masks, the size the original."""
+"""Import exported VMOs, and move bytes between the two sides.
+
+The form follows the export, the type both masks, the size the original.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,16 +14,15 @@ from typing import TypeVar
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, record
-from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released
-from vkzircon_cli.probe.allocation import Shape
+from vkzircon_cli.model.queries import is_host_coherent
+from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released, RoundTrip, Write
+from vkzircon_cli.probe.commands import copy, fill
 from vkzircon_cli.probe.export import compared, write
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
-from vkzircon_cli.probe.import_targets import ImportTargets
-from vkzircon_cli.probe.patterns import Pattern, both, new_pattern
-from vkzircon_cli.probe.peer import Peer
-from vkzircon_cli.probe.peer_main import FarImport
-from vkzircon_cli.probe.resources import Memory, Resource, bind
-from vkzircon_cli.probe.target import Target
+from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, new_word
+from vkzircon_cli.probe.peer import FarImport, Peer
+from vkzircon_cli.probe.resources import Memory, Resource, Shape, bind, external_buffer, host_buffer
+from vkzircon_cli.probe.target import ImportTargets, Target
 from vkzircon_cli.stream.events import answer_of
 
 T = TypeVar("T")
@@ -84,7 +86,7 @@ class ImportProbe:
         if kind is ImportKind.RE_EXPORT and not self.can_export_again[shape.form]:
             raise NotAsked("exportFromImportedHandleTypes does not have ZIRCON_VMO")
         importer = self.elsewhere.find(kind)
-        used = shape.with_room() if kind is ImportKind.BIND_OFFSET else shape
+        used = replace(shape, room=shape.needs.alignment) if kind is ImportKind.BIND_OFFSET else shape
         with ExitStack() as stack:
             exported, handle, kept_handle, source = _before_import(
                 partial(self._export, stack, kind, used, memory_type)
@@ -256,3 +258,51 @@ def _settled(kernel: Zircon, handle: int, wanted: int) -> int:
     while (count := kernel.handle_count(handle)) != wanted and time.monotonic() < deadline:
         time.sleep(0.01)
     return count
+
+
+@record
+class DataProbe:
+    """Makes the round trips of one device, of *size* bytes each."""
+
+    target: Target
+    imports: ImportProbe
+    size: int
+
+    def round_trip(self, write: Write, form: Form, memory_type: int) -> RoundTrip:
+        """Write all bytes in one way and read them in every other way. Raises `NotAsked` if that way cannot be used."""
+        with external_buffer(self.target.device, self.size) as buffer:
+            shape = Shape(form, self.size, None, buffer.needs)
+        with self.imports.shared(ImportKind.SAME_DEVICE, shape, memory_type) as shared:
+            written = self._write(write, shared)
+            return RoundTrip(
+                size=written.size,
+                through_export_map=answer_of(partial(self.target.compare, shared.exported, written)),
+                through_import_map=answer_of(partial(self.target.compare, shared.imported, written)),
+                through_vmo_read=answer_of(partial(self._through_vmo, shared, written, by_map=False)),
+                through_vmo_map=answer_of(partial(self._through_vmo, shared, written, by_map=True)),
+            )
+
+    def _write(self, write: Write, shared: Shared) -> Pattern:
+        device = self.target.device
+        if write is Write.GPU_FILL:
+            pattern = new_word(self.size)
+            fill(device, shared.resource.handle, int.from_bytes(pattern.period, "little"))
+            return pattern
+        pattern = new_pattern(self.size)
+        if write is Write.GPU_COPY:
+            with host_buffer(device, self.size, self.target.visible_types()) as (buffer, memory):
+                self.target.put(memory, pattern)
+                copy(device, buffer, shared.resource.handle, self.size)
+            return pattern
+        return self.target.put(shared.exported if write is Write.HOST_MAP else shared.imported, pattern)
+
+    def _through_vmo(self, shared: Shared, written: Pattern, *, by_map: bool) -> Comparison:
+        # The spec does not define what the host sees of a VMO whose memory it cannot map.
+        self.target.must_be_visible(shared.exported.memory_type)
+        kernel, value = shared.handle.kernel("READ", "MAP")
+        if not is_host_coherent(self.target.types[shared.exported.memory_type]):
+            kernel.clean_and_invalidate(value, written.size)
+        if not by_map:
+            return compared(shared.handle, written)
+        with kernel.mapped(value, written.size) as view:
+            return written.compare(view)

@@ -82,10 +82,7 @@ class _ImageQuery:
         self._function = physical.instance.function(self._name)
         self._vulkan = vulkan
         self._physical = physical.handle
-        external = vulkan.struct(
-            "VkPhysicalDeviceExternalImageFormatInfo",
-            handleType=handle_type,
-        )
+        external = vulkan.struct("VkPhysicalDeviceExternalImageFormatInfo", handleType=handle_type)
         self._info = vulkan.struct("VkPhysicalDeviceImageFormatInfo2", external, type=_IMAGE_TYPE_2D)
         self._external = vulkan.struct("VkExternalImageFormatProperties")
         self._external.externalMemoryProperties.externalMemoryFeatures = _UNWRITTEN

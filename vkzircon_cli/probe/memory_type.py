@@ -10,14 +10,12 @@ from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.model.vmo import Form, Handle, ImportKind, RoundTrip, Write
 from vkzircon_cli.probe import wrong_inputs
-from vkzircon_cli.probe.allocation import Shape
-from vkzircon_cli.probe.data import DataProbe
-from vkzircon_cli.probe.export import ExportProbe, probe_export
-from vkzircon_cli.probe.imports import ImportProbe
+from vkzircon_cli.probe.export import ExportProbe
+from vkzircon_cli.probe.imports import DataProbe, ImportProbe
 from vkzircon_cli.probe.leaks import StressProbe
 from vkzircon_cli.probe.peer import Peer
 from vkzircon_cli.probe.physical_device import DeviceOpener
-from vkzircon_cli.probe.properties import probe_properties
+from vkzircon_cli.probe.resources import Shape
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import Asking, Event
 
@@ -79,7 +77,7 @@ class MemoryTypeProbe:
     def _export(self, shape: Shape, memory_type: int, reason: str | None) -> Handle:
         if reason is not None:
             raise NotAsked(reason)
-        return probe_export(self._tools.target, shape, memory_type)
+        return ExportProbe(self._tools.target, self._tools.opener, shape, memory_type).export()
 
     def _looked_into(self, step: str, shape: Shape, memory_type: int) -> Iterator[Event]:
         tools = self._tools
@@ -90,7 +88,7 @@ class MemoryTypeProbe:
             ("export.fresh-bytes", "fresh_bytes", closer.fresh_bytes),
             ("export.outlives", "outlives", closer.outlives),
             ("export.through-channel", "through_channel", closer.through_channel),
-            ("properties", "properties", partial(probe_properties, tools.target, shape, memory_type)),
+            ("properties", "properties", closer.properties),
             ("import.releases-handle", "releases", partial(tools.imports.releases, shape, memory_type)),
         )
         for name, fact, question in asked:

@@ -8,8 +8,8 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.spec import ZIRCON_VMO
 from vkzircon_cli.model.vmo import Refusal
-from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.handles import OwnedHandle, ask_properties, owned, taking
+from vkzircon_cli.probe.resources import Shape
 from vkzircon_cli.probe.target import Target
 
 _GARBAGE = 0xABCD1237  # the value that Fuchsia's own test uses, with the low bits of a handle
