@@ -14,22 +14,9 @@ from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.dynlib import CannotOpen, in_this_process, open_library
 from vkzircon_cli.bindings.faults import refuse_unknown_faults
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
-from vkzircon_cli.model import text
+from vkzircon_cli.model import spec, text
 from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.host import LIBZIRCON_VARIABLE
-from vkzircon_cli.model.spec import (
-    CACHE_POLICIES,
-    OBJECT_TYPE_VMO,
-    OBJECT_TYPES,
-    RIGHT_BITS,
-    VMO_BITS,
-    VMO_VIA_BITS,
-    flags,
-    handle_text,
-    looks_like_handle,
-    named,
-    status_name,
-)
 from vkzircon_cli.model.text import with_article
 from vkzircon_cli.model.vmo import Handle, HandleBasic, VmoInfo
 from vkzircon_cli.stream.events import answer_of
@@ -84,7 +71,9 @@ class Zircon:
         """Return ZX_INFO_HANDLE_BASIC."""
         info = ffi.new("zx_info_handle_basic_t *")
         self._info(handle, _HANDLE_BASIC, info, ffi.sizeof("zx_info_handle_basic_t"))
-        return HandleBasic(str(info.koid), named(info.type, OBJECT_TYPES), flags(info.rights, RIGHT_BITS))
+        return HandleBasic(
+            str(info.koid), spec.named(info.type, spec.OBJECT_TYPES), spec.flags(info.rights, spec.RIGHT_BITS)
+        )
 
     def handle_count(self, handle: int) -> int:
         """Return ZX_INFO_HANDLE_COUNT: the number of handles, in all processes, to the object."""
@@ -202,19 +191,19 @@ class Zircon:
 
     def close(self, handle: int) -> None:
         """Close *handle*, if it is open."""
-        if looks_like_handle(handle) and self.valid(handle):
+        if spec.looks_like_handle(handle) and self.valid(handle):
             self._call("zx_handle_close", handle)
 
     def describe(self, value: int, written: bool) -> Handle:
         """Collect everything that is safe to ask about a number that the driver returned as a handle."""
-        valid = answer_of(lambda: looks_like_handle(value) and self.valid(value))
+        valid = answer_of(lambda: spec.looks_like_handle(value) and self.valid(value))
         if not valid.value:
             return undescribed(value, written, valid, "the kernel has no such handle")
         basic = answer_of(lambda: self.basic(value))
-        if basic.value is not None and basic.value.type.value != OBJECT_TYPE_VMO:
+        if basic.value is not None and basic.value.type.value != spec.OBJECT_TYPE_VMO:
             return undescribed(value, written, valid, f"it is {with_article(basic.value.type.name)}, not a VMO", basic)
         return Handle(
-            value=handle_text(value),
+            value=spec.handle_text(value),
             written=written,
             valid=valid,
             basic=basic,
@@ -230,7 +219,7 @@ class Zircon:
         function = self._function(name)
         self._on_call(name)
         if (status := function(*arguments)) != 0:
-            raise Refused(name, status_name(status))
+            raise Refused(name, spec.status_name(status))
 
     def _function(self, name: str) -> Any:
         if name not in self._functions:
@@ -252,7 +241,7 @@ def undescribed(
 ) -> Handle:
     """Return the record of a handle that nothing more can be asked about, with the *reason*."""
     return Handle(
-        value=handle_text(value),
+        value=spec.handle_text(value),
         written=written,
         valid=valid,
         basic=basic or not_asked(reason),
@@ -268,13 +257,13 @@ def _vmo_info(version: int, info: Any) -> VmoInfo:
         version=version,
         name=name,
         size_bytes=info.size_bytes,
-        flags=flags(info.flags & ~VMO_VIA_BITS, VMO_BITS),
+        flags=spec.flags(info.flags & ~spec.VMO_VIA_BITS, spec.VMO_BITS),
         parent_koid=str(info.parent_koid),
         num_children=info.num_children,
         num_mappings=info.num_mappings,
         share_count=info.share_count,
         committed_bytes=info.committed_bytes,
-        cache_policy=named(info.cache_policy, CACHE_POLICIES),
+        cache_policy=spec.named(info.cache_policy, spec.CACHE_POLICIES),
         name_hex=name_hex,
     )
 

@@ -54,11 +54,12 @@ class Shared:
 
 @record
 class ImportProbe:
-    """Imports what one device exports, on every device and in every way."""
+    """Imports what one device exports, on every device and in every way; round trips are of *size* bytes each."""
 
     target: Target
     elsewhere: ImportTargets
     can_export_again: Mapping[Form, bool]
+    size: int
 
     def probe(self, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
         """Import once in the way of *kind*, and compare the bytes on both sides.
@@ -176,27 +177,19 @@ class ImportProbe:
             bind(importer.device, resource, second)
             yield second
 
-    def in_second_process(self, shape: Shape, memory_type: int, peer: Peer) -> Imported:
+    def in_second_process(self, peer: Peer, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
         """Have another process import what is exported here; each compares what the other wrote; raises as `probe`.
 
         The other process has freed its memory when this one compares: what it wrote is in the VMO.
         """
-        kind, target = ImportKind.SECOND_PROCESS, self.target
+        target = self.target
         peer.must_be_there()
         with ExitStack() as stack:
             exported, handle, _, _ = _before_import(partial(self._export, stack, kind, shape, memory_type))
             size = _before_import(partial(self._size_to_import, kind, handle, exported.size))
             before, after = answer_of(partial(target.put, exported)).value, new_pattern(exported.size)
-            asked = FarImport(
-                form=shape.form,
-                memory_type=memory_type,
-                allocation_size=size,
-                size=shape.size,
-                image=shape.image,
-                before=before.period.hex() if before is not None else "",
-                after=after.period.hex(),
-            )
-            found = peer.imports(asked, handle)
+            periods = before.period.hex() if before is not None else "", after.period.hex()
+            found = peer.imports(FarImport(shape.form, memory_type, size, shape.size, shape.image, *periods), handle)
             if found.shared.value is None:
                 return found
             return replace(found, shared=answer_of(partial(target.compare, exported, after)))
@@ -236,43 +229,11 @@ class ImportProbe:
                     pass
             return Released(before, _settled(kernel, value, before - 1))
 
-
-def _before_import(step: Callable[[], T]) -> T:
-    """Run a step that leads to an import; where the driver refuses it, the import is not asked for."""
-    try:
-        return step()
-    except Refused as refused:
-        raise NotAsked(f"{refused.said}, before an import") from refused
-
-
-def _still(importer: Target, imported: Memory, written: Answer[Pattern]) -> Comparison:
-    """Compare what was written before the import with what the import reads: it must not change the contents."""
-    if written.value is None:
-        raise NotAsked(written.missing.reason if written.missing else "nothing was written before")
-    return importer.compare(imported, written.value)
-
-
-def _settled(kernel: Zircon, handle: int, wanted: int) -> int:
-    """Ask for the count until it is *wanted*, for a second: a driver may free memory in a thread of its own."""
-    deadline = time.monotonic() + _RELEASE_S
-    while (count := kernel.handle_count(handle)) != wanted and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return count
-
-
-@record
-class DataProbe:
-    """Makes the round trips of one device, of *size* bytes each."""
-
-    target: Target
-    imports: ImportProbe
-    size: int
-
     def round_trip(self, write: Write, form: Form, memory_type: int) -> RoundTrip:
         """Write all bytes in one way and read them in every other way. Raises `NotAsked` if that way cannot be used."""
         with external_buffer(self.target.device, self.size) as buffer:
             shape = Shape(form, self.size, None, buffer.needs)
-        with self.imports.shared(ImportKind.SAME_DEVICE, shape, memory_type) as shared:
+        with self.shared(ImportKind.SAME_DEVICE, shape, memory_type) as shared:
             written = self._write(write, shared)
             return RoundTrip(
                 size=written.size,
@@ -306,3 +267,26 @@ class DataProbe:
             return compared(shared.handle, written)
         with kernel.mapped(value, written.size) as view:
             return written.compare(view)
+
+
+def _before_import(step: Callable[[], T]) -> T:
+    """Run a step that leads to an import; where the driver refuses it, the import is not asked for."""
+    try:
+        return step()
+    except Refused as refused:
+        raise NotAsked(f"{refused.said}, before an import") from refused
+
+
+def _still(importer: Target, imported: Memory, written: Answer[Pattern]) -> Comparison:
+    """Compare what was written before the import with what the import reads: it must not change the contents."""
+    if written.value is None:
+        raise NotAsked(written.missing.reason if written.missing else "nothing was written before")
+    return importer.compare(imported, written.value)
+
+
+def _settled(kernel: Zircon, handle: int, wanted: int) -> int:
+    """Ask for the count until it is *wanted*, for a second: a driver may free memory in a thread of its own."""
+    deadline = time.monotonic() + _RELEASE_S
+    while (count := kernel.handle_count(handle)) != wanted and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return count
