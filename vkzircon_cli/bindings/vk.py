@@ -87,20 +87,12 @@ class Calls:
         self._hung = hung
 
     def __call__(self, name: str) -> None:
-        """Report a call that is about to be made.
-
-        Raises:
-            NotAsked: the call hung before.
-        """
+        """Report a call that is about to be made. Raises `NotAsked` if the call hung before."""
         self.must_return(name)
         self._on_call(name)
 
     def must_return(self, name: str) -> None:
-        """Refuse steps that lead to a call that hung before.
-
-        Raises:
-            NotAsked: the call hung before.
-        """
+        """Refuse steps that lead to a call that hung before. Raises `NotAsked` if the call hung before."""
         if name in self._hung:
             raise NotAsked(f"{name} hung in an earlier step")
 
@@ -187,11 +179,7 @@ class Vulkan:
         return text.decode(raw)
 
     def global_function(self, name: str) -> Any:
-        """Look up a command that needs no instance.
-
-        Raises:
-            Refused: the loader does not have the command.
-        """
+        """Look up a command that needs no instance. Raises `Refused` if the loader does not have the command."""
         return self._cast(name, self.lib.vkGetInstanceProcAddr(self.ffi.NULL, name.encode()))
 
     def _cast(self, name: str, address: Any) -> Any:
@@ -246,20 +234,12 @@ class Instance:
         self.handle = handle
 
     def function(self, name: str) -> Any:
-        """Look up an instance-level command.
-
-        Raises:
-            Refused: there is no command of that name.
-        """
+        """Look up an instance-level command. Raises `Refused` if there is no command of that name."""
         address = self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode())
         return self.vulkan._cast(name, address)
 
     def physical_devices(self) -> list["PhysicalDevice"]:
-        """List the physical devices.
-
-        Raises:
-            Refused: vkEnumeratePhysicalDevices failed.
-        """
+        """List the physical devices. Raises `Refused` if vkEnumeratePhysicalDevices failed."""
         name = "vkEnumeratePhysicalDevices"
         found = self.vulkan.enumerate(name, self.function(name), "VkPhysicalDevice", self.handle)
         return [PhysicalDevice(self, handle) for handle in found]
@@ -384,11 +364,7 @@ def _timed(function: Any, times: list[int]) -> Callable[..., Any]:
 
 @contextmanager
 def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
-    """Create a VkInstance and destroy it.
-
-    Raises:
-        Refused: vkCreateInstance failed.
-    """
+    """Create a VkInstance and destroy it. Raises `Refused` if vkCreateInstance failed."""
     made = vulkan.ffi.new("VkInstance *")
     vulkan.call("vkCreateInstance", vulkan.global_function("vkCreateInstance"), create_info, vulkan.ffi.NULL, made)
     opened = Instance(vulkan, made[0])
@@ -402,11 +378,7 @@ def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
 
 @contextmanager
 def device(physical: PhysicalDevice, create_info: Any, queue_family: int | None) -> Iterator[Device]:
-    """Create a VkDevice and destroy it.
-
-    Raises:
-        Refused: vkCreateDevice failed.
-    """
+    """Create a VkDevice and destroy it. Raises `Refused` if vkCreateDevice failed."""
     null, made = physical.vulkan.ffi.NULL, physical.vulkan.ffi.new("VkDevice *")
     physical.call("vkCreateDevice", create_info, null, made)
     result = Device(physical, made[0], queue_family)

@@ -122,20 +122,19 @@ class Zircon:
 
     def duplicate(self, handle: int, rights: int = _SAME_RIGHTS) -> int:
         """Make another handle to the same object, with the same rights by default; the caller closes it."""
-        made = ffi.new("zx_handle_t *")
-        self._call("zx_handle_duplicate", handle, rights, made)
-        return int(made[0])
+        return self._made("zx_handle_duplicate", handle, rights)
 
     def create(self, size: int) -> int:
         """Create a VMO of our own; the caller closes it."""
-        made = ffi.new("zx_handle_t *")
-        self._call("zx_vmo_create", size, 0, made)
-        return int(made[0])
+        return self._made("zx_vmo_create", size, 0)
 
     def create_event(self) -> int:
         """Create an event, an object that is not a VMO; the caller closes it."""
+        return self._made("zx_event_create", 0)
+
+    def _made(self, name: str, *arguments: Any) -> int:
         made = ffi.new("zx_handle_t *")
-        self._call("zx_event_create", 0, made)
+        self._call(name, *arguments, made)
         return int(made[0])
 
     def create_channel(self) -> tuple[int, int]:
@@ -240,15 +239,8 @@ def undescribed(
     value: int, written: bool, valid: Answer[bool], reason: str, basic: Answer[HandleBasic] | None = None
 ) -> Handle:
     """Return the record of a handle that nothing more can be asked about, with the *reason*."""
-    return Handle(
-        value=spec.handle_text(value),
-        written=written,
-        valid=valid,
-        basic=basic or not_asked(reason),
-        size=not_asked(reason),
-        info=not_asked(reason),
-        handle_count=not_asked(reason),
-    )
+    missing: Answer[Any] = not_asked(reason)
+    return Handle(spec.handle_text(value), written, valid, basic or missing, missing, missing, missing)
 
 
 def _vmo_info(version: int, info: Any) -> VmoInfo:

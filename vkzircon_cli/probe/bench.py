@@ -15,9 +15,8 @@ from vkzircon_cli.model.quantities import exactly
 from vkzircon_cli.model.queries import find_extension
 from vkzircon_cli.model.request import DEFAULT_SIZE
 from vkzircon_cli.model.spec import DEDICATED_ONLY, ZIRCON_VMO
-from vkzircon_cli.probe.bench_budget import Budget
+from vkzircon_cli.probe.bench_budget import Budget, ladder, probe_limits
 from vkzircon_cli.probe.bench_calls import CallProbe
-from vkzircon_cli.probe.bench_limits import ladder, probe_limits
 from vkzircon_cli.probe.bench_moves import HandOverProbe, MoveProbe, size_to_move
 from vkzircon_cli.probe.bench_sharing import Sharing, choose
 from vkzircon_cli.probe.capabilities import probe_external_buffer

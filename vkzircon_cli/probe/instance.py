@@ -56,11 +56,7 @@ class InstanceProbe:
         self.physical_devices: list[vk.PhysicalDevice] = []
 
     def create(self) -> Instance:
-        """Create the instance.
-
-        Raises:
-            Refused: vkCreateInstance failed.
-        """
+        """Create the instance. Raises `Refused` if vkCreateInstance failed."""
         # A broken manifest fails this call too, but only vkCreateInstance reports why, to a messenger.
         extensions = answer_of(self._extensions)
         enabled = tuple(name for name in _WANTED if name in {e.name for e in extensions.value or ()})
@@ -76,11 +72,7 @@ class InstanceProbe:
         )
 
     def devices(self) -> int:
-        """List the physical devices and return their number.
-
-        Raises:
-            Refused: vkEnumeratePhysicalDevices failed.
-        """
+        """List the physical devices and return their number. Raises `Refused` if vkEnumeratePhysicalDevices failed."""
         self.physical_devices = self.opened.physical_devices() if self.opened is not None else []
         return len(self.physical_devices)
 

@@ -172,11 +172,7 @@ class DeviceOpener:
 
     @contextmanager
     def open(self) -> Iterator[vk.Device]:
-        """Create a device and destroy it.
-
-        Raises:
-            Refused: vkCreateDevice failed.
-        """
+        """Create a device and destroy it. Raises `Refused` if vkCreateDevice failed."""
         if not self.queue_families:
             self.queue_families = _queue_families(self.physical)
             self.queue_family = _transfer_family(self.queue_families)
