@@ -91,3 +91,19 @@ class Request:
     judging: Judging = NOTHING_ASKED
     redacts: bool = True
     environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def device_shape(self) -> type:
+        """Return the record whose fields are the facts of a device that is asked to this depth."""
+        # Imported here: the two take 3 ms, which a check need not pay for.
+        if self.depth is Depth.MATRIX:
+            from vkzircon_cli.model.matrix import MatrixDevice
+
+            return MatrixDevice
+        if self.depth is Depth.BENCH:
+            from vkzircon_cli.model.bench import BenchDevice
+
+            return BenchDevice
+        from vkzircon_cli.model.facts import Device  # here: not before a command is known to need facts
+
+        return Device

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from vkzircon_cli.model.bench import Place, TimedCall, Timing, timing_of
 from vkzircon_cli.probe.bench_budget import repeat
@@ -12,7 +13,7 @@ from vkzircon_cli.probe.handles import ask_properties
 _ALLOCATE, _FREE = "vkAllocateMemory", "vkFreeMemory"
 _NOTHING = "vkDestroyFence"
 _WARM_UP = 8
-Once = Callable[[], None]
+Once = Callable[[], object]
 
 
 class CallProbe:
@@ -88,11 +89,7 @@ class CallProbe:
     def _get_properties(self, stack: ExitStack) -> Once:
         memory, _ = self._sharing.exported(self._sharing.shape(self._size), stack)
         handle = stack.enter_context(self._target.exported(memory))
-
-        def once() -> None:
-            ask_properties(self._device, handle.usable(), 0)
-
-        return once
+        return partial(ask_properties, self._device, handle.usable(), 0)
 
     def _import(self, stack: ExitStack) -> Once:
         shape = self._sharing.shape(self._size)

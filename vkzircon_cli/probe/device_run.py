@@ -13,7 +13,7 @@ from vkzircon_cli.model.queries import cannot_export, find_extension
 from vkzircon_cli.model.request import DEFAULT_SIZE, Depth
 from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind, Tiling
 from vkzircon_cli.probe.capabilities import probe_external_buffer, probe_external_image, probe_external_semaphore
-from vkzircon_cli.probe.images import COLORS, Color, ImageProbe, image_spec
+from vkzircon_cli.probe.images import COLORS, Color, image_spec, probe_image
 from vkzircon_cli.probe.imports import ImportProbe
 from vkzircon_cli.probe.memory_type import MemoryTypeProbe
 from vkzircon_cli.probe.peer import DeviceAsked
@@ -117,7 +117,7 @@ class DeviceProbe(DeviceSession):
         probe = MemoryTypeProbe(self.ask, target, opener, shapes, imports, peer, [])
         for memory_type in target.types:
             yield from probe.probe(memory_type.index, _reasons(memory_type, offer, image_reason))
-        yield from self._images(ImageProbe(target), images)
+        yield from self._images(target, images)
         yield from probe.second_process()
         if request.stress:
             yield from probe.stress(request.timeout_s / 3)
@@ -150,21 +150,21 @@ class DeviceProbe(DeviceSession):
         answer = yield from self.ask(f"requirements.{kind}", "requirements", ask, resource=kind)
         return answer.value
 
-    def _images(self, probe: ImageProbe, images: _Images) -> Iterator[Event]:
+    def _images(self, target: Target, images: _Images) -> Iterator[Event]:
         for (color, tiling), found in images.items():
             yield from self.ask(
                 f"image/{tiling}.{color.format.name.lower()}/trip",
                 "images",
-                partial(_image_trip, probe, color, tiling, found),
+                partial(_image_trip, target, color, tiling, found),
                 tiling=tiling,
                 format=color.format,
             )
 
 
-def _image_trip(probe: ImageProbe, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:
+def _image_trip(target: Target, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:
     if not _has(found, spec.EXPORTABLE | spec.IMPORTABLE):
         raise NotAsked("the driver does not report that such images can be exported and imported")
-    return probe.trip(color, tiling)
+    return probe_image(target, color, tiling)
 
 
 def _has(found: ExternalMemoryProperties | None, features: int) -> bool:

@@ -9,6 +9,7 @@ from vkzircon_cli.bindings.vk import Device, zircon_ffi
 from vkzircon_cli.bindings.zircon import Zircon, undescribed
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import not_asked
+from vkzircon_cli.model.quantities import bits_of
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
 from vkzircon_cli.model.vmo import Handle, HandleBasic
 from vkzircon_cli.probe.resources import Memory, imported_memory
@@ -119,7 +120,7 @@ def _drop_by_import(device: Device, handle: OwnedHandle, size: int) -> None:
     try:
         bits = types_taking(device, handle)
         if bits:
-            with imported_memory(device, handle.value, size, (bits & -bits).bit_length() - 1, None):
+            with imported_memory(device, handle.value, size, bits_of(bits)[0], None):
                 handle.taken = True
     except (Refused, NotAsked):
         return  # the handle stays open until this process ends

@@ -5,14 +5,13 @@ The form follows the export, the type both masks, the size the original.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 from vkzircon_cli.bindings.zircon import Zircon
-from vkzircon_cli.errors import NotAsked, Refused
+from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.queries import is_host_coherent
 from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released, RoundTrip, Write
@@ -22,10 +21,9 @@ from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
 from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, new_word
 from vkzircon_cli.probe.peer import FarImport, Peer
 from vkzircon_cli.probe.resources import Memory, Resource, Shape, bind, external_buffer, host_buffer
-from vkzircon_cli.probe.target import ImportTargets, Target
+from vkzircon_cli.probe.target import ImportTargets, Target, before_import
 from vkzircon_cli.stream.events import answer_of
 
-T = TypeVar("T")
 _RELEASE_S = 1.0
 _OURS = 2  # handles to a VMO while it waits to be imported: one for the import, one to look with
 _BINDS_SOURCE = (
@@ -89,10 +87,8 @@ class ImportProbe:
         importer = self.elsewhere.find(kind)
         used = replace(shape, room=shape.needs.alignment) if kind is ImportKind.BIND_OFFSET else shape
         with ExitStack() as stack:
-            exported, handle, kept_handle, source = _before_import(
-                partial(self._export, stack, kind, used, memory_type)
-            )
-            resource = _before_import(lambda: stack.enter_context(used.resource(importer.device)))
+            exported, handle, kept_handle, source = before_import(partial(self._export, stack, kind, used, memory_type))
+            resource = before_import(lambda: stack.enter_context(used.resource(importer.device)))
             size = self._size_to_import(kind, handle, exported.size)
             import_type, candidates = importer.import_type(handle, resource, memory_type)
             written = answer_of(partial(self.target.put, exported))
@@ -185,8 +181,8 @@ class ImportProbe:
         target = self.target
         peer.must_be_there()
         with ExitStack() as stack:
-            exported, handle, _, _ = _before_import(partial(self._export, stack, kind, shape, memory_type))
-            size = _before_import(partial(self._size_to_import, kind, handle, exported.size))
+            exported, handle, _, _ = before_import(partial(self._export, stack, kind, shape, memory_type))
+            size = before_import(partial(self._size_to_import, kind, handle, exported.size))
             before, after = answer_of(partial(target.put, exported)).value, new_pattern(exported.size)
             periods = before.period.hex() if before is not None else "", after.period.hex()
             found = peer.imports(FarImport(shape.form, memory_type, size, shape.size, shape.image, *periods), handle)
@@ -215,7 +211,7 @@ class ImportProbe:
         """Count the VMO's handles before an import and after its memory was freed; the number alone tells nothing."""
         device = self.target.device
         with ExitStack() as stack:
-            exported, handle, kept, _ = _before_import(
+            exported, handle, kept, _ = before_import(
                 partial(self._export, stack, ImportKind.SAME_DEVICE, shape, memory_type)
             )
             kernel, value = kept.kernel("INSPECT")
@@ -267,14 +263,6 @@ class ImportProbe:
             return compared(shared.handle, written)
         with kernel.mapped(value, written.size) as view:
             return written.compare(view)
-
-
-def _before_import(step: Callable[[], T]) -> T:
-    """Run a step that leads to an import; where the driver refuses it, the import is not asked for."""
-    try:
-        return step()
-    except Refused as refused:
-        raise NotAsked(f"{refused.said}, before an import") from refused
 
 
 def _still(importer: Target, imported: Memory, written: Answer[Pattern]) -> Comparison:

@@ -25,7 +25,7 @@ from vkzircon_cli.probe.instance import list_devices
 from vkzircon_cli.probe.patterns import Pattern
 from vkzircon_cli.probe.physical_device import find_device
 from vkzircon_cli.probe.resources import ImageSpec, Memory, Shape, bind, mapped
-from vkzircon_cli.probe.target import Target, open_target
+from vkzircon_cli.probe.target import Target, before_import, open_target
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import answer_of
 from vkzircon_cli.worker import process
@@ -78,25 +78,22 @@ class Peer:
     def start(self) -> None:
         """Start the process, before any driver is loaded; if that fails, the first import raises why."""
         try:
-            self._start()
+            if self._kernel is None:
+                raise NotAsked(NO_KERNEL)
+            if not can_fork():
+                raise NotAsked("no second process can be forked here")
+            self._channel, given = self._kernel.create_channel()
+            descriptor, entry = self._kernel.startup_handle(given)
+            try:
+                serve = partial(serve_and_exit, self._kernel, descriptor, entry)
+                self._process = process.start(serve, output=_OUTPUT)
+            finally:
+                os.close(descriptor)
         except (NotAsked, Refused) as stopped:
             missing = stopped.missing
             self._gone = missing.reason or f"{missing.call} answered {missing.result}"
         except OSError as error:
             self._gone = f"a second process cannot be started: {error.strerror}"
-
-    def _start(self) -> None:
-        if self._kernel is None:
-            raise NotAsked(NO_KERNEL)
-        if not can_fork():
-            raise NotAsked("no second process can be forked here")
-        self._channel, given = self._kernel.create_channel()
-        descriptor, entry = self._kernel.startup_handle(given)
-        serve = partial(serve_and_exit, self._kernel, descriptor, entry)
-        try:
-            self._process = process.start(serve, output=_OUTPUT)
-        finally:
-            os.close(descriptor)
 
     def open(self, asked: DeviceAsked) -> None:
         """Send the device that the next imports are for."""
@@ -243,10 +240,7 @@ class Importer:
         needs = MemoryRequirements(asked.allocation_size, 1, (1 << 32) - 1, None)
         shape = Shape(asked.form, asked.size, asked.image, needs)
         with ExitStack() as stack:
-            try:
-                resource = stack.enter_context(shape.resource(target.device))
-            except Refused as refused:
-                raise NotAsked(f"{refused.said}, before an import") from refused
+            resource = before_import(lambda: stack.enter_context(shape.resource(target.device)))
             import_type, candidates = target.import_type(handle, resource, asked.memory_type)
             importing = target.imported(shape, handle, resource, import_type, size=asked.allocation_size)
             memory = stack.enter_context(importing)
@@ -293,15 +287,6 @@ def _serve(kernel: Zircon, channel: int) -> None:
         kernel.write_channel(channel, json.dumps(plain(answer)).encode())
 
 
-def _serve_to_the_end(kernel: Zircon) -> None:
-    try:
-        _serve(kernel, kernel.take_startup_handle())
-    except Refused as refused:
-        # The other process needs no answer any more, as where nothing was exported that could be imported.
-        if refused.missing.result != "ZX_ERR_PEER_CLOSED":
-            raise
-
-
 def serve_and_exit(opened: Zircon, descriptor: int, entry: str) -> NoReturn:
     """Be the second process, just forked: *descriptor* is its end of the channel, and *entry* names it."""
     code = 1
@@ -311,9 +296,13 @@ def serve_and_exit(opened: Zircon, descriptor: int, entry: str) -> NoReturn:
         os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
         os.environ[_STARTUP_VARIABLE] = entry
         kernel = Zircon(opened.lib, opened.library, lambda _: None)  # its calls are not those that the parent makes
-        _serve_to_the_end(kernel)
+        _serve(kernel, kernel.take_startup_handle())
         code = 0
-    except Exception:  # noqa: BLE001 - written to the driver's output; the parent learns the exit code
-        os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
+    except Exception as error:  # noqa: BLE001 - written to the driver's output; the parent learns the exit code
+        # A closed channel: the other process needs no answer any more, as where nothing was exported to import.
+        if isinstance(error, Refused) and error.missing.result == "ZX_ERR_PEER_CLOSED":
+            code = 0
+        else:
+            os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
     finally:
         os._exit(code)  # a driver may take long to unload

@@ -63,18 +63,10 @@ class _Details:
         if not self._has_driver:
             return not_asked(f"needs Vulkan 1.2 or {_DRIVER_PROPERTIES}")
         found, version = self._driver, self._driver.conformanceVersion
-        name, name_hex = self._vulkan.string(found.driverName)
-        info, info_hex = self._vulkan.string(found.driverInfo)
-        return Answer(
-            facts.DriverIdentity(
-                id=spec.named(int(self._vulkan.ffi.cast("uint32_t", found.driverID)), spec.DRIVER_IDS),
-                name=name,
-                name_hex=name_hex,
-                info=info,
-                info_hex=info_hex,
-                conformance_version=f"{version.major}.{version.minor}.{version.subminor}.{version.patch}",
-            )
-        )
+        name, info = (self._vulkan.string(characters) for characters in (found.driverName, found.driverInfo))
+        driver = spec.named(int(self._vulkan.ffi.cast("uint32_t", found.driverID)), spec.DRIVER_IDS)
+        conformance = f"{version.major}.{version.minor}.{version.subminor}.{version.patch}"
+        return Answer(facts.DriverIdentity(driver, *name, *info, conformance))
 
     def uuids(self) -> Answer[facts.Uuids]:
         if not self._has_ids:

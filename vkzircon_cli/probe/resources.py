@@ -8,6 +8,7 @@ from typing import Any
 from vkzircon_cli.bindings.vk import Device, zircon_ffi
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.quantities import bits_of
 from vkzircon_cli.model.spec import USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRCON_VMO
 from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind, Tiling
 
@@ -74,8 +75,7 @@ def host_buffer(device: Device, size: int, host_visible: int) -> Iterator[tuple[
         bits = needs.memory_type_bits & host_visible
         if not bits:
             raise NotAsked("no memory type that the host can map takes a buffer")
-        lowest = (bits & -bits).bit_length() - 1
-        with _memory(device, None, needs.size, lowest) as memory:
+        with _memory(device, None, needs.size, bits_of(bits)[0]) as memory:
             device.call("vkBindBufferMemory", device.handle, handle, memory.handle, 0)
             yield handle, memory
 
@@ -116,13 +116,6 @@ def _requirements(device: Device, kind: str, **resource: Any) -> MemoryRequireme
     found = both.memoryRequirements
     requires = bool(dedicated.requiresDedicatedAllocation)
     return MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, requires)
-
-
-def exportable_memory(
-    device: Device, size: int, memory_type: int, dedicated: Resource | None
-) -> AbstractContextManager[Memory]:
-    """Allocate memory that may be exported as a VMO alone: one driver refuses any union of handle types."""
-    return _memory(device, _export(device, _dedicated(device, dedicated)), size, memory_type)
 
 
 def imported_memory(
@@ -243,8 +236,12 @@ class Shape:
             yield memory, resource
 
     def exportable_for(self, device: Device, memory_type: int, resource: Resource) -> AbstractContextManager[Memory]:
-        """Allocate memory that may be exported for a *resource* that exists already."""
-        return exportable_memory(device, self.needs.size + self.room, memory_type, self._dedicated(resource))
+        """Allocate memory for a *resource* that exists already.
+
+        It may be exported as a VMO alone: one driver refuses any union of handle types.
+        """
+        chained = _export(device, _dedicated(device, self._dedicated(resource)))
+        return _memory(device, chained, self.needs.size + self.room, memory_type)
 
     @contextmanager
     def memory(self, device: Device, memory_type: int) -> Iterator[Memory]:

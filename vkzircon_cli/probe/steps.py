@@ -14,7 +14,6 @@ from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Identity, Instance
 from vkzircon_cli.model.queries import select_devices
 from vkzircon_cli.model.request import Depth, Request
-from vkzircon_cli.model.shapes import shape_of_device
 from vkzircon_cli.probe.device_run import DeviceProbe
 from vkzircon_cli.probe.instance import InstanceProbe, probe_kernel, probe_loader
 from vkzircon_cli.probe.peer import Peer
@@ -32,7 +31,7 @@ def probe(request: Request, on_call: Callable[[str], None], answered: Mapping[st
     its time in milliseconds. The last one is ``done``: a stream without it was cut.
     """
     calls = vk.Calls(on_call, _hung(answered))
-    for event in _events(_Machine(request, calls, Asker(answered, shape_of_device(request.depth)))):
+    for event in _events(_Machine(request, calls, Asker(answered, request.device_shape))):
         yield {**event, "ms": elapsed_ms()}
 
 

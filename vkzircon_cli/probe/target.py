@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """An open device as the steps on it use it: export, import, and look at memory; and the devices that can import."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from vkzircon_cli.bindings.vk import Device, PhysicalDevice
 from vkzircon_cli.bindings.zircon import Zircon
-from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import Identity, MemoryType
+from vkzircon_cli.model.quantities import bits_of
 from vkzircon_cli.model.queries import find_extension, is_host_visible
 from vkzircon_cli.model.vmo import Comparison, ImportKind
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, taking, types_taking
@@ -20,18 +21,7 @@ from vkzircon_cli.probe.physical_device import DeviceOpener, find_device, probe_
 from vkzircon_cli.probe.resources import Memory, Resource, Shape, mapped
 from vkzircon_cli.stream.events import answer_of
 
-
-def choose_type(bits: int, taken: int, preferred: int, types: Sequence[MemoryType]) -> tuple[int, int]:
-    """Choose the importing memory type, *preferred* if possible, and return it with all candidates as a mask.
-
-    Raises:
-        NotAsked: none of the importer's *types* is in both masks, the VMO's *bits* and those *taken* by the resource.
-    """
-    candidates = bits & taken & ((1 << len(types)) - 1)
-    if not candidates:
-        raise NotAsked(f"no memory type takes both the VMO (0x{bits:x}) and what is bound to it (0x{taken:x})")
-    lowest = (candidates & -candidates).bit_length() - 1
-    return (preferred if candidates >> preferred & 1 else lowest), candidates
+T = TypeVar("T")
 
 
 @record
@@ -72,9 +62,15 @@ class Target:
             yield handle
 
     def import_type(self, handle: OwnedHandle, resource: Resource, preferred: int) -> tuple[int, int]:
-        """Ask which memory types may import *handle* for *resource*; return as `choose_type` does, and raise as it."""
-        bits = types_taking(self.device, handle)
-        return choose_type(bits, resource.needs.memory_type_bits, preferred, self.types)
+        """Choose the type to import *handle* into, *preferred* if possible; return it with all candidates as a mask.
+
+        Raises `NotAsked` if none of the memory types takes both the VMO and *resource*.
+        """
+        bits, taken = types_taking(self.device, handle), resource.needs.memory_type_bits
+        candidates = bits & taken & ((1 << len(self.types)) - 1)
+        if not candidates:
+            raise NotAsked(f"no memory type takes both the VMO (0x{bits:x}) and what is bound to it (0x{taken:x})")
+        return (preferred if candidates >> preferred & 1 else bits_of(candidates)[0]), candidates
 
     def imported(
         self, shape: Shape, handle: OwnedHandle, resource: Resource, memory_type: int, **how: Any
@@ -161,3 +157,11 @@ class ImportTargets:
         if self._others is None:
             self._others = list_devices(self._own.device.vulkan, self._stack)
         return self._others
+
+
+def before_import(step: Callable[[], T]) -> T:
+    """Run a step that leads to an import; where the driver refuses it, the import is not asked for."""
+    try:
+        return step()
+    except Refused as refused:
+        raise NotAsked(f"{refused.said}, before an import") from refused
