@@ -38,8 +38,7 @@ zircon_ffi: Any = _abi.ffi
 def binding() -> Any:
     """Load the declarations of the `vulkan` binding without running its package.
 
-    Raises:
-        CannotAsk: the binding is not installed, broken, or hidden by another module of its name.
+    Raises `CannotAsk` if the binding is not installed, broken, or hidden by another module of its name.
     """
     if (loaded := sys.modules.get("vulkan._vulkancache")) is not None:
         return loaded
@@ -305,8 +304,7 @@ class Device:
 
         The clock runs around the call alone, and calls that are not timed cost no more than before.
 
-        Raises:
-            Refused: the driver has no such entry point.
+        Raises `Refused` if the driver has no such entry point.
         """
         kept = {name: self._function(name) for name in names}
         times: list[int] = []
@@ -320,8 +318,7 @@ class Device:
     def made(self, kind: str, info: Any, *, by: str = "Create", freed_by: str = "Destroy") -> Iterator[Any]:
         """Create an object of the device and destroy it; yield the pointer to its handle.
 
-        Raises:
-            Refused: the call failed.
+        Raises `Refused` if the call failed.
         """
         vulkan, null = self.vulkan, self.vulkan.ffi.NULL
         handle = vulkan.ffi.new(f"Vk{kind} *")

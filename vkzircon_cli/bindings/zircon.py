@@ -201,15 +201,9 @@ class Zircon:
         basic = answer_of(lambda: self.basic(value))
         if basic.value is not None and basic.value.type.value != spec.OBJECT_TYPE_VMO:
             return undescribed(value, written, valid, f"it is {with_article(basic.value.type.name)}, not a VMO", basic)
-        return Handle(
-            value=spec.handle_text(value),
-            written=written,
-            valid=valid,
-            basic=basic,
-            size=answer_of(lambda: self.vmo_size(value)),
-            info=answer_of(lambda: self.vmo_info(value)),
-            handle_count=answer_of(lambda: self.handle_count(value)),
-        )
+        size, info = answer_of(lambda: self.vmo_size(value)), answer_of(lambda: self.vmo_info(value))
+        count = answer_of(lambda: self.handle_count(value))
+        return Handle(spec.handle_text(value), written, valid, basic, size, info, count)
 
     def _info(self, handle: int, topic: int, record: Any, size: int) -> None:
         self._call("zx_object_get_info", handle, topic, record, size, ffi.NULL, ffi.NULL)

@@ -23,8 +23,7 @@ Buffer = tuple[Any, Memory]
 def choose(device: Device, types: Sequence[MemoryType], size: int, *, only_dedicated: bool) -> Choice:
     """Try forms and memory types until one is allocated; else choose the first, whose steps then show the reason.
 
-    Raises:
-        NotAsked: no memory type takes a buffer that is shared.
+    Raises `NotAsked` if no memory type takes a buffer that is shared.
     """
     with external_buffer(device, size) as buffer:
         needs = buffer.needs
@@ -89,8 +88,7 @@ class Sharing:
     def import_type(self, memory: Memory, resource: Resource) -> int:
         """Ask into which memory type *memory*'s VMO is imported for *resource*.
 
-        Raises:
-            NotAsked: there is none, or the properties call gave no answer.
+        Raises `NotAsked` if there is none, or the properties call gave no answer.
         """
         with self.target.exported(memory) as handle:
             return self.target.import_type(handle, resource, memory.memory_type)[0]

@@ -22,10 +22,8 @@ def _fence(device: Device) -> AbstractContextManager[Any]:
 def commands(device: Device) -> Iterator[Any]:
     """Record one command buffer in the block; at its end submit it and wait until the device has run it.
 
-    Raises:
-        NotAsked: the device has no queue, or its driver no commands.
+    Raises `NotAsked` if the device has no queue, or its driver no commands.
     """
-    _must_have_queue(device)
     with _command_buffer(device) as buffers:
         yield buffers[0]
         device.call("vkEndCommandBuffer", buffers[0])
@@ -36,7 +34,13 @@ def commands(device: Device) -> Iterator[Any]:
 @contextmanager
 def _command_buffer(device: Device) -> Iterator[Any]:
     """Begin one command buffer from a pool of its own; yield it as an array of one."""
+    if device.queue_family is None:
+        raise NotAsked("the device has no queue that can transfer")
+    if not device.has_function("vkQueueSubmit"):
+        raise NotAsked("the driver has no vkQueueSubmit")
     vulkan = device.vulkan
+    # Without waiting for submitted work, objects would be destroyed that the device still uses.
+    vulkan.on_call.must_return("vkWaitForFences")
     pool_info = vulkan.struct("VkCommandPoolCreateInfo", queueFamilyIndex=device.queue_family)
     with device.made("CommandPool", pool_info) as pool:
         info = vulkan.struct("VkCommandBufferAllocateInfo", commandPool=pool[0], commandBufferCount=1)
@@ -46,25 +50,14 @@ def _command_buffer(device: Device) -> Iterator[Any]:
         yield made
 
 
-def _must_have_queue(device: Device) -> None:
-    if device.queue_family is None:
-        raise NotAsked("the device has no queue that can transfer")
-    if not device.has_function("vkQueueSubmit"):
-        raise NotAsked("the driver has no vkQueueSubmit")
-    # Without waiting for submitted work, objects would be destroyed that the device still uses.
-    device.vulkan.on_call.must_return("vkWaitForFences")
-
-
 @contextmanager
 def copies(device: Device, source: Any, destination: Any, size: int, *, shared: bool) -> Iterator[Callable[[], None]]:
     """Record a copy of *size* bytes once; yield a function that submits it and waits until it is done.
 
     A *shared* destination is acquired from EXTERNAL before each copy and released to it afterwards.
 
-    Raises:
-        NotAsked: the device has no queue, or its driver no commands.
+    Raises `NotAsked` if the device has no queue, or its driver no commands.
     """
-    _must_have_queue(device)
     with _command_buffer(device) as buffers, _fence(device) as fence:
         with _acquired(device, buffers[0], destination, shared=shared):
             _copy(device, buffers[0], source, destination, size)

@@ -51,8 +51,7 @@ class DeviceProbe(DeviceSession):
     def _must_fit(self, memory: Memory | None) -> None:
         """Refuse a size from the command line that no allocation of this device can have.
 
-        Raises:
-            Usage: the size is past the limit.
+        Raises `Usage` if the size is past the limit.
         """
         size = self.of_run.request.size
         limits = [heap.size for heap in memory.heaps] if memory is not None else []

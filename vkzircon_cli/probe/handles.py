@@ -63,8 +63,7 @@ class OwnedHandle:
     def is_alive(self) -> bool:
         """Ask whether the number is still the same handle: numbers are reused, koids are not.
 
-        Raises:
-            NotAsked: there is no kernel to ask.
+        Raises `NotAsked` if there is no kernel to ask.
         """
         if self._kernel is None:
             raise NotAsked(NO_KERNEL)
@@ -164,8 +163,7 @@ def ask_properties(device: Device, handle: int, sentinel: int, handle_type: int 
 def types_taking(device: Device, handle: OwnedHandle) -> int:
     """Ask for the mask of memory types that may import *handle* (VUID-VkMemoryAllocateInfo-None-04749).
 
-    Raises:
-        NotAsked: there was no answer, so no type can be chosen.
+    Raises `NotAsked` if there was no answer, so no type can be chosen.
     """
     try:
         answer = PropertiesAnswer(device, handle)

@@ -118,14 +118,13 @@ class Peer:
         answer: Answer[Imported] = decode(Answer[Imported], self._received())
         if answer.value is not None:
             return answer.value
-        raise _as_raised(answer)
+        missing = answer.missing
+        if missing is not None and missing.kind is MissingKind.REFUSED:
+            raise Refused(missing.call, missing.result, missing.reason)
+        raise NotAsked(missing.reason if missing is not None else "the second process gave an empty answer")
 
     def must_be_there(self) -> None:
-        """Raise unless the process was started and lives.
-
-        Raises:
-            NotAsked: there is no process, and why.
-        """
+        """Raise `NotAsked` with the reason unless the process was started and lives."""
         if self._gone or self._process is None:
             raise NotAsked(self._gone or NO_KERNEL)
 
@@ -160,9 +159,8 @@ class Peer:
     def _death(self) -> Crashed:
         self._gone = "the second process died before"
         status = self._end(_DYING_S)
-        if status is None:
-            return Crashed("", "", f"{_WHO} closed its channel")
-        return Crashed("", "", missing_from_exit(status, who=_WHO).reason)
+        closed = f"{_WHO} closed its channel"
+        return Crashed("", "", closed if status is None else missing_from_exit(status, who=_WHO).reason)
 
     def close(self) -> None:
         """End the process, and close our end of the channel."""
@@ -182,14 +180,6 @@ class Peer:
             ended.kill()
         ended.reap()
         return status
-
-
-def _as_raised(answer: Answer[Imported]) -> Exception:
-    """Return the exception that an answer from the other process was made of."""
-    missing = answer.missing
-    if missing is not None and missing.kind is MissingKind.REFUSED:
-        return Refused(missing.call, missing.result, missing.reason)
-    return NotAsked(missing.reason if missing is not None else "the second process gave an empty answer")
 
 
 class Importer:

@@ -50,7 +50,7 @@ class _Details:
     def __init__(self, physical: vk.PhysicalDevice, version: int) -> None:
         self._vulkan = vulkan = physical.vulkan
         self._has_ids = version >= _API_1_1 and physical.has_function("vkGetPhysicalDeviceProperties2")
-        self._has_driver = self._has_ids and (version >= _API_1_2 or _lists(physical, _DRIVER_PROPERTIES))
+        self._has_driver = self._has_ids and (version >= _API_1_2 or lists_extension(physical, _DRIVER_PROPERTIES))
         self._limits = vulkan.struct("VkPhysicalDeviceMaintenance3Properties")
         self._ids = vulkan.struct("VkPhysicalDeviceIDProperties", self._limits)
         self._driver = vulkan.struct("VkPhysicalDeviceDriverProperties", self._ids)
@@ -82,7 +82,8 @@ def _uuid(raw: Any) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def _lists(physical: vk.PhysicalDevice, name: str) -> bool:
+def lists_extension(physical: vk.PhysicalDevice, name: str = spec.EXTENSION) -> bool:
+    """Whether the device lists the extension *name*; False where it cannot be asked."""
     listed = answer_of(partial(probe_extensions, physical)).value or ()
     return find_extension(listed, name) is not None
 

@@ -3,7 +3,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 from vkzircon_cli.bindings.vk import Device, PhysicalDevice
@@ -12,12 +11,12 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import Identity, MemoryType
 from vkzircon_cli.model.quantities import bits_of
-from vkzircon_cli.model.queries import find_extension, is_host_visible
+from vkzircon_cli.model.queries import is_host_visible
 from vkzircon_cli.model.vmo import Comparison, ImportKind
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, taking, types_taking
 from vkzircon_cli.probe.instance import list_devices
 from vkzircon_cli.probe.patterns import Pattern, new_pattern
-from vkzircon_cli.probe.physical_device import DeviceOpener, find_device, probe_extensions, probe_memory
+from vkzircon_cli.probe.physical_device import DeviceOpener, find_device, lists_extension, probe_memory
 from vkzircon_cli.probe.resources import Memory, Resource, Shape, mapped
 from vkzircon_cli.stream.events import answer_of
 
@@ -144,8 +143,7 @@ class ImportTargets:
 
     def _other_device(self) -> Target:
         for index, physical in enumerate(self._listed_again()):
-            listed = answer_of(partial(probe_extensions, physical)).value or ()
-            if index != self._index and find_extension(listed):
+            if lists_extension(physical) and index != self._index:
                 return self._open(physical)
         raise NotAsked("no other device offers the extension")
 
