@@ -99,10 +99,7 @@ def _copy(device: Device, recording: Any, source: Any, destination: Any, size: i
 
 @contextmanager
 def _acquired(device: Device, recording: Any, buffer: Any, *, shared: bool = True) -> Iterator[None]:
-    """Acquire a *shared* buffer from EXTERNAL at the start, and release it at the end.
-
-    What the device wrote is then visible to the host: a fence alone does not make it so (synchronization.adoc).
-    """
+    """Acquire a *shared* buffer from EXTERNAL at the start; at the end release it, and show the host what it holds."""
     access, families = device.vulkan.lib.VK_ACCESS_TRANSFER_WRITE_BIT, (_EXTERNAL, device.queue_family)
     of_buffer = {"buffer": buffer, "size": _WHOLE_SIZE}
     if shared:
@@ -114,6 +111,7 @@ def _acquired(device: Device, recording: Any, buffer: Any, *, shared: bool = Tru
 
 
 def _to_host(device: Device, recording: Any) -> None:
+    """Make the device's writes visible to the host: a fence alone does not (synchronization.adoc)."""
     lib = device.vulkan.lib
     access = {"srcAccessMask": lib.VK_ACCESS_TRANSFER_WRITE_BIT, "dstAccessMask": lib.VK_ACCESS_HOST_READ_BIT}
     _barrier(device, recording, "", lib.VK_PIPELINE_STAGE_HOST_BIT, **access)
