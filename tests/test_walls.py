@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 LEVEL = {room: len(FLOORS) - floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 # A module's name stands in several rooms for one subject only.
-SHARED_NAMES = {"bench", "capabilities", "data", "export", "extension", "imports", "matrix", "properties"}
+SHARED_NAMES = {"bench", "capabilities", "export", "extension", "imports", "matrix"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -21,8 +21,7 @@ from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
 from vkzircon_cli.probe.patterns import new_pattern
-from vkzircon_cli.probe.peer import Peer
-from vkzircon_cli.probe.peer_main import DeviceAsked, FarImport
+from vkzircon_cli.probe.peer import DeviceAsked, FarImport, Peer
 from vkzircon_cli.stream.decoding import decode
 
 SIZE = 65_536

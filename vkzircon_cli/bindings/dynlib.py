@@ -82,11 +82,7 @@ def _ffi() -> Any:
 
 
 def _c_string(text: str) -> bytes:
-    """Encode *text* as a path for C.
-
-    Raises:
-        ValueError: C cannot have it.
-    """
+    """Encode *text* as a path for C. Raises `ValueError` if C cannot have it."""
     encoded = os.fsencode(text)
     if b"\0" in encoded:
         raise ValueError("embedded null byte")

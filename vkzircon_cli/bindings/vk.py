@@ -8,10 +8,12 @@ codes and no Zircon types. Every object is made and freed in a `with` block.
 
 import importlib.util
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -28,14 +30,15 @@ FENCE_TIMEOUT_NS = 10_000_000_000
 _MOST_ENTRIES = 65_536  # of an enumeration; more is a count that was never written
 _MOST_TRIES = 5  # of an enumeration that returns VK_INCOMPLETE
 
+_BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
 zircon_ffi: Any = _abi.ffi
 
 
 def binding() -> Any:
     """Load the declarations of the `vulkan` binding without running its package.
 
-    Raises:
-        CannotAsk: the binding is not installed, broken, or hidden by another module of its name.
+    Raises `CannotAsk` if the binding is not installed, broken, or hidden by another module of its name.
     """
     if (loaded := sys.modules.get("vulkan._vulkancache")) is not None:
         return loaded
@@ -83,20 +86,12 @@ class Calls:
         self._hung = hung
 
     def __call__(self, name: str) -> None:
-        """Report a call that is about to be made.
-
-        Raises:
-            NotAsked: the call hung before.
-        """
+        """Report a call that is about to be made. Raises `NotAsked` if the call hung before."""
         self.must_return(name)
         self._on_call(name)
 
     def must_return(self, name: str) -> None:
-        """Refuse steps that lead to a call that hung before.
-
-        Raises:
-            NotAsked: the call hung before.
-        """
+        """Refuse steps that lead to a call that hung before. Raises `NotAsked` if the call hung before."""
         if name in self._hung:
             raise NotAsked(f"{name} hung in an earlier step")
 
@@ -115,9 +110,9 @@ class Vulkan:
         self.on_call = on_call
         self._kept: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
 
-    def struct(self, name: str, kind: str, next: Any = None, **fields: Any) -> Any:
+    def struct(self, name: str, next: Any = None, **fields: Any) -> Any:
         """Make a zeroed structure with its sType, chained to *next*; it keeps alive what it points to."""
-        made = self.struct_of(name, sType=getattr(self.lib, f"VK_STRUCTURE_TYPE_{kind}"), **fields)
+        made = self.struct_of(name, sType=getattr(self.lib, _structure_type(name)), **fields)
         if next is not None:
             made.pNext = next
         self._kept[made] = (next, *fields.values())
@@ -183,11 +178,7 @@ class Vulkan:
         return text.decode(raw)
 
     def global_function(self, name: str) -> Any:
-        """Look up a command that needs no instance.
-
-        Raises:
-            Refused: the loader does not have the command.
-        """
+        """Look up a command that needs no instance. Raises `Refused` if the loader does not have the command."""
         return self._cast(name, self.lib.vkGetInstanceProcAddr(self.ffi.NULL, name.encode()))
 
     def _cast(self, name: str, address: Any) -> Any:
@@ -196,6 +187,12 @@ class Vulkan:
         if name in _ZIRCON_COMMANDS:
             return zircon_ffi.cast(f"PFN_{name}", int(self.ffi.cast("uintptr_t", address)))
         return self.ffi.cast(f"PFN_{name}", address)
+
+
+@cache
+def _structure_type(name: str) -> str:
+    """Return the VkStructureType of a structure: the registry makes it of the words in the structure's *name*."""
+    return "VK_STRUCTURE_TYPE_" + _BETWEEN_WORDS.sub("_", name.removeprefix("Vk")).upper()
 
 
 _ZIRCON_COMMANDS = ("vkGetMemoryZirconHandleFUCHSIA", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
@@ -236,24 +233,12 @@ class Instance:
         self.handle = handle
 
     def function(self, name: str) -> Any:
-        """Look up an instance-level command.
-
-        Raises:
-            Refused: there is no command of that name.
-        """
+        """Look up an instance-level command. Raises `Refused` if there is no command of that name."""
         address = self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode())
         return self.vulkan._cast(name, address)
 
-    def has_function(self, name: str) -> bool:
-        """Whether the loader has the command *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
-        return bool(self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode()) != self.vulkan.ffi.NULL)
-
     def physical_devices(self) -> list["PhysicalDevice"]:
-        """List the physical devices.
-
-        Raises:
-            Refused: vkEnumeratePhysicalDevices failed.
-        """
+        """List the physical devices. Raises `Refused` if vkEnumeratePhysicalDevices failed."""
         name = "vkEnumeratePhysicalDevices"
         found = self.vulkan.enumerate(name, self.function(name), "VkPhysicalDevice", self.handle)
         return [PhysicalDevice(self, handle) for handle in found]
@@ -268,8 +253,9 @@ class PhysicalDevice:
         self.handle = handle
 
     def has_function(self, name: str) -> bool:
-        """Whether the loader has the command *name*."""
-        return self.instance.has_function(name)
+        """Whether the loader has the command *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
+        address = self.vulkan.lib.vkGetInstanceProcAddr(self.instance.handle, name.encode())
+        return bool(address != self.vulkan.ffi.NULL)
 
     def call(self, name: str, *arguments: Any) -> None:
         """Call the instance's command *name* with this device first; raise `Refused` unless it returns VK_SUCCESS."""
@@ -318,8 +304,7 @@ class Device:
 
         The clock runs around the call alone, and calls that are not timed cost no more than before.
 
-        Raises:
-            Refused: the driver has no such entry point.
+        Raises `Refused` if the driver has no such entry point.
         """
         kept = {name: self._function(name) for name in names}
         times: list[int] = []
@@ -333,8 +318,7 @@ class Device:
     def made(self, kind: str, info: Any, *, by: str = "Create", freed_by: str = "Destroy") -> Iterator[Any]:
         """Create an object of the device and destroy it; yield the pointer to its handle.
 
-        Raises:
-            Refused: the call failed.
+        Raises `Refused` if the call failed.
         """
         vulkan, null = self.vulkan, self.vulkan.ffi.NULL
         handle = vulkan.ffi.new(f"Vk{kind} *")
@@ -377,11 +361,7 @@ def _timed(function: Any, times: list[int]) -> Callable[..., Any]:
 
 @contextmanager
 def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
-    """Create a VkInstance and destroy it.
-
-    Raises:
-        Refused: vkCreateInstance failed.
-    """
+    """Create a VkInstance and destroy it. Raises `Refused` if vkCreateInstance failed."""
     made = vulkan.ffi.new("VkInstance *")
     vulkan.call("vkCreateInstance", vulkan.global_function("vkCreateInstance"), create_info, vulkan.ffi.NULL, made)
     opened = Instance(vulkan, made[0])
@@ -395,11 +375,7 @@ def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
 
 @contextmanager
 def device(physical: PhysicalDevice, create_info: Any, queue_family: int | None) -> Iterator[Device]:
-    """Create a VkDevice and destroy it.
-
-    Raises:
-        Refused: vkCreateDevice failed.
-    """
+    """Create a VkDevice and destroy it. Raises `Refused` if vkCreateDevice failed."""
     null, made = physical.vulkan.ffi.NULL, physical.vulkan.ffi.new("VkDevice *")
     physical.call("vkCreateDevice", create_info, null, made)
     result = Device(physical, made[0], queue_family)

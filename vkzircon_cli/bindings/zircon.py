@@ -14,22 +14,9 @@ from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.dynlib import CannotOpen, in_this_process, open_library
 from vkzircon_cli.bindings.faults import refuse_unknown_faults
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
-from vkzircon_cli.model import text
+from vkzircon_cli.model import spec, text
 from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.host import LIBZIRCON_VARIABLE
-from vkzircon_cli.model.spec import (
-    CACHE_POLICIES,
-    OBJECT_TYPE_VMO,
-    OBJECT_TYPES,
-    RIGHT_BITS,
-    VMO_BITS,
-    VMO_VIA_BITS,
-    flags,
-    handle_text,
-    looks_like_handle,
-    named,
-    status_name,
-)
 from vkzircon_cli.model.text import with_article
 from vkzircon_cli.model.vmo import Handle, HandleBasic, VmoInfo
 from vkzircon_cli.stream.events import answer_of
@@ -84,7 +71,9 @@ class Zircon:
         """Return ZX_INFO_HANDLE_BASIC."""
         info = ffi.new("zx_info_handle_basic_t *")
         self._info(handle, _HANDLE_BASIC, info, ffi.sizeof("zx_info_handle_basic_t"))
-        return HandleBasic(str(info.koid), named(info.type, OBJECT_TYPES), flags(info.rights, RIGHT_BITS))
+        return HandleBasic(
+            str(info.koid), spec.named(info.type, spec.OBJECT_TYPES), spec.flags(info.rights, spec.RIGHT_BITS)
+        )
 
     def handle_count(self, handle: int) -> int:
         """Return ZX_INFO_HANDLE_COUNT: the number of handles, in all processes, to the object."""
@@ -133,20 +122,19 @@ class Zircon:
 
     def duplicate(self, handle: int, rights: int = _SAME_RIGHTS) -> int:
         """Make another handle to the same object, with the same rights by default; the caller closes it."""
-        made = ffi.new("zx_handle_t *")
-        self._call("zx_handle_duplicate", handle, rights, made)
-        return int(made[0])
+        return self._made("zx_handle_duplicate", handle, rights)
 
     def create(self, size: int) -> int:
         """Create a VMO of our own; the caller closes it."""
-        made = ffi.new("zx_handle_t *")
-        self._call("zx_vmo_create", size, 0, made)
-        return int(made[0])
+        return self._made("zx_vmo_create", size, 0)
 
     def create_event(self) -> int:
         """Create an event, an object that is not a VMO; the caller closes it."""
+        return self._made("zx_event_create", 0)
+
+    def _made(self, name: str, *arguments: Any) -> int:
         made = ffi.new("zx_handle_t *")
-        self._call("zx_event_create", 0, made)
+        self._call(name, *arguments, made)
         return int(made[0])
 
     def create_channel(self) -> tuple[int, int]:
@@ -202,26 +190,20 @@ class Zircon:
 
     def close(self, handle: int) -> None:
         """Close *handle*, if it is open."""
-        if looks_like_handle(handle) and self.valid(handle):
+        if spec.looks_like_handle(handle) and self.valid(handle):
             self._call("zx_handle_close", handle)
 
     def describe(self, value: int, written: bool) -> Handle:
         """Collect everything that is safe to ask about a number that the driver returned as a handle."""
-        valid = answer_of(lambda: looks_like_handle(value) and self.valid(value))
+        valid = answer_of(lambda: spec.looks_like_handle(value) and self.valid(value))
         if not valid.value:
             return undescribed(value, written, valid, "the kernel has no such handle")
         basic = answer_of(lambda: self.basic(value))
-        if basic.value is not None and basic.value.type.value != OBJECT_TYPE_VMO:
+        if basic.value is not None and basic.value.type.value != spec.OBJECT_TYPE_VMO:
             return undescribed(value, written, valid, f"it is {with_article(basic.value.type.name)}, not a VMO", basic)
-        return Handle(
-            value=handle_text(value),
-            written=written,
-            valid=valid,
-            basic=basic,
-            size=answer_of(lambda: self.vmo_size(value)),
-            info=answer_of(lambda: self.vmo_info(value)),
-            handle_count=answer_of(lambda: self.handle_count(value)),
-        )
+        size, info = answer_of(lambda: self.vmo_size(value)), answer_of(lambda: self.vmo_info(value))
+        count = answer_of(lambda: self.handle_count(value))
+        return Handle(spec.handle_text(value), written, valid, basic, size, info, count)
 
     def _info(self, handle: int, topic: int, record: Any, size: int) -> None:
         self._call("zx_object_get_info", handle, topic, record, size, ffi.NULL, ffi.NULL)
@@ -230,7 +212,7 @@ class Zircon:
         function = self._function(name)
         self._on_call(name)
         if (status := function(*arguments)) != 0:
-            raise Refused(name, status_name(status))
+            raise Refused(name, spec.status_name(status))
 
     def _function(self, name: str) -> Any:
         if name not in self._functions:
@@ -251,15 +233,8 @@ def undescribed(
     value: int, written: bool, valid: Answer[bool], reason: str, basic: Answer[HandleBasic] | None = None
 ) -> Handle:
     """Return the record of a handle that nothing more can be asked about, with the *reason*."""
-    return Handle(
-        value=handle_text(value),
-        written=written,
-        valid=valid,
-        basic=basic or not_asked(reason),
-        size=not_asked(reason),
-        info=not_asked(reason),
-        handle_count=not_asked(reason),
-    )
+    missing: Answer[Any] = not_asked(reason)
+    return Handle(spec.handle_text(value), written, valid, basic or missing, missing, missing, missing)
 
 
 def _vmo_info(version: int, info: Any) -> VmoInfo:
@@ -268,13 +243,13 @@ def _vmo_info(version: int, info: Any) -> VmoInfo:
         version=version,
         name=name,
         size_bytes=info.size_bytes,
-        flags=flags(info.flags & ~VMO_VIA_BITS, VMO_BITS),
+        flags=spec.flags(info.flags & ~spec.VMO_VIA_BITS, spec.VMO_BITS),
         parent_koid=str(info.parent_koid),
         num_children=info.num_children,
         num_mappings=info.num_mappings,
         share_count=info.share_count,
         committed_bytes=info.committed_bytes,
-        cache_policy=named(info.cache_policy, CACHE_POLICIES),
+        cache_policy=spec.named(info.cache_policy, spec.CACHE_POLICIES),
         name_hex=name_hex,
     )
 

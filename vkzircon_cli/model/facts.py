@@ -6,23 +6,9 @@ Sizes and offsets are in bytes, indices count from 0, handles and koids are stri
 ``_hex`` neighbour then has all bytes. The annotations are real objects, since `decoding` decodes by them.
 """
 
+from vkzircon_cli.model import vmo
 from vkzircon_cli.model.base import Answer, Size, record
 from vkzircon_cli.model.spec import Flags, Named, Version
-from vkzircon_cli.model.vmo import (
-    Data,
-    Export,
-    FreshBytes,
-    Image,
-    Import,
-    Negative,
-    Outlives,
-    PairOfHandles,
-    Properties,
-    Release,
-    Requirements,
-    Stress,
-    Tiling,
-)
 
 
 @record
@@ -195,7 +181,7 @@ class ExternalImage:
     """vkGetPhysicalDeviceImageFormatProperties2 for 2D images of one format, tiling, usage and handle type."""
 
     format: Named
-    tiling: Tiling
+    tiling: vmo.Tiling
     usage: Flags
     handle_type: Flags
     properties: Answer[ExternalMemoryProperties]
@@ -223,24 +209,24 @@ class Device:
     memory: Answer[Memory]
     extensions: Answer[tuple[Extension, ...]]
     opened: Answer[OpenDevice]
-    requirements: tuple[Requirements, ...]
+    requirements: tuple[vmo.Requirements, ...]
     external_buffers: tuple[ExternalBuffer, ...]
     external_images: tuple[ExternalImage, ...]
     external_semaphore: Answer[ExternalSemaphore]
-    exports: tuple[Export, ...]
-    two_gets: tuple[PairOfHandles, ...]
-    two_exports: tuple[PairOfHandles, ...]
-    fresh_bytes: tuple[FreshBytes, ...]
-    outlives: tuple[Outlives, ...]
-    properties: tuple[Properties, ...]
-    imports: tuple[Import, ...]
-    releases: tuple[Release, ...]
-    data: tuple[Data, ...]
-    images: tuple[Image, ...]
-    stress: tuple[Stress, ...]
-    negative: tuple[Negative, ...]
+    exports: tuple[vmo.Export, ...]
+    two_gets: tuple[vmo.PairOfHandles, ...]
+    two_exports: tuple[vmo.PairOfHandles, ...]
+    fresh_bytes: tuple[vmo.FreshBytes, ...]
+    outlives: tuple[vmo.Outlives, ...]
+    properties: tuple[vmo.Properties, ...]
+    imports: tuple[vmo.Import, ...]
+    releases: tuple[vmo.Release, ...]
+    data: tuple[vmo.Data, ...]
+    images: tuple[vmo.Image, ...]
+    stress: tuple[vmo.Stress, ...]
+    negative: tuple[vmo.Negative, ...]
     closed: Answer[bool]
-    through_channel: tuple[PairOfHandles, ...] = ()
+    through_channel: tuple[vmo.PairOfHandles, ...] = ()
 
 
 @record

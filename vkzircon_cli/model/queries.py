@@ -26,8 +26,7 @@ def display_name(identity: Identity) -> str:
 def select_devices(identities: Sequence[Identity | None], selector: str | None) -> frozenset[int]:
     """Choose devices: all digits are an index, anything else a UUID's prefix or a part of the name.
 
-    Raises:
-        BadValue: no device, or more than one, matches *selector*; the hint lists the candidates.
+    Raises `BadValue` if no device, or more than one, matches *selector*, and the hint lists the candidates.
     """
     if selector is None:
         return frozenset(range(len(identities)))

@@ -15,9 +15,8 @@ from vkzircon_cli.model.quantities import exactly
 from vkzircon_cli.model.queries import find_extension
 from vkzircon_cli.model.request import DEFAULT_SIZE
 from vkzircon_cli.model.spec import DEDICATED_ONLY, ZIRCON_VMO
-from vkzircon_cli.probe.bench_budget import Budget
+from vkzircon_cli.probe.bench_budget import Budget, ladder, probe_limits
 from vkzircon_cli.probe.bench_calls import CallProbe
-from vkzircon_cli.probe.bench_limits import ladder, probe_limits
 from vkzircon_cli.probe.bench_moves import HandOverProbe, MoveProbe, size_to_move
 from vkzircon_cli.probe.bench_sharing import Sharing, choose
 from vkzircon_cli.probe.capabilities import probe_external_buffer
@@ -62,10 +61,12 @@ class BenchProbe(DeviceSession):
             return
         finding = partial(probe_limits, self.physical, self.identity, memory, extensions=extensions, choice=choice)
         limits = (yield from self.ask("limits", "limits", finding)).value
-        self._share_out(limits)
+        sizes = [size for size in ladder(self.of_run.request.size) if size <= _room(limits)]
+        parts = list(weights(sizes))
+        self._budget = Budget(self._deadline, parts, self.of_run.request.timeout_s / _OF_TIMEOUT)
         sharing = Sharing(target, choice)
         yield from self._calls(CallProbe(sharing))
-        yield from self._moves(sharing, limits)
+        yield from self._moves(sharing, limits, self.of_run.request.seconds * _MOVE_WEIGHT / sum(parts))
         yield from self._hand_overs(HandOverProbe(sharing), limits)
 
     def _choose(self, target: Target) -> Choice:
@@ -73,22 +74,14 @@ class BenchProbe(DeviceSession):
         only_dedicated = offer.written and bool(offer.features.value & DEDICATED_ONLY)
         return choose(target.device, target.types, DEFAULT_SIZE, only_dedicated=only_dedicated)
 
-    def _share_out(self, limits: Limits | None) -> None:
-        parts = list(weights(self._sizes(limits)))
-        self._budget = Budget(self._deadline, parts, self.of_run.request.timeout_s / _OF_TIMEOUT)
-
-    def _sizes(self, limits: Limits | None) -> list[int]:
-        return [size for size in ladder(self.of_run.request.size) if size <= _room(limits)]
-
     def _calls(self, probe: CallProbe) -> Iterator[Event]:
         yield from self.ask("call/overhead", "overhead", partial(probe.overhead, self._budget.take()))
         for call in TimedCall:
             question = partial(probe.time, call, self._budget.take())
             yield from self.ask(f"call/{call}", "latencies", question, call=call)
 
-    def _moves(self, sharing: Sharing, limits: Limits | None) -> Iterator[Event]:
-        parts = list(weights(self._sizes(limits)))
-        size = size_to_move(_room(limits), self.of_run.request.seconds * _MOVE_WEIGHT / sum(parts))
+    def _moves(self, sharing: Sharing, limits: Limits | None, seconds: float) -> Iterator[Event]:
+        size = size_to_move(_room(limits), seconds)
         probe = MoveProbe(sharing, size)
         for move in Move:
             for place in Place:
@@ -103,14 +96,12 @@ class BenchProbe(DeviceSession):
                 if size > _room(limits):
                     question = partial(_left_out, _no_room(size, limits))
                 else:
-                    question = partial(probe.time, way, size, *self._time_for_hand_over())
+                    share_s = self._budget.take()
+                    # At most half of a step's timeout: a slow copy is no hang.
+                    most_s = min(max(self._budget.left_s, share_s), self.of_run.request.timeout_s / 2)
+                    question = partial(probe.time, way, size, share_s, most_s)
                 name = exactly(size).replace(" ", "")
                 yield from self.ask(f"share/{name}.{way}", "hand_overs", question, size=size, way=way)
-
-    def _time_for_hand_over(self) -> tuple[float, float]:
-        """Return its share, and the most that it may take: half of a step's timeout: a slow copy is no hang."""
-        share_s = self._budget.take()
-        return share_s, min(max(self._budget.left_s, share_s), self.of_run.request.timeout_s / 2)
 
 
 def weights(sizes: Sequence[int]) -> Iterator[float]:

@@ -1,13 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the time is divided, and rounds until a share of it is used up."""
+"""How much time and memory a bench may use.
+
+Time is divided by weights, and rounds use up a share of it. Memory is a quarter of what is left, so that no other
+program is swapped out.
+"""
 
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
+
+from vkzircon_cli.bindings.vk import PhysicalDevice
+from vkzircon_cli.model.bench import Choice, Limits
+from vkzircon_cli.model.facts import Extension, Identity, Memory
+from vkzircon_cli.model.quantities import about
+from vkzircon_cli.model.queries import find_extension, has_vulkan_1_1
 
 _NS_PER_S = 1_000_000_000
 _MOST_ROUNDS = 20_000  # of one measurement, which bounds its memory
 _LEAST_SHARE_S = 0.01  # of a measurement, where those before it used up the time
+_File = str | PathLike[str]
+_BUDGET = "VK_EXT_memory_budget"
+_CALL = "vkGetPhysicalDeviceMemoryProperties2"
+_SHARE = 4
+_MIB = 1 << 20
+SIZES = tuple(_MIB << shift for shift in (0, 2, 4, 6, 8, 10))
+_MEMINFO = "/proc/meminfo"
+# What a control group allows and what it has taken, in its second and its first version.
+_GROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
 
 
 class Budget:
@@ -17,11 +40,7 @@ class Budget:
     """
 
     def __init__(
-        self,
-        deadline: float,
-        weights: Sequence[float],
-        limit_s: float,
-        clock: Callable[[], float] = time.monotonic,
+        self, deadline: float, weights: Sequence[float], limit_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._deadline = deadline
         self._waiting = list(weights)
@@ -75,3 +94,75 @@ def fitting(largest: int, smallest: int, bytes_per_second: float, seconds: float
 def rate_of(size: int, duration_ns: int) -> float:
     """Return bytes per second."""
     return size * _NS_PER_S / max(duration_ns, 1)
+
+
+def ladder(largest: int) -> tuple[int, ...]:
+    """Return the sizes to share: the usual ones, and the *largest* last."""
+    rungs = [size for size in SIZES if size < largest]
+    return (*rungs, largest)
+
+
+def probe_limits(
+    physical: PhysicalDevice, identity: Identity, memory: Memory, *, extensions: Iterable[Extension], choice: Choice
+) -> Limits:
+    """Find what bounds the memory types of *choice*."""
+    heap = _heap(memory, choice)
+    budget = None
+    if has_vulkan_1_1(identity) and find_extension(extensions, _BUDGET) and physical.has_function(_CALL):
+        budget = _budget(physical, heap)
+    size, system = memory.heaps[heap].size, system_memory()
+    bounds = [(size, f"heap {heap}")]
+    if budget is not None:
+        bounds.append((budget, f"the budget left in heap {heap}"))
+    if system is not None:
+        bounds.append((system, "what the system has left"))
+    least, named = min(bounds)
+    return Limits(
+        heap=heap,
+        heap_size=size,
+        budget=budget,
+        system=system,
+        largest_allocation=identity.max_memory_allocation_size.value,
+        largest=least // _SHARE,
+        bound=f"a quarter of {named}, {about(least)}",
+    )
+
+
+def _heap(memory: Memory, choice: Choice) -> int:
+    """Choose the smaller heap of the two memory types."""
+    heaps = {memory.types[index].heap_index for index in (choice.memory_type, choice.ordinary_type)}
+    return min(heaps, key=lambda index: memory.heaps[index].size)
+
+
+def _budget(physical: PhysicalDevice, heap: int) -> int:
+    vulkan = physical.vulkan
+    found = vulkan.struct("VkPhysicalDeviceMemoryBudgetPropertiesEXT")
+    both = vulkan.struct("VkPhysicalDeviceMemoryProperties2", found)
+    physical.get(_CALL, both)
+    return max(int(found.heapBudget[heap]) - int(found.heapUsage[heap]), 0)
+
+
+def system_memory(meminfo: _File = _MEMINFO, groups: Sequence[tuple[_File, _File]] = _GROUPS) -> int | None:
+    """Return the bytes that this process may still take, None on systems without Linux's files."""
+    left = [_available(meminfo), *(_left_in(most, used) for most, used in groups)]
+    return min((each for each in left if each is not None), default=None)
+
+
+def _available(meminfo: _File) -> int | None:
+    lines = _read(meminfo).splitlines()
+    found = next((line.split() for line in lines if line.startswith("MemAvailable:")), None)
+    return int(found[1]) * 1024 if found and found[1].isdigit() else None
+
+
+def _read(path: _File) -> str:
+    """Read a file, '' where it cannot be read."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _left_in(most: _File, used: _File) -> int | None:
+    limit, usage = _read(most).strip(), _read(used).strip()
+    return max(int(limit) - int(usage), 0) if limit.isdigit() and usage.isdigit() else None

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from vkzircon_cli.model.bench import Place, TimedCall, Timing, timing_of
 from vkzircon_cli.probe.bench_budget import repeat
@@ -10,21 +11,9 @@ from vkzircon_cli.probe.bench_sharing import Sharing
 from vkzircon_cli.probe.handles import ask_properties
 
 _ALLOCATE, _FREE = "vkAllocateMemory", "vkFreeMemory"
-_GET = "vkGetMemoryZirconHandleFUCHSIA"
-_PROPERTIES = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
-DRIVER_CALLS = {
-    TimedCall.ALLOCATE: _ALLOCATE,
-    TimedCall.FREE: _FREE,
-    TimedCall.ALLOCATE_EXPORTABLE: _ALLOCATE,
-    TimedCall.FREE_EXPORTED: _FREE,
-    TimedCall.GET_HANDLE: _GET,
-    TimedCall.GET_PROPERTIES: _PROPERTIES,
-    TimedCall.IMPORT: _ALLOCATE,
-    TimedCall.FREE_IMPORTED: _FREE,
-}
 _NOTHING = "vkDestroyFence"
 _WARM_UP = 8
-Once = Callable[[], None]
+Once = Callable[[], object]
 
 
 class CallProbe:
@@ -43,18 +32,18 @@ class CallProbe:
             Refused: the driver refused the call, or one before it.
             NotAsked: there is nothing to call it with.
         """
-        prepare = {
-            TimedCall.ALLOCATE: self._ordinary,
-            TimedCall.FREE: self._ordinary,
-            TimedCall.ALLOCATE_EXPORTABLE: self._exportable,
-            TimedCall.FREE_EXPORTED: self._exportable,
-            TimedCall.GET_HANDLE: self._get_handle,
-            TimedCall.GET_PROPERTIES: self._get_properties,
-            TimedCall.IMPORT: self._import,
-            TimedCall.FREE_IMPORTED: self._import,
+        name, prepare = {
+            TimedCall.ALLOCATE: (_ALLOCATE, self._ordinary),
+            TimedCall.FREE: (_FREE, self._ordinary),
+            TimedCall.ALLOCATE_EXPORTABLE: (_ALLOCATE, self._exportable),
+            TimedCall.FREE_EXPORTED: (_FREE, self._exportable),
+            TimedCall.GET_HANDLE: ("vkGetMemoryZirconHandleFUCHSIA", self._get_handle),
+            TimedCall.GET_PROPERTIES: ("vkGetMemoryZirconHandlePropertiesFUCHSIA", self._get_properties),
+            TimedCall.IMPORT: (_ALLOCATE, self._import),
+            TimedCall.FREE_IMPORTED: (_FREE, self._import),
         }[call]
         with ExitStack() as stack:
-            return self._timed(DRIVER_CALLS[call], prepare(stack), share_s)
+            return self._timed(name, prepare(stack), share_s)
 
     def overhead(self, share_s: float) -> Timing:
         """Time vkDestroyFence of no fence, which the spec allows and which does almost nothing."""
@@ -100,11 +89,7 @@ class CallProbe:
     def _get_properties(self, stack: ExitStack) -> Once:
         memory, _ = self._sharing.exported(self._sharing.shape(self._size), stack)
         handle = stack.enter_context(self._target.exported(memory))
-
-        def once() -> None:
-            ask_properties(self._device, handle.usable(), 0)
-
-        return once
+        return partial(ask_properties, self._device, handle.usable(), 0)
 
     def _import(self, stack: ExitStack) -> Once:
         shape = self._sharing.shape(self._size)

@@ -12,10 +12,9 @@ from vkzircon_cli.model.bench import Choice, Place
 from vkzircon_cli.model.facts import MemoryType
 from vkzircon_cli.model.queries import cannot_export, is_host_coherent, is_host_visible
 from vkzircon_cli.model.vmo import Form
-from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import fill
 from vkzircon_cli.probe.patterns import new_pattern, new_word
-from vkzircon_cli.probe.resources import Memory, Resource, bind, external_buffer, host_buffer, mapped
+from vkzircon_cli.probe.resources import Memory, Resource, Shape, bind, external_buffer, host_buffer, mapped
 from vkzircon_cli.probe.target import Target
 
 Buffer = tuple[Any, Memory]
@@ -24,8 +23,7 @@ Buffer = tuple[Any, Memory]
 def choose(device: Device, types: Sequence[MemoryType], size: int, *, only_dedicated: bool) -> Choice:
     """Try forms and memory types until one is allocated; else choose the first, whose steps then show the reason.
 
-    Raises:
-        NotAsked: no memory type takes a buffer that is shared.
+    Raises `NotAsked` if no memory type takes a buffer that is shared.
     """
     with external_buffer(device, size) as buffer:
         needs = buffer.needs
@@ -34,13 +32,10 @@ def choose(device: Device, types: Sequence[MemoryType], size: int, *, only_dedic
         raise NotAsked("no memory type takes a buffer that is shared")
     takes.sort(key=lambda each: not is_host_visible(each))
     forms = (Form.DEDICATED_BUFFER,) if only_dedicated else (Form.PLAIN, Form.DEDICATED_BUFFER)
-    pairs = [(Shape(form, size=size, image=None, needs=needs), each) for form in forms for each in takes]
+    pairs = [(Shape(form, size, None, needs), each) for form in forms for each in takes]
     shape, chosen = next((pair for pair in pairs if _is_allocated(device, *pair)), pairs[0])
     return Choice(
-        form=shape.form,
-        memory_type=chosen.index,
-        ordinary_type=_ordinary_type(device, types, chosen, size),
-        size=size,
+        form=shape.form, memory_type=chosen.index, ordinary_type=_ordinary_type(device, types, chosen, size), size=size
     )
 
 
@@ -75,7 +70,7 @@ class Sharing:
     def shape(self, size: int) -> Shape:
         """Return the shape of a buffer of *size* bytes."""
         with external_buffer(self.target.device, size) as buffer:
-            return Shape(self.choice.form, size=size, image=None, needs=buffer.needs)
+            return Shape(self.choice.form, size, None, buffer.needs)
 
     def buffer(self, place: Place, size: int, stack: ExitStack) -> Buffer:
         """Make a bound buffer, which *stack* frees."""
@@ -93,8 +88,7 @@ class Sharing:
     def import_type(self, memory: Memory, resource: Resource) -> int:
         """Ask into which memory type *memory*'s VMO is imported for *resource*.
 
-        Raises:
-            NotAsked: there is none, or the properties call gave no answer.
+        Raises `NotAsked` if there is none, or the properties call gave no answer.
         """
         with self.target.exported(memory) as handle:
             return self.target.import_type(handle, resource, memory.memory_type)[0]

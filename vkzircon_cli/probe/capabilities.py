@@ -5,16 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from vkzircon_cli.bindings.vk import PhysicalDevice
+from vkzircon_cli.model import spec
 from vkzircon_cli.model.facts import ExternalMemoryProperties, ExternalSemaphore, Identity
 from vkzircon_cli.model.queries import has_vulkan_1_1
-from vkzircon_cli.model.spec import (
-    FEATURE_BITS,
-    HANDLE_TYPE_BITS,
-    SEMAPHORE_FEATURE_BITS,
-    SEMAPHORE_HANDLE_BITS,
-    ZIRCON_EVENT,
-    flags,
-)
 from vkzircon_cli.probe.resources import ImageSpec
 
 _SENTINEL = 0xA5A5A5A5
@@ -29,71 +22,55 @@ def probe_external_buffer(
     The call returns no result, so only sentinels show whether it wrote an answer.
     """
     name = _CALL if has_vulkan_1_1(identity) and physical.has_function(_CALL) else _CALL + "KHR"
-    info = physical.vulkan.struct(
-        "VkPhysicalDeviceExternalBufferInfo",
-        "PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO",
-        usage=usage,
-        handleType=handle_type,
-    )
-    found = "VkExternalBufferProperties", "EXTERNAL_BUFFER_PROPERTIES"
-    return _asked_twice(physical, found, lambda written: physical.get(name, info, written))
+    info = physical.vulkan.struct("VkPhysicalDeviceExternalBufferInfo", usage=usage, handleType=handle_type)
+    return _asked_twice(physical, "VkExternalBufferProperties", lambda written: physical.get(name, info, written))
 
 
 def probe_external_image(
-    physical: PhysicalDevice, spec: ImageSpec, usage: int, handle_type: int
+    physical: PhysicalDevice, image: ImageSpec, usage: int, handle_type: int
 ) -> ExternalMemoryProperties:
     """Ask vkGetPhysicalDeviceImageFormatProperties2 for one kind of 2D image.
 
-    Raises:
-        Refused: the driver does not support such images (FORMAT_NOT_SUPPORTED), or the call fails.
+    Raises `Refused` if the driver does not support such images (FORMAT_NOT_SUPPORTED), or the call fails.
     """
     vulkan = physical.vulkan
-    external = vulkan.struct(
-        "VkPhysicalDeviceExternalImageFormatInfo",
-        "PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO",
-        handleType=handle_type,
-    )
+    external = vulkan.struct("VkPhysicalDeviceExternalImageFormatInfo", handleType=handle_type)
     info = vulkan.struct(
         "VkPhysicalDeviceImageFormatInfo2",
-        "PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2",
         external,
-        format=spec.format,
+        format=image.format,
         type=vulkan.lib.VK_IMAGE_TYPE_2D,
-        tiling=spec.vk_tiling,
+        tiling=image.vk_tiling,
         usage=usage,
     )
     name = "vkGetPhysicalDeviceImageFormatProperties2"
     name = name if physical.has_function(name) else name + "KHR"
 
     def ask(written: Any) -> None:
-        everything = vulkan.struct("VkImageFormatProperties2", "IMAGE_FORMAT_PROPERTIES_2", written)
+        everything = vulkan.struct("VkImageFormatProperties2", written)
         physical.call(name, info, everything)
 
-    return _asked_twice(physical, ("VkExternalImageFormatProperties", "EXTERNAL_IMAGE_FORMAT_PROPERTIES"), ask)
+    return _asked_twice(physical, "VkExternalImageFormatProperties", ask)
 
 
 def probe_external_semaphore(physical: PhysicalDevice) -> ExternalSemaphore:
     """Ask vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT."""
     vulkan = physical.vulkan
-    info = vulkan.struct(
-        "VkPhysicalDeviceExternalSemaphoreInfo", "PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO", handleType=ZIRCON_EVENT
-    )
-    found = vulkan.struct("VkExternalSemaphoreProperties", "EXTERNAL_SEMAPHORE_PROPERTIES")
+    info = vulkan.struct("VkPhysicalDeviceExternalSemaphoreInfo", handleType=spec.ZIRCON_EVENT)
+    found = vulkan.struct("VkExternalSemaphoreProperties")
     physical.get("vkGetPhysicalDeviceExternalSemaphoreProperties", info, found)
     return ExternalSemaphore(
-        features=flags(found.externalSemaphoreFeatures, SEMAPHORE_FEATURE_BITS),
-        export_from_imported_handle_types=flags(found.exportFromImportedHandleTypes, SEMAPHORE_HANDLE_BITS),
-        compatible_handle_types=flags(found.compatibleHandleTypes, SEMAPHORE_HANDLE_BITS),
+        features=spec.flags(found.externalSemaphoreFeatures, spec.SEMAPHORE_FEATURE_BITS),
+        export_from_imported_handle_types=spec.flags(found.exportFromImportedHandleTypes, spec.SEMAPHORE_HANDLE_BITS),
+        compatible_handle_types=spec.flags(found.compatibleHandleTypes, spec.SEMAPHORE_HANDLE_BITS),
     )
 
 
-def _asked_twice(
-    physical: PhysicalDevice, struct: tuple[str, str], ask: Callable[[Any], None]
-) -> ExternalMemoryProperties:
+def _asked_twice(physical: PhysicalDevice, struct: str, ask: Callable[[Any], None]) -> ExternalMemoryProperties:
     """Ask with complementary sentinels in *struct*, which shows whether anything was written."""
     answers, header_kept = [], True
     for sentinel in (_SENTINEL, _SENTINEL ^ 0xFFFFFFFF):
-        found = physical.vulkan.struct(*struct)
+        found = physical.vulkan.struct(struct)
         expected, words = found.sType, found.externalMemoryProperties
         words.externalMemoryFeatures = sentinel
         words.exportFromImportedHandleTypes = words.compatibleHandleTypes = sentinel
@@ -101,10 +78,17 @@ def _asked_twice(
         answers.append((words.externalMemoryFeatures, words.exportFromImportedHandleTypes, words.compatibleHandleTypes))
         header_kept = header_kept and found.sType == expected and found.pNext == physical.vulkan.ffi.NULL
     first, second = answers
+    return external_memory(*second, written=first == second, header_kept=header_kept)
+
+
+def external_memory(
+    features: int, from_imported: int, compatible: int, *, written: bool, header_kept: bool
+) -> ExternalMemoryProperties:
+    """Name the bits of a VkExternalMemoryProperties."""
     return ExternalMemoryProperties(
-        features=flags(second[0], FEATURE_BITS),
-        export_from_imported_handle_types=flags(second[1], HANDLE_TYPE_BITS),
-        compatible_handle_types=flags(second[2], HANDLE_TYPE_BITS),
-        written=first == second,
+        features=spec.flags(features, spec.FEATURE_BITS),
+        export_from_imported_handle_types=spec.flags(from_imported, spec.HANDLE_TYPE_BITS),
+        compatible_handle_types=spec.flags(compatible, spec.HANDLE_TYPE_BITS),
+        written=written,
         header_kept=header_kept,
     )

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
 from typing import Any
 
 from vkzircon_cli.bindings.vk import FENCE_TIMEOUT_NS, Device
@@ -14,17 +15,15 @@ _IGNORED = (1 << 32) - 1  # VK_QUEUE_FAMILY_IGNORED
 
 
 def _fence(device: Device) -> AbstractContextManager[Any]:
-    return device.made("Fence", device.vulkan.struct("VkFenceCreateInfo", "FENCE_CREATE_INFO"))
+    return device.made("Fence", device.vulkan.struct("VkFenceCreateInfo"))
 
 
 @contextmanager
 def commands(device: Device) -> Iterator[Any]:
     """Record one command buffer in the block; at its end submit it and wait until the device has run it.
 
-    Raises:
-        NotAsked: the device has no queue, or its driver no commands.
+    Raises `NotAsked` if the device has no queue, or its driver no commands.
     """
-    _must_have_queue(device)
     with _command_buffer(device) as buffers:
         yield buffers[0]
         device.call("vkEndCommandBuffer", buffers[0])
@@ -35,29 +34,20 @@ def commands(device: Device) -> Iterator[Any]:
 @contextmanager
 def _command_buffer(device: Device) -> Iterator[Any]:
     """Begin one command buffer from a pool of its own; yield it as an array of one."""
-    vulkan = device.vulkan
-    pool_info = vulkan.struct(
-        "VkCommandPoolCreateInfo", "COMMAND_POOL_CREATE_INFO", queueFamilyIndex=device.queue_family
-    )
-    with device.made("CommandPool", pool_info) as pool:
-        info = vulkan.struct(
-            "VkCommandBufferAllocateInfo", "COMMAND_BUFFER_ALLOCATE_INFO", commandPool=pool[0], commandBufferCount=1
-        )
-        made = vulkan.ffi.new("VkCommandBuffer *")
-        device.call("vkAllocateCommandBuffers", device.handle, info, made)
-        device.call(
-            "vkBeginCommandBuffer", made[0], vulkan.struct("VkCommandBufferBeginInfo", "COMMAND_BUFFER_BEGIN_INFO")
-        )
-        yield made
-
-
-def _must_have_queue(device: Device) -> None:
     if device.queue_family is None:
         raise NotAsked("the device has no queue that can transfer")
     if not device.has_function("vkQueueSubmit"):
         raise NotAsked("the driver has no vkQueueSubmit")
+    vulkan = device.vulkan
     # Without waiting for submitted work, objects would be destroyed that the device still uses.
-    device.vulkan.on_call.must_return("vkWaitForFences")
+    vulkan.on_call.must_return("vkWaitForFences")
+    pool_info = vulkan.struct("VkCommandPoolCreateInfo", queueFamilyIndex=device.queue_family)
+    with device.made("CommandPool", pool_info) as pool:
+        info = vulkan.struct("VkCommandBufferAllocateInfo", commandPool=pool[0], commandBufferCount=1)
+        made = vulkan.ffi.new("VkCommandBuffer *")
+        device.call("vkAllocateCommandBuffers", device.handle, info, made)
+        device.call("vkBeginCommandBuffer", made[0], vulkan.struct("VkCommandBufferBeginInfo"))
+        yield made
 
 
 @contextmanager
@@ -66,18 +56,11 @@ def copies(device: Device, source: Any, destination: Any, size: int, *, shared: 
 
     A *shared* destination is acquired from EXTERNAL before each copy and released to it afterwards.
 
-    Raises:
-        NotAsked: the device has no queue, or its driver no commands.
+    Raises `NotAsked` if the device has no queue, or its driver no commands.
     """
-    _must_have_queue(device)
     with _command_buffer(device) as buffers, _fence(device) as fence:
-        if shared:
-            _acquire(device, buffers[0], destination)
-        region = device.vulkan.struct_of("VkBufferCopy", size=size)
-        device.get("vkCmdCopyBuffer", buffers[0], source, destination, 1, region)
-        if shared:
-            _release(device, buffers[0], destination)
-        _to_host(device, buffers[0])
+        with _acquired(device, buffers[0], destination, shared=shared):
+            _copy(device, buffers[0], source, destination, size)
         device.call("vkEndCommandBuffer", buffers[0])
 
         def run() -> None:
@@ -92,67 +75,63 @@ def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
     vulkan = device.vulkan
     queue = vulkan.ffi.new("VkQueue *")
     device.get("vkGetDeviceQueue", device.handle, device.queue_family, 0, queue)
-    info = vulkan.struct("VkSubmitInfo", "SUBMIT_INFO", commandBufferCount=1, pCommandBuffers=command_buffers)
+    info = vulkan.struct("VkSubmitInfo", commandBufferCount=1, pCommandBuffers=command_buffers)
     device.call("vkQueueSubmit", queue[0], 1, info, fence[0])
     device.call("vkWaitForFences", device.handle, 1, fence, 1, FENCE_TIMEOUT_NS)
 
 
 def fill(device: Device, buffer: Any, word: int) -> None:
     """Fill the whole *buffer* with a 32-bit *word* on the device, visible to the host afterwards."""
-    with commands(device) as recording:
-        _acquire(device, recording, buffer)
+    with commands(device) as recording, _acquired(device, recording, buffer):
         device.get("vkCmdFillBuffer", recording, buffer, 0, _WHOLE_SIZE, word)
-        _release(device, recording, buffer)
-        _to_host(device, recording)
 
 
 def copy(device: Device, source: Any, destination: Any, size: int) -> None:
     """Copy *size* bytes between buffers on the device, visible to the host afterwards."""
-    with commands(device) as recording:
-        region = device.vulkan.struct_of("VkBufferCopy", size=size)
-        _acquire(device, recording, destination)
-        device.get("vkCmdCopyBuffer", recording, source, destination, 1, region)
-        _release(device, recording, destination)
-        _to_host(device, recording)
+    with commands(device) as recording, _acquired(device, recording, destination):
+        _copy(device, recording, source, destination, size)
+
+
+def _copy(device: Device, recording: Any, source: Any, destination: Any, size: int) -> None:
+    region = device.vulkan.struct_of("VkBufferCopy", size=size)
+    device.get("vkCmdCopyBuffer", recording, source, destination, 1, region)
+
+
+@contextmanager
+def _acquired(device: Device, recording: Any, buffer: Any, *, shared: bool = True) -> Iterator[None]:
+    """Acquire a *shared* buffer from EXTERNAL at the start; at the end release it, and show the host what it holds."""
+    access, families = device.vulkan.lib.VK_ACCESS_TRANSFER_WRITE_BIT, (_EXTERNAL, device.queue_family)
+    of_buffer = {"buffer": buffer, "size": _WHOLE_SIZE}
+    if shared:
+        _transfer(device, recording, "Buffer", families, access, **of_buffer)
+    yield
+    if shared:
+        _transfer(device, recording, "Buffer", families[::-1], access, **of_buffer)
+    _to_host(device, recording)
 
 
 def _to_host(device: Device, recording: Any) -> None:
     """Make the device's writes visible to the host: a fence alone does not (synchronization.adoc)."""
+    lib = device.vulkan.lib
+    access = {"srcAccessMask": lib.VK_ACCESS_TRANSFER_WRITE_BIT, "dstAccessMask": lib.VK_ACCESS_HOST_READ_BIT}
+    _barrier(device, recording, "", lib.VK_PIPELINE_STAGE_HOST_BIT, **access)
+
+
+def _transfer(
+    device: Device, recording: Any, kind: str, families: tuple[int | None, ...], access: int, **fields: Any
+) -> None:
+    """Hand memory from one queue family to another: shared memory belongs to EXTERNAL while others use it."""
+    fields["srcAccessMask"], fields["dstAccessMask"] = (0 if family == _EXTERNAL else access for family in families)
+    fields["srcQueueFamilyIndex"], fields["dstQueueFamilyIndex"] = families
+    _barrier(device, recording, kind, **fields)
+
+
+def _barrier(device: Device, recording: Any, kind: str, until: int | None = None, **fields: Any) -> None:
+    """Record one Vk*kind*MemoryBarrier after transfers and before the stage *until*, other transfers by default."""
     vulkan = device.vulkan
-    barrier = vulkan.struct(
-        "VkMemoryBarrier",
-        "MEMORY_BARRIER",
-        srcAccessMask=vulkan.lib.VK_ACCESS_TRANSFER_WRITE_BIT,
-        dstAccessMask=vulkan.lib.VK_ACCESS_HOST_READ_BIT,
-    )
-    source, destination = vulkan.lib.VK_PIPELINE_STAGE_TRANSFER_BIT, vulkan.lib.VK_PIPELINE_STAGE_HOST_BIT
-    null = vulkan.ffi.NULL
-    device.get("vkCmdPipelineBarrier", recording, source, destination, 0, 1, barrier, 0, null, 0, null)
-
-
-def _acquire(device: Device, recording: Any, buffer: Any) -> None:
-    _buffer_transfer(device, recording, buffer, _EXTERNAL, device.queue_family)
-
-
-def _release(device: Device, recording: Any, buffer: Any) -> None:
-    _buffer_transfer(device, recording, buffer, device.queue_family, _EXTERNAL)
-
-
-def _buffer_transfer(device: Device, recording: Any, buffer: Any, giver: int | None, taker: int | None) -> None:
-    """Hand *buffer* from one queue family to another: shared memory belongs to EXTERNAL while others use it."""
-    vulkan, lib = device.vulkan, device.vulkan.lib
-    barrier = vulkan.struct(
-        "VkBufferMemoryBarrier",
-        "BUFFER_MEMORY_BARRIER",
-        srcAccessMask=lib.VK_ACCESS_TRANSFER_WRITE_BIT if taker == _EXTERNAL else 0,
-        dstAccessMask=0 if taker == _EXTERNAL else lib.VK_ACCESS_TRANSFER_WRITE_BIT,
-        srcQueueFamilyIndex=giver,
-        dstQueueFamilyIndex=taker,
-        buffer=buffer,
-        size=_WHOLE_SIZE,
-    )
-    stage, null = lib.VK_PIPELINE_STAGE_TRANSFER_BIT, vulkan.ffi.NULL
-    device.get("vkCmdPipelineBarrier", recording, stage, stage, 0, 0, null, 1, barrier, 0, null)
+    made, transfer = vulkan.struct(f"Vk{kind}MemoryBarrier", **fields), vulkan.lib.VK_PIPELINE_STAGE_TRANSFER_BIT
+    lists = [(1, made) if each == kind else (0, vulkan.ffi.NULL) for each in ("", "Buffer", "Image")]
+    device.get("vkCmdPipelineBarrier", recording, transfer, until or transfer, 0, *chain.from_iterable(lists))
 
 
 def clear_image(device: Device, image: Any, words: Sequence[int]) -> None:
@@ -188,22 +167,11 @@ def read_image(device: Device, image: Any, buffer: Any, width: int, height: int)
 def _image_barrier(
     device: Device, recording: Any, image: Any, layouts: tuple[int, int], families: tuple[int | None, int | None]
 ) -> None:
-    vulkan, lib = device.vulkan, device.vulkan.lib
+    lib = device.vulkan.lib
     access = lib.VK_ACCESS_TRANSFER_WRITE_BIT | lib.VK_ACCESS_TRANSFER_READ_BIT
-    barrier = vulkan.struct(
-        "VkImageMemoryBarrier",
-        "IMAGE_MEMORY_BARRIER",
-        srcAccessMask=0 if families[0] == _EXTERNAL else access,
-        dstAccessMask=0 if families[1] == _EXTERNAL else access,
-        oldLayout=layouts[0],
-        newLayout=layouts[1],
-        srcQueueFamilyIndex=families[0],
-        dstQueueFamilyIndex=families[1],
-        image=image,
-        subresourceRange=_whole_image(device)[0],
-    )
-    stage, null = lib.VK_PIPELINE_STAGE_TRANSFER_BIT, vulkan.ffi.NULL
-    device.get("vkCmdPipelineBarrier", recording, stage, stage, 0, 0, null, 0, null, 1, barrier)
+    of_image = {"image": image, "subresourceRange": _whole_image(device)[0]}
+    before, after = layouts
+    _transfer(device, recording, "Image", families, access, oldLayout=before, newLayout=after, **of_image)
 
 
 def _whole_image(device: Device) -> Any:

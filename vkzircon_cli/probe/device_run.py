@@ -7,40 +7,26 @@ from functools import partial
 from typing import Any
 
 from vkzircon_cli.errors import NotAsked, Usage
+from vkzircon_cli.model import spec
 from vkzircon_cli.model.facts import Extension, ExternalMemoryProperties, Memory, MemoryType
 from vkzircon_cli.model.queries import cannot_export, find_extension
 from vkzircon_cli.model.request import DEFAULT_SIZE, Depth
-from vkzircon_cli.model.spec import (
-    BUFFER_CREATE_BITS,
-    BUFFER_USAGE_BITS,
-    DEDICATED_ONLY,
-    EXPORTABLE,
-    HANDLE_TYPE_BITS,
-    IMAGE_USAGE_BITS,
-    IMPORTABLE,
-    SIBLING_DEVICE_EXTENSIONS,
-    ZIRCON_VMO,
-    flags,
-)
 from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind, Tiling
-from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.capabilities import probe_external_buffer, probe_external_image, probe_external_semaphore
-from vkzircon_cli.probe.data import DataProbe
-from vkzircon_cli.probe.images import COLORS, Color, ImageProbe, image_spec
-from vkzircon_cli.probe.import_targets import ImportTargets
+from vkzircon_cli.probe.images import COLORS, Color, image_spec, probe_image
 from vkzircon_cli.probe.imports import ImportProbe
-from vkzircon_cli.probe.memory_type import MemoryTypeProbe, Tools
-from vkzircon_cli.probe.peer_main import DeviceAsked
+from vkzircon_cli.probe.memory_type import MemoryTypeProbe
+from vkzircon_cli.probe.peer import DeviceAsked
 from vkzircon_cli.probe.physical_device import DeviceOpener
-from vkzircon_cli.probe.resources import TRANSFER, ImageSpec, Resource, external_buffer, external_image
+from vkzircon_cli.probe.resources import TRANSFER, ImageSpec, Resource, Shape, external_buffer, external_image
 from vkzircon_cli.probe.session import DeviceSession
-from vkzircon_cli.probe.target import Target
+from vkzircon_cli.probe.target import ImportTargets, Target
 from vkzircon_cli.stream.events import Event
 
-_SEMAPHORE = SIBLING_DEVICE_EXTENSIONS[0]
+_SEMAPHORE = spec.SIBLING_DEVICE_EXTENSIONS[0]
 _SIZE = DEFAULT_SIZE
 # Each usage alone, and the two that the probe's own buffers have.
-_USAGES = (TRANSFER, *(1 << bit for bit in range(len(BUFFER_USAGE_BITS))))
+_USAGES = (TRANSFER, *(1 << bit for bit in range(len(spec.BUFFER_USAGE_BITS))))
 _Images = Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None]
 
 
@@ -65,8 +51,7 @@ class DeviceProbe(DeviceSession):
     def _must_fit(self, memory: Memory | None) -> None:
         """Refuse a size from the command line that no allocation of this device can have.
 
-        Raises:
-            Usage: the size is past the limit.
+        Raises `Usage` if the size is past the limit.
         """
         size = self.of_run.request.size
         limits = [heap.size for heap in memory.heaps] if memory is not None else []
@@ -75,22 +60,21 @@ class DeviceProbe(DeviceSession):
             most = min(most, self.identity.max_memory_allocation_size.value)
         if size != DEFAULT_SIZE and size > most:
             raise Usage(
-                f"--size {size} is more than device {self.index} allocates at once.",
-                f"It takes 4096 to {most} bytes.",
+                f"--size {size} is more than device {self.index} allocates at once.", f"It takes 4096 to {most} bytes."
             )
 
     def _external_buffers(self) -> Generator[Event, None, ExternalMemoryProperties | None]:
         """Ask for every usage; return the answer for the usage of the probe's own buffers."""
         own = None
         for usage in _USAGES:
-            named = flags(usage, BUFFER_USAGE_BITS)
+            named = spec.flags(usage, spec.BUFFER_USAGE_BITS)
             answer = yield from self.ask(
                 f"buffer/{'+'.join(named.names).lower()}",
                 "external_buffers",
-                partial(probe_external_buffer, self.physical, self.identity, usage, ZIRCON_VMO),
+                partial(probe_external_buffer, self.physical, self.identity, usage, spec.ZIRCON_VMO),
                 usage=named,
-                flags=flags(0, BUFFER_CREATE_BITS),
-                handle_type=flags(ZIRCON_VMO, HANDLE_TYPE_BITS),
+                flags=spec.flags(0, spec.BUFFER_CREATE_BITS),
+                handle_type=spec.flags(spec.ZIRCON_VMO, spec.HANDLE_TYPE_BITS),
             )
             own = answer.value if usage == TRANSFER else own
         return own
@@ -99,15 +83,15 @@ class DeviceProbe(DeviceSession):
         found = {}
         for tiling in Tiling:
             for color in COLORS:
-                spec = image_spec(color, tiling)
+                image = image_spec(color, tiling)
                 answer = yield from self.ask(
                     f"image/{tiling}.{color.format.name.lower()}",
                     "external_images",
-                    partial(probe_external_image, self.physical, spec, TRANSFER, ZIRCON_VMO),
+                    partial(probe_external_image, self.physical, image, TRANSFER, spec.ZIRCON_VMO),
                     format=color.format,
                     tiling=tiling,
-                    usage=flags(TRANSFER, IMAGE_USAGE_BITS),
-                    handle_type=flags(ZIRCON_VMO, HANDLE_TYPE_BITS),
+                    usage=spec.flags(TRANSFER, spec.IMAGE_USAGE_BITS),
+                    handle_type=spec.flags(spec.ZIRCON_VMO, spec.HANDLE_TYPE_BITS),
                 )
                 found[color, tiling] = answer.value
         return found
@@ -122,38 +106,37 @@ class DeviceProbe(DeviceSession):
     ) -> Iterator[Event]:
         request, peer = self.of_run.request, self.of_run.peer
         peer.open(DeviceAsked(self.index, self.identity, opener.enabled))
-        key = next((key for key, found in images.items() if _has(found, EXPORTABLE)), None)
+        key = next((key for key, found in images.items() if _has(found, spec.EXPORTABLE)), None)
         shapes, image_reason = yield from self._shapes(target, image_spec(*key) if key else None)
         can_export_again = {
             form: _exports_again(images[key] if key and form is Form.DEDICATED_IMAGE else offer) for form in Form
         }
         elsewhere = ImportTargets(target, opener, self.identity, self.index, self.stack)
-        imports = ImportProbe(target, elsewhere, can_export_again)
-        tools = Tools(target, opener, shapes, imports, DataProbe(target, imports, request.size), peer)
-        probe = MemoryTypeProbe(self.ask, tools)
+        imports = ImportProbe(target, elsewhere, can_export_again, request.size)
+        probe = MemoryTypeProbe(self.ask, target, opener, shapes, imports, peer, [])
         for memory_type in target.types:
             yield from probe.probe(memory_type.index, _reasons(memory_type, offer, image_reason))
-        yield from self._images(ImageProbe(target), images)
+        yield from self._images(target, images)
         yield from probe.second_process()
         if request.stress:
             yield from probe.stress(request.timeout_s / 3)
         if request.negative:
             yield from probe.negative()
 
-    def _shapes(self, target: Target, spec: ImageSpec | None) -> Generator[Event, None, tuple[dict[Form, Shape], str]]:
+    def _shapes(self, target: Target, image: ImageSpec | None) -> Generator[Event, None, tuple[dict[Form, Shape], str]]:
         """Ask what buffer and image need, and make a shape of each form; the text says why there is no image."""
         buffer = partial(external_buffer, target.device, _SIZE)
         needed = {ResourceKind.BUFFER: (yield from self._needs(ResourceKind.BUFFER, buffer))}
         reason = "no image of the test's formats can be exported"
-        if spec is not None:
-            image = yield from self._needs(ResourceKind.IMAGE, partial(external_image, target.device, spec))
-            needed[ResourceKind.IMAGE] = image
-            reason = "" if image is not None else "the image could not be created"
+        if image is not None:
+            needs = yield from self._needs(ResourceKind.IMAGE, partial(external_image, target.device, image))
+            needed[ResourceKind.IMAGE] = needs
+            reason = "" if needs is not None else "the image could not be created"
         shapes = {}
         for form in Form:
             kind = ResourceKind.IMAGE if form is Form.DEDICATED_IMAGE else ResourceKind.BUFFER
             needs = needed.get(kind) or MemoryRequirements(_SIZE, 1, (1 << 32) - 1, None)
-            shapes[form] = Shape(form, size=_SIZE, image=spec or image_spec(COLORS[0], Tiling.LINEAR), needs=needs)
+            shapes[form] = Shape(form, _SIZE, image or image_spec(COLORS[0], Tiling.LINEAR), needs)
         return shapes, reason
 
     def _needs(
@@ -166,21 +149,21 @@ class DeviceProbe(DeviceSession):
         answer = yield from self.ask(f"requirements.{kind}", "requirements", ask, resource=kind)
         return answer.value
 
-    def _images(self, probe: ImageProbe, images: _Images) -> Iterator[Event]:
+    def _images(self, target: Target, images: _Images) -> Iterator[Event]:
         for (color, tiling), found in images.items():
             yield from self.ask(
                 f"image/{tiling}.{color.format.name.lower()}/trip",
                 "images",
-                partial(_image_trip, probe, color, tiling, found),
+                partial(_image_trip, target, color, tiling, found),
                 tiling=tiling,
                 format=color.format,
             )
 
 
-def _image_trip(probe: ImageProbe, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:
-    if not _has(found, EXPORTABLE | IMPORTABLE):
+def _image_trip(target: Target, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:
+    if not _has(found, spec.EXPORTABLE | spec.IMPORTABLE):
         raise NotAsked("the driver does not report that such images can be exported and imported")
-    return probe.trip(color, tiling)
+    return probe_image(target, color, tiling)
 
 
 def _has(found: ExternalMemoryProperties | None, features: int) -> bool:
@@ -188,7 +171,7 @@ def _has(found: ExternalMemoryProperties | None, features: int) -> bool:
 
 
 def _exports_again(found: ExternalMemoryProperties | None) -> bool:
-    return found is not None and bool(found.export_from_imported_handle_types.value & ZIRCON_VMO)
+    return found is not None and bool(found.export_from_imported_handle_types.value & spec.ZIRCON_VMO)
 
 
 def _reasons(memory_type: MemoryType, offer: ExternalMemoryProperties | None, image_reason: str) -> dict[Form, str]:
@@ -196,6 +179,6 @@ def _reasons(memory_type: MemoryType, offer: ExternalMemoryProperties | None, im
     if (reason := cannot_export(memory_type)) is not None:
         return dict.fromkeys(Form, reason)
     reasons = {Form.DEDICATED_IMAGE: image_reason} if image_reason else {}
-    if offer is not None and offer.written and offer.features.value & DEDICATED_ONLY:
+    if offer is not None and offer.written and offer.features.value & spec.DEDICATED_ONLY:
         reasons[Form.PLAIN] = "buffers are DEDICATED_ONLY, so plain memory may not be exported"
     return reasons

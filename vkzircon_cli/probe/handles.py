@@ -9,9 +9,10 @@ from vkzircon_cli.bindings.vk import Device, zircon_ffi
 from vkzircon_cli.bindings.zircon import Zircon, undescribed
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import not_asked
+from vkzircon_cli.model.quantities import bits_of
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
 from vkzircon_cli.model.vmo import Handle, HandleBasic
-from vkzircon_cli.probe.resources import ImportAsked, Memory, imported_memory
+from vkzircon_cli.probe.resources import Memory, imported_memory
 from vkzircon_cli.stream.events import answer_of
 
 _GET = "vkGetMemoryZirconHandleFUCHSIA"
@@ -62,8 +63,7 @@ class OwnedHandle:
     def is_alive(self) -> bool:
         """Ask whether the number is still the same handle: numbers are reused, koids are not.
 
-        Raises:
-            NotAsked: there is no kernel to ask.
+        Raises `NotAsked` if there is no kernel to ask.
         """
         if self._kernel is None:
             raise NotAsked(NO_KERNEL)
@@ -119,8 +119,7 @@ def _drop_by_import(device: Device, handle: OwnedHandle, size: int) -> None:
     try:
         bits = types_taking(device, handle)
         if bits:
-            asked = ImportAsked(handle.value)
-            with imported_memory(device, asked, size, (bits & -bits).bit_length() - 1, None):
+            with imported_memory(device, handle.value, size, bits_of(bits)[0], None):
                 handle.taken = True
     except (Refused, NotAsked):
         return  # the handle stays open until this process ends
@@ -164,8 +163,7 @@ def ask_properties(device: Device, handle: int, sentinel: int, handle_type: int 
 def types_taking(device: Device, handle: OwnedHandle) -> int:
     """Ask for the mask of memory types that may import *handle* (VUID-VkMemoryAllocateInfo-None-04749).
 
-    Raises:
-        NotAsked: there was no answer, so no type can be chosen.
+    Raises `NotAsked` if there was no answer, so no type can be chosen.
     """
     try:
         answer = PropertiesAnswer(device, handle)

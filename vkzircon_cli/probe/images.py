@@ -8,10 +8,9 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.queries import cannot_export
 from vkzircon_cli.model.spec import Named
 from vkzircon_cli.model.vmo import Form, ImageTrip, Tiling
-from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.commands import clear_image, read_image
 from vkzircon_cli.probe.patterns import Pattern
-from vkzircon_cli.probe.resources import ImageSpec, Memory, Resource, bind, external_image, host_buffer, mapped
+from vkzircon_cli.probe.resources import ImageSpec, Memory, Resource, Shape, bind, external_image, host_buffer, mapped
 from vkzircon_cli.probe.target import Target
 
 
@@ -24,13 +23,8 @@ class Color:
     pixel: bytes
 
 
-def _floats(*values: int) -> tuple[int, int, int, int]:
-    red, green, blue, alpha = values
-    return red, green, blue, alpha
-
-
 # 0.2, 0.4, 0.6 and 0.8 are 51, 102, 153 and 204 of 255 exactly, so the driver has nothing to round.
-_FIFTHS = _floats(0x3E4CCCCD, 0x3ECCCCCD, 0x3F19999A, 0x3F4CCCCD)
+_FIFTHS = (0x3E4CCCCD, 0x3ECCCCCD, 0x3F19999A, 0x3F4CCCCD)
 COLORS = (
     Color(Named(37, "R8G8B8A8_UNORM"), _FIFTHS, bytes((51, 102, 153, 204))),
     Color(Named(44, "B8G8R8A8_UNORM"), _FIFTHS, bytes((153, 102, 51, 204))),
@@ -45,50 +39,46 @@ def image_spec(color: Color, tiling: Tiling) -> ImageSpec:
     return ImageSpec(color.format.value, tiling)
 
 
-@record
-class ImageProbe:
-    """Makes the images' round trips of one device."""
+def probe_image(target: Target, color: Color, tiling: Tiling) -> ImageTrip:
+    """Export, import, clear, read: in the first memory type that takes the image and exports it.
 
-    target: Target
+    Raises:
+        NotAsked: no memory type does.
+        Refused: the driver refused a call on the way.
+    """
+    spec = image_spec(color, tiling)
+    with ExitStack() as stack:
+        source = stack.enter_context(external_image(target.device, spec))
+        shape = Shape(Form.DEDICATED_IMAGE, 0, spec, source.needs)
+        memory = _export(target, stack, shape, source)
+        bind(target.device, source, memory)
+        handle = stack.enter_context(target.exported(memory))
+        image = stack.enter_context(external_image(target.device, spec))
+        import_type, _ = target.import_type(handle, image, memory.memory_type)
+        imported = stack.enter_context(target.imported(shape, handle, image, import_type, size=memory.size))
+        bind(target.device, image, imported)
+        # Cleared only now: an import that copied the bytes of before would show the colour, too.
+        clear_image(target.device, source.handle, color.words)
+        pixels = Pattern(color.pixel, spec.width * spec.height * len(color.pixel))
+        return _read(target, image, spec, pixels, memory.memory_type)
 
-    def trip(self, color: Color, tiling: Tiling) -> ImageTrip:
-        """Export, import, clear, read: in the first memory type that takes the image and exports it.
 
-        Raises:
-            NotAsked: no memory type does.
-            Refused: the driver refused a call on the way.
-        """
-        spec, target = image_spec(color, tiling), self.target
-        with ExitStack() as stack:
-            source = stack.enter_context(external_image(target.device, spec))
-            shape = Shape(Form.DEDICATED_IMAGE, size=0, image=spec, needs=source.needs)
-            memory = self._export(stack, shape, source)
-            bind(target.device, source, memory)
-            handle = stack.enter_context(target.exported(memory))
-            image = stack.enter_context(external_image(target.device, spec))
-            import_type, _ = target.import_type(handle, image, memory.memory_type)
-            imported = stack.enter_context(target.imported(shape, handle, image, import_type, size=memory.size))
-            bind(target.device, image, imported)
-            # Cleared only now: an import that copied the bytes of before would show the colour, too.
-            clear_image(target.device, source.handle, color.words)
-            pixels = Pattern(color.pixel, spec.width * spec.height * len(color.pixel))
-            return self._read(image, spec, pixels, memory.memory_type)
+def _export(target: Target, stack: ExitStack, shape: Shape, source: Resource) -> Memory:
+    refused: Refused | None = None
+    for memory_type in target.types:
+        if source.needs.memory_type_bits >> memory_type.index & 1 and not cannot_export(memory_type):
+            try:
+                return stack.enter_context(shape.exportable_for(target.device, memory_type.index, source))
+            except Refused as error:
+                refused = error
+    if refused is not None:
+        raise refused
+    raise NotAsked(f"no memory type of the image's (0x{source.needs.memory_type_bits:x}) can be exported")
 
-    def _export(self, stack: ExitStack, shape: Shape, source: Resource) -> Memory:
-        refused: Refused | None = None
-        for memory_type in self.target.types:
-            if source.needs.memory_type_bits >> memory_type.index & 1 and not cannot_export(memory_type):
-                try:
-                    return stack.enter_context(shape.exportable_for(self.target.device, memory_type.index, source))
-                except Refused as error:
-                    refused = error
-        if refused is not None:
-            raise refused
-        raise NotAsked(f"no memory type of the image's (0x{source.needs.memory_type_bits:x}) can be exported")
 
-    def _read(self, image: Resource, spec: ImageSpec, pixels: Pattern, memory_type: int) -> ImageTrip:
-        device = self.target.device
-        with host_buffer(device, pixels.size, self.target.visible_types()) as (buffer, memory):
-            read_image(device, image.handle, buffer, spec.width, spec.height)
-            with mapped(device, memory) as view:
-                return ImageTrip(memory_type, pixels.size, pixels.compare(view))
+def _read(target: Target, image: Resource, spec: ImageSpec, pixels: Pattern, memory_type: int) -> ImageTrip:
+    device = target.device
+    with host_buffer(device, pixels.size, target.visible_types()) as (buffer, memory):
+        read_image(device, image.handle, buffer, spec.width, spec.height)
+        with mapped(device, memory) as view:
+            return ImageTrip(memory_type, pixels.size, pixels.compare(view))

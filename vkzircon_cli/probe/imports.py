@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Import exported VMOs: the form follows the export, the type both masks, the size the original."""
+"""Import exported VMOs, and move bytes between the two sides.
+
+The form follows the export, the type both masks, the size the original.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 from vkzircon_cli.bindings.zircon import Zircon
-from vkzircon_cli.errors import NotAsked, Refused
+from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.base import Answer, record
-from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released
-from vkzircon_cli.probe.allocation import Shape
+from vkzircon_cli.model.queries import is_host_coherent
+from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released, RoundTrip, Write
+from vkzircon_cli.probe.commands import copy, fill
 from vkzircon_cli.probe.export import compared, write
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
-from vkzircon_cli.probe.import_targets import ImportTargets
-from vkzircon_cli.probe.patterns import Pattern, both, new_pattern
-from vkzircon_cli.probe.peer import Peer
-from vkzircon_cli.probe.peer_main import FarImport
-from vkzircon_cli.probe.resources import Memory, Resource, bind
-from vkzircon_cli.probe.target import Target
+from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, new_word
+from vkzircon_cli.probe.peer import FarImport, Peer
+from vkzircon_cli.probe.resources import Memory, Resource, Shape, bind, external_buffer, host_buffer
+from vkzircon_cli.probe.target import ImportTargets, Target, before_import
 from vkzircon_cli.stream.events import answer_of
 
-T = TypeVar("T")
 _RELEASE_S = 1.0
 _OURS = 2  # handles to a VMO while it waits to be imported: one for the import, one to look with
 _BINDS_SOURCE = (
@@ -52,11 +52,12 @@ class Shared:
 
 @record
 class ImportProbe:
-    """Imports what one device exports, on every device and in every way."""
+    """Imports what one device exports, on every device and in every way; round trips are of *size* bytes each."""
 
     target: Target
     elsewhere: ImportTargets
     can_export_again: Mapping[Form, bool]
+    size: int
 
     def probe(self, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
         """Import once in the way of *kind*, and compare the bytes on both sides.
@@ -84,12 +85,10 @@ class ImportProbe:
         if kind is ImportKind.RE_EXPORT and not self.can_export_again[shape.form]:
             raise NotAsked("exportFromImportedHandleTypes does not have ZIRCON_VMO")
         importer = self.elsewhere.find(kind)
-        used = shape.with_room() if kind is ImportKind.BIND_OFFSET else shape
+        used = replace(shape, room=shape.needs.alignment) if kind is ImportKind.BIND_OFFSET else shape
         with ExitStack() as stack:
-            exported, handle, kept_handle, source = _before_import(
-                partial(self._export, stack, kind, used, memory_type)
-            )
-            resource = _before_import(lambda: stack.enter_context(used.resource(importer.device)))
+            exported, handle, kept_handle, source = before_import(partial(self._export, stack, kind, used, memory_type))
+            resource = before_import(lambda: stack.enter_context(used.resource(importer.device)))
             size = self._size_to_import(kind, handle, exported.size)
             import_type, candidates = importer.import_type(handle, resource, memory_type)
             written = answer_of(partial(self.target.put, exported))
@@ -174,27 +173,19 @@ class ImportProbe:
             bind(importer.device, resource, second)
             yield second
 
-    def in_second_process(self, shape: Shape, memory_type: int, peer: Peer) -> Imported:
+    def in_second_process(self, peer: Peer, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
         """Have another process import what is exported here; each compares what the other wrote; raises as `probe`.
 
         The other process has freed its memory when this one compares: what it wrote is in the VMO.
         """
-        kind, target = ImportKind.SECOND_PROCESS, self.target
+        target = self.target
         peer.must_be_there()
         with ExitStack() as stack:
-            exported, handle, _, _ = _before_import(partial(self._export, stack, kind, shape, memory_type))
-            size = _before_import(partial(self._size_to_import, kind, handle, exported.size))
+            exported, handle, _, _ = before_import(partial(self._export, stack, kind, shape, memory_type))
+            size = before_import(partial(self._size_to_import, kind, handle, exported.size))
             before, after = answer_of(partial(target.put, exported)).value, new_pattern(exported.size)
-            asked = FarImport(
-                form=shape.form,
-                memory_type=memory_type,
-                allocation_size=size,
-                size=shape.size,
-                image=shape.image,
-                before=before.period.hex() if before is not None else "",
-                after=after.period.hex(),
-            )
-            found = peer.imports(asked, handle)
+            periods = before.period.hex() if before is not None else "", after.period.hex()
+            found = peer.imports(FarImport(shape.form, memory_type, size, shape.size, shape.image, *periods), handle)
             if found.shared.value is None:
                 return found
             return replace(found, shared=answer_of(partial(target.compare, exported, after)))
@@ -220,7 +211,7 @@ class ImportProbe:
         """Count the VMO's handles before an import and after its memory was freed; the number alone tells nothing."""
         device = self.target.device
         with ExitStack() as stack:
-            exported, handle, kept, _ = _before_import(
+            exported, handle, kept, _ = before_import(
                 partial(self._export, stack, ImportKind.SAME_DEVICE, shape, memory_type)
             )
             kernel, value = kept.kernel("INSPECT")
@@ -234,13 +225,44 @@ class ImportProbe:
                     pass
             return Released(before, _settled(kernel, value, before - 1))
 
+    def round_trip(self, write: Write, form: Form, memory_type: int) -> RoundTrip:
+        """Write all bytes in one way and read them in every other way. Raises `NotAsked` if that way cannot be used."""
+        with external_buffer(self.target.device, self.size) as buffer:
+            shape = Shape(form, self.size, None, buffer.needs)
+        with self.shared(ImportKind.SAME_DEVICE, shape, memory_type) as shared:
+            written = self._write(write, shared)
+            return RoundTrip(
+                size=written.size,
+                through_export_map=answer_of(partial(self.target.compare, shared.exported, written)),
+                through_import_map=answer_of(partial(self.target.compare, shared.imported, written)),
+                through_vmo_read=answer_of(partial(self._through_vmo, shared, written, by_map=False)),
+                through_vmo_map=answer_of(partial(self._through_vmo, shared, written, by_map=True)),
+            )
 
-def _before_import(step: Callable[[], T]) -> T:
-    """Run a step that leads to an import; where the driver refuses it, the import is not asked for."""
-    try:
-        return step()
-    except Refused as refused:
-        raise NotAsked(f"{refused.said}, before an import") from refused
+    def _write(self, write: Write, shared: Shared) -> Pattern:
+        device = self.target.device
+        if write is Write.GPU_FILL:
+            pattern = new_word(self.size)
+            fill(device, shared.resource.handle, int.from_bytes(pattern.period, "little"))
+            return pattern
+        pattern = new_pattern(self.size)
+        if write is Write.GPU_COPY:
+            with host_buffer(device, self.size, self.target.visible_types()) as (buffer, memory):
+                self.target.put(memory, pattern)
+                copy(device, buffer, shared.resource.handle, self.size)
+            return pattern
+        return self.target.put(shared.exported if write is Write.HOST_MAP else shared.imported, pattern)
+
+    def _through_vmo(self, shared: Shared, written: Pattern, *, by_map: bool) -> Comparison:
+        # The spec does not define what the host sees of a VMO whose memory it cannot map.
+        self.target.must_be_visible(shared.exported.memory_type)
+        kernel, value = shared.handle.kernel("READ", "MAP")
+        if not is_host_coherent(self.target.types[shared.exported.memory_type]):
+            kernel.clean_and_invalidate(value, written.size)
+        if not by_map:
+            return compared(shared.handle, written)
+        with kernel.mapped(value, written.size) as view:
+            return written.compare(view)
 
 
 def _still(importer: Target, imported: Memory, written: Answer[Pattern]) -> Comparison:

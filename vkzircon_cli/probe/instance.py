@@ -56,11 +56,7 @@ class InstanceProbe:
         self.physical_devices: list[vk.PhysicalDevice] = []
 
     def create(self) -> Instance:
-        """Create the instance.
-
-        Raises:
-            Refused: vkCreateInstance failed.
-        """
+        """Create the instance. Raises `Refused` if vkCreateInstance failed."""
         # A broken manifest fails this call too, but only vkCreateInstance reports why, to a messenger.
         extensions = answer_of(self._extensions)
         enabled = tuple(name for name in _WANTED if name in {e.name for e in extensions.value or ()})
@@ -76,11 +72,7 @@ class InstanceProbe:
         )
 
     def devices(self) -> int:
-        """List the physical devices and return their number.
-
-        Raises:
-            Refused: vkEnumeratePhysicalDevices failed.
-        """
+        """List the physical devices and return their number. Raises `Refused` if vkEnumeratePhysicalDevices failed."""
         self.physical_devices = self.opened.physical_devices() if self.opened is not None else []
         return len(self.physical_devices)
 
@@ -91,28 +83,24 @@ class InstanceProbe:
 
     def _create_info(self, enabled: tuple[str, ...], version: int) -> Any:
         vulkan = self._vulkan
-        application = vulkan.struct("VkApplicationInfo", "APPLICATION_INFO", apiVersion=version)
         return vulkan.struct(
             "VkInstanceCreateInfo",
-            "INSTANCE_CREATE_INFO",
             self._messenger(),
             flags=1 if _PORTABILITY in enabled else 0,  # VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR
-            pApplicationInfo=application,
+            pApplicationInfo=vulkan.struct("VkApplicationInfo", apiVersion=version),
             enabledExtensionCount=len(enabled),
             ppEnabledExtensionNames=vulkan.strings(enabled),
         )
 
     def _extensions(self) -> tuple[Extension, ...]:
-        name = "vkEnumerateInstanceExtensionProperties"
-        vulkan = self._vulkan
-        found = vulkan.enumerate(name, vulkan.global_function(name), "VkExtensionProperties", vulkan.ffi.NULL)
-        return tuple(vulkan.extension(e) for e in found)
+        found = self._listed("vkEnumerateInstanceExtensionProperties", "VkExtensionProperties", self._vulkan.ffi.NULL)
+        return tuple(map(self._vulkan.extension, found))
 
     def _layers(self) -> tuple[Layer, ...]:
-        name = "vkEnumerateInstanceLayerProperties"
-        vulkan = self._vulkan
-        found = vulkan.enumerate(name, vulkan.global_function(name), "VkLayerProperties")
-        return tuple(map(self._layer, found))
+        return tuple(map(self._layer, self._listed("vkEnumerateInstanceLayerProperties", "VkLayerProperties")))
+
+    def _listed(self, name: str, element: str, *arguments: Any) -> list[Any]:
+        return self._vulkan.enumerate(name, self._vulkan.global_function(name), element, *arguments)
 
     def _layer(self, properties: Any) -> Layer:
         name, name_hex = self._vulkan.string(properties.layerName)
@@ -129,7 +117,6 @@ class InstanceProbe:
         )
         return vulkan.struct(
             "VkDebugUtilsMessengerCreateInfoEXT",
-            "DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT",
             messageSeverity=sum(_SEVERITIES),
             messageType=0x7,
             pfnUserCallback=self._callback,
@@ -139,8 +126,7 @@ class InstanceProbe:
 def list_devices(vulkan: vk.Vulkan, stack: ExitStack) -> list[vk.PhysicalDevice]:
     """Create one more instance, which *stack* destroys, and list its devices.
 
-    Raises:
-        Refused: one of the calls failed.
+    Raises `Refused` if one of the calls failed.
     """
     probe = InstanceProbe(vulkan, stack)
     probe.create()

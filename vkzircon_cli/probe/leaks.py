@@ -8,9 +8,8 @@ from contextlib import ExitStack
 
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.vmo import Stressed
-from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.handles import OwnedHandle, owned
-from vkzircon_cli.probe.resources import Memory, Resource
+from vkzircon_cli.probe.resources import Memory, Resource, Shape
 from vkzircon_cli.probe.target import Target
 
 IMPORTS = 4096

@@ -8,22 +8,13 @@ from functools import cached_property, partial
 from vkzircon_cli.bindings.formats import FIRST_OF_VULKAN_1_1, all_formats, common_formats
 from vkzircon_cli.bindings.vk import PhysicalDevice
 from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.model import spec
 from vkzircon_cli.model.facts import ExternalMemoryProperties, Identity
 from vkzircon_cli.model.matrix import Support
 from vkzircon_cli.model.queries import CAPABILITIES_EXTENSION, has_vulkan_1_1
 from vkzircon_cli.model.request import Formats
-from vkzircon_cli.model.spec import (
-    BUFFER_USAGES,
-    FEATURE_BITS,
-    HANDLE_TYPE_BITS,
-    IMAGE_USAGES,
-    VK_SUCCESS,
-    Named,
-    flags,
-    result_name,
-)
 from vkzircon_cli.model.vmo import Tiling
-from vkzircon_cli.probe.capabilities import probe_external_buffer
+from vkzircon_cli.probe.capabilities import external_memory, probe_external_buffer
 from vkzircon_cli.probe.resources import TILINGS
 from vkzircon_cli.probe.session import DeviceSession
 from vkzircon_cli.stream.events import Event
@@ -43,14 +34,14 @@ class MatrixProbe(DeviceSession):
         yield from self.ask("buffers", "buffers", self._buffers)
         formats = all_formats() if self.of_run.request.formats is Formats.ALL else common_formats()
         for number, name in formats.items():
-            key = Named(number, name)
+            key = spec.Named(number, name)
             yield from self.ask(f"image/{name}", "image_formats", partial(self._format, number), format=key)
         return False
 
     def _buffers(self) -> tuple[Support, ...]:
         self._refuse_unaskable()
         usages: dict[ExternalMemoryProperties, list[str]] = {}
-        for name, usage in BUFFER_USAGES.items():
+        for name, usage in spec.BUFFER_USAGES.items():
             found = probe_external_buffer(self.physical, self.identity, usage, self.of_run.request.handle_type)
             usages.setdefault(found, []).append(name)
         return tuple(Support(None, tuple(names), None, found) for found, names in usages.items())
@@ -82,17 +73,11 @@ class _ImageQuery:
         self._function = physical.instance.function(self._name)
         self._vulkan = vulkan
         self._physical = physical.handle
-        external = vulkan.struct(
-            "VkPhysicalDeviceExternalImageFormatInfo",
-            "PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO",
-            handleType=handle_type,
-        )
-        self._info = vulkan.struct(
-            "VkPhysicalDeviceImageFormatInfo2", "PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2", external, type=_IMAGE_TYPE_2D
-        )
-        self._external = vulkan.struct("VkExternalImageFormatProperties", "EXTERNAL_IMAGE_FORMAT_PROPERTIES")
+        external = vulkan.struct("VkPhysicalDeviceExternalImageFormatInfo", handleType=handle_type)
+        self._info = vulkan.struct("VkPhysicalDeviceImageFormatInfo2", external, type=_IMAGE_TYPE_2D)
+        self._external = vulkan.struct("VkExternalImageFormatProperties")
         self._external.externalMemoryProperties.externalMemoryFeatures = _UNWRITTEN
-        self._found = vulkan.struct("VkImageFormatProperties2", "IMAGE_FORMAT_PROPERTIES_2", self._external)
+        self._found = vulkan.struct("VkImageFormatProperties2", self._external)
 
     def ask(self, number: int) -> tuple[Support, ...]:
         """Ask for every tiling and usage of one format; usages with the same answer are put together."""
@@ -105,13 +90,13 @@ class _ImageQuery:
         info.format = number
         for tiling, tiling_number in TILINGS.items():
             info.tiling = tiling_number
-            for name, usage in IMAGE_USAGES.items():
+            for name, usage in spec.IMAGE_USAGES.items():
                 info.usage = usage
                 result = function(physical, info, found)
                 key = tiling, result, found_words[:_HEADER], external_words[:]
                 # The next question begins with the same bytes as this one.
                 found_words[:], external_words[:] = found_blank, external_blank
-                usages.setdefault(key if result == VK_SUCCESS else (tiling, result, b"", b""), []).append(name)
+                usages.setdefault(key if result == spec.VK_SUCCESS else (tiling, result, b"", b""), []).append(name)
         blank = found_blank[:_HEADER], external_blank[:_HEADER]
         return tuple(_support(key, tuple(names), blank) for key, names in usages.items())
 
@@ -120,14 +105,9 @@ def _support(
     key: tuple[Tiling, int, bytes, bytes], usages: tuple[str, ...], blank_headers: tuple[bytes, bytes]
 ) -> Support:
     tiling, result, found_header, words = key
-    if result != VK_SUCCESS:
-        return Support(tiling, usages, result_name(result), None)
-    _, _, features, from_imported, compatible = _WORDS.unpack(words)
-    properties = ExternalMemoryProperties(
-        features=flags(features, FEATURE_BITS),
-        export_from_imported_handle_types=flags(from_imported, HANDLE_TYPE_BITS),
-        compatible_handle_types=flags(compatible, HANDLE_TYPE_BITS),
-        written=features != _UNWRITTEN,
-        header_kept=(found_header, words[:_HEADER]) == blank_headers,
-    )
-    return Support(tiling, usages, result_name(result), properties)
+    if result != spec.VK_SUCCESS:
+        return Support(tiling, usages, spec.result_name(result), None)
+    _, _, *masks = _WORDS.unpack(words)
+    header_kept = (found_header, words[:_HEADER]) == blank_headers
+    properties = external_memory(*masks, written=masks[0] != _UNWRITTEN, header_kept=header_kept)
+    return Support(tiling, usages, spec.result_name(result), properties)

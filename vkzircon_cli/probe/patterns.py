@@ -40,7 +40,7 @@ class Pattern:
         """Compare what *read* returns for each offset and size."""
         total = Comparison(0, 0, None)
         for offset, expected in self.chunks():
-            total = both(total, _shifted(compare(expected, read(offset, len(expected))), offset))
+            total = both(total, _compare(expected, read(offset, len(expected)), offset))
         return total
 
 
@@ -64,8 +64,8 @@ def zeros(size: int) -> Pattern:
     return Pattern(bytes(1), size)
 
 
-def compare(expected: bytes, seen: bytes | memoryview) -> Comparison:
-    """Compare all of *seen* with *expected*; a short *seen* counts as wrong from its end on."""
+def _compare(expected: bytes, seen: bytes | memoryview, offset: int) -> Comparison:
+    """Compare *seen* with what is *expected* at *offset*; a short *seen* counts as wrong from its end on."""
     found = bytes(seen[: len(expected)])
     if found == expected:
         return Comparison(len(expected), 0, None)
@@ -74,12 +74,7 @@ def compare(expected: bytes, seen: bytes | memoryview) -> Comparison:
     ours, theirs = int.from_bytes(expected[: len(found)], "little"), int.from_bytes(found, "little")
     unlike = (ours ^ theirs).to_bytes(len(found), "little")
     first = len(unlike) - len(unlike.lstrip(b"\0"))
-    return Comparison(len(expected), len(unlike) - unlike.count(0) + missing, first)
-
-
-def _shifted(found: Comparison, offset: int) -> Comparison:
-    at = None if found.first_wrong is None else found.first_wrong + offset
-    return Comparison(found.count, found.wrong, at)
+    return Comparison(len(expected), len(unlike) - unlike.count(0) + missing, offset + first)
 
 
 def both(first: Comparison, second: Comparison) -> Comparison:

@@ -2,22 +2,32 @@
 """A second process with a device of its own: VMOs are sent to it through a channel, as from program to program.
 
 The process is forked before this one loads a driver, whose state would not survive a fork. A fork is ready at once: a
-new Python would take longer to start than all questions to a device.
+new Python would take longer to start than all questions to a device. It imports the VMOs from its channel, compares
+their bytes and writes others, answers each import with an `Answer[Imported]` as JSON, and exits when the other end of
+the channel is closed.
 """
 
 import json
 import os
-from contextlib import suppress
+import traceback
+from contextlib import ExitStack, closing, suppress
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
+from vkzircon_cli.bindings import vk
 from vkzircon_cli.bindings.zircon import Zircon
-from vkzircon_cli.errors import Crashed, NotAsked, Refused, TimedOut
-from vkzircon_cli.model.base import Answer, MissingKind, plain
-from vkzircon_cli.model.vmo import Imported
-from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
-from vkzircon_cli.probe.peer_main import DeviceAsked, FarImport, serve_and_exit
+from vkzircon_cli.errors import Crashed, NotAsked, Refused, Stop, TimedOut
+from vkzircon_cli.model.base import Answer, MissingKind, plain, record
+from vkzircon_cli.model.facts import Identity
+from vkzircon_cli.model.vmo import Comparison, Form, Imported, MemoryRequirements
+from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
+from vkzircon_cli.probe.instance import list_devices
+from vkzircon_cli.probe.patterns import Pattern
+from vkzircon_cli.probe.physical_device import find_device
+from vkzircon_cli.probe.resources import ImageSpec, Memory, Shape, bind, mapped
+from vkzircon_cli.probe.target import Target, before_import, open_target
 from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.stream.events import answer_of
 from vkzircon_cli.worker import process
 from vkzircon_cli.worker.isolation import can_fork, missing_from_exit
 
@@ -25,6 +35,33 @@ _PATIENCE_S = 0.05  # for a process that has nothing left to do
 _DYING_S = 5.0  # for a process that closed its end of the channel
 _OUTPUT = 1  # the worker's own
 _WHO = "the second process"
+_STARTUP_VARIABLE = "VKZIRCON_STARTUP_HANDLES"
+
+
+@record
+class DeviceAsked:
+    """The device to open with the extensions *enabled*: that of *identity*, at *index* if there are several."""
+
+    index: int
+    identity: Identity
+    enabled: tuple[str, ...]
+
+
+@record
+class FarImport:
+    """What to import on the device: *allocation_size* bytes for a resource of *size*.
+
+    *before*, in hex, is the period of the pattern that should be there, '' if it could not be written; *after* that of
+    the pattern to write.
+    """
+
+    form: Form
+    memory_type: int
+    allocation_size: int
+    size: int
+    image: ImageSpec | None
+    before: str
+    after: str
 
 
 class Peer:
@@ -41,25 +78,22 @@ class Peer:
     def start(self) -> None:
         """Start the process, before any driver is loaded; if that fails, the first import raises why."""
         try:
-            self._start()
+            if self._kernel is None:
+                raise NotAsked(NO_KERNEL)
+            if not can_fork():
+                raise NotAsked("no second process can be forked here")
+            self._channel, given = self._kernel.create_channel()
+            descriptor, entry = self._kernel.startup_handle(given)
+            try:
+                serve = partial(serve_and_exit, self._kernel, descriptor, entry)
+                self._process = process.start(serve, output=_OUTPUT)
+            finally:
+                os.close(descriptor)
         except (NotAsked, Refused) as stopped:
             missing = stopped.missing
             self._gone = missing.reason or f"{missing.call} answered {missing.result}"
         except OSError as error:
             self._gone = f"a second process cannot be started: {error.strerror}"
-
-    def _start(self) -> None:
-        if self._kernel is None:
-            raise NotAsked(NO_KERNEL)
-        if not can_fork():
-            raise NotAsked("no second process can be forked here")
-        self._channel, given = self._kernel.create_channel()
-        descriptor, entry = self._kernel.startup_handle(given)
-        serve = partial(serve_and_exit, self._kernel, descriptor, entry)
-        try:
-            self._process = process.start(serve, output=_OUTPUT)
-        finally:
-            os.close(descriptor)
 
     def open(self, asked: DeviceAsked) -> None:
         """Send the device that the next imports are for."""
@@ -84,14 +118,13 @@ class Peer:
         answer: Answer[Imported] = decode(Answer[Imported], self._received())
         if answer.value is not None:
             return answer.value
-        raise _as_raised(answer)
+        missing = answer.missing
+        if missing is not None and missing.kind is MissingKind.REFUSED:
+            raise Refused(missing.call, missing.result, missing.reason)
+        raise NotAsked(missing.reason if missing is not None else "the second process gave an empty answer")
 
     def must_be_there(self) -> None:
-        """Raise unless the process was started and lives.
-
-        Raises:
-            NotAsked: there is no process, and why.
-        """
+        """Raise `NotAsked` with the reason unless the process was started and lives."""
         if self._gone or self._process is None:
             raise NotAsked(self._gone or NO_KERNEL)
 
@@ -126,9 +159,8 @@ class Peer:
     def _death(self) -> Crashed:
         self._gone = "the second process died before"
         status = self._end(_DYING_S)
-        if status is None:
-            return Crashed("", "", f"{_WHO} closed its channel")
-        return Crashed("", "", missing_from_exit(status, who=_WHO).reason)
+        closed = f"{_WHO} closed its channel"
+        return Crashed("", "", closed if status is None else missing_from_exit(status, who=_WHO).reason)
 
     def close(self) -> None:
         """End the process, and close our end of the channel."""
@@ -150,9 +182,123 @@ class Peer:
         return status
 
 
-def _as_raised(answer: Answer[Imported]) -> Exception:
-    """Return the exception that an answer from the other process was made of."""
-    missing = answer.missing
-    if missing is not None and missing.kind is MissingKind.REFUSED:
-        return Refused(missing.call, missing.result, missing.reason)
-    return NotAsked(missing.reason if missing is not None else "the second process gave an empty answer")
+class Importer:
+    """An instance, and the device that was last asked for."""
+
+    def __init__(self, kernel: Zircon) -> None:
+        self._kernel = kernel
+        self._stack = ExitStack()
+        self._of_device = ExitStack()  # closed before the instance: see `close`
+        self._physical_devices: list[vk.PhysicalDevice] | None = None
+        self._target: Target | None = None
+        self._reason = "no device was asked for"
+        self._no_instance = ""
+
+    def close(self) -> None:
+        """Destroy the device, then the instance: an `ExitStack` that is only dropped closes too, in any order."""
+        self._of_device.close()
+        self._stack.close()
+
+    def open(self, asked: DeviceAsked) -> None:
+        """Open the device; if that fails, the next import raises why."""
+        self._of_device.close()
+        self._target = None
+        if self._physical_devices is None:
+            self._physical_devices = self._listed()
+        physical = find_device(asked.identity, asked.index, self._physical_devices, by_index=False)
+        if physical is None:
+            self._reason = self._no_instance or "the second process does not find the device"
+            return
+        try:
+            self._target = open_target(physical, asked.enabled, self._kernel, self._of_device)
+        except Refused as refused:
+            self._reason = f"no device in the second process: {refused.said}"
+
+    def _listed(self) -> list[vk.PhysicalDevice]:
+        """List the devices of an instance, which is created once, also where that fails."""
+        try:
+            return list_devices(vk.open_loader(vk.Calls(lambda _: None)), self._stack)
+        except (Refused, NotAsked, Stop) as stopped:
+            self._no_instance = f"the second process has no instance: {stopped}"
+            return []
+
+    def imported(self, asked: FarImport, handle: OwnedHandle) -> Imported:
+        """Import, bind, compare and write.
+
+        Raises:
+            NotAsked: a step before the import failed.
+            Refused: the import failed, or binding to it.
+        """
+        target = self._target
+        if target is None:
+            raise NotAsked(self._reason)
+        needs = MemoryRequirements(asked.allocation_size, 1, (1 << 32) - 1, None)
+        shape = Shape(asked.form, asked.size, asked.image, needs)
+        with ExitStack() as stack:
+            resource = before_import(lambda: stack.enter_context(shape.resource(target.device)))
+            import_type, candidates = target.import_type(handle, resource, asked.memory_type)
+            importing = target.imported(shape, handle, resource, import_type, size=asked.allocation_size)
+            memory = stack.enter_context(importing)
+            bind(target.device, resource, memory)
+            kept = answer_of(partial(_kept, target, memory, asked.before))
+            shared = answer_of(partial(_written, target, memory, asked.after))
+            return Imported(import_type, candidates, asked.allocation_size, kept, shared)
+
+
+def _kept(target: Target, memory: Memory, period: str) -> Comparison:
+    target.must_be_visible(memory.memory_type)
+    if not period:
+        raise NotAsked("nothing was written before")
+    return target.compare(memory, Pattern(bytes.fromhex(period), memory.size))
+
+
+def _written(target: Target, memory: Memory, period: str) -> Comparison:
+    """Write a pattern, which the other process compares too."""
+    target.must_be_visible(memory.memory_type)
+    pattern = Pattern(bytes.fromhex(period), memory.size)
+    with mapped(target.device, memory) as view:
+        pattern.put(view)
+        return pattern.compare(view)
+
+
+def _serve(kernel: Zircon, channel: int, importer: Importer) -> None:
+    """Answer until the other end is closed.
+
+    The loader is opened only when a device is asked for: until then the other process loads it, and would be slowed.
+    """
+    is_ready = False
+    while kernel.wait_for_message(channel):
+        data, handles = kernel.read_channel(channel)
+        message = json.loads(data)
+        if DeviceAsked.__name__ in message:
+            importer.open(decode(DeviceAsked, message[DeviceAsked.__name__]))
+            if not is_ready:
+                kernel.write_channel(channel, b"{}")
+                is_ready = True
+            continue
+        asked = decode(FarImport, message[FarImport.__name__])
+        with owned(kernel, handles[0]) as handle:
+            answer: Answer[Imported] = answer_of(partial(importer.imported, asked, handle))
+        kernel.write_channel(channel, json.dumps(plain(answer)).encode())
+
+
+def serve_and_exit(opened: Zircon, descriptor: int, entry: str) -> NoReturn:
+    """Be the second process, just forked: *descriptor* is its end of the channel, and *entry* names it."""
+    code = 1
+    try:
+        # The pipe of the parent's events, for one, whose reader waits for its end.
+        os.closerange(3, descriptor)
+        os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
+        os.environ[_STARTUP_VARIABLE] = entry
+        kernel = Zircon(opened.lib, opened.library, lambda _: None)  # its calls are not those that the parent makes
+        with closing(Importer(kernel)) as importer:
+            _serve(kernel, kernel.take_startup_handle(), importer)
+        code = 0
+    except Exception as error:  # noqa: BLE001 - written to the driver's output; the parent learns the exit code
+        # A closed channel: the other process needs no answer any more, as where nothing was exported to import.
+        if isinstance(error, Refused) and error.missing.result == "ZX_ERR_PEER_CLOSED":
+            code = 0
+        else:
+            os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
+    finally:
+        os._exit(code)  # a driver may take long to unload

@@ -7,36 +7,9 @@ from functools import partial
 from typing import Any
 
 from vkzircon_cli.bindings import vk
+from vkzircon_cli.model import facts, spec
 from vkzircon_cli.model.base import Answer, not_asked
-from vkzircon_cli.model.facts import (
-    DriverIdentity,
-    EntryPoint,
-    Extension,
-    Heap,
-    Identity,
-    Memory,
-    MemoryType,
-    OpenDevice,
-    QueueFamily,
-    Uuids,
-)
 from vkzircon_cli.model.queries import find_again, find_extension
-from vkzircon_cli.model.spec import (
-    DEVICE_TYPES,
-    DRIVER_IDS,
-    ENTRY_POINTS,
-    EXTENSION,
-    HEAP_BITS,
-    MEMORY_PROPERTY_BITS,
-    QUEUE_BITS,
-    QUEUE_COMPUTE,
-    QUEUE_GRAPHICS,
-    QUEUE_TRANSFER,
-    api_version,
-    driver_version,
-    flags,
-    named,
-)
 from vkzircon_cli.stream.events import answer_of
 
 _API_1_1, _API_1_2 = 1 << 22 | 1 << 12, 1 << 22 | 2 << 12
@@ -45,7 +18,7 @@ _DEPENDENCY = "VK_KHR_external_memory"
 _PORTABILITY_SUBSET = "VK_KHR_portability_subset"
 
 
-def probe_identity(physical: vk.PhysicalDevice) -> Identity:
+def probe_identity(physical: vk.PhysicalDevice) -> facts.Identity:
     """Ask VkPhysicalDeviceProperties, and the chained ones that the device's version has."""
     vulkan = physical.vulkan
     found = vulkan.ffi.new("VkPhysicalDeviceProperties *")
@@ -53,14 +26,14 @@ def probe_identity(physical: vk.PhysicalDevice) -> Identity:
     details = _Details(physical, found.apiVersion & 0x1FFFFFFF)
     driver_identity = details.driver()
     device_name, name_hex = vulkan.string(found.deviceName)
-    return Identity(
+    return facts.Identity(
         name=device_name,
         name_hex=name_hex,
-        type=named(found.deviceType, DEVICE_TYPES),
+        type=spec.named(found.deviceType, spec.DEVICE_TYPES),
         vendor_id=found.vendorID,
         device_id=found.deviceID,
-        api_version=api_version(found.apiVersion),
-        driver_version=driver_version(
+        api_version=spec.api_version(found.apiVersion),
+        driver_version=spec.driver_version(
             found.driverVersion, driver_identity.value.id.value if driver_identity.value else None
         ),
         driver=driver_identity,
@@ -77,38 +50,28 @@ class _Details:
     def __init__(self, physical: vk.PhysicalDevice, version: int) -> None:
         self._vulkan = vulkan = physical.vulkan
         self._has_ids = version >= _API_1_1 and physical.has_function("vkGetPhysicalDeviceProperties2")
-        self._has_driver = self._has_ids and (version >= _API_1_2 or _lists(physical, _DRIVER_PROPERTIES))
-        self._limits = vulkan.struct(
-            "VkPhysicalDeviceMaintenance3Properties", "PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES"
-        )
-        self._ids = vulkan.struct("VkPhysicalDeviceIDProperties", "PHYSICAL_DEVICE_ID_PROPERTIES", self._limits)
-        self._driver = vulkan.struct("VkPhysicalDeviceDriverProperties", "PHYSICAL_DEVICE_DRIVER_PROPERTIES", self._ids)
+        self._has_driver = self._has_ids and (version >= _API_1_2 or lists_extension(physical, _DRIVER_PROPERTIES))
+        self._limits = vulkan.struct("VkPhysicalDeviceMaintenance3Properties")
+        self._ids = vulkan.struct("VkPhysicalDeviceIDProperties", self._limits)
+        self._driver = vulkan.struct("VkPhysicalDeviceDriverProperties", self._ids)
         if self._has_ids:
             first = self._driver if self._has_driver else self._ids
-            everything = vulkan.struct("VkPhysicalDeviceProperties2", "PHYSICAL_DEVICE_PROPERTIES_2", first)
+            everything = vulkan.struct("VkPhysicalDeviceProperties2", first)
             physical.get("vkGetPhysicalDeviceProperties2", everything)
 
-    def driver(self) -> Answer[DriverIdentity]:
+    def driver(self) -> Answer[facts.DriverIdentity]:
         if not self._has_driver:
             return not_asked(f"needs Vulkan 1.2 or {_DRIVER_PROPERTIES}")
         found, version = self._driver, self._driver.conformanceVersion
-        name, name_hex = self._vulkan.string(found.driverName)
-        info, info_hex = self._vulkan.string(found.driverInfo)
-        return Answer(
-            DriverIdentity(
-                id=named(int(self._vulkan.ffi.cast("uint32_t", found.driverID)), DRIVER_IDS),
-                name=name,
-                name_hex=name_hex,
-                info=info,
-                info_hex=info_hex,
-                conformance_version=f"{version.major}.{version.minor}.{version.subminor}.{version.patch}",
-            )
-        )
+        name, info = (self._vulkan.string(characters) for characters in (found.driverName, found.driverInfo))
+        driver = spec.named(int(self._vulkan.ffi.cast("uint32_t", found.driverID)), spec.DRIVER_IDS)
+        conformance = f"{version.major}.{version.minor}.{version.subminor}.{version.patch}"
+        return Answer(facts.DriverIdentity(driver, *name, *info, conformance))
 
-    def uuids(self) -> Answer[Uuids]:
+    def uuids(self) -> Answer[facts.Uuids]:
         if not self._has_ids:
             return not_asked("needs Vulkan 1.1")
-        return Answer(Uuids(_uuid(self._ids.deviceUUID), _uuid(self._ids.driverUUID)))
+        return Answer(facts.Uuids(_uuid(self._ids.deviceUUID), _uuid(self._ids.driverUUID)))
 
     def max_allocation_size(self) -> Answer[int]:
         return Answer(self._limits.maxMemoryAllocationSize) if self._has_ids else not_asked("needs Vulkan 1.1")
@@ -119,13 +82,14 @@ def _uuid(raw: Any) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def _lists(physical: vk.PhysicalDevice, name: str) -> bool:
+def lists_extension(physical: vk.PhysicalDevice, name: str = spec.EXTENSION) -> bool:
+    """Whether the device lists the extension *name*; False where it cannot be asked."""
     listed = answer_of(partial(probe_extensions, physical)).value or ()
     return find_extension(listed, name) is not None
 
 
 def find_device(
-    wanted: Identity, index: int, among: Sequence[vk.PhysicalDevice], *, by_index: bool
+    wanted: facts.Identity, index: int, among: Sequence[vk.PhysicalDevice], *, by_index: bool
 ) -> vk.PhysicalDevice | None:
     """Return the device of another process or instance in *among*, by the rule of `queries.find_again`."""
     there = {i: answer_of(partial(probe_identity, physical)).value for i, physical in enumerate(among)}
@@ -133,7 +97,7 @@ def find_device(
     return None if found is None else among[found]
 
 
-def probe_extensions(physical: vk.PhysicalDevice) -> tuple[Extension, ...]:
+def probe_extensions(physical: vk.PhysicalDevice) -> tuple[facts.Extension, ...]:
     """List the device's extensions, in the driver's order."""
     vulkan, name = physical.vulkan, "vkEnumerateDeviceExtensionProperties"
     function = physical.instance.function(name)
@@ -141,52 +105,53 @@ def probe_extensions(physical: vk.PhysicalDevice) -> tuple[Extension, ...]:
     return tuple(vulkan.extension(e) for e in found)
 
 
-def probe_memory(physical: vk.PhysicalDevice) -> Memory:
+def probe_memory(physical: vk.PhysicalDevice) -> facts.Memory:
     """Ask for heaps and memory types; a count past the arrays' end is cut there."""
     found = physical.vulkan.ffi.new("VkPhysicalDeviceMemoryProperties *")
     physical.get("vkGetPhysicalDeviceMemoryProperties", found)
     heaps, types = found.memoryHeaps, found.memoryTypes
-    return Memory(
+    return facts.Memory(
         heaps=tuple(
-            Heap(i, heaps[i].size, flags(heaps[i].flags, HEAP_BITS))
+            facts.Heap(i, heaps[i].size, spec.flags(heaps[i].flags, spec.HEAP_BITS))
             for i in range(min(found.memoryHeapCount, len(heaps)))
         ),
         types=tuple(
-            MemoryType(i, types[i].heapIndex, flags(types[i].propertyFlags, MEMORY_PROPERTY_BITS))
+            facts.MemoryType(i, types[i].heapIndex, spec.flags(types[i].propertyFlags, spec.MEMORY_PROPERTY_BITS))
             for i in range(min(found.memoryTypeCount, len(types)))
         ),
     )
 
 
-def _queue_families(physical: vk.PhysicalDevice) -> tuple[QueueFamily, ...]:
+def _queue_families(physical: vk.PhysicalDevice) -> tuple[facts.QueueFamily, ...]:
     ffi, name = physical.vulkan.ffi, "vkGetPhysicalDeviceQueueFamilyProperties"
     count = ffi.new("uint32_t *")
     physical.get(name, count, ffi.NULL)
     families = ffi.new("VkQueueFamilyProperties[]", max(count[0], 1))
     physical.get(name, count, families)
     return tuple(
-        QueueFamily(i, flags(families[i].queueFlags, QUEUE_BITS), families[i].queueCount) for i in range(count[0])
+        facts.QueueFamily(i, spec.flags(families[i].queueFlags, spec.QUEUE_BITS), families[i].queueCount)
+        for i in range(count[0])
     )
 
 
-def _transfer_family(families: tuple[QueueFamily, ...]) -> int | None:
+def _transfer_family(families: tuple[facts.QueueFamily, ...]) -> int | None:
     """Choose a family that can fill, clear and copy: graphics and compute imply transfer (VkQueueFlagBits).
 
     A family of transfers alone is the last choice, since vkCmdClearColorImage needs one of the others.
     """
-    for wanted in (QUEUE_GRAPHICS | QUEUE_COMPUTE, QUEUE_TRANSFER):
+    for wanted in (spec.QUEUE_GRAPHICS | spec.QUEUE_COMPUTE, spec.QUEUE_TRANSFER):
         for family in families:
             if family.count and family.flags.value & wanted:
                 return family.index
     return None
 
 
-def extensions_to_enable(listed: tuple[Extension, ...], leg: str) -> tuple[str, ...]:
+def extensions_to_enable(listed: tuple[facts.Extension, ...], leg: str) -> tuple[str, ...]:
     """Return what a device is opened with: the extension, the *leg* that it depends on, and what must be enabled."""
     needed = [_DEPENDENCY] if _DEPENDENCY in leg else []
     if find_extension(listed, _PORTABILITY_SUBSET):
         needed.append(_PORTABILITY_SUBSET)  # VUID-VkDeviceCreateInfo-pProperties-04451
-    return (EXTENSION, *needed)
+    return (spec.EXTENSION, *needed)
 
 
 class DeviceOpener:
@@ -195,16 +160,12 @@ class DeviceOpener:
     def __init__(self, physical: vk.PhysicalDevice, enabled: tuple[str, ...]) -> None:
         self.physical = physical
         self.enabled = enabled
-        self.queue_families: tuple[QueueFamily, ...] = ()
+        self.queue_families: tuple[facts.QueueFamily, ...] = ()
         self.queue_family: int | None = None
 
     @contextmanager
     def open(self) -> Iterator[vk.Device]:
-        """Create a device and destroy it.
-
-        Raises:
-            Refused: vkCreateDevice failed.
-        """
+        """Create a device and destroy it. Raises `Refused` if vkCreateDevice failed."""
         if not self.queue_families:
             self.queue_families = _queue_families(self.physical)
             self.queue_family = _transfer_family(self.queue_families)
@@ -215,25 +176,23 @@ class DeviceOpener:
         vulkan = self.physical.vulkan
         queue = vulkan.struct(
             "VkDeviceQueueCreateInfo",
-            "DEVICE_QUEUE_CREATE_INFO",
             queueFamilyIndex=self.queue_family or 0,
             queueCount=1,
             pQueuePriorities=vulkan.ffi.new("float[]", [1.0]),
         )
         return vulkan.struct(
             "VkDeviceCreateInfo",
-            "DEVICE_CREATE_INFO",
             queueCreateInfoCount=1 if self.queue_families else 0,
             pQueueCreateInfos=queue if self.queue_families else vulkan.ffi.NULL,
             enabledExtensionCount=len(self.enabled),
             ppEnabledExtensionNames=vulkan.strings(self.enabled),
         )
 
-    def describe(self, device: vk.Device) -> OpenDevice:
+    def describe(self, device: vk.Device) -> facts.OpenDevice:
         """Return what an opened device was made with, and which of the extension's commands it has."""
-        return OpenDevice(
+        return facts.OpenDevice(
             enabled_extensions=self.enabled,
             queue_families=self.queue_families,
             queue_family=self.queue_family,
-            entry_points=tuple(EntryPoint(name, device.has_function(name)) for name in ENTRY_POINTS),
+            entry_points=tuple(facts.EntryPoint(name, device.has_function(name)) for name in spec.ENTRY_POINTS),
         )

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Buffers, images and device memory, each for as long as a `with` block lasts."""
+"""Buffers, images and device memory, each for as long as a `with` block lasts, and the forms that are shared."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from vkzircon_cli.bindings.vk import Device, zircon_ffi
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.quantities import bits_of
 from vkzircon_cli.model.spec import USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRCON_VMO
-from vkzircon_cli.model.vmo import MemoryRequirements, ResourceKind, Tiling
+from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind, Tiling
 
 TRANSFER = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
 _S_TYPE_IMPORT = 1000364000
@@ -32,39 +33,36 @@ class ImageSpec:
         return TILINGS[self.tiling]
 
 
+@record
 class Resource:
     """A buffer or an image that may be bound to exported or imported memory."""
 
-    def __init__(self, kind: ResourceKind, handle: Any, needs: MemoryRequirements) -> None:
-        self.kind = kind
-        self.handle = handle
-        self.needs = needs
+    kind: ResourceKind
+    handle: Any
+    needs: MemoryRequirements
 
 
+@record
 class Memory:
     """A VkDeviceMemory of *size* bytes of one memory type."""
 
-    def __init__(self, handle: Any, size: int, memory_type: int) -> None:
-        self.handle = handle
-        self.size = size
-        self.memory_type = memory_type
+    handle: Any
+    size: int
+    memory_type: int
 
 
 @contextmanager
 def external_buffer(device: Device, size: int) -> Iterator[Resource]:
     """Create a transfer buffer for exported or imported memory (VUID-vkBindBufferMemory-memory-02726)."""
     vulkan = device.vulkan
-    external = vulkan.struct(
-        "VkExternalMemoryBufferCreateInfo", "EXTERNAL_MEMORY_BUFFER_CREATE_INFO", handleTypes=ZIRCON_VMO
-    )
+    external = vulkan.struct("VkExternalMemoryBufferCreateInfo", handleTypes=ZIRCON_VMO)
     with _buffer(device, size, external) as handle:
-        needs = _requirements(device, "Buffer", "BUFFER", buffer=handle)
-        yield Resource(ResourceKind.BUFFER, handle, needs)
+        yield Resource(ResourceKind.BUFFER, handle, _requirements(device, "Buffer", buffer=handle))
 
 
 @contextmanager
 def _buffer(device: Device, size: int, chained: Any) -> Iterator[Any]:
-    info = device.vulkan.struct("VkBufferCreateInfo", "BUFFER_CREATE_INFO", chained, size=size, usage=TRANSFER)
+    info = device.vulkan.struct("VkBufferCreateInfo", chained, size=size, usage=TRANSFER)
     with device.made("Buffer", info) as handle:
         yield handle[0]
 
@@ -73,12 +71,11 @@ def _buffer(device: Device, size: int, chained: Any) -> Iterator[Any]:
 def host_buffer(device: Device, size: int, host_visible: int) -> Iterator[tuple[Any, Memory]]:
     """Create a buffer of ordinary memory that the host can map; *host_visible* is the mask of such types."""
     with _buffer(device, size, None) as handle:
-        needs = _requirements(device, "Buffer", "BUFFER", buffer=handle)
+        needs = _requirements(device, "Buffer", buffer=handle)
         bits = needs.memory_type_bits & host_visible
         if not bits:
             raise NotAsked("no memory type that the host can map takes a buffer")
-        lowest = (bits & -bits).bit_length() - 1
-        with _memory(device, None, needs.size, lowest) as memory:
+        with _memory(device, None, needs.size, bits_of(bits)[0]) as memory:
             device.call("vkBindBufferMemory", device.handle, handle, memory.handle, 0)
             yield handle, memory
 
@@ -87,12 +84,9 @@ def host_buffer(device: Device, size: int, host_visible: int) -> Iterator[tuple[
 def external_image(device: Device, spec: ImageSpec) -> Iterator[Resource]:
     """Create an image for shared memory, which starts UNDEFINED (VUID-VkImageCreateInfo-pNext-01443)."""
     vulkan = device.vulkan
-    external = vulkan.struct(
-        "VkExternalMemoryImageCreateInfo", "EXTERNAL_MEMORY_IMAGE_CREATE_INFO", handleTypes=ZIRCON_VMO
-    )
+    external = vulkan.struct("VkExternalMemoryImageCreateInfo", handleTypes=ZIRCON_VMO)
     info = vulkan.struct(
         "VkImageCreateInfo",
-        "IMAGE_CREATE_INFO",
         external,
         imageType=vulkan.lib.VK_IMAGE_TYPE_2D,
         format=spec.format,
@@ -104,10 +98,10 @@ def external_image(device: Device, spec: ImageSpec) -> Iterator[Resource]:
         usage=TRANSFER,
     )
     with device.made("Image", info) as handle:
-        yield Resource(ResourceKind.IMAGE, handle[0], _requirements(device, "Image", "IMAGE", image=handle[0]))
+        yield Resource(ResourceKind.IMAGE, handle[0], _requirements(device, "Image", image=handle[0]))
 
 
-def _requirements(device: Device, kind: str, s_type: str, **resource: Any) -> MemoryRequirements:
+def _requirements(device: Device, kind: str, **resource: Any) -> MemoryRequirements:
     """Ask with the version-2 query where the device has it: only that query reports dedicated allocations."""
     vulkan = device.vulkan
     name = f"vkGet{kind}MemoryRequirements2"
@@ -115,65 +109,53 @@ def _requirements(device: Device, kind: str, s_type: str, **resource: Any) -> Me
         found = vulkan.ffi.new("VkMemoryRequirements *")
         device.get(f"vkGet{kind}MemoryRequirements", device.handle, *resource.values(), found)
         return MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, None)
-    dedicated = vulkan.struct("VkMemoryDedicatedRequirements", "MEMORY_DEDICATED_REQUIREMENTS")
-    both = vulkan.struct("VkMemoryRequirements2", "MEMORY_REQUIREMENTS_2", dedicated)
-    info = vulkan.struct(f"Vk{kind}MemoryRequirementsInfo2", f"{s_type}_MEMORY_REQUIREMENTS_INFO_2", **resource)
+    dedicated = vulkan.struct("VkMemoryDedicatedRequirements")
+    both = vulkan.struct("VkMemoryRequirements2", dedicated)
+    info = vulkan.struct(f"Vk{kind}MemoryRequirementsInfo2", **resource)
     device.get(name, device.handle, info, both)
     found = both.memoryRequirements
     requires = bool(dedicated.requiresDedicatedAllocation)
     return MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, requires)
 
 
-@contextmanager
-def exportable_memory(device: Device, size: int, memory_type: int, dedicated: Resource | None) -> Iterator[Memory]:
-    """Allocate memory that may be exported as a VMO alone: one driver refuses any union of handle types."""
-    with _memory(device, _export(device, _dedicated(device, dedicated)), size, memory_type) as memory:
-        yield memory
-
-
-@record
-class ImportAsked:
-    """What an import is given. With *export* the memory may be exported again (VUID-...-handleType-04776)."""
-
-    handle: int
-    handle_type: int = ZIRCON_VMO
-    export: bool = False
-
-
-@contextmanager
 def imported_memory(
-    device: Device, asked: ImportAsked, size: int, memory_type: int, dedicated: Resource | None
-) -> Iterator[Memory]:
-    """Allocate memory from a VMO. Inside the block the driver owns the handle; after a refusal the caller does."""
+    device: Device,
+    handle: int,
+    size: int,
+    memory_type: int,
+    dedicated: Resource | None,
+    *,
+    export: bool = False,
+    handle_type: int = ZIRCON_VMO,
+) -> AbstractContextManager[Memory]:
+    """Allocate memory from a VMO. Inside the block the driver owns the handle; after a refusal the caller does.
+
+    With *export* the memory may be exported again (VUID-...-handleType-04776).
+    """
     chained = _dedicated(device, dedicated)
     info = zircon_ffi.new("VkImportMemoryZirconHandleInfoFUCHSIA *")
-    info.sType, info.handleType, info.handle = _S_TYPE_IMPORT, asked.handle_type, asked.handle
-    last = _export(device, chained) if asked.export else chained
+    info.sType, info.handleType, info.handle = _S_TYPE_IMPORT, handle_type, handle
+    last = _export(device, chained) if export else chained
     if last is not None:
         info.pNext = zircon_ffi.cast("void *", int(device.vulkan.ffi.cast("uintptr_t", last)))
-    with _memory(device, info, size, memory_type, kept=last) as memory:
-        yield memory
+    return _memory(device, info, size, memory_type, kept=last)
 
 
 def _dedicated(device: Device, resource: Resource | None) -> Any:
     if resource is None:
         return None
     one = {str(resource.kind): resource.handle}
-    return device.vulkan.struct("VkMemoryDedicatedAllocateInfo", "MEMORY_DEDICATED_ALLOCATE_INFO", **one)
+    return device.vulkan.struct("VkMemoryDedicatedAllocateInfo", **one)
 
 
 def _export(device: Device, chained: Any) -> Any:
-    return device.vulkan.struct(
-        "VkExportMemoryAllocateInfo", "EXPORT_MEMORY_ALLOCATE_INFO", chained, handleTypes=ZIRCON_VMO
-    )
+    return device.vulkan.struct("VkExportMemoryAllocateInfo", chained, handleTypes=ZIRCON_VMO)
 
 
 @contextmanager
 def _memory(device: Device, chained: Any, size: int, memory_type: int, kept: Any = None) -> Iterator[Memory]:
     """Allocate memory; *kept* is what *chained* points to and must live as long as it."""
-    info = device.vulkan.struct(
-        "VkMemoryAllocateInfo", "MEMORY_ALLOCATE_INFO", chained, allocationSize=size, memoryTypeIndex=memory_type
-    )
+    info = device.vulkan.struct("VkMemoryAllocateInfo", chained, allocationSize=size, memoryTypeIndex=memory_type)
     with device.made("DeviceMemory", info, by="Allocate", freed_by="Free") as handle:
         del kept
         yield Memory(handle[0], size, memory_type)
@@ -199,18 +181,76 @@ def mapped(device: Device, memory: Memory) -> Iterator[memoryview]:
         device.get("vkUnmapMemory", device.handle, memory.handle)
 
 
-def flush(device: Device, memory: Memory) -> None:
-    """Make the host's writes to mapped *memory* visible to the device."""
-    _mapped_range(device, "vkFlushMappedMemoryRanges", memory)
+def flush(device: Device, memory: Memory, call: str = "vkFlushMappedMemoryRanges") -> None:
+    """Make the host's writes to mapped *memory* visible to the device; does nothing where memory is coherent."""
+    area = device.vulkan.struct("VkMappedMemoryRange", memory=memory.handle, size=_WHOLE_SIZE)
+    device.call(call, device.handle, 1, area)
 
 
 def invalidate(device: Device, memory: Memory) -> None:
     """Make the device's writes visible to the host, which has *memory* mapped."""
-    _mapped_range(device, "vkInvalidateMappedMemoryRanges", memory)
+    flush(device, memory, "vkInvalidateMappedMemoryRanges")
 
 
-def _mapped_range(device: Device, call: str, memory: Memory) -> None:
-    """Flush or invalidate, which does nothing where memory is coherent."""
-    vulkan = device.vulkan
-    area = vulkan.struct("VkMappedMemoryRange", "MAPPED_MEMORY_RANGE", memory=memory.handle, size=_WHOLE_SIZE)
-    device.call(call, device.handle, 1, area)
+@record
+class Shape:
+    """One form of memory, with a buffer of *size* bytes or an *image*, and *room* to bind it after the start.
+
+    Exporter and importer create the resource with identical create-info, which dedicated forms require
+    (VUID-VkMemoryDedicatedAllocateInfo-image-04751 and -buffer-04752).
+    """
+
+    form: Form
+    size: int
+    image: ImageSpec | None
+    needs: MemoryRequirements
+    room: int = 0
+
+    @property
+    def kind(self) -> ResourceKind:
+        """Return what is bound to memory of this form."""
+        return ResourceKind.IMAGE if self.form is Form.DEDICATED_IMAGE else ResourceKind.BUFFER
+
+    @property
+    def is_dedicated(self) -> bool:
+        """Whether the memory is for one resource only."""
+        return self.form is not Form.PLAIN
+
+    def _dedicated(self, resource: Resource) -> Resource | None:
+        return resource if self.is_dedicated else None
+
+    def takes(self, memory_type: int) -> bool:
+        """Whether the resource can be bound to memory of this type."""
+        return bool(self.needs.memory_type_bits >> memory_type & 1)
+
+    def resource(self, device: Device) -> AbstractContextManager[Resource]:
+        """Create the buffer or image."""
+        if self.kind is ResourceKind.IMAGE and self.image is not None:
+            return external_image(device, self.image)
+        return external_buffer(device, self.size)
+
+    @contextmanager
+    def exportable(self, device: Device, memory_type: int) -> Iterator[tuple[Memory, Resource]]:
+        """Create the resource and memory for it that may be exported; nothing is bound yet."""
+        with self.resource(device) as resource, self.exportable_for(device, memory_type, resource) as memory:
+            yield memory, resource
+
+    def exportable_for(self, device: Device, memory_type: int, resource: Resource) -> AbstractContextManager[Memory]:
+        """Allocate memory for a *resource* that exists already.
+
+        It may be exported as a VMO alone: one driver refuses any union of handle types.
+        """
+        chained = _export(device, _dedicated(device, self._dedicated(resource)))
+        return _memory(device, chained, self.needs.size + self.room, memory_type)
+
+    @contextmanager
+    def memory(self, device: Device, memory_type: int) -> Iterator[Memory]:
+        """Allocate memory that may be exported."""
+        with self.exportable(device, memory_type) as (memory, _):
+            yield memory
+
+    def imported(
+        self, device: Device, handle: int, memory_type: int, resource: Resource, *, size: int, **how: Any
+    ) -> AbstractContextManager[Memory]:
+        """Import for *resource* as `imported_memory`; dedicated memory has its size (VUID-02964, -02965)."""
+        return imported_memory(device, handle, size, memory_type, self._dedicated(resource), **how)

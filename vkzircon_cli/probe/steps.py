@@ -14,7 +14,6 @@ from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Identity, Instance
 from vkzircon_cli.model.queries import select_devices
 from vkzircon_cli.model.request import Depth, Request
-from vkzircon_cli.model.shapes import shape_of_device
 from vkzircon_cli.probe.device_run import DeviceProbe
 from vkzircon_cli.probe.instance import InstanceProbe, probe_kernel, probe_loader
 from vkzircon_cli.probe.peer import Peer
@@ -32,7 +31,7 @@ def probe(request: Request, on_call: Callable[[str], None], answered: Mapping[st
     its time in milliseconds. The last one is ``done``: a stream without it was cut.
     """
     calls = vk.Calls(on_call, _hung(answered))
-    for event in _events(_Machine(request, calls, Asker(answered, shape_of_device(request.depth)))):
+    for event in _Machine(request, calls, Asker(answered, request.device_shape)).events():
         yield {**event, "ms": elapsed_ms()}
 
 
@@ -40,14 +39,6 @@ def _hung(answered: Mapping[str, Any]) -> frozenset[str]:
     """Return the calls that hung: each would cost its limit again in every step that makes it."""
     missing = [answer["missing"] for answer in answered.values() if answer["missing"] is not None]
     return frozenset(each["call"] for each in missing if each["kind"] == MissingKind.TIMED_OUT)
-
-
-def _events(machine: "_Machine") -> Iterator[Event]:
-    try:
-        yield from machine.probe()
-    except Stop as stop:
-        yield error(stop, stop.cause if isinstance(stop, CannotAsk) else "usage")
-    yield {"event": "done"}
 
 
 class _Machine:
@@ -59,7 +50,14 @@ class _Machine:
         self._on_call = on_call
         self._kernel: Zircon | None = None
 
-    def probe(self) -> Iterator[Event]:
+    def events(self) -> Iterator[Event]:
+        try:
+            yield from self._probe()
+        except Stop as stop:
+            yield error(stop, stop.cause if isinstance(stop, CannotAsk) else "usage")
+        yield {"event": "done"}
+
+    def _probe(self) -> Iterator[Event]:
         if self._ask.knows(_LAST_STEP):
             return
         vulkan = vk.open_loader(self._on_call)

@@ -1,35 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An open device as the steps on it use it: export, import, and look at memory."""
+"""An open device as the steps on it use it: export, import, and look at memory; and the devices that can import."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, TypeVar
 
-from vkzircon_cli.bindings.vk import Device
+from vkzircon_cli.bindings.vk import Device, PhysicalDevice
 from vkzircon_cli.bindings.zircon import Zircon
-from vkzircon_cli.errors import NotAsked
-from vkzircon_cli.model.base import record
-from vkzircon_cli.model.facts import MemoryType
+from vkzircon_cli.errors import NotAsked, Refused
+from vkzircon_cli.model.base import Answer, record
+from vkzircon_cli.model.facts import Identity, MemoryType
+from vkzircon_cli.model.quantities import bits_of
 from vkzircon_cli.model.queries import is_host_visible
-from vkzircon_cli.model.vmo import Comparison
-from vkzircon_cli.probe.allocation import Shape
+from vkzircon_cli.model.vmo import Comparison, ImportKind
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, taking, types_taking
+from vkzircon_cli.probe.instance import list_devices
 from vkzircon_cli.probe.patterns import Pattern, new_pattern
-from vkzircon_cli.probe.resources import Memory, Resource, mapped
+from vkzircon_cli.probe.physical_device import DeviceOpener, find_device, lists_extension, probe_memory
+from vkzircon_cli.probe.resources import Memory, Resource, Shape, mapped
+from vkzircon_cli.stream.events import answer_of
 
-NOT_VISIBLE = "the memory type is not HOST_VISIBLE"
-
-
-def choose_type(bits: int, taken: int, preferred: int, types: Sequence[MemoryType]) -> tuple[int, int]:
-    """Choose the importing memory type, *preferred* if possible, and return it with all candidates as a mask.
-
-    Raises:
-        NotAsked: none of the importer's *types* is in both masks, the VMO's *bits* and those *taken* by the resource.
-    """
-    candidates = bits & taken & ((1 << len(types)) - 1)
-    if not candidates:
-        raise NotAsked(f"no memory type takes both the VMO (0x{bits:x}) and what is bound to it (0x{taken:x})")
-    lowest = (candidates & -candidates).bit_length() - 1
-    return (preferred if candidates >> preferred & 1 else lowest), candidates
+T = TypeVar("T")
 
 
 @record
@@ -41,11 +32,7 @@ class Target:
     kernel: Zircon | None
 
     def must_have_kernel(self) -> Zircon:
-        """Return the kernel.
-
-        Raises:
-            NotAsked: there is none.
-        """
+        """Return the kernel. Raises `NotAsked` if there is none."""
         if self.kernel is None:
             raise NotAsked(NO_KERNEL)
         return self.kernel
@@ -55,13 +42,9 @@ class Target:
         return is_host_visible(self.types[memory_type])
 
     def must_be_visible(self, memory_type: int) -> None:
-        """Refuse a step that maps memory which the host cannot map.
-
-        Raises:
-            NotAsked: the memory type is not HOST_VISIBLE.
-        """
+        """Raise `NotAsked` if the host cannot map memory of this type."""
         if not self.is_visible(memory_type):
-            raise NotAsked(NOT_VISIBLE)
+            raise NotAsked("the memory type is not HOST_VISIBLE")
 
     def visible_types(self) -> int:
         """Return the mask of the memory types that the host can map."""
@@ -78,29 +61,26 @@ class Target:
             yield handle
 
     def import_type(self, handle: OwnedHandle, resource: Resource, preferred: int) -> tuple[int, int]:
-        """Ask which memory types may import *handle* for *resource*; return as `choose_type` does, and raise as it."""
-        bits = types_taking(self.device, handle)
-        return choose_type(bits, resource.needs.memory_type_bits, preferred, self.types)
+        """Choose the type to import *handle* into, *preferred* if possible; return it with all candidates as a mask.
+
+        Raises `NotAsked` if none of the memory types takes both the VMO and *resource*.
+        """
+        bits, taken = types_taking(self.device, handle), resource.needs.memory_type_bits
+        candidates = bits & taken & ((1 << len(self.types)) - 1)
+        if not candidates:
+            raise NotAsked(f"no memory type takes both the VMO (0x{bits:x}) and what is bound to it (0x{taken:x})")
+        return (preferred if candidates >> preferred & 1 else bits_of(candidates)[0]), candidates
 
     def imported(
-        self,
-        shape: Shape,
-        handle: OwnedHandle,
-        resource: Resource,
-        memory_type: int,
-        *,
-        size: int,
-        export: bool = False,
+        self, shape: Shape, handle: OwnedHandle, resource: Resource, memory_type: int, **how: Any
     ) -> AbstractContextManager[Memory]:
-        """Import *handle* for *resource*, which is not bound yet: success takes the handle."""
-        importing = shape.imported(self.device, handle.usable(), memory_type, resource, size=size, export=export)
-        return taking(handle, importing)
+        """Import *handle* as `Shape.imported` for *resource*, which is not bound yet: success takes the handle."""
+        return taking(handle, shape.imported(self.device, handle.usable(), memory_type, resource, **how))
 
     def put(self, memory: Memory, pattern: Pattern | None = None) -> Pattern:
         """Write *pattern*, or a new one over all of *memory*, through a mapping; return what was written.
 
-        Raises:
-            NotAsked: the host cannot map the memory.
+        Raises `NotAsked` if the host cannot map the memory.
         """
         self.must_be_visible(memory.memory_type)
         written = pattern or new_pattern(memory.size)
@@ -113,3 +93,73 @@ class Target:
         self.must_be_visible(memory.memory_type)
         with mapped(self.device, memory) as view:
             return Pattern(written.period, min(written.size, memory.size)).compare(view)
+
+
+def open_target(physical: PhysicalDevice, enabled: tuple[str, ...], kernel: Zircon | None, stack: ExitStack) -> Target:
+    """Open a device, which *stack* destroys. Raises `Refused` if vkCreateDevice fails."""
+    device = stack.enter_context(DeviceOpener(physical, enabled).open())
+    return Target(device, probe_memory(physical).types, kernel)
+
+
+class ImportTargets:
+    """The devices that a VMO can be imported on: this one, another like it, one of a second instance, another GPU.
+
+    Opens each device when it is first needed and keeps it open until *stack* closes.
+    """
+
+    def __init__(self, own: Target, opener: DeviceOpener, identity: Identity, index: int, stack: ExitStack) -> None:
+        self._own = own
+        self._opener = opener
+        self._identity = identity
+        self._index = index
+        self._stack = stack
+        self._opened: dict[ImportKind, Answer[Target]] = {}
+        self._others: list[PhysicalDevice] | None = None
+
+    def find(self, kind: ImportKind) -> Target:
+        """Return the device that *kind* imports on. Raises `NotAsked` if there is none, or it did not open."""
+        openers = {
+            ImportKind.SECOND_DEVICE: self._second_device,
+            ImportKind.SECOND_INSTANCE: self._second_instance,
+            ImportKind.OTHER_DEVICE: self._other_device,
+        }
+        if kind not in openers:
+            return self._own
+        if kind not in self._opened:  # once, also where it fails: a driver may take seconds to make an instance
+            self._opened[kind] = answer_of(openers[kind])
+        target, missing = self._opened[kind].value, self._opened[kind].missing
+        if missing is not None:
+            raise NotAsked(f"{missing.call} answered {missing.result}" if missing.result else missing.reason)
+        return target  # type: ignore[return-value]
+
+    def _second_device(self) -> Target:
+        return Target(self._stack.enter_context(self._opener.open()), self._own.types, self._own.kernel)
+
+    def _second_instance(self) -> Target:
+        physical = find_device(self._identity, self._index, self._listed_again(), by_index=False)
+        if physical is None:
+            raise NotAsked("a second instance does not list the device again")
+        return self._open(physical)
+
+    def _other_device(self) -> Target:
+        for index, physical in enumerate(self._listed_again()):
+            if lists_extension(physical) and index != self._index:
+                return self._open(physical)
+        raise NotAsked("no other device offers the extension")
+
+    def _open(self, physical: PhysicalDevice) -> Target:
+        return open_target(physical, self._opener.enabled, self._own.kernel, self._stack)
+
+    def _listed_again(self) -> list[PhysicalDevice]:
+        """Return the devices of a second instance, which is created once."""
+        if self._others is None:
+            self._others = list_devices(self._own.device.vulkan, self._stack)
+        return self._others
+
+
+def before_import(step: Callable[[], T]) -> T:
+    """Run a step that leads to an import; where the driver refuses it, the import is not asked for."""
+    try:
+        return step()
+    except Refused as refused:
+        raise NotAsked(f"{refused.said}, before an import") from refused

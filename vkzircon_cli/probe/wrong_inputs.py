@@ -8,8 +8,8 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.spec import ZIRCON_VMO
 from vkzircon_cli.model.vmo import Refusal
-from vkzircon_cli.probe.allocation import Shape
 from vkzircon_cli.probe.handles import OwnedHandle, ask_properties, owned, taking
+from vkzircon_cli.probe.resources import Shape
 from vkzircon_cli.probe.target import Target
 
 _GARBAGE = 0xABCD1237  # the value that Fuchsia's own test uses, with the low bits of a handle
@@ -43,8 +43,8 @@ class NegativeProbe:
         return self._refusal(call, value, None)
 
     def _closed(self, call: str) -> Refusal:
-        value = self.target.must_have_kernel().create(4096)
-        self.target.must_have_kernel().close(value)
+        kernel = self.target.must_have_kernel()
+        kernel.close(value := kernel.create(4096))
         return self._dead(call, value)
 
     def _event(self, call: str) -> Refusal:
@@ -65,8 +65,8 @@ class NegativeProbe:
         if call != IMPORT:
             raise NotAsked("only an import asks for a size")
         with self._vmo() as handle:
-            held = self.target.must_have_kernel().vmo_size(handle.value)
-            return self._refusal(call, handle.value, handle, size=held + self.target.must_have_kernel().page_size())
+            kernel, value = self.target.must_have_kernel(), handle.value
+            return self._refusal(call, value, handle, size=kernel.vmo_size(value) + kernel.page_size())
 
     def _vmo(self) -> AbstractContextManager[OwnedHandle]:
         return self.target.export(self.shape, self.memory_type)

@@ -11,7 +11,6 @@ from vkzircon_cli.errors import Exit, Stop
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.request import Request
-from vkzircon_cli.model.shapes import shape_of_device
 from vkzircon_cli.stream.events import Event, ended, error
 from vkzircon_cli.worker.capture import Capture
 from vkzircon_cli.worker.event_reader import EventReader
@@ -124,7 +123,7 @@ class _Listener:
         self._worker = worker
         self._timeout_s = request.timeout_s
         self._capture = capture
-        self._reader = EventReader(shape_of_device(request.depth))
+        self._reader = EventReader(request.device_shape)
         self._deadline = 0.0
         self._is_done = False
 
