@@ -97,7 +97,7 @@ def _checks(incomplete: str) -> list[str]:
 
 
 def _conditions(incomplete: str) -> list[str]:
-    from vkzircon_cli.report.requirable import FACTS
+    from vkzircon_cli.report.conditions import FACTS
 
     return [*_checks(incomplete), *_beginning(FACTS, incomplete)]
 
