@@ -127,8 +127,8 @@ class Peer:
         self._gone = "the second process died before"
         status = self._end(_DYING_S)
         if status is None:
-            return Crashed("", "", f"{_WHO} closed its channel")
-        return Crashed("", "", missing_from_exit(status, who=_WHO).reason)
+            return Crashed(f"{_WHO} closed its channel")
+        return Crashed(missing_from_exit(status, who=_WHO).reason)
 
     def close(self) -> None:
         """End the process, and close our end of the channel."""
