@@ -4,8 +4,10 @@
 import contextlib
 import io
 import os
+import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -79,14 +81,22 @@ def _commands_with(option: str) -> list[str]:
 def _register(name: str) -> None:
     """Declare the command *name* to Typer, or all commands where it is '', which Typer builds in 20 ms more."""
     app.registered_commands.clear()
+    helps = _helps()
     for command in [COMMANDS[name]] if name else COMMANDS.values():
         declare = app.command(
             command.name,
-            help=command.help,
+            help=helps[command.name],
             epilog=EPILOG,
             context_settings={command.passes_on: command.passes_on.startswith("ignore")} if command.passes_on else None,
         )
         declare(_callback(command))
+
+
+def _helps() -> dict[str, str]:
+    """Return the help of each command by its name, which stands in brackets above it."""
+    text = Path(__file__).with_name("help.txt").read_text("utf-8")
+    _, *parts = re.split(r"^\[(\w+)\]\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def _callback(command: Command) -> Callable[..., Exit]:
