@@ -6,7 +6,6 @@ import io
 import os
 import re
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from vkzircon_cli.cli import handlers
 from vkzircon_cli.cli.command_table import COMMANDS, Command
 from vkzircon_cli.cli.options import OPTIONS, signature
 from vkzircon_cli.errors import Exit, Usage
@@ -101,9 +101,7 @@ def _helps() -> dict[str, str]:
 
 def _callback(command: Command) -> Callable[..., Exit]:
     def called(**given: Any) -> Exit:
-        module, _, function = command.run.partition(".")
-        carry_out: Callable[[Command, dict[str, Any]], Exit]
-        carry_out = getattr(import_module(f"vkzircon_cli.cli.{module}"), function)
+        carry_out: Callable[[Command, dict[str, Any]], Exit] = getattr(handlers, command.run)
         return carry_out(command, given)
 
     called.__signature__ = signature(command.options, command.formats)  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ _REPORT_FORMATS = "terminal json markdown html junit"
 
 
 class Command(NamedTuple):
-    """A command; *run* is a module of `cli` and the function in it that carries it out.
+    """A command; *run* is the function of `handlers` that carries it out.
 
     *options* are names in `options.OPTIONS`, in the order of the help. *depth* is how much it asks of the driver, None
     where it needs no Vulkan. *formats* are those of its result, the first is the default; *view* is the part of a
@@ -39,18 +39,18 @@ _DIFF = "before after format output quiet no_color no_redact version"
 _EMULATE = "command persona fault print_env shell cflags libs list version"
 _EXPLAIN = "word format output no_color version"
 _ALL = (
-    Command("report", "probing.probe", "everything", f"{_REPORT_FORMATS} trace", _REPORT),
-    Command("check", "probing.probe", "everything", f"{_REPORT_FORMATS} trace", _CHECK, view="checks"),
-    Command("devices", "probing.probe", "identity", "terminal json trace", _DEVICES, view="devices"),
-    Command("matrix", "probing.probe", "matrix", "terminal json csv", _MATRIX),
-    Command("bench", "probing.probe", "bench", "terminal json html", _BENCH),
-    Command("doctor", "probing.doctor", "identity", "terminal json", f"format {_WRITTEN} {_EMULATION} version"),
-    Command("bundle", "probing.bundle", "everything", "", f"device zip quiet no_redact {_PROBE}"),
-    Command("emulate", "offline.emulate", None, "", _EMULATE, passes_on="allow_interspersed_args"),
-    Command("show", "offline.show", None, _REPORT_FORMATS, f"file format {_WRITTEN} no_redact version"),
-    Command("diff", "offline.diff", None, "terminal json markdown", _DIFF),
+    Command("report", "probe", "everything", f"{_REPORT_FORMATS} trace", _REPORT),
+    Command("check", "probe", "everything", f"{_REPORT_FORMATS} trace", _CHECK, view="checks"),
+    Command("devices", "probe", "identity", "terminal json trace", _DEVICES, view="devices"),
+    Command("matrix", "probe", "matrix", "terminal json csv", _MATRIX),
+    Command("bench", "probe", "bench", "terminal json html", _BENCH),
+    Command("doctor", "doctor", "identity", "terminal json", f"format {_WRITTEN} {_EMULATION} version"),
+    Command("bundle", "bundle", "everything", "", f"device zip quiet no_redact {_PROBE}"),
+    Command("emulate", "emulate", None, "", _EMULATE, passes_on="allow_interspersed_args"),
+    Command("show", "show", None, _REPORT_FORMATS, f"file format {_WRITTEN} no_redact version"),
+    Command("diff", "diff", None, "terminal json markdown", _DIFF),
     # A number below 0 is a word for `explain`, which refuses other words that look like options where it reads them.
-    Command("explain", "offline.explain", None, "terminal json", _EXPLAIN, passes_on="ignore_unknown_options"),
-    Command("schema", "offline.schema", None, "", "document output version"),
+    Command("explain", "explain", None, "terminal json", _EXPLAIN, passes_on="ignore_unknown_options"),
+    Command("schema", "schema", None, "", "document output version"),
 )
 COMMANDS = {command.name: command for command in _ALL}

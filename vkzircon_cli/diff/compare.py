@@ -100,12 +100,8 @@ def _side(report: Report) -> model.Side:
 
 def _paired(pair: DevicePair) -> model.PairedDevice:
     known = pair.after or pair.before
-    return model.PairedDevice(
-        name=_name(known) if known else "",
-        before=pair.before.index if pair.before else None,
-        after=pair.after.index if pair.after else None,
-        matched_by=pair.matched_by,
-    )
+    was, now = (device.index if device else None for device in (pair.before, pair.after))
+    return model.PairedDevice(_name(known) if known else "", was, now, pair.matched_by)
 
 
 def _facts(before: Report, after: Report, pairs: list[DevicePair]) -> Iterator[model.FactChange]:
@@ -217,9 +213,8 @@ def _of_summary(before: Report, after: Report, *, has_changes: bool) -> Iterator
 def _timings(before: Run, after: Run, pairs: list[DevicePair]) -> model.Timings:
     """Return both totals and the few steps that became much faster or slower."""
     was, now = _durations(before), _durations(after)
-    numbers = {
-        f"device{pair.before.index}": f"device{pair.after.index}" for pair in pairs if pair.before and pair.after
-    }
+    both = ((pair.before.index, pair.after.index) for pair in pairs if pair.before and pair.after)
+    numbers = {f"device{was}": f"device{now}" for was, now in both}
     shared = ((step, was[step], now.get(_renamed(step, numbers))) for step in was)
     steps = [model.StepTiming(step, b, a, round(a / b, 2)) for step, b, a in shared if a is not None and _is_much(b, a)]
     steps.sort(key=lambda step: -abs(step.after_ms - step.before_ms))

@@ -66,13 +66,9 @@ def end_of(step: str | None, missing: Missing) -> Event:
     if step is not None:
         return ended(step, missing)
     where = f" in {missing.call}" if missing.call else ""
-    return error(_Gone(f"The probe ended between two steps{where}: {missing.reason}."), "probe-died")
-
-
-class _Gone(Stop):
-    """The worker ended where no step is the cause."""
-
-    exit_code = Exit.CRASHED
+    stop = Stop(f"The probe ended between two steps{where}: {missing.reason}.")
+    stop.exit_code = Exit.CRASHED
+    return error(stop, "probe-died")
 
 
 class _Supervisor:
