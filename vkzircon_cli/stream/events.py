@@ -102,13 +102,8 @@ def ended(step: str, missing: Missing) -> Event:
 
 def error(stop: Stop, cause: str) -> Event:
     """Return the event for what stopped the probe; `decode_failure` reads it back."""
-    return {
-        "event": "error",
-        "cause": cause,
-        "message": stop.message,
-        "hint": stop.hint,
-        "exit_code": int(stop.exit_code),
-    }
+    failure = Failure(cause, stop.message, stop.hint, int(stop.exit_code))
+    return {"event": "error", **plain(failure)}
 
 
 def to_line(event: Event) -> bytes:
