@@ -9,7 +9,7 @@ import pytest
 
 from vkzircon_cli.checks import in_order
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.report.requirable import FACTS, Kind, NamedFact
+from vkzircon_cli.report.conditions import FACTS, Kind, NamedFact
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -62,9 +62,9 @@ def run(arguments: Sequence[str]) -> int:
     from vkzircon_cli.model.base import BadValue
 
     try:
-        from vkzircon_cli.cli import main
+        from vkzircon_cli.cli import app
 
-        return main.run(arguments)
+        return app.run(arguments)
     except output.PipeClosed:
         return errors.Exit.PIPE_CLOSED
     except errors.Stop as ended:

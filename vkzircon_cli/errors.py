@@ -48,12 +48,19 @@ ERROR_EXITS = (
 _MOST_WORDS = 300  # characters of a foreign error
 
 
-class Refused(Exception):
-    """A call returned an error. *missing* stands in the facts for its answer."""
+class Unanswered(Exception):
+    """Ends a question of the probe; *missing* stands in the facts for its answer."""
+
+    def __init__(self, kind: MissingKind, call: str, result: str, reason: str) -> None:
+        super().__init__(*(said for said in (call, result, reason) if said))
+        self.missing = Missing(kind, call, result, reason)
+
+
+class Refused(Unanswered):
+    """A call returned an error."""
 
     def __init__(self, call: str, result: str, reason: str = "") -> None:
-        super().__init__(call, result, reason)
-        self.missing = Missing(MissingKind.REFUSED, call, result, reason)
+        super().__init__(MissingKind.REFUSED, call, result, reason)
 
     @property
     def said(self) -> str:
@@ -62,28 +69,25 @@ class Refused(Exception):
         return f"{missing.call} answered {missing.result}" if missing.result else f"{missing.call}: {missing.reason}"
 
 
-class TimedOut(Exception):
+class TimedOut(Unanswered):
     """Work of the device did not end in time."""
 
     def __init__(self, call: str, reason: str) -> None:
-        super().__init__(call, reason)
-        self.missing = Missing(MissingKind.TIMED_OUT, call, "VK_TIMEOUT", reason)
+        super().__init__(MissingKind.TIMED_OUT, call, "VK_TIMEOUT", reason)
 
 
-class Crashed(Exception):
+class Crashed(Unanswered):
     """The question ended another process."""
 
-    def __init__(self, call: str, result: str, reason: str) -> None:
-        super().__init__(call, result, reason)
-        self.missing = Missing(MissingKind.CRASHED, call, result, reason)
+    def __init__(self, reason: str) -> None:
+        super().__init__(MissingKind.CRASHED, "", "", reason)
 
 
-class NotAsked(Exception):
+class NotAsked(Unanswered):
     """A question that has no meaning here; *reason* says why."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.missing = Missing(MissingKind.NOT_ASKED, "", "", reason)
+        super().__init__(MissingKind.NOT_ASKED, "", "", reason)
 
 
 class Stop(Exception):

@@ -7,9 +7,9 @@ A result that cannot be written is an error, also where Python would ignore it.
 import errno
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn, Self
 
 from vkzircon_cli.errors import NotWritten
 from vkzircon_cli.model.base import record
@@ -46,86 +46,81 @@ def write(text: str, path: Path | None, *, as_utf8: bool = False) -> None:
         _write_file(text.encode("utf-8"), path)
 
 
-class Lines:
-    """Writes lines unbuffered: to *path*, to standard output, or nowhere if *silent*.
+@contextmanager
+def line_writer(path: Path | None, *, silent: bool = False) -> Iterator[Callable[[bytes], None]]:
+    """Yield a function that writes a line unbuffered: to *path*, to standard output, or nowhere if *silent*.
 
-    Until the end they are in a file beside *path*, which stays if this process dies.
+    Until the end the lines are in a file beside *path*, which stays if this process dies.
+
+    Raises:
+        NotWritten: not all of it could be written, or the file could not be renamed.
+        PipeClosed: the reader of standard output went away.
     """
+    if path is None:
+        yield lambda line: None if silent else _write_stdout(line.decode("ascii"))
+        return
+    with _failing(str(path)):
+        file = _File(path, _USUAL_MODE)
 
-    def __init__(self, path: Path | None, *, silent: bool = False) -> None:
-        self._silent = silent
-        self._wanted = path
-        self._place: Path | None = None
-        self._written: Path | None = None
-        self._descriptor: int | None = None
+    def write_line(line: bytes) -> None:
+        with _failing(str(path)):
+            file.write(line)
 
-    def __enter__(self) -> Self:
-        """Open the file; an older file of the same name is replaced at the end."""
-        if self._wanted is not None:
-            try:
-                self._open(self._wanted)
-            except OSError as error:
-                _fail(str(self._wanted), error)
-        return self
+    try:
+        yield write_line
+    finally:
+        with _failing(str(path)):
+            file.keep()
 
-    def _open(self, wanted: Path) -> None:
-        if _is_stream(wanted):
-            self._written = wanted
-            self._descriptor = os.open(wanted, os.O_WRONLY | os.O_CLOEXEC)
-            return
-        self._place = _real(wanted)
-        if self._place.is_dir():
+
+class _File:
+    """A file that is written beside *path* and renamed by `keep`; a device or a pipe is written in its place."""
+
+    def __init__(self, path: Path, mode: int) -> None:
+        is_stream = path.exists() and not path.is_file() and not path.is_dir()
+        # Links are followed, so that the target of a link is replaced and not the link: /dev/stdout is one.
+        self._place = None if is_stream else Path(os.path.realpath(path))
+        if self._place is None:
+            self._descriptor, self._written = os.open(path, os.O_WRONLY | os.O_CLOEXEC), path
+        elif self._place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        self._descriptor, self._written = _create_beside(self._place, _USUAL_MODE)
+        else:
+            self._descriptor, self._written = _create_beside(self._place, mode)
+        self._is_open = True
 
-    def write(self, line: bytes) -> None:
-        """Write one line.
+    def write(self, data: bytes) -> None:
+        """Write all of *data*; the file is removed where the system refuses that."""
+        try:
+            _write_all(self._descriptor, data)
+        except OSError:
+            self.remove()
+            raise
 
-        Raises:
-            NotWritten: not all of it could be written.
-            PipeClosed: the reader of standard output went away.
-        """
-        if self._descriptor is not None:
-            try:
-                _write_all(self._descriptor, line)
-            except OSError as error:
-                self._give_up()
-                _fail(str(self._wanted), error)
-        elif not self._silent:
-            _write_stdout(line.decode("ascii"))
-
-    def _give_up(self) -> None:
-        """Remove the unfinished file; a device or a pipe stays."""
-        if self._place is not None and self._written is not None:
-            with suppress(OSError):
-                self._written.unlink()
-            self._place = None
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file and rename it.
-
-        Raises:
-            NotWritten: the system refuses one of the two.
-        """
-        if self._descriptor is None or self._written is None:
+    def keep(self) -> None:
+        """Close the file and rename it; a full disk leaves the old file whole."""
+        if not self._is_open:
             return
         try:
-            os.close(self._descriptor)
+            if self._place is not None:
+                os.fsync(self._descriptor)
+            self._close()
             if self._place is not None:
                 self._written.replace(self._place)
-        except OSError as error:
-            self._give_up()
-            _fail(str(self._wanted), error)
+        except OSError:
+            self.remove()
+            raise
 
+    def remove(self) -> None:
+        """Close and remove the unfinished file; a device or a pipe stays."""
+        self._close()
+        if self._place is not None:
+            with suppress(OSError):
+                self._written.unlink()
 
-def _is_stream(path: Path) -> bool:
-    """Whether *path* is a device or a pipe, which is written to and never replaced."""
-    return path.exists() and not path.is_file() and not path.is_dir()
-
-
-def _real(path: Path) -> Path:
-    """Follow links, so that the target of a link is replaced and not the link: /dev/stdout is one."""
-    return Path(os.path.realpath(path))
+    def _close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            os.close(self._descriptor)
 
 
 def write_private(data: bytes, path: Path) -> None:
@@ -142,12 +137,11 @@ def _write_stdout(text: str, as_utf8: bool = False) -> None:
     if stream is None:
         raise NotWritten("The result could not be written: standard output is closed.", "Use --output FILE.")
     data = text.encode("utf-8" if as_utf8 else stream.encoding or "utf-8", "backslashreplace")
-    try:
-        _write_all(stream.fileno(), data)
-    except BrokenPipeError as error:
-        raise PipeClosed from error
-    except OSError as error:
-        _fail("standard output", error)
+    with _failing("standard output"):
+        try:
+            _write_all(stream.fileno(), data)
+        except BrokenPipeError as error:
+            raise PipeClosed from error
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -157,29 +151,14 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _write_file(data: bytes, path: Path, mode: int = _USUAL_MODE) -> None:
-    try:
-        if _is_stream(path):
-            path.write_bytes(data)
-        else:
-            _replace(_real(path), data, mode)
-    except OSError as error:
-        _fail(str(path), error)
-
-
-def _replace(path: Path, data: bytes, mode: int) -> None:
-    """Write beside *path* and rename: a full disk leaves the old file whole."""
-    descriptor, beside = _create_beside(path, mode)
-    try:
+    with _failing(str(path)):
+        file = _File(path, mode)
         try:
-            _write_all(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
+            file.write(data)
+            file.keep()
+        except BaseException:
+            file.remove()
+            raise
 
 
 def _create_beside(path: Path, mode: int) -> tuple[int, Path]:
@@ -206,9 +185,15 @@ def _umask() -> int:
     return mask
 
 
-def _fail(where: str, error: OSError) -> NoReturn:
-    reason = error.strerror or type(error).__name__
-    raise NotWritten(f"The result could not be written to {where}: {reason}.", "Choose another place: --output FILE.")
+@contextmanager
+def _failing(where: str) -> Iterator[None]:
+    """Turn an error of the system into `NotWritten`, which says *where*."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        message = f"The result could not be written to {where}: {reason}."
+        raise NotWritten(message, "Choose another place: --output FILE.") from error
 
 
 def say(text: str) -> None:

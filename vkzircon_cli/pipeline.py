@@ -179,13 +179,7 @@ def _feed(stream: Iterable[Event], fold: Fold, watch: Watch) -> None:
 
 def interruption() -> Event:
     """Return the event that says which signal ended the run."""
-    return error(_Interrupted(), "interrupted")
-
-
-class _Interrupted(Stop):
-    """A signal came."""
-
-    def __init__(self) -> None:
-        heard = interrupt.signal_heard() or signal.SIGINT
-        super().__init__(f"Interrupted by {heard.name}: this report holds what was learned until then.")
-        self.exit_code = Exit(interrupt.exit_code(Exit.INTERRUPTED))
+    heard = interrupt.signal_heard() or signal.SIGINT
+    stop = Stop(f"Interrupted by {heard.name}: this report holds what was learned until then.")
+    stop.exit_code = Exit(interrupt.exit_code(Exit.INTERRUPTED))
+    return error(stop, "interrupted")

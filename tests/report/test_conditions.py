@@ -16,9 +16,8 @@ from vkzircon_cli.errors import Exit, Usage
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.request import Depth, Judging
-from vkzircon_cli.report.conditions import is_chosen, parse_condition, refuse_empty_choice, refuse_unknown_checks
+from vkzircon_cli.report.conditions import FACTS, is_chosen, parse_condition, refuse_empty_choice, refuse_unknown_checks
 from vkzircon_cli.report.report import Report, make_report
-from vkzircon_cli.report.requirable import FACTS
 from vkzircon_cli.stream.document import EmulationAsked, make_header
 from vkzircon_cli.stream.events import Output
 from vkzircon_cli.stream.fold import Transcript

@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Typer application: its group of commands, each built from the table, and `report` as the default."""
+"""The Typer application: commands built from the table, `report` as the default, and the run of one command line."""
 
+import contextlib
+import io
+import os
+import re
 from collections.abc import Callable, Sequence
-from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from vkzircon_cli.cli import handlers
 from vkzircon_cli.cli.command_table import COMMANDS, Command
 from vkzircon_cli.cli.options import OPTIONS, signature
-from vkzircon_cli.errors import Exit
+from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.output import write
 
 EPILOG = (
     "Exit codes: 0 nothing failed; 1 a check failed, a condition was not met, or two reports differ; 2 usage; 3 no "
@@ -19,9 +26,10 @@ EPILOG = (
     "crashed or hung; 6 the result could not be written; 70 a fault of vkzircon's own; 129, 130, 143 ended by "
     "SIGHUP, Ctrl-C or SIGTERM; 141 the reader closed the pipe."
 )
-
-
 _OWN = ("--help", "-h", "--version")
+_COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
+# The base of all errors in a command line, which Typer does not export.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 class _ReportByDefault(TyperGroup):
@@ -57,41 +65,47 @@ app = typer.Typer(
 )
 
 
-def named(args: Sequence[str]) -> str:
+def _named(args: Sequence[str]) -> str:
     """Return the command that *args* name, '' if they name none."""
     name = "report" if _begins_with_an_option(args) else next(iter(args), "")
     return name if name in COMMANDS else ""
 
 
-def commands_with(option: str) -> list[str]:
+def _commands_with(option: str) -> list[str]:
     """Return the names of the commands that have an *option*, as it is typed."""
-    register("")
+    _register("")
     group: Any = get_command(app)
     return [name for name, command in group.commands.items() if any(option in param.opts for param in command.params)]
 
 
-def register(name: str) -> None:
+def _register(name: str) -> None:
     """Declare the command *name* to Typer, or all commands where it is '', which Typer builds in 20 ms more."""
     app.registered_commands.clear()
+    helps = _helps()
     for command in [COMMANDS[name]] if name else COMMANDS.values():
         declare = app.command(
             command.name,
-            help=command.help,
+            help=helps[command.name],
             epilog=EPILOG,
             context_settings={command.passes_on: command.passes_on.startswith("ignore")} if command.passes_on else None,
         )
         declare(_callback(command))
 
 
+def _helps() -> dict[str, str]:
+    """Return the help of each command by its name, which stands in brackets above it."""
+    text = Path(__file__).with_name("help.txt").read_text("utf-8")
+    _, *parts = re.split(r"^\[(\w+)\]\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
 def _callback(command: Command) -> Callable[..., Exit]:
-    def run(**given: Any) -> Exit:
-        module, _, function = command.run.partition(".")
-        carry_out: Callable[[Command, dict[str, Any]], Exit]
-        carry_out = getattr(import_module(f"vkzircon_cli.cli.{module}"), function)
+    def called(**given: Any) -> Exit:
+        carry_out: Callable[[Command, dict[str, Any]], Exit] = getattr(handlers, command.run)
         return carry_out(command, given)
 
-    run.__signature__ = signature(command.options, command.formats)  # type: ignore[attr-defined]
-    return run
+    called.__signature__ = signature(command.options, command.formats)  # type: ignore[attr-defined]
+    return called
 
 
 @app.callback()
@@ -100,3 +114,42 @@ def _root(version: Annotated[bool, OPTIONS["version"][2]] = False) -> None:
 
     Without a command: report.
     """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code. Its help is written like a result, its errors become `Usage`.
+
+    Raises:
+        Stop: the command ended early.
+        PipeClosed: the reader of standard output went away.
+        KeyboardInterrupt: a signal ended the command.
+    """
+    if _COMPLETE_VARIABLE in os.environ:
+        completion_init()  # registers the shells, which Typer leaves out with add_completion=False
+    printed = io.StringIO()
+    try:
+        _register(_named(arguments))
+        with contextlib.redirect_stdout(printed):
+            code = app(list(arguments), prog_name="vkzircon", complete_var=_COMPLETE_VARIABLE, standalone_mode=False)
+    except typer.Abort as aborted:
+        raise KeyboardInterrupt from aborted
+    except SystemExit as leave:  # the end of a completion
+        code = leave.code
+    except _UsageError as error:
+        raise Usage(*_sentence(error, arguments)) from error
+    if printed.getvalue():
+        write(printed.getvalue(), None)
+    return code if isinstance(code, int) else 0
+
+
+def _sentence(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
+    command = error.ctx.command_path if error.ctx is not None else f"vkzircon {_named(arguments)}".rstrip()
+    message = " ".join(error.format_message().split())
+    hint = f"See: {command} --help"
+    if "unexpected extra argument" in message and any(
+        f"({word}" in message for word in arguments if _named([word]) == word
+    ):
+        hint = "Options come after the command, as in: vkzircon check --emulate"
+    if message.startswith("No such option") and (others := _commands_with(error.option_name)):
+        message, hint = f"{command} has no option {error.option_name}.", f"It belongs to: vkzircon {', '.join(others)}"
+    return message if message.endswith((".", "?")) else f"{message}.", hint

@@ -13,15 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from vkzircon_cli import __version__
-from vkzircon_cli.model.request import (
-    DEFAULT_SECONDS,
-    DEFAULT_SIZE,
-    DEFAULT_TIMEOUT_S,
-    LARGEST_SHARED,
-    DocumentKind,
-    Formats,
-    Shell,
-)
+from vkzircon_cli.model import request
+from vkzircon_cli.model.request import DocumentKind, Formats, Shell
 from vkzircon_cli.model.spec import HANDLE_TYPES
 from vkzircon_cli.model.text import decode, visible
 from vkzircon_cli.output import NO_FILES
@@ -97,7 +90,7 @@ def _checks(incomplete: str) -> list[str]:
 
 
 def _conditions(incomplete: str) -> list[str]:
-    from vkzircon_cli.report.requirable import FACTS
+    from vkzircon_cli.report.conditions import FACTS
 
     return [*_checks(incomplete), *_beginning(FACTS, incomplete)]
 
@@ -124,105 +117,78 @@ Parameter = tuple[Any, Any, Any]
 REQUIRED = inspect.Parameter.empty
 
 
-def _flag(*names: str, help: str) -> Parameter:
-    return bool, False, typer.Option(*names, help=help)
+def _option(type: Any, default: Any, names: str, help: str, metavar: str | None = None, **more: Any) -> Parameter:
+    return type, default, typer.Option(*names.split(), metavar=metavar, help=help, **more)
+
+
+def _flag(names: str, help: str) -> Parameter:
+    return _option(bool, False, names, help)
 
 
 def _size(default: int, help: str) -> Parameter:
-    return int, default, typer.Option("--size", metavar="BYTES", parser=parse_size, help=help)
+    return _option(int, default, "--size", help, "BYTES", parser=parse_size)
 
 
 def _time(name: str, default: float, help: str) -> Parameter:
-    option = typer.Option(name, metavar="SECONDS", min=0.1, max=_MOST_SECONDS, callback=_seconds, help=help)
-    return float, default, option
+    return _option(float, default, name, help, "SECONDS", min=0.1, max=_MOST_SECONDS, callback=_seconds)
 
 
 def _list(name: str, metavar: str, help: str, **more: Any) -> Parameter:
-    return list[str] | None, None, typer.Option(name, metavar=metavar, help=f"{help}; repeatable.", **more)
+    return _option(list[str] | None, None, name, f"{help}; repeatable.", metavar, **more)
 
 
-def _argument(type: Any, default: Any, metavar: str, help: str | None = None, **more: Any) -> Parameter:
+def _checks_named(name: str, help: str) -> Parameter:
+    return _list(name, "CHECK", help, autocompletion=_checks, callback=_known)
+
+
+def _argument(type: Any, default: Any, metavar: str, help: str, **more: Any) -> Parameter:
     return type, default, typer.Argument(metavar=metavar, help=help, **more)
 
 
+_BY = "The type of handle to share by: zircon-vmo, opaque-fd, dma-buf, host-allocation, ..."
+_NEEDS = "Fail unless this holds: a check's id, or a fact compared, as device.type=discrete"
 OPTIONS: Mapping[str, Parameter] = {
-    "device": (
-        str | None,
-        None,
-        typer.Option(
-            "--device", "-d", metavar="SEL", help="Ask one device: its index, UUID prefix, or part of its name."
-        ),
+    "device": _option(
+        str | None, None, "--device -d", "Ask one device: its index, UUID prefix, or part of its name.", "SEL"
     ),
-    "output": (
-        Path | None,
-        None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", callback=_file, help="Write to FILE, and nothing to standard output."
-        ),
+    "output": _option(
+        Path | None, None, "--output -o", "Write to FILE, and nothing to standard output.", "FILE", callback=_file
     ),
-    "quiet": _flag("--quiet", "-q", help="Print nothing: only the exit code counts."),
-    "verbose": _flag("--verbose", "-v", help="Print more rows, and the time of each step."),
-    "no_color": _flag("--no-color", help="Print without colour, as with NO_COLOR."),
-    "no_redact": _flag("--no-redact", help="Hide nothing: leave in names of users and hosts, UUIDs and the like."),
-    "emulate": _flag("--emulate", help="On Linux: turn on the emulation layer."),
-    "persona": (
-        str | None,
-        None,
-        typer.Option("--persona", metavar="NAME", help="With --emulate: behave as this driver does (emulate --list)."),
+    "quiet": _flag("--quiet -q", "Print nothing: only the exit code counts."),
+    "verbose": _flag("--verbose -v", "Print more rows, and the time of each step."),
+    "no_color": _flag("--no-color", "Print without colour, as with NO_COLOR."),
+    "no_redact": _flag("--no-redact", "Hide nothing: leave in names of users and hosts, UUIDs and the like."),
+    "emulate": _flag("--emulate", "On Linux: turn on the emulation layer."),
+    "persona": _option(
+        str | None, None, "--persona", "With --emulate: behave as this driver does (emulate --list).", "NAME"
     ),
     "fault": _list("--fault", "NAME", "With --emulate: add this fault (emulate --list)"),
-    "timeout": _time("--timeout", DEFAULT_TIMEOUT_S, "How long one step may take."),
-    "size": _size(DEFAULT_SIZE, "Bytes that a round trip moves: 4096, 64K, 16MiB, 1GiB."),
-    "stress": _flag("--stress", help="Also repeat imports and exports until a leak would show."),
-    "negative": _flag("--negative", help="Also call with wrong inputs, last of all."),
-    "require": _list(
-        "--require",
-        "CONDITION",
-        "Fail unless this holds: a check's id, or a fact compared, as device.type=discrete",
-        autocompletion=_conditions,
-        callback=_require,
+    "timeout": _time("--timeout", request.DEFAULT_TIMEOUT_S, "How long one step may take."),
+    "size": _size(request.DEFAULT_SIZE, "Bytes that a round trip moves: 4096, 64K, 16MiB, 1GiB."),
+    "stress": _flag("--stress", "Also repeat imports and exports until a leak would show."),
+    "negative": _flag("--negative", "Also call with wrong inputs, last of all."),
+    "require": _list("--require", "CONDITION", _NEEDS, autocompletion=_conditions, callback=_require),
+    "select": _checks_named("--select", "Only this check or group"),
+    "ignore": _checks_named("--ignore", "Not this check or group"),
+    "handle_type": _option(
+        str, "zircon-vmo", "--handle-type", _BY, "NAME", callback=_handle_type, autocompletion=_handle_types
     ),
-    "select": _list("--select", "CHECK", "Only this check or group", autocompletion=_checks, callback=_known),
-    "ignore": _list("--ignore", "CHECK", "Not this check or group", autocompletion=_checks, callback=_known),
-    "handle_type": (
-        str,
-        "zircon-vmo",
-        typer.Option(
-            "--handle-type",
-            metavar="NAME",
-            callback=_handle_type,
-            autocompletion=_handle_types,
-            help="The type of handle to share by: zircon-vmo, opaque-fd, dma-buf, host-allocation, ...",
-        ),
-    ),
-    "formats": (Formats, Formats.COMMON, typer.Option("--formats", help="Which image formats are asked for.")),
-    "seconds": _time("--seconds", DEFAULT_SECONDS, "How long to measure in total."),
-    "largest": _size(LARGEST_SHARED, "The largest buffer to share: 64K, 64MiB, 1GiB."),
-    "zip": (
-        Path,
-        Path("vkzircon-bundle.zip"),
-        typer.Option("--output", "-o", metavar="FILE", callback=_zip, help="The zip's name."),
-    ),
+    "formats": _option(Formats, Formats.COMMON, "--formats", "Which image formats are asked for."),
+    "seconds": _time("--seconds", request.DEFAULT_SECONDS, "How long to measure in total."),
+    "largest": _size(request.LARGEST_SHARED, "The largest buffer to share: 64K, 64MiB, 1GiB."),
+    "zip": _option(Path, Path("vkzircon-bundle.zip"), "--output -o", "The zip's name.", "FILE", callback=_zip),
     "command": _argument(list[str] | None, None, "-- COMMAND ...", "The program and its arguments."),
-    "print_env": _flag("--print-env", help="Print what a shell must set to turn the emulation on."),
-    "shell": (
-        Shell | None,
-        None,
-        typer.Option("--shell", help="With --print-env: the shell; without the option, that of $SHELL."),
-    ),
-    "cflags": _flag("--cflags", help="Print what a compiler needs to find Zircon's headers."),
-    "libs": _flag("--libs", help="Print what a linker needs to find libzircon."),
-    "list": _flag("--list", help="List the personas and the faults."),
+    "print_env": _flag("--print-env", "Print what a shell must set to turn the emulation on."),
+    "shell": _option(Shell | None, None, "--shell", "With --print-env: the shell; without the option, that of $SHELL."),
+    "cflags": _flag("--cflags", "Print what a compiler needs to find Zircon's headers."),
+    "libs": _flag("--libs", "Print what a linker needs to find libzircon."),
+    "list": _flag("--list", "List the personas and the faults."),
     "file": _argument(Path, REQUIRED, "FILE", "A report (--format json) or a trace."),
     "before": _argument(Path, REQUIRED, "A", "A report or a trace, the earlier one."),
     "after": _argument(Path, REQUIRED, "B", "The later one."),
     "word": _argument(str | None, None, "[WORD]", "What to explain, in upper or lower case.", autocompletion=_words),
     "document": _argument(DocumentKind, DocumentKind.REPORT, "[DOCUMENT]", "report, matrix, diff, doctor or bench."),
-    "version": (
-        bool,
-        False,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
-    ),
+    "version": _option(bool, False, "--version", "Print the version and exit.", callback=_show_version, is_eager=True),
 }
 
 
@@ -233,7 +199,7 @@ def signature(options: str, formats: str) -> inspect.Signature:
 
 def _format(formats: str) -> Parameter:
     known = StrEnum("Format", [(each.upper(), each) for each in formats.split()])  # type: ignore[misc]
-    return known, next(iter(known)), typer.Option("--format", "-f", help="The format of the result.")
+    return _option(known, next(iter(known)), "--format -f", "The format of the result.")
 
 
 def _parameter(name: str, of: Any, default: Any, declaration: Any) -> inspect.Parameter:

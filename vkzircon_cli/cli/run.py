@@ -10,7 +10,7 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.request import Depth, Request
-from vkzircon_cli.output import Lines, Place, is_terminal, say, terminal_width, write, write_private
+from vkzircon_cli.output import Place, is_terminal, line_writer, say, terminal_width, write, write_private
 from vkzircon_cli.render import load, render
 from vkzircon_cli.render.style import FOR_STRANGERS, Format, Page, Progress, Style, View, page_for
 from vkzircon_cli.stream.document import Document
@@ -108,11 +108,11 @@ def watched(run: Callable[[Callable[[Event], None]], T]) -> T:
 
 def _trace(request: Request, place: Place) -> Exit:
     """Write each event as it comes, so that the last question is known even where the process dies of it."""
-    with Lines(None if place.quiet else place.path, silent=place.quiet) as lines:
+    with line_writer(None if place.quiet else place.path, silent=place.quiet) as write_line:
 
         def write_event(event: Event) -> None:
             if event["event"] != "tick":
-                lines.write(to_line(event))
+                write_line(to_line(event))
 
         return pipeline.run(request, write_event, _find_culprits).exit_code
 

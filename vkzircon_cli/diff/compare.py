@@ -1,46 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares two reports: verdicts, facts of the machine, facts of each device, and times."""
 
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
+from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.diff.devices import DevicePair, name_of, pair_devices
-from vkzircon_cli.diff.differ import Differ, Mismatch
-from vkzircon_cli.diff.grouping import group_mismatches
+from vkzircon_cli.diff import model
+from vkzircon_cli.diff.differ import Differ, Mismatch, group_mismatches
 from vkzircon_cli.diff.labels import FactPath
-from vkzircon_cli.diff.model import (
-    DIFFERENCE_SCHEMA_VERSION,
-    Area,
-    ChangeKind,
-    Difference,
-    FactChange,
-    PairedDevice,
-    Side,
-    VerdictChange,
-)
-from vkzircon_cli.diff.outcomes import compare_verdicts
-from vkzircon_cli.diff.timing import compare_times
+from vkzircon_cli.diff.model import Area, ChangeKind, Said, VerdictChange
+from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
-from vkzircon_cli.model.queries import dependency_leg
+from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, match_devices
 from vkzircon_cli.report.report import Report
+from vkzircon_cli.stream.document import Run
 
 # Compared on their own, or different in every two runs.
 _ELSEWHERE = ("schema_version", "summary", "error", "device_count", "devices", "checks", "run")
 _OF_ALL = ("index", "selected", "identity")
 # A device that one run did not select has only an identity there.
 _OF_SELECTED = tuple(field.name for field in fields(Device) if field.name not in _OF_ALL)
-_ORDER = list(Area)
+_AREAS = list(Area)
+# The number of wrong bytes and a process's memory vary from run to run.
+_VOLATILE = re.compile(r"[0-9]+(?= of [0-9]+ bytes)|(?<=the first at )[0-9]+|[0-9]+ KiB(?= more)")
+_KINDS = (ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.CHANGED, ChangeKind.NEW, ChangeKind.GONE, ChangeKind.REWORDED)
+_SUMMARY = "conclusion"
+_GOOD = (Outcome.PASS, Outcome.INFO)
+_BAD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
+_MOST_STEPS = 5
+_LEAST_MS = 1.0  # below this a step's time is noise
+_LEAST_RATIO = 1.5
 
 
-def compare(before: Report, after: Report) -> Difference:
+@record
+class DevicePair:
+    """A device of both reports, or of one."""
+
+    before: Device | None
+    after: Device | None
+    matched_by: str | None
+
+
+def _pairs(before: Sequence[Device], after: Sequence[Device]) -> list[DevicePair]:
+    """Pair each device with the same one of the other report; devices without a partner come last."""
+    was, now = ({device.index: device for device in devices} for devices in (before, after))
+    identities = ({index: device.identity.value for index, device in side.items()} for side in (was, now))
+    matches = match_devices(*identities)
+    pairs = [DevicePair(was[index], now[matches[index][0]], matches[index][1]) for index in sorted(matches)]
+    taken = {match for match, _ in matches.values()}
+    gone = [DevicePair(device, None, None) for device in before if device.index not in matches]
+    return pairs + gone + [DevicePair(None, device, None) for device in after if device.index not in taken]
+
+
+def _name(device: Device) -> str:
+    """Return a device's name in printable characters."""
+    return display_name(device.identity.value) if device.identity.value else UNNAMED
+
+
+def compare(before: Report, after: Report) -> model.Difference:
     """Return what differs; times, koids, handle values and resident memory make no difference."""
-    pairs = pair_devices(before.devices, after.devices)
-    verdicts = compare_verdicts(before, after, pairs)
-    facts = sorted(_facts(before, after, pairs), key=lambda change: _ORDER.index(change.area))
+    pairs = _pairs(before.devices, after.devices)
+    verdicts = _verdicts(before, after, pairs)
+    facts = sorted(_facts(before, after, pairs), key=lambda change: _AREAS.index(change.area))
     areas = _areas(verdicts, facts)
-    return Difference(
-        schema_version=DIFFERENCE_SCHEMA_VERSION,
+    return model.Difference(
+        schema_version=model.DIFFERENCE_SCHEMA_VERSION,
         differs=any(areas.values()),
         areas=areas,
         before=_side(before),
@@ -48,18 +75,18 @@ def compare(before: Report, after: Report) -> Difference:
         devices=tuple(_paired(pair) for pair in pairs),
         verdicts=verdicts,
         facts=tuple(facts),
-        timings=compare_times(before.run, after.run, pairs),
+        timings=_timings(before.run, after.run, pairs),
     )
 
 
-def _areas(verdicts: tuple[VerdictChange, ...], facts: list[FactChange]) -> dict[str, int]:
+def _areas(verdicts: tuple[VerdictChange, ...], facts: list[model.FactChange]) -> dict[str, int]:
     counts = {str(area): sum(change.area is area for change in facts) for area in Area}
     counts[Area.VERDICTS] = sum(change.kind is not ChangeKind.REWORDED for change in verdicts)
     return counts
 
 
-def _side(report: Report) -> Side:
-    return Side(
+def _side(report: Report) -> model.Side:
+    return model.Side(
         outcome=report.summary.outcome,
         sentence=report.error.message if report.error else report.summary.sentence,
         exit_code=report.summary.exit_code,
@@ -67,21 +94,17 @@ def _side(report: Report) -> Side:
         tool_version=report.tool.version,
         schema_version=report.schema_version,
         emulated=report.emulation.active,
-        devices=tuple(name_of(device) for device in report.devices),
+        devices=tuple(_name(device) for device in report.devices),
     )
 
 
-def _paired(pair: DevicePair) -> PairedDevice:
+def _paired(pair: DevicePair) -> model.PairedDevice:
     known = pair.after or pair.before
-    return PairedDevice(
-        name=name_of(known) if known else "",
-        before=pair.before.index if pair.before else None,
-        after=pair.after.index if pair.after else None,
-        matched_by=pair.matched_by,
-    )
+    was, now = (device.index if device else None for device in (pair.before, pair.after))
+    return model.PairedDevice(_name(known) if known else "", was, now, pair.matched_by)
 
 
-def _facts(before: Report, after: Report, pairs: list[DevicePair]) -> Iterator[FactChange]:
+def _facts(before: Report, after: Report, pairs: list[DevicePair]) -> Iterator[model.FactChange]:
     differ = Differ(same_version=before.schema_version == after.schema_version)
     yield from group_mismatches(_of_machine(differ, before, after))
     for number, pair in enumerate(pairs):
@@ -106,7 +129,7 @@ def _of_device(differ: Differ, before: Report, after: Report, number: int, pair:
         return
     path = FactPath(f"report.devices[{known.index}]", number)
     if pair.before is None or pair.after is None:
-        name = name_of(known)
+        name = _name(known)
         was, now = (name, None) if pair.before else (None, name)
         here = path.labelled(f"device {known.index}", Area.DEVICE)
         yield Mismatch(here, ChangeKind.GONE if pair.before else ChangeKind.NEW, was, now)
@@ -125,3 +148,95 @@ def _leg(report: Report, device: Device) -> str:
     if instance is None or who is None or extensions is None:
         return "not known"
     return dependency_leg(instance, who, extensions) or "not there"
+
+
+def _verdicts(before: Report, after: Report, pairs: list[DevicePair]) -> tuple[VerdictChange, ...]:
+    """Return the verdicts on the same device that differ."""
+    found = [change for number, pair in enumerate(pairs) for change in _of_pair(before, after, number, pair)]
+    found.sort(key=lambda change: (_KINDS.index(change.kind), -_weight(change)))
+    return (*_of_summary(before, after, has_changes=bool(found)), *found)
+
+
+def _of_pair(before: Report, after: Report, number: int, pair: DevicePair) -> Iterator[VerdictChange]:
+    if pair.before is None or pair.after is None or not (pair.before.selected and pair.after.selected):
+        return  # that the device is missing, or was not selected, is a fact of its own
+    was = {result.id: Said(result.outcome, result.sentence) for result in before.of_device(pair.before.index)}
+    now = {result.id: Said(result.outcome, result.sentence) for result in after.of_device(pair.after.index)}
+    for check in dict.fromkeys((*was, *now)):
+        kind = _kind(check, was.get(check), now.get(check))
+        if kind is not None:
+            yield VerdictChange(check, number, kind, was.get(check), now.get(check))
+
+
+def _kind(check: str, before: Said | None, after: Said | None) -> ChangeKind | None:
+    if before is None or after is None:
+        return ChangeKind.NEW if after else ChangeKind.GONE
+    if before.outcome is not after.outcome:
+        unasked = _was_left_out(check, before) or _was_left_out(check, after)
+        return ChangeKind.CHANGED if unasked else _direction(before.outcome, after.outcome)
+    same = _VOLATILE.sub("", before.sentence) == _VOLATILE.sub("", after.sentence)
+    return None if same else ChangeKind.REWORDED
+
+
+def _was_left_out(check: str, said: Said) -> bool:
+    """Whether the option that the check needs was not given: a run with fewer options is no worse a driver."""
+    option = REGISTRY[check].option if check in REGISTRY else ""
+    return said.outcome is Outcome.SKIP and bool(option) and option in said.sentence
+
+
+def _direction(before: Outcome, after: Outcome) -> ChangeKind:
+    if before in _BAD and after is Outcome.SKIP:
+        return ChangeKind.CHANGED  # a skipped check is no proof that it got better
+    if before in _GOOD and after in _GOOD:
+        return ChangeKind.CHANGED
+    return ChangeKind.WORSE if SEVERITY[after] > SEVERITY[before] else ChangeKind.BETTER
+
+
+def _weight(change: VerdictChange) -> int:
+    """Return how bad the worse side is; a skipped check is the least."""
+    outcomes = [said.outcome for said in (change.before, change.after) if said]
+    bad = [1 + SEVERITY[outcome] for outcome in outcomes if outcome in _BAD]
+    return max(bad, default=int(Outcome.SKIP not in outcomes))
+
+
+def _of_summary(before: Report, after: Report, *, has_changes: bool) -> Iterator[VerdictChange]:
+    """Yield the change of the whole report where no check shows it, as without a driver or without the extension."""
+    causes = before.error and before.error.cause, after.error and after.error.cause
+    was, now = before.summary, after.summary
+    ended_otherwise = (was.outcome, was.exit_code) != (now.outcome, now.exit_code)
+    if causes[0] != causes[1] or (ended_otherwise and not has_changes):
+        same = was.outcome is now.outcome
+        kind = ChangeKind.CHANGED if same else _direction(was.outcome, now.outcome)
+        yield VerdictChange(_SUMMARY, None, kind, Said(was.outcome, was.sentence), Said(now.outcome, now.sentence))
+
+
+def _timings(before: Run, after: Run, pairs: list[DevicePair]) -> model.Timings:
+    """Return both totals and the few steps that became much faster or slower."""
+    was, now = _durations(before), _durations(after)
+    both = ((pair.before.index, pair.after.index) for pair in pairs if pair.before and pair.after)
+    numbers = {f"device{was}": f"device{now}" for was, now in both}
+    shared = ((step, was[step], now.get(_renamed(step, numbers))) for step in was)
+    steps = [model.StepTiming(step, b, a, round(a / b, 2)) for step, b, a in shared if a is not None and _is_much(b, a)]
+    steps.sort(key=lambda step: -abs(step.after_ms - step.before_ms))
+    return model.Timings(_finite(before.duration_ms), _finite(after.duration_ms), tuple(steps[:_MOST_STEPS]))
+
+
+def _durations(run: Run) -> dict[str, float]:
+    return {step.step: time for step in run.steps if (time := _finite(step.duration_ms))}
+
+
+def _finite(ms: float | None) -> float | None:
+    """Return a time that JSON can hold, or None; a file may say 1e999."""
+    return ms if ms is not None and math.isfinite(ms) and ms >= 0 else None
+
+
+def _renamed(step: str, numbers: dict[str, str]) -> str:
+    """Return the step's name in the other report, where the device may have another index."""
+    device, slash, rest = step.partition("/")
+    return f"{numbers.get(device, device)}{slash}{rest}"
+
+
+def _is_much(before: float, after: float) -> bool:
+    ratio = after / before
+    is_other = ratio >= _LEAST_RATIO or ratio <= 1 / _LEAST_RATIO
+    return math.isfinite(ratio) and is_other and abs(after - before) >= _LEAST_MS

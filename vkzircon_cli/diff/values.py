@@ -6,41 +6,12 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from vkzircon_cli.checks.registry import describe
+from vkzircon_cli.model import facts, vmo
 from vkzircon_cli.model.base import Answer, Missing, record
-from vkzircon_cli.model.facts import (
-    Extension,
-    ExternalMemoryProperties,
-    ExternalSemaphore,
-    Heap,
-    Identity,
-    Instance,
-    Kernel,
-    Layer,
-    Loader,
-    Memory,
-    MemoryType,
-    OpenDevice,
-    QueueFamily,
-)
 from vkzircon_cli.model.quantities import about, bits_of, counted, exactly, ranges
 from vkzircon_cli.model.queries import display_name
 from vkzircon_cli.model.spec import Flags, Named, Version, looks_like_handle
 from vkzircon_cli.model.text import with_article
-from vkzircon_cli.model.vmo import (
-    Comparison,
-    Handle,
-    HandleBasic,
-    HandleProperties,
-    ImageTrip,
-    Imported,
-    MemoryRequirements,
-    Pair,
-    Refusal,
-    Released,
-    RoundTrip,
-    Stressed,
-    VmoInfo,
-)
 
 _SIZES = {
     "size",
@@ -121,7 +92,7 @@ def _version(version: Version) -> Words:
     return Words(version.value, version.text or f"{version.value:#x}")
 
 
-def _comparison(seen: Comparison) -> Words:
+def _comparison(seen: vmo.Comparison) -> Words:
     """Count the wrong bytes; their exact number varies from run to run, but not whether it is half of them or more."""
     if not seen.wrong:
         return Words((seen.count, 0), f"all of {counted(seen.count, 'byte')} right")
@@ -130,11 +101,11 @@ def _comparison(seen: Comparison) -> Words:
     return Words((seen.count, amount), f"{seen.wrong} of {counted(seen.count, 'byte')} wrong{at}")
 
 
-def _released(seen: Released) -> Words:
+def _released(seen: vmo.Released) -> Words:
     return Words(seen, f"{counted(seen.before, 'handle')} before, {seen.after} after")
 
 
-def _stressed(seen: Stressed) -> Words:
+def _stressed(seen: vmo.Stressed) -> Words:
     """Leave out resident memory and the number of handles at the start, which vary from run to run."""
     grown = seen.handles_after - seen.handles_before
     return Words((seen.rounds, grown), f"{counted(seen.rounds, 'round')}, {grown:+} open handles")
@@ -144,9 +115,9 @@ _SPECIAL: Mapping[type, Callable[[Any], Words]] = {
     Flags: _flags,
     Named: lambda named: Words(named.value, named.name),
     Version: _version,
-    Comparison: _comparison,
-    Released: _released,
-    Stressed: _stressed,
+    vmo.Comparison: _comparison,
+    vmo.Released: _released,
+    vmo.Stressed: _stressed,
 }
 
 
@@ -165,15 +136,15 @@ def _parent(koid: str) -> Words:
 
 
 _ODD: Mapping[tuple[type | None, str], Callable[[Any], Words]] = {
-    (Handle, "value"): _handle_value,
-    (VmoInfo, "parent_koid"): _parent,
+    (vmo.Handle, "value"): _handle_value,
+    (vmo.VmoInfo, "parent_koid"): _parent,
 }
 # Koids are unique and committed pages vary from run to run; the last two repeat other facts.
 LEFT_OUT: Mapping[type, frozenset[str]] = {
-    HandleBasic: frozenset({"koid"}),
-    VmoInfo: frozenset({"committed_bytes"}),
-    HandleProperties: frozenset({"memory_types"}),
-    Instance: frozenset({"is_emulated"}),
+    vmo.HandleBasic: frozenset({"koid"}),
+    vmo.VmoInfo: frozenset({"committed_bytes"}),
+    vmo.HandleProperties: frozenset({"memory_types"}),
+    facts.Instance: frozenset({"is_emulated"}),
 }
 
 
@@ -207,20 +178,20 @@ def brief_row(row: Any, rest: Sequence[str]) -> str:
     return brief(getattr(row, rest[0]), rest[0], type(row))
 
 
-def _handle(handle: Handle) -> str:
+def _handle(handle: vmo.Handle) -> str:
     kind = handle.basic.value.type.name.upper() if handle.basic.value else _handle_value(handle.value).text
     whole = f" of {size(handle.size.value)}" if handle.size.value is not None else ""
     return f"{with_article(kind) if handle.basic.value else kind}{whole}"
 
 
-def _imported(seen: Imported) -> str:
+def _imported(seen: vmo.Imported) -> str:
     answers = (seen.kept, seen.shared)
     if wrong := [answer.value for answer in answers if answer.value and answer.value.wrong]:
         return f"imported, {_comparison(wrong[0]).text}"
     return "imported"
 
 
-def _round_trip(trip: RoundTrip) -> str:
+def _round_trip(trip: vmo.RoundTrip) -> str:
     places = (trip.through_export_map, trip.through_import_map, trip.through_vmo_read, trip.through_vmo_map)
     seen = [place.value for place in places if place.value]
     worst = max(seen, key=lambda comparison: comparison.wrong, default=None)
@@ -228,27 +199,27 @@ def _round_trip(trip: RoundTrip) -> str:
 
 
 _BRIEF: Mapping[type, Callable[[Any], str]] = {
-    Handle: _handle,
-    HandleBasic: lambda basic: f"{basic.type.name}, {_set(basic.rights.names)}",
-    VmoInfo: lambda info: f"{size(info.size_bytes)}, {_set(info.flags.names)}, {info.cache_policy.name}",
-    Pair: lambda _: "two handles",
-    HandleProperties: lambda found: _mask(found.memory_type_bits),
-    Imported: _imported,
-    RoundTrip: _round_trip,
-    ImageTrip: lambda trip: _comparison(trip.seen).text,
-    Refusal: lambda refusal: f"answered {refusal.result}",
-    ExternalMemoryProperties: lambda found: _set(found.features.names),
-    ExternalSemaphore: lambda found: _set(found.features.names),
-    MemoryRequirements: lambda needed: f"{size(needed.size)} of {_types(needed.memory_type_bits)}",
-    Memory: lambda memory: f"{counted(len(memory.heaps), 'heap')}, {counted(len(memory.types), 'memory type')}",
-    Heap: lambda heap: f"{size(heap.size)}, {_set(heap.flags.names)}",
-    MemoryType: lambda kind: f"heap {kind.heap_index}, {_set(kind.flags.names)}",
-    Identity: display_name,
-    OpenDevice: lambda _: "yes",
-    QueueFamily: lambda family: f"{counted(family.count, 'queue')}, {_set(family.flags.names)}",
-    Extension: lambda extension: f"revision {extension.revision}",
-    Layer: lambda layer: layer.description or "found",
-    Loader: lambda loader: loader.library,
-    Kernel: lambda kernel: kernel.library,
-    Instance: lambda instance: f"made, Vulkan {instance.api_version.text}",
+    vmo.Handle: _handle,
+    vmo.HandleBasic: lambda basic: f"{basic.type.name}, {_set(basic.rights.names)}",
+    vmo.VmoInfo: lambda info: f"{size(info.size_bytes)}, {_set(info.flags.names)}, {info.cache_policy.name}",
+    vmo.Pair: lambda _: "two handles",
+    vmo.HandleProperties: lambda found: _mask(found.memory_type_bits),
+    vmo.Imported: _imported,
+    vmo.RoundTrip: _round_trip,
+    vmo.ImageTrip: lambda trip: _comparison(trip.seen).text,
+    vmo.Refusal: lambda refusal: f"answered {refusal.result}",
+    facts.ExternalMemoryProperties: lambda found: _set(found.features.names),
+    facts.ExternalSemaphore: lambda found: _set(found.features.names),
+    vmo.MemoryRequirements: lambda needed: f"{size(needed.size)} of {_types(needed.memory_type_bits)}",
+    facts.Memory: lambda memory: f"{counted(len(memory.heaps), 'heap')}, {counted(len(memory.types), 'memory type')}",
+    facts.Heap: lambda heap: f"{size(heap.size)}, {_set(heap.flags.names)}",
+    facts.MemoryType: lambda kind: f"heap {kind.heap_index}, {_set(kind.flags.names)}",
+    facts.Identity: display_name,
+    facts.OpenDevice: lambda _: "yes",
+    facts.QueueFamily: lambda family: f"{counted(family.count, 'queue')}, {_set(family.flags.names)}",
+    facts.Extension: lambda extension: f"revision {extension.revision}",
+    facts.Layer: lambda layer: layer.description or "found",
+    facts.Loader: lambda loader: loader.library,
+    facts.Kernel: lambda kernel: kernel.library,
+    facts.Instance: lambda instance: f"made, Vulkan {instance.api_version.text}",
 }

@@ -159,8 +159,9 @@ class Peer:
     def _death(self) -> Crashed:
         self._gone = "the second process died before"
         status = self._end(_DYING_S)
-        closed = f"{_WHO} closed its channel"
-        return Crashed("", "", closed if status is None else missing_from_exit(status, who=_WHO).reason)
+        if status is None:
+            return Crashed(f"{_WHO} closed its channel")
+        return Crashed(missing_from_exit(status, who=_WHO).reason)
 
     def close(self) -> None:
         """End the process, and close our end of the channel."""

@@ -18,8 +18,7 @@ from vkzircon_cli.model.queries import find_extension
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.report.report import common_fields
 from vkzircon_cli.report.summary import names_of, of_death, of_failure
-from vkzircon_cli.stream.decoding import decode
-from vkzircon_cli.stream.document import Document, Header, Summary
+from vkzircon_cli.stream.document import Document, Summary
 from vkzircon_cli.stream.events import Failure
 from vkzircon_cli.stream.fold import Transcript
 
@@ -69,8 +68,7 @@ class BenchReport(Document):
 
 def make_bench(transcript: Transcript, devices: tuple[BenchDevice, ...], seconds: float) -> BenchReport:
     """Sum up a transcript that has its header, and what it says of the *devices*."""
-    header: Header = decode(Header, transcript.header)
-    common = common_fields(transcript, header)
+    common = common_fields(transcript)
     savings = tuple(saving for device in devices for saving in _savings(device))
     return BenchReport(
         **common,

@@ -5,23 +5,29 @@
     OPERATOR  = "=" | "!=" | ">=" | "<=" | ">" | "<"
     VALUE     = word | number, also 0x... or with K, M, G for powers of 1024 | version, as 1.1 | flags joined by "|"
 
-A CHECK is met where it passes or only notes something. A FACT is one of `requirable.FACTS`. Flags are compared as
-sets: ``>=`` asks for these at least. Words have no order, and no case.
+A CHECK is met where it passes or only notes something. A FACT is one of `FACTS`. Flags are compared as sets:
+``>=`` asks for these at least. Words have no order, and no case.
 """
 
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any
 
 from vkzircon_cli.checks import REGISTRY, Outcome, Verdict
 from vkzircon_cli.checks.registry import GROUPS
 from vkzircon_cli.errors import Usage
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, record
+from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.host import FUCHSIA, LINUX
+from vkzircon_cli.model.queries import display_name, find_extension
 from vkzircon_cli.model.request import Judging
+from vkzircon_cli.model.spec import DEVICE_TYPES, RIGHT_BITS, Version
 from vkzircon_cli.model.text import visible, with_article
-from vkzircon_cli.report.requirable import FACTS, Kind, NamedFact, Seen, Value
+from vkzircon_cli.model.vmo import ImportKind
+from vkzircon_cli.report.summary import CheckResult
 
 _FORM = re.compile(r"\s*([^\s=!<>]*)\s*(?:(>=|<=|!=|==?|>|<)\s*(.*?)\s*)?", re.DOTALL)
 _NUMBER = re.compile(r"(0x[0-9a-f]{1,16}|\d{1,20})\s*(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE)
@@ -39,20 +45,121 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 _HOW = "As in: export.handle-is-vmo, device.type=discrete, memory.exportable-types>=1 or vmo.rights>=READ|WRITE|MAP."
 
 
-class Judged(Protocol):
-    """A check's verdict, also when it is part of a report."""
+class Kind(StrEnum):
+    """How a fact is compared."""
 
-    @property
-    def outcome(self) -> Outcome:
-        """The outcome."""
+    WORD = "word"
+    NUMBER = "number"
+    VERSION = "version"
+    FLAGS = "flags"
 
-    @property
-    def sentence(self) -> str:
-        """The outcome in words."""
 
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """The steps in which it was seen."""
+Value = str | int | tuple[int, ...] | frozenset[str]
+
+
+@record
+class Seen:
+    """What facts are read from: what was seen of the machine and of one device."""
+
+    facts: Facts
+    device: Device
+    platform: str
+    emulated: bool
+
+
+@record
+class NamedFact:
+    """A fact by its public *name*; *words* are its only values, if known. *read* returns None if unseen."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    read: Callable[[Seen], Value | None]
+    words: tuple[str, ...] = ()
+
+
+def _at(path: str) -> Callable[[Seen], Value | None]:
+    """Return a function that reads the field at *path*, through answers; None where one of them is missing."""
+
+    def read(seen: Seen) -> Value | None:
+        found: Any = seen
+        for name in path.split("."):
+            found = getattr(found, name)
+            found = found.value if isinstance(found, Answer) else found
+            if found is None:
+                return None
+        return _numbers(found) if isinstance(found, Version) else found
+
+    return read
+
+
+def _numbers(of: Version) -> tuple[int, ...]:
+    """Unpack VK_MAKE_API_VERSION without its variant."""
+    return of.value >> 22 & 0x7F, of.value >> 12 & 0x3FF, of.value & 0xFFF
+
+
+def _emulated(seen: Seen) -> Value:
+    return "yes" if seen.emulated else "no"
+
+
+def _name(seen: Seen) -> Value | None:
+    identity = seen.device.identity.value
+    return display_name(identity) if identity else None
+
+
+def _types(seen: Seen) -> Value | None:
+    memory = seen.device.memory.value
+    return len(memory.types) if memory else None
+
+
+def _largest_heap(seen: Seen) -> Value | None:
+    memory = seen.device.memory.value
+    return max((heap.size for heap in memory.heaps), default=0) if memory else None
+
+
+def _revision(seen: Seen) -> Value | None:
+    found = find_extension(seen.device.extensions.value or ())
+    return found.revision if found else None
+
+
+def _exported(seen: Seen) -> Value | None:
+    return len({row.memory_type for row in seen.device.exports if row.handle.value}) if seen.device.exports else None
+
+
+def _imported(seen: Seen) -> Value | None:
+    rows = [row for row in seen.device.imports if row.kind is ImportKind.SAME_DEVICE]
+    return len({row.memory_type for row in rows if row.imported.value}) if rows else None
+
+
+def _rights(seen: Seen) -> Value | None:
+    """Return the rights that every exported VMO has."""
+    handles = [row.handle.value for row in seen.device.exports if row.handle.value]
+    found = [frozenset(handle.basic.value.rights.names) for handle in handles if handle.basic.value]
+    return frozenset.intersection(*found) if found else None
+
+
+_W, _N, _V, _F = Kind.WORD, Kind.NUMBER, Kind.VERSION, Kind.FLAGS
+_TYPES = tuple(DEVICE_TYPES.values())
+_LARGEST = "device.identity.max_memory_allocation_size"
+_ALL = (
+    NamedFact("platform", _W, "what the platform is taken for", _at("platform"), (FUCHSIA, LINUX)),
+    NamedFact("emulated", _W, "whether the extension is our own emulation", _emulated, ("yes", "no")),
+    NamedFact("loader.version", _V, "the Vulkan version of the loader", _at("facts.loader.api_version")),
+    NamedFact("device.type", _W, "VkPhysicalDeviceType", _at("device.identity.type.name"), _TYPES),
+    NamedFact("device.name", _W, "the device's name, whole", _name),
+    NamedFact("device.vendor", _N, "vendorID", _at("device.identity.vendor_id")),
+    NamedFact("device.id", _N, "deviceID", _at("device.identity.device_id")),
+    NamedFact("device.version", _V, "the Vulkan version of the device", _at("device.identity.api_version")),
+    NamedFact("driver.name", _W, "driverName", _at("device.identity.driver.name")),
+    NamedFact("extension.revision", _N, "the listed revision of VK_FUCHSIA_external_memory", _revision),
+    NamedFact("memory.types", _N, "how many memory types there are", _types),
+    NamedFact("memory.largest-heap", _N, "bytes of the largest heap", _largest_heap),
+    NamedFact("memory.largest-allocation", _N, "maxMemoryAllocationSize, in bytes", _at(_LARGEST)),
+    NamedFact("memory.exportable-types", _N, "how many memory types a VMO was exported from", _exported),
+    NamedFact("memory.importable-types", _N, "how many of their VMOs the same device imported", _imported),
+    NamedFact("vmo.rights", _F, "the rights that every exported VMO has", _rights, RIGHT_BITS),
+)
+FACTS: Mapping[str, NamedFact] = {fact.name: fact for fact in _ALL}
 
 
 @record
@@ -145,12 +252,10 @@ def _word(fact: NamedFact, text: str) -> Value | None:
 
 
 def _number(_: NamedFact, text: str) -> Value | None:
-    found = _NUMBER.fullmatch(text)
-    return (
-        int(found[1], 0 if found[1].lower().startswith("0x") else 10) * _UNITS[(found[2] or "").upper()]
-        if found
-        else None
-    )
+    if (found := _NUMBER.fullmatch(text)) is None:
+        return None
+    base = 16 if found[1].lower().startswith("0x") else 10
+    return int(found[1], base) * _UNITS[(found[2] or "").upper()]
 
 
 def _version(_: NamedFact, text: str) -> Value | None:
@@ -166,7 +271,7 @@ def _flags(fact: NamedFact, text: str) -> Value | None:
     return names or None
 
 
-def judge(condition: Condition, seen: Seen, verdicts: Mapping[str, Judged]) -> Verdict:
+def judge(condition: Condition, seen: Seen, verdicts: Mapping[str, CheckResult]) -> Verdict:
     """Return whether one device meets *condition*, by what was *seen* of it and the *verdicts* of its checks."""
     if condition.fact is None:
         verdict = verdicts[condition.name]

@@ -18,8 +18,7 @@ from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.spec import BUFFER_USAGES, HANDLE_TYPE_BITS, HANDLE_TYPES, IMAGE_USAGES, Flags, flags
 from vkzircon_cli.report.report import common_fields
 from vkzircon_cli.report.summary import names_of, of_death, of_failure
-from vkzircon_cli.stream.decoding import decode
-from vkzircon_cli.stream.document import Document, Header, Summary
+from vkzircon_cli.stream.document import Document, Summary
 from vkzircon_cli.stream.events import Failure
 from vkzircon_cli.stream.fold import Transcript
 
@@ -44,8 +43,7 @@ class MatrixReport(Document):
 
 def make_matrix(transcript: Transcript, devices: tuple[MatrixDevice, ...], handle_type: int) -> MatrixReport:
     """Sum up a transcript that has its header, and what it says of the *devices*."""
-    header: Header = decode(Header, transcript.header)
-    common = common_fields(transcript, header)
+    common = common_fields(transcript)
     asked = flags(handle_type, HANDLE_TYPE_BITS)
     chosen = [device for device in devices if device.selected]
     summary = _summary(chosen, transcript.facts.closed, common["error"], asked)

@@ -7,7 +7,6 @@ Each hidden text leaves a mark in its place and is counted, so that a reader kno
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -58,13 +57,7 @@ _OUR_FIELDS: dict[type, set[str]] = {
     Missing: {"kind", "call", "result"},
     Variable: {"name"},
 }
-_EVENTS: Mapping[str, type] = {
-    "header": Header,
-    "message": Message,
-    "output": Output,
-    "error": Failure,
-    "culprit": Culprit,
-}
+_EVENTS = {"header": Header, "message": Message, "output": Output, "error": Failure, "culprit": Culprit}
 
 
 @record
@@ -115,9 +108,15 @@ class Redactor:
     def __init__(self, of: People | None) -> None:
         self._hides = of is not None
         of = of or People()
-        self._home = home_pattern(of.home)
-        self._hosts = _words(of.hosts)
-        self._users = _words(of.users)
+        patterns: tuple[tuple[re.Pattern[str] | None, str, str], ...] = (
+            (_SECRET, r"\1<hidden>", "secret"),
+            (_URL_PASSWORD, "<hidden>", "password in an address"),
+            (home_pattern(of.home), "~", "home folder"),
+            (_OTHERS_HOME, r"\1/<user>", "home folder"),
+            (_words(of.hosts), "<host>", "host name"),
+            (_words(of.users), "<user>", "user name"),
+        )
+        self._patterns = [(pattern, mark, what) for pattern, mark, what in patterns if pattern]
         self._uuids: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._answers: dict[str, Any] = {}  # the shape of the answer to each step
@@ -131,21 +130,11 @@ class Redactor:
         """Hide in one text; a text that was redacted before stays the same."""
         if not self._hides:
             return words
-        words = self._sub(_SECRET, r"\1<hidden>", words, "secret")
-        words = self._sub(_URL_PASSWORD, "<hidden>", words, "password in an address")
-        words = self._sub(self._home, "~", words, "home folder")
-        words = self._sub(_OTHERS_HOME, r"\1/<user>", words, "home folder")
-        words = self._sub(self._hosts, "<host>", words, "host name")
-        words = self._sub(self._users, "<user>", words, "user name")
+        for pattern, mark, what in self._patterns:
+            words, count = pattern.subn(mark, words)
+            if count:
+                self._counts[what] += count
         return _UUID.sub(self._uuid, words)
-
-    def _sub(self, pattern: re.Pattern[str] | None, mark: str, words: str, what: str) -> str:
-        if pattern is None:
-            return words
-        words, count = pattern.subn(mark, words)
-        if count:
-            self._counts[what] += count
-        return words
 
     def _uuid(self, found: re.Match[str]) -> str:
         digits = found[0].replace("-", "").lower()

@@ -40,7 +40,7 @@ def make_report(transcript: Transcript) -> Report:
     """Judge a transcript that has its header."""
     header: Header = decode(Header, transcript.header)
     facts = transcript.facts
-    common = common_fields(transcript, header)
+    common = common_fields(transcript)
     everything = tuple(_results(facts, header.depth))
     asked = header.judging != NOTHING_ASKED
     checks = tuple(_as_asked(facts, header, common["emulation"].active, everything)) if asked else everything
@@ -49,8 +49,9 @@ def make_report(transcript: Transcript) -> Report:
     return Report(**common, **answers, summary=summary, checks=checks)
 
 
-def common_fields(transcript: Transcript, header: Header) -> dict[str, Any]:
+def common_fields(transcript: Transcript) -> dict[str, Any]:
     """Return the fields of a `Document` that do not depend on its kind: all but *summary*."""
+    header: Header = decode(Header, transcript.header)
     return {
         "schema_version": header.schema_version,
         "tool": header.tool,
@@ -72,21 +73,17 @@ def emulation_of(facts: Facts, asked: EmulationAsked) -> Emulation:
 
 def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
     for device in facts.devices:
-        if device.selected:
-            for check in in_order():
-                if depth is Depth.IDENTITY and check.needs_extension:
-                    continue
-                verdict = check.verdict(facts, device)
-                advice = check.text.advice if verdict.outcome in (Outcome.WARN, Outcome.FAIL) else None
-                yield CheckResult(
-                    check.id, device.index, verdict.outcome, verdict.sentence, verdict.steps, check.rule, advice
-                )
+        for check in in_order() if device.selected else ():
+            if depth is Depth.IDENTITY and check.needs_extension:
+                continue
+            said = check.verdict(facts, device)
+            advice = check.text.advice if said.outcome in (Outcome.WARN, Outcome.FAIL) else None
+            yield CheckResult(check.id, device.index, said.outcome, said.sentence, said.steps, check.rule, advice)
 
 
 def _as_asked(facts: Facts, header: Header, emulated: bool, results: Sequence[CheckResult]) -> Iterator[CheckResult]:
     """Yield the chosen results, and one for each condition and device: one device must meet all conditions."""
-    from vkzircon_cli.report.conditions import is_chosen, judge, parse_condition
-    from vkzircon_cli.report.requirable import Seen
+    from vkzircon_cli.report.conditions import Seen, is_chosen, judge, parse_condition
 
     yield from (result for result in results if is_chosen(result.id, header.judging))
     judged = {}

@@ -21,16 +21,8 @@ DOCTOR = "Run vkzircon doctor for the cause."
 # Causes that can end a run at any time.
 ENDED_THE_RUN = ("interrupted", "our-fault")
 # Causes that are neither the loader's nor a driver's fault.
-_NOT_DOCTORS = (
-    "no-package",
-    "no-process",
-    "no-binding",
-    "no-libzircon",
-    "no-layer",
-    "no-emulation",
-    *ENDED_THE_RUN,
-    "cut-off",
-)
+_WE_LACK = ("no-package", "no-process", "no-binding", "no-libzircon", "no-layer", "no-emulation", "cut-off")
+_NOT_DOCTORS = (*_WE_LACK, *ENDED_THE_RUN)
 _LOADER_SAYS = " The loader says: "
 _LEAVE_OUT = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."
 
@@ -90,20 +82,16 @@ def _cut(transcript: Transcript) -> Failure:
     elif transcript.stopped_in is None:
         message = f"The trace stops between two steps{after}: the rest is lost."
     else:
-        message = (
-            f"The trace stops in step {visible(transcript.stopped_in)}: the driver most likely died or hung there."
-        )
-    hint = "The results up to there follow."
-    return Failure("cut-off", message, hint, Exit.CRASHED)
+        step = visible(transcript.stopped_in)
+        message = f"The trace stops in step {step}: the driver most likely died or hung there."
+    return Failure("cut-off", message, "The results up to there follow.", Exit.CRASHED)
 
 
 def _died(missing: Missing, messages: tuple[Message, ...]) -> Failure:
-    said = describe(missing)
-    cause = "driver-hung" if missing.kind is MissingKind.TIMED_OUT else "driver-crashed"
-    hint = _LEAVE_OUT
+    cause, hint = "driver-crashed", _LEAVE_OUT
     if missing.kind is MissingKind.TIMED_OUT:
-        hint += " If it is only slow, allow more time: --timeout 60."
-    return Failure(cause, sentence_case(said) + ".", _with_words(hint, messages), Exit.CRASHED)
+        cause, hint = "driver-hung", f"{hint} If it is only slow, allow more time: --timeout 60."
+    return Failure(cause, sentence_case(describe(missing)) + ".", _with_words(hint, messages), Exit.CRASHED)
 
 
 def _no_instance(missing: Missing, messages: tuple[Message, ...], environment: Environment) -> Failure:
@@ -111,9 +99,8 @@ def _no_instance(missing: Missing, messages: tuple[Message, ...], environment: E
         message = f"No Vulkan driver was found: {missing.call} answered {missing.result}."
         return Failure("no-driver", message, _with_words(_driver_hint(environment), messages), Exit.CANNOT_ASK)
     cause = "bad-manifest" if any(".json" in message.text for message in messages) else "no-instance"
-    said = describe(missing)
     hint = _manifest_hint(messages) if cause == "bad-manifest" else _driver_hint(environment)
-    message = f"No Vulkan instance could be created: {said}."
+    message = f"No Vulkan instance could be created: {describe(missing)}."
     return Failure(cause, message, _with_words(hint, messages), Exit.CANNOT_ASK)
 
 

@@ -20,20 +20,13 @@ _WHAT_IT_TAKES = "Pass a file that vkzircon report, check or devices wrote with 
 _BEGINNING = b'{"event": "header"'
 _MOST_WORDS = 300
 _ZIP = b"PK\x03\x04"
-# Other documents of ours, as an error names them; those of schema 1.3 and older have no kind, but a key of their own.
+# Other documents of ours: by kind, as an error names them, and the key that tells those of schema 1.3 and older apart.
 _OTHERS = {
-    "matrix": "a matrix",
-    "explain": "an explanation",
-    "diff": "a difference of two reports",
-    "doctor": "a diagnosis",
-    "bench": "a bench",
-}
-_OWN_KEYS = {
-    "handle_type": "matrix",
-    "explanations": "explain",
-    "areas": "diff",
-    "findings": "doctor",
-    "savings": "bench",
+    "matrix": ("a matrix", "handle_type"),
+    "explain": ("an explanation", "explanations"),
+    "diff": ("a difference of two reports", "areas"),
+    "doctor": ("a diagnosis", "findings"),
+    "bench": ("a bench", "savings"),
 }
 
 
@@ -161,9 +154,9 @@ def _refuse_others(path: Path, document: Any) -> None:
         _check_version(path, str(version))
     if not isinstance(version, str):
         raise _unfit(path, " is JSON, but not a report of vkzircon")
-    kind = document.get("kind") or next((kind for key, kind in _OWN_KEYS.items() if key in document), "report")
+    kind = document.get("kind") or next((kind for kind, (_, key) in _OTHERS.items() if key in document), "report")
     if isinstance(kind, str) and kind in _OTHERS:
-        raise _unfit(path, f" is {_OTHERS[kind]}, not a report")
+        raise _unfit(path, f" is {_OTHERS[kind][0]}, not a report")
     _check_version(path, version)
 
 

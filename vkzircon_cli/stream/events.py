@@ -23,7 +23,7 @@ import json
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
-from vkzircon_cli.errors import ERROR_EXITS, Crashed, NotAsked, Refused, Stop, TimedOut
+from vkzircon_cli.errors import ERROR_EXITS, Stop, Unanswered
 from vkzircon_cli.model.base import Answer, Missing, plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Device, Facts
@@ -91,7 +91,7 @@ def answer_of(question: Callable[[], T]) -> Answer[T]:
     """Call *question* and turn what stops it into data."""
     try:
         return Answer(question())
-    except (Refused, NotAsked, Crashed, TimedOut) as stopped:
+    except Unanswered as stopped:
         return Answer(None, stopped.missing)
 
 
@@ -102,13 +102,8 @@ def ended(step: str, missing: Missing) -> Event:
 
 def error(stop: Stop, cause: str) -> Event:
     """Return the event for what stopped the probe; `decode_failure` reads it back."""
-    return {
-        "event": "error",
-        "cause": cause,
-        "message": stop.message,
-        "hint": stop.hint,
-        "exit_code": int(stop.exit_code),
-    }
+    failure = Failure(cause, stop.message, stop.hint, int(stop.exit_code))
+    return {"event": "error", **plain(failure)}
 
 
 def to_line(event: Event) -> bytes:

@@ -2,26 +2,36 @@
 """The probe in a thread of this process, where no worker can be forked: on Fuchsia, or where the system refuses it.
 
 A step that hangs, or calls exit(), ends the run with what was learned. A step that dies otherwise ends the process.
+
+exit() is held back by handlers that are functions of libc itself: a Python callback would be code made at run time,
+which Fuchsia forbids in components. _exit() and exec reach the kernel without such handlers.
 """
 
+import os
 import queue
+import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Any, Self, TextIO
 
+from vkzircon_cli.bindings.dynlib import in_this_process
+from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
 from vkzircon_cli.stream.events import Event
 from vkzircon_cli.worker import process
-from vkzircon_cli.worker.capture import OwnOutput
 from vkzircon_cli.worker.isolation import NoProcess, missing_in_time
-from vkzircon_cli.worker.last_resort import watch_exit
-from vkzircon_cli.worker.protocol import LoadProbe
-from vkzircon_cli.worker.run_probe import probe_events
-from vkzircon_cli.worker.supervisor import end_of
+from vkzircon_cli.worker.protocol import LoadProbe, probe_events
+from vkzircon_cli.worker.supervisor import Capture, end_of
 
 _TICK_S = 0.2
+_CHUNK = 64 * 1024
+_LARGEST_SEMAPHORE = 128
+_PATIENCE_S = 60  # to write the report, while the thread that called exit() sleeps
+_kept: list[Any] = []
 
 
 def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
@@ -74,3 +84,75 @@ def _take(made: "queue.Queue[Event]") -> Event | None:
         return made.get(timeout=_TICK_S)
     except queue.Empty:
         return None
+
+
+class OwnOutput:
+    """Captures what C code prints in this process; Python's own streams keep their targets."""
+
+    def __init__(self) -> None:
+        self.capture = Capture()
+        self._saved: dict[int, int] = {}
+        self._streams = (sys.__stdout__, sys.__stderr__)
+
+    def __enter__(self) -> Self:
+        """Replace standard output and standard error by a pipe; those that were closed lead to it too."""
+        self._read, write = os.pipe()
+        os.set_blocking(self._read, False)
+        for descriptor in (1, 2):
+            with suppress(OSError):
+                self._saved[descriptor] = os.dup(descriptor)
+            os.dup2(write, descriptor)
+        os.close(write)
+        sys.__stdout__, sys.__stderr__ = (self._moved(i + 1, stream) for i, stream in enumerate(self._streams))  # type: ignore[misc, assignment]
+        return self
+
+    def _moved(self, descriptor: int, stream: TextIO | None) -> TextIO | None:
+        if stream is None or descriptor not in self._saved:
+            return None
+        return os.fdopen(self._saved[descriptor], "w", encoding=stream.encoding, closefd=False)
+
+    def drain(self) -> None:
+        """Read the pipe empty: a full pipe would block the printing thread."""
+        with suppress(BlockingIOError):
+            while data := os.read(self._read, _CHUNK):
+                self.capture.add(data)
+
+    def __exit__(self, *_: object) -> None:
+        """Restore both descriptors."""
+        for descriptor, saved in self._saved.items():
+            os.dup2(saved, descriptor)
+            os.close(saved)
+        os.close(self._read)
+        sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
+
+
+def watch_exit() -> Callable[[], bool]:
+    """Have each thread that calls exit() sleep from now on; return a function that says whether one has.
+
+    The process then has a minute to end by ``os._exit``, before it ends with the code of a crash. Handlers that a
+    driver registers later, as its destructors, run before. quick_exit() aborts: its handlers take no argument.
+    """
+    try:
+        return _watch_exit()
+    except (ImportError, OSError, AttributeError):  # no cffi, or a libc without these functions
+        return lambda: False
+
+
+def _watch_exit() -> Callable[[], bool]:
+    from vkzircon_cli.bindings._abi import ffi
+
+    libc = in_this_process()
+    was_posted = libc.sem_trywait  # looked up now: exit() may be called while the linker's lock is held
+    called = ffi.new("char[]", _LARGEST_SEMAPHORE)
+    _kept.append(called)
+    libc.sem_init(called, 0, 0)
+
+    def handler(name: str) -> Any:
+        return ffi.cast("void (*)(void *)", ffi.addressof(libc, name))
+
+    # Handlers run in reverse order.
+    for name, argument in (("_exit", int(Exit.CRASHED)), ("sleep", _PATIENCE_S), ("sem_post", called)):
+        getattr(libc, "__cxa_atexit")(handler(name), ffi.cast("void *", argument), ffi.NULL)
+    with suppress(AttributeError):  # not every libc has it
+        getattr(libc, "__cxa_at_quick_exit")(handler("abort"), ffi.NULL)
+    return lambda: bool(was_posted(called) == 0)

@@ -5,14 +5,15 @@ import os
 import select
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from vkzircon_cli.errors import Exit, Stop
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.request import Request
+from vkzircon_cli.model.text import decode
 from vkzircon_cli.stream.events import Event, ended, error
-from vkzircon_cli.worker.capture import Capture
 from vkzircon_cli.worker.event_reader import EventReader
 from vkzircon_cli.worker.isolation import NoProcess, missing_from_exit, missing_in_time
 from vkzircon_cli.worker.process import is_readable
@@ -23,8 +24,28 @@ _MOST_CRASHES = 64
 _MOST_TIMEOUTS = 2
 _TICK_S = 0.2  # the pause between two looks at a silent worker: a process that it started may keep its pipes open
 _CHUNK = 64 * 1024
+_MOST_OUTPUT = 64 * 1024
 _MOST_CHUNKS = 64
 _NOT_OURS = "The driver or a layer wrote to vkzircon's own pipe. Refused: "
+
+
+@dataclass(slots=True)
+class Capture:
+    """The first `_MOST_OUTPUT` bytes that drivers and layers print; *dropped* counts the others."""
+
+    kept: bytearray = field(default_factory=bytearray)
+    dropped: int = 0
+
+    def add(self, data: bytes) -> None:
+        """Append *data*."""
+        room = _MOST_OUTPUT - len(self.kept)
+        self.kept += data[:room]
+        self.dropped += max(0, len(data) - room)
+
+    def event(self) -> Event:
+        """Return the event that holds the output, with escapes for bytes that are not UTF-8."""
+        text, in_hex = decode(bytes(self.kept))
+        return {"event": "output", "text": text, "dropped": self.dropped, "text_hex": in_hex}
 
 
 def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
@@ -44,13 +65,9 @@ def end_of(step: str | None, missing: Missing) -> Event:
     if step is not None:
         return ended(step, missing)
     where = f" in {missing.call}" if missing.call else ""
-    return error(_Gone(f"The probe ended between two steps{where}: {missing.reason}."), "probe-died")
-
-
-class _Gone(Stop):
-    """The worker ended where no step is the cause."""
-
-    exit_code = Exit.CRASHED
+    stop = Stop(f"The probe ended between two steps{where}: {missing.reason}.")
+    stop.exit_code = Exit.CRASHED
+    return error(stop, "probe-died")
 
 
 class _Supervisor:

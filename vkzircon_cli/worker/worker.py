@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from vkzircon_cli.model import clock  # noqa: F401 - the run's clock starts with this import
 from vkzircon_cli.worker import process
@@ -33,17 +33,19 @@ class Worker:
             request_end, self._requests = _closed_by(theirs, ours)
             self.events, events_end = _closed_by(ours, theirs)
             self.output, output_end = _closed_by(ours, theirs)
-            serve = partial(_serve, load, _Ends(self._journal, request_end, events_end))
+            serve = partial(_serve, load, self._journal, request_end, events_end)
             self.process = process.start(serve, output_end)
             ours.pop_all()
         _living.append(self)
 
     def send(self, request: Any, answered: Mapping[str, Any]) -> None:
         """Send the request. That the worker is gone already shows in its events."""
-        from vkzircon_cli.worker.protocol import to_line  # here: 15 ms, which would delay the fork
+        import json  # here, with the next: 15 ms, which would delay the fork
+
+        from vkzircon_cli.model.base import plain
 
         self.request = request
-        view = memoryview(to_line(request, answered))
+        view = memoryview(json.dumps({"request": plain(request), "answered": answered}).encode("ascii") + b"\n")
         with suppress(BrokenPipeError):
             while view:
                 view = view[os.write(self._requests, view) :]
@@ -121,27 +123,23 @@ def end_all() -> None:
     process.end_all()
 
 
-class _Ends(NamedTuple):
-    """The worker's side: the page that it shares, and its ends of two pipes."""
-
-    journal: mmap.mmap
-    requests: int
-    events: int
-
-
-def _serve(load: _LoadProbe, ends: _Ends) -> None:
-    """Load the probe, wait for the request, and answer it. Runs in the worker."""
+def _serve(load: _LoadProbe, journal: mmap.mmap, requests: int, events: int) -> None:
+    """Load the probe, wait for the request, and answer it. Runs in the worker, with its ends of two pipes."""
     with suppress(Exception):  # the probe meets the same error again, in a step
         from vkzircon_cli.bindings import vk
-        from vkzircon_cli.worker import run_probe  # noqa: F401
+        from vkzircon_cli.worker import protocol  # noqa: F401
 
         load()
         vk.binding()
-    if line := _line(ends.requests):
-        from vkzircon_cli.worker.run_probe import answer
+    if line := _line(requests):
+        from vkzircon_cli.worker.protocol import answer
 
-        for event in answer(load, line, _journaled(ends.journal)):
-            os.write(ends.events, b"\n" + event)  # a driver may have written the beginning of a line there
+        def on_call(name: str) -> None:  # the main process can read the journal after this process has died
+            entry = name.encode("ascii")[: _JOURNAL_SIZE - 1] + b"\0"
+            journal[: len(entry)] = entry
+
+        for event in answer(load, line, on_call):
+            os.write(events, b"\n" + event)  # a driver may have written the beginning of a line there
 
 
 def _line(end: int) -> bytes:
@@ -150,13 +148,3 @@ def _line(end: int) -> bytes:
     while not line.endswith(b"\n") and (data := os.read(end, _CHUNK)):
         line += data
     return bytes(line)
-
-
-def _journaled(journal: mmap.mmap) -> Callable[[str], None]:
-    """Return a listener that writes each call's name where the main process can read it after this one has died."""
-
-    def on_call(name: str) -> None:
-        entry = name.encode("ascii")[: _JOURNAL_SIZE - 1] + b"\0"
-        journal[: len(entry)] = entry
-
-    return on_call

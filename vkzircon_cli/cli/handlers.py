@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What carries out each command of the table. Each imports what it needs when it runs: pydantic alone takes 60 ms.
+
+A command that asks the driver sends its request first, and imports what reads the answers meanwhile.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from vkzircon_cli.cli.command_table import Command
+from vkzircon_cli.errors import CannotAsk, Exit, Usage
+from vkzircon_cli.model.request import Depth, Emulate, Judging, Request
+from vkzircon_cli.output import write
+from vkzircon_cli.worker import interrupt, worker
+
+# Options whose field of the request has another name.
+_RENAMED = {"timeout": "timeout_s", "largest": "size"}
+
+
+def probe(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Ask the driver to the depth of *command*, and write the result."""
+    request = _begin(command, given)
+    from vkzircon_cli.cli.run import carry_out
+
+    return carry_out(command, request, given)
+
+
+def doctor(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Examine everything between this process and the extension, and write the diagnosis."""
+    request = _begin(command, given)
+    from vkzircon_cli.doctor.background import Trials
+
+    with Trials(request) as trials:  # its tasks run while `run` and the rest of doctor are imported
+        from vkzircon_cli.cli.run import examine
+
+        return examine(command, request, trials, given)
+
+
+def bundle(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Write the zip for a bug report."""
+    request = _begin(command, given)
+    from vkzircon_cli.cli.run import pack
+
+    return pack(request, given["zip"], quiet=given["quiet"])
+
+
+def _begin(command: Command, given: Mapping[str, Any]) -> Request:
+    """Send the request to the worker that was started early, and return it with the environment that it needs.
+
+    The worker starts to ask while `run` is imported, which takes 36 ms.
+    """
+    request = request_of(command, given)
+    from vkzircon_cli.emulation.installation import with_environment  # here: 2 ms, which help does not need
+
+    try:
+        request = with_environment(request)
+    except CannotAsk:
+        return request  # the document says why
+    worker.send_early(request)
+    return request
+
+
+def request_of(command: Command, given: Mapping[str, Any]) -> Request:
+    """Return the request that the options *given* amount to.
+
+    Raises:
+        Usage: the options do not go together.
+    """
+    named = {_RENAMED.get(option, option): value for option, value in given.items() if option != "emulate"}
+    return Request(
+        Depth(command.depth or ""),
+        emulate=_emulation(given),
+        judging=_judging(given),
+        redacts=not given.get("no_redact"),
+        **{field.name: named[field.name] for field in fields(Request) if field.name in named},
+    )
+
+
+def _judging(given: Mapping[str, Any]) -> Judging:
+    judging = Judging(*(tuple(given.get(name) or ()) for name in ("require", "select", "ignore")))
+    if judging.ignore:
+        from vkzircon_cli.report.conditions import refuse_empty_choice
+
+        refuse_empty_choice(judging)
+    return judging
+
+
+def _emulation(given: Mapping[str, Any]) -> Emulate | None:
+    if not given["emulate"] and (given["persona"] or given["fault"]):
+        raise Usage("--persona and --fault belong to the emulation, which is off.", "Add --emulate.")
+    return Emulate(given["persona"], tuple(given["fault"] or ())) if given["emulate"] else None
+
+
+def show(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Render a saved report or trace."""
+    from vkzircon_cli.cli.run import deliver, looks_of
+    from vkzircon_cli.saved.load import read
+
+    return deliver(interrupt.endable(lambda: read(given["file"])), *looks_of(command, given))
+
+
+def diff(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Compare two saved reports."""
+    from vkzircon_cli.cli.run import looks_of, write_document
+    from vkzircon_cli.diff import compare
+    from vkzircon_cli.saved.load import read
+
+    found = interrupt.endable(lambda: compare(read(given["before"]), read(given["after"])))
+    write_document(found, *looks_of(command, given))
+    return Exit.FAILED if found.differs else Exit.OK
+
+
+def explain(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Explain one word, or list the words."""
+    from vkzircon_cli.cli.run import looks_of, write_document
+    from vkzircon_cli.explain import explained
+
+    write_document(explained(given["word"]), *looks_of(command, given))
+    return Exit.OK
+
+
+def schema(_: Command, given: Mapping[str, Any]) -> Exit:
+    """Print the JSON Schema of a document."""
+    from vkzircon_cli.render.json import to_json
+    from vkzircon_cli.saved.kinds import SHAPES
+    from vkzircon_cli.saved.schema import schema_of
+    from vkzircon_cli.stream.document import SCHEMA_VERSION
+
+    title = f"vkzircon {given['document']}, schema version {SCHEMA_VERSION}"
+    write(to_json(schema_of(SHAPES[given["document"]], title)), given["output"], as_utf8=True)
+    return Exit.OK
+
+
+def emulate(_: Command, given: Mapping[str, Any]) -> Exit:
+    """Run a program with the emulation on, or print what that takes."""
+    from vkzircon_cli.emulation import launch
+
+    program, cflags, libs = given["command"] or (), given["cflags"], given["libs"]
+    launch.refuse_mixture(
+        program, print_env=given["print_env"], shell=given["shell"], builds=cflags or libs, lists=given["list"]
+    )
+    asked = Emulate(given["persona"], tuple(given["fault"] or ()))
+    if program:
+        launch.become(program, asked, interrupt.release)
+    if given["list"]:
+        text = launch.listing()
+    elif given["print_env"]:
+        text = launch.assignments(asked, given["shell"])
+    else:
+        text = launch.build_flags(cflags=cflags, libs=libs)
+    write(text, None)
+    return Exit.OK
