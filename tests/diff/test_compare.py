@@ -30,8 +30,7 @@ from reports import (
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Area, ChangeKind, compare
-from vkzircon_cli.diff.differ import Differ
-from vkzircon_cli.diff.grouping import group_mismatches
+from vkzircon_cli.diff.differ import Differ, group_mismatches
 from vkzircon_cli.diff.labels import FactPath, table_of
 from vkzircon_cli.model.base import Answer, not_asked, record
 from vkzircon_cli.model.facts import Extension

@@ -5,24 +5,13 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.diff.devices import DevicePair, name_of, pair_devices
-from vkzircon_cli.diff.differ import Differ, Mismatch
-from vkzircon_cli.diff.grouping import group_mismatches
+from vkzircon_cli.diff import model
+from vkzircon_cli.diff.differ import Differ, Mismatch, group_mismatches
 from vkzircon_cli.diff.labels import FactPath
-from vkzircon_cli.diff.model import (
-    DIFFERENCE_SCHEMA_VERSION,
-    Area,
-    ChangeKind,
-    Difference,
-    FactChange,
-    PairedDevice,
-    Side,
-    VerdictChange,
-)
-from vkzircon_cli.diff.outcomes import compare_verdicts
-from vkzircon_cli.diff.timing import compare_times
+from vkzircon_cli.diff.model import Area, ChangeKind, Difference, FactChange
+from vkzircon_cli.diff.runs import DevicePair, compare_times, compare_verdicts, pair_devices
 from vkzircon_cli.model.facts import Device
-from vkzircon_cli.model.queries import dependency_leg
+from vkzircon_cli.model.queries import dependency_leg, display_name
 from vkzircon_cli.report.report import Report
 
 # Compared on their own, or different in every two runs.
@@ -38,9 +27,10 @@ def compare(before: Report, after: Report) -> Difference:
     pairs = pair_devices(before.devices, after.devices)
     verdicts = compare_verdicts(before, after, pairs)
     facts = sorted(_facts(before, after, pairs), key=lambda change: _ORDER.index(change.area))
-    areas = _areas(verdicts, facts)
+    areas = {str(area): sum(change.area is area for change in facts) for area in Area}
+    areas[Area.VERDICTS] = sum(change.kind is not ChangeKind.REWORDED for change in verdicts)
     return Difference(
-        schema_version=DIFFERENCE_SCHEMA_VERSION,
+        schema_version=model.DIFFERENCE_SCHEMA_VERSION,
         differs=any(areas.values()),
         areas=areas,
         before=_side(before),
@@ -52,14 +42,8 @@ def compare(before: Report, after: Report) -> Difference:
     )
 
 
-def _areas(verdicts: tuple[VerdictChange, ...], facts: list[FactChange]) -> dict[str, int]:
-    counts = {str(area): sum(change.area is area for change in facts) for area in Area}
-    counts[Area.VERDICTS] = sum(change.kind is not ChangeKind.REWORDED for change in verdicts)
-    return counts
-
-
-def _side(report: Report) -> Side:
-    return Side(
+def _side(report: Report) -> model.Side:
+    return model.Side(
         outcome=report.summary.outcome,
         sentence=report.error.message if report.error else report.summary.sentence,
         exit_code=report.summary.exit_code,
@@ -67,18 +51,14 @@ def _side(report: Report) -> Side:
         tool_version=report.tool.version,
         schema_version=report.schema_version,
         emulated=report.emulation.active,
-        devices=tuple(name_of(device) for device in report.devices),
+        devices=tuple(display_name(device.identity.value) for device in report.devices),
     )
 
 
-def _paired(pair: DevicePair) -> PairedDevice:
-    known = pair.after or pair.before
-    return PairedDevice(
-        name=name_of(known) if known else "",
-        before=pair.before.index if pair.before else None,
-        after=pair.after.index if pair.after else None,
-        matched_by=pair.matched_by,
-    )
+def _paired(pair: DevicePair) -> model.PairedDevice:
+    name = next(display_name(device.identity.value) for device in (pair.after, pair.before) if device)
+    was, now = (device.index if device else None for device in (pair.before, pair.after))
+    return model.PairedDevice(name, was, now, pair.matched_by)
 
 
 def _facts(before: Report, after: Report, pairs: list[DevicePair]) -> Iterator[FactChange]:
@@ -106,7 +86,7 @@ def _of_device(differ: Differ, before: Report, after: Report, number: int, pair:
         return
     path = FactPath(f"report.devices[{known.index}]", number)
     if pair.before is None or pair.after is None:
-        name = name_of(known)
+        name = display_name(known.identity.value)
         was, now = (name, None) if pair.before else (None, name)
         here = path.labelled(f"device {known.index}", Area.DEVICE)
         yield Mismatch(here, ChangeKind.GONE if pair.before else ChangeKind.NEW, was, now)

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walks two records of any type side by side and yields what differs."""
+"""Walks two records of any type side by side, and groups what differs in the same way into one change.
+
+Five memory types, or all ways of importing, are one change.
+"""
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.diff.labels import KIN, FactPath, Table, label_of_row, table_of
-from vkzircon_cli.diff.model import Area, ChangeKind
-from vkzircon_cli.diff.values import LEFT_OUT, brief, brief_row, is_value, words_of
+from vkzircon_cli.diff.model import Area, ChangeKind, FactChange
+from vkzircon_cli.diff.values import LEFT_OUT, brief, brief_row, is_value_type, words_of
 from vkzircon_cli.model.base import Answer, MissingKind, record
 from vkzircon_cli.model.facts import Extension
+from vkzircon_cli.model.quantities import counted, plural, ranges
 
+_MOST_NAMES = 3
 _REDACTION_MARK = re.compile("<hidden>|<user>|<host>")
 
 
@@ -50,7 +55,7 @@ class Differ:
             yield from self._answers(owner, field, before, after, path)
         elif _is_table(before) or _is_table(after):
             yield from self._tables(field, before, after, path)
-        elif is_value(before) or is_value(after):
+        elif is_value_type(type(before)) or is_value_type(type(after)):
             yield from _values(owner, field, before, after, path)
         else:
             yield from self.records(before, after, path)
@@ -67,15 +72,16 @@ class Differ:
             yield Mismatch(path, ChangeKind.CHANGED, was, now)
 
     def _tables(self, field: str, before: Sequence[Any], after: Sequence[Any], path: FactPath) -> Iterator[Mismatch]:
-        path, row = path.inside(), type((*before, *after)[0])
+        row = type((*before, *after)[0])
         table = table_of(field, row)
         if row is Extension:
             yield from _other_extensions(before, after, path)
             before, after = ([row for row in rows if row.name in KIN] for rows in (before, after))
         was, now = _keyed(table, before), _keyed(table, after)
         for key in dict.fromkeys((*was, *now)):
+            *names, which = key
             record = was.get(key) or now[key]
-            here = path.at(label_of_row(table, record), _text(key))
+            here = path.at(label_of_row(table, record), ", ".join(names) + (f", {which}" if which else ""))
             if key in was and key in now:
                 yield from self.records(was[key], now[key], here)
             elif not _was_not_asked(record):
@@ -95,11 +101,6 @@ def _keyed(table: Table, rows: Sequence[Any]) -> dict[tuple[Any, ...], Any]:
         keyed[(*key, seen[key])] = row
         seen[key] += 1
     return keyed
-
-
-def _text(key: tuple[Any, ...]) -> str:
-    *names, which = key
-    return ", ".join(names) + (f", {which}" if which else "")
 
 
 _NOT_ASKED = frozenset({MissingKind.NOT_ASKED})
@@ -156,16 +157,95 @@ def _is_redacted(hidden: Any, shown: Any) -> bool:
 def _other_extensions(before: Sequence[Extension], after: Sequence[Extension], path: FactPath) -> Iterator[Mismatch]:
     """Yield all other extensions as one mismatch: a new driver brings many."""
     was, now = ({row.name: row.revision for row in rows if row.name not in KIN} for rows in (before, after))
-    removed, added = tuple(_listed(was, now)), tuple(_listed(now, was))
+    removed, added = _listed(was, now), _listed(now, was)
     if removed or added:
         area = Area.MACHINE if path.device is None else Area.DEVICE
         here = path.labelled("other extensions", area)
         yield Mismatch(here, ChangeKind.CHANGED, str(len(was)), str(len(now)), removed, added)
 
 
-def _listed(these: dict[str, int], those: dict[str, int]) -> Iterator[str]:
-    for name, revision in these.items():
-        if name not in those:
-            yield name
-        elif those[name] != revision:
-            yield f"{name} revision {revision}"
+def _listed(these: dict[str, int], those: dict[str, int]) -> tuple[str, ...]:
+    return tuple(
+        f"{name} revision {revision}" if name in those else name
+        for name, revision in these.items()
+        if those.get(name) != revision
+    )
+
+
+@dataclass(slots=True)
+class _Group:
+    """Mismatches of one change; each dict is an ordered set over its members."""
+
+    of: Mismatch
+    fields: dict[str, None]
+    names: dict[str, None]
+    numbers: dict[int, None]
+    paths: list[str]
+
+
+def group_mismatches(found: Iterable[Mismatch]) -> Iterator[FactChange]:
+    """Yield changes: mismatches are merged over row numbers first, then over row names, then over fields."""
+    groups = [_group(mismatch) for mismatch in found]
+    groups = _merged(groups, lambda group: (tuple(group.fields), tuple(group.names)))
+    groups = _merged(groups, lambda group: (tuple(group.fields), frozenset(group.numbers)))
+    groups = _merged(groups, lambda group: (tuple(group.names), frozenset(group.numbers)))
+    return (_change(group) for group in groups)
+
+
+def _group(mismatch: Mismatch) -> _Group:
+    row = mismatch.path.row
+    names = {" ".join(row.names): None} if row and row.names else {}
+    numbers = {row.number: None} if row and row.number is not None else {}
+    return _Group(mismatch, {mismatch.path.field: None}, names, numbers, [mismatch.path.path])
+
+
+def _merged(groups: list[_Group], by: Callable[[_Group], Hashable]) -> list[_Group]:
+    """Merge groups that are alike and have the same *by*."""
+    merged: dict[Hashable, _Group] = {}
+    for group in groups:
+        first = merged.setdefault((_alike(group), by(group)), group)
+        if first is not group:
+            first.fields |= group.fields
+            first.names |= group.names
+            first.numbers |= group.numbers
+            first.paths += group.paths
+    return list(merged.values())
+
+
+def _alike(group: _Group) -> Hashable:
+    """Return what must be equal for two groups to merge: table, area, values."""
+    mismatch = group.of
+    path = mismatch.path
+    # A fact outside tables is merged with no other: that would only hide its name.
+    table = path.row.table if path.row else path.path
+    return table, path.area, replace(mismatch, path=replace(path, path="", fields=(), row=None, labels=(), last=""))
+
+
+def _change(group: _Group) -> FactChange:
+    mismatch = group.of
+    return FactChange(
+        area=mismatch.path.area,
+        kind=mismatch.kind,
+        device=mismatch.path.device,
+        what=_what(group),
+        before=mismatch.before,
+        after=mismatch.after,
+        removed=mismatch.removed,
+        added=mismatch.added,
+        paths=tuple(group.paths),
+    )
+
+
+def _what(group: _Group) -> str:
+    row = group.of.path.row
+    subject = _subject(group, row.table) if row else ""
+    return ": ".join(filter(None, (subject, " and ".join(filter(None, group.fields)))))
+
+
+def _subject(group: _Group, table: Table) -> str:
+    noun = plural(table.noun) if len(group.names) > 1 else table.noun
+    named = ", ".join(group.names) if len(group.names) <= _MOST_NAMES else counted(len(group.names), "kind")
+    numbers = ranges(sorted(group.numbers))
+    if numbers and table.number == "memory_type":
+        numbers = f"of memory type{'s' * (len(group.numbers) > 1)} {numbers}"
+    return " ".join(filter(None, (noun, named if table.has_proper_names or not named else f"({named})", numbers)))

@@ -23,13 +23,8 @@ from vkzircon_cli.report.report import Report
 
 # The extension, its dependencies and its siblings are compared one by one, all other extensions together.
 KIN = frozenset(
-    (
-        EXTENSION,
-        CAPABILITIES_EXTENSION,
-        "VK_KHR_external_memory",
-        *SIBLING_DEVICE_EXTENSIONS,
-        *SIBLING_INSTANCE_EXTENSIONS,
-    )
+    (EXTENSION, CAPABILITIES_EXTENSION, "VK_KHR_external_memory")
+    + (SIBLING_DEVICE_EXTENSIONS + SIBLING_INSTANCE_EXTENSIONS)
 )
 
 # What one row of a table is called; otherwise it is the singular of the field's name.
@@ -95,24 +90,17 @@ _OWN_LABELS: Mapping[tuple[type, str], str] = {
 # What a record is called where only one of the two reports has it.
 _WHOLES: Mapping[str, str] = {"basic": "type and rights", "info": "ZX_INFO_VMO", "opened": "opens with the extension"}
 _TWO = {"first": "first handle", "second": "second handle"}
-_AREAS: Mapping[str, Area] = {
-    "external_buffers": Area.EXTENSION,
-    "external_images": Area.EXTENSION,
-    "external_semaphore": Area.EXTENSION,
-    "enabled_extensions": Area.EXTENSION,
-    "entry_points": Area.EXTENSION,
-    "rights": Area.RIGHTS,
-    "requirements": Area.MEMORY,
-    "memory": Area.MEMORY,
-    "max_memory_allocation_count": Area.MEMORY,
-    "max_memory_allocation_size": Area.MEMORY,
-    "non_coherent_atom_size": Area.MEMORY,
-    "identity": Area.DEVICE,
-    "extensions": Area.EXTENSION,
-    "opened": Area.DEVICE,
-    "index": Area.DEVICE,
-    "selected": Area.DEVICE,
-    "closed": Area.DEVICE,
+_AREAS = {
+    field: area
+    for area, all_fields in {
+        Area.EXTENSION: "extensions enabled_extensions entry_points external_buffers external_images "
+        "external_semaphore",
+        Area.RIGHTS: "rights",
+        Area.MEMORY: "memory requirements non_coherent_atom_size max_memory_allocation_count "
+        "max_memory_allocation_size",
+        Area.DEVICE: "identity opened index selected closed",
+    }.items()
+    for field in all_fields.split()
 }
 
 
@@ -143,11 +131,9 @@ def table_of(field: str, row: type) -> Table:
     if not names and number != "index":
         kinds = [name for name, shape in shapes.items() if _tells_apart(shape)]
         names = tuple(sorted(kinds, key=lambda name: shapes[name] is not Named))
-    return Table(_NOUNS[field] if field in _NOUNS else _singular(label_of(row, field)), names, number)
-
-
-def _singular(noun: str) -> str:
-    return f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
+    label = label_of(row, field)
+    singular = f"{label[:-3]}y" if label.endswith("ies") else label.removesuffix("s")
+    return Table(_NOUNS.get(field, singular), names, number)
 
 
 def _tells_apart(shape: Any) -> bool:
@@ -196,10 +182,6 @@ class FactPath:
         is_silent = not label or (field not in _LABELS and _holds_record(owner, field))
         last = _WHOLES.get(field, "" if self.row else label)
         return replace(here, labels=self.labels if is_silent else (*self.labels, label), last=last)
-
-    def inside(self) -> "FactPath":
-        """Return the path into a table, whose rows have labels of their own."""
-        return replace(self, labels=())
 
     def at(self, row: RowLabel, key: str) -> "FactPath":
         """Return the path to a row of a table."""
