@@ -16,7 +16,7 @@ import pytest
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.library import Fate, load_all
 from vkzircon_cli.doctor.manifest_check import ManifestExam, driver_findings, examine_drivers
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.search import Surroundings
 
 
 def _exams(*manifests: Path | str, platform: str = "linux", limit_s: float = 0.5) -> tuple[ManifestExam, ...]:
@@ -79,7 +79,7 @@ _GARBAGE = ("0", "[]", "x", "[[[", "[1e300, 1]", "[1, [1]]", '[1, ["loaded", 2]]
 _EXAMINE = """
 import sys
 from vkzircon_cli.doctor.manifest_check import examine_drivers
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.search import Surroundings
 given = {"VK_DRIVER_FILES": ":".join(sys.argv[1:])}
 for exam in examine_drivers(Surroundings("linux", False, given, given.get, 5)):
     print(exam.finding.id, exam.finding.sentence)

@@ -17,9 +17,8 @@ from program import Run
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.manifest_check import driver_findings, examine_drivers
-from vkzircon_cli.doctor.manifest_file import Unreadable
-from vkzircon_cli.doctor.manifest_text import read_manifest
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.manifest_file import Unreadable, read_manifest
+from vkzircon_cli.doctor.search import Surroundings
 
 Made = Callable[[Path, str], None]
 

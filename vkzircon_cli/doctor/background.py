@@ -6,9 +6,9 @@ Imports little, so that the tasks run while the rest of doctor is imported.
 
 from typing import Self
 
+from vkzircon_cli.doctor.access import NodeTrial
 from vkzircon_cli.doctor.manifest_check import ManifestTrial, driver_manifests, layer_manifests
-from vkzircon_cli.doctor.nodes import NodeTrial
-from vkzircon_cli.doctor.surroundings import surroundings
+from vkzircon_cli.doctor.search import surroundings
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.request import Request
 

@@ -13,7 +13,7 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
-from vkzircon_cli.doctor.access import nodes_finding, reach, routes_finding
+from vkzircon_cli.doctor.access import Node, nodes_finding, reach, routes_finding
 from vkzircon_cli.doctor.background import Trials
 from vkzircon_cli.doctor.bisect import find_culprits
 from vkzircon_cli.doctor.extension import extension_finding
@@ -22,8 +22,7 @@ from vkzircon_cli.doctor.layer_bisect import Hidden, LayerBisect
 from vkzircon_cli.doctor.loader import NO_TIME, Attempt, attempts, loader_finding, loader_version
 from vkzircon_cli.doctor.manifest import ManifestKind
 from vkzircon_cli.doctor.manifest_check import ManifestExam, driver_findings, layer_findings
-from vkzircon_cli.doctor.nodes import Node
-from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
+from vkzircon_cli.doctor.search import Surroundings, surroundings
 from vkzircon_cli.doctor.variables import variables_finding
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import record

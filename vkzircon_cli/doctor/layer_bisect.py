@@ -9,9 +9,9 @@ from typing import Any
 
 from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import open_library
-from vkzircon_cli.doctor.leave_out import fewest, layers_off
+from vkzircon_cli.doctor.bisect import fewest, layers_off
 from vkzircon_cli.doctor.manifest_check import ManifestExam
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.search import Surroundings
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.host import LIBZIRCON_VARIABLE

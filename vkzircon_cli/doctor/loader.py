@@ -8,7 +8,7 @@ from typing import Any
 from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, Library, can_open, mapped_file, open_library
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.search import Surroundings
 from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Loader
 from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE

@@ -14,8 +14,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.library import Fate, Header, LibraryTrial, Loading, NoFile, header_of, own_header
 from vkzircon_cli.doctor.manifest import Manifest, ManifestKind, examine, passed_over
-from vkzircon_cli.doctor.search import driver_variable, drivers, explicit_layers, implicit_layers
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.search import Surroundings, driver_variable, drivers, explicit_layers, implicit_layers
 from vkzircon_cli.doctor.variables import driver_variables, layer_variables
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
-from vkzircon_cli.doctor.search import Entry, driver_variable, entries, layer_variable
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.search import Entry, Surroundings, driver_variable, entries, layer_variable
 from vkzircon_cli.model.host import VARIABLES, KnownVariable
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.spec import Version, api_version
