@@ -51,15 +51,6 @@ def surroundings(timeout_s: float, changed: Mapping[str, str] | None = None) -> 
     )
 
 
-@record
-class Entry:
-    """One entry of a variable that names files or folders, as written, and whether it exists."""
-
-    variable: str
-    text: str
-    is_there: bool
-
-
 def drivers(where: Surroundings) -> tuple[str, ...]:
     """Return the driver manifests that the loader reads."""
     chosen = driver_variable(where)
@@ -69,11 +60,6 @@ def drivers(where: Surroundings) -> tuple[str, ...]:
 def driver_variable(where: Surroundings) -> str:
     """Return the variable that replaces the search for drivers, also where it is empty; '' if there is none."""
     return next((name for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES") if name in where.trusted), "")
-
-
-def layer_variable(where: Surroundings) -> str:
-    """Return the variable that replaces the search for explicit layers, or else the one that adds to it."""
-    return "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH"
 
 
 def explicit_layers(where: Surroundings) -> tuple[str, ...]:
@@ -88,10 +74,9 @@ def implicit_layers(where: Surroundings) -> tuple[str, ...]:
     return _added(where, "", IMPLICIT_LAYERS)
 
 
-def entries(where: Surroundings, variable: str) -> tuple[Entry, ...]:
-    """Return the entries of a variable that the loader reads."""
-    texts = where.trusted.get(variable, "").split(os.pathsep)
-    return tuple(Entry(variable, text, os.path.lexists(text)) for text in texts if text)
+def entries(where: Surroundings, variable: str) -> tuple[str, ...]:
+    """Return the entries of a variable that names files or folders, as written, if the loader reads it."""
+    return tuple(filter(None, where.trusted.get(variable, "").split(os.pathsep)))
 
 
 def folders(where: Surroundings, kind: str) -> Iterator[str]:
@@ -114,12 +99,12 @@ def folders(where: Surroundings, kind: str) -> Iterator[str]:
 
 def _of_variable(where: Surroundings, variable: str) -> tuple[str, ...]:
     """Return the files that a variable names and those in its folders; a file named twice is read twice."""
-    return tuple(path for entry in entries(where, variable) for path in _files(entry.text))
+    return tuple(path for entry in entries(where, variable) for path in _files(entry))
 
 
 def _added(where: Surroundings, variable: str, kind: str) -> tuple[str, ...]:
     """Return the files of a variable, then those of the folders; each folder is searched once."""
-    places = dict.fromkeys((*(entry.text for entry in entries(where, variable)), *folders(where, kind)))
+    places = dict.fromkeys((*entries(where, variable), *folders(where, kind)))
     return tuple(path for place in places for path in _files(place))
 
 

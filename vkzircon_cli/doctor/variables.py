@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
-from vkzircon_cli.doctor.search import Entry, Surroundings, driver_variable, entries, layer_variable
+from vkzircon_cli.doctor.search import Surroundings, driver_variable, entries
 from vkzircon_cli.model.host import VARIABLES, KnownVariable
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.spec import Version, api_version
@@ -54,7 +54,7 @@ def driver_variables(where: Surroundings) -> Iterator[Finding]:
 
 def layer_variables(where: Surroundings, known: Collection[str]) -> Iterator[Finding]:
     """Yield the folders of layers that do not exist, and the layers asked for that are not among the *known* ones."""
-    yield from _missing_entries(where, layer_variable(where))
+    yield from _missing_entries(where, "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH")
     for layer in where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep):
         if layer and layer not in known:
             words = f"VK_INSTANCE_LAYERS names {layer}, which is not installed: the loader ignores it."
@@ -64,14 +64,10 @@ def layer_variables(where: Surroundings, known: Collection[str]) -> Iterator[Fin
 def _missing_entries(where: Surroundings, variable: str) -> Iterator[Finding]:
     """Yield the entries that do not exist, except those that are reported as unreadable manifests."""
     for entry in entries(where, variable):
-        slip = _slip(entry.text)
-        if not entry.is_there and (slip or not entry.text.endswith(".json")):
-            yield _missing_entry(entry, slip)
-
-
-def _missing_entry(entry: Entry, slip: str) -> Finding:
-    words = f'{entry.variable} names "{entry.text}", which does not exist{f": {slip}" if slip else ""}.'
-    return Finding("variable.not-found", entry.text, Outcome.FAIL, words, command=f'echo "${entry.variable}"')
+        slip = _slip(entry)
+        if not os.path.lexists(entry) and (slip or not entry.endswith(".json")):
+            words = f'{variable} names "{entry}", which does not exist{f": {slip}" if slip else ""}.'
+            yield Finding("variable.not-found", entry, Outcome.FAIL, words, command=f'echo "${variable}"')
 
 
 def _slip(text: str) -> str:
