@@ -160,7 +160,8 @@ def _judged(node: Node, of: Reach) -> Finding:
     line = f"{stat.filemode(node.mode)} {node.owner} {node.group} {path}"
     if node.opens:
         return Finding("access.opens", path, Outcome.PASS, f"{path} can be opened.", (line,))
-    outcome = _severity(node, of)
+    # Only Vulkan needs some of the nodes.
+    outcome = (Outcome.WARN if of.hardware else Outcome.FAIL) if node.needed else Outcome.INFO
     if not stat.S_ISCHR(node.mode):
         cause = "something other than a driver put it there"
         command = f"ls -lL {quote(path)}"
@@ -173,13 +174,6 @@ def _judged(node: Node, of: Reach) -> Finding:
     word, cause, command = _denied(node, of)
     sentence = f"{path} cannot be opened ({node.reason}): it belongs to {node.owner}, group {node.group}."
     return Finding(f"access.{word}", path, outcome, sentence, (line, f"this process runs as {of.user}"), cause, command)
-
-
-def _severity(node: Node, of: Reach) -> Outcome:
-    """Return the outcome for a node that does not open; only Vulkan needs some of them."""
-    if not node.needed:
-        return Outcome.INFO
-    return Outcome.WARN if of.hardware else Outcome.FAIL
 
 
 def _denied(node: Node, of: Reach) -> tuple[str, str, str]:
@@ -198,6 +192,9 @@ def _denied(node: Node, of: Reach) -> tuple[str, str, str]:
     return "not-in-group", cause, f"sudo usermod -aG {quote(node.group)} $USER"
 
 
+_NO_GPU = "this machine has no GPU, or its kernel driver is not loaded", "lspci -k | grep -EA3 'VGA|3D|Display'"
+
+
 def _software(nodes: Sequence[Node], of: Reach) -> Iterator[Finding]:
     if of.hardware:
         return
@@ -209,10 +206,7 @@ def _software(nodes: Sequence[Node], of: Reach) -> Iterator[Finding]:
         command = "sudo apt-get install mesa-vulkan-drivers"
         yield Finding("access.no-driver", opening[0], Outcome.WARN, sentence, tuple(opening), cause, command)
     elif not nodes:
-        cause, command = (
-            "this machine has no GPU, or its kernel driver is not loaded",
-            "lspci -k | grep -EA3 'VGA|3D|Display'",
-        )
+        cause, command = _NO_GPU
         if of.in_container:
             cause, command = "a container has only the devices that it was given", "docker run --device /dev/dri ..."
         sentence = f"There is no device node of a GPU in /dev, and {only}."

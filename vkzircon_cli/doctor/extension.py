@@ -8,8 +8,8 @@ from typing import Any
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe
+from vkzircon_cli.doctor.bisect import Hidden
 from vkzircon_cli.doctor.finding import Finding, branch
-from vkzircon_cli.doctor.layer_bisect import NOTHING_HIDDEN, Hidden
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Extension
@@ -127,7 +127,7 @@ class _Explained:
     """Why one device has the extension or not; *seen* is what layers hide from it."""
 
     def __init__(self, report: Report, device: Device, seen: Hidden | None) -> None:
-        self._report, self._device, self._seen = report, device, seen or NOTHING_HIDDEN
+        self._report, self._device, self._seen = report, device, seen or Hidden()
         self._options = report.emulation.options
         self._identity = device.identity.value
         self._name = display_name(self._identity)

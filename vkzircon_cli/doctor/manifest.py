@@ -88,7 +88,7 @@ _COMMANDS = {
 def _unreadable(path: str, why: Unreadable) -> Finding:
     line = f"{path}:{why.place}" if why.place else path
     command = _COMMANDS.get(why.id, "ls -ld {}").format(quote(path))
-    found = fault(why.id, path, why.words, evidence=(line,), cause=why.cause, command=command)
+    found = fault(why.id, path, why.words, evidence=(line,), cause=why.cause if why.stops else "", command=command)
     return found if why.read else replace(found, outcome=Outcome.SKIP)
 
 

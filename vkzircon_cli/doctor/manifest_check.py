@@ -14,8 +14,15 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.library import Fate, Header, LibraryTrial, Loading, NoFile, header_of, own_header
 from vkzircon_cli.doctor.manifest import Manifest, ManifestKind, examine, passed_over
-from vkzircon_cli.doctor.search import Surroundings, driver_variable, drivers, explicit_layers, implicit_layers
-from vkzircon_cli.doctor.variables import driver_variables, layer_variables
+from vkzircon_cli.doctor.search import (
+    Surroundings,
+    driver_variable,
+    driver_variables,
+    drivers,
+    explicit_layers,
+    implicit_layers,
+    layer_variables,
+)
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
@@ -43,16 +50,6 @@ class ManifestExam:
     kills: bool
     is_on: bool | None
     finding: Finding
-
-    @property
-    def path(self) -> str:
-        """Return the manifest's path."""
-        return self.manifest.path
-
-    @property
-    def stops_loader(self) -> bool:
-        """Whether this file alone makes vkCreateInstance fail for all drivers."""
-        return self.manifest.stops_loader
 
 
 class ManifestTrial:
@@ -272,7 +269,7 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
 
 def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
     found = exam.finding
-    if not beside_good or exam.stops_loader or exam.kills or found.outcome is not Outcome.FAIL:
+    if not beside_good or exam.manifest.stops_loader or exam.kills or found.outcome is not Outcome.FAIL:
         return found
     outcome = Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN
     return replace(found, outcome=outcome)
@@ -280,7 +277,7 @@ def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
 
 def _all_filtered(exams: tuple[ManifestExam, ...], where: Surroundings) -> Iterator[Finding]:
     """Yield a finding if a variable leaves out every driver; leaving out some is its purpose."""
-    filters = [driver_filter(where.trusted, exam.path) for exam in exams]
+    filters = [driver_filter(where.trusted, exam.manifest.path) for exam in exams]
     if filters and all(filters):
         variable = filters[0]
         words = f'{variable} leaves out every driver: it is "{shown(where.environ[variable])}".'
@@ -311,7 +308,7 @@ def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Find
 def _layer(exam: ManifestExam) -> Finding:
     """Return the finding about a layer; a broken layer that is off is only a warning unless it stops the loader."""
     found = exam.finding
-    if exam.is_on or exam.stops_loader or exam.manifest.problem or found.outcome is not Outcome.FAIL:
+    if exam.is_on or exam.manifest.stops_loader or exam.manifest.problem or found.outcome is not Outcome.FAIL:
         return found
     return replace(found, outcome=Outcome.WARN)
 
@@ -320,7 +317,7 @@ def _same_names(exams: tuple[ManifestExam, ...]) -> Iterator[Finding]:
     paths: dict[str, list[str]] = {}
     for exam in exams:
         if exam.manifest.name:
-            paths.setdefault(exam.manifest.name, []).append(exam.path)
+            paths.setdefault(exam.manifest.name, []).append(exam.manifest.path)
     for name, of in paths.items():
         if len(of) > 1:
             words = f"{name} is the name of {len(of)} layers; the loader uses the first one."

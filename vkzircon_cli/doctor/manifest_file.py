@@ -16,6 +16,7 @@ import re
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -47,29 +48,20 @@ _DROPPED = re.compile(r"u(?:0000|[dD][89a-fA-F]..)")
 _MOST_DIGITS = 18
 
 
+@dataclass(eq=False)
 class Unreadable(Exception):
     """A manifest that cannot be read: *id* is the finding's, *words* what is wrong, *place* ``line:column`` or ''.
 
     *stops*: the loader then gives up on all drivers, and *cause* says why. A file that was not *read* may be valid.
     """
 
-    def __init__(
-        self,
-        id: str,
-        words: str,
-        *,
-        place: str = "",
-        stops: bool = True,
-        cause: str = _PARSE_ERROR,
-        read: bool = True,
-    ) -> None:
-        super().__init__(words)
-        self.id = id
-        self.words = words
-        self.place = place
-        self.stops = stops
-        self.cause = cause if stops else ""
-        self.read = read
+    id: str
+    words: str
+    _: KW_ONLY
+    place: str = ""
+    stops: bool = True
+    cause: str = _PARSE_ERROR
+    read: bool = True
 
 
 def read_bytes(path: str, *, within_folder: bool = False) -> bytes:
@@ -174,7 +166,11 @@ def parse(raw: bytes) -> dict[str, Any]:
     if raw.startswith(_UTF_16) or b"\0" in raw[:4]:
         raise Unreadable("manifest.utf-16", "is UTF-16, and the loader reads UTF-8 only", place="1:1")
     # To the loader, which is written in C, a file ends at its first zero byte.
-    return _object(_parsed(raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")))
+    value = _parsed(raw.partition(b"\0")[0].decode("utf-8", "surrogateescape"))
+    if not isinstance(value, dict):
+        crashes = isinstance(value, list) and bool(value)
+        raise Unreadable("manifest.not-an-object", "is JSON, but not an object", stops=crashes, cause=CRASHES)
+    return value
 
 
 def _parsed(text: str) -> Any:
@@ -257,10 +253,3 @@ def _malformed(text: str, error: json.JSONDecodeError) -> Unreadable:
     if not rest or error.msg.startswith("Unterminated"):
         return Unreadable("manifest.truncated", "ends in the middle", place=place)
     return Unreadable("manifest.bad-json", f"is not JSON: {error.msg}", place=place)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        crashes = isinstance(value, list) and bool(value)
-        raise Unreadable("manifest.not-an-object", "is JSON, but not an object", stops=crashes, cause=CRASHES)
-    return value
