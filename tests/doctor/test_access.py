@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.access import Reach, nodes_finding, routes_finding
-from vkzircon_cli.doctor.nodes import Node, NodeTrial
+from vkzircon_cli.doctor.access import Node, NodeTrial, Reach, nodes_finding, routes_finding
 
 RENDER = Node("/dev/dri/renderD128", True, stat.S_IFCHR | 0o660, "root", "render", (), True)
 SOFTWARE_ONLY = Reach("someone", False, 0, 1)

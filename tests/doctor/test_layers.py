@@ -11,10 +11,9 @@ import pytest
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.layer_manifest import REQUIRED
+from vkzircon_cli.doctor.manifest import REQUIRED
 from vkzircon_cli.doctor.manifest_check import ManifestExam, examine_layers, layer_findings
-from vkzircon_cli.doctor.search import DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS, folders
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.search import DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS, Surroundings, folders
 
 
 def _nothing(_: str) -> str | None:
@@ -57,7 +56,7 @@ def _implicit(home: Path, file: str = "layer.json", **changes: Any) -> Path:
 
 
 def _exam(where: Surroundings, path: Path) -> ManifestExam:
-    return next(exam for exam in examine_layers(where) if exam.path == str(path))
+    return next(exam for exam in examine_layers(where) if exam.manifest.path == str(path))
 
 
 def _ids(finding: Finding) -> list[str]:
@@ -91,9 +90,9 @@ def test_an_explicit_layer_is_on_where_it_is_named(tmp_path: Path) -> None:
         _exam(_where(tmp_path, VK_ADD_LAYER_PATH=folder, VK_INSTANCE_LAYERS="a:VK_LAYER_TEST_one"), path).is_on is True
     )
     where = _where(tmp_path, VK_ADD_LAYER_PATH=folder, VK_LAYER_PATH="/nonexistent")
-    assert all(exam.path != str(path) for exam in examine_layers(where))
+    assert all(exam.manifest.path != str(path) for exam in examine_layers(where))
     where = _where(tmp_path, VK_ADD_LAYER_PATH=folder, VK_LAYER_PATH="")
-    assert all(exam.path != str(path) for exam in examine_layers(where))
+    assert all(exam.manifest.path != str(path) for exam in examine_layers(where))
 
 
 def test_a_layer_that_is_not_installed_is_told(tmp_path: Path) -> None:
@@ -232,7 +231,7 @@ def test_a_layer_is_judged_as_the_loader_does(name: str, tmp_path: Path, library
     assert str(path) in exam.finding.sentence
     code, log = _loader(given, lavapipe)
     assert f'Insert instance layer "{NAME}"' not in log
-    assert (code < 0) == exam.stops_loader
+    assert (code < 0) == exam.manifest.stops_loader
 
 
 @pytest.mark.parametrize("name", SWITCHES)
@@ -256,7 +255,7 @@ def test_each_of_several_layers_is_examined(tmp_path: Path, library: str, lavapi
     names = "VK_LAYER_TEST_a:VK_LAYER_TEST_b:VK_LAYER_TEST_one"
     given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": names}
     where = Surroundings("linux", False, given, given.get, 1.0)
-    found = [(each.manifest.name, each.finding.id) for each in examine_layers(where) if each.path == str(path)]
+    found = [(each.manifest.name, each.finding.id) for each in examine_layers(where) if each.manifest.path == str(path)]
     assert found == [("VK_LAYER_TEST_a", "layer.on"), ("", "manifest.missing-key"), ("VK_LAYER_TEST_b", "layer.on")]
     _, log = _loader(given, lavapipe)
     inserted = [letter for letter in ("a", "b", "one") if f'Insert instance layer "VK_LAYER_TEST_{letter}"' in log]

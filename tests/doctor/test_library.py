@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor.library import Fate, load_all
+from vkzircon_cli.doctor.library import Fate, LibraryTrial
 from vkzircon_cli.doctor.manifest_check import ManifestExam, driver_findings, examine_drivers
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.search import Surroundings
 
 
 def _exams(*manifests: Path | str, platform: str = "linux", limit_s: float = 0.5) -> tuple[ManifestExam, ...]:
@@ -79,7 +79,7 @@ _GARBAGE = ("0", "[]", "x", "[[[", "[1e300, 1]", "[1, [1]]", '[1, ["loaded", 2]]
 _EXAMINE = """
 import sys
 from vkzircon_cli.doctor.manifest_check import examine_drivers
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.search import Surroundings
 given = {"VK_DRIVER_FILES": ":".join(sys.argv[1:])}
 for exam in examine_drivers(Surroundings("linux", False, given, given.get, 5)):
     print(exam.finding.id, exam.finding.sentence)
@@ -147,7 +147,7 @@ def test_where_no_process_can_be_started_nothing_is_loaded(driver: Path) -> None
     os.close(lowest)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
     try:
-        fates = load_all([str(driver)], 1.0)
+        fates = LibraryTrial([str(driver)], 1.0).loadings()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert fates[str(driver)].fate is Fate.NOT_TRIED
@@ -168,8 +168,8 @@ def test_a_library_that_hangs_ends_with_doctor(broken_driver: Callable[[str], st
     """No process is left behind, however loading ends."""
     manifest = broken_driver("pause();")
     program = (
-        "import sys; from vkzircon_cli.doctor.library import load_all; from vkzircon_cli.doctor.manifest import *\n"
-        "load_all([sys.argv[1]], 60)"
+        "import sys; from vkzircon_cli.doctor.library import LibraryTrial; from vkzircon_cli.doctor.manifest import *\n"
+        "LibraryTrial([sys.argv[1]], 60).loadings()"
     )
     library = str(json.loads(Path(manifest).read_text())["ICD"]["library_path"])
     doctor = subprocess.Popen([sys.executable, "-c", program, library])

@@ -17,9 +17,8 @@ from program import Run
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.manifest_check import driver_findings, examine_drivers
-from vkzircon_cli.doctor.manifest_file import Unreadable
-from vkzircon_cli.doctor.manifest_text import read_manifest
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.manifest_file import Unreadable, read_manifest
+from vkzircon_cli.doctor.search import Surroundings
 
 Made = Callable[[Path, str], None]
 
@@ -198,7 +197,9 @@ def test_each_fault_has_its_own_finding(name: str, tmp_path: Path, library: str,
     assert is_good or alone.command
     assert tree.outcome is (Outcome.PASS if is_good else alone.outcome)
     assert next(
-        exam for exam in examine_drivers(_where(VK_DRIVER_FILES=f"{manifest}:{lavapipe}")) if exam.path == lavapipe
+        exam
+        for exam in examine_drivers(_where(VK_DRIVER_FILES=f"{manifest}:{lavapipe}"))
+        if exam.manifest.path == lavapipe
     ).is_usable
 
 
@@ -295,7 +296,7 @@ def test_a_problem_is_never_anothers(tmp_path: Path, library: str, lavapipe: str
     for name, (make, _, _) in CASES.items():
         make(tmp_path / f"{name}.json", library)
     where = _where(VK_DRIVER_FILES=f"{tmp_path}:{lavapipe}")
-    found = {Path(exam.path).stem: exam.finding.id for exam in examine_drivers(where)}
+    found = {Path(exam.manifest.path).stem: exam.finding.id for exam in examine_drivers(where)}
     # Those share the one file that each of them would lay beside its manifest.
     shared = ("text", "32-bit", "other-machine", "broken-elf")
     own = {name: word for name, (_, word, _) in CASES.items() if word != "manifest.fine" and name not in shared}
@@ -348,7 +349,7 @@ def test_the_real_loader_does_as_it_is_said(name: str, tmp_path: Path, library: 
     make(manifest, library)
     (exam,) = examine_drivers(_where(VK_DRIVER_FILES=str(manifest)))
     assert _devices(str(manifest)) == int(exam.is_usable)
-    assert _devices(str(manifest), lavapipe) == (0 if exam.stops_loader else 1 + exam.is_usable)
+    assert _devices(str(manifest), lavapipe) == (0 if exam.manifest.stops_loader else 1 + exam.is_usable)
 
 
 def _walk(finding: Finding) -> Iterator[Finding]:
@@ -376,10 +377,10 @@ def test_a_likely_mistake_in_a_variable_is_named() -> None:
 def test_the_variable_in_force_is_used(lavapipe: str) -> None:
     """Of two variables the newer one counts, also where it is empty; with raised privileges neither does."""
     both = {"VK_DRIVER_FILES": lavapipe, "VK_ICD_FILENAMES": "/nonexistent.json"}
-    assert [exam.path for exam in examine_drivers(_where(**both))] == [lavapipe]
+    assert [exam.manifest.path for exam in examine_drivers(_where(**both))] == [lavapipe]
     assert examine_drivers(_where(VK_DRIVER_FILES="", VK_ICD_FILENAMES=lavapipe)) == ()
     elevated = Surroundings("linux", True, both, both.get, 1.0)
-    assert "/nonexistent.json" not in [exam.path for exam in examine_drivers(elevated)]
+    assert "/nonexistent.json" not in [exam.manifest.path for exam in examine_drivers(elevated)]
 
 
 def test_an_empty_variable_takes_all_drivers_from_the_real_loader(lavapipe: str) -> None:

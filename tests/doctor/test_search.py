@@ -13,12 +13,12 @@ from vkzircon_cli.doctor.search import (
     DRIVERS,
     EXPLICIT_LAYERS,
     IMPLICIT_LAYERS,
+    Surroundings,
     drivers,
     explicit_layers,
     folders,
     implicit_layers,
 )
-from vkzircon_cli.doctor.surroundings import Surroundings
 
 _PADDING = len("DRIVER:                 ")
 _LISTS = {"In following locations:": "folders", "Found the following files:": "files"}

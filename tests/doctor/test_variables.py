@@ -8,8 +8,7 @@ import pytest
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.surroundings import Surroundings
-from vkzircon_cli.doctor.variables import variables_finding
+from vkzircon_cli.doctor.search import Surroundings, variables_finding
 from vkzircon_cli.model.host import VARIABLES
 from vkzircon_cli.model.spec import Version, api_version
 

@@ -1,34 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the driver or layer that keeps all devices from being probed: by its manifest, or by leaving out one at a time.
+"""Finds the driver or layer to blame, by its manifest or by leaving out one at a time.
 
-A culprit is left out by the loader's own variables so that the other drivers can be probed.
+It keeps all devices from being probed, or hides the extension or its commands from one. A culprit is left out by the
+loader's own variables so that the other drivers can be probed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from vkzircon_cli import pipeline
-from vkzircon_cli.bindings.dynlib import LAYER_NAME
+from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.doctor.leave_out import fewest, layers_off, only_drivers, without
 from vkzircon_cli.doctor.manifest import ManifestKind
 from vkzircon_cli.doctor.manifest_check import NOT_TRIED, ManifestExam, examine_drivers, examine_layers
-from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
+from vkzircon_cli.doctor.search import Surroundings, surroundings
 from vkzircon_cli.model.base import MissingKind, record
-from vkzircon_cli.model.host import FUCHSIA
-from vkzircon_cli.model.loader_filters import driver_filter
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
+from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
+from vkzircon_cli.model.queries import find_again, offers_extension
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import with_article
 from vkzircon_cli.pipeline import Found
 from vkzircon_cli.report.stop_reason import is_in_trouble
 from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Fold, Transcript
-from vkzircon_cli.worker.isolation import can_fork
+from vkzircon_cli.worker.isolation import NoProcess, can_fork
 
+T = TypeVar("T")
+
+_ENABLE = "VK_LOADER_LAYERS_ENABLE"
+# A file that stops the loader is left out with its whole folder, by the variable that holds the folder's parent.
+_BY_DEFAULT = {"XDG_DATA_DIRS": "/usr/local/share:/usr/share", "XDG_CONFIG_DIRS": "/etc/xdg"}
+_IN_HOME = {"XDG_DATA_HOME": "/.local/share/vulkan/", "XDG_CONFIG_HOME": "/.config/vulkan/"}
 # The probe that failed has already waited longer for a driver that is only slow.
 _MOST_SECONDS = 5.0
 _MOST_TRIED = 16
+_MOST_DEVICES = 8
+_MOST_LAYERS = 8
 # The loader's result where no driver has a device; such a driver does not hinder the others.
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
 _IDLE = "it reports no device"
@@ -46,13 +59,14 @@ def find_culprits(request: Request, seen: Transcript) -> Found:
     if where.platform == FUCHSIA or where.elevated:
         return Found()
     drivers, layers = examine_drivers(where), examine_layers(where)
-    if any(exam.finding.id == NOT_TRIED for exam in (*drivers, *layers)):  # no process could be started
+    every = (*drivers, *layers)
+    if any(exam.finding.id == NOT_TRIED for exam in every):  # no process could be started
         return Found()
     asked = replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None)
     trial = _Trial(asked, _trouble(seen))
-    bad = [exam for exam in (*drivers, *layers) if _is_bad(exam)]
+    bad = [exam for exam in every if exam.manifest.stops_loader or (exam.kills and exam.is_on is not False)]
     if not bad and not any(exam.is_usable for exam in drivers):
-        tried = (exam for exam in drivers if not driver_filter(where.trusted, exam.path))
+        tried = (exam for exam in drivers if not driver_filter(where.trusted, exam.manifest.path))
         return Found(tuple(_culprit(exam, left_out=False) for exam in tried))
     if bad:
         environ = without(bad, drivers, layers, where)
@@ -61,17 +75,13 @@ def find_culprits(request: Request, seen: Transcript) -> Found:
     return _by_trial(trial, drivers, layers, where)
 
 
-def _is_bad(exam: ManifestExam) -> bool:
-    return exam.stops_loader or (exam.kills and exam.is_on is not False)
-
-
 def _culprit(exam: ManifestExam, *, left_out: bool, sentence: str = "") -> Culprit:
     kind = "driver" if exam.manifest.kind is ManifestKind.DRIVER else "layer"
     found = exam.finding
-    place = next((each for each in found.evidence if each.startswith(f"{exam.path}:")), "")
+    place = next((each for each in found.evidence if each.startswith(f"{exam.manifest.path}:")), "")
     where = f" ({place})" if place else ""
     said = sentence or f"{found.sentence.removesuffix('.')}{where}."
-    return Culprit(kind, exam.path, said, found.command, left_out)
+    return Culprit(kind, exam.manifest.path, said, found.command, left_out)
 
 
 @record
@@ -118,14 +128,11 @@ class _Trial:
         """Return the trouble with the *changed* variables."""
         key = tuple(sorted(changed.items()))
         if key not in self._known:
-            self._known[key] = self._asked(changed)
+            fold = Fold()
+            for event in pipeline.events(replace(self.request, environ={**self.request.environ, **changed})):
+                fold.add(event)
+            self._known[key] = _trouble(fold.transcript())
         return self._known[key]
-
-    def _asked(self, changed: Mapping[str, str]) -> _Trouble:
-        fold = Fold()
-        for event in pipeline.events(replace(self.request, environ={**self.request.environ, **changed})):
-            fold.add(event)
-        return _trouble(fold.transcript())
 
 
 def _by_trial(
@@ -140,26 +147,23 @@ def _by_trial(
     if on and trial.helps(quiet):
         return _guilty_layers(trial, on, where)
     usable = [exam for exam in drivers if exam.is_usable][:_MOST_TRIED]
-    if len(usable) < _TWO:
+    if not usable[1:]:
         return Found(tuple(_culprit(exam, left_out=False) for exam in drivers if exam.finding.outcome is Outcome.FAIL))
     # Without the layers, which change nothing here, but may fail by themselves without a device.
-    problems = {exam.path: trial.result({**quiet, **only_drivers([exam.path])}).words for exam in usable}
+    problems = {
+        exam.manifest.path: trial.result({**quiet, **only_drivers([exam.manifest.path])}).words for exam in usable
+    }
     good = [path for path, problem in problems.items() if not problem]
     culprits = [
-        _culprit(exam, left_out=bool(good), sentence=_driver_words(exam.path, problems[exam.path]))
+        _culprit(exam, left_out=bool(good), sentence=_driver_words(exam.manifest.path, problems[exam.manifest.path]))
         for exam in usable
-        if problems[exam.path] and (problems[exam.path] != _IDLE or not good)
+        if problems[exam.manifest.path] and (problems[exam.manifest.path] != _IDLE or not good)
     ]
     return Found(tuple(culprits), only_drivers(good) if good and culprits else None)
 
 
-_TWO = 2
-
-
 def _driver_words(path: str, problem: str) -> str:
-    if problem == _IDLE:
-        return f"The driver of {path} reports no device."
-    return f"{sentence_case(problem)}, with {path}."
+    return f"The driver of {path} reports no device." if problem == _IDLE else f"{sentence_case(problem)}, with {path}."
 
 
 def _guilty_layers(trial: _Trial, on: list[ManifestExam], where: Surroundings) -> Found:
@@ -177,10 +181,9 @@ def _guilty_layers(trial: _Trial, on: list[ManifestExam], where: Surroundings) -
 
 
 def _layer(exam: ManifestExam) -> str:
-    is_ours = exam.manifest.name == LAYER_NAME
-    return (
-        f"{exam.manifest.name}, {'the emulation' if is_ours else f'{with_article(exam.manifest.kind)} ({exam.path})'},"
-    )
+    found = exam.manifest
+    kind = "the emulation" if found.name == LAYER_NAME else f"{with_article(found.kind)} ({found.path})"
+    return f"{found.name}, {kind},"
 
 
 def _words(happened: str, without: _Trouble, *, alone: bool) -> str:
@@ -190,3 +193,172 @@ def _words(happened: str, without: _Trouble, *, alone: bool) -> str:
     if then := without.words or without.later:
         return f"is one cause: {happened}, and without it {then}."
     return f"is the cause: {happened}, which does not happen without it."
+
+
+def fewest(items: Sequence[T], helps: Callable[[Sequence[T]], bool]) -> list[T]:
+    """Return as few items as possible that help if left out; all of them together are known to help."""
+    if len(items) == 1:
+        return list(items)
+    if (one := next(([item] for item in items if helps([item])), None)) is not None:
+        return one
+    off = next(list(items[:count]) for count in range(1, len(items) + 1) if count == len(items) or helps(items[:count]))
+    for item in tuple(off):
+        rest = [other for other in off if other is not item]
+        off = rest if rest and helps(rest) else off
+    return off
+
+
+def only_drivers(paths: Sequence[str]) -> dict[str, str]:
+    """Return the variables that name the only drivers to read; loaders before 1.3.207 know the older one."""
+    named = os.pathsep.join(paths)
+    return {"VK_DRIVER_FILES": named, "VK_ICD_FILENAMES": named}
+
+
+def layers_off(exams: Sequence[ManifestExam], where: Surroundings, on: Sequence[ManifestExam] = ()) -> dict[str, str]:
+    """Return the variables that turn layers off, implicit ones by their own switch; the others stay *on*."""
+    environ = {exam.manifest.switch[0]: exam.manifest.switch[1] or "1" for exam in exams if exam.manifest.switch}
+    names = {exam.manifest.name for exam in exams if exam.manifest.kind is ManifestKind.EXPLICIT_LAYER}
+    if not names:
+        return environ
+    asked = where.environ.get("VK_INSTANCE_LAYERS", "")
+    environ["VK_INSTANCE_LAYERS"] = os.pathsep.join(name for name in asked.split(os.pathsep) if name not in names)
+    parts = [part for part in where.environ.get(_ENABLE, "").split(",") if part]
+    kept = [part for part in parts if not any(_enables(part, name) for name in names)]
+    others = [exam.manifest.name for exam in on if exam.manifest.name not in names]
+    kept += [name for name in others if any(_enables(part, name) for part in parts if part not in kept)]
+    return environ | {_ENABLE: ",".join(kept)} if parts else environ
+
+
+def _enables(part: str, name: str) -> bool:
+    return layer_filter({_ENABLE: part}, name, is_implicit=False) is True
+
+
+def without(
+    bad: Sequence[ManifestExam], drivers: Sequence[ManifestExam], layers: Sequence[ManifestExam], where: Surroundings
+) -> dict[str, str] | None:
+    """Return the variables that leave the *bad* ones out, None if there are none or no driver would be left."""
+    good = [exam.manifest.path for exam in drivers if exam.is_usable]
+    environ = only_drivers(good) if good else None
+    for exam in bad:
+        if environ is not None and exam in layers:
+            off = _folder_off(exam.manifest.path, where) if exam.manifest.stops_loader else layers_off([exam], where)
+            environ = environ | off if off is not None else None
+    return environ
+
+
+def _folder_off(path: str, where: Surroundings) -> dict[str, str] | None:
+    """Return the variable without the folder of *path*, None if none leads there; its other files go too."""
+    parent, _, _ = path.partition("/vulkan/")
+    for variable, default in _BY_DEFAULT.items():
+        folders = [folder for folder in (where.environ.get(variable) or default).split(os.pathsep) if folder]
+        kept = [folder for folder in folders if folder.rstrip("/") != parent]
+        if len(kept) < len(folders):
+            return {variable: os.pathsep.join(kept) or "/nonexistent"}
+    for variable, inside in _IN_HOME.items():
+        if where.environ.get(variable, "").rstrip("/") == parent or inside in path:
+            return {variable: "/nonexistent"}
+    return None
+
+
+@record
+class Hidden:
+    """What the extension of one device lacks, and why.
+
+    *commands* are those that are NULL though the extension is listed; *hidden_by* are the layers without which the
+    extension, or those commands, are there; *refusal* is why the emulation does not offer the extension.
+    """
+
+    commands: tuple[str, ...] = ()
+    hidden_by: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+class LayerBisect:
+    """Probes again, each time in another process. *layers* are those that are on besides the emulation's own."""
+
+    def __init__(self, request: Request, where: Surroundings, layers: Sequence[ManifestExam]) -> None:
+        self._request = request
+        self._where = where
+        self._layers = list(layers)[:_MOST_LAYERS]
+
+    def devices(self, devices: Sequence[Device]) -> dict[int, Hidden]:
+        """Return by index what is hidden from each device; devices without an entry were not probed again."""
+        found: dict[int, Hidden] = {}
+        if not can_fork():
+            return found
+        with suppress(NoProcess):
+            refusals = self._refusals(devices)
+            for device in devices[:_MOST_DEVICES]:
+                if device.extensions.value is not None:
+                    hidden = self._commands(device) if offers_extension(device) else self._listing(device)
+                    found[device.index] = replace(hidden, refusal=refusals.get(_uuid(device), ""))
+        return found
+
+    def _listing(self, device: Device) -> Hidden:
+        def is_listed(off: Sequence[ManifestExam]) -> bool:
+            found = {each.index: each for each in self._until(self._request, off, "")}
+            identities = {index: each.identity.value for index, each in found.items()}
+            index = find_again(device.identity.value, device.index, identities)
+            return index is not None and offers_extension(found[index])
+
+        return Hidden(hidden_by=self._culprits(is_listed))
+
+    def _commands(self, device: Device) -> Hidden:
+        missing = self._null_commands(device, ()) if self._layers else None
+        if not missing:
+            return Hidden()
+        return Hidden(missing, self._culprits(lambda off: self._null_commands(device, off) == ()))
+
+    def _culprits(self, is_good: Callable[[Sequence[ManifestExam]], bool]) -> tuple[str, ...]:
+        """Return the layers, as few as possible, without which the result is good."""
+        found = fewest(self._layers, is_good) if self._layers and is_good(self._layers) else []
+        return tuple(exam.manifest.name for exam in found)
+
+    def _null_commands(self, device: Device, off: Sequence[ManifestExam]) -> tuple[str, ...] | None:
+        """Return the extension's commands that are NULL, None if the device does not open."""
+        request = replace(self._request, depth=Depth.EVERYTHING, device=str(device.index))
+        devices = self._until(request, off, f"device{device.index}/open")
+        opened = next((found.opened.value for found in devices if found.index == device.index), None)
+        return None if opened is None else tuple(entry.name for entry in opened.entry_points if not entry.resolved)
+
+    def _until(self, request: Request, off: Sequence[ManifestExam], step: str) -> tuple[Device, ...]:
+        """Probe without the layers that are *off*, up to the end of *step*, or to the end if it never comes."""
+        fold = Fold()
+        environ = {**self._request.environ, **layers_off(off, self._where, self._layers)}
+        with closing(pipeline.events(replace(request, environ=environ))) as stream:
+            for event in stream:
+                fold.add(event)
+                if event["event"] == "end" and event["step"] == step:
+                    break
+        return fold.transcript().facts.devices
+
+    def _refusals(self, devices: Sequence[Device]) -> dict[str, str]:
+        """Return by UUID why the emulation does not offer the extension; it knows only in a process that probed."""
+        library = self._request.environ.get(LIBZIRCON_VARIABLE)
+        uuids = [uuid for device in devices if (uuid := _uuid(device)) and not offers_extension(device)]
+        if not library or not uuids:
+            return {}
+        from vkzircon_cli.worker.task import Task
+
+        task = Task(lambda: _refusals(self._request, uuids), self._request.timeout_s)
+        answers, _ = task.answers()
+        return dict(zip(uuids, answers, strict=False))
+
+
+def _uuid(device: Device) -> str:
+    uuids = device.identity.value.uuids.value if device.identity.value else None
+    return uuids.device_uuid if uuids else ""
+
+
+def _refusals(request: Request, uuids: Sequence[str]) -> Iterator[str]:
+    """Probe, then yield the layer's reason for each device. Runs only in a task's process."""
+    from vkzircon_cli.bindings import _abi
+
+    os.environ.update(request.environ)
+    for _ in pipeline.load_probe()(request, lambda _: None, {}):
+        pass
+    ffi: Any = _abi.ffi
+    library = open_library(request.environ[LIBZIRCON_VARIABLE]).through(ffi)
+    for uuid in uuids:
+        reason = library.vkz_device_reason(bytes.fromhex(uuid.replace("-", "")))
+        yield "" if reason == ffi.NULL else ffi.string(reason).decode("utf-8", "backslashreplace")

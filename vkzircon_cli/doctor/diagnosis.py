@@ -13,23 +13,17 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
-from vkzircon_cli.doctor.access import nodes_finding, reach, routes_finding
+from vkzircon_cli.doctor import access, bisect, extension, loader, manifest_check, search
 from vkzircon_cli.doctor.background import Trials
-from vkzircon_cli.doctor.bisect import find_culprits
-from vkzircon_cli.doctor.extension import extension_finding
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.layer_bisect import Hidden, LayerBisect
-from vkzircon_cli.doctor.loader import NO_TIME, Attempt, attempts, loader_finding, loader_version
 from vkzircon_cli.doctor.manifest import ManifestKind
-from vkzircon_cli.doctor.manifest_check import ManifestExam, driver_findings, layer_findings
-from vkzircon_cli.doctor.nodes import Node
-from vkzircon_cli.doctor.surroundings import Surroundings, surroundings
-from vkzircon_cli.doctor.variables import variables_finding
+from vkzircon_cli.doctor.manifest_check import ManifestExam
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.home import without_home
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.model.queries import UNNAMED, display_name, offers_extension
+from vkzircon_cli.model.queries import display_name, offers_extension
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.model.spec import DEVICE_TYPE_CPU, EXTENSION
 from vkzircon_cli.report.report import Report
@@ -74,7 +68,7 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
     Raises:
         Usage: emulation was asked for in a way that cannot be.
     """
-    report = pipeline.run(request, watch, find_culprits)
+    report = pipeline.run(request, watch, bisect.find_culprits)
 
     def look(at: Callable[[], T]) -> T:
         """Return the result of *at*; after a signal, without waiting for more."""
@@ -86,60 +80,47 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
 
     drivers, layers = look(trials.manifests.exams)
     nodes = look(trials.nodes.nodes) if trials.nodes else None
-    tried = look(lambda: None if trials.are_over else attempts(trials.where, report.loader))
+    tried = look(lambda: None if trials.are_over else loader.attempts(trials.where, report.loader))
     hidden = look(lambda: {} if trials.are_over else _hidden(request, trials.where, report, layers))
     if trials.are_over and not _is_over(report.error):
         report = replace(report, error=decode(Failure, pipeline.interruption()))
-    found = _beside_devices(_Results(trials.where, tried, drivers, layers, nodes), report)
-    known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
-    suspects = [exam.path for exam in drivers if exam.is_usable]
-    extension = extension_finding(report, hidden, known, suspects, emulate=bool(request.emulate))
-    return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in (*found, extension)))
-
-
-@record
-class _Results:
-    """The results besides the devices; *attempts* is None if no process can be started, *nodes* on Fuchsia."""
-
-    where: Surroundings
-    attempts: tuple[Attempt, ...] | None
-    drivers: tuple[ManifestExam, ...]
-    layers: tuple[ManifestExam, ...]
-    nodes: tuple[Node, ...] | None
-
-
-def _beside_devices(results: _Results, report: Report) -> tuple[Finding, ...]:
-    where, tried = results.where, results.attempts
-    return (
-        loader_finding(tried, report.loader, where, *([NO_TIME] if _is_over(report.error) else [])),
-        variables_finding(surroundings(where.timeout_s), loader_version(tried, report.loader)),
-        driver_findings(results.drivers, where),
-        layer_findings(results.layers, where),
-        _access(results.nodes, report),
+    where = trials.where
+    found = (
+        loader.loader_finding(tried, report.loader, where, loader.NO_TIME if _is_over(report.error) else ""),
+        search.variables_finding(search.surroundings(where.timeout_s), loader.loader_version(tried, report.loader)),
+        manifest_check.driver_findings(drivers, where),
+        manifest_check.layer_findings(layers, where),
+        _access(nodes, report),
     )
+    known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
+    suspects = [exam.manifest.path for exam in drivers if exam.is_usable]
+    explained = extension.extension_finding(report, hidden, known, suspects, emulate=bool(request.emulate))
+    return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in (*found, explained)))
 
 
-def _access(nodes: tuple[Node, ...] | None, report: Report) -> Finding:
+def _access(nodes: tuple[access.Node, ...] | None, report: Report) -> Finding:
     if nodes is None:
-        return routes_finding()
+        return access.routes_finding()
     types = [device.identity.value.type.value for device in report.devices if device.identity.value]
     software = types.count(DEVICE_TYPE_CPU)
-    return nodes_finding(nodes, reach(len(report.devices) - software, software))
+    return access.nodes_finding(nodes, access.reach(len(report.devices) - software, software))
 
 
-def _hidden(request: Request, where: Surroundings, report: Report, layers: Sequence[ManifestExam]) -> dict[int, Hidden]:
+def _hidden(
+    request: Request, where: search.Surroundings, report: Report, layers: Sequence[ManifestExam]
+) -> dict[int, bisect.Hidden]:
     """Probe again where explicit layers or the emulation may be why the extension is missing."""
     on = {exam.manifest.name: exam for exam in reversed(layers) if exam.is_on and exam.manifest.name != LAYER_NAME}
     asked_for = any(exam.manifest.kind is ManifestKind.EXPLICIT_LAYER for exam in on.values())
     lacking = any(not offers_extension(device) for device in report.devices)
     if not (asked_for or (request.emulate and lacking)):
         return {}
-    return LayerBisect(request, where, list(reversed(on.values()))).devices(report.devices)
+    return bisect.LayerBisect(request, where, list(reversed(on.values()))).devices(report.devices)
 
 
 def conclude(report: Report, findings: tuple[Finding, ...]) -> Diagnosis:
     """Return the diagnosis of what the probe reported and the *findings*."""
-    devices = tuple(_devices(report))
+    devices = tuple(_found(device) for device in report.devices)
     return Diagnosis(
         schema_version=report.schema_version,
         tool=report.tool,
@@ -154,12 +135,10 @@ def conclude(report: Report, findings: tuple[Finding, ...]) -> Diagnosis:
     )
 
 
-def _devices(report: Report) -> Iterator[FoundDevice]:
-    for device in report.devices:
-        identity = device.identity.value
-        name, kind = (display_name(identity), identity.type.name) if identity else (UNNAMED, "")
-        known = device.extensions.value is not None
-        yield FoundDevice(device.index, name, kind, offers_extension(device) if known else None)
+def _found(device: Device) -> FoundDevice:
+    identity = device.identity.value
+    offers = None if device.extensions.value is None else offers_extension(device)
+    return FoundDevice(device.index, display_name(identity), identity.type.name if identity else "", offers)
 
 
 def leaves(findings: Sequence[Finding]) -> Iterator[Finding]:

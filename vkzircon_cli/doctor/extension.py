@@ -4,17 +4,18 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe
+from vkzircon_cli.doctor.bisect import Hidden
 from vkzircon_cli.doctor.finding import Finding, branch
-from vkzircon_cli.doctor.layer_bisect import NOTHING_HIDDEN, Hidden
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
-from vkzircon_cli.model.facts import Device, Extension, Identity
+from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, find_extension
+from vkzircon_cli.model.queries import dependency_leg, display_name, find_extension
 from vkzircon_cli.model.spec import EXTENSION, SIBLING_INSTANCE_EXTENSIONS
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.report.report import Report
@@ -41,7 +42,7 @@ def extension_finding(
         *_passed(report),
         *_culprits(report, known),
         *_stopped(report, bool(known), suspects),
-        *_devices(report, hidden, emulate),
+        *(_Explained(report, device, hidden.get(device.index)).finding(emulate) for device in report.devices),
         *_of_instance(report),
     ]
     offering = sum(child.id == "extension.offered" for child in children)
@@ -106,151 +107,138 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
     yield Finding(f"probe.{failure.cause}", "Vulkan", outcome, message, evidence, hint, _remedy(failure, report))
 
 
+# By the cause of a failure; one that takes more than this is in `_remedy`.
+_REMEDIES = {"no-process": "ulimit -a", "no-layer": "python3 -m pip install --force-reinstall vkzircon"}
+
+
 def _remedy(failure: Failure, report: Report) -> str:
     """Return the command that solves a failure, '' if the other findings have it."""
     if failure.cause in ("no-package", "no-binding"):
         return failure.hint.partition(": ")[2]
-    if failure.cause == "no-process":
-        return "ulimit -a"
-    if failure.cause == "no-layer":
-        return "python3 -m pip install --force-reinstall vkzircon"
     if failure.cause == "no-libzircon" and any(v.name == LIBZIRCON_VARIABLE for v in report.environment.variables):
         return f"unset {LIBZIRCON_VARIABLE}"
     if failure.cause == "no-emulation" and (variable := filter_of_emulation(report.environment)):
         return f"unset {variable.name}"
-    return "" if report.environment.platform == FUCHSIA else "VK_LOADER_DEBUG=all vulkaninfo --summary"
+    usual = "" if report.environment.platform == FUCHSIA else "VK_LOADER_DEBUG=all vulkaninfo --summary"
+    return _REMEDIES.get(failure.cause, usual)
 
 
-def _devices(report: Report, hidden: Mapping[int, Hidden], emulate: bool) -> Iterator[Finding]:
-    for device in report.devices:
-        looked = hidden.get(device.index, NOTHING_HIDDEN)
-        missing = device.identity.missing or device.extensions.missing
+class _Explained:
+    """Why one device has the extension or not; *seen* is what layers hide from it."""
+
+    def __init__(self, report: Report, device: Device, seen: Hidden | None) -> None:
+        self._report, self._device, self._seen = report, device, seen or Hidden()
+        self._options = report.emulation.options
+        self._identity = device.identity.value
+        self._name = display_name(self._identity)
+        self._extensions = device.extensions.value or ()
+        instance = report.instance.value
+        self._leg = dependency_leg(instance, self._identity, self._extensions) if instance and self._identity else None
+        others = [each.name for each in self._extensions if each.name.startswith(_FUCHSIAN) and each.name != EXTENSION]
+        # The other extensions of Fuchsia, which only its drivers have.
+        self._neighbours = (f"it lists {', '.join(map(visible, others))} as well",) if others else ()
+
+    def finding(self, emulate: bool) -> Finding:
+        """Return the explanation; with *emulate* the extension was to be emulated."""
+        missing = self._device.identity.missing or self._device.extensions.missing
         if missing is not None:
-            yield _unanswered(report, device, missing)
-        elif (found := find_extension(device.extensions.value or ())) is not None:
-            yield _listed(report, device, found, looked)
+            return self._unanswered(missing)
+        found = find_extension(self._extensions)
+        return self._listed(found) if found else self._absent(emulate)
+
+    def _absent(self, emulate: bool) -> Finding:
+        sentence = f"{self._name} does not offer {EXTENSION}: it is not among its {len(self._extensions)} extensions."
+        if self._seen.hidden_by:
+            return self._hidden(sentence)
+        if emulate:
+            return self._not_emulated(sentence)
+        if self._neighbours:
+            cause = "this driver is for Fuchsia, but is too old for memory sharing or was built without it"
+            return self._made("neighbours-only", Outcome.FAIL, sentence, self._neighbours, cause, "vkzircon devices")
+        if self._report.environment.platform == FUCHSIA:
+            cause = "this driver does not implement it, so no component can export this device's memory as a VMO"
+            evidence = (*self._driver(), *self._too_low())
+            return self._made("not-in-driver", Outcome.FAIL, sentence, evidence, cause, "vkzircon devices")
+        return self._on_linux(sentence)
+
+    def _made(self, word: str, outcome: Outcome, *rest: Any) -> Finding:
+        """Return a finding about the device; *rest* are sentence, evidence, cause and command."""
+        return Finding(f"extension.{word}", self._name, outcome, *rest)
+
+    def _unanswered(self, missing: Missing) -> Finding:
+        named = f" ({self._name})" if self._identity else ""
+        sentence = f"Device {self._device.index}{named} could not be probed completely: {visible(describe(missing))}."
+        cause = "the driver or a layer above it may be the cause; leave out one after the other to find it"
+        command = f"vkzircon devices{self._options} --verbose"
+        return self._made("not-asked", _DIED.get(missing.kind, Outcome.FAIL), sentence, (), cause, command)
+
+    def _listed(self, found: Extension) -> Finding:
+        if self._seen.commands:
+            commands = " and ".join(self._seen.commands)
+            sentence = f"{self._name} lists {EXTENSION}, but vkGetDeviceProcAddr returns NULL for {commands}."
+            if self._seen.hidden_by:
+                return self._hidden(sentence)
+            cause = "no layer hides them, so the driver lists an extension that it does not implement"
+            return self._made("no-commands", Outcome.FAIL, sentence, self._neighbours, cause, "vkzircon check")
+        if self._leg is None and self._identity is not None:
+            sentence = f"{self._name} lists {EXTENSION}, but supports only Vulkan {self._identity.api_version.text}."
+            cause = "the extension needs Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities"
+            return self._made("api-too-low", Outcome.FAIL, sentence, self._neighbours, cause, "vkzircon check")
+        emulated = " (emulated)" if self._report.emulation.active else ""
+        sentence = f"{self._name} offers {EXTENSION} revision {found.revision}{emulated}, on {self._leg}."
+        return self._made("offered", Outcome.PASS, sentence, self._neighbours)
+
+    def _hidden(self, sentence: str) -> Finding:
+        layers = [visible(layer) for layer in self._seen.hidden_by]
+        shown = ", ".join(layers)
+        cause = f"the layers {shown} hide it together" if len(layers) > 1 else f"the layer {shown} hides it"
+        command = (
+            f"VK_LOADER_LAYERS_DISABLE={quote(','.join(layers))} VK_INSTANCE_LAYERS= vkzircon doctor{self._options}"
+        )
+        return self._made("hidden", Outcome.FAIL, sentence, (f"without {shown} the device offers it",), cause, command)
+
+    def _driver(self) -> tuple[str, ...]:
+        driver = self._identity.driver.value if self._identity else None
+        return (f"driver: {visible(driver.name)} {visible(driver.info)}".rstrip(),) if driver else ()
+
+    def _too_low(self) -> tuple[str, ...]:
+        if self._leg is not None or self._identity is None:
+            return ()
+        version = self._identity.api_version.text
+        return (f"Vulkan {version} without VK_KHR_external_memory: the extension needs more",)
+
+    def _on_linux(self, sentence: str) -> Finding:
+        if is_starnix(self._report):
+            cause = "this is Starnix, whose Linux programs have no VMOs; only a native Fuchsia component can use it"
+            return self._made("starnix", Outcome.INFO, sentence, (self._report.environment.system,), cause)
+        cause, command = "only drivers for Fuchsia have it", "vkzircon devices"
+        if find_extension(self._extensions, HOST_MEMORY) is None:
+            cause += f", and without {HOST_MEMORY} it cannot be emulated on this device either"
         else:
-            yield _absent(report, device, looked, emulate)
+            cause += f"; vkzircon can emulate it on {HOST_MEMORY}, which this driver has"
+            chosen = f" --device {self._device.index}" if len(self._report.devices) > 1 else ""
+            command = f"vkzircon --emulate{chosen}"
+        return self._made("not-fuchsia", Outcome.INFO, sentence, (*self._driver(), *self._too_low()), cause, command)
 
-
-def _name(device: Device) -> str:
-    return display_name(device.identity.value) if device.identity.value else UNNAMED
-
-
-def _unanswered(report: Report, device: Device, missing: Missing) -> Finding:
-    named = f" ({_name(device)})" if device.identity.value else ""
-    sentence = f"Device {device.index}{named} could not be probed completely: {visible(describe(missing))}."
-    outcome = _DIED.get(missing.kind, Outcome.FAIL)
-    cause = "the driver or a layer above it may be the cause; leave out one after the other to find it"
-    command = f"vkzircon devices{report.emulation.options} --verbose"
-    return Finding("extension.not-asked", _name(device), outcome, sentence, (), cause, command)
-
-
-def _listed(report: Report, device: Device, found: Extension, seen: Hidden) -> Finding:
-    name, identity = _name(device), device.identity.value
-    evidence = _neighbours(device)
-    if seen.commands:
-        commands = " and ".join(seen.commands)
-        sentence = f"{name} lists {EXTENSION}, but vkGetDeviceProcAddr returns NULL for {commands}."
-        if seen.hidden_by:
-            return _hidden(name, sentence, seen.hidden_by, options=report.emulation.options)
-        cause = "no layer hides them, so the driver lists an extension that it does not implement"
-        return Finding("extension.no-commands", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon check")
-    leg = _leg(report, device)
-    if leg is None and identity is not None:
-        sentence = f"{name} lists {EXTENSION}, but supports only Vulkan {identity.api_version.text}."
-        cause = "the extension needs Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities"
-        return Finding("extension.api-too-low", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon check")
-    emulated = " (emulated)" if report.emulation.active else ""
-    sentence = f"{name} offers {EXTENSION} revision {found.revision}{emulated}, on {leg}."
-    return Finding("extension.offered", name, Outcome.PASS, sentence, evidence)
-
-
-def _leg(report: Report, device: Device) -> str | None:
-    instance, identity = report.instance.value, device.identity.value
-    if instance is None or identity is None:
-        return None
-    return dependency_leg(instance, identity, device.extensions.value or ())
-
-
-def _neighbours(device: Device) -> tuple[str, ...]:
-    """Name the other extensions of Fuchsia, which only its drivers have."""
-    others = [e.name for e in device.extensions.value or () if e.name.startswith(_FUCHSIAN) and e.name != EXTENSION]
-    return (f"it lists {', '.join(visible(name) for name in others)} as well",) if others else ()
-
-
-def _hidden(name: str, sentence: str, layers: tuple[str, ...], *, options: str) -> Finding:
-    shown = [visible(layer) for layer in layers]
-    cause = f"the layer {shown[0]} hides it" if len(shown) == 1 else f"the layers {', '.join(shown)} hide it together"
-    evidence = (f"without {', '.join(shown)} the device offers it",)
-    command = f"VK_LOADER_LAYERS_DISABLE={quote(','.join(shown))} VK_INSTANCE_LAYERS= vkzircon doctor{options}"
-    return Finding("extension.hidden", name, Outcome.FAIL, sentence, evidence, cause, command)
-
-
-def _absent(report: Report, device: Device, seen: Hidden, emulate: bool) -> Finding:
-    name, among = _name(device), len(device.extensions.value or ())
-    sentence = f"{name} does not offer {EXTENSION}: it is not among its {among} extensions."
-    if seen.hidden_by:
-        return _hidden(name, sentence, seen.hidden_by, options=report.emulation.options)
-    if emulate:
-        return _not_emulated(report, device, seen, sentence)
-    neighbours = _neighbours(device)
-    if neighbours:
-        cause = "this driver is for Fuchsia, but is too old for memory sharing or was built without it"
-        return Finding("extension.neighbours-only", name, Outcome.FAIL, sentence, neighbours, cause, "vkzircon devices")
-    if report.environment.platform == FUCHSIA:
-        evidence = (*_driver(device.identity.value), *_too_low(report, device))
-        cause = "this driver does not implement it, so no component can export this device's memory as a VMO"
-        return Finding("extension.not-in-driver", name, Outcome.FAIL, sentence, evidence, cause, "vkzircon devices")
-    return _on_linux(report, device, sentence)
-
-
-def _driver(identity: Identity | None) -> tuple[str, ...]:
-    driver = identity.driver.value if identity else None
-    return (f"driver: {visible(driver.name)} {visible(driver.info)}".rstrip(),) if driver else ()
-
-
-def _too_low(report: Report, device: Device) -> tuple[str, ...]:
-    if _leg(report, device) is not None or device.identity.value is None:
-        return ()
-    version = device.identity.value.api_version.text
-    return (f"Vulkan {version} without VK_KHR_external_memory: the extension needs more",)
-
-
-def _on_linux(report: Report, device: Device, sentence: str) -> Finding:
-    name = _name(device)
-    if is_starnix(report):
-        cause = "this is Starnix, whose Linux programs have no VMOs; only a native Fuchsia component can use it"
-        system = (report.environment.system,)
-        return Finding("extension.starnix", name, Outcome.INFO, sentence, system, cause)
-    cause = "only drivers for Fuchsia have it"
-    evidence = (*_driver(device.identity.value), *_too_low(report, device))
-    if find_extension(device.extensions.value or (), HOST_MEMORY) is None:
-        cause += f", and without {HOST_MEMORY} it cannot be emulated on this device either"
-        return Finding("extension.not-fuchsia", name, Outcome.INFO, sentence, evidence, cause, "vkzircon devices")
-    chosen = f" --device {device.index}" if len(report.devices) > 1 else ""
-    cause += f"; vkzircon can emulate it on {HOST_MEMORY}, which this driver has"
-    command = f"vkzircon --emulate{chosen}"
-    return Finding("extension.not-fuchsia", name, Outcome.INFO, sentence, evidence, cause, command)
-
-
-def _not_emulated(report: Report, device: Device, seen: Hidden, sentence: str) -> Finding:
-    name = _name(device)
-    evidence = (*_driver(device.identity.value), *((visible(seen.refusal),) if seen.refusal else ()))
-    command = "vkzircon devices  # another device may support it"
-    if not report.emulation.active:
-        cause = "it follows from the problems above: the emulation layer was not loaded"
-        return Finding("extension.no-emulation", name, Outcome.SKIP, sentence, evidence, cause)
-    if find_extension(device.extensions.value or (), HOST_MEMORY) is None:
-        cause = f"the emulation needs {HOST_MEMORY}, and this driver does not list it"
-        return Finding("extension.no-host-memory", name, Outcome.FAIL, sentence, evidence, cause, command)
-    if low := _too_low(report, device):
-        cause = "the emulation needs what the extension depends on"
-        return Finding("extension.api-too-low", name, Outcome.FAIL, sentence, (*evidence, *low), cause, command)
-    cause = f"this driver lists {HOST_MEMORY}, but does not import the pages of a VMO: {visible(seen.refusal)}".rstrip(
-        ": "
-    )
-    return Finding("extension.host-memory-unusable", name, Outcome.FAIL, sentence, evidence, cause, command)
+    def _not_emulated(self, sentence: str) -> Finding:
+        refusal = visible(self._seen.refusal)
+        evidence = (*self._driver(), *filter(None, [refusal]))
+        if not self._report.emulation.active:
+            cause = "it follows from the problems above: the emulation layer was not loaded"
+            return self._made("no-emulation", Outcome.SKIP, sentence, evidence, cause)
+        if find_extension(self._extensions, HOST_MEMORY) is None:
+            word, cause = "no-host-memory", f"the emulation needs {HOST_MEMORY}, and this driver does not list it"
+        elif low := self._too_low():
+            word, cause = "api-too-low", "the emulation needs what the extension depends on"
+            evidence += low
+        else:
+            word, cause = (
+                "host-memory-unusable",
+                f"this driver lists {HOST_MEMORY}, but does not import the pages of a VMO",
+            )
+            cause += f": {refusal}" if refusal else ""
+        command = "vkzircon devices  # another device may support it"
+        return self._made(word, Outcome.FAIL, sentence, evidence, cause, command)
 
 
 def _of_instance(report: Report) -> Iterator[Finding]:

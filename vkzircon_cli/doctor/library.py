@@ -10,7 +10,7 @@ import stat
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -109,10 +109,7 @@ class LibraryTrial:
         if self._libraries and not self._why_not:  # the module of tasks imports what Fuchsia does not have
             from vkzircon_cli.worker import task
 
-            self._task = task.Task(self._load, min(timeout_s, _PATIENCE_S))
-
-    def _load(self) -> Iterator[list[str]]:
-        return (list(_tried(library, self._names)) for library in self._libraries)
+            self._task = task.Task(partial(_load, self._libraries, self._names), min(timeout_s, _PATIENCE_S))
 
     def close(self) -> None:
         """End the task if it still runs."""
@@ -130,10 +127,8 @@ class LibraryTrial:
             return dict.fromkeys(self._libraries, Loading(Fate.NOT_TRIED, self._why_not))
         if (together := self._together()) is not None:
             return together
-        fates: dict[str, Loading] = {}
-        for start in range(0, len(self._libraries), _AT_ONCE):
-            fates.update(_load_some(self._libraries[start : start + _AT_ONCE], self._timeout_s, self._names))
-        return fates
+        starts = range(0, len(self._libraries), _AT_ONCE)
+        return dict(one for start in starts for one in self._each_alone(self._libraries[start : start + _AT_ONCE]))
 
     def _together(self) -> Mapping[str, Loading] | None:
         """Return the results of the one process, None unless all loaded: otherwise the guilty one is not known."""
@@ -145,26 +140,15 @@ class LibraryTrial:
         loaded = (Loading(Fate.LOADED, symbols=tuple(symbols)) for _, *symbols in answers)
         return dict(zip(self._libraries, loaded, strict=True))
 
+    def _each_alone(self, libraries: Sequence[str]) -> Iterator[tuple[str, Loading]]:
+        from vkzircon_cli.worker.task import Task
 
-def load_all(libraries: Sequence[str], timeout_s: float, entry_points: Iterable[str] = ()) -> Mapping[str, Loading]:
-    """Load each library in a task and return the results."""
-    with closing(LibraryTrial(libraries, timeout_s, entry_points)) as trial:
-        return trial.loadings()
-
-
-def _load_some(libraries: Sequence[str], timeout_s: float, names: tuple[str, ...]) -> Mapping[str, Loading]:
-    from vkzircon_cli.worker.task import Task
-
-    with ExitStack() as begun:
-        tasks: dict[str, Task] = {}
-        for library in libraries:
-            tasks[library] = Task(partial(_load_one, library, names), timeout_s)
-            begun.callback(tasks[library].close)
-        return {library: _loading(*task.answers()) for library, task in tasks.items()}
-
-
-def _load_one(library: str, names: tuple[str, ...]) -> Iterator[list[str]]:
-    yield list(_tried(library, names))
+        with ExitStack() as begun:
+            tasks = {each: Task(partial(_load, [each], self._names), self._timeout_s) for each in libraries}
+            for task in tasks.values():
+                begun.callback(task.close)
+            for library, task in tasks.items():
+                yield library, _loading(*task.answers())
 
 
 def _loading(answers: Sequence[Any], fate: Missing | None) -> Loading:
@@ -184,12 +168,12 @@ def _is_answer(answer: Any) -> bool:
     return is_text and answer[:1] in ([Fate.LOADED], [Fate.REFUSED]) and (answer[0] == Fate.LOADED or len(answer) > 1)
 
 
-def _tried(library: str, names: tuple[str, ...]) -> Iterator[str]:
-    try:
-        loaded = open_library(library)
-    except CannotOpen as refused:
-        yield Fate.REFUSED
-        yield refused.words
-        return
-    yield Fate.LOADED
-    yield from filter(loaded.address, names)
+def _load(libraries: Sequence[str], names: tuple[str, ...]) -> Iterator[list[str]]:
+    """Yield for each library its fate, then the linker's words or the entry points. Runs only in a task's process."""
+    for library in libraries:
+        try:
+            loaded = open_library(library)
+        except CannotOpen as refused:
+            yield [Fate.REFUSED, refused.words]
+        else:
+            yield [Fate.LOADED, *filter(loaded.address, names)]

@@ -3,12 +3,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
-from typing import Any
 
 from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, Library, can_open, mapped_file, open_library
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.doctor.search import Surroundings
 from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Loader
 from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE
@@ -52,7 +51,10 @@ def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...]
     answers, fate = Task(lambda: _try(names), where.timeout_s).answers()
     if fate is not None and fate.kind is MissingKind.NOT_ASKED:
         return None
-    made = [_attempt(answer) for answer in answers]
+    made = [
+        Attempt(name, path, None if version is None else api_version(version), reason)
+        for name, path, version, reason in answers
+    ]
     if fate is not None and len(made) < len(names):
         made.append(Attempt(shown(names[len(made)]), fate=fate))
     return tuple(made)
@@ -64,20 +66,18 @@ def names_tried(environ: Mapping[str, str]) -> tuple[str, ...]:
     return (chosen,) if chosen else LOADER_NAMES
 
 
-def _try(names: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _try(names: Sequence[str]) -> Iterator[tuple[str, str, int | None, str]]:
     """Open the names in order up to the first Vulkan loader. Runs only in a task's process."""
     for name in names:
         try:
             library = open_library(name)
         except CannotOpen as refused:
-            yield {"name": shown(name), "reason": visible(refused.words)}
+            yield shown(name), "", None, visible(refused.words)
             continue
-        found = {"name": shown(name), "path": shown(mapped_file(name)), "reason": ""}
-        if not library.address("vkGetInstanceProcAddr"):
-            yield found
-            continue
-        yield found | {"version": _version(library)}
-        return
+        version = _version(library) if library.address("vkGetInstanceProcAddr") else None
+        yield shown(name), shown(mapped_file(name)), version, ""
+        if version is not None:
+            return
 
 
 def _version(library: Library) -> int:
@@ -92,12 +92,6 @@ def _version(library: Library) -> int:
     return int(version[0])
 
 
-def _attempt(answer: Mapping[str, Any]) -> Attempt:
-    version = answer.get("version")
-    found = None if version is None else api_version(version)
-    return Attempt(answer["name"], answer.get("path", ""), found, answer["reason"])
-
-
 def loader_version(attempts: Sequence[Attempt] | None, probed: Answer[Loader]) -> Version | None:
     """Return the version of the loader that opens, None if none does."""
     if attempts is None:
@@ -110,18 +104,15 @@ def loader_finding(
 ) -> Finding:
     """Return which loader opens; if none was tried (*attempts* None, *why_not*), the one that the probe opened."""
     if attempts is None:
-        child = _untried(probed, why_not or (_NO_PROCESS if can_open() else _NO_CFFI))
+        why_not = why_not or (_NO_PROCESS if can_open() else _NO_CFFI)
+        child = Finding("loader.not-tried", _SUBJECT, Outcome.SKIP, "The loader was not opened here.", cause=why_not)
+        if (loader := probed.value) is not None:
+            child = _opened(Attempt(shown(loader.library), shown(loader.path), loader.api_version))
         return branch("loader", _SUBJECT, child.sentence, [child])
     good = next((attempt for attempt in attempts if attempt.version is not None), None)
     children = [_tried(attempt, good, where) for attempt in attempts]
     sentence = children[attempts.index(good)].sentence if good else "No Vulkan loader can be opened."
     return branch("loader", _SUBJECT, sentence, children)
-
-
-def _untried(probed: Answer[Loader], why_not: str) -> Finding:
-    if probed.value is not None:
-        return _opened(Attempt(shown(probed.value.library), shown(probed.value.path), probed.value.api_version))
-    return Finding("loader.not-tried", _SUBJECT, Outcome.SKIP, "The loader was not opened here.", cause=why_not)
 
 
 def _tried(attempt: Attempt, good: Attempt | None, where: Surroundings) -> Finding:
@@ -130,19 +121,14 @@ def _tried(attempt: Attempt, good: Attempt | None, where: Surroundings) -> Findi
     if attempt.fate is not None:
         return _died(attempt, attempt.fate, where)
     word, cause, command = _fault(attempt, where)
-    if not attempt.reason:
-        sentence = f"{attempt.name} opens, but has no vkGetInstanceProcAddr."
-    else:
-        sentence = f"{attempt.name} cannot be opened: {_because(attempt)}."
-    evidence = tuple(line for line in (attempt.reason, attempt.path) if line)
+    sentence = f"{attempt.name} opens, but has no vkGetInstanceProcAddr."
+    if attempt.reason:
+        sentence = f"{attempt.name} cannot be opened: {attempt.reason.removeprefix(f'{attempt.name}: ').rstrip('.')}."
+    evidence = tuple(filter(None, (attempt.reason, attempt.path)))
+    outcome = Outcome.FAIL
     if good is not None:
-        cause = f"{good.name} was opened instead. {cause[:1].upper()}{cause[1:]}"
-        return Finding(f"loader.{word}", attempt.name, Outcome.INFO, sentence, evidence, cause, command)
-    return Finding(f"loader.{word}", attempt.name, Outcome.FAIL, sentence, evidence, cause, command)
-
-
-def _because(attempt: Attempt) -> str:
-    return attempt.reason.removeprefix(f"{attempt.name}: ").rstrip(".")
+        outcome, cause = Outcome.INFO, f"{good.name} was opened instead. {cause[:1].upper()}{cause[1:]}"
+    return Finding(f"loader.{word}", attempt.name, outcome, sentence, evidence, cause, command)
 
 
 def _opened(attempt: Attempt) -> Finding:
@@ -157,9 +143,9 @@ def _opened(attempt: Attempt) -> Finding:
 
 
 def _died(attempt: Attempt, fate: Missing, where: Surroundings) -> Finding:
-    hung = fate.kind is MissingKind.TIMED_OUT
-    outcome, word = (Outcome.TIMEOUT, "hangs") if hung else (Outcome.CRASH, "crashes")
-    does = "hangs" if hung else "ends the process"
+    outcome, word, does = Outcome.CRASH, "crashes", "ends the process"
+    if fate.kind is MissingKind.TIMED_OUT:
+        outcome, word, does = Outcome.TIMEOUT, "hangs", "hangs"
     sentence = f"{attempt.name} {does} when it is opened: {fate.reason}."
     cause = "its constructor, or that of a library that it loads, does so"
     return Finding(f"loader.{word}", attempt.name, outcome, sentence, (), cause, _command(attempt, where))

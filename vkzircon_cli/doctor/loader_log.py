@@ -9,8 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from vkzircon_cli.doctor.manifest_file import Unreadable, read_bytes
-from vkzircon_cli.doctor.manifest_text import parse
+from vkzircon_cli.doctor.manifest_file import Unreadable, parse, read_bytes
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.text import decode
 

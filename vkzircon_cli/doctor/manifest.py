@@ -14,10 +14,8 @@ from shlex import quote
 from typing import Any
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.doctor import layer_manifest
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.manifest_file import Unreadable
-from vkzircon_cli.doctor.manifest_text import CRASHES, read_manifest
+from vkzircon_cli.doctor.manifest_file import CRASHES, Unreadable, read_manifest
 from vkzircon_cli.model.base import record
 
 _BITS = struct.calcsize("P") * 8
@@ -26,6 +24,10 @@ _VERSION = re.compile(r"\d+(\.\d+){0,3}")
 _BETWEEN = re.compile(r"[.\"\n\r]+")
 _INTEGER = re.compile(r"\s*[+-]?\d{1,18}", re.ASCII)
 _ALL_PARTS = 4
+# What the loader requires of layers.
+REQUIRED = ("name", "type", "api_version", "implementation_version", "description")
+_TYPES = ("GLOBAL", "INSTANCE")
+_ENTRY_POINTS = ("vkNegotiateLoaderLayerInterfaceVersion", "vkGetInstanceProcAddr")
 
 
 class ManifestKind(StrEnum):
@@ -71,7 +73,7 @@ def examine(path: str, kind: ManifestKind) -> tuple[Manifest, ...]:
         return (replace(blank, problem=problem),)
     if kind is ManifestKind.DRIVER:
         return (_driver(blank, root, root.get("ICD")),)
-    return tuple(_layer(blank, root, part) for part in layer_manifest.entries_of(root))
+    return tuple(_layer(blank, root, part) for part in _entries_of(root))
 
 
 _COMMANDS = {
@@ -86,7 +88,7 @@ _COMMANDS = {
 def _unreadable(path: str, why: Unreadable) -> Finding:
     line = f"{path}:{why.place}" if why.place else path
     command = _COMMANDS.get(why.id, "ls -ld {}").format(quote(path))
-    found = fault(why.id, path, why.words, evidence=(line,), cause=why.cause, command=command)
+    found = fault(why.id, path, why.words, evidence=(line,), cause=why.cause if why.stops else "", command=command)
     return found if why.read else replace(found, outcome=Outcome.SKIP)
 
 
@@ -121,9 +123,9 @@ def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
     is_implicit = blank.kind is ManifestKind.IMPLICIT_LAYER
     if isinstance(part, list) and part:
         return _deadly(blank, fault("manifest.wrong-type", path, "has a layer that is a list", cause=CRASHES))
-    if missing := _missing(path, root, "layer", part, layer_manifest.REQUIRED):
+    if missing := _missing(path, root, "layer", part, REQUIRED):
         return replace(blank, problem=missing)
-    if is_implicit and (words := layer_manifest.deadly_switch(part)):
+    if is_implicit and (words := _deadly_switch(part)):
         return _deadly(blank, fault("manifest.wrong-type", path, words, cause=CRASHES))
     named = part["name"] if isinstance(part["name"], str) else ""
     library = part.get("library_path", "")
@@ -132,15 +134,73 @@ def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
         name=named,
         library=library if isinstance(library, str) else "",
         resolved=resolve(path, library) if isinstance(library, str) and library else "",
-        switch=layer_manifest.variable(part.get("disable_environment")) if is_implicit else None,
-        enabler=layer_manifest.variable(part.get("enable_environment")) if is_implicit else None,
-        entry_points=layer_manifest.entry_points(part),
+        switch=_variable(part.get("disable_environment")) if is_implicit else None,
+        enabler=_variable(part.get("enable_environment")) if is_implicit else None,
+        entry_points=_entry_points(part),
         notes=tuple(_notes(path, root, part, is_driver=False)),
     )
-    if problem := layer_manifest.problem(part, is_implicit=is_implicit):
+    if problem := _layer_problem(part, is_implicit=is_implicit):
         word, words = problem
         return replace(made, problem=fault(word, path, words))
     return replace(made, problem=_left_out(path, part))
+
+
+def _entries_of(root: dict[str, Any]) -> list[Any]:
+    """Return the file's layers; beside a list of several the loader ignores a single one."""
+    several = root.get("layers")
+    if isinstance(several, list | dict):
+        return [*(several if isinstance(several, list) else several.values())]
+    return [root.get("layer")]
+
+
+def _variable(value: Any) -> tuple[str, str] | None:
+    """Return the variable and the value that an object holds; the first one counts."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    return next(((str(name), str(wanted)) for name, wanted in pairs), None)
+
+
+def _deadly_switch(part: dict[str, Any]) -> str:
+    """Describe an implicit layer's switch that crashes the loader, '' if none does."""
+    off = part.get("disable_environment")
+    if off and isinstance(off, dict | list) and not _is_switch(off):
+        return "has a layer.disable_environment without a variable and its value, both text"
+    if "enable_environment" in part and not _is_switch(part["enable_environment"]):
+        return "has a layer.enable_environment without a variable and its value, both text"
+    return ""
+
+
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(next(iter(value.values()), None), str)
+
+
+def _layer_problem(part: dict[str, Any], *, is_implicit: bool) -> tuple[str, str] | None:
+    """Return the id and the words of what makes the loader ignore a layer, None if nothing does."""
+    if is_implicit and not _is_switch(part.get("disable_environment")):
+        return "manifest.missing-key", "has no layer.disable_environment with a variable: the loader ignores it"
+    if part["type"] not in _TYPES:
+        return "manifest.layer-type", f"has layer.type {part['type']!r}: the loader accepts only {' and '.join(_TYPES)}"
+    if "library_path" in part and "component_layers" in part:
+        return "manifest.layer-library", "has both layer.library_path and layer.component_layers: the loader ignores it"
+    if isinstance(part["api_version"], float):
+        return "manifest.wrong-type", "has a layer.api_version that is not a text, and the loader misreads it"
+    return _library_problem(part)
+
+
+def _library_problem(part: dict[str, Any]) -> tuple[str, str] | None:
+    if "library_path" not in part and "component_layers" not in part:
+        return "manifest.missing-key", "has no layer.library_path: the loader ignores it"
+    library = part.get("library_path", "-")
+    if not isinstance(library, str):
+        return "manifest.wrong-type", "has a layer.library_path that is not a text"
+    words = "has an empty layer.library_path, which means the program itself: it may hang where the layer is on"
+    return None if library else ("manifest.missing-key", words)
+
+
+def _entry_points(part: dict[str, Any]) -> tuple[str, ...]:
+    """Return the functions of which the library must have one, under the names that the manifest gives them."""
+    given = part.get("functions")
+    named = given if isinstance(given, dict) else {}
+    return tuple(str(named.get(name, name)) for name in _ENTRY_POINTS)
 
 
 def _deadly(blank: Manifest, problem: Finding) -> Manifest:

@@ -14,9 +14,15 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.library import Fate, Header, LibraryTrial, Loading, NoFile, header_of, own_header
 from vkzircon_cli.doctor.manifest import Manifest, ManifestKind, examine, passed_over
-from vkzircon_cli.doctor.search import driver_variable, drivers, explicit_layers, implicit_layers
-from vkzircon_cli.doctor.surroundings import Surroundings
-from vkzircon_cli.doctor.variables import driver_variables, layer_variables
+from vkzircon_cli.doctor.search import (
+    Surroundings,
+    driver_variable,
+    driver_variables,
+    drivers,
+    explicit_layers,
+    implicit_layers,
+    layer_variables,
+)
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
@@ -45,16 +51,6 @@ class ManifestExam:
     is_on: bool | None
     finding: Finding
 
-    @property
-    def path(self) -> str:
-        """Return the manifest's path."""
-        return self.manifest.path
-
-    @property
-    def stops_loader(self) -> bool:
-        """Whether this file alone makes vkCreateInstance fail for all drivers."""
-        return self.manifest.stops_loader
-
 
 class ManifestTrial:
     """Reads manifests and starts a task that loads their libraries; layers that are off are not loaded.
@@ -64,39 +60,32 @@ class ManifestTrial:
 
     def __init__(self, where: Surroundings, kinds: Sequence[Callable[[Surroundings], list[Manifest]]]) -> None:
         self._groups = [_looked_at(found(where), where) for found in kinds]
-        ready = [
-            manifest
-            for group in self._groups
-            for manifest, problem, is_on in group
-            if problem is None and is_on is not False and manifest.resolved
-        ]
+        every = [each for group in self._groups for each in group]
+        ready = [manifest for manifest, problem, is_on in every if problem is None and is_on is not False]
         names = (name for each in ready for name in each.entry_points)
-        self._libraries = LibraryTrial([each.resolved for each in ready], where.timeout_s, names)
-
-    def give_up(self) -> None:
-        """Load no further library."""
-        self._libraries.give_up()
-
-    def close(self) -> None:
-        """End the task if it still runs."""
-        self._libraries.close()
+        libraries = [each.resolved for each in ready if each.resolved]
+        self.task = LibraryTrial(libraries, where.timeout_s, names)
 
     def exams(self) -> list[tuple[ManifestExam, ...]]:
         """Return the results, kind by kind."""
-        loaded = self._libraries.loadings()
+        loaded = self.task.loadings()
         return [_judged(group, loaded) for group in self._groups]
+
+
+def _examined(where: Surroundings, found: Callable[[Surroundings], list[Manifest]]) -> tuple[ManifestExam, ...]:
+    trial = ManifestTrial(where, [found])
+    with closing(trial.task):
+        return trial.exams()[0]
 
 
 def examine_drivers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine every driver manifest that the loader reads."""
-    with closing(ManifestTrial(where, [driver_manifests])) as trial:
-        return trial.exams()[0]
+    return _examined(where, driver_manifests)
 
 
 def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine the layers' manifests."""
-    with closing(ManifestTrial(where, [layer_manifests])) as trial:
-        return trial.exams()[0]
+    return _examined(where, layer_manifests)
 
 
 def driver_manifests(where: Surroundings) -> list[Manifest]:
@@ -117,10 +106,7 @@ _LookedAt = tuple[Manifest, Finding | None, bool | None]
 
 def _looked_at(manifests: list[Manifest], where: Surroundings) -> list[_LookedAt]:
     ours = own_header()
-    return [
-        (each, each.problem or _filtered(each, where) or _unloadable(each, ours, where), _is_on(each, where))
-        for each in manifests
-    ]
+    return [(each, each.problem or _unloadable(each, ours, where), _is_on(each, where)) for each in manifests]
 
 
 def _judged(group: list[_LookedAt], loaded: Mapping[str, Loading]) -> tuple[ManifestExam, ...]:
@@ -145,17 +131,15 @@ def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
     return True
 
 
-def _filtered(manifest: Manifest, where: Surroundings) -> Finding | None:
-    """Return the finding about a driver that a variable leaves out, if one does."""
-    variable = driver_filter(where.trusted, manifest.path) if manifest.kind is ManifestKind.DRIVER else ""
-    return passed_over(manifest.path, f"{variable} says so") if variable else None
-
-
 def _unloadable(manifest: Manifest, ours: Header | None, where: Surroundings) -> Finding | None:
-    """Check the file of a library without loading it; a bare name, or one with $LIB, is found by the linker only."""
-    path = manifest.resolved
-    is_served = where.platform == FUCHSIA and manifest.kind is ManifestKind.DRIVER
-    if "/" not in path or "$" in path or is_served:
+    """Return why the loader does not load a library, as far as its file and the filters show it.
+
+    A bare name, or one with $LIB, is found by the linker only.
+    """
+    path, is_driver = manifest.resolved, manifest.kind is ManifestKind.DRIVER
+    if is_driver and (variable := driver_filter(where.trusted, manifest.path)):
+        return passed_over(manifest.path, f"{variable} says so")
+    if "/" not in path or "$" in path or (is_driver and where.platform == FUCHSIA):
         return None
     try:
         header = header_of(path)
@@ -169,15 +153,13 @@ def _unloadable(manifest: Manifest, ours: Header | None, where: Surroundings) ->
 
 
 def _unfit(manifest: Manifest, header: Header | None, ours: Header | None) -> Finding | None:
-    path = manifest.resolved
     if header is None:
-        return _lacking(manifest, "not-a-library", f"names {path}, which is not a shared library")
+        return _lacking(manifest, "not-a-library", f"names {manifest.resolved}, which is not a shared library")
     if ours is None or header == ours:
         return None
     what = "wrong-class" if header.bits != ours.bits else "wrong-machine"
-    found = _lacking(
-        manifest, what, f"names {path}, {with_article(header.words)} library, and this process is {ours.words}"
-    )
+    words = f"names {manifest.resolved}, {with_article(header.words)} library, and this process is {ours.words}"
+    found = _lacking(manifest, what, words)
     # Layers are installed for each word size, and the loader silently uses its own.
     is_usual = manifest.kind is not ManifestKind.DRIVER and what == "wrong-class"
     return replace(found, outcome=Outcome.INFO) if is_usual else found
@@ -186,9 +168,8 @@ def _unfit(manifest: Manifest, header: Header | None, ours: Header | None) -> Fi
 def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
     prefix = "manifest" if manifest.kind is ManifestKind.DRIVER else "layer"
     command = more.pop("command", f"ls -l {quote(manifest.resolved or manifest.path)}")
-    return Finding(
-        f"{prefix}.{what}", manifest.path, Outcome.FAIL, f"{manifest.path} {words}.", command=command, **more
-    )
+    sentence = f"{manifest.path} {words}."
+    return Finding(f"{prefix}.{what}", manifest.path, Outcome.FAIL, sentence, command=command, **more)
 
 
 def _exam(
@@ -219,14 +200,8 @@ def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
         word, outcome, words = _DEATHS[loading.fate]
         how = f" ({loading.words})" if loading.words else ""
         sentence = f"{manifest.path} names {manifest.resolved}, which {words}{how}."
-        leave = (
-            ""
-            if manifest.kind is ManifestKind.DRIVER or not manifest.switch
-            else f"export {manifest.switch[0]}={manifest.switch[1]}"
-        )
-        return Finding(
-            word, manifest.path, outcome, sentence, (manifest.resolved,), "", leave or f"ls -l {quote(manifest.path)}"
-        )
+        leave = f"export {'='.join(manifest.switch)}" if manifest.switch else f"ls -l {quote(manifest.path)}"
+        return Finding(word, manifest.path, outcome, sentence, (manifest.resolved,), "", leave)
     if loading.fate is Fate.REFUSED:
         return _refused(manifest, loading.words)
     is_driver = manifest.kind is ManifestKind.DRIVER
@@ -245,14 +220,12 @@ def _refused(manifest: Manifest, words: str) -> Finding:
     is_expanded = "$" in manifest.resolved and Path(name).name == Path(manifest.resolved).name
     if is_absent and name != manifest.resolved and not is_expanded:
         said = f"names {manifest.resolved}, which needs {name}, and that does not exist"
-        return _lacking(
-            manifest, "missing-dependency", said, evidence=(words,), command=f"ldd {quote(manifest.resolved)}"
-        )
+        command = f"ldd {quote(manifest.resolved)}"
+        return _lacking(manifest, "missing-dependency", said, evidence=(words,), command=command)
     if is_absent:
         said = f"names {manifest.library}, which the linker does not find"
-        return _lacking(
-            manifest, "library-missing", said, evidence=(words,), command=f"ldconfig -p | grep {quote(name)}"
-        )
+        command = f"ldconfig -p | grep {quote(name)}"
+        return _lacking(manifest, "library-missing", said, evidence=(words,), command=command)
     return _lacking(manifest, "not-loaded", f"names {manifest.resolved}, which cannot be loaded", evidence=(words,))
 
 
@@ -261,22 +234,23 @@ def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> 
         return _layer_finding(manifest, on)
     if first:
         same = "is read twice" if first == manifest.path else f"names the same library as {first}"
-        words = f"{manifest.path} {same}: each of its devices is listed twice."
-        return Finding(
-            "manifest.duplicate", manifest.path, Outcome.WARN, words, command=f"ls -l {quote(manifest.path)}"
+        words, command = (
+            f"{manifest.path} {same}: each of its devices is listed twice.",
+            f"ls -l {quote(manifest.path)}",
         )
+        return Finding("manifest.duplicate", manifest.path, Outcome.WARN, words, command=command)
     if loading.fate is Fate.NOT_TRIED:
         words = f"{manifest.path} names {manifest.resolved}; it was not loaded: {loading.words}."
         return Finding(NOT_TRIED, manifest.path, Outcome.SKIP, words)
-    return Finding(
-        "manifest.fine", manifest.path, Outcome.PASS, f"{manifest.path} names {manifest.resolved}, which loads."
-    )
+    words = f"{manifest.path} names {manifest.resolved}, which loads."
+    return Finding("manifest.fine", manifest.path, Outcome.PASS, words)
 
 
 def _layer_finding(manifest: Manifest, on: bool | None) -> Finding:
-    switch = f"; {manifest.switch[0]}={manifest.switch[1]} turns it off" if manifest.switch else ""
-    words = f"{manifest.name}, {with_article(manifest.kind)}, is {'on' if on else 'off'}{switch if on else ''}."
-    return Finding("layer.on" if on else "layer.off", manifest.path, Outcome.INFO, words, (manifest.path,))
+    switch = f"; {'='.join(manifest.switch)} turns it off" if manifest.switch and on else ""
+    state = "on" if on else "off"
+    words = f"{manifest.name}, {with_article(manifest.kind)}, is {state}{switch}."
+    return Finding(f"layer.{state}", manifest.path, Outcome.INFO, words, (manifest.path,))
 
 
 def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
@@ -287,15 +261,15 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
         children.append(_none_found(where))
     children += _all_filtered(exams, where)
     untried = sum(exam.finding.id == NOT_TRIED for exam in exams)
-    if untried:
-        return branch("drivers", "", f"{untried} of {len(exams)} drivers were not tried.", children)
     said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."
+    if untried:
+        said = f"{untried} of {len(exams)} drivers were not tried."
     return branch("drivers", "", said, children)
 
 
 def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
     found = exam.finding
-    if not beside_good or exam.stops_loader or exam.kills or found.outcome is not Outcome.FAIL:
+    if not beside_good or exam.manifest.stops_loader or exam.kills or found.outcome is not Outcome.FAIL:
         return found
     outcome = Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN
     return replace(found, outcome=outcome)
@@ -303,7 +277,7 @@ def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
 
 def _all_filtered(exams: tuple[ManifestExam, ...], where: Surroundings) -> Iterator[Finding]:
     """Yield a finding if a variable leaves out every driver; leaving out some is its purpose."""
-    filters = [driver_filter(where.trusted, exam.path) for exam in exams]
+    filters = [driver_filter(where.trusted, exam.manifest.path) for exam in exams]
     if filters and all(filters):
         variable = filters[0]
         words = f'{variable} leaves out every driver: it is "{shown(where.environ[variable])}".'
@@ -315,9 +289,9 @@ def _none_found(where: Surroundings) -> Finding:
     if where.platform == FUCHSIA:
         cause = "The loader gets them from the service fuchsia.vulkan.loader.Loader when it needs them."
         return Finding("drivers.served", "", Outcome.SKIP, words, cause=cause)
-    if driver_variable(where):
-        return Finding("drivers.none", "", Outcome.FAIL, words, command=f"unset {driver_variable(where)}")
-    return Finding("drivers.none", "", Outcome.FAIL, words, command="sudo apt-get install mesa-vulkan-drivers")
+    variable = driver_variable(where)
+    command = f"unset {variable}" if variable else "sudo apt-get install mesa-vulkan-drivers"
+    return Finding("drivers.none", "", Outcome.FAIL, words, command=command)
 
 
 def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
@@ -334,7 +308,7 @@ def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Find
 def _layer(exam: ManifestExam) -> Finding:
     """Return the finding about a layer; a broken layer that is off is only a warning unless it stops the loader."""
     found = exam.finding
-    if exam.is_on or exam.stops_loader or exam.manifest.problem or found.outcome is not Outcome.FAIL:
+    if exam.is_on or exam.manifest.stops_loader or exam.manifest.problem or found.outcome is not Outcome.FAIL:
         return found
     return replace(found, outcome=Outcome.WARN)
 
@@ -343,10 +317,9 @@ def _same_names(exams: tuple[ManifestExam, ...]) -> Iterator[Finding]:
     paths: dict[str, list[str]] = {}
     for exam in exams:
         if exam.manifest.name:
-            paths.setdefault(exam.manifest.name, []).append(exam.path)
+            paths.setdefault(exam.manifest.name, []).append(exam.manifest.path)
     for name, of in paths.items():
         if len(of) > 1:
             words = f"{name} is the name of {len(of)} layers; the loader uses the first one."
-            yield Finding(
-                "layer.same-name", name, Outcome.WARN, words, tuple(of), command=f"ls -l {' '.join(map(quote, of))}"
-            )
+            command = f"ls -l {' '.join(map(quote, of))}"
+            yield Finding("layer.same-name", name, Outcome.WARN, words, tuple(of), command=command)

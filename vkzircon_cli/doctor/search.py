@@ -1,31 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds manifests where the loader finds them on Linux, in its order.
+"""What the loader sees of this process: its variables, what each does, and the manifests, in the loader's order.
 
 Source: Vulkan-Loader, LoaderDriverInterface.md and LoaderLayerInterface.md; tried against 1.3.239.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from vkzircon_cli.doctor.surroundings import Surroundings
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.host import FUCHSIA
+from vkzircon_cli.model.host import FUCHSIA, VARIABLES, KnownVariable, platform
+from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.spec import Version, api_version
 
 DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS = "icd.d", "explicit_layer.d", "implicit_layer.d"
 _SUFFIX = ".json"
 # The first was /config in older trees; the loader of Fuchsia reads no XDG variables.
 _ON_FUCHSIA = ("/vulkan-loader-configuration", "/config", "/pkg/data")
 _MOST_FILES = 512
+_EMPTY = {"driver": Outcome.FAIL, "explicit layer": Outcome.WARN}
 
 
 @record
-class Entry:
-    """One entry of a variable that names files or folders, as written, and whether it exists."""
+class Surroundings:
+    """What the loader would see.
 
-    variable: str
-    text: str
-    is_there: bool
+    *environ* has those variables of a fixed list that are set (bytes that are not UTF-8 as surrogate escapes). *lookup*
+    reads any variable: an implicit layer's manifest names the one that turns it on or off. In *elevated* processes the
+    loader ignores most variables. *timeout_s* is how long a library may take to load.
+    """
+
+    platform: str
+    elevated: bool
+    environ: Mapping[str, str]
+    lookup: Callable[[str], str | None]
+    timeout_s: float
+
+    @property
+    def trusted(self) -> Mapping[str, str]:
+        """Return the variables that the loader does not ignore in a process with these privileges."""
+        return {} if self.elevated else self.environ
+
+
+def surroundings(timeout_s: float, changed: Mapping[str, str] | None = None) -> Surroundings:
+    """Return the surroundings of this process with the variables that are *changed* for the probe."""
+    given = {**os.environ, **(changed or {})}
+    return Surroundings(
+        platform=platform(),
+        elevated=os.getuid() != os.geteuid() or os.getgid() != os.getegid(),
+        environ={name: given[name] for name in (*VARIABLES, "HOME") if name in given},
+        lookup=given.get,
+        timeout_s=timeout_s,
+    )
 
 
 def drivers(where: Surroundings) -> tuple[str, ...]:
@@ -37,11 +65,6 @@ def drivers(where: Surroundings) -> tuple[str, ...]:
 def driver_variable(where: Surroundings) -> str:
     """Return the variable that replaces the search for drivers, also where it is empty; '' if there is none."""
     return next((name for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES") if name in where.trusted), "")
-
-
-def layer_variable(where: Surroundings) -> str:
-    """Return the variable that replaces the search for explicit layers, or else the one that adds to it."""
-    return "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH"
 
 
 def explicit_layers(where: Surroundings) -> tuple[str, ...]:
@@ -56,10 +79,9 @@ def implicit_layers(where: Surroundings) -> tuple[str, ...]:
     return _added(where, "", IMPLICIT_LAYERS)
 
 
-def entries(where: Surroundings, variable: str) -> tuple[Entry, ...]:
-    """Return the entries of a variable that the loader reads."""
-    texts = where.trusted.get(variable, "").split(os.pathsep)
-    return tuple(Entry(variable, text, os.path.lexists(text)) for text in texts if text)
+def entries(where: Surroundings, variable: str) -> tuple[str, ...]:
+    """Return the entries of a variable that names files or folders, as written, if the loader reads it."""
+    return tuple(filter(None, where.trusted.get(variable, "").split(os.pathsep)))
 
 
 def folders(where: Surroundings, kind: str) -> Iterator[str]:
@@ -82,12 +104,12 @@ def folders(where: Surroundings, kind: str) -> Iterator[str]:
 
 def _of_variable(where: Surroundings, variable: str) -> tuple[str, ...]:
     """Return the files that a variable names and those in its folders; a file named twice is read twice."""
-    return tuple(path for entry in entries(where, variable) for path in _files(entry.text))
+    return tuple(path for entry in entries(where, variable) for path in _files(entry))
 
 
 def _added(where: Surroundings, variable: str, kind: str) -> tuple[str, ...]:
     """Return the files of a variable, then those of the folders; each folder is searched once."""
-    places = dict.fromkeys((*(entry.text for entry in entries(where, variable)), *folders(where, kind)))
+    places = dict.fromkeys((*entries(where, variable), *folders(where, kind)))
     return tuple(path for place in places for path in _files(place))
 
 
@@ -100,3 +122,72 @@ def _files(path: str) -> list[str]:
     except OSError:
         return []
     return [f"{path}/{name}" for name in names if name.endswith(_SUFFIX)][:_MOST_FILES]
+
+
+def variables_finding(where: Surroundings, loader: Version | None) -> Finding:
+    """Return what each variable does that is set; *loader* is the version of the loader, None where none opens."""
+    children = [_effect(known, where, loader) for name, known in VARIABLES.items() if name in where.environ]
+    number = counted(len(children), "variable") if children else "No variable"
+    words = "affect the loader are" if len(children) > 1 else "affects the loader is"
+    return branch("variables", "environment", f"{number} that {words} set.", children)
+
+
+def _effect(known: KnownVariable, where: Surroundings, loader: Version | None) -> Finding:
+    name, value = known.name, where.environ[known.name]
+    by = next((other for other in known.yields_to if other in where.environ), "")
+
+    def finding(word: str, outcome: Outcome, said: str, cause: str = "", command: str = f"unset {name}") -> Finding:
+        evidence = (f"{name}={shown(value)}",)
+        return Finding(f"variable.{word}", name, outcome, f"{name} {said}.", evidence, cause, command)
+
+    if where.elevated and known.is_secure:
+        cause = "the loader ignores it in a process with raised privileges (set-user-ID, set-group-ID)"
+        return finding("ignored", Outcome.WARN, "is ignored", cause, "id")
+    if loader is not None and loader.value < known.since:
+        cause = f"the loader is of Vulkan {loader.text}, and {api_version(known.since).text} introduced the variable"
+        return finding("unknown", Outcome.WARN, "is ignored", cause)
+    if by:
+        cause = f"{by} is set{'' if where.environ[by] else ' (to nothing)'} and overrides it"
+        return finding("overridden", Outcome.INFO, f"is ignored beside {by}", cause, f"unset {by}")
+    if value:
+        return finding("in-force", Outcome.INFO, known.effect)
+    if known.removes:
+        cause = "a variable that is set but empty is not the same as an unset one"
+        return finding("empty", _EMPTY[known.removes], f"is empty, so the loader finds no {known.removes}", cause)
+    return finding("empty", Outcome.INFO, "is empty and has no effect")
+
+
+def driver_variables(where: Surroundings) -> Iterator[Finding]:
+    """Yield the entries that do not exist of the variables that name driver manifests."""
+    yield from _missing_entries(where, driver_variable(where) or "VK_ADD_DRIVER_FILES")
+
+
+def layer_variables(where: Surroundings, known: Collection[str]) -> Iterator[Finding]:
+    """Yield the folders of layers that do not exist, and the layers asked for that are not among the *known* ones."""
+    yield from _missing_entries(where, "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH")
+    for layer in where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep):
+        if layer and layer not in known:
+            words = f"VK_INSTANCE_LAYERS names {layer}, which is not installed: the loader ignores it."
+            yield Finding("layer.not-installed", layer, Outcome.WARN, words, command="vulkaninfo --summary")
+
+
+def _missing_entries(where: Surroundings, variable: str) -> Iterator[Finding]:
+    """Yield the entries that do not exist, except those that are reported as unreadable manifests."""
+    for entry in entries(where, variable):
+        slip = _slip(entry)
+        if not os.path.lexists(entry) and (slip or not entry.endswith(".json")):
+            words = f'{variable} names "{entry}", which does not exist{f": {slip}" if slip else ""}.'
+            yield Finding("variable.not-found", entry, Outcome.FAIL, words, command=f'echo "${variable}"')
+
+
+def _slip(text: str) -> str:
+    """Return a likely mistake in an entry, '' if there is none."""
+    if text[:1] in "\"'" and text[-1:] == text[:1]:
+        return "the quotes are part of the value"
+    if text.startswith("~"):
+        return "the shell did not expand the ~"
+    if text != text.strip():
+        return "a blank is part of the value"
+    if "," in text:
+        return f"entries are separated by {os.pathsep!r}, not by commas"
+    return ""

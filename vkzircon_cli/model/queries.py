@@ -18,9 +18,9 @@ CAPABILITIES_EXTENSION = "VK_KHR_external_memory_capabilities"
 _SHORTEST_UUID = 4  # digits of a prefix; fewer are more likely a part of a name
 
 
-def display_name(identity: Identity) -> str:
-    """Return a name that is safe to print: visible characters, never empty."""
-    return visible(identity.name).strip() or UNNAMED
+def display_name(identity: Identity | None) -> str:
+    """Return a name that is safe to print: visible characters, never empty, also where a device has no identity."""
+    return (visible(identity.name).strip() if identity else "") or UNNAMED
 
 
 def select_devices(identities: Sequence[Identity | None], selector: str | None) -> frozenset[int]:
