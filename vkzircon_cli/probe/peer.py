@@ -10,7 +10,7 @@ the channel is closed.
 import json
 import os
 import traceback
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -209,6 +209,11 @@ class Importer:
         except Refused as refused:
             self._reason = f"no device in the second process: {refused.said}"
 
+    def close(self) -> None:
+        """Destroy the device, then the instance: left to the garbage collector, the instance would go first."""
+        self._of_device.close()
+        self._stack.close()
+
     def _listed(self) -> list[vk.PhysicalDevice]:
         """List the devices of an instance, which is created once, also where that fails."""
         try:
@@ -261,20 +266,21 @@ def _serve(kernel: Zircon, channel: int) -> None:
 
     The loader is opened only when a device is asked for: until then the other process loads it, and would be slowed.
     """
-    importer, is_ready = Importer(kernel), False
-    while kernel.wait_for_message(channel):
-        data, handles = kernel.read_channel(channel)
-        message = json.loads(data)
-        if DeviceAsked.__name__ in message:
-            importer.open(decode(DeviceAsked, message[DeviceAsked.__name__]))
-            if not is_ready:
-                kernel.write_channel(channel, b"{}")
-                is_ready = True
-            continue
-        asked = decode(FarImport, message[FarImport.__name__])
-        with owned(kernel, handles[0]) as handle:
-            answer: Answer[Imported] = answer_of(partial(importer.imported, asked, handle))
-        kernel.write_channel(channel, json.dumps(plain(answer)).encode())
+    is_ready = False
+    with closing(Importer(kernel)) as importer:
+        while kernel.wait_for_message(channel):
+            data, handles = kernel.read_channel(channel)
+            message = json.loads(data)
+            if DeviceAsked.__name__ in message:
+                importer.open(decode(DeviceAsked, message[DeviceAsked.__name__]))
+                if not is_ready:
+                    kernel.write_channel(channel, b"{}")
+                    is_ready = True
+                continue
+            asked = decode(FarImport, message[FarImport.__name__])
+            with owned(kernel, handles[0]) as handle:
+                answer: Answer[Imported] = answer_of(partial(importer.imported, asked, handle))
+            kernel.write_channel(channel, json.dumps(plain(answer)).encode())
 
 
 def serve_and_exit(opened: Zircon, descriptor: int, entry: str) -> NoReturn:
