@@ -80,10 +80,7 @@ def make_bundle(request: Request, watch: Callable[[Event], None]) -> Bundle:
     report = pipeline.run(request, hear, find_culprits)
     # One redactor for all parts, so that one UUID has one mark in all files.
     redactor = Redactor(people() if request.redacts else None)
-    parts = (
-        *_of_probe(redactor, redactor.facts(report), events),
-        *_of_loader(redactor, _loader_log(request, watch)),
-    )
+    parts = (*_of_probe(redactor, redactor.facts(report), events), *_of_loader(redactor, _loader_log(request, watch)))
     contents = Part("CONTENTS.txt", "this list", _contents(report, parts, redactor.hidden))
     parts = (contents, *parts)
     return Bundle(zipped(parts, report.run.started), report, parts, redactor.hidden)
@@ -99,10 +96,12 @@ def _of_probe(redactor: Redactor, report: Report, events: list[Event]) -> Iterat
     yield Part("versions.txt", "the versions of all software", _versions(report))
 
 
-def _of_loader(redactor: Redactor, log: "_Log") -> Iterator[Part]:
-    lines = redactor.text(log.text).removesuffix("\n").split("\n")
-    yield Part("loader.log", "the loader's output with VK_LOADER_DEBUG=all", _lines(lines), log.missing)
-    found = list(read_manifests(log.raw))
+def _of_loader(redactor: Redactor, log: Event | str) -> Iterator[Part]:
+    """Yield the loader's log and the manifests; *log* is the event with its output, or why there is none."""
+    text, raw, missing = ("", b"", log) if isinstance(log, str) else (*_printed(log), "")
+    lines = redactor.text(text).removesuffix("\n").split("\n")
+    yield Part("loader.log", "the loader's output with VK_LOADER_DEBUG=all", _lines(lines), missing)
+    found = list(read_manifests(raw))
     if not found:
         yield Part("manifests/", "the manifests that the loader read", missing="its log names none")
     for number, manifest in enumerate(found, start=1):
@@ -131,21 +130,12 @@ def _file_name(path: str) -> str:
     return name[-_LONGEST_NAME:]
 
 
-@record
-class _Log:
-    """What the loader printed: *text* for people, its *raw* bytes; or why it is *missing*."""
-
-    text: str = ""
-    raw: bytes = b""
-    missing: str = ""
-
-
-def _loader_log(request: Request, watch: Callable[[Event], None]) -> _Log:
+def _loader_log(request: Request, watch: Callable[[Event], None]) -> Event | str:
     """Create an instance once more, with the loader's log on; *watch* only gets the events that mark time."""
     if not can_fork():
         # A loader that is loaded does not read the variable again, and a driver that dies would end this process.
-        return _Log(missing="a second probe needs a process of its own, and none can be started here")
-    log = _Log(missing="the loader printed nothing")
+        return "a second probe needs a process of its own, and none can be started here"
+    log: Event | str = "the loader printed nothing"
     try:
         request = with_environment(request)
         environ = {**request.environ, "VK_LOADER_DEBUG": "all"}
@@ -154,18 +144,19 @@ def _loader_log(request: Request, watch: Callable[[Event], None]) -> _Log:
                 if event["event"] == "tick":
                     watch(event)
                 elif event["event"] == "output" and event["text"]:
-                    log = _log_of(event)
+                    log = event
     except Stop as stopped:
-        return _Log(missing=stopped.message.rstrip("."))
+        return stopped.message.rstrip(".")
     except interrupt.Interrupted:
-        return _Log(missing="interrupted")
+        return "interrupted"
     return log
 
 
-def _log_of(output: Event) -> _Log:
+def _printed(output: Event) -> tuple[str, bytes]:
+    """Return the output for people, and its bytes."""
     text, in_hex = output["text"], output["text_hex"]
     more = f"\n({output['dropped']} more bytes were not kept)\n" if output["dropped"] else ""
-    return _Log(text + more, bytes.fromhex(in_hex) if in_hex else text.encode())
+    return text + more, bytes.fromhex(in_hex) if in_hex else text.encode()
 
 
 def _environment(report: Report) -> bytes:

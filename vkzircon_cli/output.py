@@ -15,7 +15,7 @@ from vkzircon_cli.errors import NotWritten
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.text import visible
 
-_USUAL_MODE, _PRIVATE_MODE = 0o666, 0o600
+_USUAL_MODE, PRIVATE_MODE = 0o666, 0o600
 _MOST_OF_NAME = 200  # bytes; a file system takes 255, of which the temporary suffix needs some
 NO_FILES = ("", ".", "..", "-")  # none of them names a file that can be replaced
 
@@ -43,7 +43,7 @@ def write(text: str, path: Path | None, *, as_utf8: bool = False) -> None:
     if path is None:
         _write_stdout(text, as_utf8)
     else:
-        _write_file(text.encode("utf-8"), path)
+        write_file(text.encode("utf-8"), path)
 
 
 @contextmanager
@@ -123,13 +123,20 @@ class _File:
             os.close(self._descriptor)
 
 
-def write_private(data: bytes, path: Path) -> None:
-    """Write *data* to *path*, readable by its owner only.
+def write_file(data: bytes, path: Path, mode: int = _USUAL_MODE) -> None:
+    """Write *data* to *path*; PRIVATE_MODE makes the file readable by its owner only.
 
     Raises:
         NotWritten: not all of it could be written.
     """
-    _write_file(data, path, _PRIVATE_MODE)
+    with _failing(str(path)):
+        file = _File(path, mode)
+        try:
+            file.write(data)
+            file.keep()
+        except BaseException:
+            file.remove()
+            raise
 
 
 def _write_stdout(text: str, as_utf8: bool = False) -> None:
@@ -148,17 +155,6 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _write_file(data: bytes, path: Path, mode: int = _USUAL_MODE) -> None:
-    with _failing(str(path)):
-        file = _File(path, mode)
-        try:
-            file.write(data)
-            file.keep()
-        except BaseException:
-            file.remove()
-            raise
 
 
 def _create_beside(path: Path, mode: int) -> tuple[int, Path]:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from vkzircon_cli.emulation.installation import with_environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
@@ -16,19 +15,15 @@ from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.home import without_home
 from vkzircon_cli.model.host import EMULATION_VARIABLE, environment
 from vkzircon_cli.model.queries import select_devices
-from vkzircon_cli.model.request import Request
+from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.report.report import Report, make_report
 from vkzircon_cli.report.stop_reason import FIRST_ONLY, is_in_trouble
-from vkzircon_cli.stream.document import EmulationAsked, make_header
+from vkzircon_cli.stream.document import Document, EmulationAsked, make_header
 from vkzircon_cli.stream.events import Culprit, Event, error
 from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker import in_process, interrupt, supervisor, worker
 from vkzircon_cli.worker.isolation import NoProcess, can_fork
 from vkzircon_cli.worker.protocol import Probe
-
-if TYPE_CHECKING:
-    from vkzircon_cli.report.bench import BenchReport
-    from vkzircon_cli.report.matrix import MatrixReport
 
 Watch = Callable[[Event], None]
 
@@ -62,21 +57,19 @@ def run(request: Request, watch: Watch, search: Search) -> Report:
     return make_report(_folded(request, watch, search)[1])
 
 
-def run_matrix(request: Request, watch: Watch, search: Search) -> "MatrixReport":
-    """Ask for the matrix that *request* wants, as `run` does for a report."""
-    from vkzircon_cli.model.matrix import MatrixDevice
-    from vkzircon_cli.report.matrix import make_matrix
-
+def run_to_depth(request: Request, watch: Watch, search: Search) -> Document:
+    """Ask for the document that *request* wants: a matrix, a bench, or as `run` a report."""
+    if request.depth not in (Depth.MATRIX, Depth.BENCH):
+        return run(request, watch, search)
     fold, transcript = _folded(request, watch, search)
-    return make_matrix(transcript, fold.devices(MatrixDevice), request.handle_type)
+    if request.depth is Depth.MATRIX:
+        from vkzircon_cli.model.matrix import MatrixDevice
+        from vkzircon_cli.report.matrix import make_matrix
 
-
-def run_bench(request: Request, watch: Watch, search: Search) -> "BenchReport":
-    """Measure what *request* wants, as `run` probes; a signal leaves what was measured until then."""
+        return make_matrix(transcript, fold.devices(MatrixDevice), request.handle_type)
     from vkzircon_cli.model.bench import BenchDevice
     from vkzircon_cli.report.bench import make_bench
 
-    fold, transcript = _folded(request, watch, search)
     return make_bench(transcript, fold.devices(BenchDevice), request.seconds)
 
 

@@ -10,7 +10,7 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.request import Depth, Request
-from vkzircon_cli.output import Place, is_terminal, line_writer, say, terminal_width, write, write_private
+from vkzircon_cli.output import PRIVATE_MODE, Place, is_terminal, line_writer, say, terminal_width, write, write_file
 from vkzircon_cli.render import load, render
 from vkzircon_cli.render.style import FOR_STRANGERS, Format, Page, Progress, Style, View, page_for
 from vkzircon_cli.stream.document import Document
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Given = Mapping[str, Any]
 
-_RUNS: Mapping[Depth, tuple[str, Callable[[Request, pipeline.Watch, pipeline.Search], Document]]] = {
-    Depth.IDENTITY: ("report", pipeline.run),
-    Depth.EVERYTHING: ("report", pipeline.run),
-    Depth.MATRIX: ("matrix", pipeline.run_matrix),
-    Depth.BENCH: ("bench", pipeline.run_bench),
-}
-
 
 def carry_out(command: Command, request: Request, given: Given) -> Exit:
     """Probe as *request* says, and write the document.
@@ -43,9 +36,8 @@ def carry_out(command: Command, request: Request, given: Given) -> Exit:
     style, place = looks_of(command, given)
     if style.format is Format.TRACE:
         return _trace(request, place)
-    kind, run = _RUNS[request.depth]
-    _preload(kind, style, place)
-    return deliver(watched(lambda watch: run(request, watch, _find_culprits)), style, place)
+    _preload(request.depth if request.depth in (Depth.MATRIX, Depth.BENCH) else "report", style, place)
+    return deliver(watched(lambda watch: pipeline.run_to_depth(request, watch, _find_culprits)), style, place)
 
 
 def examine(command: Command, request: Request, trials: "Trials", given: Given) -> Exit:
@@ -86,7 +78,7 @@ def pack(request: Request, path: "Path", *, quiet: bool) -> Exit:
     from vkzircon_cli.render.terminal import Contents, render_contents
 
     bundle = watched(lambda watch: make_bundle(request, watch))
-    write_private(bundle.data, path)
+    write_file(bundle.data, path, PRIVATE_MODE)
     if not quiet:
         missing = [(part.about, part.missing) for part in bundle.parts if part.missing]
         files = len(bundle.parts) - len(missing)

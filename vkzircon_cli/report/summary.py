@@ -2,19 +2,23 @@
 """The summary of all results: the worst outcome, one sentence, the exit code."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from vkzircon_cli.checks import SEVERITY, Outcome, forgives_death
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
-from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
-from vkzircon_cli.model.facts import Device, Facts, Identity
+from vkzircon_cli.model.base import Missing, MissingKind, record
+from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.queries import display_name, offers_extension
 from vkzircon_cli.model.request import Depth
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.stream.document import Summary
 from vkzircon_cli.stream.events import Failure
+
+if TYPE_CHECKING:
+    from vkzircon_cli.model.bench import BenchDevice
+    from vkzircon_cli.model.matrix import MatrixDevice
 
 # What the id of a condition's result begins with; no check's id has a space.
 REQUIRED = "require "
@@ -37,18 +41,6 @@ class CheckResult:
     steps: tuple[str, ...]
     rule: str
     advice: str | None
-
-
-class Identified(Protocol):
-    """A device of any document."""
-
-    @property
-    def index(self) -> int:
-        """The number that Vulkan lists it under."""
-
-    @property
-    def identity(self) -> Answer[Identity]:
-        """Its name among other properties."""
 
 
 def of_failure(failure: Failure, counts: dict[str, int]) -> Summary:
@@ -151,18 +143,14 @@ def _was_seen(device: Device, checks: tuple[CheckResult, ...]) -> bool:
     return all(good.intersection(ids) for ids in _SEEN)
 
 
-def _verb(devices: Sequence[Identified], of_one: str, of_many: str) -> str:
+def _verb(devices: Sequence[Device], of_one: str, of_many: str) -> str:
     return of_one if len(devices) == 1 else of_many
 
 
-def names_of(devices: Sequence[Identified]) -> str:
+def names_of(devices: "Sequence[Device | BenchDevice | MatrixDevice]") -> str:
     """List the names of a few devices that have different ones, or else count the devices."""
-    return list_names(
-        [
-            display_name(device.identity.value) if device.identity.value else f"device {device.index}"
-            for device in devices
-        ]
-    )
+    known = ((device.index, device.identity.value) for device in devices)
+    return list_names([display_name(identity) if identity else f"device {index}" for index, identity in known])
 
 
 def list_names(names: Sequence[str]) -> str:

@@ -109,7 +109,7 @@ class Fold:
     def transcript(self) -> Transcript:
         """Fold what came so far. A step without an end counts as never reached, or crashed where the stream is cut."""
         return Transcript(
-            facts=self._facts(),
+            facts=self._filled(Facts, self._sorted(), None, {"devices": self.devices(Device)}),
             failure=self._failure,
             messages=tuple(self._messages),
             steps=tuple(self._times()),
@@ -126,17 +126,14 @@ class Fold:
     def _is_cut(self) -> bool:
         return not self._is_done and self._failure is None
 
-    def _facts(self) -> Facts:
-        return self._filled(Facts, self._sorted(), None, {"devices": self.devices(Device)})
-
     def devices(self, shape: type[T]) -> tuple[T, ...]:
         """Fold what was asked of each device into a *shape*: a dataclass with answers and tables of rows."""
         steps = self._sorted()
         found = sorted({device for device, _ in steps if device is not None})
-        return tuple(self._filled(shape, steps, index, self._of_device(index)) for index in found)
-
-    def _of_device(self, index: int) -> dict[str, Any]:
-        return {"index": index, "selected": self._selected is None or index in self._selected}
+        chosen = found if self._selected is None else self._selected
+        return tuple(
+            self._filled(shape, steps, index, {"index": index, "selected": index in chosen}) for index in found
+        )
 
     def _sorted(self) -> _Steps:
         """Sort the steps by device and fact, once: a trace may have thousands of devices."""
