@@ -16,9 +16,8 @@ from vkzircon_cli.report.report import Report
 
 # Compared on their own, or different in every two runs.
 _ELSEWHERE = ("schema_version", "summary", "error", "device_count", "devices", "checks", "run")
-_OF_ALL = ("index", "selected", "identity")
 # A device that one run did not select has only an identity there.
-_OF_SELECTED = tuple(field.name for field in fields(Device) if field.name not in _OF_ALL)
+_OF_SELECTED = tuple(field.name for field in fields(Device) if field.name not in ("index", "selected", "identity"))
 _ORDER = list(Area)
 
 

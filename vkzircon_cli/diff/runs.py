@@ -19,7 +19,6 @@ from vkzircon_cli.stream.document import Run
 # The number of wrong bytes and a process's memory vary from run to run.
 _VOLATILE = re.compile(r"[0-9]+(?= of [0-9]+ bytes)|(?<=the first at )[0-9]+|[0-9]+ KiB(?= more)")
 _ORDER = (ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.CHANGED, ChangeKind.NEW, ChangeKind.GONE, ChangeKind.REWORDED)
-_SUMMARY_ID = "conclusion"
 _GOOD = (Outcome.PASS, Outcome.INFO)
 _BAD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 _MOST_STEPS = 5
@@ -82,9 +81,8 @@ def _was_left_out(check: str, said: Said) -> bool:
 
 
 def _direction(before: Outcome, after: Outcome) -> ChangeKind:
-    if before in _BAD and after is Outcome.SKIP:
-        return ChangeKind.CHANGED  # a skipped check is no proof that it got better
-    if before in _GOOD and after in _GOOD:
+    # A skipped check is no proof that it got better.
+    if (before in _BAD and after is Outcome.SKIP) or (before in _GOOD and after in _GOOD):
         return ChangeKind.CHANGED
     return ChangeKind.WORSE if SEVERITY[after] > SEVERITY[before] else ChangeKind.BETTER
 
@@ -104,7 +102,7 @@ def _of_summary(before: Report, after: Report, *, has_changes: bool) -> Iterator
     if causes[0] != causes[1] or (ended_otherwise and not has_changes):
         same = was.outcome is now.outcome
         kind = ChangeKind.CHANGED if same else _direction(was.outcome, now.outcome)
-        yield VerdictChange(_SUMMARY_ID, None, kind, Said(was.outcome, was.sentence), Said(now.outcome, now.sentence))
+        yield VerdictChange("conclusion", None, kind, Said(was.outcome, was.sentence), Said(now.outcome, now.sentence))
 
 
 def compare_times(before: Run, after: Run, pairs: list[DevicePair]) -> Timings:

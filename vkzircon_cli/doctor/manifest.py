@@ -116,9 +116,8 @@ def _driver(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
     if not library:
         return replace(blank, problem=_missing_key(path, "ICD.library_path", "has an empty"))
     notes = tuple(_notes(path, root, part, is_driver=True))
-    return replace(
-        blank, library=library, resolved=_resolved(path, library), notes=notes, problem=_left_out(path, part)
-    )
+    resolved, problem = _resolved(path, library), _left_out(path, part)
+    return replace(blank, library=library, resolved=resolved, notes=notes, problem=problem)
 
 
 def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
