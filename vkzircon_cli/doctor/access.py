@@ -76,7 +76,7 @@ class NodeTrial:
         """Return the nodes with the result of opening each."""
         answers, missing = self._task.answers() if self._task else ([], None)
         said = dict(zip(self._paths, answers, strict=False))
-        return tuple(_with(node, said.get(os.fspath(node.path)), missing) for node in self._nodes)
+        return tuple(_with(node, said.get(node.path), missing) for node in self._nodes)
 
 
 def _listed(dev: Path) -> Iterator[Node]:

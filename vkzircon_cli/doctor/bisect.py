@@ -69,7 +69,7 @@ def find_culprits(request: Request, seen: Transcript) -> Found:
         tried = (exam for exam in drivers if not driver_filter(where.trusted, exam.manifest.path))
         return Found(tuple(_culprit(exam, left_out=False) for exam in tried))
     if bad:
-        environ = without(bad, drivers, layers, where)
+        environ = _without(bad, drivers, layers, where)
         works = environ is not None and not trial.result(environ).words
         return Found(tuple(_culprit(exam, left_out=works) for exam in bad), environ if works else None)
     return _by_trial(trial, drivers, layers, where)
@@ -143,7 +143,7 @@ def _by_trial(
     if not trial.trouble.words:
         return Found((), {}, passed=happened)  # it failed only once
     on = [exam for exam in layers if exam.is_on][:_MOST_TRIED]
-    quiet = layers_off(on, where)
+    quiet = _layers_off(on, where)
     if on and trial.helps(quiet):
         return _guilty_layers(trial, on, where)
     usable = [exam for exam in drivers if exam.is_usable][:_MOST_TRIED]
@@ -151,7 +151,7 @@ def _by_trial(
         return Found(tuple(_culprit(exam, left_out=False) for exam in drivers if exam.finding.outcome is Outcome.FAIL))
     # Without the layers, which change nothing here, but may fail by themselves without a device.
     problems = {
-        exam.manifest.path: trial.result({**quiet, **only_drivers([exam.manifest.path])}).words for exam in usable
+        exam.manifest.path: trial.result({**quiet, **_only_drivers([exam.manifest.path])}).words for exam in usable
     }
     good = [path for path, problem in problems.items() if not problem]
     culprits = [
@@ -159,7 +159,7 @@ def _by_trial(
         for exam in usable
         if problems[exam.manifest.path] and (problems[exam.manifest.path] != _IDLE or not good)
     ]
-    return Found(tuple(culprits), only_drivers(good) if good and culprits else None)
+    return Found(tuple(culprits), _only_drivers(good) if good and culprits else None)
 
 
 def _driver_words(path: str, problem: str) -> str:
@@ -168,12 +168,8 @@ def _driver_words(path: str, problem: str) -> str:
 
 def _guilty_layers(trial: _Trial, on: list[ManifestExam], where: Surroundings) -> Found:
     """Return the layers, as few as possible of those that are *on*, without which the trouble is solved."""
-
-    def helps(off: Sequence[ManifestExam]) -> bool:
-        return trial.helps(layers_off(off, where, on))
-
-    guilty = fewest(on, helps)
-    off = layers_off(guilty, where, on)
+    guilty = _fewest(on, lambda off: trial.helps(_layers_off(off, where, on)))
+    off = _layers_off(guilty, where, on)
     left_out = all(exam.manifest.name != LAYER_NAME for exam in guilty)  # the user asked for the emulation
     words = _words(trial.trouble.words, trial.result(off), alone=len(guilty) == 1)
     told = [_culprit(exam, left_out=left_out, sentence=f"{_layer(exam)} {words}") for exam in guilty]
@@ -195,7 +191,7 @@ def _words(happened: str, without: _Trouble, *, alone: bool) -> str:
     return f"is the cause: {happened}, which does not happen without it."
 
 
-def fewest(items: Sequence[T], helps: Callable[[Sequence[T]], bool]) -> list[T]:
+def _fewest(items: Sequence[T], helps: Callable[[Sequence[T]], bool]) -> list[T]:
     """Return as few items as possible that help if left out; all of them together are known to help."""
     if len(items) == 1:
         return list(items)
@@ -208,13 +204,13 @@ def fewest(items: Sequence[T], helps: Callable[[Sequence[T]], bool]) -> list[T]:
     return off
 
 
-def only_drivers(paths: Sequence[str]) -> dict[str, str]:
+def _only_drivers(paths: Sequence[str]) -> dict[str, str]:
     """Return the variables that name the only drivers to read; loaders before 1.3.207 know the older one."""
     named = os.pathsep.join(paths)
     return {"VK_DRIVER_FILES": named, "VK_ICD_FILENAMES": named}
 
 
-def layers_off(exams: Sequence[ManifestExam], where: Surroundings, on: Sequence[ManifestExam] = ()) -> dict[str, str]:
+def _layers_off(exams: Sequence[ManifestExam], where: Surroundings, on: Sequence[ManifestExam] = ()) -> dict[str, str]:
     """Return the variables that turn layers off, implicit ones by their own switch; the others stay *on*."""
     environ = {exam.manifest.switch[0]: exam.manifest.switch[1] or "1" for exam in exams if exam.manifest.switch}
     names = {exam.manifest.name for exam in exams if exam.manifest.kind is ManifestKind.EXPLICIT_LAYER}
@@ -233,15 +229,15 @@ def _enables(part: str, name: str) -> bool:
     return layer_filter({_ENABLE: part}, name, is_implicit=False) is True
 
 
-def without(
+def _without(
     bad: Sequence[ManifestExam], drivers: Sequence[ManifestExam], layers: Sequence[ManifestExam], where: Surroundings
 ) -> dict[str, str] | None:
     """Return the variables that leave the *bad* ones out, None if there are none or no driver would be left."""
     good = [exam.manifest.path for exam in drivers if exam.is_usable]
-    environ = only_drivers(good) if good else None
+    environ = _only_drivers(good) if good else None
     for exam in bad:
         if environ is not None and exam in layers:
-            off = _folder_off(exam.manifest.path, where) if exam.manifest.stops_loader else layers_off([exam], where)
+            off = _folder_off(exam.manifest.path, where) if exam.manifest.stops_loader else _layers_off([exam], where)
             environ = environ | off if off is not None else None
     return environ
 
@@ -311,7 +307,7 @@ class LayerBisect:
 
     def _culprits(self, is_good: Callable[[Sequence[ManifestExam]], bool]) -> tuple[str, ...]:
         """Return the layers, as few as possible, without which the result is good."""
-        found = fewest(self._layers, is_good) if self._layers and is_good(self._layers) else []
+        found = _fewest(self._layers, is_good) if self._layers and is_good(self._layers) else []
         return tuple(exam.manifest.name for exam in found)
 
     def _null_commands(self, device: Device, off: Sequence[ManifestExam]) -> tuple[str, ...] | None:
@@ -324,7 +320,7 @@ class LayerBisect:
     def _until(self, request: Request, off: Sequence[ManifestExam], step: str) -> tuple[Device, ...]:
         """Probe without the layers that are *off*, up to the end of *step*, or to the end if it never comes."""
         fold = Fold()
-        environ = {**self._request.environ, **layers_off(off, self._where, self._layers)}
+        environ = {**self._request.environ, **_layers_off(off, self._where, self._layers)}
         with closing(pipeline.events(replace(request, environ=environ))) as stream:
             for event in stream:
                 fold.add(event)

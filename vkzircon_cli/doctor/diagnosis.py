@@ -156,9 +156,8 @@ def _is_over(failure: Failure | None) -> bool:
 def _summary(failure: Failure | None, devices: Sequence[FoundDevice], findings: Sequence[Finding]) -> Summary:
     made = list(leaves(findings))
     counts = count_outcomes(each.outcome for each in made)
-    problems = sorted(
-        (each for each in made if each.outcome not in _HARMLESS), key=lambda f: SEVERITY[f.outcome], reverse=True
-    )
+    problems = [each for each in made if each.outcome not in _HARMLESS]
+    problems.sort(key=lambda found: SEVERITY[found.outcome], reverse=True)
     if failure is not None and _is_over(failure):
         return Summary(Outcome.ERROR, failure.message, failure.exit_code, counts)
     if not devices:

@@ -144,9 +144,10 @@ class LibraryTrial:
         from vkzircon_cli.worker.task import Task
 
         with ExitStack() as begun:
-            tasks = {each: Task(partial(_load, [each], self._names), self._timeout_s) for each in libraries}
-            for task in tasks.values():
-                begun.callback(task.close)
+            tasks: dict[str, Task] = {}
+            for library in libraries:
+                tasks[library] = Task(partial(_load, [library], self._names), self._timeout_s)
+                begun.callback(tasks[library].close)
             for library, task in tasks.items():
                 yield library, _loading(*task.answers())
 

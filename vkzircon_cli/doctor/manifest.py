@@ -88,61 +88,62 @@ _COMMANDS = {
 def _unreadable(path: str, why: Unreadable) -> Finding:
     line = f"{path}:{why.place}" if why.place else path
     command = _COMMANDS.get(why.id, "ls -ld {}").format(quote(path))
-    found = fault(why.id, path, why.words, evidence=(line,), cause=why.cause if why.stops else "", command=command)
+    found = _fault(why.id, path, why.words, evidence=(line,), cause=why.cause if why.stops else "", command=command)
     return found if why.read else replace(found, outcome=Outcome.SKIP)
 
 
-def fault(id: str, path: str, words: str, **more: Any) -> Finding:
+def _fault(id: str, path: str, words: str, **more: Any) -> Finding:
     """Return the finding about a manifest that the loader cannot use."""
     more.setdefault("command", f"ls -l {quote(path)}")
     return Finding(id, path, Outcome.FAIL, f"{path} {words}.", **more)
 
 
+def _wrong_type(blank: Manifest, words: str, *, is_deadly: bool = True) -> Manifest:
+    problem = _fault("manifest.wrong-type", blank.path, words, cause=CRASHES if is_deadly else "")
+    return replace(blank, problem=problem, stops_loader=is_deadly)
+
+
 def _driver(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
     path = blank.path
     if isinstance(part, list) and part:
-        return _deadly(blank, fault("manifest.wrong-type", path, "has an ICD that is a list", cause=CRASHES))
+        return _wrong_type(blank, "has an ICD that is a list")
     if missing := _missing(path, root, "ICD", part, ("library_path", "api_version")):
         return replace(blank, problem=missing)
     library = part["library_path"]
     if not isinstance(library, str):
-        words = "has an ICD.library_path that is not a text"
-        if isinstance(library, bool | None | dict | list):
-            return replace(blank, problem=fault("manifest.wrong-type", path, words))
-        return _deadly(blank, fault("manifest.wrong-type", path, words, cause=CRASHES))
+        is_deadly = not isinstance(library, bool | None | dict | list)
+        return _wrong_type(blank, "has an ICD.library_path that is not a text", is_deadly=is_deadly)
     if not library:
-        return replace(blank, problem=missing_key(path, "ICD.library_path", "has an empty"))
-    made = replace(
-        blank, library=library, resolved=resolve(path, library), notes=tuple(_notes(path, root, part, is_driver=True))
-    )
-    return replace(made, problem=_left_out(path, part))
+        return replace(blank, problem=_missing_key(path, "ICD.library_path", "has an empty"))
+    notes = tuple(_notes(path, root, part, is_driver=True))
+    resolved, problem = _resolved(path, library), _left_out(path, part)
+    return replace(blank, library=library, resolved=resolved, notes=notes, problem=problem)
 
 
 def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
     path = blank.path
     is_implicit = blank.kind is ManifestKind.IMPLICIT_LAYER
     if isinstance(part, list) and part:
-        return _deadly(blank, fault("manifest.wrong-type", path, "has a layer that is a list", cause=CRASHES))
+        return _wrong_type(blank, "has a layer that is a list")
     if missing := _missing(path, root, "layer", part, REQUIRED):
         return replace(blank, problem=missing)
     if is_implicit and (words := _deadly_switch(part)):
-        return _deadly(blank, fault("manifest.wrong-type", path, words, cause=CRASHES))
-    named = part["name"] if isinstance(part["name"], str) else ""
-    library = part.get("library_path", "")
-    made = replace(
+        return _wrong_type(blank, words)
+    library = part.get("library_path")
+    library = library if isinstance(library, str) else ""
+    names = part.get("functions") if isinstance(part.get("functions"), dict) else {}
+    problem = _layer_problem(part, is_implicit=is_implicit)
+    return replace(
         blank,
-        name=named,
-        library=library if isinstance(library, str) else "",
-        resolved=resolve(path, library) if isinstance(library, str) and library else "",
+        name=part["name"] if isinstance(part["name"], str) else "",
+        library=library,
+        resolved=_resolved(path, library),
         switch=_variable(part.get("disable_environment")) if is_implicit else None,
         enabler=_variable(part.get("enable_environment")) if is_implicit else None,
-        entry_points=_entry_points(part),
+        entry_points=tuple(str(names.get(name, name)) for name in _ENTRY_POINTS),
         notes=tuple(_notes(path, root, part, is_driver=False)),
+        problem=_fault(problem[0], path, problem[1]) if problem else _left_out(path, part),
     )
-    if problem := _layer_problem(part, is_implicit=is_implicit):
-        word, words = problem
-        return replace(made, problem=fault(word, path, words))
-    return replace(made, problem=_left_out(path, part))
 
 
 def _entries_of(root: dict[str, Any]) -> list[Any]:
@@ -196,18 +197,7 @@ def _library_problem(part: dict[str, Any]) -> tuple[str, str] | None:
     return None if library else ("manifest.missing-key", words)
 
 
-def _entry_points(part: dict[str, Any]) -> tuple[str, ...]:
-    """Return the functions of which the library must have one, under the names that the manifest gives them."""
-    given = part.get("functions")
-    named = given if isinstance(given, dict) else {}
-    return tuple(str(named.get(name, name)) for name in _ENTRY_POINTS)
-
-
-def _deadly(blank: Manifest, problem: Finding) -> Manifest:
-    return replace(blank, problem=problem, stops_loader=True)
-
-
-def resolve(path: str, library: str) -> str:
+def _resolved(path: str, library: str) -> str:
     """Return what the loader opens for *library*: a name with a slash is relative to the manifest's folder."""
     if "/" not in library or library.startswith("/"):
         return library
@@ -218,9 +208,9 @@ def resolve(path: str, library: str) -> str:
 def _misplaced(manifest: Manifest, root: dict[str, Any]) -> Finding | None:
     path = manifest.path
     if manifest.kind is ManifestKind.DRIVER and "ICD" not in root and ("layer" in root or "layers" in root):
-        return fault("manifest.is-a-layer", path, "is a layer's manifest in a folder for drivers")
+        return _fault("manifest.is-a-layer", path, "is a layer's manifest in a folder for drivers")
     if manifest.kind is not ManifestKind.DRIVER and "ICD" in root and "layer" not in root:
-        return fault("manifest.is-a-driver", path, "is a driver's manifest in a folder for layers")
+        return _fault("manifest.is-a-driver", path, "is a driver's manifest in a folder for layers")
     if "manifest_path" in root and "file_format_version" not in root:
         return _fuchsia_metadata(path, root)
     return None
@@ -234,21 +224,21 @@ def _fuchsia_metadata(path: str, root: dict[str, Any]) -> Finding:
         words = "is the metadata of a Fuchsia driver package without a file_path: the loader service ignores it"
     else:
         words = "is the metadata of a Fuchsia driver package, not the manifest that it points to"
-    return fault("manifest.fuchsia-metadata", path, words, evidence=(f"manifest_path: {root['manifest_path']}",))
+    return _fault("manifest.fuchsia-metadata", path, words, evidence=(f"manifest_path: {root['manifest_path']}",))
 
 
 def _missing(path: str, root: dict[str, Any], section: str, part: Any, needed: tuple[str, ...]) -> Finding | None:
     if "file_format_version" not in root:
-        return missing_key(path, "file_format_version")
+        return _missing_key(path, "file_format_version")
     if not isinstance(part, dict):
-        return missing_key(path, section)
-    return next((missing_key(path, f"{section}.{key}") for key in needed if key not in part), None)
+        return _missing_key(path, section)
+    return next((_missing_key(path, f"{section}.{key}") for key in needed if key not in part), None)
 
 
-def missing_key(path: str, key: str, has: str = "has no") -> Finding:
+def _missing_key(path: str, key: str, has: str = "has no") -> Finding:
     """Return the finding about a key that the loader requires."""
     words = f"{has} {key}: the loader ignores it"
-    return fault("manifest.missing-key", path, words, evidence=(f"{path}: {key}",))
+    return _fault("manifest.missing-key", path, words, evidence=(f"{path}: {key}",))
 
 
 def _left_out(path: str, part: dict[str, Any]) -> Finding | None:

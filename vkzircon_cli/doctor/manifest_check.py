@@ -11,18 +11,11 @@ from shlex import quote
 from typing import Any
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor import search
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.library import Fate, Header, LibraryTrial, Loading, NoFile, header_of, own_header
 from vkzircon_cli.doctor.manifest import Manifest, ManifestKind, examine, passed_over
-from vkzircon_cli.doctor.search import (
-    Surroundings,
-    driver_variable,
-    driver_variables,
-    drivers,
-    explicit_layers,
-    implicit_layers,
-    layer_variables,
-)
+from vkzircon_cli.doctor.search import Surroundings
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
@@ -90,13 +83,13 @@ def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
 
 def driver_manifests(where: Surroundings) -> list[Manifest]:
     """Return the drivers' manifests."""
-    return [each for path in drivers(where) for each in examine(path, ManifestKind.DRIVER)]
+    return [each for path in search.drivers(where) for each in examine(path, ManifestKind.DRIVER)]
 
 
 def layer_manifests(where: Surroundings) -> list[Manifest]:
     """Return the layers' manifests, implicit ones first."""
-    found = [(each, ManifestKind.IMPLICIT_LAYER) for each in implicit_layers(where)]
-    found += [(each, ManifestKind.EXPLICIT_LAYER) for each in explicit_layers(where)]
+    found = [(each, ManifestKind.IMPLICIT_LAYER) for each in search.implicit_layers(where)]
+    found += [(each, ManifestKind.EXPLICIT_LAYER) for each in search.explicit_layers(where)]
     return [each for path, kind in found for each in examine(path, kind)]
 
 
@@ -256,7 +249,10 @@ def _layer_finding(manifest: Manifest, on: bool | None) -> Finding:
 def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
     """Return the branch of all drivers; beside a good driver, one that does not stop the loader is only a warning."""
     good = [exam for exam in exams if exam.is_usable]
-    children = [*driver_variables(where), *(_softened(exam, bool(good)) for exam in exams)]
+    children = [
+        *search.missing_entries(where, search.driver_variable(where) or "VK_ADD_DRIVER_FILES"),
+        *(_softened(exam, bool(good)) for exam in exams),
+    ]
     if not exams:
         children.append(_none_found(where))
     children += _all_filtered(exams, where)
@@ -289,7 +285,7 @@ def _none_found(where: Surroundings) -> Finding:
     if where.platform == FUCHSIA:
         cause = "The loader gets them from the service fuchsia.vulkan.loader.Loader when it needs them."
         return Finding("drivers.served", "", Outcome.SKIP, words, cause=cause)
-    variable = driver_variable(where)
+    variable = search.driver_variable(where)
     command = f"unset {variable}" if variable else "sudo apt-get install mesa-vulkan-drivers"
     return Finding("drivers.none", "", Outcome.FAIL, words, command=command)
 
@@ -297,7 +293,7 @@ def _none_found(where: Surroundings) -> Finding:
 def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
     """Return the branch of all layers."""
     children = [
-        *layer_variables(where, {exam.manifest.name for exam in exams}),
+        *search.layer_variables(where, {exam.manifest.name for exam in exams}),
         *_same_names(exams),
         *(_layer(exam) for exam in exams),
     ]

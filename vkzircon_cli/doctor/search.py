@@ -157,21 +157,16 @@ def _effect(known: KnownVariable, where: Surroundings, loader: Version | None) -
     return finding("empty", Outcome.INFO, "is empty and has no effect")
 
 
-def driver_variables(where: Surroundings) -> Iterator[Finding]:
-    """Yield the entries that do not exist of the variables that name driver manifests."""
-    yield from _missing_entries(where, driver_variable(where) or "VK_ADD_DRIVER_FILES")
-
-
 def layer_variables(where: Surroundings, known: Collection[str]) -> Iterator[Finding]:
     """Yield the folders of layers that do not exist, and the layers asked for that are not among the *known* ones."""
-    yield from _missing_entries(where, "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH")
+    yield from missing_entries(where, "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH")
     for layer in where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep):
         if layer and layer not in known:
             words = f"VK_INSTANCE_LAYERS names {layer}, which is not installed: the loader ignores it."
             yield Finding("layer.not-installed", layer, Outcome.WARN, words, command="vulkaninfo --summary")
 
 
-def _missing_entries(where: Surroundings, variable: str) -> Iterator[Finding]:
+def missing_entries(where: Surroundings, variable: str) -> Iterator[Finding]:
     """Yield the entries that do not exist, except those that are reported as unreadable manifests."""
     for entry in entries(where, variable):
         slip = _slip(entry)
