@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any report at all, as hypothesis makes them: every field of the right type, and none that makes sense."""
+"""Hypothesis strategy for reports: every field has the right type, and an arbitrary value."""
 
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -90,6 +90,6 @@ def _composed(shape: Any) -> st.SearchStrategy[Any]:
 
 
 def reports() -> st.SearchStrategy[Report]:
-    """Make any report."""
+    """Return a strategy for arbitrary reports."""
     made: st.SearchStrategy[Report] = _of(Report)
     return made

@@ -18,7 +18,7 @@ from vkzircon_cli.errors import CannotAsk
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return half as many workers again as processors, since many tests wait; and none where only one file is asked."""
+    """Return 1.5 workers per processor, since many tests wait; at most one per named file, and none for one file."""
     asked = {argument.partition("::")[0] for argument in config.args}
     workers = len(os.sched_getaffinity(0)) * 3 // 2
     if not all(argument.endswith(".py") for argument in asked):
@@ -62,7 +62,7 @@ def _installed(dist: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 
 
 def _shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """Return a folder that all workers share: the first that needs it fills it, and the others wait for that."""
+    """Return a folder that all workers share: the first worker fills it while the others wait."""
     own = factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
     folder.mkdir(exist_ok=True)
@@ -76,7 +76,7 @@ def _shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], o
 
 @pytest.fixture(name="lavapipe", scope="session")
 def _lavapipe() -> str:
-    """Find lavapipe's manifest, whatever the machine's architecture."""
+    """Find lavapipe's manifest, whose name contains the architecture."""
     found = sorted(Path("/usr/share/vulkan/icd.d").glob("lvp_icd*.json"))
     if not found:
         _missing("Mesa's lavapipe is not installed")
@@ -112,7 +112,7 @@ def _emulated(vkzircon: Run, lavapipe: str, layer: installation.Installation) ->
 
 @pytest.fixture(name="once", scope="session")
 def _once(lavapipe: str, layer: installation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run the program as `emulated` does, each command line once for all tests that only look at what it said."""
+    """Run the program as `emulated` does, each command line once for all tests that only read its output."""
     assert layer.manifest.is_file()
     folder = tmp_path_factory.mktemp("once")
 
@@ -125,7 +125,7 @@ def _once(lavapipe: str, layer: installation.Installation, tmp_path_factory: pyt
 
 @pytest.fixture(name="broken_driver", scope="session")
 def _broken_driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Build a driver whose constructor runs the given C statement, and give its manifest."""
+    """Build a driver whose constructor runs the given C statement, and return the path of its manifest."""
     folder = tmp_path_factory.mktemp("drivers")
 
     def build(statement: str) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stand-in for a Fuchsia process, as far as Linux allows: takes away what is not there, then runs the program.
+"""A stand-in for a Fuchsia process, as far as Linux allows: removes what Fuchsia lacks, then runs the program.
 
-Not there (facts of Fuchsia's libc and of a component's namespace): fork, exec, subprocesses, terminal control, signals
-but for Ctrl-C, HOME, TERM, the terminal's size, and any place to write to but standard output.
+Fuchsia's libc and a component's namespace lack fork, exec, subprocesses, terminal control, signals except SIGINT, HOME,
+TERM, the terminal's size, and writable files; standard output is writable.
 """
 
 import builtins
@@ -15,7 +15,7 @@ from typing import Any
 
 _GONE_CALLS = ("fork", "forkpty", "posix_spawn", "posix_spawnp", "execv", "execve", "execvp", "execvpe", "symlink")
 _GONE_MODULES = ("multiprocessing", "termios", "fcntl", "tty", "pty", "pwd", "grp", "resource")
-# What is for a host only, and on no device.
+# Packages that only commands for a host need.
 _GONE_PACKAGES = ("pydantic", "pydantic_core", "jinja2", "markupsafe")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -49,7 +49,7 @@ def _os_read_only(path: Any, flags: int, *rest: Any, **named: Any) -> int:
 
 
 def main() -> None:
-    """Remove these, then run ``python -m vkzircon_cli`` with this process's arguments."""
+    """Remove what Fuchsia lacks, then run ``python -m vkzircon_cli`` with this process's arguments."""
     for call in _GONE_CALLS:
         if hasattr(os, call):
             delattr(os, call)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reports that HTML pages are tested with: real captures, ends of all kinds, and the largest there can be."""
+"""Reports for tests of HTML pages: real captures, every way in which a run ends, and the largest possible report."""
 
 import json
 from dataclasses import replace
@@ -39,7 +39,7 @@ LONG = "W" * 256
 
 
 def broken_device() -> Device:
-    """Make a device with a refused type, a VMO that is too small, a crash, wrong bytes, and images of both ends."""
+    """Make a device with a refused type, a VMO that is too small, a crash, wrong bytes, and a wrong image."""
     good = device(has=memory((0, 1, 7)))
     no = refused("vkAllocateMemory", "VK_ERROR_OUT_OF_DEVICE_MEMORY")
     exports = (Export(Form.PLAIN, 0, 65536, Answer(None, no)), Export(Form.PLAIN, 1, 65536, Answer(handle(1, 100))))
@@ -65,7 +65,7 @@ def broken_device() -> Device:
 
 
 def failed() -> Report:
-    """Make a report in which every outcome is."""
+    """Make a report that has every outcome."""
     return concluded(
         with_variables(with_devices(good_report(), broken_device()), VK_DRIVER_FILES="/opt/verdant.json"),
         Outcome.FAIL,
@@ -81,7 +81,7 @@ def failed() -> Report:
 
 
 def crashed() -> Report:
-    """Make the report of a stream that was cut: its last step never ended."""
+    """Make the report of a stream that was cut off: its last step has no end."""
     steps = (StepTime("loader", 0.0, 1.25), StepTime("device0/type0/export.plain", 1.5, None))
     report = concluded(
         emulated(with_devices(good_report(), replace(broken_device(), imports=(), data=(), images=()))),
@@ -108,7 +108,7 @@ def largest() -> Report:
 
 
 def crowd() -> Report:
-    """Make a report of many devices, some without the extension, some not selected, with steps of each."""
+    """Make a report of 12 devices with steps of each: some lack the extension, some are not selected."""
     devices = [device(n, identity(f"Verdant X{n}")) for n in range(12)]
     devices[3:6] = [without_extension(each) for each in devices[3:6]]
     devices[8:] = [replace(each, selected=False) for each in devices[8:]]

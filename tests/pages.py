@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTML pages as tests read them: their start tags in order, and whether they are well formed."""
+"""Parser of HTML pages for tests: start tags in order, text, and whether the page is well formed."""
 
 from html.parser import HTMLParser
 
@@ -9,7 +9,7 @@ _CLOSED_ALONE = frozenset({"rect", "circle", "path", "line"})
 
 
 class Parsed(HTMLParser):
-    """A page's tags with their attributes, its text, and the ends that fit no beginning."""
+    """A page's tags with their attributes, its text, and the tags that are not closed or opened properly."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real program as tests run it: its console script, with only the test's own variables set."""
+"""The program as tests run it: its console script, in an environment without the developer's own settings."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _OURS = ("VK_", "VKZIRCON_", "_VKZIRCON", "XDG_", "COLUMNS", "NO_COLOR", "FORCE_
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run left behind."""
+    """The exit code and the output of a run."""
 
     code: int
     out: str
@@ -30,7 +30,7 @@ class Ran:
 
     @cached_property
     def json(self) -> Any:
-        """The one JSON document on standard output; if it has a schema, it is valid."""
+        """The JSON document on standard output, validated if it has a schema."""
         document = json.loads(self.out)
         problems = [error.message for error in schema_errors(document)]
         assert not problems, problems[:3]
@@ -38,7 +38,7 @@ class Ran:
 
 
 def schema_errors(document: Any) -> Iterator[ValidationError]:
-    """Hold a document against its schema, by which it may have no key that is not in there."""
+    """Yield the errors of a document against its schema; a key that the schema lacks is an error too."""
     return _validator(document["kind"]).iter_errors(document) if "kind" in document else iter(())
 
 
@@ -55,7 +55,7 @@ Run = Callable[..., Ran]
 
 
 def environment(env: Mapping[str, str | None]) -> dict[str, str]:
-    """Make a clean environment with *env* on top; None takes a variable away."""
+    """Return a clean environment with *env* on top; None removes a variable."""
     base = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     merged: dict[str, str | None] = {**base, "TERM": "xterm-256color", **env}
     return {name: value for name, value in merged.items() if value is not None}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports made in memory, for tests of what is done with a report: a good one, and what to make others of.
+"""Reports made in memory, for tests of code that takes a report: a good report, and builders of variants.
 
-Nothing here is judged by the real checks, so that a new check or a better sentence leaves the renderers' tests alone.
-Make variants with `dataclasses.replace` and the builders' arguments.
+The verdicts do not come from the real checks, so that a new check or sentence does not break the renderers' tests. Make
+variants with `dataclasses.replace` and the builders' arguments.
 """
 
 from collections.abc import Iterable
@@ -81,7 +81,7 @@ _RIGHTS = flags(0xD0EF, RIGHT_BITS)
 
 
 def refused(call: str, result: str, reason: str = "") -> Missing:
-    """Make a call that said no."""
+    """Make the missing answer of a call that returned an error."""
     return Missing(MissingKind.REFUSED, call, result, reason)
 
 
@@ -105,7 +105,7 @@ def identity(name: str = "Verdant X1", kind: int = 2, info: str = "release 4.2",
 
 
 def memory(types: Iterable[int] = (1, 7, 15), heaps: Iterable[int] = (8 * GIB, 256 << 20)) -> Memory:
-    """Make heaps of these sizes, the first device local, and types with these flags, alternately on the heaps."""
+    """Make heaps of these sizes, the first device local, and types with these flags, each on the next heap in turn."""
     sizes = tuple(heaps)
     return Memory(
         tuple(Heap(index, size, flags(int(index == 0), HEAP_BITS)) for index, size in enumerate(sizes)),
@@ -117,7 +117,7 @@ def memory(types: Iterable[int] = (1, 7, 15), heaps: Iterable[int] = (8 * GIB, 2
 
 
 def handle(index: int, size: int = _SIZE, **changes: object) -> Handle:
-    """Make the handle of a good VMO; *index* tells it from others."""
+    """Make the handle of a good VMO; *index* determines its value and koid."""
     info = VmoInfo(4, "", size, flags(1, VMO_BITS), "0", 0, 0, 1, size, named(0, {0: "cached"}))
     basic = HandleBasic(str(1040 + index), named(3, {3: "vmo"}), _RIGHTS)
     made = Handle(
@@ -127,14 +127,14 @@ def handle(index: int, size: int = _SIZE, **changes: object) -> Handle:
 
 
 def round_trip(wrong: int = 0, size: int = _SIZE) -> RoundTrip:
-    """Make a round trip of which *wrong* bytes were wrong in the VMO."""
+    """Make a round trip with *wrong* wrong bytes in the VMO."""
     good = Answer(Comparison(size, 0, None))
     through_vmo = Answer(Comparison(size, wrong, 4096 if wrong else None))
     return RoundTrip(size, good, good, through_vmo, good)
 
 
 def device(index: int = 0, who: Identity | None = None, has: Memory | None = None) -> Device:
-    """Make a device that shares all of its memory types, the round trip by the host only where it can map."""
+    """Make a device that shares all of its memory types; only HOST_VISIBLE types have a round trip by the host."""
     who, has = who or identity(), has or memory()
     everything = (1 << len(has.types)) - 1
     numbers = tuple(range(len(has.types)))
@@ -179,7 +179,7 @@ def device(index: int = 0, who: Identity | None = None, has: Memory | None = Non
 
 
 def imported(memory_type: int, candidates: int) -> Imported:
-    """Make an import that shares as it should."""
+    """Make an import that shares correctly."""
     good = Answer(Comparison(_SIZE, 0, None))
     return Imported(memory_type, candidates, _SIZE, good, good)
 
@@ -191,7 +191,7 @@ def _data(of: MemoryType) -> tuple[Data, Data]:
 
 
 def without_extension(of: Device) -> Device:
-    """Make what is seen of a device that does not offer the extension."""
+    """Remove the extension from a device, and every answer that needs it."""
     return replace(
         of,
         extensions=Answer((Extension("VK_KHR_external_memory", 1),)),
@@ -221,7 +221,7 @@ GOOD_CHECKS = (
 
 
 def good_report() -> Report:
-    """Make the report of one device that shares its memory as it should."""
+    """Make the report of one device that shares its memory correctly."""
     return Report(
         schema_version=SCHEMA_VERSION,
         tool=Tool("vkzircon", "1.0"),
@@ -255,28 +255,28 @@ def good_report() -> Report:
 
 
 def with_devices(report: Report, *devices: Device) -> Report:
-    """Put other devices into *report*."""
+    """Replace the devices of *report*."""
     return replace(report, devices=devices, device_count=Answer(len(devices)))
 
 
 def concluded(report: Report, outcome: Outcome, sentence: str, exit_code: int, *checks: CheckResult) -> Report:
-    """Give *report* another end."""
+    """Replace the summary of *report*, and its checks if any are given."""
     return replace(report, summary=Summary(outcome, sentence, exit_code, {}), checks=checks or report.checks)
 
 
 def stopped(report: Report, message: str, hint: str, exit_code: int = 4) -> Report:
-    """Make the report of a run that had nobody to ask."""
+    """Make the report of a run in which no driver could be asked."""
     ended = concluded(with_devices(report), Outcome.FAIL, message, exit_code)
     return replace(ended, checks=(), error=Failure("no-driver", message, hint, exit_code))
 
 
 def emulated(report: Report) -> Report:
-    """Make *report* one of an emulated run."""
+    """Mark *report* as emulated."""
     return replace(report, emulation=Emulation(True, LAYER, "persona=strict"))
 
 
 def said(report: Report, printed: str = "", messages: Iterable[str] = (), dropped: int = 0) -> Report:
-    """Add what driver and loader said."""
+    """Add output of the driver and messages of the loader."""
     told = tuple(Message("error", text) for text in messages)
     return replace(report, run=replace(report.run, messages=told, output=Output(printed, dropped)))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where nothing can be asked or written: one clear sentence, the right exit code, and nothing lost."""
+"""If no driver can be asked, or no result written: one clear sentence, the right exit code, and no lost result."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 
 
 def test_no_loader_names_what_was_tried(vkzircon: Run) -> None:
-    """Without a loader the exit code is 4 and the linker's own reason is there, also in JSON."""
+    """Without a loader the exit code is 4, and the linker's own message is reported, also in JSON."""
     ran = vkzircon("--format", "json", **NO_VULKAN)
     assert ran.code == ran.json["error"]["exit_code"] == ran.json["summary"]["exit_code"] == 4
     assert ran.json["error"]["cause"] == "no-loader"
@@ -22,14 +22,14 @@ def test_no_loader_names_what_was_tried(vkzircon: Run) -> None:
 
 
 def test_a_library_that_is_no_loader_is_said_to_be_none(vkzircon: Run) -> None:
-    """A library without vkGetInstanceProcAddr is refused by that name."""
+    """A library without vkGetInstanceProcAddr is refused, and the message names that function."""
     ran = vkzircon(VKZIRCON_LIBVULKAN="libc.so.6")
     assert ran.code == 4
     assert "libc.so.6 has no vkGetInstanceProcAddr" in " ".join(ran.out.split())
 
 
 def test_no_driver_names_the_variable_in_force(vkzircon: Run) -> None:
-    """Without a driver the exit code is 4 and the variable that hid the drivers is named."""
+    """Without a driver the exit code is 4, and the hint names the variable that hides the drivers."""
     ran = vkzircon("--format", "json", VK_DRIVER_FILES="/nonexistent")
     assert ran.code == 4
     assert ran.json["error"]["cause"] == "no-driver"
@@ -37,7 +37,7 @@ def test_no_driver_names_the_variable_in_force(vkzircon: Run) -> None:
 
 
 def test_no_driver_on_fuchsia_names_the_routes(vkzircon: Run) -> None:
-    """On Fuchsia the reader is sent to the component's manifest, not to apt."""
+    """On Fuchsia the hint is about the component's manifest, not about apt."""
     ran = vkzircon("--format", "json", VK_DRIVER_FILES="/nonexistent", VKZIRCON_PLATFORM="fuchsia")
     assert ran.code == 4
     assert "vulkan/client.shard.cml" in ran.json["error"]["hint"]
@@ -45,7 +45,7 @@ def test_no_driver_on_fuchsia_names_the_routes(vkzircon: Run) -> None:
 
 
 def test_a_corrupt_manifest_is_named(vkzircon: Run, tmp_path: Path) -> None:
-    """A trailing comma stops the loader with a misleading code; the file is named."""
+    """A trailing comma stops the loader with a misleading code; the hint names the file."""
     manifest = tmp_path / "comma.json"
     manifest.write_text('{"file_format_version": "1.0.0", "ICD": {"library_path": "/x.so",}}')
     ran = vkzircon("--format", "json", VK_DRIVER_FILES=str(manifest))
@@ -55,7 +55,7 @@ def test_a_corrupt_manifest_is_named(vkzircon: Run, tmp_path: Path) -> None:
 
 
 def test_a_missing_driver_library_is_told_in_the_loaders_words(vkzircon: Run, tmp_path: Path) -> None:
-    """A manifest without its driver: the missing library is named."""
+    """If the library of a manifest is missing, the report names the library."""
     manifest = tmp_path / "gone.json"
     manifest.write_text('{"file_format_version": "1.0.0", "ICD": {"library_path": "/gone.so", "api_version": "1.1.0"}}')
     ran = vkzircon(VK_DRIVER_FILES=str(manifest))
@@ -64,7 +64,7 @@ def test_a_missing_driver_library_is_told_in_the_loaders_words(vkzircon: Run, tm
 
 
 def test_a_device_without_the_extension_is_exit_3(vkzircon: Run, lavapipe: str) -> None:
-    """Lavapipe has no VK_FUCHSIA_external_memory: that is no failure, and the report suggests --emulate."""
+    """Lavapipe lacks VK_FUCHSIA_external_memory: this is not a failure, and the report suggests --emulate."""
     ran = vkzircon(VK_DRIVER_FILES=lavapipe)
     assert (ran.code, ran.err) == (3, "")
     assert "VK_FUCHSIA_external_memory is not offered by llvmpipe" in " ".join(ran.out.split())
@@ -72,7 +72,7 @@ def test_a_device_without_the_extension_is_exit_3(vkzircon: Run, lavapipe: str) 
 
 
 def test_a_layer_that_is_not_installed_is_not_taken_for_one_that_is_on(vkzircon: Run, lavapipe: str) -> None:
-    """The loader goes on without it, silently; every format reports it."""
+    """The loader silently ignores a missing layer; every format reports it."""
     env = {"VK_DRIVER_FILES": lavapipe, "VK_INSTANCE_LAYERS": "VK_LAYER_NOPE"}
     for form in ("terminal", "markdown", "html"):
         told = " ".join(vkzircon("--format", form, **env).out.replace("\\", "").replace("`", "").split())
@@ -81,7 +81,7 @@ def test_a_layer_that_is_not_installed_is_not_taken_for_one_that_is_on(vkzircon:
 
 @pytest.mark.parametrize("selector", ["999", "-1", "no such card", "", "  ", "[red]\x1b[31m"])
 def test_no_such_device_lists_the_candidates(vkzircon: Run, lavapipe: str, selector: str) -> None:
-    """An unknown device is exit 2 with the known ones, and nothing on stdout."""
+    """An unknown device is exit code 2 with a list of the devices, and nothing on stdout."""
     ran = vkzircon(f"--device={selector}", "--format", "json", VK_DRIVER_FILES=lavapipe)
     assert (ran.code, ran.out) == (2, "")
     assert "No device matches" in ran.err
@@ -90,7 +90,7 @@ def test_no_such_device_lists_the_candidates(vkzircon: Run, lavapipe: str, selec
 
 
 def test_the_other_binding_is_told_from_ours(vkzircon: Run, tmp_path: Path) -> None:
-    """A user's own vulkan.py in front of the binding is named."""
+    """A user's own vulkan.py that shadows the binding is named."""
     (tmp_path / "vulkan.py").write_text("answer = 42\n")
     ran = vkzircon("--format", "json", PYTHONPATH=str(tmp_path))
     assert ran.code == 4
@@ -99,7 +99,7 @@ def test_the_other_binding_is_told_from_ours(vkzircon: Run, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("package", ["vulkan", "_cffi_backend", "typer", "rich"])
 def test_a_missing_package_is_one_line(vkzircon: Run, tmp_path: Path, package: str) -> None:
-    """A package that cannot be imported costs one line and exit 4, never a traceback."""
+    """A package that cannot be imported is exit code 4 with one sentence, without a traceback."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "class Block:\n"
@@ -114,7 +114,7 @@ def test_a_missing_package_is_one_line(vkzircon: Run, tmp_path: Path, package: s
 
 
 def test_a_full_disk_is_exit_6(vkzircon: Run) -> None:
-    """A result that could not be written is reported, and never exit 0 or Python's 120."""
+    """A result that could not be written is exit code 6, never 0 or Python's 120, with one line."""
     for arguments in (("--format", "json"), (), ("--help",), ("--version",)):
         with Path("/dev/full").open("wb") as full:
             done = subprocess.run(
@@ -136,7 +136,7 @@ def test_a_closed_stdout_is_exit_6() -> None:
 
 @pytest.mark.parametrize("arguments", ["", "--format json", "--help", "--version"])
 def test_a_reader_that_leaves_is_exit_141_and_silent(arguments: str) -> None:
-    """A closed pipe is no failure of a check: the code of SIGPIPE, and no output."""
+    """A closed pipe is not a failed check: the exit code is that of SIGPIPE, and there is no output."""
     read_end, write_end = os.pipe()
     os.close(read_end)
     done = subprocess.run(
@@ -151,7 +151,7 @@ def test_a_reader_that_leaves_is_exit_141_and_silent(arguments: str) -> None:
 
 
 def test_output_is_written_whole_or_not_at_all(vkzircon: Run, tmp_path: Path) -> None:
-    """--output leaves stdout empty and writes beside and renames; a folder that is not there is exit 6."""
+    """--output leaves stdout empty, writes a temporary file and renames it; a missing folder is exit code 6."""
     target = tmp_path / "report.json"
     target.write_text("old")
     ran = vkzircon("--format", "json", "--output", str(target), **NO_VULKAN)
@@ -165,14 +165,14 @@ def test_output_is_written_whole_or_not_at_all(vkzircon: Run, tmp_path: Path) ->
 
 
 def test_quiet_prints_nothing(vkzircon: Run) -> None:
-    """With --quiet only the exit code answers."""
+    """With --quiet only the exit code has the result."""
     ran = vkzircon("check", "--quiet", **NO_VULKAN)
     assert (ran.code, ran.out, ran.err) == (4, "", "")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_closed_descriptors_change_no_verdict(lavapipe: str, closed: str) -> None:
-    """A service may start the program without some standard descriptors: no other file gets their numbers."""
+    """A service may start the program with closed standard descriptors: no other file may get their numbers."""
     script = f"exec {PROGRAM} check --quiet {closed}"
     env = environment({"VK_DRIVER_FILES": lavapipe})
     assert subprocess.run(["sh", "-c", script], env=env, check=False).returncode == 3
@@ -188,7 +188,7 @@ def test_escape_sequences_never_reach_a_terminal(vkzircon: Run) -> None:
 
 
 def test_the_home_folder_is_nowhere(vkzircon: Run, tmp_path: Path) -> None:
-    """Reports are pasted: no path, message or sentence contains the home folder."""
+    """No path, message or sentence contains the home folder, because reports are published."""
     home = tmp_path / "jane.doe"
     home.mkdir()
     (home / "gone.json").write_text(
@@ -211,7 +211,7 @@ def test_the_home_folder_is_nowhere(vkzircon: Run, tmp_path: Path) -> None:
 
 
 def test_only_listed_variables_are_read(vkzircon: Run) -> None:
-    """No secret of the environment enters a report."""
+    """No other variable of the environment, which may be a secret, enters a report."""
     ran = vkzircon("--format", "json", AWS_SECRET_ACCESS_KEY="hunter2", VK_FOO="hunter2", **NO_VULKAN)
     assert "hunter2" not in ran.out
 
@@ -224,7 +224,7 @@ def test_an_unknown_platform_is_refused(vkzircon: Run) -> None:
 
 
 def test_hardly_any_environment_is_enough(lavapipe: str) -> None:
-    """A service's environment has no HOME, PATH or TERM; the report is the same."""
+    """A service's environment may lack HOME, PATH and TERM; the report is complete."""
     done = subprocess.run(
         [PROGRAM, "--format", "json"], env={"VK_DRIVER_FILES": lavapipe}, cwd="/", capture_output=True, check=False
     )
@@ -244,7 +244,7 @@ main()
 
 
 def test_a_fault_of_our_own_is_a_line_and_a_trace_on_request(lavapipe: str) -> None:
-    """An unforeseen error: exit code 70, what happened, where to report it; the trace is printed on request only."""
+    """An internal error is exit code 70 and one line with a request to report it; a variable adds the traceback."""
     command, env = [sys.executable, "-c", _FAULTY_IMPORT, "check"], {"VK_DRIVER_FILES": lavapipe}
     plain = subprocess.run(command, env=environment(env), capture_output=True, text=True, check=False)
     assert (plain.returncode, plain.stdout, len(plain.stderr.splitlines())) == (70, "", 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bundle is there whatever is broken, has what it says it has, and tells of nobody."""
+"""A bundle is written even if parts fail, holds what its list says, and has no personal data."""
 
 import io
 import json
@@ -23,7 +23,7 @@ UUID_OF_LAVAPIPE = "6d657361-"
 
 
 class Opened:
-    """A bundle on the disk, and what it says."""
+    """The files of a bundle."""
 
     def __init__(self, ran: Ran, path: Path) -> None:
         self.ran = ran
@@ -33,12 +33,12 @@ class Opened:
             self.files = {info.filename.removeprefix(FOLDER): archive.read(info) for info in self.infos}
 
     def text(self, name: str) -> str:
-        """Give a file of it, which is UTF-8."""
+        """Return the text of a UTF-8 file."""
         return self.files[name].decode()
 
     @property
     def manifests(self) -> list[str]:
-        """Name the manifests in it, without their numbers."""
+        """Return the names of the manifests, without their numbers."""
         return [name.partition("-")[2] for name in self.files if name.startswith("manifests/")]
 
 
@@ -64,7 +64,7 @@ def _good(bundled: Bundled, lavapipe: str) -> Opened:
 
 
 def test_a_bundle_has_what_it_says(good: Opened) -> None:
-    """Every file is listed in CONTENTS.txt, is no path to elsewhere, and may be read by everybody."""
+    """Every file is listed in CONTENTS.txt, has a path inside the folder, and has mode 0644."""
     contents = good.text("CONTENTS.txt")
     assert contents.startswith("WARN, exit code 0\n")
     assert "Missing:" not in contents
@@ -83,7 +83,7 @@ def test_a_bundle_has_what_it_says(good: Opened) -> None:
 
 
 def test_its_report_and_trace_are_shown(good: Opened, vkzircon: Run, tmp_path: Path) -> None:
-    """Out of the zip both come to the same verdicts, and render as the files beside them do."""
+    """Both have the same verdicts, and `show` renders them as the bundle does."""
     for name in ("report.json", "trace.jsonl"):
         (tmp_path / name).write_bytes(good.files[name])
     shown = [vkzircon("show", name, "--format", "json").json for name in ("report.json", "trace.jsonl")]
@@ -97,7 +97,7 @@ def test_its_report_and_trace_are_shown(good: Opened, vkzircon: Run, tmp_path: P
 
 @pytest.fixture(name="private")
 def _private(tmp_path: Path, lavapipe: str) -> dict[str, str]:
-    """The surroundings of a person, with a manifest in their home that says who they are."""
+    """An environment with a user's name in it, and a manifest in the home folder with that name and a secret."""
     home = tmp_path / "home" / "alice"
     folder = home / ".local" / "share" / "vulkan" / "implicit_layer.d"
     folder.mkdir(parents=True)
@@ -109,7 +109,7 @@ def _private(tmp_path: Path, lavapipe: str) -> dict[str, str]:
 
 
 def test_nothing_private_is_in_any_file(bundled: Bundled, private: dict[str, str]) -> None:
-    """Home, user, host, UUIDs and secrets are in no file and no name, also not in manifests; all are counted."""
+    """No file, manifest or file name has the home, user, host, UUIDs or secrets; the output counts what was hidden."""
     bundle = bundled("--emulate", **private)
     for name, data in bundle.files.items():
         for found in ("alice", private["HOME"], "s3cr3t", UUID_OF_LAVAPIPE):
@@ -135,7 +135,7 @@ def test_all_is_left_in_when_asked(bundled: Bundled, private: dict[str, str]) ->
 
 
 def test_a_manifest_is_bounded_and_never_fatal(bundled: Bundled, private: dict[str, str]) -> None:
-    """Of a long one the beginning is there, of one too long the name; bytes that are not UTF-8 are escaped."""
+    """A long manifest is cut, one that is too long is only named; bytes that are not UTF-8 are escaped."""
     folder = Path(private["HOME"]) / ".local/share/vulkan/implicit_layer.d"
     (folder / "odd.json").write_bytes(ODD)
     (folder / "long.json").write_text(json.dumps({"file_format_version": "1.0.0", "layer": {}, "x": "x" * 100_000}))
@@ -150,7 +150,7 @@ def test_a_manifest_is_bounded_and_never_fatal(bundled: Bundled, private: dict[s
 
 
 def test_only_a_manifest_in_its_own_folder_is_read(bundled: Bundled, private: dict[str, str], tmp_path: Path) -> None:
-    """Made as root in a user's folder, a bundle takes no other file: links out of it, and other JSON, are named."""
+    """A bundle names links out of a folder and other JSON, but takes neither: root may make it in a user's folder."""
     folder = Path(private["HOME"]) / ".local/share/vulkan/implicit_layer.d"
     manifest = {"file_format_version": "1.0.0", "layer": {"name": "VK_LAYER_x"}}
     elsewhere = tmp_path / "elsewhere.json"
@@ -176,7 +176,7 @@ def test_only_a_manifest_in_its_own_folder_is_read(bundled: Bundled, private: di
 
 
 def test_what_a_driver_names_is_no_manifest(bundled: Bundled, broken_driver: Any, tmp_path: Path) -> None:
-    """A driver that prints where somebody's keys are does not bring them into a bug report; its controls are shown."""
+    """A file that a driver names in its output is not taken; control characters in the output are escaped."""
     keys = tmp_path / "config.json"
     keys.write_text('{"auth": "c2VjcmV0"}')
     says = f'puts("read {keys}\\n{keys}\\n\\033[31mred"); fflush(stdout);'
@@ -189,7 +189,7 @@ def test_what_a_driver_names_is_no_manifest(bundled: Bundled, broken_driver: Any
 
 
 def test_a_manifest_is_found_by_any_path(bundled: Bundled, tmp_path: Path, lavapipe: str) -> None:
-    """Relative to where we are, with blanks, and with bytes that are not UTF-8."""
+    """A relative path, a path with blanks, and a path with bytes that are not UTF-8 work."""
     (tmp_path / "a b").mkdir()
     odd = tmp_path / os.fsdecode(b"odd\xff")
     odd.mkdir()
@@ -202,7 +202,7 @@ def test_a_manifest_is_found_by_any_path(bundled: Bundled, tmp_path: Path, lavap
 
 
 def test_ctrl_c_costs_the_loaders_log_only(bundled: Bundled, broken_driver: Any) -> None:
-    """The first probe and all that is made of it are in the zip; the exit code tells of the signal."""
+    """The zip has the first probe and its reports; the exit code is that of the signal."""
     driver = broken_driver('if (getenv("VK_LOADER_DEBUG")) { kill(getppid(), SIGINT); pause(); }')
     bundle = bundled(code=130, VK_DRIVER_FILES=driver, VK_LOADER_DEBUG=None)
     assert set(ALWAYS) <= set(bundle.files)
@@ -210,14 +210,14 @@ def test_ctrl_c_costs_the_loaders_log_only(bundled: Bundled, broken_driver: Any)
 
 
 def test_without_fork_there_is_no_second_probe(bundled: Bundled, lavapipe: str) -> None:
-    """It would be in our own process, where a driver that dies takes the bundle along."""
+    """A second probe in vkzircon's own process could crash it and lose the bundle."""
     bundle = bundled("--emulate", VK_DRIVER_FILES=lavapipe, VKZIRCON_PLATFORM="fuchsia")
     assert set(ALWAYS) <= set(bundle.files)
     assert "none can be started here\n" in bundle.text("CONTENTS.txt")
 
 
 def test_without_jinja2_a_page_is_missing(tmp_path: Path) -> None:
-    """A device has no engine for pages; all else is there."""
+    """A Fuchsia device lacks jinja2; every other part is in the bundle."""
     code = "import sys; sys.modules['jinja2'] = None; from vkzircon_cli.__main__ import main; main()"
     env = environment({"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"})
     done = subprocess.run(
@@ -231,7 +231,7 @@ def test_without_jinja2_a_page_is_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("started", ["1970-01-01T00:00:05Z", "2026-11-25T07:43:03Z", "2200-02-28T00:00:00Z"])
 def test_a_clock_that_was_never_set_costs_nothing(started: str) -> None:
-    """Whatever the time, there is a zip, and the same parts are the same bytes."""
+    """A zip can be made at any time of the clock, and equal parts make equal bytes."""
     parts = (Part("a.txt", "a", b"a"), Part("b.txt", "b", missing="gone"))
     data = zipped(parts, started)
     assert data == zipped(parts, started)
@@ -241,7 +241,7 @@ def test_a_clock_that_was_never_set_costs_nothing(started: str) -> None:
 
 
 def test_what_is_missing_is_noted(bundled: Bundled, tmp_path: Path) -> None:
-    """Without a loader there is a bundle all the same, with the reason in it."""
+    """Without a loader or a driver a bundle is written, with the reason."""
     gone = tmp_path / "gone.json"
     no_loader, no_driver = bundled(VKZIRCON_LIBVULKAN="/nonexistent/libvulkan.so"), bundled(VK_DRIVER_FILES=str(gone))
     for bundle in (no_loader, no_driver):
@@ -254,7 +254,7 @@ def test_what_is_missing_is_noted(bundled: Bundled, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["raise(SIGSEGV);", "pause();"])
 def test_a_driver_that_dies_or_hangs_costs_itself(bundled: Bundled, broken_driver: Any, what: str) -> None:
-    """Both probes of it end in time, and what was learned is there."""
+    """Both probes end in time, and the bundle has their results."""
     bundle = bundled("--timeout", "1", VK_DRIVER_FILES=broken_driver(what))
     assert set(ALWAYS) <= set(bundle.files)
     assert json.loads(bundle.text("report.json"))["summary"]["exit_code"] == 5
@@ -262,7 +262,7 @@ def test_a_driver_that_dies_or_hangs_costs_itself(bundled: Bundled, broken_drive
 
 
 def test_a_bundle_that_cannot_be_written_is_exit_6(vkzircon: Run) -> None:
-    """It is said where, as of any other result; a device that is not there is exit 2 before that."""
+    """The message names the path, as for any other result."""
     ran = vkzircon("bundle", "--output", "gone/x.zip", VKZIRCON_LIBVULKAN="/nonexistent/libvulkan.so")
     assert (ran.code, ran.out) == (6, "")
     assert "gone/x.zip" in ran.err

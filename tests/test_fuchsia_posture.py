@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole tool in a stand-in for a Fuchsia process: everything works except isolation, and the report says so."""
+"""The program in a stand-in for a Fuchsia process: everything works except isolation, and the report says so."""
 
 import json
 import signal
@@ -15,7 +15,7 @@ from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.emulation import installation
 
 STAND_IN = Path(__file__).with_name("fuchsia_process.py")
-# On Fuchsia the loader is libvulkan.so, and nothing answers to libvulkan.so.1.
+# On Fuchsia the loader is libvulkan.so, and libvulkan.so.1 does not exist.
 HIDE_LOADER = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -33,7 +33,7 @@ Process = Callable[..., Ran]
 
 @pytest.fixture(name="fuchsia", scope="module")
 def _fuchsia(lavapipe: str, layer: installation.Installation, tmp_path_factory: pytest.TempPathFactory) -> Process:
-    """Run the program in the stand-in, with the layer as a driver that has the extension."""
+    """Run the program in the stand-in, with the layer over lavapipe."""
     folder = tmp_path_factory.mktemp("fuchsia")
     source, hide, libraries = folder / "hide.c", folder / "libhide.so", folder / "lib"
     source.write_text(HIDE_LOADER)
@@ -64,7 +64,7 @@ def _fuchsia(lavapipe: str, layer: installation.Installation, tmp_path_factory: 
 
 
 def test_the_whole_report_comes_out(fuchsia: Process) -> None:
-    """Loader by its Fuchsia name, libzircon by its soname, every check as elsewhere, and nothing on stderr."""
+    """The loader opens by its Fuchsia name, libzircon by its soname; only `device.hardware` warns; stderr is empty."""
     ran = fuchsia("--format", "json")
     assert (ran.code, ran.err) == (0, "")
     report = ran.json
@@ -116,7 +116,7 @@ def test_an_unwritable_place_is_exit_6(fuchsia: Process) -> None:
 
 
 def test_a_hang_ends_at_the_limit_with_what_was_learned(fuchsia: Process, broken_driver: Callable[[str], str]) -> None:
-    """Without fork another thread watches: the step is named, the exit code is 5, and the report is whole."""
+    """Without fork a second thread enforces the timeout: exit code 5, and a complete report that names the step."""
     ran = fuchsia("--format", "json", "--timeout", "1", VK_DRIVER_FILES=broken_driver("for (;;) pause();"))
     assert ran.code == 5
     assert 1000 <= ran.json["run"]["steps"][-1]["duration_ms"] < 10_000
@@ -124,7 +124,7 @@ def test_a_hang_ends_at_the_limit_with_what_was_learned(fuchsia: Process, broken
 
 
 def test_a_driver_that_calls_exit_is_no_pass(fuchsia: Process, broken_driver: Callable[[str], str]) -> None:
-    """exit(0) in a call, or while the driver is loaded, is exit code 5 with a whole document that names the call."""
+    """exit(0) in a call, or while the driver is loaded, is exit code 5 with a complete document."""
     ran = fuchsia("--format", "json", VKZIRCON_EMULATION="fault=exit-in-free")
     assert (ran.code, ran.json["summary"]["outcome"]) == (5, "crash")
     assert "the driver crashed in vkFreeMemory (it called exit)" in ran.json["summary"]["sentence"]
@@ -134,7 +134,7 @@ def test_a_driver_that_calls_exit_is_no_pass(fuchsia: Process, broken_driver: Ca
     *_, end, _, done = map(json.loads, ran.out.splitlines())
     assert (ran.code, end["event"], done["event"]) == (5, "end", "done")
     assert end["answer"]["missing"] == missing
-    for form in ("terminal", "markdown", "junit"):  # nothing is left to load, which would wait for the linker's lock
+    for form in ("terminal", "markdown", "junit"):  # loading another library would wait for the linker's lock
         ran = fuchsia("--format", form, VK_DRIVER_FILES=broken_driver("exit(0);"))
         assert (ran.code, "it called exit" in " ".join(ran.out.split())) == (5, True)
 
@@ -142,14 +142,14 @@ def test_a_driver_that_calls_exit_is_no_pass(fuchsia: Process, broken_driver: Ca
 def test_a_driver_that_calls_quick_exit_takes_the_run_along_but_is_no_pass(
     fuchsia: Process, broken_driver: Callable[[str], str]
 ) -> None:
-    """Its handlers can only abort: no document, and no exit code 0."""
+    """A handler of quick_exit can only abort: there is no document, and the exit code is not 0."""
     assert fuchsia("--quiet", VK_DRIVER_FILES=broken_driver("quick_exit(0);")).code == -signal.SIGABRT
 
 
 def test_a_crash_leaves_a_trace_that_says_where(
     fuchsia: Process, broken_driver: Callable[[str], str], tmp_path: Path, vkzircon: Run
 ) -> None:
-    """The process ends with the driver; the trace was written before, and `show` names the step."""
+    """A crash ends the process; the trace was written before the call, and `show` names the step."""
     ran = fuchsia("--format", "trace", VK_DRIVER_FILES=broken_driver("raise(SIGSEGV);"))
     assert ran.code == -11
     last = json.loads(ran.out.splitlines()[-1])
@@ -163,14 +163,14 @@ def test_a_crash_leaves_a_trace_that_says_where(
 
 @pytest.mark.parametrize("name", ["terminal", "json", "markdown", "junit", "trace"])
 def test_a_device_needs_no_host_packages(fuchsia: Process, name: str) -> None:
-    """Every format but HTML is written without pydantic and without a template engine, conditions included."""
+    """Every format except HTML works without pydantic and jinja2, also with conditions."""
     ran = fuchsia("check", "--format", name, "--require", "platform=fuchsia")
     assert (ran.code, ran.err) == (0, "")
     assert "llvmpipe" in ran.out
 
 
 def test_what_is_for_a_host_says_so(fuchsia: Process) -> None:
-    """HTML, and reading saved files, name the missing package and the command that installs it."""
+    """HTML and commands that read saved files name the missing package and the command that installs it."""
     needing = {("--format", "html"): "jinja2", ("show", "x"): "pydantic", ("schema",): "pydantic"}
     for arguments, package in needing.items():
         ran = fuchsia(*arguments)
@@ -180,7 +180,7 @@ def test_what_is_for_a_host_says_so(fuchsia: Process) -> None:
 
 
 def test_doctor_examines_everything_without_a_worker(fuchsia: Process) -> None:
-    """The services are missing in the stand-in; libraries are not loaded alone, and that is a skip."""
+    """Without a worker the doctor still examines loader, access, drivers and devices; the services are not routed."""
     ran = fuchsia("doctor", "--format", "json")
     assert (ran.code, ran.err) == (1, "")
     told = {finding["id"]: finding for finding in ran.json["findings"]}

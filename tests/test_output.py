@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A result is in its place whole, or the old file stays: in every format, and where writing fails."""
+"""--output writes the complete result, or keeps the old file: in every format, also if writing fails."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from program import PROGRAM, Run, environment
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 FORMATS = ("terminal", "json", "markdown", "html", "junit", "trace")
-# A trace is written line by line, any other format as a whole and by one function.
+# A trace is written line by line; one function writes every other format at once.
 BOTH_WAYS = ("json", "trace")
 
 
 def _in_shell(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program through a shell, after a command that sets the scene."""
+    """Run the program in a shell, after a script that prepares the folder."""
     return subprocess.run(
         ["bash", "-c", f'{script}; exec "$0" "$@"', PROGRAM, *arguments],
         cwd=cwd,
@@ -33,7 +33,7 @@ def _in_shell(script: str, cwd: Path, *arguments: str) -> subprocess.CompletedPr
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_goes_to_a_file(vkzircon: Run, tmp_path: Path, format: str) -> None:
-    """Standard output stays empty, the file equals it, and there is no other file beside it."""
+    """Standard output stays empty, the file has the result, and no other file is left beside it."""
     direct = vkzircon("--format", format, **NO_VULKAN)
     ran = vkzircon("--format", format, "--output", "result", **NO_VULKAN)
     assert (ran.code, ran.out) == (4, "")
@@ -45,10 +45,10 @@ def test_every_format_goes_to_a_file(vkzircon: Run, tmp_path: Path, format: str)
 
 @pytest.mark.parametrize("format", BOTH_WAYS)
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, format: str) -> None:
-    """Where only 256 bytes can be written, exit code 6 with one sentence, and the old file is whole."""
+    """If only 256 bytes can be written, the exit code is 6, with a message, and the old file is unchanged."""
     old = tmp_path / "result"
     old.write_text("old")
-    # A limit on the size of files fails the same call in the same way as a full disk.
+    # A limit on the size of files makes the same call fail as a full disk does.
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))"
     limited = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
     done = subprocess.run(
@@ -66,7 +66,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, format: str) -> None:
 
 @pytest.mark.parametrize("format", BOTH_WAYS)
 def test_where_no_file_can_be_made_it_is_exit_6(vkzircon: Run, tmp_path: Path, format: str) -> None:
-    """A folder that takes no files, a folder instead of a file, and a folder that is not there."""
+    """An unwritable folder, a folder as FILE, and a missing folder are each exit code 6 with one line."""
     (tmp_path / "folder").mkdir()
     for place in ("/sys/vkzircon-result", "folder", "gone/result"):
         ran = vkzircon("--format", format, "--output", place, **NO_VULKAN)
@@ -78,7 +78,7 @@ def test_where_no_file_can_be_made_it_is_exit_6(vkzircon: Run, tmp_path: Path, f
 
 @pytest.mark.parametrize("format", BOTH_WAYS)
 def test_a_folder_that_vanished_is_exit_6(tmp_path: Path, format: str) -> None:
-    """The same holds if the working directory was removed meanwhile."""
+    """A working directory that was removed before the start is exit code 6."""
     done = _in_shell('mkdir here && cd here && rmdir "$PWD"', tmp_path, "--format", format, "--output", "result")
     assert (done.returncode, done.stdout) == (6, "")
     assert "could not be written to result" in done.stderr
@@ -99,7 +99,7 @@ def test_a_link_stays_a_link(vkzircon: Run, tmp_path: Path, format: str) -> None
 
 
 def test_a_trace_is_there_when_the_program_is_killed(tmp_path: Path, lavapipe: str) -> None:
-    """The events so far are in the file beside FILE, which `show` reads; the old FILE is unchanged."""
+    """The temporary file beside FILE has the events so far, and `show` reads it; the old FILE is unchanged."""
     old = tmp_path / "trace"
     old.write_text("old")
     arguments = [str(PROGRAM), "--emulate", "--fault", "hang-in-export", "--format", "trace", "--output", "trace"]
@@ -118,7 +118,7 @@ def test_a_trace_is_there_when_the_program_is_killed(tmp_path: Path, lavapipe: s
 
 
 def test_traces_that_are_written_at_once_are_each_whole(tmp_path: Path) -> None:
-    """Each is written under a name of its own, never through a link; FILE is one of them."""
+    """Each trace has a temporary file of its own, never through a link; FILE is one complete trace."""
     victim = tmp_path / "victim"
     victim.write_text("old")
     (tmp_path / "trace.part").symlink_to(victim)
@@ -132,7 +132,7 @@ def test_traces_that_are_written_at_once_are_each_whole(tmp_path: Path) -> None:
 
 
 def test_documents_are_utf_8_in_every_locale(vkzircon: Run) -> None:
-    """A document names its encoding; only text for this terminal uses the terminal's."""
+    """A document is always UTF-8; only text for the terminal uses the encoding of the terminal."""
     gone = {"VKZIRCON_LIBVULKAN": "/größe.so", "PYTHONIOENCODING": "ascii"}
     for name in ("html", "markdown", "junit"):
         assert "größe" in vkzircon("--format", name, **gone).out

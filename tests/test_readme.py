@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's tables match the program. VKZIRCON_UPDATE_GOLDEN=1 writes the generated tables again."""
+"""The README's tables match the program. VKZIRCON_UPDATE_GOLDEN=1 writes the generated tables."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def test_a_generated_table_is_fresh(name: str, lines: list[str]) -> None:
 
 
 def test_every_exit_code_is_in_the_readme() -> None:
-    """Authors of scripts read that table."""
+    """The README's table has every exit code, since scripts depend on them."""
     rows = re.findall(r"^\| ([\d, ]+) \|", README.read_text(), re.MULTILINE)
     assert {int(code) for row in rows for code in row.split(", ")} >= set(map(int, Exit))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The walls between rooms: a module imports its own room and those below it, and names say one thing each."""
+"""The walls between rooms: a module imports only its own room and rooms below it, and each name has one meaning."""
 
 import ast
 from collections import defaultdict
@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 LEVEL = {room: len(FLOORS) - floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
-# A module's name stands in several rooms for one subject only.
+# Module names that several rooms use for the same subject.
 SHARED_NAMES = {"bench", "capabilities", "export", "extension", "imports", "matrix"}
 
 
@@ -72,7 +72,7 @@ def test_each_room_imports_only_rooms_below_it() -> None:
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
-    """Imports inside functions count: a circle that is only hidden at load time is a circle still."""
+    """Modules have no circular imports; imports inside functions count, although they load without an error."""
     known = dict(modules())
     arrows = {
         name: sorted({_module_of(imported, known) for _, imported in imports(path)}) for name, path in known.items()
@@ -86,7 +86,7 @@ def _module_of(imported: str, known: dict[str, Path]) -> str:
 
 
 def _way_back(start: str, arrows: dict[str, list[str]]) -> list[str]:
-    """Return the shortest way from *start* to itself, empty where there is none."""
+    """Return the shortest path from *start* to itself, empty if there is none."""
     ways, seen = [[start]], {start}
     for way in ways:
         for step in arrows.get(way[-1], []):
@@ -109,7 +109,7 @@ def test_a_name_in_two_rooms_is_one_subject() -> None:
 
 
 def test_the_top_holds_the_rooms_and_at_most_eight_files() -> None:
-    """Whoever opens the package sees its rooms, and each room says what belongs there and what does not."""
+    """The package shows its rooms at first sight, and each room says what belongs there and what does not."""
     assert len([path for path in PACKAGE.iterdir() if path.is_file()]) <= 8
     for room in (path for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()):
         said = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sdist, the wheel that is built from it, and the pure wheel: their content, and that they work once installed.
+"""The sdist, the wheel that is built from it, and the pure wheel: their content, and that they work when installed.
 
-A wheel is installed outside the checkout, in an environment that has only what the wheel requires.
+Each wheel is installed outside the checkout, in an environment with only its requirements.
 """
 
 import json
@@ -18,7 +18,7 @@ from wheels import CHECKOUT, build, install
 _LAYER = "vkzircon_cli/emulation/layer/"
 _LIBRARIES = {"libVkLayer_vkzircon_external_memory.so", "libzircon.so"}
 _MANIFEST = "VkLayer_vkzircon_external_memory.json"
-# Headers at the layer's own level belong to its sources; those in folders are for programs.
+# Headers in folders of layer/ are for programs; those directly in it are sources of the layer.
 _HEADERS = {str(path.relative_to(CHECKOUT / _LAYER)) for path in (CHECKOUT / _LAYER).glob("*/*.h")}
 
 
@@ -40,7 +40,7 @@ def _pure(unpacked: Path) -> Path:
 
 
 def _run(python: Path, cwd: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run an installed program where neither the checkout nor any other program is in reach."""
+    """Run an installed vkzircon outside the checkout, with no other program in PATH."""
     return subprocess.run(
         [python.with_name("vkzircon"), *arguments],
         env=environment({"PATH": "/nonexistent", **env}),
@@ -52,7 +52,7 @@ def _run(python: Path, cwd: Path, *arguments: str, **env: str) -> subprocess.Com
 
 
 def test_a_build_without_a_compiler_says_what_to_do(unpacked: Path, tmp_path: Path) -> None:
-    """If the layer cannot be compiled, the message is ours and names both ways out."""
+    """If the layer cannot be compiled, our own message names both solutions."""
     env = environment({"CC": "/nonexistent/cc", "PATH": "/nonexistent"})
     with pytest.raises(subprocess.CalledProcessError) as failed:
         build(unpacked, tmp_path, "--wheel", env=env)
@@ -64,7 +64,7 @@ def test_a_build_without_a_compiler_says_what_to_do(unpacked: Path, tmp_path: Pa
 
 
 def test_the_sdist_is_what_git_has(dist: tuple[Path, Path]) -> None:
-    """Every tracked file is in it and nothing else: no cache and no build."""
+    """The sdist has exactly the tracked files: no cache and no build output."""
     with tarfile.open(dist[0]) as archive:
         packed = {str(PurePosixPath(*PurePosixPath(member.name).parts[1:])) for member in archive if member.isfile()}
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -76,7 +76,7 @@ def test_the_sdist_is_what_git_has(dist: tuple[Path, Path]) -> None:
 
 
 def test_the_wheel_holds_the_layer_and_no_sources_of_it(dist: tuple[Path, Path]) -> None:
-    """Libraries, manifest, headers and licence are in; C sources, tests and caches are not."""
+    """The wheel has the libraries, manifest, headers and licence, but no C sources, tests or caches."""
     wheel = ZipFile(dist[1])
     names = wheel.namelist()
     layer = {name.removeprefix(_LAYER) for name in names if name.startswith(_LAYER)}
@@ -91,7 +91,7 @@ def test_the_wheel_holds_the_layer_and_no_sources_of_it(dist: tuple[Path, Path])
 
 
 def test_the_wheel_fits_every_python_but_one_platform(dist: tuple[Path, Path], pure: Path) -> None:
-    """The layer touches no Python ABI, and the pure wheel has no machine code."""
+    """The layer uses no Python ABI, and the pure wheel has no machine code."""
     assert dist[1].name.split("-")[2:4] == ["py3", "none"]
     assert "linux" in dist[1].name
     assert pure.name.endswith("-py3-none-any.whl")
@@ -99,7 +99,7 @@ def test_the_wheel_fits_every_python_but_one_platform(dist: tuple[Path, Path], p
 
 
 def test_the_libraries_are_stripped_and_find_each_other(dist: tuple[Path, Path], tmp_path: Path) -> None:
-    """They have no debug symbols and no path of the build machine, and the layer looks for libzircon beside itself."""
+    """No library has debug symbols or a path of the build machine, and the layer finds libzircon beside itself."""
     for name in sorted(_LIBRARIES):
         library = Path(ZipFile(dist[1]).extract(_LAYER + name, tmp_path))
         assert os.fsencode(CHECKOUT) not in library.read_bytes()
@@ -112,10 +112,7 @@ def test_the_libraries_are_stripped_and_find_each_other(dist: tuple[Path, Path],
 
 
 def test_the_installed_wheel_does_the_main_job(installed: Path, lavapipe: str, tmp_path: Path) -> None:
-    """Outside the checkout, without a compiler and with the required packages only, the emulated report passes.
-
-    It can be rendered in every format.
-    """
+    """The emulated report passes without checkout, compiler or extra packages, and `show` renders every format."""
     ran = _run(installed, tmp_path, "--emulate", "-f", "json", "-o", "r.json", VK_DRIVER_FILES=lavapipe)
     assert (ran.returncode, ran.stderr) == (0, "")
     report = json.loads((tmp_path / "r.json").read_text())
@@ -130,7 +127,7 @@ def test_the_installed_wheel_does_the_main_job(installed: Path, lavapipe: str, t
 
 
 def test_a_pure_wheel_says_that_it_cannot_emulate(pure: Path, lavapipe: str, tmp_path: Path) -> None:
-    """`--emulate` ends with exit 4, one sentence and what to do; without it the program works as usual."""
+    """`--emulate` is exit code 4, one sentence and a hint; without the option the pure wheel works."""
     python = install(pure, tmp_path / "pure")
     ran = _run(python, tmp_path, "--emulate", "--format", "json", VK_DRIVER_FILES=lavapipe)
     assert (ran.returncode, json.loads(ran.stdout)["error"]["cause"]) == (4, "no-layer")
