@@ -45,7 +45,7 @@ def schema_errors(document: Any) -> Iterator[ValidationError]:
 @cache
 def _validator(kind: str) -> Draft202012Validator:
     schema = schema_of(SHAPES[DocumentKind(kind)], "")
-    for part in (schema, *schema["$defs"].values()):
+    for part in (schema, *schema.get("$defs", {}).values()):
         if "properties" in part:
             part["additionalProperties"] = False
     return Draft202012Validator(schema)

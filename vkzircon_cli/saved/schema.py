@@ -68,7 +68,7 @@ def schema_of(shape: Any, title: str) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of documents of this *shape*, which have all of its keys."""
     schema = _adapter(shape).json_schema(mode="serialization")
     of_class = {each.__name__: each for each in _dataclasses(shape)}
-    for part in (schema, *schema["$defs"].values()):
+    for part in (schema, *schema.get("$defs", {}).values()):
         if "properties" in part:
             _complete(part, of_class.get(part["title"]))
     return {"$schema": _DIALECT, **schema, "title": title}
