@@ -37,7 +37,7 @@ def list_personas(lib: Any) -> list[Entry]:
 def refuse_unknown_faults(lib: Any) -> None:
     """Refuse names in VKZIRCON_EMULATION that *lib*, if it is our own libzircon, does not have.
 
-    Raises `Usage` if there is such a name, and the hint has the nearest ones.
+    Raises `Usage` if there is such a name; the hint lists the nearest ones.
     """
     try:
         error = lib.vkz_emulation_error()
