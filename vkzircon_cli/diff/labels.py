@@ -2,7 +2,7 @@
 """Names a fact in a report: its path for programs, its label for people, and its area.
 
 A new fact needs no line here. A field is called after itself, a row after the field that holds its table, and a row's
-key follows from the types of its fields. The tables below hold only the names that read better than that.
+key follows from the types of its fields. The tables below hold only the names for which that would not read well.
 """
 
 from collections.abc import Mapping
@@ -156,7 +156,7 @@ def _tells_apart(shape: Any) -> bool:
 
 @record
 class RowLabel:
-    """A table's row in words, apart from its table and its number, so that equal rows can be told together."""
+    """A table's row in words, apart from its table and its number, so that equal rows can be grouped."""
 
     table: Table
     names: tuple[str, ...]
@@ -188,7 +188,7 @@ class FactPath:
     about: Area | None = None
 
     def into(self, owner: type, field: str) -> "FactPath":
-        """Return the path to a field of a record; of two handles each is a row in words."""
+        """Return the path to a field of a record; each of two handles is labelled like a row."""
         here = replace(self, path=f"{self.path}.{field}", fields=(*self.fields, field))
         if self.row and field in _TWO:
             return replace(here, row=replace(self.row, names=(*self.row.names, _TWO[field])))

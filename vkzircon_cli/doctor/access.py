@@ -56,14 +56,14 @@ class NodeTrial:
         self._nodes = list(_listed(dev))
         paths = [node.path for node in self._nodes if stat.S_ISCHR(node.mode)]
         self._task: Task | None = None
-        if paths and can_fork():  # the module of tasks imports what Fuchsia does not have
+        if paths and can_fork():  # the module of tasks imports modules that Fuchsia lacks
             from vkzircon_cli.worker import task
 
             self._task = task.Task(lambda: map(_open, paths), timeout_s)
         self._paths = paths
 
     def give_up(self) -> None:
-        """Wait for no further node."""
+        """Stop waiting for the other nodes."""
         if self._task is not None:
             self._task.give_up()
 
@@ -160,7 +160,7 @@ def _judged(node: Node, of: Reach) -> Finding:
     line = f"{stat.filemode(node.mode)} {node.owner} {node.group} {path}"
     if node.opens:
         return Finding("access.opens", path, Outcome.PASS, f"{path} can be opened.", (line,))
-    # Only Vulkan needs some of the nodes.
+    # Vulkan needs only some of the nodes.
     outcome = (Outcome.WARN if of.hardware else Outcome.FAIL) if node.needed else Outcome.INFO
     if not stat.S_ISCHR(node.mode):
         cause = "something other than a driver put it there"

@@ -66,7 +66,7 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
     the probe; the diagnosis then has what was found until then.
 
     Raises:
-        Usage: emulation was asked for in a way that cannot be.
+        Usage: the requested emulation is not possible.
     """
     report = pipeline.run(request, watch, bisect.find_culprits)
 

@@ -175,7 +175,7 @@ def _is_switch(value: Any) -> bool:
 
 
 def _layer_problem(part: dict[str, Any], *, is_implicit: bool) -> tuple[str, str] | None:
-    """Return the id and the words of what makes the loader ignore a layer, None if nothing does."""
+    """Return the id and the words of the fault for which the loader ignores a layer, None if it has none."""
     if is_implicit and not _is_switch(part.get("disable_environment")):
         return "manifest.missing-key", "has no layer.disable_environment with a variable: the loader ignores it"
     if part["type"] not in _TYPES:

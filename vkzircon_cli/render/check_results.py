@@ -65,7 +65,7 @@ def device_checks(report: Report) -> Iterator[tuple[str, tuple[CheckResult, ...]
 
 
 def rows_of(results: Iterable[CheckResult]) -> list[CheckRow]:
-    """Return a row a result."""
+    """Return one row per result."""
     return [CheckRow(result.outcome, (result.id,), result.sentence) for result in results]
 
 

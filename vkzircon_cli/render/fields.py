@@ -30,9 +30,9 @@ from vkzircon_cli.model.host import Environment
 if TYPE_CHECKING:
     from vkzircon_cli.report.bench import BenchReport
 
-# A driver's text of more lines than these becomes one line, its line feeds escaped.
+# A driver's text with more lines becomes one line, with its line feeds escaped.
 _MOST_LINES = 8
-# With more names than these the number says more.
+# With more names, the number is easier to read.
 _MOST_FLAGS = 12
 
 
@@ -69,7 +69,7 @@ def identity_fields(device: Device) -> Iterator[Field]:
 
 
 def extension_field(report: Report, device: Device) -> Field:
-    """Return whether a device offers the extension, and what that rests on."""
+    """Return whether a device offers the extension, and its dependency there."""
     if device.extensions.value is None:
         words = why_missing(device.extensions.missing)
     elif (found := find_extension(device.extensions.value)) is None:
@@ -146,7 +146,7 @@ def flag_words(flags: Flags) -> str:
 
 
 def machine_fields(report: Report) -> Iterator[Field]:
-    """Yield where a report comes from."""
+    """Yield the origin of a report."""
     loader, kernel = report.loader.value, report.kernel.value
     size = kernel.page_size.value if kernel else None
     yield _library("loader", report.loader, f"Vulkan {loader.api_version.text}" if loader else "")
@@ -190,7 +190,7 @@ def _variables(environment: Environment) -> Iterator[Field]:
 
 
 def _enabled_layers(report: Report) -> Iterator[str]:
-    """Yield the layers that were asked for; the loader skips one that is not installed without a message."""
+    """Yield the layers that were asked for; the loader silently skips one that is not installed."""
     if report.emulation.layer:
         yield report.emulation.layer
     installed = {layer.name for layer in report.instance.value.layers} if report.instance.value else None

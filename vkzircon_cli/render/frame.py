@@ -54,7 +54,7 @@ class Opening:
 
 
 def opening_of(document: Document) -> Opening:
-    """Return what a page about *document* begins with."""
+    """Return the first lines of a page about *document*."""
     emulation, error, summary = document.emulation, document.error, document.summary
     settings = f" ({emulation.settings})" if emulation.settings else ""
     return Opening(
@@ -151,7 +151,7 @@ def write_opening(sheet: "Sheet", document: Document, *, with_result: bool = Tru
 
 
 def write_log(sheet: "Sheet", document: Document, verbose: bool, *, is_bad: bool) -> None:
-    """Write the steps if *verbose*, and what was printed if that, or *is_bad*."""
+    """Write the steps if *verbose*, and the printed lines if *verbose* or *is_bad*."""
     if verbose and document.run.steps:
         sheet.heading(f"Steps ({document.run.duration_ms:.0f} ms in all)")
         sheet.table(steps_table("Steps", document.run.steps))

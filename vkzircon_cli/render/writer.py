@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
 GAP = 2
-# Longer lines tire the eye, however wide the screen is.
+# Longer lines are hard to read, even on a wide screen.
 _WIDEST_PROSE = 100
 # With less room than this beside its label, a value goes below it.
 _LEAST_VALUE = 24
@@ -41,7 +41,7 @@ class Sheet:
         self.page = page
         self._lines: list[Text] = []
         self._stream = StringIO()
-        # Everything is set, so that Rich asks neither the environment nor the machine; without *height*, TERM=dumb
+        # Everything is set, so that Rich reads neither the environment nor the terminal; without *height*, TERM=dumb
         # makes any width 80.
         self._console = Console(
             file=self._stream,
@@ -159,7 +159,7 @@ class Sheet:
             self.prose(purpose, indent=2 * GAP)
 
     def cell(self, cell: Cell) -> Text:
-        """Return what stands in a cell."""
+        """Return the content of a cell as text."""
         if isinstance(cell, Mark):
             return self.join(self.styled(cell.word, cell.look), f" {cell.more}" if cell.more else "")
         if isinstance(cell, Meter):
@@ -170,7 +170,7 @@ class Sheet:
 
     def _meter(self, meter: Meter) -> Text:
         length = min(_BAR, self.page.width // 4)
-        # However small, what is more than nothing shows.
+        # A fraction above zero is always visible, however small.
         filled = max(1, int(meter.fraction * length)) if meter.fraction else 0
         bar = self.text("█" * filled, "yellow" if meter.is_second else "cyan")
         return self.join(bar, self.text("░" * (length - filled), "dim"), f"  {meter.words}" if meter.words else "")
@@ -245,7 +245,7 @@ def total(widths: Sequence[int]) -> int:
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Row], room: int) -> list[int]:
-    """Return a width for each column: what wraps gets as much of the *room* as is left, the first the most.
+    """Return a width for each column: those that wrap share the rest of the *room*, the first gets the most.
 
     The sum may exceed *room*: only columns that wrap are narrowed, and no word is broken.
     """
