@@ -12,7 +12,7 @@ _ffi: Any = _abi.ffi
 
 @record
 class Entry:
-    """A persona or a fault: its name and what it does."""
+    """A persona or a fault: its name and its description."""
 
     name: str
     description: str

@@ -231,7 +231,7 @@ def _finite(ms: float | None) -> float | None:
 
 
 def _renamed(step: str, numbers: dict[str, str]) -> str:
-    """Return the step's name in the other report, where the device may have another index."""
+    """Return the step's name in the other report, in which the device may have another index."""
     device, slash, rest = step.partition("/")
     return f"{numbers.get(device, device)}{slash}{rest}"
 

@@ -118,7 +118,7 @@ _AREAS: Mapping[str, Area] = {
 
 @record
 class Table:
-    """The rows of one field: *noun* is one row, *names* and *number* are the fields that tell rows apart."""
+    """The rows of one field: *noun* is one row, *names* and *number* are the fields that distinguish rows."""
 
     noun: str
     names: tuple[str, ...]
@@ -126,7 +126,7 @@ class Table:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the fields that tell rows apart."""
+        """Return the fields that distinguish rows."""
         return (*self.names, self.number) if self.number else self.names
 
     @property
@@ -136,7 +136,7 @@ class Table:
 
 
 def table_of(field: str, row: type) -> Table:
-    """Return how the rows of type *row* in *field* are told apart: by index, by name, or by kind and memory type."""
+    """Return how the rows of type *row* in *field* are distinguished: by index, by name, or by kind and memory type."""
     shapes = {each.name: each.type for each in fields(row)}
     number = next((name for name in ("index", "memory_type") if name in shapes), "")
     names: tuple[str, ...] = next(((name,) for name in ("name", "path") if name in shapes), ())
@@ -211,7 +211,7 @@ class FactPath:
 
     @property
     def field(self) -> str:
-        """Return the label within the row, or within the device or machine where there is no row."""
+        """Return the label within the row, or within the device or machine if there is no row."""
         return ", ".join(self.labels) or self.last
 
     @property

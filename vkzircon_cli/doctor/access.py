@@ -34,8 +34,8 @@ class Node:
     """One device node.
 
     *needed*: Vulkan needs it. *owner* and *group* are names, or numbers where there are none, *members* the members of
-    the group. *opens* is None without an answer: *reason* is then what ended the attempt, *why_not* why there was no
-    attempt. If the node does not open, *reason* is errno's name.
+    the group. *opens* is None without an answer: then *reason* says how the attempt ended, or *why_not* why there was
+    none. If the node does not open, *reason* is errno's name.
     """
 
     path: str
@@ -95,7 +95,7 @@ def _matching(dev: Path, kinds: Sequence[str]) -> Iterator[Path]:
 
 
 def user_name(number: int) -> str:
-    """Return a user's name, or the number where there is none."""
+    """Return a user's name, or the number if there is none."""
     with suppress(ImportError, KeyError, OSError):
         import pwd
 

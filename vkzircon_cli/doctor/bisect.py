@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the driver or layer to blame, by its manifest or by leaving out one at a time.
+"""Finds the driver or layer that is the cause, by its manifest or by leaving out one at a time.
 
 Such a culprit keeps all devices from being probed, or hides the extension or its commands from one. It is left out
 by the loader's own variables so that the other drivers can be probed.
@@ -149,7 +149,7 @@ def _by_trial(
     usable = [exam for exam in drivers if exam.is_usable][:_MOST_TRIED]
     if not usable[1:]:
         return Found(tuple(_culprit(exam, left_out=False) for exam in drivers if exam.finding.outcome is Outcome.FAIL))
-    # Without the layers, which change nothing here, but may fail by themselves without a device.
+    # Without the layers, which make no difference here, but may fail on their own if there is no device.
     problems = {
         exam.manifest.path: trial.result({**quiet, **_only_drivers([exam.manifest.path])}).words for exam in usable
     }

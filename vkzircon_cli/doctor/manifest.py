@@ -201,7 +201,7 @@ def _resolved(path: str, library: str) -> str:
     """Return what the loader opens for *library*: a name with a slash is relative to the manifest's folder."""
     if "/" not in library or library.startswith("/"):
         return library
-    # Not normalized, as in the loader: where the folder is a link, ".." is resolved by the system.
+    # Not normalized, as in the loader: if the folder is a link, the system resolves "..".
     return f"{Path(path).absolute().parent}/{library}"
 
 

@@ -125,7 +125,7 @@ def _files(path: str) -> list[str]:
 
 
 def variables_finding(where: Surroundings, loader: Version | None) -> Finding:
-    """Return the effect of each variable that is set; *loader* is the version of the loader, None where none opens."""
+    """Return the effect of each variable that is set; *loader* is the version of the loader, None if none opens."""
     children = [_effect(known, where, loader) for name, known in VARIABLES.items() if name in where.environ]
     number = counted(len(children), "variable") if children else "No variable"
     words = "affect the loader are" if len(children) > 1 else "affects the loader is"

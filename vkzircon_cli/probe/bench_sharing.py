@@ -88,7 +88,7 @@ class Sharing:
     def import_type(self, memory: Memory, resource: Resource) -> int:
         """Return the memory type into which *memory*'s VMO is imported for *resource*.
 
-        Raises `NotAsked` if there is none, or the properties call gave no answer.
+        Raises `NotAsked` if there is none, or the properties call wrote no answer.
         """
         with self.target.exported(memory) as handle:
             return self.target.import_type(handle, resource, memory.memory_type)[0]

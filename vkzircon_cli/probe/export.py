@@ -67,7 +67,7 @@ class ExportProbe:
             return Pair(first.describe(), second.describe(), answer_of(partial(self._apart, first, second)))
 
     def through_channel(self) -> Pair:
-        """Write the handle to a channel and read it again: nothing about it should change."""
+        """Write the handle to a channel and read it again: its properties should not change."""
         kernel = self.target.must_have_kernel()
         with self._exported() as handle, ExitStack() as stack:
             writer, reader = kernel.create_channel()

@@ -23,7 +23,7 @@ class Color:
     pixel: bytes
 
 
-# 0.2, 0.4, 0.6 and 0.8 are 51, 102, 153 and 204 of 255 exactly, so the driver has nothing to round.
+# 0.2, 0.4, 0.6 and 0.8 are 51, 102, 153 and 204 of 255 exactly, so no driver needs to round.
 _FIFTHS = (0x3E4CCCCD, 0x3ECCCCCD, 0x3F19999A, 0x3F4CCCCD)
 COLORS = (
     Color(Named(37, "R8G8B8A8_UNORM"), _FIFTHS, bytes((51, 102, 153, 204))),

@@ -208,7 +208,7 @@ class ImportProbe:
                     return Imported(import_type, candidates, size, still, seen)
 
     def releases(self, shape: Shape, memory_type: int) -> Released:
-        """Count the VMO's handles before an import and after its memory was freed; the number alone tells nothing."""
+        """Count the VMO's handles before an import and after its memory was freed: one must be closed by then."""
         device = self.target.device
         with ExitStack() as stack:
             exported, handle, kept, _ = before_import(

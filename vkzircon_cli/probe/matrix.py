@@ -81,7 +81,7 @@ class _ImageQuery:
 
     def ask(self, number: int) -> tuple[Support, ...]:
         """Ask for every tiling and usage of one format; usages with the same answer are grouped."""
-        # Reported once: nothing else is called before the last of them has returned.
+        # Reported once: no other function is called before the last of these calls has returned.
         self._vulkan.on_call(self._name)
         info, function, physical, found = self._info, self._function, self._physical, self._found
         found_words, external_words = self._vulkan.ffi.buffer(found), self._vulkan.ffi.buffer(self._external)

@@ -31,7 +31,7 @@ from vkzircon_cli.stream.events import answer_of
 from vkzircon_cli.worker import process
 from vkzircon_cli.worker.isolation import can_fork, missing_from_exit
 
-_PATIENCE_S = 0.05  # for a process that has nothing left to do
+_PATIENCE_S = 0.05  # for a process that has finished its work
 _DYING_S = 5.0  # for a process that closed its end of the channel
 _OUTPUT = 1  # the worker's own
 _WHO = "the second process"
@@ -108,7 +108,7 @@ class Peer:
             NotAsked: there is no such process, or a step before the import failed.
             Refused: the import failed.
             Crashed: the process died.
-            TimedOut: the process gave no answer.
+            TimedOut: the process did not answer in time.
         """
         self.must_be_there()
         self._wait_until_ready()

@@ -182,7 +182,7 @@ def mapped(device: Device, memory: Memory) -> Iterator[memoryview]:
 
 
 def flush(device: Device, memory: Memory, call: str = "vkFlushMappedMemoryRanges") -> None:
-    """Make the host's writes to mapped *memory* visible to the device; does nothing where memory is coherent."""
+    """Make the host's writes to mapped *memory* visible to the device; does nothing if the memory is coherent."""
     area = device.vulkan.struct("VkMappedMemoryRange", memory=memory.handle, size=_WHOLE_SIZE)
     device.call(call, device.handle, 1, area)
 

@@ -141,7 +141,7 @@ def outcome_mark(outcome: Outcome) -> Mark:
 
 
 def missing_mark(missing: Missing | None) -> Mark:
-    """Return the mark of a missing answer, an empty one where there was no question."""
+    """Return the mark of a missing answer, an empty one if there was no question."""
     return _MISSING[missing.kind] if missing else Mark("", "", Look.SKIP)
 
 

@@ -83,7 +83,7 @@ def extension_field(report: Report, device: Device) -> Field:
 
 
 def extension_fields(report: Report, device: Device) -> Iterator[Field]:
-    """Yield what a device offers, and what it was opened with."""
+    """Yield a device's capabilities, and how it was opened."""
     yield extension_field(report, device)
     yield Field("siblings", tuple(_siblings(report, device)) or ("none",))
     if device.external_buffers:
@@ -128,7 +128,7 @@ def _opened(opened: OpenDevice) -> Iterator[Field]:
 
 
 def driver_lines(identity: Identity) -> Iterator[str]:
-    """Yield the driver's name with its version, then what it says of itself."""
+    """Yield the driver's name with its version, then its own description."""
     driver, version = identity.driver.value, identity.driver_version
     name = (driver.name.strip() or UNNAMED) if driver else ""
     # A version without a text is a number whose packing only its vendor knows.
@@ -139,7 +139,7 @@ def driver_lines(identity: Identity) -> Iterator[str]:
 
 
 def flag_words(flags: Flags) -> str:
-    """Format a word of flags: their names, or the number where there are too many."""
+    """Format a word of flags: their names, or the number if there are too many."""
     if not flags.names:
         return "none"
     return " ".join(flags.names) if len(flags.names) <= _MOST_FLAGS else f"{flags.value:#x}"
@@ -184,7 +184,7 @@ def _system(environment: Environment) -> Field:
 
 
 def _variables(environment: Environment) -> Iterator[Field]:
-    """Yield the variables that were set, where there are any."""
+    """Yield the variables that were set, if there are any."""
     if environment.variables:
         yield Field("variables", tuple(f"{each.name}={each.value}" for each in environment.variables))
 

@@ -35,7 +35,7 @@ _WRITERS = {
 
 @record
 class MatrixRow:
-    """A memory type whose export was tried, the memory types *named* by its bits, and those *imported* into.
+    """A memory type whose export was tried, those *named* by the VMO's bits, and those that *imported* it.
 
     *past* has the bits that name no memory type.
     """
@@ -179,7 +179,7 @@ def bad_steps(report: Report) -> frozenset[str]:
 
 
 def _by_lane(steps: Sequence[StepTime]) -> dict[str, list[StepTime]]:
-    """Return lanes by the subject of the steps, or only by their device where there would be too many."""
+    """Return lanes by the subject of the steps, or only by their device if there would be too many."""
     fine: dict[str, list[StepTime]] = {}
     coarse: dict[str, list[StepTime]] = {}
     for step in steps:

@@ -121,7 +121,7 @@ def trip_mark(device: Device, memory_type: int) -> Mark:
 
 
 def _places(trip: Answer[RoundTrip]) -> tuple[Answer[Comparison], ...]:
-    """Return what was read in each of `PLACES`."""
+    """Return the result of reading in each of `PLACES`."""
     if (seen := trip.value) is None:
         return (Answer(None, trip.missing),) * len(PLACES)
     return (seen.through_export_map, seen.through_import_map, seen.through_vmo_read, seen.through_vmo_map)
@@ -186,7 +186,7 @@ def of_types(numbers: Iterable[int]) -> str:
 
 
 def places_of(trip: Data) -> tuple[Mark, ...]:
-    """Return the marks of what was read in each of `PLACES`."""
+    """Return the marks of the results of reading in each of `PLACES`."""
     return tuple(map(comparison_mark, _places(trip.round_trip)))
 
 

@@ -107,14 +107,14 @@ class Sheet:
             first = Text(" " * start)
 
     def value(self, words: Text | str, indent: int = 0) -> None:
-        """Write one value, which folds only where the page cuts."""
+        """Write one value, which folds only if the page cuts."""
         text = self.text(words) if isinstance(words, str) else words
         self._lines += [_indented(line, indent) for line in self._wrapped(text, self.page.width - indent, prose=False)]
 
     def field(
         self, label: str, *values: Text | str, indent: int = 2, label_width: int = _LABEL_WIDTH, prose: bool = False
     ) -> None:
-        """Write *values* beside their label, each on its own line, or below it where there is no room."""
+        """Write *values* beside their label, each on its own line, or below it if there is no room."""
         texts = [self.text(value) if isinstance(value, str) else value for value in values]
         start = indent + label_width + GAP
         title = self.text(label, "dim")
@@ -176,14 +176,14 @@ class Sheet:
         return self.join(bar, self.text("░" * (length - filled), "dim"), f"  {meter.words}" if meter.words else "")
 
     def table(self, table: Table) -> None:
-        """Write a table; one without rows is a field that says so."""
+        """Write a table; one without rows becomes a field that says so."""
         if table.rows:
             self.grid(table.columns, [[self.cell(cell) for cell in row] for row in table.rows], table.names)
         else:
             self.field(table.title, "none")
 
     def grid(self, columns: Sequence[Column], rows: Sequence[Row], names: int = 0, indent: int = 2) -> None:
-        """Write rows below headers, or a block for each where the page is too narrow; column *names* names the row."""
+        """Write rows below headers, or a block for each if the page is too narrow; column *names* names the row."""
         room = self.page.width - indent
         widths = fitted(columns, rows, room)
         if total(widths) > room and self.page.cuts:
