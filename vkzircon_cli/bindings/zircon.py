@@ -144,7 +144,7 @@ class Zircon:
         return int(ends[0]), int(ends[1])
 
     def write_channel(self, channel: int, data: bytes, handles: Sequence[int] = ()) -> None:
-        """Write a message; the *handles* leave this process, also if the call fails."""
+        """Write a message; the *handles* leave this process even if the call fails."""
         sent = ffi.new("zx_handle_t[]", list(handles))
         self._call("zx_channel_write", channel, 0, ffi.from_buffer(data), len(data), sent, len(handles))
 

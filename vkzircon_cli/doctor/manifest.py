@@ -44,7 +44,7 @@ class Manifest:
 
     *name* is the layer's ('' of a driver), *library* as written, *resolved* what the loader opens: a path, or a bare
     name that the linker searches for. *switch* is the variable that turns an implicit layer off, with its value, and
-    *enabler* the one that turns it on. *entry_points* are the functions of which a layer's library must have one.
+    *enabler* the one that turns it on. A layer's library must have one of the functions *entry_points*.
     *problem* is why the loader does not use it, *notes* are faults that the loader accepts. *stops_loader*: this file
     alone makes vkCreateInstance fail for all drivers.
     """

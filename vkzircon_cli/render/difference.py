@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A difference as parts with rows of words, which Markdown shows too, and as a terminal shows it."""
+"""A difference as parts with rows of words, for the terminal and for Markdown, and its text for the terminal."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

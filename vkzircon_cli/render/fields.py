@@ -131,7 +131,7 @@ def driver_lines(identity: Identity) -> Iterator[str]:
     """Yield the driver's name with its version, then its own description."""
     driver, version = identity.driver.value, identity.driver_version
     name = (driver.name.strip() or UNNAMED) if driver else ""
-    # A version without a text is a number whose packing only its vendor knows.
+    # A version without a text is a number in the vendor's own packing.
     yield f"{name} {version.text}".strip() if version.text else f"{name}, version {version.value:#x}".lstrip(", ")
     if driver and driver.info:
         lines = driver.info.rstrip("\n").split("\n")
