@@ -153,7 +153,7 @@ def test_a_late_one_is_not_the_drivers_fault(kernel: Zircon) -> None:
     second = Peer(kernel, 0.001)
     second.start()
     os.kill(_pid(second), signal.SIGSTOP)
-    with pytest.raises(NotAsked, match="was not there in time"):
+    with pytest.raises(NotAsked, match="did not start in time"):
         second.imports(_asked(), _vmo(kernel))
     second.close()
 

@@ -107,7 +107,7 @@ def test_times_stand_apart() -> None:
     slow = replace(GOOD, run=replace(GOOD.run, duration_ms=500.0, steps=(StepTime("loader", 0.0, 125.0),)))
     text = _terminal(GOOD, slow)
     assert text.startswith("Nothing differs.\n")
-    assert "In all 103 ms before, 500 ms after." in text
+    assert "Total time: 103 ms before, 500 ms after." in text
     assert text.endswith("1.2     125.0  100.00  loader\n")
 
 

@@ -169,7 +169,7 @@ def test_what_is_too_large_says_by_what() -> None:
     assert "maxMemoryAllocationSize is 134217728" in _no_room(1 << 28, limits)
     assert _no_room(1 << 27, limits) == "two of 128 MiB would be more than a quarter of heap 0, 1 GiB"
     assert _room(None) == 0
-    with pytest.raises(NotAsked, match="not learned"):
+    with pytest.raises(NotAsked, match="not known"):
         _left_out(_no_room(MIB, None))
 
 

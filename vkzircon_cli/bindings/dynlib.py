@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared libraries: how one is opened, what it has, why the system's linker refuses it, and which file it is."""
+"""Shared libraries: opening one, its symbols, the linker's reason for a refusal, and its file."""
 
 import os
 from functools import cache
@@ -82,7 +82,7 @@ def _ffi() -> Any:
 
 
 def _c_string(text: str) -> bytes:
-    """Encode *text* as a path for C. Raises `ValueError` if C cannot have it."""
+    """Encode *text* as a path for C. Raises `ValueError` if it contains a zero byte."""
     encoded = os.fsencode(text)
     if b"\0" in encoded:
         raise ValueError("embedded null byte")

@@ -12,7 +12,7 @@ _ffi: Any = _abi.ffi
 
 @record
 class Entry:
-    """A persona or a fault: its name and what it does."""
+    """A persona or a fault: its name and its description."""
 
     name: str
     description: str
@@ -37,7 +37,7 @@ def list_personas(lib: Any) -> list[Entry]:
 def refuse_unknown_faults(lib: Any) -> None:
     """Refuse names in VKZIRCON_EMULATION that *lib*, if it is our own libzircon, does not have.
 
-    Raises `Usage` if there is such a name, and the hint has the nearest ones.
+    Raises `Usage` if there is such a name; the hint lists the nearest ones.
     """
     try:
         error = lib.vkz_emulation_error()

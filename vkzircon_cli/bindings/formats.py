@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VkFormat: Vulkan 1.1's formats by number, named without their VK_FORMAT_, and those that most programs use."""
+"""VkFormat: Vulkan 1.1's formats by number, named without VK_FORMAT_, and those that most programs use."""
 
 from functools import cache
 

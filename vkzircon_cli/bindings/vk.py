@@ -27,7 +27,7 @@ from vkzircon_cli.model.spec import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCC
 
 FENCE_TIMEOUT_NS = 10_000_000_000
 
-_MOST_ENTRIES = 65_536  # of an enumeration; more is a count that was never written
+_MOST_ENTRIES = 65_536  # of an enumeration; a larger count was never written
 _MOST_TRIES = 5  # of an enumeration that returns VK_INCOMPLETE
 
 _BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -91,7 +91,7 @@ class Calls:
         self._on_call(name)
 
     def must_return(self, name: str) -> None:
-        """Refuse steps that lead to a call that hung before. Raises `NotAsked` if the call hung before."""
+        """Raise `NotAsked` if the call hung before, so that no step leads to it."""
         if name in self._hung:
             raise NotAsked(f"{name} hung in an earlier step")
 
@@ -173,7 +173,7 @@ class Vulkan:
         return Extension(name, properties.specVersion, name_hex)
 
     def string(self, characters: Any) -> tuple[str, str | None]:
-        """Read a C char array up to its NUL, or all of it when the driver forgot the NUL."""
+        """Read a C char array up to its NUL, or all of it if it has no NUL."""
         raw = self.ffi.string(characters, len(characters)) if len(characters) else b""
         return text.decode(raw)
 
@@ -191,7 +191,7 @@ class Vulkan:
 
 @cache
 def _structure_type(name: str) -> str:
-    """Return the VkStructureType of a structure: the registry makes it of the words in the structure's *name*."""
+    """Return the VkStructureType of a structure: the registry derives it from the words in the structure's *name*."""
     return "VK_STRUCTURE_TYPE_" + _BETWEEN_WORDS.sub("_", name.removeprefix("Vk")).upper()
 
 
@@ -269,8 +269,8 @@ class PhysicalDevice:
 class Device:
     """A VkDevice with a queue, if it has one.
 
-    *lost* is set by the first call that returns VK_ERROR_DEVICE_LOST, *stuck* by work that never ended: then nothing
-    that such work may use can be destroyed, nor the device.
+    *lost* is set by the first call that returns VK_ERROR_DEVICE_LOST, *stuck* by work that never ended: then neither
+    the device nor anything that such work may use can be destroyed.
     """
 
     def __init__(self, physical: PhysicalDevice, handle: Any, queue_family: int | None) -> None:
@@ -293,7 +293,7 @@ class Device:
         self._check(name, function(*arguments))
 
     def get(self, name: str, *arguments: Any) -> None:
-        """Call the device's command *name*, which returns no result; nothing is destroyed where that would hang."""
+        """Call the device's command *name*, which returns no result; nothing is destroyed if that would hang."""
         if (self.stuck or self.vulkan.on_call.hangs(name)) and name.startswith(("vkDestroy", "vkFree")):
             return
         self.vulkan.call_void(name, self._function(name), *arguments)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's system calls, through libzircon: what a handle is, what its VMO holds, and closing it.
+"""The kernel's system calls, through libzircon: inspecting and closing handles, and accessing VMOs.
 
 A bad handle may kill the process under some job policies, so each number from the driver is first passed to
 ZX_INFO_HANDLE_VALID, the only call that is safe for any number (job_set_policy.md, ZX_POL_BAD_HANDLE).
@@ -144,7 +144,7 @@ class Zircon:
         return int(ends[0]), int(ends[1])
 
     def write_channel(self, channel: int, data: bytes, handles: Sequence[int] = ()) -> None:
-        """Write a message; the *handles* leave this process, also if the call fails."""
+        """Write a message; the *handles* leave this process even if the call fails."""
         sent = ffi.new("zx_handle_t[]", list(handles))
         self._call("zx_channel_write", channel, 0, ffi.from_buffer(data), len(data), sent, len(handles))
 
@@ -165,7 +165,7 @@ class Zircon:
         return bool(observed[0] & _CHANNEL_READABLE)
 
     def startup_handle(self, channel: int) -> tuple[int, str]:
-        """Turn a channel's end into what a new process inherits: a descriptor, which the caller closes, and its entry.
+        """Turn a channel's end into a descriptor, which a new process inherits and the caller closes, and its entry.
 
         Only our own libzircon has this function; on Fuchsia, fdio starts processes.
         """
@@ -232,7 +232,7 @@ class Zircon:
 def undescribed(
     value: int, written: bool, valid: Answer[bool], reason: str, basic: Answer[HandleBasic] | None = None
 ) -> Handle:
-    """Return the record of a handle that nothing more can be asked about, with the *reason*."""
+    """Return the record of a handle that cannot be queried further, with the *reason*."""
     missing: Answer[Any] = not_asked(reason)
     return Handle(spec.handle_text(value), written, valid, basic or missing, missing, missing, missing)
 

@@ -18,7 +18,7 @@ from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, ma
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.document import Run
 
-# Compared on their own, or different in every two runs.
+# Compared separately, or different in every run.
 _ELSEWHERE = ("schema_version", "summary", "error", "device_count", "devices", "checks", "run")
 _OF_ALL = ("index", "selected", "identity")
 # A device that one run did not select has only an identity there.
@@ -179,7 +179,7 @@ def _kind(check: str, before: Said | None, after: Said | None) -> ChangeKind | N
 
 
 def _was_left_out(check: str, said: Said) -> bool:
-    """Whether the option that the check needs was not given: a run with fewer options is no worse a driver."""
+    """Whether the option that the check needs was not given: fewer options do not mean a worse driver."""
     option = REGISTRY[check].option if check in REGISTRY else ""
     return said.outcome is Outcome.SKIP and bool(option) and option in said.sentence
 
@@ -200,7 +200,7 @@ def _weight(change: VerdictChange) -> int:
 
 
 def _of_summary(before: Report, after: Report, *, has_changes: bool) -> Iterator[VerdictChange]:
-    """Yield the change of the whole report where no check shows it, as without a driver or without the extension."""
+    """Yield the change of the whole report if no check shows it, for example without a driver."""
     causes = before.error and before.error.cause, after.error and after.error.cause
     was, now = before.summary, after.summary
     ended_otherwise = (was.outcome, was.exit_code) != (now.outcome, now.exit_code)
@@ -231,7 +231,7 @@ def _finite(ms: float | None) -> float | None:
 
 
 def _renamed(step: str, numbers: dict[str, str]) -> str:
-    """Return the step's name in the other report, where the device may have another index."""
+    """Return the step's name in the other report, in which the device may have another index."""
     device, slash, rest = step.partition("/")
     return f"{numbers.get(device, device)}{slash}{rest}"
 

@@ -32,7 +32,7 @@ class Mismatch:
 
 
 class Differ:
-    """Compares records. Between two versions of the schema, a field with its default may be new, and is skipped."""
+    """Compares records. If the schema versions differ, a field with its default may be new and is skipped."""
 
     def __init__(self, *, same_version: bool) -> None:
         self._same_version = same_version

@@ -2,7 +2,7 @@
 """Names a fact in a report: its path for programs, its label for people, and its area.
 
 A new fact needs no line here. A field is called after itself, a row after the field that holds its table, and a row's
-key follows from the types of its fields. The tables below hold only the names that read better than that.
+key follows from the types of its fields. The tables below hold only the names for which that would not read well.
 """
 
 from collections.abc import Mapping
@@ -118,7 +118,7 @@ _AREAS: Mapping[str, Area] = {
 
 @record
 class Table:
-    """The rows of one field: *noun* is one row, *names* and *number* are the fields that tell rows apart."""
+    """The rows of one field: *noun* is one row, *names* and *number* are the fields that distinguish rows."""
 
     noun: str
     names: tuple[str, ...]
@@ -126,7 +126,7 @@ class Table:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the fields that tell rows apart."""
+        """Return the fields that distinguish rows."""
         return (*self.names, self.number) if self.number else self.names
 
     @property
@@ -136,7 +136,7 @@ class Table:
 
 
 def table_of(field: str, row: type) -> Table:
-    """Return how the rows of type *row* in *field* are told apart: by index, by name, or by kind and memory type."""
+    """Return how the rows of type *row* in *field* are distinguished: by index, by name, or by kind and memory type."""
     shapes = {each.name: each.type for each in fields(row)}
     number = next((name for name in ("index", "memory_type") if name in shapes), "")
     names: tuple[str, ...] = next(((name,) for name in ("name", "path") if name in shapes), ())
@@ -156,7 +156,7 @@ def _tells_apart(shape: Any) -> bool:
 
 @record
 class RowLabel:
-    """A table's row in words, apart from its table and its number, so that equal rows can be told together."""
+    """A table's row in words, apart from its table and its number, so that equal rows can be grouped."""
 
     table: Table
     names: tuple[str, ...]
@@ -188,7 +188,7 @@ class FactPath:
     about: Area | None = None
 
     def into(self, owner: type, field: str) -> "FactPath":
-        """Return the path to a field of a record; of two handles each is a row in words."""
+        """Return the path to a field of a record; each of two handles is labelled like a row."""
         here = replace(self, path=f"{self.path}.{field}", fields=(*self.fields, field))
         if self.row and field in _TWO:
             return replace(here, row=replace(self.row, names=(*self.row.names, _TWO[field])))
@@ -211,7 +211,7 @@ class FactPath:
 
     @property
     def field(self) -> str:
-        """Return the label within the row, or within the device or machine where there is no row."""
+        """Return the label within the row, or within the device or machine if there is no row."""
         return ", ".join(self.labels) or self.last
 
     @property

@@ -53,7 +53,7 @@ class Side:
 
 @record
 class PairedDevice:
-    """A device of both reports, or of one: its index in each, or None, and what it was matched by."""
+    """A device of both reports, or of one: its index in each, or None, and the criterion that it was matched by."""
 
     name: str
     before: int | None

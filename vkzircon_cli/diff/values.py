@@ -159,7 +159,7 @@ def is_value_type(shape: Any) -> bool:
 
 
 def brief(value: Any, field: str = "", owner: type | None = None) -> str:
-    """Format in a few words what only one report has."""
+    """Format briefly a value that only one report has."""
     if isinstance(value, Answer):
         return describe(value.missing) if value.missing else brief(value.value, field, owner)
     if type(value) in _BRIEF:
@@ -172,7 +172,7 @@ def brief(value: Any, field: str = "", owner: type | None = None) -> str:
 
 
 def brief_row(row: Any, rest: Sequence[str]) -> str:
-    """Format in a few words a table's row, of which *rest* are the fields besides the key."""
+    """Format a table's row briefly; *rest* are its fields besides the key."""
     if type(row) in _BRIEF or len(rest) != 1:
         return brief(row)
     return brief(getattr(row, rest[0]), rest[0], type(row))

@@ -34,8 +34,8 @@ class Node:
     """One device node.
 
     *needed*: Vulkan needs it. *owner* and *group* are names, or numbers where there are none, *members* the members of
-    the group. *opens* is None without an answer: *reason* is then what ended the attempt, *why_not* why there was no
-    attempt. If the node does not open, *reason* is errno's name.
+    the group. *opens* is None without an answer: then *reason* says how the attempt ended, or *why_not* why there was
+    none. If the node does not open, *reason* is errno's name.
     """
 
     path: str
@@ -56,14 +56,14 @@ class NodeTrial:
         self._nodes = list(_listed(dev))
         paths = [node.path for node in self._nodes if stat.S_ISCHR(node.mode)]
         self._task: Task | None = None
-        if paths and can_fork():  # the module of tasks imports what Fuchsia does not have
+        if paths and can_fork():  # the module of tasks imports modules that Fuchsia lacks
             from vkzircon_cli.worker import task
 
             self._task = task.Task(lambda: map(_open, paths), timeout_s)
         self._paths = paths
 
     def give_up(self) -> None:
-        """Wait for no further node."""
+        """Stop waiting for the other nodes."""
         if self._task is not None:
             self._task.give_up()
 
@@ -95,7 +95,7 @@ def _matching(dev: Path, kinds: Sequence[str]) -> Iterator[Path]:
 
 
 def user_name(number: int) -> str:
-    """Return a user's name, or the number where there is none."""
+    """Return a user's name, or the number if there is none."""
     with suppress(ImportError, KeyError, OSError):
         import pwd
 
@@ -160,7 +160,7 @@ def _judged(node: Node, of: Reach) -> Finding:
     line = f"{stat.filemode(node.mode)} {node.owner} {node.group} {path}"
     if node.opens:
         return Finding("access.opens", path, Outcome.PASS, f"{path} can be opened.", (line,))
-    # Only Vulkan needs some of the nodes.
+    # Vulkan needs only some of the nodes.
     outcome = (Outcome.WARN if of.hardware else Outcome.FAIL) if node.needed else Outcome.INFO
     if not stat.S_ISCHR(node.mode):
         cause = "something other than a driver put it there"

@@ -25,7 +25,7 @@ class Trials:
         self._tasks: list[LibraryTrial | NodeTrial] = [self.manifests.task, *filter(None, [self.nodes])]
 
     def give_up(self) -> None:
-        """Wait for no further answer; what has none counts as not tried."""
+        """Stop waiting for answers; nodes and libraries without one count as not tried."""
         self.are_over = True
         for task in self._tasks:
             task.give_up()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the driver or layer to blame, by its manifest or by leaving out one at a time.
+"""Finds the driver or layer that is the cause, by its manifest or by leaving out one at a time.
 
-It keeps all devices from being probed, or hides the extension or its commands from one. A culprit is left out by the
-loader's own variables so that the other drivers can be probed.
+Such a culprit keeps all devices from being probed, or hides the extension or its commands from one. It is left out
+by the loader's own variables so that the other drivers can be probed.
 """
 
 import os
@@ -149,7 +149,7 @@ def _by_trial(
     usable = [exam for exam in drivers if exam.is_usable][:_MOST_TRIED]
     if not usable[1:]:
         return Found(tuple(_culprit(exam, left_out=False) for exam in drivers if exam.finding.outcome is Outcome.FAIL))
-    # Without the layers, which change nothing here, but may fail by themselves without a device.
+    # Without the layers, which make no difference here, but may fail on their own if there is no device.
     problems = {
         exam.manifest.path: trial.result({**quiet, **_only_drivers([exam.manifest.path])}).words for exam in usable
     }
@@ -205,7 +205,7 @@ def _fewest(items: Sequence[T], helps: Callable[[Sequence[T]], bool]) -> list[T]
 
 
 def _only_drivers(paths: Sequence[str]) -> dict[str, str]:
-    """Return the variables that name the only drivers to read; loaders before 1.3.207 know the older one."""
+    """Return the variables that name the only drivers to read; loaders before 1.3.207 read only the older one."""
     named = os.pathsep.join(paths)
     return {"VK_DRIVER_FILES": named, "VK_ICD_FILENAMES": named}
 
@@ -329,7 +329,7 @@ class LayerBisect:
         return fold.transcript().facts.devices
 
     def _refusals(self, devices: Sequence[Device]) -> dict[str, str]:
-        """Return by UUID why the emulation does not offer the extension; it knows only in a process that probed."""
+        """Return by UUID why the emulation does not offer the extension; only a process that probed has the reason."""
         library = self._request.environ.get(LIBZIRCON_VARIABLE)
         uuids = [uuid for device in devices if (uuid := _uuid(device)) and not offers_extension(device)]
         if not library or not uuids:

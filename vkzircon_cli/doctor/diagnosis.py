@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The diagnosis: all findings, their summary and the exit code.
 
-It is a document of its own: a report says what devices do, a diagnosis why there are none.
+It is a document of its own: a report describes devices, a diagnosis says why there are none.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +51,7 @@ class FoundDevice:
 
 @record
 class Diagnosis(Document):
-    """Everything that doctor found; *error* says why no device could be asked, where none could."""
+    """Everything that doctor found; *error* says why no device could be asked, if that is so."""
 
     _: KW_ONLY
     kind: Literal["doctor"] = "doctor"
@@ -66,7 +66,7 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
     the probe; the diagnosis then has what was found until then.
 
     Raises:
-        Usage: emulation was asked for in a way that cannot be.
+        Usage: the requested emulation is not possible.
     """
     report = pipeline.run(request, watch, bisect.find_culprits)
 

@@ -107,7 +107,7 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
     yield Finding(f"probe.{failure.cause}", "Vulkan", outcome, message, evidence, hint, _remedy(failure, report))
 
 
-# By the cause of a failure; one that takes more than this is in `_remedy`.
+# By the cause of a failure; `_remedy` has those that need more than a fixed command.
 _REMEDIES = {"no-process": "ulimit -a", "no-layer": "python3 -m pip install --force-reinstall vkzircon"}
 
 
@@ -229,7 +229,7 @@ class _Explained:
         if find_extension(self._extensions, HOST_MEMORY) is None:
             word, cause = "no-host-memory", f"the emulation needs {HOST_MEMORY}, and this driver does not list it"
         elif low := self._too_low():
-            word, cause = "api-too-low", "the emulation needs what the extension depends on"
+            word, cause = "api-too-low", "the emulation needs the dependencies of the extension"
             evidence += low
         else:
             word, cause = (

@@ -27,7 +27,7 @@ _MAGIC = b"\x7fELF"
 _BITS = {1: 32, 2: 64}
 _MACHINES = {3: "x86", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
 _AT_ONCE = 64
-_PATIENCE_S = 1.0  # until each is loaded by itself; one that hangs is then given the timeout of the request
+_PATIENCE_S = 1.0  # until each is loaded by itself; one that hangs then gets the timeout of the request
 ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr", "vkNegotiateLoaderLayerInterfaceVersion")
 
 
@@ -106,7 +106,7 @@ class LibraryTrial:
         self._task: Task | None = None
         self._why_not = "" if can_fork() else "no process can be started here"
         self._why_not = self._why_not or ("" if can_open() else "the Python package cffi is missing")
-        if self._libraries and not self._why_not:  # the module of tasks imports what Fuchsia does not have
+        if self._libraries and not self._why_not:  # the module of tasks imports modules that Fuchsia lacks
             from vkzircon_cli.worker import task
 
             self._task = task.Task(partial(_load, self._libraries, self._names), min(timeout_s, _PATIENCE_S))
@@ -131,7 +131,7 @@ class LibraryTrial:
         return dict(one for start in starts for one in self._each_alone(self._libraries[start : start + _AT_ONCE]))
 
     def _together(self) -> Mapping[str, Loading] | None:
-        """Return the results of the one process, None unless all loaded: otherwise the guilty one is not known."""
+        """Return the results of the one process, None unless all loaded: otherwise the faulty one is not known."""
         answers, fate = self._task.answers() if self._task else ([], None)
         if fate is not None or len(answers) < len(self._libraries):
             return None

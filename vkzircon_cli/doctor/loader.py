@@ -179,7 +179,7 @@ def _fault(attempt: Attempt, where: Surroundings) -> tuple[str, str, str]:
         if missing.rpartition("/")[2] != attempt.name.rpartition("/")[2]:
             return "missing-dependency", f"it exists, but needs {missing}, which does not", command
         return "not-found", _absent(where), command
-    return "refused", "the linker gives no reason that is known here", command
+    return "refused", "the linker's message is not one that vkzircon recognizes", command
 
 
 def _absent(where: Surroundings) -> str:

@@ -15,7 +15,7 @@ from vkzircon_cli.model.text import decode
 
 _KIND = "(?:INFO|WARN|WARNING|PERF|ERROR|DEBUG|LAYER|DRIVER|VALIDATION)"
 _LOADER = re.compile(rf"(?:\[Vulkan Loader\] )?{_KIND}(?: \| {_KIND})*:\s++(.*)")
-# In a list, or "Manifest: PATH"; as found; else in a sentence, where a path is taken to end at a blank.
+# A line with a path only, or "Manifest: PATH"; "Found manifest file PATH"; a path in a sentence, up to a blank.
 _WHOLE_LINE = re.compile(r"(?:Manifest: +)?((?:\.{0,2}/.*|\S+)\.json)\Z")
 _FOUND = re.compile(r"Found (?:ICD )?manifest file (.*?\.json)(?:, version\b| \(file version\b|\Z)")
 _IN_A_SENTENCE = re.compile(r"""(?<![^\s"'])(/[^\s"']*?\.json)(?![\w.])""")

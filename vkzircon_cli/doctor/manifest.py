@@ -44,7 +44,7 @@ class Manifest:
 
     *name* is the layer's ('' of a driver), *library* as written, *resolved* what the loader opens: a path, or a bare
     name that the linker searches for. *switch* is the variable that turns an implicit layer off, with its value, and
-    *enabler* the one that turns it on. *entry_points* are the functions of which a layer's library must have one.
+    *enabler* the one that turns it on. A layer's library must have one of the functions *entry_points*.
     *problem* is why the loader does not use it, *notes* are faults that the loader accepts. *stops_loader*: this file
     alone makes vkCreateInstance fail for all drivers.
     """
@@ -175,7 +175,7 @@ def _is_switch(value: Any) -> bool:
 
 
 def _layer_problem(part: dict[str, Any], *, is_implicit: bool) -> tuple[str, str] | None:
-    """Return the id and the words of what makes the loader ignore a layer, None if nothing does."""
+    """Return the id and the words of the fault for which the loader ignores a layer, None if it has none."""
     if is_implicit and not _is_switch(part.get("disable_environment")):
         return "manifest.missing-key", "has no layer.disable_environment with a variable: the loader ignores it"
     if part["type"] not in _TYPES:
@@ -201,7 +201,7 @@ def _resolved(path: str, library: str) -> str:
     """Return what the loader opens for *library*: a name with a slash is relative to the manifest's folder."""
     if "/" not in library or library.startswith("/"):
         return library
-    # Not normalized, as in the loader: where the folder is a link, ".." is resolved by the system.
+    # Not normalized, as in the loader: if the folder is a link, the system resolves "..".
     return f"{Path(path).absolute().parent}/{library}"
 
 

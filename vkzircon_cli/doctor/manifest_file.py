@@ -2,7 +2,7 @@
 """Reads and parses a manifest as the loader does, or says where and why the loader cannot.
 
 A path with a manifest's name may lead to a folder, a pipe, a device, or a file that others must not see: reading never
-blocks, and reads no more than a manifest can have.
+blocks, and is limited to the size of a large manifest.
 
 The loader's parser accepts anything after the first value, bytes that are not UTF-8, control characters anywhere,
 numbers like 01 and unknown escapes; of a repeated key the first counts. It rejects a byte-order mark, comments, and a
@@ -221,7 +221,7 @@ def _cleaned(text: str, *, exact: bool) -> str:
 
 
 def _escape(escaped: str, *, exact: bool) -> str:
-    """Return an escape as the loader reads it: no zero, no half of a pair; an unknown one is its character."""
+    """Return an escape as the loader reads it: no zero, no lone surrogate; an unknown one is its character."""
     if escaped[0] == "u" and len(escaped) > 1:
         is_one = _HEX.fullmatch(escaped) and not (exact and _DROPPED.fullmatch(escaped))
         return f"\\{escaped}" if is_one else "" if exact else "?" * (len(escaped) + 1)

@@ -63,7 +63,7 @@ def drivers(where: Surroundings) -> tuple[str, ...]:
 
 
 def driver_variable(where: Surroundings) -> str:
-    """Return the variable that replaces the search for drivers, also where it is empty; '' if there is none."""
+    """Return the variable that replaces the search for drivers, even if it is empty; '' if there is none."""
     return next((name for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES") if name in where.trusted), "")
 
 
@@ -125,7 +125,7 @@ def _files(path: str) -> list[str]:
 
 
 def variables_finding(where: Surroundings, loader: Version | None) -> Finding:
-    """Return what each variable does that is set; *loader* is the version of the loader, None where none opens."""
+    """Return the effect of each variable that is set; *loader* is the version of the loader, None if none opens."""
     children = [_effect(known, where, loader) for name, known in VARIABLES.items() if name in where.environ]
     number = counted(len(children), "variable") if children else "No variable"
     words = "affect the loader are" if len(children) > 1 else "affects the loader is"

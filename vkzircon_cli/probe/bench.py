@@ -34,7 +34,7 @@ _OF_TIMEOUT = 3
 
 
 class BenchProbe(DeviceSession):
-    """Measures one device within the seconds that the whole run has."""
+    """Measures one device within the time of the whole run."""
 
     def __init__(self, run: Run, physical: PhysicalDevice, index: int, identity: Identity) -> None:
         super().__init__(run, physical, index, identity)
@@ -97,7 +97,7 @@ class BenchProbe(DeviceSession):
                     question = partial(_left_out, _no_room(size, limits))
                 else:
                     share_s = self._budget.take()
-                    # At most half of a step's timeout: a slow copy is no hang.
+                    # At most half of a step's timeout: a slow copy must not count as a hang.
                     most_s = min(max(self._budget.left_s, share_s), self.of_run.request.timeout_s / 2)
                     question = partial(probe.time, way, size, share_s, most_s)
                 name = exactly(size).replace(" ", "")
@@ -105,7 +105,7 @@ class BenchProbe(DeviceSession):
 
 
 def weights(sizes: Sequence[int]) -> Iterator[float]:
-    """Yield the weight of each measurement in the time, in the order in which they are made."""
+    """Yield the weight of each measurement's share of the time, in the order of the measurements."""
     yield from [_CALL_WEIGHT] * (1 + len(TimedCall))
     yield from [_MOVE_WEIGHT] * (len(Move) * len(Place))
     for size in sizes:
@@ -114,7 +114,7 @@ def weights(sizes: Sequence[int]) -> Iterator[float]:
 
 
 def _room(limits: Limits | None) -> int:
-    """Return the largest size of two buffers at once, a multiple of 64 KiB."""
+    """Return the largest size at which two buffers fit at once, a multiple of 64 KiB."""
     if limits is None:
         return 0
     one = min(limits.largest // 2, limits.largest_allocation or limits.largest)
@@ -123,7 +123,7 @@ def _room(limits: Limits | None) -> int:
 
 def _no_room(size: int, limits: Limits | None) -> str:
     if limits is None:
-        return "how much memory there is was not learned"
+        return "the amount of free memory is not known"
     if limits.largest_allocation is not None and size > limits.largest_allocation:
         return f"maxMemoryAllocationSize is {limits.largest_allocation} bytes"
     return f"two of {exactly(size)} would be more than {limits.bound}"

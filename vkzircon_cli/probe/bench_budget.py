@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much time and memory a bench may use.
 
-Time is divided by weights, and rounds use up a share of it. Memory is a quarter of what is left, so that no other
-program is swapped out.
+Time is divided by weights, and the rounds of a measurement use up its share. Memory is limited to a quarter of the
+free memory, so that no other program is swapped out.
 """
 
 import time
@@ -18,7 +18,7 @@ from vkzircon_cli.model.queries import find_extension, has_vulkan_1_1
 
 _NS_PER_S = 1_000_000_000
 _MOST_ROUNDS = 20_000  # of one measurement, which bounds its memory
-_LEAST_SHARE_S = 0.01  # of a measurement, where those before it used up the time
+_LEAST_SHARE_S = 0.01  # of a measurement, if the earlier ones used up the time
 _File = str | PathLike[str]
 _BUDGET = "VK_EXT_memory_budget"
 _CALL = "vkGetPhysicalDeviceMemoryProperties2"
@@ -26,7 +26,7 @@ _SHARE = 4
 _MIB = 1 << 20
 SIZES = tuple(_MIB << shift for shift in (0, 2, 4, 6, 8, 10))
 _MEMINFO = "/proc/meminfo"
-# What a control group allows and what it has taken, in its second and its first version.
+# The limit and the usage of a control group, in version 2 and in version 1.
 _GROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
@@ -34,9 +34,9 @@ _GROUPS = (
 
 
 class Budget:
-    """Time until *deadline* on *clock*, in seconds, shared by weights; *limit_s* is the most that one share gets.
+    """Time until *deadline* on *clock*, in seconds, shared by weights; *limit_s* is the longest share.
 
-    Time that a measurement does not use goes to those after it.
+    Time that a measurement does not use goes to the later ones.
     """
 
     def __init__(
@@ -53,17 +53,17 @@ class Budget:
         return max(0.0, self._deadline - self._clock())
 
     def take(self) -> float:
-        """Return the share of the next measurement in seconds; a little where nothing is left."""
+        """Return the next measurement's share in seconds, a small minimum if no time is left."""
         of_all = sum(self._waiting)
         share = self.left_s * self._waiting.pop(0) / of_all if of_all else self.left_s
         return min(max(share, _LEAST_SHARE_S), self._limit_s)
 
 
 def repeat(once: Callable[[], int], share_s: float, *, warm_up: int = 1) -> Sequence[int]:
-    """Repeat *once*, which returns the nanoseconds that it took, until the share is used up, at least one time.
+    """Call *once*, which returns its time in nanoseconds, until the share is used up, but at least one time.
 
-    The results of the *warm_up* rounds are dropped: these pay for what is made on first use. They count as time used,
-    and end early when the share is used up.
+    The results of the *warm_up* rounds are dropped, since they include the costs of first use. Their time counts,
+    and they end early when the share is used up.
     """
     deadline = time.monotonic() + share_s
     for _ in range(warm_up):
@@ -115,7 +115,7 @@ def probe_limits(
     if budget is not None:
         bounds.append((budget, f"the budget left in heap {heap}"))
     if system is not None:
-        bounds.append((system, "what the system has left"))
+        bounds.append((system, "the system's free memory"))
     least, named = min(bounds)
     return Limits(
         heap=heap,
@@ -143,7 +143,7 @@ def _budget(physical: PhysicalDevice, heap: int) -> int:
 
 
 def system_memory(meminfo: _File = _MEMINFO, groups: Sequence[tuple[_File, _File]] = _GROUPS) -> int | None:
-    """Return the bytes that this process may still take, None on systems without Linux's files."""
+    """Return the bytes that this process can still allocate, None on systems without Linux's files."""
     left = [_available(meminfo), *(_left_in(most, used) for most, used in groups)]
     return min((each for each in left if each is not None), default=None)
 
@@ -155,7 +155,7 @@ def _available(meminfo: _File) -> int | None:
 
 
 def _read(path: _File) -> str:
-    """Read a file, '' where it cannot be read."""
+    """Return a file's text, '' if it cannot be read."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             return file.read()

@@ -26,11 +26,11 @@ class CallProbe:
         self._size = sharing.choice.size
 
     def time(self, call: TimedCall, share_s: float) -> Timing:
-        """Time *call* for *share_s* seconds, without what is made for it and freed after it.
+        """Time *call* for *share_s* seconds, excluding the set-up before it and the clean-up after it.
 
         Raises:
             Refused: the driver refused the call, or one before it.
-            NotAsked: there is nothing to call it with.
+            NotAsked: an object that the call needs is missing.
         """
         name, prepare = {
             TimedCall.ALLOCATE: (_ALLOCATE, self._ordinary),
@@ -46,7 +46,7 @@ class CallProbe:
             return self._timed(name, prepare(stack), share_s)
 
     def overhead(self, share_s: float) -> Timing:
-        """Time vkDestroyFence of no fence, which the spec allows and which does almost nothing."""
+        """Time vkDestroyFence with VK_NULL_HANDLE, which the spec allows and which does almost nothing."""
         null = self._device.vulkan.ffi.NULL
         return self._timed(_NOTHING, lambda: self._device.get(_NOTHING, self._device.handle, null, null), share_s)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time how bytes are moved by host and device, and how a whole buffer is handed over by VMO or by copy."""
+"""Time moves of bytes by host and device, and the handover of a whole buffer by VMO or by copy."""
 
 import mmap
 import time
@@ -18,8 +18,8 @@ _MIB = 1 << 20
 _MOST_MOVED = 64 * _MIB
 _LEAST_ROUNDS = 2
 _TRIALS = 3
-ALWAYS = 4 * _MIB  # a buffer up to this size is handed over also when the time is up
-_SLOW = 500e6  # bytes a second at which buffers are prepared, until it is measured
+ALWAYS = 4 * _MIB  # a buffer up to this size is handed over even when the time is up
+_SLOW = 500e6  # bytes per second assumed for preparing buffers, until it is measured
 _LEAST_PART = 4  # a quarter of a share is for rounds, however long the preparation takes
 _AND_AFTER = 1.5  # times the preparation: one more round, and freeing everything
 _OF_HAND_OVER = (
@@ -29,17 +29,17 @@ _OF_HAND_OVER = (
     "vkBindBufferMemory",
 )
 _OF_SUBMISSION = ("vkQueueSubmit", "vkWaitForFences")
-_MEMCPY = "memcpy"  # reported as the call in which a mapping is accessed, should the process die there
+_MEMCPY = "memcpy"  # reported as the current call while a mapping is accessed, in case the process dies there
 
 
 def size_to_move(room: int, seconds: float) -> int:
-    """Return one size for all rows, so that they compare: larger than any cache, where *seconds* for each allow it."""
+    """Return one size for all rows, which makes them comparable: above any cache, if *seconds* for each allow it."""
     largest = min(_MOST_MOVED, room)
     return fitting(largest, min(_MIB, largest), _SLOW, seconds / 2)
 
 
 class MoveProbe:
-    """Moves *size* bytes a round, less where mapped memory is slow; two such buffers exist at once."""
+    """Moves *size* bytes per round, fewer if mapped memory is slow; two such buffers exist at once."""
 
     def __init__(self, sharing: Sharing, size: int) -> None:
         self._sharing = sharing
@@ -50,7 +50,7 @@ class MoveProbe:
         """Move bytes for *share_s* seconds.
 
         Raises:
-            Refused: the driver refused a call on the way.
+            Refused: the driver refused one of the calls.
             NotAsked: the host cannot map such memory, or there is no queue.
         """
         began = time.monotonic()
@@ -65,7 +65,7 @@ class MoveProbe:
             return moved(size, repeat(once, _rest(share_s, began)))
 
     def _by_host(self, move: Move, memory: Memory, share_s: float, stack: ExitStack) -> tuple[int, Callable[[], int]]:
-        """Return the bytes that a round moves, and the round."""
+        """Return the number of bytes that a round moves, and the function that runs a round."""
         view = stack.enter_context(mapped(self._device, memory))
         own, memmove = _pages(self._size), self._device.vulkan.ffi.memmove
         coherent = self._sharing.is_coherent(memory)
@@ -95,23 +95,23 @@ class MoveProbe:
 
 
 class HandOverProbe:
-    """Hands whole buffers over; estimates from the sizes before how long the next one takes to prepare."""
+    """Hands over whole buffers; estimates the preparation time of each size from the earlier sizes."""
 
     def __init__(self, sharing: Sharing) -> None:
         self._sharing = sharing
         self._device = sharing.target.device
-        # An estimate until a size was tried, also in the process that goes on after a crash.
+        # An estimate until a size was tried; a process that continues after a crash starts with it as well.
         self._seconds_per_byte = dict.fromkeys(Way, 1 / _SLOW)
 
     def time(self, way: Way, size: int, share_s: float, most_s: float) -> Timing:
         """Hand a buffer of *size* bytes over for *share_s* seconds.
 
         Raises:
-            Refused: the driver refused a call on the way.
-            NotAsked: a large buffer would take more than *most_s* seconds, or the host cannot map what it copies.
+            Refused: the driver refused one of the calls.
+            NotAsked: a large buffer would take more than *most_s* seconds, or the host cannot map the memory to copy.
         """
         if size > ALWAYS and self._seconds_per_byte[way] * size > most_s:
-            raise NotAsked("too little time was left for it: --seconds, and --timeout for each step, allow more")
+            raise NotAsked("too little time was left: increase --seconds, or --timeout for each step")
         began = time.monotonic()
         with ExitStack() as stack:
             try:
@@ -160,14 +160,14 @@ class HandOverProbe:
 
 
 def _pages(size: int) -> bytearray:
-    """Make bytes whose pages exist: pages that were never written are one and the same, and read too fast."""
+    """Make bytes whose pages exist: pages that were never written share one zero page, which is read too fast."""
     made = bytearray(size)
     made[:: mmap.PAGESIZE] = b"\x5a" * -(-size // mmap.PAGESIZE)
     return made
 
 
 def _rest(share_s: float, began: float) -> float:
-    """Return what is left of a share for rounds after the preparation, which *began* at that time."""
+    """Return the rest of a share, for the rounds, after a preparation that *began* at that time."""
     return max(share_s - (time.monotonic() - began), share_s / _LEAST_PART)
 
 

@@ -21,7 +21,7 @@ Buffer = tuple[Any, Memory]
 
 
 def choose(device: Device, types: Sequence[MemoryType], size: int, *, only_dedicated: bool) -> Choice:
-    """Try forms and memory types until one is allocated; else choose the first, whose steps then show the reason.
+    """Try forms and memory types until one can be allocated; if none can, choose the first, whose steps show why.
 
     Raises `NotAsked` if no memory type takes a buffer that is shared.
     """
@@ -48,7 +48,7 @@ def _is_allocated(device: Device, shape: Shape, memory_type: MemoryType) -> bool
 
 
 def _ordinary_type(device: Device, types: Sequence[MemoryType], chosen: MemoryType, size: int) -> int:
-    """Choose the memory type of ordinary buffers: the same where the host can map it and a buffer takes it."""
+    """Choose the memory type of ordinary buffers: the same if the host can map it and a buffer takes it."""
     visible = [each.index for each in types if is_host_visible(each)]
     preferred = [chosen.index] if chosen.index in visible else []
     for mask in (*(1 << index for index in preferred), sum(1 << index for index in visible)):
@@ -86,15 +86,15 @@ class Sharing:
         return memory, resource
 
     def import_type(self, memory: Memory, resource: Resource) -> int:
-        """Ask into which memory type *memory*'s VMO is imported for *resource*.
+        """Return the memory type into which *memory*'s VMO is imported for *resource*.
 
-        Raises `NotAsked` if there is none, or the properties call gave no answer.
+        Raises `NotAsked` if there is none, or the properties call wrote no answer.
         """
         with self.target.exported(memory) as handle:
             return self.target.import_type(handle, resource, memory.memory_type)[0]
 
     def must_be_visible(self, memory: Memory) -> None:
-        """Refuse what the host cannot map."""
+        """Raise `NotAsked` if the host cannot map *memory*."""
         if not self.target.is_visible(memory.memory_type):
             raise NotAsked(f"memory type {memory.memory_type} is not HOST_VISIBLE")
 

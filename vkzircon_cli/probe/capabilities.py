@@ -17,7 +17,7 @@ _CALL = "vkGetPhysicalDeviceExternalBufferProperties"
 def probe_external_buffer(
     physical: PhysicalDevice, identity: Identity, usage: int, handle_type: int
 ) -> ExternalMemoryProperties:
-    """Ask vkGetPhysicalDeviceExternalBufferProperties, or its KHR name of a Vulkan 1.0 device.
+    """Ask vkGetPhysicalDeviceExternalBufferProperties, or its KHR name on a Vulkan 1.0 device.
 
     The call returns no result, so only sentinels show whether it wrote an answer.
     """

@@ -22,7 +22,7 @@ def _fence(device: Device) -> AbstractContextManager[Any]:
 def commands(device: Device) -> Iterator[Any]:
     """Record one command buffer in the block; at its end submit it and wait until the device has run it.
 
-    Raises `NotAsked` if the device has no queue, or its driver no commands.
+    Raises `NotAsked` if the device has no queue, or its driver lacks the commands.
     """
     with _command_buffer(device) as buffers:
         yield buffers[0]
@@ -39,7 +39,7 @@ def _command_buffer(device: Device) -> Iterator[Any]:
     if not device.has_function("vkQueueSubmit"):
         raise NotAsked("the driver has no vkQueueSubmit")
     vulkan = device.vulkan
-    # Without waiting for submitted work, objects would be destroyed that the device still uses.
+    # Without waiting for submitted work, objects that the device still uses would be destroyed.
     vulkan.on_call.must_return("vkWaitForFences")
     pool_info = vulkan.struct("VkCommandPoolCreateInfo", queueFamilyIndex=device.queue_family)
     with device.made("CommandPool", pool_info) as pool:
@@ -56,7 +56,7 @@ def copies(device: Device, source: Any, destination: Any, size: int, *, shared: 
 
     A *shared* destination is acquired from EXTERNAL before each copy and released to it afterwards.
 
-    Raises `NotAsked` if the device has no queue, or its driver no commands.
+    Raises `NotAsked` if the device has no queue, or its driver lacks the commands.
     """
     with _command_buffer(device) as buffers, _fence(device) as fence:
         with _acquired(device, buffers[0], destination, shared=shared):
@@ -99,7 +99,7 @@ def _copy(device: Device, recording: Any, source: Any, destination: Any, size: i
 
 @contextmanager
 def _acquired(device: Device, recording: Any, buffer: Any, *, shared: bool = True) -> Iterator[None]:
-    """Acquire a *shared* buffer from EXTERNAL at the start; at the end release it, and show the host what it holds."""
+    """Acquire a *shared* buffer from EXTERNAL at the start; at the end release it, and make it visible to the host."""
     access, families = device.vulkan.lib.VK_ACCESS_TRANSFER_WRITE_BIT, (_EXTERNAL, device.queue_family)
     of_buffer = {"buffer": buffer, "size": _WHOLE_SIZE}
     if shared:
@@ -120,7 +120,7 @@ def _to_host(device: Device, recording: Any) -> None:
 def _transfer(
     device: Device, recording: Any, kind: str, families: tuple[int | None, ...], access: int, **fields: Any
 ) -> None:
-    """Hand memory from one queue family to another: shared memory belongs to EXTERNAL while others use it."""
+    """Transfer memory from one queue family to another: EXTERNAL owns shared memory while others use it."""
     fields["srcAccessMask"], fields["dstAccessMask"] = (0 if family == _EXTERNAL else access for family in families)
     fields["srcQueueFamilyIndex"], fields["dstQueueFamilyIndex"] = families
     _barrier(device, recording, kind, **fields)

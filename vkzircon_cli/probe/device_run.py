@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The order in which one device is asked, from its extensions to its closing."""
+"""The order of the questions to one device, from listing its extensions to closing it."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -34,7 +34,7 @@ class DeviceProbe(DeviceSession):
     """Asks one device everything, or only for its extensions."""
 
     def probe(self) -> Generator[Event, None, bool]:
-        """Ask in order; a device without the extension, or what it depends on, is only asked for its memory."""
+        """Ask in order; a device that lacks the extension or its dependency is only asked for its memory."""
         extensions = (yield from self.extensions()).value
         if self.of_run.request.depth is Depth.IDENTITY:
             return False
@@ -124,7 +124,7 @@ class DeviceProbe(DeviceSession):
             yield from probe.negative()
 
     def _shapes(self, target: Target, image: ImageSpec | None) -> Generator[Event, None, tuple[dict[Form, Shape], str]]:
-        """Ask what buffer and image need, and make a shape of each form; the text says why there is no image."""
+        """Query the needs of buffer and image, and make each form's shape; the text says why there is no image."""
         buffer = partial(external_buffer, target.device, _SIZE)
         needed = {ResourceKind.BUFFER: (yield from self._needs(ResourceKind.BUFFER, buffer))}
         reason = "no image of the test's formats can be exported"

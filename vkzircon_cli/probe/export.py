@@ -19,7 +19,7 @@ from vkzircon_cli.stream.events import answer_of
 
 @record
 class ExportProbe:
-    """Looks closer at what one form exports from one memory type."""
+    """Examines the exports of one form from one memory type."""
 
     target: Target
     opener: DeviceOpener
@@ -67,7 +67,7 @@ class ExportProbe:
             return Pair(first.describe(), second.describe(), answer_of(partial(self._apart, first, second)))
 
     def through_channel(self) -> Pair:
-        """Write the handle to a channel and read it again: nothing about it should change."""
+        """Write the handle to a channel and read it again: its properties should not change."""
         kernel = self.target.must_have_kernel()
         with self._exported() as handle, ExitStack() as stack:
             writer, reader = kernel.create_channel()
@@ -121,7 +121,7 @@ class ExportProbe:
         return compared(second, self._write_new(first))
 
     def _apart(self, first: OwnedHandle, second: OwnedHandle) -> Comparison:
-        """Write each in turn and compare the other with what it held; both may still have old bytes."""
+        """Write to each in turn and compare the other with its contents before; both may still have old bytes."""
         in_first, in_second = self._write_new(first), self._write_new(second)
         kept_by_first = compared(first, in_first)
         self._write_new(first)

@@ -18,14 +18,14 @@ from vkzircon_cli.stream.events import answer_of
 _GET = "vkGetMemoryZirconHandleFUCHSIA"
 _PROPERTIES = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
 _S_TYPE_PROPERTIES, _S_TYPE_GET = 1000364001, 1000364002
-# No handle has both low bits clear, so this value remains only where the driver wrote nothing.
+# No handle has both low bits clear, so this value remains only if the driver wrote nothing.
 _UNWRITTEN_HANDLE = 0xFFFFFFFC
 _SENTINEL = 0xA5A5A5A5
-NO_KERNEL = "no libzircon to look into the VMO with"
+NO_KERNEL = "no libzircon to examine the VMO with"
 
 
 class OwnedHandle:
-    """A handle that this process owns until an import has *taken* it: then it is neither closed nor asked about."""
+    """A handle that this process owns until an import has *taken* it: after that it is neither closed nor queried."""
 
     def __init__(self, kernel: Zircon | None, value: int) -> None:
         self.value = value
@@ -40,7 +40,7 @@ class OwnedHandle:
         return self._kernel.basic(self.value)
 
     def describe(self) -> Handle:
-        """Collect what the kernel reports of the handle, or why it cannot be asked."""
+        """Collect the kernel's information about the handle, or the reason why there is none."""
         if self._kernel is None:
             return undescribed(self.value, self.written, not_asked(NO_KERNEL), NO_KERNEL)
         return self._kernel.describe(self.value, self.written)
@@ -49,7 +49,7 @@ class OwnedHandle:
         """Return the number for a call that needs *rights*.
 
         Raises:
-            Refused: the driver returned a number that is not a VMO handle, so no call may get it.
+            Refused: the driver returned a number that is not a VMO handle, so it must not be passed to a call.
             NotAsked: the handle lacks a right; the spec requires none, so the driver is not at fault.
         """
         is_vmo = self._kernel is None or (self._basic is not None and self._basic.type.value == OBJECT_TYPE_VMO)
@@ -75,7 +75,7 @@ class OwnedHandle:
         return self._basic is not None and right in self._basic.rights.names
 
     def kernel(self, *rights: str) -> tuple[Zircon, int]:
-        """Return the kernel and the number for a look into the VMO that needs *rights*; raises as `usable`."""
+        """Return the kernel and the number for an access to the VMO that needs *rights*; raises as `usable`."""
         if self._kernel is None:
             raise NotAsked(NO_KERNEL)
         return self._kernel, self.usable(*rights)
@@ -88,7 +88,7 @@ class OwnedHandle:
 
 @contextmanager
 def owned(kernel: Zircon, value: int) -> Iterator[OwnedHandle]:
-    """Own a handle of our own making, and close it unless an import took it."""
+    """Own a handle that this process created, and close it unless an import took it."""
     handle = OwnedHandle(kernel, value)
     try:
         yield handle
@@ -115,7 +115,7 @@ def exported_handle(device: Device, kernel: Zircon | None, memory: Memory) -> It
 
 
 def _drop_by_import(device: Device, handle: OwnedHandle, size: int) -> None:
-    """Release a handle where no kernel can close it: an import takes it, and the driver closes it with the memory."""
+    """Release a handle that no kernel can close: an import takes it, and the driver closes it with the memory."""
     try:
         bits = types_taking(device, handle)
         if bits:
@@ -127,17 +127,17 @@ def _drop_by_import(device: Device, handle: OwnedHandle, size: int) -> None:
 
 @contextmanager
 def taking(handle: OwnedHandle, importing: AbstractContextManager[Memory]) -> Iterator[Memory]:
-    """Import *handle*: success takes it, a refusal leaves it ours."""
+    """Import *handle*: after success the driver owns it, after a refusal this process does."""
     with importing as memory:
         handle.taken = True
         yield memory
 
 
 class PropertiesAnswer:
-    """vkGetMemoryZirconHandlePropertiesFUCHSIA, asked twice of a *handle* that is usable.
+    """vkGetMemoryZirconHandlePropertiesFUCHSIA, called twice with a usable *handle*.
 
     Every mask is a legal answer, so only two calls with complementary sentinels show whether one was *written*. If the
-    driver closed the handle in the first call (*kept* is then False), there is no second call with the dead number.
+    driver closed the handle in the first call (*kept* is then False), there is no second call with the stale number.
     """
 
     def __init__(self, device: Device, handle: OwnedHandle) -> None:
@@ -153,7 +153,7 @@ class PropertiesAnswer:
 
 
 def ask_properties(device: Device, handle: int, sentinel: int, handle_type: int = ZIRCON_VMO) -> tuple[int, bool]:
-    """Ask once; return the bits, *sentinel* where none were written, and whether sType and pNext are unchanged."""
+    """Ask once; return the bits, *sentinel* if none were written, and whether sType and pNext are unchanged."""
     found = zircon_ffi.new("VkMemoryZirconHandlePropertiesFUCHSIA *")
     found.sType, found.memoryTypeBits = _S_TYPE_PROPERTIES, sentinel
     device.call(_PROPERTIES, _device_pointer(device), handle_type, handle, found)

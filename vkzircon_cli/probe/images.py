@@ -16,14 +16,14 @@ from vkzircon_cli.probe.target import Target
 
 @record
 class Color:
-    """A format, the colour to clear to as 32-bit words, and the bytes of one pixel that this must leave."""
+    """A format, the colour to clear to as 32-bit words, and the resulting bytes of one pixel."""
 
     format: Named
     words: tuple[int, int, int, int]
     pixel: bytes
 
 
-# 0.2, 0.4, 0.6 and 0.8 are 51, 102, 153 and 204 of 255 exactly, so the driver has nothing to round.
+# 0.2, 0.4, 0.6 and 0.8 are 51, 102, 153 and 204 of 255 exactly, so no driver needs to round.
 _FIFTHS = (0x3E4CCCCD, 0x3ECCCCCD, 0x3F19999A, 0x3F4CCCCD)
 COLORS = (
     Color(Named(37, "R8G8B8A8_UNORM"), _FIFTHS, bytes((51, 102, 153, 204))),
@@ -35,7 +35,7 @@ COLORS = (
 
 
 def image_spec(color: Color, tiling: Tiling) -> ImageSpec:
-    """Return the image that a colour is cleared into."""
+    """Return the image to clear to a colour."""
     return ImageSpec(color.format.value, tiling)
 
 
@@ -44,7 +44,7 @@ def probe_image(target: Target, color: Color, tiling: Tiling) -> ImageTrip:
 
     Raises:
         NotAsked: no memory type does.
-        Refused: the driver refused a call on the way.
+        Refused: the driver refused one of the calls.
     """
     spec = image_spec(color, tiling)
     with ExitStack() as stack:
@@ -57,7 +57,7 @@ def probe_image(target: Target, color: Color, tiling: Tiling) -> ImageTrip:
         import_type, _ = target.import_type(handle, image, memory.memory_type)
         imported = stack.enter_context(target.imported(shape, handle, image, import_type, size=memory.size))
         bind(target.device, image, imported)
-        # Cleared only now: an import that copied the bytes of before would show the colour, too.
+        # Cleared after the import: otherwise an import that only copied the bytes would show the colour, too.
         clear_image(target.device, source.handle, color.words)
         pixels = Pattern(color.pixel, spec.width * spec.height * len(color.pixel))
         return _read(target, image, spec, pixels, memory.memory_type)

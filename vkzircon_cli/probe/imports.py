@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Import exported VMOs, and move bytes between the two sides.
 
-The form follows the export, the type both masks, the size the original.
+An import has the form of the export, a memory type that is in both masks, and the size of the original.
 """
 
 import time
@@ -25,7 +25,7 @@ from vkzircon_cli.probe.target import ImportTargets, Target, before_import
 from vkzircon_cli.stream.events import answer_of
 
 _RELEASE_S = 1.0
-_OURS = 2  # handles to a VMO while it waits to be imported: one for the import, one to look with
+_OURS = 2  # handles to a VMO before its import: one for the import, one to examine the VMO
 _BINDS_SOURCE = (
     ImportKind.BIND_EXPORT_IMPORT_BIND,
     ImportKind.EXPORT_BIND_IMPORT_BIND,
@@ -36,9 +36,9 @@ _PLAIN_ONLY = (ImportKind.WHOLE_SIZE, ImportKind.BIND_OFFSET)
 
 @record
 class Shared:
-    """One VMO as two allocations: *exported* memory, and memory *imported* on the *importer* with what is bound to it.
+    """One VMO as two allocations: *exported* memory, and memory *imported* on the *importer* with its resource.
 
-    *handle* is a second handle to the VMO, which stays ours.
+    *handle* is a second handle to the VMO, which this process keeps.
     """
 
     importer: Target
@@ -64,7 +64,7 @@ class ImportProbe:
 
         Raises:
             NotAsked: a step before the import failed, which is not the import's fault.
-            Refused: the import failed, or binding to it.
+            Refused: the import or the binding failed.
         """
         if kind is ImportKind.OWN_VMO:
             return self._own_vmo(shape, memory_type)
@@ -113,7 +113,7 @@ class ImportProbe:
     ) -> tuple[Memory, OwnedHandle, OwnedHandle, Resource]:
         exported, source = stack.enter_context(shape.exportable(self.target.device, memory_type))
         if kind in _BINDS_SOURCE and not source.needs.memory_type_bits >> memory_type & 1:
-            raise NotAsked("what is bound does not take this memory type")  # VUID-vkBindBufferMemory-memory-01035
+            raise NotAsked("the resource does not take this memory type")  # VUID-vkBindBufferMemory-memory-01035
         if kind is ImportKind.BIND_EXPORT_IMPORT_BIND:
             bind(self.target.device, source, exported)
         handle = stack.enter_context(self.target.exported(exported))
@@ -124,7 +124,7 @@ class ImportProbe:
 
     @contextmanager
     def _second_handle(self, exported: Memory, handle: OwnedHandle) -> Iterator[OwnedHandle]:
-        """Make a handle to look into the VMO with while the import has the other: a duplicate, or another get."""
+        """Make a handle to examine the VMO while the import owns the other: a duplicate, or a second export."""
         kernel = self.target.kernel
         if kernel is not None and handle.has_right("DUPLICATE"):
             with owned(kernel, kernel.duplicate(handle.usable())) as duplicate:
@@ -134,7 +134,7 @@ class ImportProbe:
                 yield second
 
     def _size_to_import(self, kind: ImportKind, handle: OwnedHandle, size: int) -> int:
-        """Keep to VUID-VkMemoryAllocateInfo-allocationSize-07903: an import never asks for more than the VMO holds."""
+        """Keep to VUID-VkMemoryAllocateInfo-allocationSize-07903: an import is never larger than the VMO."""
         value = handle.usable()
         if self.target.kernel is None:
             if kind is ImportKind.WHOLE_SIZE:
@@ -174,9 +174,9 @@ class ImportProbe:
             yield second
 
     def in_second_process(self, peer: Peer, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
-        """Have another process import what is exported here; each compares what the other wrote; raises as `probe`.
+        """Have another process import the exported VMO; each compares what the other wrote; raises as `probe`.
 
-        The other process has freed its memory when this one compares: what it wrote is in the VMO.
+        The other process frees its memory before this one compares: the bytes that it wrote must be in the VMO.
         """
         target = self.target
         peer.must_be_there()
@@ -191,7 +191,7 @@ class ImportProbe:
             return replace(found, shared=answer_of(partial(target.compare, exported, after)))
 
     def _own_vmo(self, shape: Shape, memory_type: int) -> Imported:
-        """Import a VMO that never came from Vulkan, one page larger than what is asked for."""
+        """Import a VMO that Vulkan did not export, one page larger than the allocation."""
         if shape.is_dedicated:
             raise NotAsked("a VMO of our own was never a dedicated allocation")
         kernel, target, size = self.target.must_have_kernel(), self.target, shape.needs.size
@@ -208,7 +208,7 @@ class ImportProbe:
                     return Imported(import_type, candidates, size, still, seen)
 
     def releases(self, shape: Shape, memory_type: int) -> Released:
-        """Count the VMO's handles before an import and after its memory was freed; the number alone tells nothing."""
+        """Count the VMO's handles before an import and after its memory was freed: one must be closed by then."""
         device = self.target.device
         with ExitStack() as stack:
             exported, handle, kept, _ = before_import(
@@ -266,14 +266,14 @@ class ImportProbe:
 
 
 def _still(importer: Target, imported: Memory, written: Answer[Pattern]) -> Comparison:
-    """Compare what was written before the import with what the import reads: it must not change the contents."""
+    """Compare the bytes from before the import with those of the import: it must not change the contents."""
     if written.value is None:
         raise NotAsked(written.missing.reason if written.missing else "nothing was written before")
     return importer.compare(imported, written.value)
 
 
 def _settled(kernel: Zircon, handle: int, wanted: int) -> int:
-    """Ask for the count until it is *wanted*, for a second: a driver may free memory in a thread of its own."""
+    """Query the count for up to a second until it is *wanted*: a driver may free memory in a thread of its own."""
     deadline = time.monotonic() + _RELEASE_S
     while (count := kernel.handle_count(handle)) != wanted and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -18,7 +18,7 @@ from vkzircon_cli.stream.events import Message, answer_of
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _DEBUG_UTILS = "VK_EXT_debug_utils"
 _PORTABILITY = "VK_KHR_portability_enumeration"
-# Asked for wherever offered: what a Vulkan 1.0 driver needs for the capability queries, and the two above.
+# Enabled if offered: those that a Vulkan 1.0 driver needs for the capability queries, and the two above.
 _WANTED = ("VK_KHR_get_physical_device_properties2", "VK_KHR_external_memory_capabilities", _PORTABILITY, _DEBUG_UTILS)
 _SEVERITIES = {0x1000: "error", 0x100: "warning"}
 _MOST_MESSAGES = 100
@@ -45,7 +45,7 @@ def probe_kernel(kernel: Zircon) -> Kernel:
 
 
 class InstanceProbe:
-    """Creates the instance of all devices. *messages* fills while vkCreateInstance runs."""
+    """Creates the instance of all devices. *messages* is filled while vkCreateInstance runs."""
 
     def __init__(self, vulkan: vk.Vulkan, stack: ExitStack) -> None:
         self._vulkan = vulkan

@@ -19,7 +19,7 @@ _WARM_UP = 16
 
 @record
 class StressProbe:
-    """Repeats with one form from one memory type."""
+    """Repeats exports and imports of one form from one memory type."""
 
     target: Target
     shape: Shape
@@ -52,14 +52,14 @@ class StressProbe:
         return self._repeat(ROUNDS, once)
 
     def _export(self, stack: ExitStack) -> tuple[Memory, OwnedHandle, Resource, int]:
-        """Export memory, and make what it is imported for."""
+        """Export memory, and make the resource that it is imported for."""
         memory = stack.enter_context(self.shape.memory(self.target.device, self.memory_type))
         handle = stack.enter_context(self.target.exported(memory))
         resource = stack.enter_context(self.shape.resource(self.target.device))
         return memory, handle, resource, self.target.import_type(handle, resource, self.memory_type)[0]
 
     def _repeat(self, rounds: int, once: Callable[[], None]) -> Stressed:
-        """Run *once* a few times, which pays for what is made on first use, then *rounds* times between two counts.
+        """Run *once* a few times, to exclude the costs of first use, then *rounds* times between two counts.
 
         A slow driver gets fewer rounds: a step that takes too long would count as hung.
         """

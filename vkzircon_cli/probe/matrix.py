@@ -27,10 +27,10 @@ _WORDS = struct.Struct("@iPIII4x")  # VkExternalImageFormatProperties
 
 
 class MatrixProbe(DeviceSession):
-    """Asks one device for one handle type."""
+    """Asks one device about one handle type."""
 
     def probe(self) -> Generator[Event, None, bool]:
-        """Ask for all buffers in one step, then for each format in a step of its own: a crash costs no more."""
+        """Query all buffers in one step, then each format in a step of its own, so that a crash costs one step only."""
         yield from self.ask("buffers", "buffers", self._buffers)
         formats = all_formats() if self.of_run.request.formats is Formats.ALL else common_formats()
         for number, name in formats.items():
@@ -62,9 +62,9 @@ class MatrixProbe(DeviceSession):
 
 
 class _ImageQuery:
-    """vkGetPhysicalDeviceImageFormatProperties2, or its KHR name, with structures that are made once.
+    """vkGetPhysicalDeviceImageFormatProperties2, or its KHR name, with structures that are created once.
 
-    There are thousands of questions, most of them answered within a microsecond, so nothing is made for each.
+    There are thousands of queries, and most take less than a microsecond, so none creates its own structures.
     """
 
     def __init__(self, physical: PhysicalDevice, identity: Identity, handle_type: int) -> None:
@@ -80,8 +80,8 @@ class _ImageQuery:
         self._found = vulkan.struct("VkImageFormatProperties2", self._external)
 
     def ask(self, number: int) -> tuple[Support, ...]:
-        """Ask for every tiling and usage of one format; usages with the same answer are put together."""
-        # Reported once: nothing else is called before the last of them has returned.
+        """Ask for every tiling and usage of one format; usages with the same answer are grouped."""
+        # Reported once: no other function is called before the last of these calls has returned.
         self._vulkan.on_call(self._name)
         info, function, physical, found = self._info, self._function, self._physical, self._found
         found_words, external_words = self._vulkan.ffi.buffer(found), self._vulkan.ffi.buffer(self._external)

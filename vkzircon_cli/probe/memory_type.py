@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked of each memory type. Each step makes and frees what it needs, so that any step can be left out."""
+"""The questions about each memory type. Each step makes and frees its own objects, so any step can be left out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -31,9 +31,9 @@ def is_usable(handle: Handle) -> bool:
 
 @record
 class MemoryTypeProbe:
-    """Exports from each memory type in every form, looks at what was exported, imports it and moves bytes.
+    """Exports from each memory type in every form, examines the VMO, imports it and moves bytes.
 
-    *exported* lists the memory types and forms that exported, in the order in which they were asked.
+    *exported* lists the memory types and forms that exported, in the order of the questions.
     """
 
     ask: Ask
@@ -45,7 +45,7 @@ class MemoryTypeProbe:
     exported: list[tuple[int, Form]]
 
     def probe(self, memory_type: int, reasons: Mapping[Form, str]) -> Iterator[Event]:
-        """Ask one memory type, except for the forms in *reasons*; a form that does not export is asked no further."""
+        """Test one memory type, except for the forms in *reasons*; a form that does not export is tested no further."""
         forms = []
         for form, shape in self.shapes.items():
             answer: Answer[Handle] = yield from self.ask(
@@ -94,7 +94,7 @@ class MemoryTypeProbe:
         return self.ask(step, "imports", question, kind=kind, form=form, memory_type=memory_type)
 
     def second_process(self) -> Iterator[Event]:
-        """Have a second process import what every memory type exports in every form."""
+        """Have a second process import a VMO of every memory type in every form."""
         for memory_type, form in self.exported:
             probe = partial(self.imports.in_second_process, self.peer)
             yield from self._import(probe, ImportKind.SECOND_PROCESS, form, memory_type)
@@ -120,7 +120,7 @@ class MemoryTypeProbe:
                 yield from self.ask(step, "stress", question, what=what, memory_type=memory_type)
 
     def negative(self) -> Iterator[Event]:
-        """Call the driver with what it must refuse; asked last, since the driver may crash."""
+        """Call the driver with inputs that it must refuse; this comes last, since the driver may crash."""
         for memory_type, form in self.exported[:1]:
             probe = wrong_inputs.NegativeProbe(self.target, self.shapes[form], memory_type)
             for call in wrong_inputs.CALLS:

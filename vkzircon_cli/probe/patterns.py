@@ -60,7 +60,7 @@ def new_word(size: int) -> Pattern:
 
 
 def zeros(size: int) -> Pattern:
-    """Make a pattern of nothing but zeros."""
+    """Make a pattern of zeros only."""
     return Pattern(bytes(1), size)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second process with a device of its own: VMOs are sent to it through a channel, as from program to program.
+"""A second process with a device of its own: VMOs are sent to it through a channel, as between programs.
 
 The process is forked before this one loads a driver, whose state would not survive a fork. A fork is ready at once: a
 new Python would take longer to start than all questions to a device. It imports the VMOs from its channel, compares
@@ -31,7 +31,7 @@ from vkzircon_cli.stream.events import answer_of
 from vkzircon_cli.worker import process
 from vkzircon_cli.worker.isolation import can_fork, missing_from_exit
 
-_PATIENCE_S = 0.05  # for a process that has nothing left to do
+_PATIENCE_S = 0.05  # for a process that has finished its work
 _DYING_S = 5.0  # for a process that closed its end of the channel
 _OUTPUT = 1  # the worker's own
 _WHO = "the second process"
@@ -40,7 +40,7 @@ _STARTUP_VARIABLE = "VKZIRCON_STARTUP_HANDLES"
 
 @record
 class DeviceAsked:
-    """The device to open with the extensions *enabled*: that of *identity*, at *index* if there are several."""
+    """The device to open with the extensions *enabled*: the one of *identity*, at *index* if there are several."""
 
     index: int
     identity: Identity
@@ -51,8 +51,8 @@ class DeviceAsked:
 class FarImport:
     """What to import on the device: *allocation_size* bytes for a resource of *size*.
 
-    *before*, in hex, is the period of the pattern that should be there, '' if it could not be written; *after* that of
-    the pattern to write.
+    *before*, in hex, is the period of the pattern that the VMO should hold, '' if it could not be written; *after* is
+    that of the pattern to write.
     """
 
     form: Form
@@ -65,7 +65,7 @@ class FarImport:
 
 
 class Peer:
-    """Starts the process, sends it what to import, and ends it. *limit_s* is the limit for an answer."""
+    """Starts the process, sends it imports, and ends it. *limit_s* is the limit for an answer."""
 
     def __init__(self, kernel: Zircon | None, limit_s: float) -> None:
         self._kernel = kernel
@@ -102,13 +102,13 @@ class Peer:
                 self._send(asked)
 
     def imports(self, asked: FarImport, handle: OwnedHandle) -> Imported:
-        """Have the process import *handle*, which leaves this process, compare, and write.
+        """Have the process import *handle*, which is moved there, compare its bytes, and write others.
 
         Raises:
             NotAsked: there is no such process, or a step before the import failed.
             Refused: the import failed.
             Crashed: the process died.
-            TimedOut: the process gave no answer.
+            TimedOut: the process did not answer in time.
         """
         self.must_be_there()
         self._wait_until_ready()
@@ -124,16 +124,16 @@ class Peer:
         raise NotAsked(missing.reason if missing is not None else "the second process gave an empty answer")
 
     def must_be_there(self) -> None:
-        """Raise `NotAsked` with the reason unless the process was started and lives."""
+        """Raise `NotAsked` with the reason unless the process was started and still runs."""
         if self._gone or self._process is None:
             raise NotAsked(self._gone or NO_KERNEL)
 
     def _wait_until_ready(self) -> None:
-        """Wait for the first message; where it is late, no driver is to blame."""
+        """Wait for the first message; if it is late, no driver is to blame."""
         try:
             self._is_ready = self._is_ready or self._received() is not None
         except TimedOut as late:
-            raise NotAsked("the second process was not there in time") from late
+            raise NotAsked("the second process did not start in time") from late
 
     def _send(self, asked: DeviceAsked | FarImport, *handles: int) -> None:
         message = json.dumps({type(asked).__name__: plain(asked)}).encode()
@@ -196,7 +196,7 @@ class Importer:
         self._no_instance = ""
 
     def close(self) -> None:
-        """Destroy the device, then the instance: an `ExitStack` that is only dropped closes too, in any order."""
+        """Destroy the device, then the instance: if the `ExitStack` were only dropped, the order would be undefined."""
         self._of_device.close()
         self._stack.close()
 
@@ -216,7 +216,7 @@ class Importer:
             self._reason = f"no device in the second process: {refused.said}"
 
     def _listed(self) -> list[vk.PhysicalDevice]:
-        """List the devices of an instance, which is created once, also where that fails."""
+        """List the devices of an instance, which is created only once, even if that fails."""
         try:
             return list_devices(vk.open_loader(vk.Calls(lambda _: None)), self._stack)
         except (Refused, NotAsked, Stop) as stopped:
@@ -265,7 +265,7 @@ def _written(target: Target, memory: Memory, period: str) -> Comparison:
 def _serve(kernel: Zircon, channel: int, importer: Importer) -> None:
     """Answer until the other end is closed.
 
-    The loader is opened only when a device is asked for: until then the other process loads it, and would be slowed.
+    The loader is opened only when a device is asked for: until then the other process loads it, and would slow down.
     """
     is_ready = False
     while kernel.wait_for_message(channel):
@@ -284,19 +284,19 @@ def _serve(kernel: Zircon, channel: int, importer: Importer) -> None:
 
 
 def serve_and_exit(opened: Zircon, descriptor: int, entry: str) -> NoReturn:
-    """Be the second process, just forked: *descriptor* is its end of the channel, and *entry* names it."""
+    """Run the second process, just forked: *descriptor* is its end of the channel, and *entry* names it."""
     code = 1
     try:
-        # The pipe of the parent's events, for one, whose reader waits for its end.
+        # Among others, the pipe of the parent's events, whose reader waits for its end.
         os.closerange(3, descriptor)
         os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
         os.environ[_STARTUP_VARIABLE] = entry
-        kernel = Zircon(opened.lib, opened.library, lambda _: None)  # its calls are not those that the parent makes
+        kernel = Zircon(opened.lib, opened.library, lambda _: None)  # its calls are not the parent's
         with closing(Importer(kernel)) as importer:
             _serve(kernel, kernel.take_startup_handle(), importer)
         code = 0
     except Exception as error:  # noqa: BLE001 - written to the driver's output; the parent learns the exit code
-        # A closed channel: the other process needs no answer any more, as where nothing was exported to import.
+        # A closed channel: the other process needs no more answers, for example because nothing was exported.
         if isinstance(error, Refused) and error.missing.result == "ZX_ERR_PEER_CLOSED":
             code = 0
         else:

@@ -19,7 +19,7 @@ _PORTABILITY_SUBSET = "VK_KHR_portability_subset"
 
 
 def probe_identity(physical: vk.PhysicalDevice) -> facts.Identity:
-    """Ask VkPhysicalDeviceProperties, and the chained ones that the device's version has."""
+    """Query VkPhysicalDeviceProperties, and the chained structures that the device's version has."""
     vulkan = physical.vulkan
     found = vulkan.ffi.new("VkPhysicalDeviceProperties *")
     physical.get("vkGetPhysicalDeviceProperties", found)
@@ -45,7 +45,7 @@ def probe_identity(physical: vk.PhysicalDevice) -> facts.Identity:
 
 
 class _Details:
-    """vkGetPhysicalDeviceProperties2 with the structures that *version* (or an extension) allows, asked once."""
+    """vkGetPhysicalDeviceProperties2 with the structures that *version* (or an extension) allows, queried once."""
 
     def __init__(self, physical: vk.PhysicalDevice, version: int) -> None:
         self._vulkan = vulkan = physical.vulkan
@@ -83,7 +83,7 @@ def _uuid(raw: Any) -> str:
 
 
 def lists_extension(physical: vk.PhysicalDevice, name: str = spec.EXTENSION) -> bool:
-    """Whether the device lists the extension *name*; False where it cannot be asked."""
+    """Whether the device lists the extension *name*; False if the list cannot be read."""
     listed = answer_of(partial(probe_extensions, physical)).value or ()
     return find_extension(listed, name) is not None
 
@@ -137,7 +137,7 @@ def _queue_families(physical: vk.PhysicalDevice) -> tuple[facts.QueueFamily, ...
 def _transfer_family(families: tuple[facts.QueueFamily, ...]) -> int | None:
     """Choose a family that can fill, clear and copy: graphics and compute imply transfer (VkQueueFlagBits).
 
-    A family of transfers alone is the last choice, since vkCmdClearColorImage needs one of the others.
+    A transfer-only family is the last choice, since vkCmdClearColorImage needs one of the others.
     """
     for wanted in (spec.QUEUE_GRAPHICS | spec.QUEUE_COMPUTE, spec.QUEUE_TRANSFER):
         for family in families:
@@ -147,7 +147,7 @@ def _transfer_family(families: tuple[facts.QueueFamily, ...]) -> int | None:
 
 
 def extensions_to_enable(listed: tuple[facts.Extension, ...], leg: str) -> tuple[str, ...]:
-    """Return what a device is opened with: the extension, the *leg* that it depends on, and what must be enabled."""
+    """Return the extensions to enable: this one, the *leg* that it depends on, and those that are mandatory."""
     needed = [_DEPENDENCY] if _DEPENDENCY in leg else []
     if find_extension(listed, _PORTABILITY_SUBSET):
         needed.append(_PORTABILITY_SUBSET)  # VUID-VkDeviceCreateInfo-pProperties-04451
@@ -189,7 +189,7 @@ class DeviceOpener:
         )
 
     def describe(self, device: vk.Device) -> facts.OpenDevice:
-        """Return what an opened device was made with, and which of the extension's commands it has."""
+        """Return how an opened device was created, and which of the extension's commands it has."""
         return facts.OpenDevice(
             enabled_extensions=self.enabled,
             queue_families=self.queue_families,

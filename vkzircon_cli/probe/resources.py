@@ -102,7 +102,7 @@ def external_image(device: Device, spec: ImageSpec) -> Iterator[Resource]:
 
 
 def _requirements(device: Device, kind: str, **resource: Any) -> MemoryRequirements:
-    """Ask with the version-2 query where the device has it: only that query reports dedicated allocations."""
+    """Use the version-2 query if the device has it: only that query reports dedicated allocations."""
     vulkan = device.vulkan
     name = f"vkGet{kind}MemoryRequirements2"
     if not device.has_function(name):
@@ -154,7 +154,7 @@ def _export(device: Device, chained: Any) -> Any:
 
 @contextmanager
 def _memory(device: Device, chained: Any, size: int, memory_type: int, kept: Any = None) -> Iterator[Memory]:
-    """Allocate memory; *kept* is what *chained* points to and must live as long as it."""
+    """Allocate memory; *chained* points to *kept*, which must stay alive as long."""
     info = device.vulkan.struct("VkMemoryAllocateInfo", chained, allocationSize=size, memoryTypeIndex=memory_type)
     with device.made("DeviceMemory", info, by="Allocate", freed_by="Free") as handle:
         del kept
@@ -182,7 +182,7 @@ def mapped(device: Device, memory: Memory) -> Iterator[memoryview]:
 
 
 def flush(device: Device, memory: Memory, call: str = "vkFlushMappedMemoryRanges") -> None:
-    """Make the host's writes to mapped *memory* visible to the device; does nothing where memory is coherent."""
+    """Make the host's writes to mapped *memory* visible to the device; does nothing if the memory is coherent."""
     area = device.vulkan.struct("VkMappedMemoryRange", memory=memory.handle, size=_WHOLE_SIZE)
     device.call(call, device.handle, 1, area)
 
@@ -208,7 +208,7 @@ class Shape:
 
     @property
     def kind(self) -> ResourceKind:
-        """Return what is bound to memory of this form."""
+        """Return the kind of resource that is bound to memory of this form."""
         return ResourceKind.IMAGE if self.form is Form.DEDICATED_IMAGE else ResourceKind.BUFFER
 
     @property
@@ -238,7 +238,7 @@ class Shape:
     def exportable_for(self, device: Device, memory_type: int, resource: Resource) -> AbstractContextManager[Memory]:
         """Allocate memory for a *resource* that exists already.
 
-        It may be exported as a VMO alone: one driver refuses any union of handle types.
+        It can be exported as a VMO only: one driver refuses any union of handle types.
         """
         chained = _export(device, _dedicated(device, self._dedicated(resource)))
         return _memory(device, chained, self.needs.size + self.room, memory_type)
@@ -252,5 +252,5 @@ class Shape:
     def imported(
         self, device: Device, handle: int, memory_type: int, resource: Resource, *, size: int, **how: Any
     ) -> AbstractContextManager[Memory]:
-        """Import for *resource* as `imported_memory`; dedicated memory has its size (VUID-02964, -02965)."""
+        """Import for *resource* as `imported_memory`; dedicated memory has the resource's size (VUID-02964, -02965)."""
         return imported_memory(device, handle, size, memory_type, self._dedicated(resource), **how)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @record
 class Run:
-    """What the sessions of a run share: *made* are the instance's facts, *kernel* is None without a libzircon."""
+    """The shared state of a run's sessions: *made* are the instance's facts, *kernel* is None without a libzircon."""
 
     asker: Asker
     request: Request
@@ -44,7 +44,7 @@ class DeviceSession:
         self.device: vk.Device | None = None
 
     def probe(self) -> Generator[Event, None, bool]:
-        """Ask what the run wants to know of the device; return whether there is nothing more to ask of another one."""
+        """Ask the device the run's questions; return whether no further device needs to be asked."""
         raise NotImplementedError
 
     def ask(self, name: str, fact: str, question: Callable[[], T], *, live: bool = False, **key: Any) -> Asking[T]:
@@ -66,7 +66,7 @@ class DeviceSession:
         return self.ask("memory", "memory", partial(probe_memory, self.physical))
 
     def leg(self, extensions: tuple[Extension, ...]) -> str | None:
-        """Return what the extension depends on here, None where the device or the instance lacks it."""
+        """Return the extension's dependency that is met here, None if the device or the instance lacks it."""
         return dependency_leg(self.of_run.made, self.identity, extensions)
 
     def opened(

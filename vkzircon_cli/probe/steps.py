@@ -25,10 +25,10 @@ _LAST_STEP = "instance.destroy"
 
 
 def probe(request: Request, on_call: Callable[[str], None], answered: Mapping[str, Any]) -> Iterator[Event]:
-    """Ask what *request* wants; *on_call* gets the name of each call just before it is made.
+    """Ask the questions of *request*; *on_call* gets the name of each call just before it is made.
 
-    Steps that an earlier process has *answered* are not asked again; what it had opened is opened again. Each event has
-    its time in milliseconds. The last one is ``done``: a stream without it was cut.
+    Steps that an earlier process has *answered* are not asked again; what it opened is opened again. Each event has
+    its time in milliseconds. The last one is ``done``: a stream without it was cut off.
     """
     calls = vk.Calls(on_call, _hung(answered))
     for event in _Machine(request, calls, Asker(answered, request.device_shape)).events():
@@ -103,7 +103,7 @@ class _Machine:
         is_measured = False
         for index in selected:
             identity = identities[index]
-            # A device whose closing was asked, answered or not, is not opened again only to be closed.
+            # If an earlier process tried to close a device, it is not opened again only to be closed.
             if identity is None or self._ask.knows(f"device{index}/close"):
                 is_measured = is_measured or identity is not None
             elif self._request.depth is not Depth.BENCH or not is_measured:

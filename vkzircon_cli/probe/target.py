@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An open device as the steps on it use it: export, import, and look at memory; and the devices that can import."""
+"""An open device for steps that export, import and examine memory; and the devices that can import."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @record
 class Target:
-    """An open device, its memory types, and the *kernel* for a look into VMOs, None where there is no libzircon."""
+    """An open device, its memory types, and the *kernel* to examine VMOs, None if there is no libzircon."""
 
     device: Device
     types: Sequence[MemoryType]
@@ -56,7 +56,7 @@ class Target:
 
     @contextmanager
     def export(self, shape: Shape, memory_type: int) -> Iterator[OwnedHandle]:
-        """Allocate memory of *shape* and get a handle to its VMO; then close the one and free the other."""
+        """Allocate memory of *shape* and get a handle to its VMO; at the end close the handle and free the memory."""
         with shape.memory(self.device, memory_type) as memory, self.exported(memory) as handle:
             yield handle
 
@@ -68,7 +68,7 @@ class Target:
         bits, taken = types_taking(self.device, handle), resource.needs.memory_type_bits
         candidates = bits & taken & ((1 << len(self.types)) - 1)
         if not candidates:
-            raise NotAsked(f"no memory type takes both the VMO (0x{bits:x}) and what is bound to it (0x{taken:x})")
+            raise NotAsked(f"no memory type takes both the VMO (0x{bits:x}) and the resource (0x{taken:x})")
         return (preferred if candidates >> preferred & 1 else bits_of(candidates)[0]), candidates
 
     def imported(
@@ -125,7 +125,7 @@ class ImportTargets:
         }
         if kind not in openers:
             return self._own
-        if kind not in self._opened:  # once, also where it fails: a driver may take seconds to make an instance
+        if kind not in self._opened:  # only once, even if it fails: a driver may take seconds to make an instance
             self._opened[kind] = answer_of(openers[kind])
         target, missing = self._opened[kind].value, self._opened[kind].missing
         if missing is not None:
@@ -158,7 +158,7 @@ class ImportTargets:
 
 
 def before_import(step: Callable[[], T]) -> T:
-    """Run a step that leads to an import; where the driver refuses it, the import is not asked for."""
+    """Run a step before an import; if the driver refuses it, the import is not tried."""
     try:
         return step()
     except Refused as refused:

@@ -18,7 +18,7 @@ _OPAQUE_FD = 1
 
 @record
 class NegativeProbe:
-    """Calls the driver with what it must refuse. Every case is a step of its own, whose begin is written before it."""
+    """Calls the driver with inputs that it must refuse. Every case is a step of its own, announced before it runs."""
 
     target: Target
     shape: Shape
@@ -80,7 +80,7 @@ class NegativeProbe:
         handle_type: int = ZIRCON_VMO,
         size: int | None = None,
     ) -> Refusal:
-        """Make the call and return its result; a handle that the call took is not ours any more."""
+        """Make the call and return its result; a handle that the call took no longer belongs to this process."""
         result = "VK_SUCCESS"
         try:
             if call == PROPERTIES:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Text out of documents: one content model, and a writer each for the terminal, Markdown and HTML.
 
-What belongs here: records of content without markup, the pages that are composed of them, and the writers that escape
+Here: records of content without markup, the pages that are composed of them, and the writers that escape
 and lay them out; JSON, JUnit and CSV. The table of all formats is in this file.
 
-What does not: no renderer judges a result, asks the machine or writes to a stream.
+Not here: judging a result, asking the machine, and writing to a stream.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from vkzircon_cli.render.style import Format, Page, Style
 if TYPE_CHECKING:
     from vkzircon_cli.report.redaction import Hidden
 
-# A module of this room, and what calls its function with the document, style, page, and what was hidden.
+# A module of this package, and a call of its function with the document, style, page, and hidden items.
 Renderer = tuple[str, Callable[..., str]]
 _JSON: Renderer = ("json", lambda module, document, *_: module.render_json(document))
 RENDERERS: Mapping[str, Mapping[Format, Renderer]] = {
@@ -60,5 +60,5 @@ def render(document: Any, style: Style, page: Page, hidden: "tuple[Hidden, ...] 
 
 
 def load(kind: str, format: Format) -> Any:
-    """Import what writes documents of *kind* in *format*, which takes 60 ms with Rich and 30 ms with Jinja."""
+    """Import the writer of documents of *kind* in *format*, which takes 60 ms with Rich and 30 ms with Jinja."""
     return import_module(f"vkzircon_cli.render.{RENDERERS[kind][format][0]}")

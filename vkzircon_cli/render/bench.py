@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bench for people: what sharing saves first, then a bar for every measurement."""
+"""The bench for people: first the time that sharing saves, then a bar for every measurement."""
 
 from vkzircon_cli.model.bench import BenchDevice
 from vkzircon_cli.render.charts import chart_table, charts, conditions, without_number

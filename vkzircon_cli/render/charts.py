@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers of a bench as charts: rows with a bar each, and the conditions that they were measured under."""
+"""The numbers of a bench as charts: rows with a bar each, and the conditions of the measurements."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ _TIMES = ("rounds", "median", "p99", "least")
 class Bar:
     """One measurement: its *cells*, the *fraction* of its bar from 0 to 1, and the same for its 99th percentile.
 
-    A measurement without a number has the *missing* answer. *is_shared* is for memory of a VMO.
+    A measurement without a number has the *missing* answer. *is_shared*: its memory is a VMO's.
     """
 
     label: str
@@ -168,7 +168,7 @@ def without_number(shown: Iterable[Chart]) -> list[Reason]:
 
 
 def conditions(bench: BenchReport, device: BenchDevice) -> Iterator[Field]:
-    """Yield what was measured with, and what limits it."""
+    """Yield the conditions of the measurements, and their limits."""
     if device.choice.value is not None:
         yield Field("memory", (_memory(device.choice.value, device),), prose=True)
     elif device.choice.missing is not None and device.opened.value is not None:

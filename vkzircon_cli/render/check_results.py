@@ -46,26 +46,26 @@ def counts_of(results: Iterable[CheckResult]) -> str:
 
 
 def problems(report: Report) -> list[CheckResult]:
-    """Return what failed or warned, the worst first."""
+    """Return the results that failed or warned, the worst first."""
     bad = [result for result in report.checks if SEVERITY[result.outcome] >= SEVERITY[Outcome.WARN]]
     return sorted(bad, key=lambda result: -SEVERITY[result.outcome])
 
 
 def of_device(report: Report, index: int) -> str:
-    """Return " of device 0, NAME" where a report has several devices, else nothing."""
+    """Return " of device 0, NAME" if a report has several devices, else an empty string."""
     names = (device_name(device) for device in report.devices if device.index == index)
     return f" of device {index}, {next(names, '?')}" if len(report.devices) > 1 else ""
 
 
 def device_checks(report: Report) -> Iterator[tuple[str, tuple[CheckResult, ...]]]:
-    """Yield the results of each device, with " of device 0, NAME" where there are several."""
+    """Yield the results of each device, with " of device 0, NAME" if there are several."""
     for device in report.devices:
         if results := report.of_device(device.index):
             yield of_device(report, device.index), results
 
 
 def rows_of(results: Iterable[CheckResult]) -> list[CheckRow]:
-    """Return a row a result."""
+    """Return one row per result."""
     return [CheckRow(result.outcome, (result.id,), result.sentence) for result in results]
 
 
@@ -79,7 +79,7 @@ def skips_by_reason(results: Iterable[CheckResult]) -> list[CheckRow]:
 
 
 def check_tables(results: Sequence[CheckResult]) -> tuple[Table, Table, Table]:
-    """Return what needs attention, what passed, and what was skipped with a row for each reason."""
+    """Return tables of problems, of passed checks, and of skipped ones with a row for each reason."""
     rows = [row for row in rows_of(results) if row.outcome is not Outcome.SKIP]
     return (
         checks_table("Failed, warned and noted", [row for row in rows if row.outcome is not Outcome.PASS]),

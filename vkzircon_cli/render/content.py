@@ -55,7 +55,7 @@ Cell = str | Code | Mark | Meter | tuple[Code | Mark, ...]
 
 @record
 class Column:
-    """A table's column: one that *wraps* does so between words, and numbers go to the *right*."""
+    """A table's column: one that *wraps* does so between words; numbers are aligned to the *right*."""
 
     header: str
     right: bool = False
@@ -64,7 +64,7 @@ class Column:
 
 @record
 class Table:
-    """Rows of cells, of which that in column number *names* names the row; *kind* is a class of the style sheet."""
+    """Rows of cells; the cell in column number *names* names the row; *kind* is a class of the style sheet."""
 
     title: str
     columns: tuple[Column, ...]
@@ -94,7 +94,7 @@ class Lines:
 
 @record
 class Reason:
-    """Why there is no answer, and what that is true of."""
+    """Why there is no answer, and the questions that this applies to."""
 
     mark: Mark
     words: str
@@ -126,7 +126,7 @@ _OUTCOMES = {
     Outcome.WARN: ("!", Look.WARN),
 }
 _MISSING = {
-    # A driver may refuse, so that only the checks can call this bad.
+    # A driver may refuse, so only the checks can judge this as bad.
     MissingKind.REFUSED: Mark("\N{MULTIPLICATION SIGN}", "refused", Look.NOTE),
     MissingKind.NOT_ASKED: Mark("-", "skip", Look.SKIP),
     MissingKind.CRASHED: Mark("✗", "crash", Look.BAD),
@@ -141,7 +141,7 @@ def outcome_mark(outcome: Outcome) -> Mark:
 
 
 def missing_mark(missing: Missing | None) -> Mark:
-    """Return the mark of a missing answer, an empty one where there was no question."""
+    """Return the mark of a missing answer, an empty one if there was no question."""
     return _MISSING[missing.kind] if missing else Mark("", "", Look.SKIP)
 
 
@@ -151,7 +151,7 @@ def why_missing(missing: Missing | None) -> str:
 
 
 def reasons(rows: Iterable[tuple[Missing | None, str]]) -> list[Reason]:
-    """Return each reason for a missing answer once, with everything that it is true of."""
+    """Return each reason for a missing answer once, with everything that it applies to."""
     of: dict[Missing, dict[str, None]] = {}
     for missing, what in rows:
         if missing is not None:

@@ -23,14 +23,14 @@ _FORMULA = ("=", "+", "-", "@")
 def render_csv(matrix: MatrixReport) -> str:
     """Write *matrix* with a line of headers; ``|`` separates the flags of a field, and a missing value is empty.
 
-    Without an answer the field *missing* says of which kind it is.
+    Without an answer, the field *missing* has the reason's kind.
     """
     text = StringIO()
     text.write(_HEADER)
     writer = csv.writer(text, lineterminator="\n")
     for device in matrix.chosen:
         name = visible(device.identity.value.name) if device.identity.value else ""
-        # No spreadsheet may take a name for a formula.
+        # Otherwise a spreadsheet would evaluate such a name as a formula.
         about = (device.index, f"'{name}" if name.startswith(_FORMULA) else name, name_of(matrix.handle_type))
         writer.writerows((*about, *line) for line in _lines(device))
     return text.getvalue()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A difference as parts with rows of words, which Markdown shows too, and as a terminal shows it."""
+"""A difference as parts with rows of words, for the terminal and for Markdown, and its text for the terminal."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from vkzircon_cli.render.style import Page
 if TYPE_CHECKING:
     from vkzircon_cli.render.writer import Sheet
 
-# The heading of each area, and a noun to count in it, with what follows that.
+# The heading of each area, the noun for what is counted in it, and the words after the noun.
 _AREAS = {
     Area.VERDICTS: ("Verdicts", "verdict", ""),
     Area.EXTENSION: ("The extension", "fact", " of the extension"),
@@ -50,7 +50,7 @@ class ChangeRow:
 
 @record
 class Part:
-    """The rows of one area, of one device where there are several; the *note* counts what is left out."""
+    """The rows of one area, of one device if there are several; the *note* counts the rows left out."""
 
     title: str
     rows: tuple[ChangeRow, ...]
@@ -118,7 +118,7 @@ def _group_of(change: VerdictChange) -> object:
 
 
 def _verdict_row(change: VerdictChange, group: str = "") -> ChangeRow:
-    """Return the row of a change, or of a *group* of them, which differ in their sentences except for a skip's."""
+    """Return the row of a change, or of a *group* of changes: their sentences differ, except those of skips."""
     before, after = (
         None if said is None else f"{said.outcome}{'' if group and not _is_skip(said) else ': ' + said.sentence}"
         for said in (change.before, change.after)
@@ -142,7 +142,7 @@ def times_words(timings: Timings) -> str:
     before, after = (
         "an unknown time" if time is None else f"{time:.0f} ms" for time in (timings.before_ms, timings.after_ms)
     )
-    return f"In all {before} before, {after} after."
+    return f"Total time: {before} before, {after} after."
 
 
 def times_table(timings: Timings) -> Table:

@@ -18,7 +18,7 @@ _MOST_DEEP = 8
 
 
 def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = False) -> str:
-    """Write the whole diagnosis, its verdict first; *verbose* also shows what is fine."""
+    """Write the whole diagnosis, its verdict first; *verbose* also shows the parts without problems."""
     sheet = Sheet(page)
     write_circumstances(sheet, opening_of(diagnosis))
     label = sheet.mark(outcome_mark(diagnosis.summary.outcome))

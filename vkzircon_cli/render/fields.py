@@ -30,9 +30,9 @@ from vkzircon_cli.model.host import Environment
 if TYPE_CHECKING:
     from vkzircon_cli.report.bench import BenchReport
 
-# A driver's text of more lines than these becomes one line, its line feeds escaped.
+# A driver's text with more lines becomes one line, with its line feeds escaped.
 _MOST_LINES = 8
-# With more names than these the number says more.
+# With more names, the number is easier to read.
 _MOST_FLAGS = 12
 
 
@@ -69,7 +69,7 @@ def identity_fields(device: Device) -> Iterator[Field]:
 
 
 def extension_field(report: Report, device: Device) -> Field:
-    """Return whether a device offers the extension, and what that rests on."""
+    """Return whether a device offers the extension, and its dependency there."""
     if device.extensions.value is None:
         words = why_missing(device.extensions.missing)
     elif (found := find_extension(device.extensions.value)) is None:
@@ -83,7 +83,7 @@ def extension_field(report: Report, device: Device) -> Field:
 
 
 def extension_fields(report: Report, device: Device) -> Iterator[Field]:
-    """Yield what a device offers, and what it was opened with."""
+    """Yield a device's capabilities, and how it was opened."""
     yield extension_field(report, device)
     yield Field("siblings", tuple(_siblings(report, device)) or ("none",))
     if device.external_buffers:
@@ -128,10 +128,10 @@ def _opened(opened: OpenDevice) -> Iterator[Field]:
 
 
 def driver_lines(identity: Identity) -> Iterator[str]:
-    """Yield the driver's name with its version, then what it says of itself."""
+    """Yield the driver's name with its version, then its own description."""
     driver, version = identity.driver.value, identity.driver_version
     name = (driver.name.strip() or UNNAMED) if driver else ""
-    # A version without a text is a number whose packing only its vendor knows.
+    # A version without a text is a number in the vendor's own packing.
     yield f"{name} {version.text}".strip() if version.text else f"{name}, version {version.value:#x}".lstrip(", ")
     if driver and driver.info:
         lines = driver.info.rstrip("\n").split("\n")
@@ -139,14 +139,14 @@ def driver_lines(identity: Identity) -> Iterator[str]:
 
 
 def flag_words(flags: Flags) -> str:
-    """Format a word of flags: their names, or the number where there are too many."""
+    """Format a word of flags: their names, or the number if there are too many."""
     if not flags.names:
         return "none"
     return " ".join(flags.names) if len(flags.names) <= _MOST_FLAGS else f"{flags.value:#x}"
 
 
 def machine_fields(report: Report) -> Iterator[Field]:
-    """Yield where a report comes from."""
+    """Yield the origin of a report."""
     loader, kernel = report.loader.value, report.kernel.value
     size = kernel.page_size.value if kernel else None
     yield _library("loader", report.loader, f"Vulkan {loader.api_version.text}" if loader else "")
@@ -184,13 +184,13 @@ def _system(environment: Environment) -> Field:
 
 
 def _variables(environment: Environment) -> Iterator[Field]:
-    """Yield the variables that were set, where there are any."""
+    """Yield the variables that were set, if there are any."""
     if environment.variables:
         yield Field("variables", tuple(f"{each.name}={each.value}" for each in environment.variables))
 
 
 def _enabled_layers(report: Report) -> Iterator[str]:
-    """Yield the layers that were asked for; the loader skips one that is not installed without a message."""
+    """Yield the layers that were asked for; the loader silently skips one that is not installed."""
     if report.emulation.layer:
         yield report.emulation.layer
     installed = {layer.name for layer in report.instance.value.layers} if report.instance.value else None

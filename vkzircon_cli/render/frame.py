@@ -54,7 +54,7 @@ class Opening:
 
 
 def opening_of(document: Document) -> Opening:
-    """Return what a page about *document* begins with."""
+    """Return the first lines of a page about *document*."""
     emulation, error, summary = document.emulation, document.error, document.summary
     settings = f" ({emulation.settings})" if emulation.settings else ""
     return Opening(
@@ -86,7 +86,7 @@ def slowest(steps: Sequence[StepTime]) -> Table:
 
 
 def printed(run: Run, most: int | None = None) -> list[Lines]:
-    """Return what the loader reported and what was printed, at most *most* different lines of each."""
+    """Return the loader's messages and the printed output, at most *most* different lines of each."""
     shown = []
     for title, lines in (
         ("Messages of the loader", [f"{message.severity}: {message.text}" for message in run.messages]),
@@ -98,7 +98,7 @@ def printed(run: Run, most: int | None = None) -> list[Lines]:
 
 
 def emulating(report: "Probed", command: str) -> Iterator[Step]:
-    """Yield *command* with emulation, where the extension is not offered and can be emulated."""
+    """Yield *command* with emulation if the extension is not offered but can be emulated."""
     missing = report.summary.exit_code == Exit.NOT_OFFERED
     if missing and report.environment.platform == LINUX and not report.emulation.active:
         yield f"{command} --emulate", "the same with the extension emulated by vkzircon's own layer"
@@ -135,7 +135,7 @@ def write_circumstances(sheet: "Sheet", opening: Opening) -> None:
 
 
 def write_opening(sheet: "Sheet", document: Document, *, with_result: bool = True) -> None:
-    """Write the circumstances, the result with a hint, and the manifests left out so that the others could be asked."""
+    """Write the circumstances, the result with a hint, and the manifests left out so that others could be asked."""
     opening = opening_of(document)
     write_circumstances(sheet, opening)
     if with_result:
@@ -151,7 +151,7 @@ def write_opening(sheet: "Sheet", document: Document, *, with_result: bool = Tru
 
 
 def write_log(sheet: "Sheet", document: Document, verbose: bool, *, is_bad: bool) -> None:
-    """Write the steps if *verbose*, and what was printed if that, or *is_bad*."""
+    """Write the steps if *verbose*, and the printed lines if *verbose* or *is_bad*."""
     if verbose and document.run.steps:
         sheet.heading(f"Steps ({document.run.duration_ms:.0f} ms in all)")
         sheet.table(steps_table("Steps", document.run.steps))
@@ -160,7 +160,7 @@ def write_log(sheet: "Sheet", document: Document, verbose: bool, *, is_bad: bool
 
 
 def write_printed(sheet: "Sheet", document: Document, verbose: bool) -> None:
-    """Write what the loader reported and what was printed."""
+    """Write the loader's messages and the printed output."""
     for lines in printed(document.run, None if verbose else _MOST_LINES):
         sheet.lines(lines)
     if document.run.output.dropped:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports and benches as one HTML page each that needs no script, no network and no other file.
 
-The markup is in `templates/`; what stands on a page comes from the content modules, and its pictures are geometry from
+The markup is in `templates/`; the content of a page comes from the content modules, and its pictures are geometry from
 `pictures` and `charts`. Every string is escaped, made visible and cut here, so that none can be forgotten.
 """
 
@@ -58,6 +58,6 @@ def _environment() -> Environment:
 
 
 def _finalized(value: Any) -> Any:
-    """Return a string harmless and not too long; the result of a macro is both already."""
+    """Return a string made visible and cut; the result of a macro is both already."""
     is_words = isinstance(value, str) and not isinstance(value, Markup)
     return visible(content.cut(value, _MOST_CHARACTERS)) if is_words else value

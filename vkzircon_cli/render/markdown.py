@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report and the difference for an issue tracker: the verdict first, what is long folded away."""
+"""The report and the difference for an issue tracker: the verdict first, long parts folded."""
 
 from collections.abc import Iterator, Sequence
 
@@ -86,7 +86,7 @@ def _device(report: Report, device: Device) -> Iterator[writer.Section]:
 
 
 _MOST_OF_A_SENTENCE = 500
-_UNFOLDED = 12  # more rows than these are folded away
+_UNFOLDED = 12  # a part with more rows is folded
 _HEADERS = ("", "before", "after")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writer for issue trackers: escapes, and keeps sections under the size that trackers take, the first ones whole.
+"""The writer for issue trackers: escapes text, and keeps pages below the trackers' limit, the first sections whole.
 
 Words of a small safe alphabet stay unchanged; all others become code, in which trackers make no mentions, links or
 markup. Rows without room are left out from the end, and counted.
@@ -76,7 +76,7 @@ def _span(shown: str) -> str:
 
 
 def _tagged(shown: str) -> str:
-    # Trackers look for mail addresses after decoding entities, in code too, so that no tag may hold a whole one.
+    # Trackers look for mail addresses after decoding entities, in code too, so no tag may hold a whole address.
     return "".join(f"<code>{''.join(_entities(part))}</code>" for part in _MAIL.split(shown))
 
 
@@ -102,14 +102,14 @@ def fence(lines: Sequence[str]) -> list[str]:
 
 def folded(summary: str, body: str) -> str:
     """Return *body* folded away below *summary*; Markdown in HTML needs the blank line."""
-    # Inside a tag no Markdown is read, so that a span in backticks would be plain text.
+    # Markdown inside a tag is not parsed, so a span in backticks would be plain text.
     title = _SPAN.sub(lambda span: _tagged(span[1]), prose(summary))
     return f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"
 
 
 @record
 class Section:
-    """Lines below a title that may be cut between any two *rows*; *head* and *tail* go with them or not at all."""
+    """Lines below a title that may be cut between any two *rows*; *head* and *tail* are never cut."""
 
     title: str
     head: Sequence[str]
@@ -125,7 +125,7 @@ class Section:
         return f"#### {prose(self.title)}\n\n{body}" if self.title else body
 
     def fitting(self, room: int) -> int | None:
-        """Return how many rows fit into *room* bytes, None where not even the title does."""
+        """Return how many rows fit into *room* bytes, None if not even the title fits."""
         room -= _size(self.text(0))
         for count, row in enumerate(self.rows):
             room -= _size(row) + 1
@@ -135,7 +135,7 @@ class Section:
 
 
 def write_page(opening: str, sections: Iterable[Section], hidden: Sequence[Hidden] | None) -> str:
-    """Return a page under 60,000 bytes; its foot says what had no room and what was *hidden*."""
+    """Return a page under 60,000 bytes; its foot says what was left out and what was *hidden*."""
     foot = ""
     if hidden is not None:
         words = hidden_words(hidden)
@@ -193,7 +193,7 @@ def lines_section(lines: Lines) -> Section:
 
 
 def cell_words(cell: Cell) -> str:
-    """Return what stands in a cell, in Markdown."""
+    """Return the content of a cell in Markdown."""
     if isinstance(cell, tuple):
         return ", ".join(map(cell_words, cell))
     if isinstance(cell, Code):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures for the HTML page: their content, and a description in words; `templates/pictures.html` draws them as SVG.
 
-Nothing foreign is drawn but numbers, since text in a picture cannot wrap.
+Numbers are the only foreign values in a picture, since its text cannot wrap.
 """
 
 import re
@@ -35,7 +35,7 @@ _WRITERS = {
 
 @record
 class MatrixRow:
-    """A memory type that was asked to export, the memory types *named* by its bits, and those *imported* into.
+    """A memory type whose export was tried, those *named* by the VMO's bits, and those that *imported* it.
 
     *past* has the bits that name no memory type.
     """
@@ -62,7 +62,7 @@ class Matrix:
 
 
 def matrix(device: Device) -> Matrix | None:
-    """Return the memory types that were asked to export against all memory types, None where none was asked."""
+    """Return the memory types whose export was tried against all memory types, None if there are none."""
     types = (device.memory.value.types if device.memory.value else ())[:_MOST_TYPES]
     columns = tuple(each.index for each in types)
     rows = tuple(_row(device, number, columns) for number in columns if shared_memory.best_export(device, number))
@@ -95,7 +95,7 @@ def _row(device: Device, number: int, columns: Sequence[int]) -> MatrixRow:
 
 @record
 class Path:
-    """The way of bytes from a writer to its readers, which are places with marks; one for all memory types alike."""
+    """The way of bytes from a writer to its readers, which are places with marks; equal memory types share one."""
 
     title: str
     writer: str
@@ -106,9 +106,9 @@ class Path:
 
 
 def paths(data: Iterable[Data]) -> tuple[list[Path], int]:
-    """Return each way of bytes once for all memory types with the same result, and how many have no room.
+    """Return each way of bytes once for all memory types with the same result, and how many were left out to save room.
 
-    Ways that were not asked are left out.
+    Ways that were not tried are left out.
     """
     types_of: dict[tuple[Write, tuple[Mark, ...]], list[int]] = {}
     for row in data:
@@ -137,7 +137,7 @@ def _path(write: Write, marks: Sequence[Mark], types: Sequence[int]) -> Path:
 
 @record
 class Moment:
-    """One step; *x* and *width* are percents of the whole time."""
+    """One step; *x* and *width* are percentages of the whole time."""
 
     x: float
     width: float
@@ -179,7 +179,7 @@ def bad_steps(report: Report) -> frozenset[str]:
 
 
 def _by_lane(steps: Sequence[StepTime]) -> dict[str, list[StepTime]]:
-    """Return lanes by the subject of the steps, or only by their device where there would be too many."""
+    """Return lanes by the subject of the steps, or only by their device if there would be too many."""
     fine: dict[str, list[StepTime]] = {}
     coarse: dict[str, list[StepTime]] = {}
     for step in steps:

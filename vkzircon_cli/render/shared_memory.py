@@ -45,7 +45,7 @@ _VMO = tuple(
 
 
 def heap_table(heaps: Sequence[Heap]) -> Table:
-    """Return the heaps, each beside the biggest."""
+    """Return the heaps, each compared with the largest."""
     biggest = max((heap.size for heap in heaps), default=0) or 1
     rows = (
         (str(heap.index), Meter(heap.size / biggest, about(heap.size)), str(heap.size), flag_words(heap.flags))
@@ -84,20 +84,20 @@ def _shared(device: Device, memory_type: int) -> tuple[Cell, ...]:
 
 
 def best_export(device: Device, memory_type: int) -> Export | None:
-    """Return of a memory type the first form that exported, else the first that was asked, else the first."""
+    """Return a memory type's first form that exported, else the first that was tried, else the first of all."""
     rows = [row for row in device.exports if row.memory_type == memory_type]
     asked = [row for row in rows if row.handle.missing and row.handle.missing.kind is not MissingKind.NOT_ASKED]
     return next(iter((*(row for row in rows if row.handle.value), *asked, *rows)), None)
 
 
 def _types_exported(device: Device) -> list[Export]:
-    """Return one export a memory type, chosen by `best_export`."""
+    """Return one export per memory type, chosen by `best_export`."""
     types = dict.fromkeys(row.memory_type for row in device.exports)
     return [best for number in types if (best := best_export(device, number))]
 
 
 def export_mark(device: Device, memory_type: int) -> Mark:
-    """Return whether a memory type gave a VMO."""
+    """Return the mark for whether a memory type exported a VMO."""
     export = best_export(device, memory_type)
     handle = export.handle.value if export else None
     if export is None or handle is None:
@@ -108,7 +108,7 @@ def export_mark(device: Device, memory_type: int) -> Mark:
 
 
 def trip_mark(device: Device, memory_type: int) -> Mark:
-    """Return whether the bytes of all round trips through a memory type were right."""
+    """Return the mark for whether all round trips through a memory type kept the bytes."""
     trips = [row.round_trip for row in device.data if row.memory_type == memory_type]
     seen = [each.value for trip in trips for each in _places(trip) if each.value]
     if any(comparison.wrong for comparison in seen):
@@ -121,14 +121,14 @@ def trip_mark(device: Device, memory_type: int) -> Mark:
 
 
 def _places(trip: Answer[RoundTrip]) -> tuple[Answer[Comparison], ...]:
-    """Return what was read in each of `PLACES`."""
+    """Return the result of reading in each of `PLACES`."""
     if (seen := trip.value) is None:
         return (Answer(None, trip.missing),) * len(PLACES)
     return (seen.through_export_map, seen.through_import_map, seen.through_vmo_read, seen.through_vmo_map)
 
 
 def vmo_table(device: Device) -> Table:
-    """Return what the kernel says of each exported VMO."""
+    """Return the kernel's information about each exported VMO."""
     handles = [(row.memory_type, row.handle.value) for row in _types_exported(device) if row.handle.value]
     rows = [(str(number), *_vmo(handle)) for number, handle in handles]
     return Table("Exported VMOs, one for each memory type", (_TYPE, *_VMO), tuple(rows))
@@ -144,7 +144,7 @@ def _vmo(handle: Handle) -> tuple[str, ...]:
 
 
 def notes(device: Device) -> Iterator[Field]:
-    """Yield the VMOs' rights and why answers are missing, each once, with the types that it is true of."""
+    """Yield the VMOs' rights and the reasons for missing answers, each once, with the types that it applies to."""
     types_of: dict[tuple[str, str], list[int]] = {}
     exports = _types_exported(device)
     for row in exports:
@@ -186,7 +186,7 @@ def of_types(numbers: Iterable[int]) -> str:
 
 
 def places_of(trip: Data) -> tuple[Mark, ...]:
-    """Return the marks of what was read in each of `PLACES`."""
+    """Return the marks of the results of reading in each of `PLACES`."""
     return tuple(map(comparison_mark, _places(trip.round_trip)))
 
 

@@ -29,7 +29,7 @@ class Format(StrEnum):
     TRACE = "trace"
 
 
-# Formats that strangers read, so that names of people and machines are hidden in them.
+# Formats that are meant to be published, so names of people and machines are hidden in them.
 FOR_STRANGERS = (Format.MARKDOWN, Format.HTML)
 
 
@@ -70,8 +70,8 @@ def page_for(
 ) -> Page:
     """Return the page for standard output.
 
-    COLUMNS goes before *terminal_width*; a value that is no positive number counts as unset. Colour follows, in this
-    order: *no_color*, NO_COLOR, TERM=dumb, FORCE_COLOR, whether it is a terminal; empty variables count as unset.
+    COLUMNS overrides *terminal_width*; a value that is not a positive number counts as unset. Colour depends on, in
+    this order: *no_color*, NO_COLOR, TERM=dumb, FORCE_COLOR, whether it is a terminal; empty variables count as unset.
     """
     width = _columns(environ) or (terminal_width if stdout_is_terminal else None)
     try:

@@ -81,7 +81,7 @@ def _write_findings(sheet: Sheet, report: Report, verbose: bool) -> None:
 
 
 def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) -> None:
-    """Write what a device's checks found: without *verbose* only what did not pass, and skips once a reason."""
+    """Write what a device's checks found: without *verbose* only what did not pass, and skips once per reason."""
     # A condition of --require was asked for, so its answer is shown in any case.
     shown = [each for each in results if verbose or each.id.startswith(REQUIRED) or each.outcome not in _QUIET]
     rows = [*zip(rows_of(shown), shown, strict=True), *((row, None) for row in skips_by_reason(results) if not verbose)]

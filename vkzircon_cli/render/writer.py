@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
 GAP = 2
-# Longer lines tire the eye, however wide the screen is.
+# Longer lines are hard to read, even on a wide screen.
 _WIDEST_PROSE = 100
 # With less room than this beside its label, a value goes below it.
 _LEAST_VALUE = 24
@@ -41,7 +41,7 @@ class Sheet:
         self.page = page
         self._lines: list[Text] = []
         self._stream = StringIO()
-        # Everything is set, so that Rich asks neither the environment nor the machine; without *height*, TERM=dumb
+        # Everything is set, so that Rich reads neither the environment nor the terminal; without *height*, TERM=dumb
         # makes any width 80.
         self._console = Console(
             file=self._stream,
@@ -107,14 +107,14 @@ class Sheet:
             first = Text(" " * start)
 
     def value(self, words: Text | str, indent: int = 0) -> None:
-        """Write one value, which folds only where the page cuts."""
+        """Write one value, which folds only if the page cuts."""
         text = self.text(words) if isinstance(words, str) else words
         self._lines += [_indented(line, indent) for line in self._wrapped(text, self.page.width - indent, prose=False)]
 
     def field(
         self, label: str, *values: Text | str, indent: int = 2, label_width: int = _LABEL_WIDTH, prose: bool = False
     ) -> None:
-        """Write *values* beside their label, each on its own line, or below it where there is no room."""
+        """Write *values* beside their label, each on its own line, or below it if there is no room."""
         texts = [self.text(value) if isinstance(value, str) else value for value in values]
         start = indent + label_width + GAP
         title = self.text(label, "dim")
@@ -159,7 +159,7 @@ class Sheet:
             self.prose(purpose, indent=2 * GAP)
 
     def cell(self, cell: Cell) -> Text:
-        """Return what stands in a cell."""
+        """Return the content of a cell as text."""
         if isinstance(cell, Mark):
             return self.join(self.styled(cell.word, cell.look), f" {cell.more}" if cell.more else "")
         if isinstance(cell, Meter):
@@ -170,20 +170,20 @@ class Sheet:
 
     def _meter(self, meter: Meter) -> Text:
         length = min(_BAR, self.page.width // 4)
-        # However small, what is more than nothing shows.
+        # A fraction above zero is always visible, however small.
         filled = max(1, int(meter.fraction * length)) if meter.fraction else 0
         bar = self.text("█" * filled, "yellow" if meter.is_second else "cyan")
         return self.join(bar, self.text("░" * (length - filled), "dim"), f"  {meter.words}" if meter.words else "")
 
     def table(self, table: Table) -> None:
-        """Write a table; one without rows is a field that says so."""
+        """Write a table; one without rows becomes a field that says so."""
         if table.rows:
             self.grid(table.columns, [[self.cell(cell) for cell in row] for row in table.rows], table.names)
         else:
             self.field(table.title, "none")
 
     def grid(self, columns: Sequence[Column], rows: Sequence[Row], names: int = 0, indent: int = 2) -> None:
-        """Write rows below headers, or a block for each where the page is too narrow; column *names* names the row."""
+        """Write rows below headers, or a block for each if the page is too narrow; column *names* names the row."""
         room = self.page.width - indent
         widths = fitted(columns, rows, room)
         if total(widths) > room and self.page.cuts:
@@ -245,7 +245,7 @@ def total(widths: Sequence[int]) -> int:
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Row], room: int) -> list[int]:
-    """Return a width for each column: what wraps gets as much of the *room* as is left, the first the most.
+    """Return a width for each column: those that wrap share the rest of the *room*, the first gets the most.
 
     The sum may exceed *room*: only columns that wrap are narrowed, and no word is broken.
     """
