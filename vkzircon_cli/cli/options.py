@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of the command line, each written once. Their values are checked here, before the driver is asked."""
+"""The options of the command line, each declared once. Their values are checked here, before the probe starts."""
 
 import inspect
 import math
@@ -73,7 +73,7 @@ def _handle_types(incomplete: str) -> list[str]:
     return _beginning(HANDLE_TYPES, incomplete)
 
 
-# The functions below import the checks when they run: that takes a third of the time of --help.
+# The functions below import the checks when they run, because the import takes a third of the time of --help.
 
 
 def _words() -> list[str]:
