@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The explanations, kind by kind: their texts are files, but the emulation's come from its libzircon."""
+"""The explanations, kind by kind. Their texts are in files, except the emulation's, which come from its libzircon."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -11,7 +11,7 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.glossary import read_glossary
 from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
 
-# What the driver itself does, as its sources show; not seen on a device.
+# The driver's own behaviour, read in its sources, not seen on a device.
 _QUIRKS: Mapping[str, tuple[str, ...]] = {
     "swiftshader": (
         "It adds 15 bytes to each allocation, so that a VMO is often one page larger, and to each import's map.",
@@ -64,7 +64,7 @@ def checks() -> Iterator[Explanation]:
 
 
 def vuids() -> Iterator[Explanation]:
-    """Explain every rule of valid usage; one with a number may be written as the number, and as an older one."""
+    """Explain every rule of valid usage; a numbered rule may also be written as its number or its older number."""
     for word, text in read_glossary(_file("vuids")).items():
         number = word.rpartition("-")[2]
         also = (number, *_OLDER_NUMBERS.get(number, ())) if number.isdigit() else ()

@@ -5,8 +5,8 @@
     OPERATOR  = "=" | "!=" | ">=" | "<=" | ">" | "<"
     VALUE     = word | number, also 0x... or with K, M, G for powers of 1024 | version, as 1.1 | flags joined by "|"
 
-A CHECK is met where it passes or only notes something. A FACT is one of `FACTS`. Flags are compared as sets:
-``>=`` asks for these at least. Words have no order, and no case.
+A CHECK is met if its outcome is a pass or a note. A FACT is one of `FACTS`. Flags are compared as sets: ``>=`` requires
+at least these flags. Words are compared without regard to case, and have no order.
 """
 
 import operator
@@ -59,7 +59,7 @@ Value = str | int | tuple[int, ...] | frozenset[str]
 
 @record
 class Seen:
-    """What facts are read from: what was seen of the machine and of one device."""
+    """The source of the facts: the observations of the machine and of one device."""
 
     facts: Facts
     device: Device
@@ -69,7 +69,7 @@ class Seen:
 
 @record
 class NamedFact:
-    """A fact by its public *name*; *words* are its only values, if known. *read* returns None if unseen."""
+    """A fact by its public *name*; *words* are its only values, if known. *read* returns None for an unknown value."""
 
     name: str
     kind: Kind
@@ -79,7 +79,7 @@ class NamedFact:
 
 
 def _at(path: str) -> Callable[[Seen], Value | None]:
-    """Return a function that reads the field at *path*, through answers; None where one of them is missing."""
+    """Return a function that reads the field at *path*, through answers; None if one of them is missing."""
 
     def read(seen: Seen) -> Value | None:
         found: Any = seen
@@ -197,7 +197,7 @@ def parse_condition(text: str) -> Condition:
 
 
 def refuse_unknown_checks(names: Iterable[str]) -> None:
-    """Refuse what is neither a check's id nor a group's name.
+    """Refuse a name that is neither a check's id nor a group's.
 
     Raises:
         Usage: one of *names* is unknown; the hint has the nearest names.
@@ -210,13 +210,13 @@ def refuse_unknown_checks(names: Iterable[str]) -> None:
 
 
 def is_chosen(id: str, judging: Judging) -> bool:
-    """Whether the check *id* counts: it is selected, where any is, and not ignored."""
+    """Whether the check *id* counts: it is not ignored, and it is selected if any check is."""
     names = {id, id.partition(".")[0]}
     return (not judging.select or bool(names.intersection(judging.select))) and names.isdisjoint(judging.ignore)
 
 
 def refuse_empty_choice(judging: Judging) -> None:
-    """Refuse to judge by nothing, which would always be good.
+    """Refuse options that leave nothing to judge by, because such a run could not fail.
 
     Raises:
         Usage: no check is left, and no condition is required.
@@ -272,7 +272,7 @@ def _flags(fact: NamedFact, text: str) -> Value | None:
 
 
 def judge(condition: Condition, seen: Seen, verdicts: Mapping[str, CheckResult]) -> Verdict:
-    """Return whether one device meets *condition*, by what was *seen* of it and the *verdicts* of its checks."""
+    """Return whether one device meets *condition*, by the facts that were *seen* and the *verdicts* of its checks."""
     if condition.fact is None:
         verdict = verdicts[condition.name]
         met = verdict.outcome in (Outcome.PASS, Outcome.INFO)
@@ -287,7 +287,7 @@ def judge(condition: Condition, seen: Seen, verdicts: Mapping[str, CheckResult])
 
 
 def _lacking(condition: Condition, found: Value) -> str:
-    """Return the flags that are required and missing."""
+    """Return the required flags that are missing."""
     if condition.operator != ">=" or not isinstance(found, frozenset) or not isinstance(condition.value, frozenset):
         return ""
     return "|".join(sorted(condition.value - found))
