@@ -35,10 +35,10 @@ def refuse_mixture(
     if not any(asked):
         raise Usage("There is no program to run.", _EXAMPLE)
     if sum(asked) > 1:
-        said = "A program, --print-env, --cflags or --libs, and --list are different things to ask for."
-        raise Usage(said, f"Ask for one. {_EXAMPLE}")
+        said = "A program, --print-env, --cflags or --libs, and --list exclude each other."
+        raise Usage(said, f"Choose one. {_EXAMPLE}")
     if shell is not None and not print_env:
-        raise Usage("--shell says how --print-env is written.", "Add --print-env, or leave out --shell.")
+        raise Usage("--shell needs --print-env.", "Add --print-env, or leave out --shell.")
 
 
 def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:

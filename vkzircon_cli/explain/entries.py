@@ -14,16 +14,16 @@ from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
 # The driver's own behaviour, read in its sources, not seen on a device.
 _QUIRKS: Mapping[str, tuple[str, ...]] = {
     "swiftshader": (
-        "It adds 15 bytes to each allocation, so that a VMO is often one page larger, and to each import's map.",
-        "A failed import closes the handle, a size is never compared, and the properties of garbage name all types.",
+        "It adds 15 bytes to each allocation, so a VMO is often one page larger, and to the mapping of each import.",
+        "A failed import closes the handle, sizes are never compared, and the properties of any number name all types.",
     ),
     "goldfish": (
-        "Export needs a dedicated image or buffer; only VMOs that its host knows import, and a bad handle aborts.",
+        "Export needs a dedicated image or buffer; only VMOs that its host knows can be imported; a bad handle aborts.",
         "A failed duplication is ignored: VK_SUCCESS may come with handle 0.",
     ),
     "magma": (
         "Properties are answered by importing a duplicate; a VMO that cannot be mapped has no memory type.",
-        "Only an old fork was read: today's driver may differ.",
+        "Only the sources of an old fork were read: today's driver may differ.",
     ),
 }
 # The rule's number in the validation layer of 2023.

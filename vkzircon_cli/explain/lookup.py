@@ -73,7 +73,7 @@ def word_groups() -> tuple[WordGroup, ...]:
         WordGroup(Group.RESULT, "what Vulkan returns, " + codes.format("VK_ERROR_"), tuple(entries.results())),
         WordGroup(Group.STATUS, "what the kernel returns, " + codes.format("ZX_ERR_"), tuple(entries.statuses())),
         WordGroup(Group.PERSONA, "drivers that the emulation imitates", (), "vkzircon emulate --list"),
-        WordGroup(Group.FAULT, "ways in which the emulation can be wrong", (), "vkzircon emulate --list"),
+        WordGroup(Group.FAULT, "faults that the emulation can have", (), "vkzircon emulate --list"),
     )
 
 

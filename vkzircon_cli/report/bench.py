@@ -24,12 +24,12 @@ from vkzircon_cli.stream.fold import Transcript
 
 MEASURED, NOT_MEASURED = "measured", "not-measured"
 OF_EMULATION = (
-    "The extension is emulated: these are times of the driver below and of vkzircon's own layer above it, and "
+    "The extension is emulated: these are times of the real driver and of vkzircon's own layer above it, and "
     "no measure of a Fuchsia driver."
 )
-OF_OVERHEAD = "what Python and the clock add to the time of each call; it is not subtracted"
+OF_OVERHEAD = "the time that Python and the clock add to each call; it is not subtracted"
 OF_HAND_OVER = (
-    "By VMO: the calls that get a handle, ask its properties, import it and bind a buffer to it. By copy: memcpy into "
+    "By VMO: the calls that get a handle, query its properties, import it and bind a buffer to it. By copy: memcpy to "
     "a mapped buffer that exists already. Neither includes what follows: mapping, or the first access to the pages. "
     "Whether both sides see the same bytes is not tested here: vkzircon check does that."
 )

@@ -56,7 +56,7 @@ def fact_of(owner: Any, name: str) -> Fact:
         ValueError: there is none.
     """
     if name not in facts_of(owner):
-        raise ValueError(f"{name} is no fact")
+        raise ValueError(f"{name} is not a fact")
     return facts_of(owner)[name]
 
 

@@ -119,7 +119,7 @@ class EventReader:
 
     def _begin(self, begin: Begin) -> Event:
         if begin.step in self._begun:
-            raise ValueError("no step begins twice")
+            raise ValueError("a step cannot begin twice")
         key = fact_of(self._owner(begin.device), begin.fact).decode_key(begin.key)
         return {**plain(begin), "key": {name: plain(value) for name, value in key.items()}}
 

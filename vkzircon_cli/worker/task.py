@@ -74,7 +74,7 @@ class Task:
             missing = _not_started(missing.reason)
         stamped = [_stamped(line) for line in lines]
         if None in stamped:  # a library that writes to every descriptor
-            return [], Missing(MissingKind.CRASHED, _CALL, "", "the process wrote what is no answer")
+            return [], Missing(MissingKind.CRASHED, _CALL, "", "the process wrote a line that is not an answer")
         return [answer for _, answer in filter(None, stamped[1:])], missing
 
     def _listen(self, process: Process, data: bytearray) -> Missing | None:
