@@ -211,7 +211,7 @@ def _contents(report: Report, parts: tuple[Part, ...], hidden: tuple[Hidden, ...
     if hidden is None:
         said = "Nothing was hidden: --no-redact."
     else:
-        said = f"Hidden: {hidden_words(hidden) or 'nothing had to be'}. --no-redact leaves everything in."
+        said = f"Hidden: {hidden_words(hidden) or 'nothing'}. --no-redact leaves everything in."
     return _lines([*lines, "", said])
 
 

@@ -154,7 +154,7 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
         return
     yield from ({"event": "culprit", **plain(culprit)} for culprit in found.culprits)
     if found.passed:
-        yield _warning(f"{FIRST_ONLY}{found.passed}; asked again, it did not happen.")
+        yield _warning(f"{FIRST_ONLY}{found.passed}; it did not happen again.")
     if found.environ is not None:
         yield {"event": "again"}
         yield from events(replace(request, environ={**request.environ, **found.environ}))

@@ -61,7 +61,7 @@ def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperti
     """Judge one answer; no rule requires that a usage can be shared, but a driver that shares none is wrong."""
     has = found.features.value & (EXPORTABLE | IMPORTABLE)
     says = {
-        0: "neither exportable nor importable; the steps below were tried all the same",
+        0: "neither exportable nor importable; the later steps were tried nevertheless",
         EXPORTABLE: "exportable, not importable",
         IMPORTABLE: "importable, not exportable",
         EXPORTABLE | IMPORTABLE: " and ".join(found.features.names),

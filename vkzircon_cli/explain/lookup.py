@@ -107,7 +107,7 @@ def _find(asked: str, explanations: Iterable[Explanation]) -> tuple[Explanation,
 def _refuse(word: str, asked: str, explanations: Iterable[Explanation]) -> NoReturn:
     shown = _shortened(word)
     if _CODE.fullmatch(asked):
-        raise Usage(f"{shown} is the number of no VkResult and no zx_status_t that is known here.", _ALL_WORDS)
+        raise Usage(f"{shown} is not the number of a known VkResult or zx_status_t.", _ALL_WORDS)
     if word.startswith("-"):
         raise Usage(f"No such option: {shown}.", "See: vkzircon explain --help")
     near = _nearest(asked, explanations)

@@ -142,21 +142,23 @@ _W, _N, _V, _F = Kind.WORD, Kind.NUMBER, Kind.VERSION, Kind.FLAGS
 _TYPES = tuple(DEVICE_TYPES.values())
 _LARGEST = "device.identity.max_memory_allocation_size"
 _ALL = (
-    NamedFact("platform", _W, "what the platform is taken for", _at("platform"), (FUCHSIA, LINUX)),
-    NamedFact("emulated", _W, "whether the extension is our own emulation", _emulated, ("yes", "no")),
+    NamedFact("platform", _W, "the platform that vkzircon assumes", _at("platform"), (FUCHSIA, LINUX)),
+    NamedFact("emulated", _W, "whether the extension is vkzircon's own emulation", _emulated, ("yes", "no")),
     NamedFact("loader.version", _V, "the Vulkan version of the loader", _at("facts.loader.api_version")),
     NamedFact("device.type", _W, "VkPhysicalDeviceType", _at("device.identity.type.name"), _TYPES),
-    NamedFact("device.name", _W, "the device's name, whole", _name),
+    NamedFact("device.name", _W, "the device's full name", _name),
     NamedFact("device.vendor", _N, "vendorID", _at("device.identity.vendor_id")),
     NamedFact("device.id", _N, "deviceID", _at("device.identity.device_id")),
     NamedFact("device.version", _V, "the Vulkan version of the device", _at("device.identity.api_version")),
     NamedFact("driver.name", _W, "driverName", _at("device.identity.driver.name")),
     NamedFact("extension.revision", _N, "the listed revision of VK_FUCHSIA_external_memory", _revision),
     NamedFact("memory.types", _N, "how many memory types there are", _types),
-    NamedFact("memory.largest-heap", _N, "bytes of the largest heap", _largest_heap),
+    NamedFact("memory.largest-heap", _N, "size of the largest heap, in bytes", _largest_heap),
     NamedFact("memory.largest-allocation", _N, "maxMemoryAllocationSize, in bytes", _at(_LARGEST)),
     NamedFact("memory.exportable-types", _N, "how many memory types a VMO was exported from", _exported),
-    NamedFact("memory.importable-types", _N, "how many of their VMOs the same device imported", _imported),
+    NamedFact(
+        "memory.importable-types", _N, "how many memory types have a VMO that the same device imported", _imported
+    ),
     NamedFact("vmo.rights", _F, "the rights that every exported VMO has", _rights, RIGHT_BITS),
 )
 FACTS: Mapping[str, NamedFact] = {fact.name: fact for fact in _ALL}
