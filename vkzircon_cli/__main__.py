@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program's entry: starts the probe's worker early, runs the command line, turns what is raised into an exit code.
+"""The program's entry: starts the probe's worker early, runs the command line, maps exceptions to an exit code.
 
-Imports as little as possible at its top, so that signals are handled early and the worker is forked early.
+The top of this module imports as little as possible, so that signals are handled early and the worker is forked early.
 """
 
 import gc
@@ -20,7 +20,7 @@ _TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
-    # Almost all objects live to the end. Garbage collection as often as usual takes a twentieth of the start.
+    # Almost all objects stay until the end. Garbage collection at the usual rate takes a twentieth of the start time.
     gc.set_threshold(500_000)
     interrupt.hold()
     arguments = sys.argv[1:]
@@ -28,12 +28,12 @@ def main() -> NoReturn:
         code = _run_with_worker(arguments) if _asks_the_driver(arguments) else run(arguments)
     except KeyboardInterrupt:
         code = 130  # Exit.INTERRUPTED, which is not imported yet
-    # Nothing of ours is buffered, and a driver that hangs in a thread would block the interpreter's own exit.
+    # No output of ours is buffered, and a driver that hangs in a thread would block the interpreter's own exit.
     os._exit(interrupt.exit_code(code))
 
 
 def _asks_the_driver(arguments: Sequence[str]) -> bool:
-    """Whether a command line, not parsed yet, is sure to be of a command that asks the driver."""
+    """Whether a command line that is not parsed yet certainly has a command that queries the driver."""
     if _COMPLETE_VARIABLE in os.environ or _ANSWERED_BY_TYPER.intersection(arguments):
         return False
     if not arguments or arguments[0].startswith("-"):
@@ -56,8 +56,8 @@ def _load_probe() -> Any:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Return the exit code of a command line. An error that ends it is one sentence on standard error, no traceback."""
-    # Imported behind the worker's fork: the worker loads its own modules during these 50 ms.
+    """Run a command line and return its exit code. A fatal error is one sentence on standard error, no traceback."""
+    # Imported after the worker's fork: the worker loads its own modules during these 50 ms.
     from vkzircon_cli import errors, output
     from vkzircon_cli.model.base import BadValue
 

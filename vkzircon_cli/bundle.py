@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One zip for a bug report: everything that a reader elsewhere needs to see what happened, without private names.
+"""One zip for a bug report: everything that a remote reader needs to diagnose the problem, without private names.
 
-A part that is missing is listed with the reason and never ends the bundle, which is made when things do not work.
+A missing part is listed with the reason and never stops the bundle, because a bundle is made when things do not work.
 """
 
 import io
@@ -56,7 +56,7 @@ class Part:
 
 @record
 class Bundle:
-    """The zip's bytes, the report in it, its parts, and what was hidden (None: nothing was)."""
+    """The zip's bytes, its report, its parts, and the list of hidden things (None: hiding was off)."""
 
     data: bytes
     report: Report
@@ -65,7 +65,7 @@ class Bundle:
 
 
 def make_bundle(request: Request, watch: Callable[[Event], None]) -> Bundle:
-    """Probe as *request* says and collect the parts; *watch* gets every event.
+    """Run the probe of *request* and collect the parts; *watch* receives every event.
 
     Raises:
         Usage: as `pipeline.run` does.
@@ -78,7 +78,7 @@ def make_bundle(request: Request, watch: Callable[[Event], None]) -> Bundle:
             events.append(event)
 
     report = pipeline.run(request, hear, find_culprits)
-    # One redactor for all parts, so that one UUID has one mark in all files.
+    # One redactor for all parts, so that a UUID has the same mark in all files.
     redactor = Redactor(people() if request.redacts else None)
     parts = (*_of_probe(redactor, redactor.facts(report), events), *_of_loader(redactor, _loader_log(request, watch)))
     contents = Part("CONTENTS.txt", "this list", _contents(report, parts, redactor.hidden))
@@ -97,7 +97,7 @@ def _of_probe(redactor: Redactor, report: Report, events: list[Event]) -> Iterat
 
 
 def _of_loader(redactor: Redactor, log: Event | str) -> Iterator[Part]:
-    """Yield the loader's log and the manifests; *log* is the event with its output, or why there is none."""
+    """Yield the loader's log and the manifests; *log* is the loader's output event, or the reason why there is none."""
     text, raw, missing = ("", b"", log) if isinstance(log, str) else (*_printed(log), "")
     lines = redactor.text(text).removesuffix("\n").split("\n")
     yield Part("loader.log", "the loader's output with VK_LOADER_DEBUG=all", _lines(lines), missing)
@@ -120,7 +120,7 @@ def _rendered(name: str, about: str, report: Report, style: Style, hidden: tuple
         return Part(name, about, render(report, style, _PAGE, hidden).encode("utf-8", "backslashreplace"))
     except ImportError as error:
         return Part(name, about, missing=f"a Python package is missing: {error.name}")
-    except Exception as fault:  # noqa: BLE001 - the other parts help to find it
+    except Exception as fault:  # noqa: BLE001 - the other parts help to diagnose it
         return Part(name, about, missing=f"a fault of vkzircon's own: {type(fault).__name__}: {fault}")
 
 
@@ -131,9 +131,9 @@ def _file_name(path: str) -> str:
 
 
 def _loader_log(request: Request, watch: Callable[[Event], None]) -> Event | str:
-    """Create an instance once more, with the loader's log on; *watch* only gets the events that mark time."""
+    """Create an instance once more, with the loader's log on; *watch* receives the tick events only."""
     if not can_fork():
-        # A loader that is loaded does not read the variable again, and a driver that dies would end this process.
+        # A loaded loader does not read the variable again, and a driver that crashes would end this process.
         return "a second probe needs a process of its own, and none can be started here"
     log: Event | str = "the loader printed nothing"
     try:
@@ -153,7 +153,7 @@ def _loader_log(request: Request, watch: Callable[[Event], None]) -> Event | str
 
 
 def _printed(output: Event) -> tuple[str, bytes]:
-    """Return the output for people, and its bytes."""
+    """Return the output as text, and its bytes."""
     text, in_hex = output["text"], output["text_hex"]
     more = f"\n({output['dropped']} more bytes were not kept)\n" if output["dropped"] else ""
     return text + more, bytes.fromhex(in_hex) if in_hex else text.encode()
@@ -211,12 +211,12 @@ def _contents(report: Report, parts: tuple[Part, ...], hidden: tuple[Hidden, ...
     if hidden is None:
         said = "Nothing was hidden: --no-redact."
     else:
-        said = f"Hidden: {hidden_words(hidden) or 'nothing had to be'}. --no-redact leaves everything in."
+        said = f"Hidden: {hidden_words(hidden) or 'nothing'}. --no-redact leaves everything in."
     return _lines([*lines, "", said])
 
 
 def zipped(parts: tuple[Part, ...], started: str) -> bytes:
-    """Pack the parts that are not missing. All have the time *started*: the same parts give the same bytes."""
+    """Pack the parts that are not missing. All have the time *started*, so that the same parts make the same bytes."""
     year, month, day, hour, minute, second = datetime.fromisoformat(started).timetuple()[:6]
     when = (min(max(year, _FIRST_YEAR), _LAST_YEAR), month, day, hour, minute, second)
     buffer = io.BytesIO()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exceptions: those that the probe turns into an answer's `Missing`, and those that end a command with an exit code."""
+"""Exceptions: some become an answer's `Missing` in the probe, the others end a command with an exit code."""
 
 from enum import IntEnum
 
@@ -33,7 +33,7 @@ EXIT_PRECEDENCE = (
     Exit.OK,
 )
 
-# The codes of errors that end a probe. Verdicts and writing have the others.
+# The codes of errors that end a probe. The others belong to verdicts and to writing.
 ERROR_EXITS = (
     Exit.USAGE,
     Exit.CANNOT_ASK,
@@ -49,7 +49,7 @@ _MOST_WORDS = 300  # characters of a foreign error
 
 
 class Unanswered(Exception):
-    """Ends a question of the probe; *missing* stands in the facts for its answer."""
+    """Ends a question of the probe; the facts have *missing* in place of the answer."""
 
     def __init__(self, kind: MissingKind, call: str, result: str, reason: str) -> None:
         super().__init__(*(said for said in (call, result, reason) if said))
@@ -64,27 +64,27 @@ class Refused(Unanswered):
 
     @property
     def said(self) -> str:
-        """The refusal in words. A call that the driver does not have has no result."""
+        """The refusal in words. A call that the driver does not implement has no result."""
         missing = self.missing
         return f"{missing.call} answered {missing.result}" if missing.result else f"{missing.call}: {missing.reason}"
 
 
 class TimedOut(Unanswered):
-    """Work of the device did not end in time."""
+    """The device's work did not end in time."""
 
     def __init__(self, call: str, reason: str) -> None:
         super().__init__(MissingKind.TIMED_OUT, call, "VK_TIMEOUT", reason)
 
 
 class Crashed(Unanswered):
-    """The question ended another process."""
+    """The question crashed or hung another process."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(MissingKind.CRASHED, "", "", reason)
 
 
 class NotAsked(Unanswered):
-    """A question that has no meaning here; *reason* says why."""
+    """A question that does not apply here; *reason* explains why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(MissingKind.NOT_ASKED, "", "", reason)
@@ -102,7 +102,7 @@ class Stop(Exception):
 
 
 class Usage(Stop):
-    """The command line asks for something that does not exist, or does not go together."""
+    """The command line names something that does not exist, or combines options that exclude each other."""
 
 
 class CannotAsk(Stop):
@@ -123,7 +123,7 @@ def missing_package(error: ImportError) -> CannotAsk:
 
 
 class OurFault(Stop):
-    """An error that this program should not have raised; *report* is what a report of it should have."""
+    """A bug in this program; *report* names what a bug report should contain."""
 
     exit_code = Exit.OUR_FAULT
 
@@ -133,6 +133,6 @@ class OurFault(Stop):
 
 
 class NotWritten(Stop):
-    """The result could not be written to its place."""
+    """The result could not be written."""
 
     exit_code = Exit.NOT_WRITTEN

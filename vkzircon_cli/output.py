@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes results: to standard output, or to a file that is written beside its place and renamed.
+"""Writes results: to standard output, or to a temporary file beside the target that is then renamed.
 
-A result that cannot be written is an error, also where Python would ignore it.
+A result that cannot be written is an error, even where Python would ignore it.
 """
 
 import errno
@@ -16,7 +16,7 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.text import visible
 
 _USUAL_MODE, PRIVATE_MODE = 0o666, 0o600
-_MOST_OF_NAME = 200  # bytes; a file system takes 255, of which the temporary suffix needs some
+_MOST_OF_NAME = 200  # bytes; a file system allows 255, and the temporary suffix needs some of them
 NO_FILES = ("", ".", "..", "-")  # none of them names a file that can be replaced
 
 
@@ -30,7 +30,7 @@ class Place:
 
 
 class PipeClosed(Exception):
-    """The reader of standard output went away."""
+    """The reader closed the pipe of standard output."""
 
 
 def write(text: str, path: Path | None, *, as_utf8: bool = False) -> None:
@@ -38,7 +38,7 @@ def write(text: str, path: Path | None, *, as_utf8: bool = False) -> None:
 
     Raises:
         NotWritten: not all of it could be written.
-        PipeClosed: the reader of standard output went away.
+        PipeClosed: the reader closed the pipe of standard output.
     """
     if path is None:
         _write_stdout(text, as_utf8)
@@ -50,11 +50,11 @@ def write(text: str, path: Path | None, *, as_utf8: bool = False) -> None:
 def line_writer(path: Path | None, *, silent: bool = False) -> Iterator[Callable[[bytes], None]]:
     """Yield a function that writes a line unbuffered: to *path*, to standard output, or nowhere if *silent*.
 
-    Until the end the lines are in a file beside *path*, which stays if this process dies.
+    Until the end the lines are in a temporary file beside *path*, which stays if this process dies.
 
     Raises:
         NotWritten: not all of it could be written, or the file could not be renamed.
-        PipeClosed: the reader of standard output went away.
+        PipeClosed: the reader closed the pipe of standard output.
     """
     if path is None:
         yield lambda line: None if silent else _write_stdout(line.decode("ascii"))
@@ -74,7 +74,7 @@ def line_writer(path: Path | None, *, silent: bool = False) -> Iterator[Callable
 
 
 class _File:
-    """A file that is written beside *path* and renamed by `keep`; a device or a pipe is written in its place."""
+    """A temporary file beside *path* that `keep` renames; a device or a pipe is written directly."""
 
     def __init__(self, path: Path, mode: int) -> None:
         is_stream = path.exists() and not path.is_file() and not path.is_dir()
@@ -89,7 +89,7 @@ class _File:
         self._is_open = True
 
     def write(self, data: bytes) -> None:
-        """Write all of *data*; the file is removed where the system refuses that."""
+        """Write all of *data*; remove the file if the system refuses the write."""
         try:
             _write_all(self._descriptor, data)
         except OSError:
@@ -97,7 +97,7 @@ class _File:
             raise
 
     def keep(self) -> None:
-        """Close the file and rename it; a full disk leaves the old file whole."""
+        """Close the file and rename it; if the disk is full, the old file stays unchanged."""
         if not self._is_open:
             return
         try:
@@ -160,7 +160,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _create_beside(path: Path, mode: int) -> tuple[int, Path]:
     """Create a file with a new name beside *path*, and never follow a link.
 
-    In a folder that other users can write to, a name that can be guessed may be a link of theirs.
+    In a folder that other users can write to, a guessable name may be a link that another user made.
     """
     import tempfile
 
@@ -183,7 +183,7 @@ def _umask() -> int:
 
 @contextmanager
 def _failing(where: str) -> Iterator[None]:
-    """Turn an error of the system into `NotWritten`, which says *where*."""
+    """Turn an OSError into `NotWritten`, whose message names *where*."""
     try:
         yield
     except OSError as error:
@@ -209,7 +209,7 @@ def is_terminal(stream: object) -> bool:
 
 
 def terminal_width() -> int | None:
-    """Return the columns of the terminal, None if there is no terminal or the system does not say."""
+    """Return the columns of the terminal, None if there is no terminal or its size is unknown."""
     try:
         return os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else None
     except (OSError, ValueError, AttributeError):

@@ -30,9 +30,9 @@ Watch = Callable[[Event], None]
 
 @record
 class Found:
-    """What a search found: the culprits, and the environment that leaves them out, None if no driver would be left.
+    """The result of a search: the culprits, and the environment that leaves them out, None if no driver would be left.
 
-    *passed* is what was wrong the first time only.
+    *passed* describes an error that did not happen again.
     """
 
     culprits: tuple[Culprit, ...] = ()
@@ -40,25 +40,25 @@ class Found:
     passed: str = ""
 
 
-# Searches for the manifests that kept a probe of the request, of which there is a transcript, from every device.
+# Takes a request and the transcript of its probe, and searches for the manifests that kept it from every device.
 Search = Callable[[Request, Transcript], Found]
 
 
 def run(request: Request, watch: Watch, search: Search) -> Report:
-    """Probe what *request* asks for and judge it; *watch* hears every event as it comes, the header first.
+    """Run the probe of *request* and judge the facts; *watch* receives every event at once, the header first.
 
-    Where no device could be asked, *search* finds the culprits. A signal ends the probe: the report holds what was
-    learned until then, and exits with 128 + the signal's number.
+    If no device could be queried, *search* finds the culprits. A signal ends the probe: the report then holds the
+    results up to the signal, and its exit code is 128 + the signal's number.
 
     Raises:
-        BadValue: the device that was asked for is not there, or is several.
-        Usage: the emulation cannot be turned on as asked.
+        BadValue: no device, or more than one, matches the requested device.
+        Usage: the requested emulation cannot be turned on.
     """
     return make_report(_folded(request, watch, search)[1])
 
 
 def run_to_depth(request: Request, watch: Watch, search: Search) -> Document:
-    """Ask for the document that *request* wants: a matrix, a bench, or as `run` a report."""
+    """Make the document that *request* asks for: a matrix, a bench, or a report (as `run` does)."""
     if request.depth not in (Depth.MATRIX, Depth.BENCH):
         return run(request, watch, search)
     fold, transcript = _folded(request, watch, search)
@@ -77,7 +77,7 @@ def events(request: Request) -> Generator[Event, None, None]:
     """Yield the events of the probe alone, without header and search.
 
     Raises:
-        NoProcess: nothing can be asked.
+        NoProcess: neither a process nor a thread can be started for the driver.
     """
     run_probe = supervisor.events if can_fork() else in_process.events
     return run_probe(load_probe, request)
@@ -95,7 +95,7 @@ def _folded(request: Request, watch: Watch, search: Search) -> tuple[Fold, Trans
     interrupted = False
     with closing(_stream(request, search)) as stream:
         told = map(without_home, stream) if request.redacts else stream
-        _feed([next(told)], fold, watch)  # the header, without which there is nothing to report
+        _feed([next(told)], fold, watch)  # the header: every report needs it
         try:
             _feed(interrupt.each(told), fold, watch)
         except interrupt.Interrupted:
@@ -110,7 +110,7 @@ def _folded(request: Request, watch: Watch, search: Search) -> tuple[Fold, Trans
 
 
 def _stream(request: Request, search: Search) -> Generator[Event, None, None]:
-    """Yield the whole stream: header, probe, what was printed meanwhile, and the end."""
+    """Yield the whole stream: header, probe, captured output, and the end."""
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     stop: CannotAsk | None = None
     try:
@@ -138,13 +138,13 @@ def _stream(request: Request, search: Search) -> Generator[Event, None, None]:
 
 
 def _probed(request: Request, search: Search) -> Iterator[Event]:
-    """Probe. Where no device could be asked, search for the culprits, leave them out, and probe once more."""
+    """Run the probe. If no device could be queried, search for the culprits, leave them out, and probe once more."""
     seen = Fold()
     for event in events(request):
-        if "/" not in event.get("step", ""):  # the steps of a device have its name in front, and do not count here
+        if "/" not in event.get("step", ""):  # a step of one device has the prefix deviceN/, and does not count here
             seen.add(event)
         yield event
-    # Without fork the driver may hang in this process while it holds the linker's lock: no library is opened then.
+    # Without fork, the driver may hang in this process while it holds the linker's lock, so no library is opened.
     if not can_fork() or not is_in_trouble(seen.transcript()):
         return
     try:
@@ -154,7 +154,7 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
         return
     yield from ({"event": "culprit", **plain(culprit)} for culprit in found.culprits)
     if found.passed:
-        yield _warning(f"{FIRST_ONLY}{found.passed}; asked again, it did not happen.")
+        yield _warning(f"{FIRST_ONLY}{found.passed}; it did not happen again.")
     if found.environ is not None:
         yield {"event": "again"}
         yield from events(replace(request, environ={**request.environ, **found.environ}))
@@ -171,7 +171,7 @@ def _feed(stream: Iterable[Event], fold: Fold, watch: Watch) -> None:
 
 
 def interruption() -> Event:
-    """Return the event that says which signal ended the run."""
+    """Return the event that names the signal that ended the run."""
     heard = interrupt.signal_heard() or signal.SIGINT
     stop = Stop(f"Interrupted by {heard.name}: this report holds what was learned until then.")
     stop.exit_code = Exit(interrupt.exit_code(Exit.INTERRUPTED))

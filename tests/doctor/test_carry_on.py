@@ -341,7 +341,7 @@ def test_a_failure_that_does_not_recur_has_no_culprit(vkzircon: Run, once_slow: 
     assert ran.code == 0
     assert _shared(ran.json)
     (message,) = [each for each in ran.json["run"]["messages"] if "first attempt" in each["text"]]
-    assert "(no answer within 2 s); asked again, it did not happen." in message["text"]
+    assert "(no answer within 2 s); it did not happen again." in message["text"]
 
 
 def test_doctor_warns_of_what_passed(vkzircon: Run, once_slow: str) -> None:

@@ -99,7 +99,7 @@ def test_a_library_that_writes_into_our_pipe_is_none(broken_driver: Callable[[st
     assert len(told) == len(_GARBAGE)
     for line in told:
         assert line.startswith("library.exits ")
-        assert "wrote what is no answer" in line
+        assert "wrote a line that is not an answer" in line
 
 
 def test_libraries_that_hang_are_waited_for_together(broken_driver: Callable[[str], str]) -> None:

@@ -141,8 +141,8 @@ def test_a_filter_that_leaves_the_layer_out_is_told(
     ("arguments", "said"),
     [
         ((), "There is no program to run"),
-        (("--print-env", "--", "true"), "different things"),
-        (("--cflags", "--list"), "different things"),
+        (("--print-env", "--", "true"), "exclude each other"),
+        (("--cflags", "--list"), "exclude each other"),
         (("--shell", "fish", "--", "true"), "Add --print-env"),
         (("--print-env", "--shell", "csh"), "csh"),
         (("--print-env", "--fault", "nope"), "vkzircon emulate --list"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks: pure functions over facts, one module per group of ids. Importing this registers every check.
 
-Nothing here asks a machine, prints, or sums up a whole run; that is up to `probe`, `render` and `report`.
+Nothing here queries a machine, prints, or summarizes a run; `probe`, `render` and `report` do that.
 """
 
 from vkzircon_cli.checks import capabilities, data, device, export, extension, imports, negative, properties, stress  # noqa: F401 - each registers its checks

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Are the driver's answers about what it can do well formed, and true?"""
+"""Are the driver's answers about its capabilities well formed and correct?"""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -58,10 +58,10 @@ def offered(_: Facts, device: Device) -> Iterator[Finding]:
 
 
 def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperties) -> Judgement:
-    """Judge one offer; no text demands that a usage can be shared, only a driver that shares none is wrong."""
+    """Judge one answer; no rule requires that a usage can be shared, but a driver that shares none is wrong."""
     has = found.features.value & (EXPORTABLE | IMPORTABLE)
     says = {
-        0: "neither exportable nor importable; the steps below were tried all the same",
+        0: "neither exportable nor importable; the later steps were tried nevertheless",
         EXPORTABLE: "exportable, not importable",
         IMPORTABLE: "importable, not exportable",
         EXPORTABLE | IMPORTABLE: " and ".join(found.features.names),
@@ -83,7 +83,7 @@ def _image_answers(device: Device) -> Iterator[ExternalMemoryProperties]:
 
 
 def denies_import(device: Device, form: Form) -> bool:
-    """Whether the driver reports that such resources cannot be imported, so that it may refuse an import."""
+    """Whether the driver reports that such resources cannot be imported, which allows it to refuse an import."""
     answers = _image_answers(device) if form is Form.DEDICATED_IMAGE else (found for _, found in _own(device))
     features = [found.features.value for found in answers]
     return bool(features) and not any(each & IMPORTABLE for each in features)
@@ -127,7 +127,7 @@ def _was_tried(answer: Answer[Any]) -> bool:
 
 
 def _agrees(feature: int, verb: str, tried: Callable[[Device], list[Answer[Any]]]) -> Judge:
-    """Make the check that *feature* is reported if and only if one of the *tried* allocations works."""
+    """Make the check: *feature* is reported if and only if one of the *tried* allocations works."""
 
     def judge(_: Facts, device: Device) -> Iterator[Finding]:
         answers = tried(device)
@@ -194,5 +194,5 @@ def _semaphore(device: Device) -> Rows[ExternalSemaphore]:
 def semaphore(found: ExternalSemaphore) -> Judgement:
     names = " and ".join(found.features.names) or "nothing"
     both = found.features.value & _SEMAPHORE_BOTH == _SEMAPHORE_BOTH
-    # A warning: memory is shared all the same, and the verdict is about memory.
+    # A warning: memory is shared nevertheless, and the verdict is about memory.
     return holds(both, f"ZIRCON_EVENT: {names}", worth=Outcome.WARN)

@@ -26,7 +26,7 @@ _WRITES = {
 
 
 def _arrives(write: Write) -> Judge:
-    """Make the check of one way to write."""
+    """Make the check for one way to write."""
 
     def judge(_: Facts, device: Device) -> Iterator[Finding]:
         for row in device.data:
@@ -44,12 +44,12 @@ def _judged(row: Row[RoundTrip], write: Write) -> Finding:
     if row.answer.value is None:
         return row.unanswered()
     verdict = fold(list(_sides(write, row.answer.value)))
-    says = verdict.sentence.removesuffix(".")  # which goes on after the memory type's name
+    says = verdict.sentence.removesuffix(".")  # continues after the memory type's name
     return row.found(verdict.outcome, says[:1].lower() + says[1:])
 
 
 def _sides(write: Write, trip: RoundTrip) -> Iterator[Finding]:
-    # Right bytes on the side that wrote prove nothing shared, but wrong ones are a failure all the same.
+    # Right bytes on the writing side do not prove sharing, but wrong ones are a failure nevertheless.
     own_side = "through_export_map" if write is Write.HOST_MAP else "through_import_map"
     for f in fields(RoundTrip):
         answer = getattr(trip, f.name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is what an export returns a VMO, the right one, and the caller's own, and does it share what it should?"""
+"""Does an export return a handle to a VMO, to the right one, owned by the caller, and is the memory shared?"""
 
 from collections.abc import Iterator
 from functools import partial, reduce
@@ -56,7 +56,7 @@ def _two_exports(device: Device) -> Rows[Pair]:
 
 
 def _handles(device: Device) -> Iterator[Row[Handle]]:
-    """Yield every handle that an export returned, also second ones: a driver may fail at the second only."""
+    """Yield every handle that an export returned, including second ones: a driver may fail only at the second."""
     yield from (row for row in _exports(device) if row.answer.value is not None)
     for row in (*_two_gets(device), *_two_exports(device)):
         if row.answer.value is not None:
@@ -81,7 +81,7 @@ def memory_type(_: Facts, device: Device) -> Iterator[Finding]:
 
 
 def _named_types(device: Device) -> int:
-    """Return the mask of memory types that the test's buffer or image may be bound to; all, if that is not known."""
+    """Return the mask of memory types that the test's buffer or image may be bound to; all types if unknown."""
     masks = [row.needed.value.memory_type_bits for row in device.requirements if row.needed.value is not None]
     return reduce(or_, masks) if masks else (1 << 32) - 1
 
@@ -224,7 +224,7 @@ def _kept_apart(seen: Comparison) -> Judgement:
 
 
 def _koids(pair: Pair) -> set[str]:
-    """Return the koids of both handles, empty if the kernel does not report both."""
+    """Return the koids of both handles, or nothing if the kernel does not report both."""
     first, second = pair.first.basic.value, pair.second.basic.value
     return set() if first is None or second is None else {first.koid, second.koid}
 
@@ -246,7 +246,7 @@ def _arrived(seen: Comparison) -> Judgement:
 
 
 def _changed(pair: Pair) -> str:
-    """Return what the kernel reports differently of a handle before it was sent and after, '' if nothing."""
+    """Return the difference in the kernel's reports on a handle before and after it was sent, '' if there is none."""
     sent, arrived = pair.first.basic.value, pair.second.basic.value
     if sent is None or arrived is None:
         return "" if sent is None else "what arrives is not a VMO handle"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is the extension there, with its dependencies and its commands?"""
+"""Does the device have the extension, its dependencies and its commands?"""
 
 from collections.abc import Iterator
 

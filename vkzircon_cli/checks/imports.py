@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Can an exported VMO be imported, everywhere and in every way, and is it shared then?"""
+"""Can an exported VMO be imported everywhere and in every way, and is its memory then shared?"""
 
 from collections.abc import Collection, Iterator
 from functools import partial
@@ -28,7 +28,7 @@ SAME_MEMORY = f"{_IMPORT}: both allocations are the same memory"
 def _imports(
     device: Device, kinds: Collection[ImportKind] = tuple(ImportKind), worth: Outcome = Outcome.FAIL
 ) -> Rows[Imported]:
-    """Return imports, where a refusal has its *worth* only if the driver reports that imports work."""
+    """Return imports; a refusal counts as *worth* only if the driver reports that imports work."""
     return [
         row_of_type(
             device,

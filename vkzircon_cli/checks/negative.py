@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does the driver refuse what it must, with the right result, and leave the caller's handle open?"""
+"""Does the driver refuse wrong inputs with the right result, and leave the caller's handle open?"""
 
 from collections.abc import Iterator
 from functools import partial

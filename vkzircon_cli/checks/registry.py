@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a check is registered, what it finds, and how findings become one verdict.
+"""The registry of checks, their findings, and the rule by which findings become one verdict.
 
-A check is a small pure function over facts. It yields one `Finding` a row (a memory type, a call). The worst outcome
-wins, and the sentence has every row that is not good, so that no crash hides a failure. `rows` has the form of most
-checks.
+A check is a small pure function over facts. It yields one `Finding` for each row (a memory type, a call). The verdict
+has the worst outcome, and its sentence names every row that is not good, so that no crash hides a failure. `rows` has
+the form of most checks.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ class Outcome(StrEnum):
     FAIL = "fail"
     TIMEOUT = "timeout"
     CRASH = "crash"
-    ERROR = "error"  # of a summary only: no driver could be asked, or the run was interrupted
+    ERROR = "error"  # only in a summary: no driver could be queried, or the run was interrupted
 
 
 SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
@@ -79,7 +79,7 @@ class Check:
 
     @property
     def text(self) -> Text:
-        """Return what the check means, the usual causes of a bad outcome, and advice where it does not hold."""
+        """Return the meaning of the check, the usual causes of a bad outcome, and the advice for one."""
         return read_glossary(TEXTS)[self.id]
 
     def verdict(self, facts: Facts, device: Device) -> Verdict:
@@ -99,7 +99,7 @@ class Check:
 
 
 def _blocked(device: Device) -> str:
-    """Return why a check has nothing to look at: the first earlier step that has no answer, '' if none."""
+    """Return why a check has no facts: the first earlier step without an answer, '' if all have one."""
     if device.extensions.missing is not None:
         return f"the device's extensions are not known: {describe(device.extensions.missing)}"
     if not offers_extension(device):
@@ -146,15 +146,15 @@ def check(id: str, rule: str, *, needs_extension: bool = True, option: str = "")
 
 
 def forgives_death(id: str) -> bool:
-    """Whether a check sends wrong inputs: that the driver dies of one is reported, and does not fail the run."""
+    """Whether a check sends wrong inputs: a driver's crash on one is reported, and does not fail the run."""
     return id.startswith("negative.")
 
 
 def fold(findings: Sequence[Finding], *, forgives_death: bool = False) -> Verdict:
-    """Make one verdict of *findings*, of which there is one at least; a row that was skipped never hides another.
+    """Make one verdict of *findings*, at least one; a skipped row never hides another.
 
-    The worst row gives the outcome: a failure, not a death, where the check *forgives death*. The
-    sentence has each row that is not good, the worst first.
+    The worst row decides the outcome; a check that *forgives death* ranks a failure above a crash. The sentence names
+    each row that is not good, the worst first.
     """
 
     def rank(finding: Finding) -> tuple[bool, int]:

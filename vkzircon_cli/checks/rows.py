@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The form that most checks have: a table of answers, one row each, and one question about each answer.
 
-A row without an answer is judged alike everywhere, so such a check is only its question and its sentence.
+A row without an answer is judged alike everywhere, so such a check consists only of its question and its sentence.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ _OUTCOMES = {
 
 @record
 class Row(Generic[T]):
-    """One row: its *subject* in words, the *step* that asked, the answer, and what a *refused* one is worth."""
+    """One row: its *subject* in words, its *step*, the answer, and *refused*, the outcome if the driver refused it."""
 
     subject: str
     step: str
@@ -34,11 +34,11 @@ class Row(Generic[T]):
     refused: Outcome = Outcome.FAIL
 
     def judged(self, judge: Callable[[T], Judgement]) -> Finding:
-        """Return what *judge* finds in the answer, or why there is no answer."""
+        """Return the finding of *judge* on the answer, or the finding that there is no answer."""
         return self.unanswered() if self.answer.value is None else self.found(*judge(self.answer.value))
 
     def unanswered(self) -> Finding:
-        """Return why there is no answer."""
+        """Return the finding that there is no answer, with the reason."""
         missing = self.answer.missing or NEVER_REACHED
         return self.found(_OUTCOMES.get(missing.kind, self.refused), describe(missing))
 
@@ -47,11 +47,11 @@ class Row(Generic[T]):
         return Finding(outcome, sentence, self.subject, self.step)
 
     def about(self, answer: Answer[U], refused: Outcome = Outcome.FAIL) -> "Row[U]":
-        """Return the same row with another answer, mostly a part of this one."""
+        """Return the same row with another answer, usually a part of this one."""
         return Row(self.subject, self.step, answer, refused)
 
     def part(self, part: Callable[[T], Answer[U]], refused: Outcome = Outcome.FAIL) -> "Row[U]":
-        """Return the same row with a part of its answer; without an answer it stays without one."""
+        """Return the same row with a part of its answer; a row without an answer stays without one."""
         value = self.answer.value
         return self.about(Answer(None, self.answer.missing)) if value is None else self.about(part(value), refused)
 
@@ -93,13 +93,13 @@ def parts(
     return lambda device: [row.part(part, refused) for row in rows(device)]
 
 
-# Results of looking into a VMO that prove nothing about its bytes: it is not CACHED (zx_vmo_read), it can be resized
-# (zx_vmar_map), or it ends before the bytes do, which export.size judges.
+# Results of reading a VMO that prove nothing about its bytes: it is not CACHED (zx_vmo_read), it can be resized
+# (zx_vmar_map), or it is smaller than the bytes, which export.size judges.
 _DOES_NOT_APPLY = ("ZX_ERR_BAD_STATE", "ZX_ERR_NOT_SUPPORTED", "ZX_ERR_OUT_OF_RANGE")
 
 
 def comparing(row: Row[Comparison]) -> Row[Comparison]:
-    """Return the row of a comparison, which is skipped if the VMO does not allow a look into it."""
+    """Return the row of a comparison, which is skipped if the VMO cannot be read."""
     missing = row.answer.missing
     does_not_apply = missing is not None and missing.result in _DOES_NOT_APPLY
     return row.about(row.answer, Outcome.SKIP if does_not_apply else Outcome.FAIL)
@@ -118,12 +118,12 @@ def comparisons(
 
 
 def holds(good: bool, right: str, wrong: str = "", worth: Outcome = Outcome.FAIL) -> Judgement:
-    """Judge a condition: the sentence if it holds, and the one if not, the same by default."""
+    """Judge a condition: *right* is the sentence if it holds, *wrong* the one if not, by default the same."""
     return (Outcome.PASS, right) if good else (worth, wrong or right)
 
 
 def bytes_are(seen: Comparison, right: str, wrong: str, worth: Outcome = Outcome.FAIL) -> Judgement:
-    """Judge a comparison: *right* is the sentence if all bytes match, *wrong* goes on after "N of M bytes"."""
+    """Judge a comparison: *right* is the sentence if all bytes match, *wrong* continues "N of M bytes"."""
     return holds(not seen.wrong, right, f"{seen.wrong} of {seen.count} bytes {wrong}", worth)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does repeating leave anything behind?"""
+"""Does repeated work leak handles or memory?"""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +9,7 @@ from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, step
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.vmo import Stress, Stressed
 
-_MOST_GROWTH = 4 << 20  # of resident memory, which an allocator may take for reasons of its own
+_MOST_GROWTH = 4 << 20  # of resident memory, which the allocator may need for itself
 
 
 def _stressed(what: str) -> Callable[[Device], Rows[Stressed]]:

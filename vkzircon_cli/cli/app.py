@@ -33,10 +33,10 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 class _ReportByDefault(TyperGroup):
-    """Runs `report` where the command line begins with an option or is empty."""
+    """Runs `report` if the command line is empty or begins with an option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        # Completion parses an empty command line, and expects the commands, not the options of `report`.
+        # Completion parses an empty command line and needs the commands, not the options of `report`.
         is_bare = not args and not ctx.resilient_parsing
         if is_bare or _begins_with_an_option(args):
             args = ["report", *args]
@@ -72,14 +72,14 @@ def _named(args: Sequence[str]) -> str:
 
 
 def _commands_with(option: str) -> list[str]:
-    """Return the names of the commands that have an *option*, as it is typed."""
+    """Return the names of the commands that have *option*, given in the form in which it is typed."""
     _register("")
     group: Any = get_command(app)
     return [name for name, command in group.commands.items() if any(option in param.opts for param in command.params)]
 
 
 def _register(name: str) -> None:
-    """Declare the command *name* to Typer, or all commands where it is '', which Typer builds in 20 ms more."""
+    """Declare the command *name* to Typer, or all commands if it is ''; all of them take 20 ms more."""
     app.registered_commands.clear()
     helps = _helps()
     for command in [COMMANDS[name]] if name else COMMANDS.values():
@@ -93,7 +93,7 @@ def _register(name: str) -> None:
 
 
 def _helps() -> dict[str, str]:
-    """Return the help of each command by its name, which stands in brackets above it."""
+    """Return the help of each command by its name, which is in brackets above the text."""
     text = Path(__file__).with_name("help.txt").read_text("utf-8")
     _, *parts = re.split(r"^\[(\w+)\]\n", text, flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))
@@ -117,11 +117,11 @@ def _root(version: Annotated[bool, OPTIONS["version"][2]] = False) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code. Its help is written like a result, its errors become `Usage`.
+    """Run one command line and return its exit code. Help is written like a result; Typer's errors become `Usage`.
 
     Raises:
         Stop: the command ended early.
-        PipeClosed: the reader of standard output went away.
+        PipeClosed: the reader closed the pipe of standard output.
         KeyboardInterrupt: a signal ended the command.
     """
     if _COMPLETE_VARIABLE in os.environ:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands: one record each, and nothing else has to know of a command, but its help and what carries it out.
+"""The commands: one record each. A command's only other parts are its help and its function in `handlers`.
 
-Imports nothing of ours: the program's entry reads this table before it forks the probe's worker. The help of each
-command stands in help.txt, which only Typer needs.
+Imports no other module of this package: the program's entry reads this table before it forks the probe's worker.
+The help of each command is in help.txt, which only Typer needs.
 """
 
 from typing import NamedTuple
@@ -16,9 +16,9 @@ _REPORT_FORMATS = "terminal json markdown html junit"
 class Command(NamedTuple):
     """A command; *run* is the function of `handlers` that carries it out.
 
-    *options* are names in `options.OPTIONS`, in the order of the help. *depth* is how much it asks of the driver, None
-    where it needs no Vulkan. *formats* are those of its result, the first is the default; *view* is the part of a
-    report that people see. *passes_on* tells Typer to leave words that look like options alone.
+    *options* are names in `options.OPTIONS`, in the order of the help. *depth* is the depth of its probe, None if it
+    needs no Vulkan. *formats* are those of its result, the first is the default; *view* is the part of a report that
+    the terminal shows. *passes_on* makes Typer accept words that look like options as arguments.
     """
 
     name: str
@@ -49,7 +49,7 @@ _ALL = (
     Command("emulate", "emulate", None, "", _EMULATE, passes_on="allow_interspersed_args"),
     Command("show", "show", None, _REPORT_FORMATS, f"file format {_WRITTEN} no_redact version"),
     Command("diff", "diff", None, "terminal json markdown", _DIFF),
-    # A number below 0 is a word for `explain`, which refuses other words that look like options where it reads them.
+    # `explain` accepts a negative number; it refuses other words that look like options itself.
     Command("explain", "explain", None, "terminal json", _EXPLAIN, passes_on="ignore_unknown_options"),
     Command("schema", "schema", None, "", "document output version"),
 )

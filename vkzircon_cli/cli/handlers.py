@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What carries out each command of the table. Each imports what it needs when it runs: pydantic alone takes 60 ms.
+"""One function for each command of the table. Each imports its modules when it runs: pydantic alone takes 60 ms.
 
-A command that asks the driver sends its request first, and imports what reads the answers meanwhile.
+A command that queries the driver sends its request first, and then imports the modules that read the answers.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from vkzircon_cli.model.request import Depth, Emulate, Judging, Request
 from vkzircon_cli.output import write
 from vkzircon_cli.worker import interrupt, worker
 
-# Options whose field of the request has another name.
+# Options that have another name as a field of the request.
 _RENAMED = {"timeout": "timeout_s", "largest": "size"}
 
 
 def probe(command: Command, given: Mapping[str, Any]) -> Exit:
-    """Ask the driver to the depth of *command*, and write the result."""
+    """Run a probe of the depth of *command*, and write the result."""
     request = _begin(command, given)
     from vkzircon_cli.cli.run import carry_out
 
@@ -48,24 +48,24 @@ def bundle(command: Command, given: Mapping[str, Any]) -> Exit:
 def _begin(command: Command, given: Mapping[str, Any]) -> Request:
     """Send the request to the worker that was started early, and return it with the environment that it needs.
 
-    The worker starts to ask while `run` is imported, which takes 36 ms.
+    The worker starts the probe while `run` is imported, which takes 36 ms.
     """
     request = request_of(command, given)
-    from vkzircon_cli.emulation.installation import with_environment  # here: 2 ms, which help does not need
+    from vkzircon_cli.emulation.installation import with_environment  # 2 ms, which --help does not need
 
     try:
         request = with_environment(request)
     except CannotAsk:
-        return request  # the document says why
+        return request  # the document has the reason
     worker.send_early(request)
     return request
 
 
 def request_of(command: Command, given: Mapping[str, Any]) -> Request:
-    """Return the request that the options *given* amount to.
+    """Return the request for the options *given*.
 
     Raises:
-        Usage: the options do not go together.
+        Usage: the options exclude each other.
     """
     named = {_RENAMED.get(option, option): value for option, value in given.items() if option != "emulate"}
     return Request(
@@ -133,7 +133,7 @@ def schema(_: Command, given: Mapping[str, Any]) -> Exit:
 
 
 def emulate(_: Command, given: Mapping[str, Any]) -> Exit:
-    """Run a program with the emulation on, or print what that takes."""
+    """Run a program with the emulation on, or print the variables or flags that turn it on."""
     from vkzircon_cli.emulation import launch
 
     program, cflags, libs = given["command"] or (), given["cflags"], given["libs"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of the command line, each written once. Their values are checked here, before the driver is asked."""
+"""The options of the command line, each declared once. Their values are checked here, before the probe starts."""
 
 import inspect
 import math
@@ -73,7 +73,7 @@ def _handle_types(incomplete: str) -> list[str]:
     return _beginning(HANDLE_TYPES, incomplete)
 
 
-# The functions below import the checks when they run: that takes a third of the time of --help.
+# The functions below import the checks when they run, because the import takes a third of the time of --help.
 
 
 def _words() -> list[str]:
@@ -149,7 +149,7 @@ _BY = "The type of handle to share by: zircon-vmo, opaque-fd, dma-buf, host-allo
 _NEEDS = "Fail unless this holds: a check's id, or a fact compared, as device.type=discrete"
 OPTIONS: Mapping[str, Parameter] = {
     "device": _option(
-        str | None, None, "--device -d", "Ask one device: its index, UUID prefix, or part of its name.", "SEL"
+        str | None, None, "--device -d", "Use one device: its index, UUID prefix, or part of its name.", "SEL"
     ),
     "output": _option(
         Path | None, None, "--output -o", "Write to FILE, and nothing to standard output.", "FILE", callback=_file
@@ -157,31 +157,31 @@ OPTIONS: Mapping[str, Parameter] = {
     "quiet": _flag("--quiet -q", "Print nothing: only the exit code counts."),
     "verbose": _flag("--verbose -v", "Print more rows, and the time of each step."),
     "no_color": _flag("--no-color", "Print without colour, as with NO_COLOR."),
-    "no_redact": _flag("--no-redact", "Hide nothing: leave in names of users and hosts, UUIDs and the like."),
+    "no_redact": _flag("--no-redact", "Hide nothing: leave in user and host names, UUIDs, passwords and keys."),
     "emulate": _flag("--emulate", "On Linux: turn on the emulation layer."),
     "persona": _option(
         str | None, None, "--persona", "With --emulate: behave as this driver does (emulate --list).", "NAME"
     ),
     "fault": _list("--fault", "NAME", "With --emulate: add this fault (emulate --list)"),
-    "timeout": _time("--timeout", request.DEFAULT_TIMEOUT_S, "How long one step may take."),
+    "timeout": _time("--timeout", request.DEFAULT_TIMEOUT_S, "The time limit of one step."),
     "size": _size(request.DEFAULT_SIZE, "Bytes that a round trip moves: 4096, 64K, 16MiB, 1GiB."),
     "stress": _flag("--stress", "Also repeat imports and exports until a leak would show."),
-    "negative": _flag("--negative", "Also call with wrong inputs, last of all."),
+    "negative": _flag("--negative", "Also make calls with wrong inputs, after all others."),
     "require": _list("--require", "CONDITION", _NEEDS, autocompletion=_conditions, callback=_require),
     "select": _checks_named("--select", "Only this check or group"),
     "ignore": _checks_named("--ignore", "Not this check or group"),
     "handle_type": _option(
         str, "zircon-vmo", "--handle-type", _BY, "NAME", callback=_handle_type, autocompletion=_handle_types
     ),
-    "formats": _option(Formats, Formats.COMMON, "--formats", "Which image formats are asked for."),
-    "seconds": _time("--seconds", request.DEFAULT_SECONDS, "How long to measure in total."),
+    "formats": _option(Formats, Formats.COMMON, "--formats", "The image formats to query."),
+    "seconds": _time("--seconds", request.DEFAULT_SECONDS, "The total time to measure."),
     "largest": _size(request.LARGEST_SHARED, "The largest buffer to share: 64K, 64MiB, 1GiB."),
     "zip": _option(Path, Path("vkzircon-bundle.zip"), "--output -o", "The zip's name.", "FILE", callback=_zip),
     "command": _argument(list[str] | None, None, "-- COMMAND ...", "The program and its arguments."),
-    "print_env": _flag("--print-env", "Print what a shell must set to turn the emulation on."),
+    "print_env": _flag("--print-env", "Print the variables that turn the emulation on."),
     "shell": _option(Shell | None, None, "--shell", "With --print-env: the shell; without the option, that of $SHELL."),
-    "cflags": _flag("--cflags", "Print what a compiler needs to find Zircon's headers."),
-    "libs": _flag("--libs", "Print what a linker needs to find libzircon."),
+    "cflags": _flag("--cflags", "Print the compiler flags to find Zircon's headers."),
+    "libs": _flag("--libs", "Print the linker flags to find libzircon."),
     "list": _flag("--list", "List the personas and the faults."),
     "file": _argument(Path, REQUIRED, "FILE", "A report (--format json) or a trace."),
     "before": _argument(Path, REQUIRED, "A", "A report or a trace, the earlier one."),

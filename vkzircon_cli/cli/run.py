@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a request to a result in its place: probe, redact, render, write, and the exit code."""
+"""The run from a request to a written result: probe, redact, render, write, and the exit code."""
 
 import os
 import sys
@@ -28,10 +28,10 @@ Given = Mapping[str, Any]
 
 
 def carry_out(command: Command, request: Request, given: Given) -> Exit:
-    """Probe as *request* says, and write the document.
+    """Run the probe of *request*, and write the document.
 
     Raises:
-        Stop: what ends a command early, in a sentence.
+        Stop: the command ends early; the message says why.
     """
     style, place = looks_of(command, given)
     if style.format is Format.TRACE:
@@ -50,30 +50,30 @@ def examine(command: Command, request: Request, trials: "Trials", given: Given) 
 
 
 def _find_culprits(request: Request, seen: Transcript) -> pipeline.Found:
-    """Search for the manifests that kept the loader from working, with `doctor.bisect`, which few runs load."""
+    """Search for the manifests that kept the loader from working, with `doctor.bisect`, which few runs need."""
     from vkzircon_cli.doctor.bisect import find_culprits
 
     return find_culprits(request, seen)
 
 
 def looks_of(command: Command, given: Given) -> tuple[Style, Place]:
-    """Return how the options *given* to *command* want its document, and where."""
+    """Return the form and the place of the document, by the options *given* to *command*."""
     verbose, redacts = given.get("verbose", False), not given.get("no_redact")
     style = Style(View(command.view), Format(given["format"]), verbose, redacts)
     return style, Place(given["output"], given.get("quiet", False), given["no_color"])
 
 
 def _preload(kind: str, style: Style, place: Place) -> None:
-    """Import the renderer while the driver is asked: 34 ms for a terminal.
+    """Import the renderer while the probe runs: 34 ms for a terminal.
 
-    Without fork nothing may be imported later: a driver that hangs while it is loaded holds the linker's lock.
+    Without fork, no module may be imported later: a driver that hangs while it is loaded holds the linker's lock.
     """
     if _is_written(place):
         load(kind, style.format)
 
 
 def pack(request: Request, path: "Path", *, quiet: bool) -> Exit:
-    """Probe, write the bundle, and list what is in it and what is not."""
+    """Run the probe, write the bundle, and list its parts and the missing ones."""
     from vkzircon_cli.bundle import make_bundle
     from vkzircon_cli.render.terminal import Contents, render_contents
 
@@ -84,7 +84,7 @@ def pack(request: Request, path: "Path", *, quiet: bool) -> Exit:
         files = len(bundle.parts) - len(missing)
         contents = Contents(len(bundle.data), files, missing, bundle.report.summary, bundle.hidden)
         write(render_contents(contents, str(path), page_of(Place(None, quiet, no_color=True))), None)
-    # A bundle judges nothing: only a fault of ours shows in the exit code.
+    # A bundle has no verdict: its exit code reports only a bug of ours.
     code = bundle.report.exit_code
     return code if code is Exit.OUR_FAULT else Exit.OK
 
@@ -99,7 +99,7 @@ def watched(run: Callable[[Callable[[Event], None]], T]) -> T:
 
 
 def _trace(request: Request, place: Place) -> Exit:
-    """Write each event as it comes, so that the last question is known even where the process dies of it."""
+    """Write each event at once, so that the trace has the last question even if that question ends the process."""
     with line_writer(None if place.quiet else place.path, silent=place.quiet) as write_line:
 
         def write_event(event: Event) -> None:
@@ -110,7 +110,7 @@ def _trace(request: Request, place: Place) -> Exit:
 
 
 def deliver(document: Document, style: Style, place: Place) -> Exit:
-    """Write *document*, repeat its error on standard error where it would be overlooked, and return the exit code."""
+    """Write *document*, repeat its error on standard error if it could be overlooked, and return the exit code."""
     write_document(document, style, place)
     if document.error is not None and _must_be_repeated(document, style, place):
         say(f"vkzircon: {document.error.message} {document.error.hint}".rstrip())
@@ -118,7 +118,7 @@ def deliver(document: Document, style: Style, place: Place) -> Exit:
 
 
 def write_document(document: Any, style: Style, place: Place) -> None:
-    """Render *document* and write it to its place; names are hidden in what strangers read."""
+    """Render *document* and write it; names are hidden in the formats that strangers read."""
     if not _is_written(place):
         return
     hidden: tuple[Hidden, ...] | None = None
@@ -136,7 +136,7 @@ def _is_written(place: Place) -> bool:
 
 
 def _must_be_repeated(document: Document, style: Style, place: Place) -> bool:
-    """Whether the error goes to standard error too; where a person reads the document it stands at its top."""
+    """Whether to print the error on standard error too; a document for people has it at the top already."""
     if place.quiet:
         return document.exit_code is Exit.OUR_FAULT
     return style.format is not Format.TERMINAL or place.path is not None
@@ -148,7 +148,7 @@ def _line_writer() -> Callable[[str], None] | None:
         return None
 
     def put(text: str) -> None:
-        # Looked up each time: while a driver runs in this process, its output goes where this stream went before.
+        # Looked up each time: while a driver runs in this process, sys.__stderr__ is a copy of the original stream.
         if sys.__stderr__ is not None:
             sys.__stderr__.write(text)
             sys.__stderr__.flush()

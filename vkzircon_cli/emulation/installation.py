@@ -59,7 +59,7 @@ def open_libzircon(environ: Mapping[str, str]) -> Any:
 
 
 def with_environment(request: Request) -> Request:
-    """Return *request* with the environment that its emulation needs; a second time changes nothing.
+    """Return *request* with the environment that its emulation needs; a second call changes nothing.
 
     Raises:
         Usage, CannotAsk: as `variables` does.
@@ -83,7 +83,7 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
             f"--emulate brings its own libzircon, and {LIBZIRCON_VARIABLE} names another.",
             f"Unset {LIBZIRCON_VARIABLE}, or leave out --emulate.",
         )
-    # The loader ignores VK_ADD_LAYER_PATH if VK_LAYER_PATH is set, even to nothing.
+    # The loader ignores VK_ADD_LAYER_PATH if VK_LAYER_PATH is set, even if it is empty.
     path = "VK_LAYER_PATH" if "VK_LAYER_PATH" in environ else "VK_ADD_LAYER_PATH"
     layers = [name for name in environ.get("VK_INSTANCE_LAYERS", "").split(":") if name not in ("", LAYER_NAME)]
     return {

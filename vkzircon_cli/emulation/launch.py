@@ -35,10 +35,10 @@ def refuse_mixture(
     if not any(asked):
         raise Usage("There is no program to run.", _EXAMPLE)
     if sum(asked) > 1:
-        said = "A program, --print-env, --cflags or --libs, and --list are different things to ask for."
-        raise Usage(said, f"Ask for one. {_EXAMPLE}")
+        said = "A program, --print-env, --cflags or --libs, and --list exclude each other."
+        raise Usage(said, f"Choose one. {_EXAMPLE}")
     if shell is not None and not print_env:
-        raise Usage("--shell says how --print-env is written.", "Add --print-env, or leave out --shell.")
+        raise Usage("--shell needs --print-env.", "Add --print-env, or leave out --shell.")
 
 
 def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
@@ -55,12 +55,12 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
     refuse_unknown_faults(installation.open_libzircon({**environ, **added}))
     folder = str(installation.find().libzircon.parent)
     others = [each for each in environ.get(_LIBRARY_PATH, "").split(os.pathsep) if each not in ("", folder)]
-    # First, so that program and layer share one libzircon.so; the folder has no other library that could be meant.
+    # First, so that program and layer share one libzircon.so; the folder has no other library that could be loaded.
     return {**added, _LIBRARY_PATH: os.pathsep.join((folder, *others))}
 
 
 def become(command: Sequence[str], asked: Emulate, restore_signals: Callable[[], None]) -> NoReturn:
-    """Replace this process by *command*, after *restore_signals*: signals and the exit code are the command's then.
+    """Replace this process by *command*, after *restore_signals*; from then on signals and exit code are the command's.
 
     Raises:
         Usage: the command cannot be run.
@@ -78,7 +78,7 @@ def become(command: Sequence[str], asked: Emulate, restore_signals: Callable[[],
 
 
 def assignments(asked: Emulate, shell: Shell | None) -> str:
-    """Return what *shell*, by default the user's, must evaluate: one variable a line, in ASCII."""
+    """Return the lines that *shell*, by default the user's, must evaluate: one variable a line, in ASCII."""
     syntax = shell or _own_shell(os.environ)
     given = variables(os.environ, asked)
     return "".join(f"{_assignment(syntax, name, value)};\n" for name, value in given.items())
@@ -96,14 +96,14 @@ def _assignment(shell: Shell, name: str, value: str) -> str:
 
 
 def _quoted(value: bytes) -> str:
-    """Quote for bash and zsh, with other bytes than printable ASCII in hex."""
+    """Quote for bash and zsh; bytes other than printable ASCII are in hex."""
     if all(byte in _PLAIN for byte in value):
         return "'" + value.decode("ascii").replace("'", "'\\''") + "'"
     return "$'" + "".join(_escaped(byte, "\\x{:02x}") for byte in value) + "'"
 
 
 def _quoted_for_fish(value: bytes) -> str:
-    """Quote for fish, which reads bytes in hex outside of quotes only."""
+    """Quote for fish, which reads hex bytes only outside quotes."""
     return "'" + "".join(_escaped(byte, "'\\X{:02x}'") for byte in value) + "'"
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What words in a report mean: data, one module per subject, and the lookup of a word.
+"""Explanations of the words in a report: data, one file per subject, and the lookup of a word.
 
-Nothing here asks a machine or judges it; how an explanation looks is up to `render`.
+Nothing here queries a machine or judges it; `render` decides how an explanation looks.
 """
 
 from vkzircon_cli.explain.entries import Explanation, Group

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The explanations, kind by kind: their texts are files, but the emulation's come from its libzircon."""
+"""The explanations, kind by kind. Their texts are in files, except the emulation's, which come from its libzircon."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -11,19 +11,19 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.glossary import read_glossary
 from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
 
-# What the driver itself does, as its sources show; not seen on a device.
+# The driver's own behaviour, read in its sources, not seen on a device.
 _QUIRKS: Mapping[str, tuple[str, ...]] = {
     "swiftshader": (
-        "It adds 15 bytes to each allocation, so that a VMO is often one page larger, and to each import's map.",
-        "A failed import closes the handle, a size is never compared, and the properties of garbage name all types.",
+        "It adds 15 bytes to each allocation, so a VMO is often one page larger, and to the mapping of each import.",
+        "A failed import closes the handle, sizes are never compared, and the properties of any number name all types.",
     ),
     "goldfish": (
-        "Export needs a dedicated image or buffer; only VMOs that its host knows import, and a bad handle aborts.",
+        "Export needs a dedicated image or buffer; only VMOs that its host knows can be imported; a bad handle aborts.",
         "A failed duplication is ignored: VK_SUCCESS may come with handle 0.",
     ),
     "magma": (
         "Properties are answered by importing a duplicate; a VMO that cannot be mapped has no memory type.",
-        "Only an old fork was read: today's driver may differ.",
+        "Only the sources of an old fork were read: today's driver may differ.",
     ),
 }
 # The rule's number in the validation layer of 2023.
@@ -64,7 +64,7 @@ def checks() -> Iterator[Explanation]:
 
 
 def vuids() -> Iterator[Explanation]:
-    """Explain every rule of valid usage; one with a number may be written as the number, and as an older one."""
+    """Explain every rule of valid usage; a numbered rule may also be written as its number or its older number."""
     for word, text in read_glossary(_file("vuids")).items():
         number = word.rpartition("-")[2]
         also = (number, *_OLDER_NUMBERS.get(number, ())) if number.isdigit() else ()

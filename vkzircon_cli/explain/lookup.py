@@ -12,7 +12,7 @@ from vkzircon_cli.explain.entries import Explanation, Group
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.text import visible
 
-_LONGEST = 128  # no word is longer, so a longer one is not even compared
+_LONGEST = 128  # every word is shorter, so a longer one is not compared
 _MOST_SHOWN = 60
 _MOST_NEAR = 3
 _ALL_WORDS = "All words: vkzircon explain"
@@ -42,7 +42,7 @@ class Explained:
 
 
 def explained(word: str | None) -> Explained:
-    """Explain *word*, or without one list the words.
+    """Explain *word*, or list the words if it is None.
 
     Raises:
         Usage: the word is unknown; the hint has the nearest words.
@@ -51,7 +51,7 @@ def explained(word: str | None) -> Explained:
 
 
 def explain(word: str) -> tuple[Explanation, ...]:
-    """Explain *word*, upper and lower case alike; a number may be a VkResult and a zx_status_t at once.
+    """Explain *word*, in upper or lower case; a number may be both a VkResult and a zx_status_t.
 
     Raises:
         Usage: the word is unknown; the hint has the nearest words.
@@ -73,7 +73,7 @@ def word_groups() -> tuple[WordGroup, ...]:
         WordGroup(Group.RESULT, "what Vulkan returns, " + codes.format("VK_ERROR_"), tuple(entries.results())),
         WordGroup(Group.STATUS, "what the kernel returns, " + codes.format("ZX_ERR_"), tuple(entries.statuses())),
         WordGroup(Group.PERSONA, "drivers that the emulation imitates", (), "vkzircon emulate --list"),
-        WordGroup(Group.FAULT, "ways in which the emulation can be wrong", (), "vkzircon emulate --list"),
+        WordGroup(Group.FAULT, "faults that the emulation can have", (), "vkzircon emulate --list"),
     )
 
 
@@ -89,7 +89,7 @@ def _written() -> list[Explanation]:
 
 
 def _spellings(explanation: Explanation) -> Iterator[str]:
-    """Yield every way to write it, in lower case: VK_ERROR_X is also ERROR_X, and its short form X."""
+    """Yield every way to write a word, in lower case: VK_ERROR_X may be ERROR_X, or X, its short form."""
     yield explanation.word.lower()
     yield from (short.lower() for short in explanation.also)
     if explanation.group is Group.VUID:
@@ -107,7 +107,7 @@ def _find(asked: str, explanations: Iterable[Explanation]) -> tuple[Explanation,
 def _refuse(word: str, asked: str, explanations: Iterable[Explanation]) -> NoReturn:
     shown = _shortened(word)
     if _CODE.fullmatch(asked):
-        raise Usage(f"{shown} is the number of no VkResult and no zx_status_t that is known here.", _ALL_WORDS)
+        raise Usage(f"{shown} is not the number of a known VkResult or zx_status_t.", _ALL_WORDS)
     if word.startswith("-"):
         raise Usage(f"No such option: {shown}.", "See: vkzircon explain --help")
     near = _nearest(asked, explanations)

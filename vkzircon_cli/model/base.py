@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms of all data here: records, answers with the reason where there is none, and their JSON.
+"""The forms of all data here: records, answers (a value, or the reason why there is none), and their JSON.
 
-Beside each field of 64 bits stands ``NAME_exact``: the number as a string where it passes what a double holds, and null
-where it does not. JavaScript, and jq before 1.7, read every number as a double.
+Each field of 64 bits has a neighbour ``NAME_exact``: the number as a string if a double cannot hold it, else null.
+JavaScript, and jq before 1.7, read every number as a double.
 """
 
 from collections.abc import Hashable
@@ -19,7 +19,7 @@ def record(declared: type[T]) -> type[T]:
     """Make *declared* a dataclass with slots, equal and hashed by its values.
 
     Its other methods are shared: `dataclass(frozen=True)` compiles seven for each of more than a hundred classes, which
-    every start pays for. That its fields are never assigned is left to the type checker.
+    slows every start. Only the type checker ensures that the fields are never assigned.
     """
     made: type[T] = dataclass(slots=True, eq=False, repr=False, match_args=False)(declared)
     for name, method in _METHODS.items():
@@ -48,7 +48,7 @@ _METHODS = {"__eq__": _is_equal, "__hash__": _hash, "__repr__": _represent}
 
 
 def plain(value: Any) -> Any:
-    """Return a record as JSON has it: an object for a record, an array for a tuple, deeply; anything else unchanged.
+    """Return *value* in JSON's types, recursively: an object for a record, an array for a tuple, else the value itself.
 
     `dataclasses.asdict` would make a deep copy of each number and string.
     """
@@ -58,7 +58,7 @@ def plain(value: Any) -> Any:
 
 
 class BadValue(ValueError):
-    """A value from the user that cannot be used: *message* is one sentence, *hint* says what to give instead."""
+    """A value from the user that cannot be used: *message* is one sentence, *hint* names a value to use instead."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ class MissingKind(StrEnum):
 
 @record
 class Missing:
-    """An answer that never came: the call that was asked, its result by name ('' if none) and a plain reason."""
+    """A missing answer: the call that was made, its result by name ('' if none) and the reason in words."""
 
     kind: MissingKind
     call: str
@@ -87,14 +87,14 @@ class Missing:
 
 @record
 class Answer(Generic[T]):
-    """Exactly one of *value* and *missing* is there."""
+    """The answer to a question: exactly one of *value* and *missing* is not None."""
 
     value: T | None
     missing: Missing | None = None
 
 
 def not_asked(reason: str) -> Answer[T]:
-    """Answer for a question that was not put, and why."""
+    """Return the answer of a question that was not asked, with the reason."""
     return Answer(None, Missing(MissingKind.NOT_ASKED, "", "", reason))
 
 
@@ -110,12 +110,12 @@ class _SixtyFourBits:
     """Marks a field as an unsigned number of 64 bits."""
 
     def __get_pydantic_core_schema__(self, *_: object) -> dict[str, Any]:
-        """Describe the number to pydantic, by which reports are read and their schema is made."""
+        """Describe the number to pydantic, which reads reports and makes their schema."""
         return {"type": "int", "ge": 0, "le": _LARGEST}
 
 
 class _Finite:
-    """Marks a field as a number that JSON has: no infinity, which is what an integer becomes that is too large."""
+    """Marks a field as a number that JSON has: no infinity, which a too large number would become."""
 
     def __get_pydantic_core_schema__(self, *_: object) -> dict[str, Any]:
         """Describe the number to pydantic."""

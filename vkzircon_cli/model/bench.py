@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long sharing takes. See `facts` for the conventions. Times are whole nanoseconds, sizes bytes."""
+"""The times that sharing takes. See `facts` for the conventions. Times are whole nanoseconds, sizes bytes."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _NS_PER_S = 1_000_000_000
 
 
 class TimedCall(StrEnum):
-    """A driver call, and of which memory."""
+    """A driver call, and the memory that it concerns."""
 
     ALLOCATE = "allocate"
     FREE = "free"
@@ -28,7 +28,7 @@ class TimedCall(StrEnum):
 
 
 class Move(StrEnum):
-    """What moves bytes: the host through a mapping, or the device."""
+    """The ways to move bytes: the host through a mapping, or the device."""
 
     HOST_WRITE = "host-write"
     HOST_READ = "host-read"
@@ -36,14 +36,14 @@ class Move(StrEnum):
 
 
 class Place(StrEnum):
-    """The memory that bytes are moved into, or out of where the host reads."""
+    """The memory that bytes are moved into, or out of if the host reads."""
 
     ORDINARY = "ordinary"
     VMO = "vmo"
 
 
 class Way(StrEnum):
-    """How a buffer gets from one user to another.
+    """The ways to pass a buffer from one user to another.
 
     By VMO: vkGetMemoryZirconHandleFUCHSIA, its properties, the import and the bind. By copy: memcpy between two mapped
     buffers that both exist already.
@@ -94,10 +94,10 @@ def moved(size: int, durations_ns: Sequence[int]) -> Moved:
 
 @record
 class Limits:
-    """What bounds an allocation: a quarter of the least of heap, budget and what the system has left.
+    """The limits of an allocation: a quarter of the least of heap, budget and the system's free memory.
 
-    *budget* is VkPhysicalDeviceMemoryBudgetPropertiesEXT's less its usage, *system* what the system and this process's
-    group may still take; each is None where it is not known. *largest* is the most bytes held at once.
+    *budget* is VkPhysicalDeviceMemoryBudgetPropertiesEXT's budget less its usage. *system* is the memory that the
+    system and this process's group may still take. Each is None if unknown. *largest* is the most bytes held at once.
     """
 
     heap: int
@@ -111,10 +111,10 @@ class Limits:
 
 @record
 class Choice:
-    """What is measured: the first form and memory type that can be allocated for export, host-visible ones first.
+    """The measured memory: the first form and memory type that can be allocated for export, host-visible ones first.
 
-    *ordinary_type* is the memory type of what is not shared, the same where a buffer takes it. Single calls are timed
-    with buffers of *size* bytes.
+    *ordinary_type* is the memory type of buffers that are not shared, the same type if such a buffer may use it. Single
+    calls are timed with buffers of *size* bytes.
     """
 
     form: Form
@@ -125,7 +125,7 @@ class Choice:
 
 @record
 class Latency:
-    """How long one call takes."""
+    """The time that one call takes."""
 
     call: TimedCall
     timed: Answer[Timing]
@@ -133,7 +133,7 @@ class Latency:
 
 @record
 class Bandwidth:
-    """How fast bytes are moved."""
+    """The speed at which bytes are moved."""
 
     move: Move
     place: Place
@@ -142,7 +142,7 @@ class Bandwidth:
 
 @record
 class HandOver:
-    """How long it takes to hand over a buffer of *size* bytes to another user."""
+    """The time that it takes to pass a buffer of *size* bytes to another user."""
 
     size: int
     way: Way

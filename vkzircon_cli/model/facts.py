@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was observed, as frozen data: an answer, or why there is none; never a judgement.
+"""The observations, as frozen data: an answer, or the reason why there is none; never a judgement.
 
 Sizes and offsets are in bytes, indices count from 0, handles and koids are strings (``0x…`` and decimal), UUIDs are
 8-4-4-4-12 lower case. Foreign text is kept unchanged, but bytes that are not UTF-8 become ``\\xNN``; the field's
@@ -43,7 +43,7 @@ class Layer:
 
 @record
 class Instance:
-    """What vkCreateInstance was called with, and what it found; *is_emulated*: whether it loaded our own layer."""
+    """The instance: the arguments of vkCreateInstance, and its result. *is_emulated*: it loaded our own layer."""
 
     api_version: Version
     enabled_extensions: tuple[str, ...]
@@ -154,9 +154,9 @@ class OpenDevice:
 
 @record
 class ExternalMemoryProperties:
-    """VkExternalMemoryProperties. *written* is False when two calls with complementary sentinels left them there.
+    """VkExternalMemoryProperties. *written* is False if two calls with complementary sentinels left both unchanged.
 
-    *header_kept* is False when the driver changed the structure's sType or pNext.
+    *header_kept* is False if the driver changed the structure's sType or pNext.
     """
 
     features: Flags
@@ -198,7 +198,7 @@ class ExternalSemaphore:
 
 @record
 class Device:
-    """Everything observed of one physical device; *closed* is vkDestroyDevice returning.
+    """Everything observed of one physical device; *closed*: whether vkDestroyDevice returned.
 
     A device that is not selected is only asked for its identity.
     """
@@ -231,7 +231,7 @@ class Device:
 
 @record
 class Facts:
-    """Everything observed of one machine; *closed* is vkDestroyInstance returning."""
+    """Everything observed of one machine; *closed*: whether vkDestroyInstance returned."""
 
     loader: Answer[Loader]
     kernel: Answer[Kernel]

@@ -2,8 +2,8 @@
 """Glossaries: files that explain words, each with its meaning, usual causes and advice; read when a text is shown.
 
 A file's first paragraph has comments and shared sentences, `NAME = sentence`; elsewhere `{NAME}` stands for one. Each
-other paragraph is a word, its meaning, a line `- ` for each cause, and a line `> ` of advice. Two spaces continue a
-line.
+other paragraph is a word, its meaning, a line `- ` for each cause, and a line `> ` of advice. A line that begins with
+two spaces continues the line before it.
 """
 
 from collections.abc import Mapping

@@ -8,8 +8,8 @@ from typing import Any
 
 from vkzircon_cli.model.text import decode
 
-# A word also begins behind an escape, whose last character would pass for a letter of it: \n of JSON, \xff of bytes
-# that are no text, a terminal's colors.
+# A word also begins after an escape, whose last character looks like a letter of the word: \n in JSON, \xff for bytes
+# that are not text, a terminal's colors.
 _AFTER_ESCAPE = (
     r"(?<=\\[nrtbf])|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})|(?<=\\U[0-9a-fA-F]{8})"
     r"|(?<=\x1b\[m)|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)|(?<=\x1b\[\d;\d\dm)"
@@ -17,7 +17,7 @@ _AFTER_ESCAPE = (
 
 
 def not_behind(characters: str) -> str:
-    """Return the pattern of a place that is not inside a word of *characters*."""
+    """Return the pattern of a position that is not inside a word of *characters*."""
     return rf"(?:(?<![{characters}])|{_AFTER_ESCAPE})"
 
 
@@ -27,21 +27,21 @@ def variable(name: str) -> str:
 
 
 def without_home(value: Any) -> Any:
-    """Write the home folder as ``~`` in every string of *value*, which is of JSON's types."""
+    """Write the home folder as ``~`` in every string of *value*, which has JSON's types."""
     folder = variable("HOME").rstrip("/")
     return _shortened(value, folder) if len(folder) > 1 else value
 
 
 @cache
 def home_pattern(home: str) -> re.Pattern[str] | None:
-    """Return a pattern that matches the folder *home* at the beginning of a path, None for the root and for nothing."""
+    """Return a pattern that matches the folder *home* at the beginning of a path, None if it is the root or empty."""
     # Neither /opt/home/x nor /homes is in /home.
     begins = not_behind(r"\w./~-")
     return re.compile(rf"{begins}{re.escape(home)}(?![\w-]|\.\w)") if len(home) > 1 else None
 
 
 def _shortened(value: Any, folder: str) -> Any:
-    """Write *folder* as ``~``. Few strings have it: the pattern is made for those only."""
+    """Write *folder* as ``~``. Few strings contain it, and only those need the pattern."""
     if isinstance(value, str):
         home = home_pattern(folder) if folder in value else None
         return home.sub("~", value) if home else value

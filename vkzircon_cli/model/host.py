@@ -23,9 +23,9 @@ _1_3_207, _1_3_234, _1_3_262 = (1 << 22 | 3 << 12 | patch for patch in (207, 234
 class KnownVariable:
     """An environment variable that changes what Vulkan or vkzircon does.
 
-    *effect* is a sentence without its subject, the variable. *removes* is what the loader has none of when the variable
-    is set but empty. *yields_to* are variables beside which the loader ignores this one, *since* the first version of
-    the loader that knows it. *is_secure*: ignored in a process with raised privileges. *hides_drivers*: it may be why
+    *effect* is a sentence without its subject, the variable. *removes*: the loader finds none of these if the variable
+    is set but empty. *yields_to* are variables that make the loader ignore this one, *since* is the first version of
+    the loader that reads it. *is_secure*: ignored in a process with raised privileges. *hides_drivers*: it may be why
     no driver is found. *in_report*: its value is written into reports.
     """
 
@@ -115,7 +115,7 @@ REPORTED_VARIABLES = tuple(known.name for known in _KNOWN if known.in_report)
 
 @record
 class Variable:
-    """One environment variable, as set."""
+    """One environment variable and its value."""
 
     name: str
     value: str

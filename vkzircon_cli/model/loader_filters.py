@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loader's own filters: which drivers and layers VK_LOADER_*_SELECT, _ENABLE and _DISABLE choose by name.
 
-As 1.3.239 reads them: parts between commas, without regard to case, a star at either end, and a few words for many.
+Loader 1.3.239 reads a filter as parts between commas, without regard to case. A part may have a star at either end, or
+be one of a few words that stand for many names.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,7 @@ _ALL, _IMPLICIT, _EXPLICIT = "~all~", "~implicit~", "~explicit~"
 
 
 def driver_filter(environ: Mapping[str, str], path: str) -> str:
-    """Name the variable that leaves out the driver with the manifest *path*, '' if none does."""
+    """Return the variable that leaves out the driver with the manifest *path*, '' if none does."""
     name = Path(path).name
     if chosen := _parts(environ, "VK_LOADER_DRIVERS_SELECT"):
         return "" if _matches(name, chosen) else "VK_LOADER_DRIVERS_SELECT"
@@ -20,7 +21,7 @@ def driver_filter(environ: Mapping[str, str], path: str) -> str:
 
 
 def layer_filter(environ: Mapping[str, str], name: str, *, is_implicit: bool) -> bool | None:
-    """Whether a filter turns the layer *name* on, None if none turns it on or off; on goes before off."""
+    """Whether a filter turns the layer *name* on, None if none turns it on or off; on takes precedence over off."""
     word = _IMPLICIT if is_implicit else _EXPLICIT
     if _matches(name, _parts(environ, "VK_LOADER_LAYERS_ENABLE"), word):
         return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a driver reports that it can share by one handle type. See `facts` for the conventions."""
+"""The resources that a driver reports it can share by one handle type. See `facts` for the conventions."""
 
 from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import ExternalMemoryProperties, Identity
@@ -9,7 +9,7 @@ from vkzircon_cli.model.vmo import Tiling
 
 @record
 class Support:
-    """One answer, the same for each of *usages* asked for alone.
+    """One answer, which is the same for each of *usages* when asked alone.
 
     A buffer has no *tiling*, and the query of buffers no *result*. Without VK_SUCCESS there are no *properties*.
     """

@@ -20,7 +20,7 @@ def about(size: int) -> str:
 
 
 def exactly(size: int) -> str:
-    """Format a size in the largest unit that it is a whole number of."""
+    """Format a size as a whole number of the largest possible unit."""
     unit = 0
     while size >= _STEP and size % _STEP == 0 and unit < len(_UNITS) - 1:
         size, unit = size // _STEP, unit + 1
@@ -69,12 +69,12 @@ def duration(ns: float) -> str:
 
 
 def times(ratio: float) -> str:
-    """Format a ratio with three significant digits, and none after the point from 100 on."""
+    """Format a ratio with three significant digits, from 100 on without digits after the point."""
     if ratio < 1:
         return f"{ratio:.2g}"
     return f"{ratio:,.0f}" if ratio >= _NEXT_TIME else _three(ratio)
 
 
 def _three(number: float) -> str:
-    digits = 2 if number < 9.995 else 1 if number < 99.95 else 0  # noqa: PLR2004 - what would round to a digit more
+    digits = 2 if number < 9.995 else 1 if number < 99.95 else 0  # noqa: PLR2004 - avoids rounding up to one more digit
     return f"{number:.{digits}f}"

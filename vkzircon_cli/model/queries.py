@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a machine offers, read out of facts: which device is meant, which extension is listed, what it depends on.
+"""Queries on facts: which device a selector means, which extensions are listed, what the extension depends on.
 
 The probe, the doctor, the checks and the comparison of reports all use these functions.
 """
@@ -15,11 +15,11 @@ from vkzircon_cli.model.text import visible
 _API_1_1 = 1 << 22 | 1 << 12
 UNNAMED = "(no name)"
 CAPABILITIES_EXTENSION = "VK_KHR_external_memory_capabilities"
-_SHORTEST_UUID = 4  # digits of a prefix; fewer are more likely a part of a name
+_SHORTEST_UUID = 4  # digits of a prefix; a shorter one is more likely a part of a name
 
 
 def display_name(identity: Identity | None) -> str:
-    """Return a name that is safe to print: visible characters, never empty, also where a device has no identity."""
+    """Return a name that is safe to print: visible characters, never empty, even if a device has no identity."""
     return (visible(identity.name).strip() if identity else "") or UNNAMED
 
 
@@ -62,7 +62,7 @@ def _candidate(index: int, identity: Identity | None) -> str:
 
 
 def _uuid(identity: Identity) -> str | None:
-    """Return the device's UUID; a driver that does not fill it in has zeros for all of its devices."""
+    """Return the device's UUID; a driver that does not fill it in leaves zeros for all of its devices."""
     uuid = identity.uuids.value.device_uuid if identity.uuids.value else ""
     return uuid if uuid.strip("0-") else None
 
@@ -78,10 +78,10 @@ UUID, NAME, INDEX = "UUID", "name", "index"
 def match_devices(
     before: Mapping[int, Identity | None], after: Mapping[int, Identity | None]
 ) -> dict[int, tuple[int, str]]:
-    """Return for each index of *before* the index in *after* that is the same device, and what it was matched by.
+    """Return for each index of *before* the index of the same device in *after*, and the key that matched.
 
-    All are matched by UUID first, then by the ids of vendor, device and driver with the name (a UUID changes with the
-    driver's version), then by index. Of several equal devices the one at the same index is preferred.
+    Devices are matched by UUID first, then by the ids of vendor, device and driver with the name (a UUID changes with
+    the driver's version), then by index. Of several equal devices the one at the same index is preferred.
     """
     found: dict[int, tuple[int, str]] = {}
     left = dict(after)
@@ -102,9 +102,9 @@ def match_devices(
 def find_again(
     wanted: Identity | None, index: int, among: Mapping[int, Identity | None], *, by_index: bool = True
 ) -> int | None:
-    """Return the index in *among* of the device that was *wanted*, seen at *index* before; None where there is none.
+    """Return the index in *among* of the device *wanted*, which was at *index* before; None if it is not there.
 
-    The rule is that of `match_devices`; without *by_index* a device that only has the same index is none.
+    The rule is that of `match_devices`; without *by_index*, an equal index alone is no match.
     """
     match, matched_by = match_devices({index: wanted}, among).get(index, (None, INDEX))
     return match if by_index or matched_by != INDEX else None
@@ -126,7 +126,7 @@ def has_vulkan_1_1(identity: Identity) -> bool:
 
 
 def dependency_leg(instance: Instance, identity: Identity, extensions: Iterable[Extension]) -> str | None:
-    """Return what VK_FUCHSIA_external_memory depends on here, None where that is missing (vk.xml, `depends`)."""
+    """Return the dependency of VK_FUCHSIA_external_memory that the device meets, None if none (vk.xml, `depends`)."""
     if has_vulkan_1_1(identity) and instance.api_version.value >= _API_1_1:
         return "Vulkan 1.1"
     capabilities, memory = CAPABILITIES_EXTENSION, "VK_KHR_external_memory"
@@ -136,7 +136,7 @@ def dependency_leg(instance: Instance, identity: Identity, extensions: Iterable[
 
 
 def cannot_export(memory_type: MemoryType) -> str | None:
-    """Return why a memory type is not asked to export, None where it is asked.
+    """Return why export is not tried from a memory type, None if it is tried.
 
     Protected memory cannot be shared with the host, and DEVICE_COHERENT_AMD needs a feature that is not enabled here
     (VUID-vkAllocateMemory-deviceCoherentMemory-02790).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command line asks of the probe, as data."""
+"""The request of a command line to the probe, as data."""
 
 from dataclasses import field
 from enum import StrEnum
@@ -23,7 +23,7 @@ class Depth(StrEnum):
 
 
 class Formats(StrEnum):
-    """The formats that a matrix has."""
+    """The image formats that a matrix covers."""
 
     COMMON = "common"
     ALL = "all"
@@ -38,7 +38,7 @@ class Shell(StrEnum):
 
 
 class DocumentKind(StrEnum):
-    """A document that has a schema; its key ``kind`` says which it is."""
+    """A document that has a schema; its key ``kind`` names it."""
 
     REPORT = "report"
     MATRIX = "matrix"
@@ -49,7 +49,7 @@ class DocumentKind(StrEnum):
 
 @record
 class Emulate:
-    """An emulation asked for: a persona by name, None for the one that the environment names, and more faults."""
+    """The requested emulation: a persona by name, None for the one in the environment, and additional faults."""
 
     persona: str | None = None
     faults: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Emulate:
 
 @record
 class Judging:
-    """What decides the verdict beside the checks, as typed: conditions, and ids or groups of checks."""
+    """The options that change the verdict, as typed: conditions, and ids or groups of checks."""
 
     require: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
@@ -69,12 +69,12 @@ NOTHING_ASKED = Judging()
 
 @record
 class Request:
-    """What one probe asks.
+    """The request for one probe.
 
-    *device* is the selector as typed, None for all devices. *emulate* is None without the emulation; *environ* has what
-    is added to the environment of the probe. *timeout_s* is the limit of one step. *size* is what a round trip of data
-    moves, in bytes; *stress* and *negative* add steps. *judging* decides the verdict beside the checks; *redacts*
-    writes the home folder as ``~``. Only a matrix has a *handle_type* and *formats*; a bench has *seconds*, and its
+    *device* is the selector as typed, None for all devices. *emulate* is None without the emulation; *environ* has the
+    variables to add to the environment of the probe. *timeout_s* is the limit of one step. *size* is the number of
+    bytes in a round trip; *stress* and *negative* add steps. *judging* changes the verdict; *redacts* writes the home
+    folder as ``~``. Only a matrix has a *handle_type* and *formats*; a bench has *seconds*, and its
     *size* is the largest buffer that is shared.
     """
 
@@ -94,8 +94,8 @@ class Request:
 
     @property
     def device_shape(self) -> type:
-        """Return the record whose fields are the facts of a device that is asked to this depth."""
-        # Imported here: facts take 5 ms and these 2 ms more, which a start that asks nothing need not pay for.
+        """Return the record whose fields are the facts of a device at this depth."""
+        # Imported here: facts take 5 ms and these 2 ms more, which a start without a probe should not spend.
         if self.depth is Depth.MATRIX:
             from vkzircon_cli.model.matrix import MatrixDevice
 

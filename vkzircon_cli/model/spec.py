@@ -30,7 +30,7 @@ VK_ERROR_DEVICE_LOST = -4
 
 @record
 class Flags:
-    """A flag word: the driver's number, and the name of each bit (unknown bits as ``bit N``)."""
+    """A set of flags: the driver's number, and the name of each bit (unknown bits as ``bit N``)."""
 
     value: int
     names: tuple[str, ...]
@@ -79,7 +79,7 @@ VK_RESULTS = _numbered("""
     -1000257000 VK_ERROR_INVALID_OPAQUE_CAPTURE_ADDRESS
 """)
 
-# Beyond these a command's failure is outside the list that vk.xml gives for it.
+# Any command may return these, beside the codes that vk.xml lists for it.
 _ALWAYS_LISTED = ("VK_ERROR_UNKNOWN", "VK_ERROR_VALIDATION_FAILED")
 LISTED_RESULTS: Mapping[str, tuple[str, ...]] = {
     "vkGetMemoryZirconHandleFUCHSIA": ("VK_ERROR_TOO_MANY_OBJECTS", "VK_ERROR_OUT_OF_HOST_MEMORY", *_ALWAYS_LISTED),
@@ -164,7 +164,7 @@ def _plain_name(handle_type: str) -> str:
     return handle_type.lower().replace("_", "-")
 
 
-# As a command line has them: opaque-fd, zircon-vmo.
+# In the form of the command line: opaque-fd, zircon-vmo.
 HANDLE_TYPES: Mapping[str, int] = {_plain_name(name): 1 << bit for bit, name in enumerate(HANDLE_TYPE_BITS)}
 BUFFER_USAGE_BITS = _bits("""
     TRANSFER_SRC     TRANSFER_DST    UNIFORM_TEXEL_BUFFER  STORAGE_TEXEL_BUFFER
@@ -176,7 +176,7 @@ IMAGE_USAGE_BITS = _bits("""
     TRANSFER_SRC      TRANSFER_DST              SAMPLED               STORAGE
     COLOR_ATTACHMENT  DEPTH_STENCIL_ATTACHMENT  TRANSIENT_ATTACHMENT  INPUT_ATTACHMENT
 """)
-# Those that an image may have alone (VUID-VkImageCreateInfo-usage-00966).
+# The usages that an image may have alone (VUID-VkImageCreateInfo-usage-00966).
 IMAGE_USAGES: Mapping[str, int] = {
     name: 1 << bit for bit, name in enumerate(IMAGE_USAGE_BITS) if name != "TRANSIENT_ATTACHMENT"
 }
@@ -191,7 +191,7 @@ VMO_BITS = _bits("""
     PAGED      RESIZABLE       COW_CLONE  VIA_HANDLE  VIA_MAPPING  PAGER_BACKED  CONTIGUOUS  DISCARDABLE
     IMMUTABLE  VIA_IOB_HANDLE
 """)
-# VIA_* say how a process reaches a VMO, and are meaningful in ZX_INFO_PROCESS_VMOS only.
+# VIA_* describe how a process has access to a VMO, and have a meaning in ZX_INFO_PROCESS_VMOS only.
 VMO_VIA_BITS = 0b10_0001_1000
 
 
@@ -227,7 +227,7 @@ def api_version(value: int) -> Version:
 
 
 def driver_version(value: int, driver_id: int | None) -> Version:
-    """Unpack a driverVersion if the driver's packing is known: each vendor has its own, so this never guesses."""
+    """Unpack a driverVersion if the driver's packing is known. Each vendor has its own, so this never guesses."""
     if driver_id == _NVIDIA_PROPRIETARY:
         return Version(value, f"{value >> 22}.{value >> 14 & 0xFF}.{value >> 6 & 0xFF}.{value & 0x3F}")
     if driver_id in _MESA_DRIVER_IDS:

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words: foreign text into facts and onto a page, where it can do no harm, and a noun with its article."""
+"""Text: decodes foreign text for facts, escapes it for a page, and adds the article to a noun."""
 
 import unicodedata
 
-# Cf holds what is invisible or turns the reading direction; Cc and Zl/Zp what moves the cursor or breaks the line.
+# Cf: invisible characters, and those that change the reading direction. Cc, Zl, Zp: cursor moves and line ends.
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# Letters and marks that draw nothing (DerivedCoreProperties.txt, Default_Ignorable_Code_Point).
+# Letters and marks that are not drawn (DerivedCoreProperties.txt, Default_Ignorable_Code_Point).
 _BLANK = frozenset(
     (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0)
 ) | frozenset((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 
 
 def decode(raw: bytes) -> tuple[str, str | None]:
-    r"""Decode UTF-8, other bytes as ``\xNN``; the second value has all bytes in hex when there were such, else None."""
+    r"""Decode UTF-8, other bytes as ``\xNN``; the second value has all bytes in hex if there were others, else None."""
     text = raw.decode("utf-8", "backslashreplace")
     try:
         raw.decode("utf-8")
@@ -22,7 +22,7 @@ def decode(raw: bytes) -> tuple[str, str | None]:
 
 
 def visible(text: str) -> str:
-    """Escape what a page would act on or hide: control, format, private and unassigned characters, odd spaces."""
+    """Escape characters that a page acts on or hides: control, format, private and unassigned ones, unusual spaces."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_visible(character) for character in text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was observed of VMOs: exports, imports, and bytes that were moved. See `facts` for the conventions."""
+"""The observations of VMOs: exports, imports, and moved bytes. See `facts` for the conventions."""
 
 from enum import StrEnum
 
@@ -65,7 +65,7 @@ class Comparison:
 
 @record
 class Export:
-    """One allocation of *allocation_size* bytes exported once."""
+    """One allocation of *allocation_size* bytes, exported once."""
 
     form: Form
     memory_type: int
@@ -77,9 +77,9 @@ class Export:
 class Pair:
     """Two handles to compare.
 
-    Of two gets *seen* compares what was written through the first with what the second reads, of two exports what was
-    written into each with what it holds after the other was written. Of a handle that went through a channel *first* is
-    what was written, *second* what was read, and *seen* compares what was in the VMO before with what it holds then.
+    *seen* compares bytes. For two gets: those written through the first with those read through the second. For two
+    exports: those written into each with its bytes after the other was written. For a handle that went through a
+    channel, *first* is the handle sent and *second* the one received: the VMO's bytes before with those after.
     """
 
     first: Handle
@@ -89,7 +89,7 @@ class Pair:
 
 @record
 class PairOfHandles:
-    """A Pair got from one memory type: two gets of one allocation, one get of each of two, or one get sent around."""
+    """A Pair from one memory type: two gets of one allocation, one get of each of two, or one get sent by channel."""
 
     memory_type: int
     pair: Answer[Pair]
@@ -115,8 +115,8 @@ class Outlives:
 class HandleProperties:
     """vkGetMemoryZirconHandlePropertiesFUCHSIA of one handle.
 
-    *written* is False when two calls with complementary sentinels left both unchanged; *handle_valid* is asked of the
-    kernel after the calls; *duplicate_bits* is the answer for a zx_handle_duplicate of the handle.
+    *written* is False if two calls with complementary sentinels left both unchanged; *handle_valid* is the kernel's
+    answer after the calls; *duplicate_bits* is the answer for a zx_handle_duplicate of the handle.
     """
 
     memory_type_bits: int
@@ -136,7 +136,7 @@ class Properties:
 
 
 class ImportKind(StrEnum):
-    """Where, or how, an exported VMO is imported."""
+    """The place or the way of an import."""
 
     SAME_DEVICE = "same-device"
     SECOND_DEVICE = "second-device"
@@ -157,8 +157,8 @@ class ImportKind(StrEnum):
 class Imported:
     """An import that succeeded and was bound. *candidates* is properties bits AND the resource's bits.
 
-    *kept* compares what was written before the import with what the import reads, *shared* what was written through
-    the import with what every other side reads.
+    *kept* compares the bytes written before the import with those that the import reads. *shared* compares the bytes
+    written through the import with those that every other side reads.
     """
 
     memory_type: int
@@ -188,7 +188,7 @@ class Released:
 
 @record
 class Release:
-    """What freeing imported memory does to the handle that the import took."""
+    """The effect of freeing imported memory on the handle that the import took."""
 
     memory_type: int
     released: Answer[Released]
@@ -202,7 +202,7 @@ class Tiling(StrEnum):
 
 
 class Write(StrEnum):
-    """How the bytes are written."""
+    """The ways to write the bytes."""
 
     HOST_MAP = "host-map"
     IMPORT_MAP = "import-map"
@@ -252,7 +252,7 @@ class Stressed:
 
 @record
 class Stress:
-    """One way to repeat: imports of one VMO, or whole rounds of export, import and free."""
+    """The repeated work: imports of one VMO, or whole rounds of export, import and free."""
 
     what: str
     memory_type: int
@@ -286,7 +286,7 @@ class Data:
 
 
 class ResourceKind(StrEnum):
-    """What is bound to shared memory."""
+    """A resource that is bound to shared memory."""
 
     BUFFER = "buffer"
     IMAGE = "image"
@@ -304,7 +304,7 @@ class MemoryRequirements:
 
 @record
 class Requirements:
-    """What memory the test's buffer, or its image, needs."""
+    """The memory requirements of the test's buffer, or of its image."""
 
     resource: ResourceKind
     needed: Answer[MemoryRequirements]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The results of the facts: verdicts, summary, conditions, and redaction.
+"""The results derived from the facts: verdicts, summary, conditions, and redaction.
 
 Pure functions over facts: no file, no process, no text layout.
 """

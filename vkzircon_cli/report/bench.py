@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bench: the cost of sharing by VMO on a device, the cost of copying there, and the ratio of both.
+"""The bench: the cost of sharing by VMO on a device, the cost of copying on it, and the ratio of the two.
 
-It is a document of its own, as the matrix is.
+The bench is a document of its own, like the matrix.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,12 +24,12 @@ from vkzircon_cli.stream.fold import Transcript
 
 MEASURED, NOT_MEASURED = "measured", "not-measured"
 OF_EMULATION = (
-    "The extension is emulated: these are times of the driver below and of vkzircon's own layer above it, and "
+    "The extension is emulated: these are times of the real driver and of vkzircon's own layer above it, and "
     "no measure of a Fuchsia driver."
 )
-OF_OVERHEAD = "what Python and the clock add to the time of each call; it is not subtracted"
+OF_OVERHEAD = "the time that Python and the clock add to each call; it is not subtracted"
 OF_HAND_OVER = (
-    "By VMO: the calls that get a handle, ask its properties, import it and bind a buffer to it. By copy: memcpy into "
+    "By VMO: the calls that get a handle, query its properties, import it and bind a buffer to it. By copy: memcpy to "
     "a mapped buffer that exists already. Neither includes what follows: mapping, or the first access to the pages. "
     "Whether both sides see the same bytes is not tested here: vkzircon check does that."
 )
@@ -37,7 +37,7 @@ OF_HAND_OVER = (
 
 @record
 class Saving:
-    """One *size* that was both shared and copied, by their medians; *ratio* is the copy's time over the sharing's."""
+    """The median times to share and to copy *size* bytes; *ratio* is the copy's time divided by the sharing's."""
 
     device: int
     size: int
@@ -48,9 +48,9 @@ class Saving:
 
 @record
 class BenchReport(Document):
-    """The measurements of one bench; *seconds* is the time that it was given, the *summary* counts measurements.
+    """The measurements of one bench; *seconds* is its time limit, and *summary* counts the measurements.
 
-    *notes* say what the numbers cover, for readers of a saved file.
+    *notes* explain what the numbers cover, for readers of a saved file.
     """
 
     _: KW_ONLY
@@ -67,7 +67,7 @@ class BenchReport(Document):
 
 
 def make_bench(transcript: Transcript, devices: tuple[BenchDevice, ...], seconds: float) -> BenchReport:
-    """Sum up a transcript that has its header, and what it says of the *devices*."""
+    """Summarize a transcript that has its header, with the measurements of *devices*."""
     common = common_fields(transcript)
     savings = tuple(saving for device in devices for saving in _savings(device))
     return BenchReport(
@@ -81,7 +81,7 @@ def make_bench(transcript: Transcript, devices: tuple[BenchDevice, ...], seconds
 
 
 def offers(device: BenchDevice) -> bool:
-    """Whether a device lists the extension, as far as it was asked."""
+    """Whether a device lists the extension; False if it was not asked."""
     return device.extensions.value is not None and find_extension(device.extensions.value) is not None
 
 
@@ -138,7 +138,7 @@ def _missing(devices: Iterable[BenchDevice]) -> Iterator[Missing | None]:
 
 
 def _why_none(devices: Sequence[BenchDevice], missing: Sequence[Missing]) -> str:
-    """Return the reason why nothing was both shared and copied: a refusal first, else what was not asked."""
+    """Return the reason why no size was both shared and copied: a refusal first, else a question that was skipped."""
     of_sharing = [row.timed.missing for device in devices for row in device.hand_overs if row.timed.missing]
     refused = [each for each in (*of_sharing, *missing) if each.kind is MissingKind.REFUSED]
     why = next(iter((*refused, *of_sharing, *missing)), None)

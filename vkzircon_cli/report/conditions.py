@@ -5,8 +5,8 @@
     OPERATOR  = "=" | "!=" | ">=" | "<=" | ">" | "<"
     VALUE     = word | number, also 0x... or with K, M, G for powers of 1024 | version, as 1.1 | flags joined by "|"
 
-A CHECK is met where it passes or only notes something. A FACT is one of `FACTS`. Flags are compared as sets:
-``>=`` asks for these at least. Words have no order, and no case.
+A CHECK is met if its outcome is a pass or a note. A FACT is one of `FACTS`. Flags are compared as sets: ``>=`` requires
+at least these flags. Words are compared without regard to case, and have no order.
 """
 
 import operator
@@ -59,7 +59,7 @@ Value = str | int | tuple[int, ...] | frozenset[str]
 
 @record
 class Seen:
-    """What facts are read from: what was seen of the machine and of one device."""
+    """The source of the facts: the observations of the machine and of one device."""
 
     facts: Facts
     device: Device
@@ -69,7 +69,7 @@ class Seen:
 
 @record
 class NamedFact:
-    """A fact by its public *name*; *words* are its only values, if known. *read* returns None if unseen."""
+    """A fact by its public *name*; *words* are its only values, if known. *read* returns None for an unknown value."""
 
     name: str
     kind: Kind
@@ -79,7 +79,7 @@ class NamedFact:
 
 
 def _at(path: str) -> Callable[[Seen], Value | None]:
-    """Return a function that reads the field at *path*, through answers; None where one of them is missing."""
+    """Return a function that reads the field at *path*, through answers; None if one of them is missing."""
 
     def read(seen: Seen) -> Value | None:
         found: Any = seen
@@ -142,21 +142,23 @@ _W, _N, _V, _F = Kind.WORD, Kind.NUMBER, Kind.VERSION, Kind.FLAGS
 _TYPES = tuple(DEVICE_TYPES.values())
 _LARGEST = "device.identity.max_memory_allocation_size"
 _ALL = (
-    NamedFact("platform", _W, "what the platform is taken for", _at("platform"), (FUCHSIA, LINUX)),
-    NamedFact("emulated", _W, "whether the extension is our own emulation", _emulated, ("yes", "no")),
+    NamedFact("platform", _W, "the platform that vkzircon assumes", _at("platform"), (FUCHSIA, LINUX)),
+    NamedFact("emulated", _W, "whether the extension is vkzircon's own emulation", _emulated, ("yes", "no")),
     NamedFact("loader.version", _V, "the Vulkan version of the loader", _at("facts.loader.api_version")),
     NamedFact("device.type", _W, "VkPhysicalDeviceType", _at("device.identity.type.name"), _TYPES),
-    NamedFact("device.name", _W, "the device's name, whole", _name),
+    NamedFact("device.name", _W, "the device's full name", _name),
     NamedFact("device.vendor", _N, "vendorID", _at("device.identity.vendor_id")),
     NamedFact("device.id", _N, "deviceID", _at("device.identity.device_id")),
     NamedFact("device.version", _V, "the Vulkan version of the device", _at("device.identity.api_version")),
     NamedFact("driver.name", _W, "driverName", _at("device.identity.driver.name")),
     NamedFact("extension.revision", _N, "the listed revision of VK_FUCHSIA_external_memory", _revision),
     NamedFact("memory.types", _N, "how many memory types there are", _types),
-    NamedFact("memory.largest-heap", _N, "bytes of the largest heap", _largest_heap),
+    NamedFact("memory.largest-heap", _N, "size of the largest heap, in bytes", _largest_heap),
     NamedFact("memory.largest-allocation", _N, "maxMemoryAllocationSize, in bytes", _at(_LARGEST)),
     NamedFact("memory.exportable-types", _N, "how many memory types a VMO was exported from", _exported),
-    NamedFact("memory.importable-types", _N, "how many of their VMOs the same device imported", _imported),
+    NamedFact(
+        "memory.importable-types", _N, "how many memory types have a VMO that the same device imported", _imported
+    ),
     NamedFact("vmo.rights", _F, "the rights that every exported VMO has", _rights, RIGHT_BITS),
 )
 FACTS: Mapping[str, NamedFact] = {fact.name: fact for fact in _ALL}
@@ -197,7 +199,7 @@ def parse_condition(text: str) -> Condition:
 
 
 def refuse_unknown_checks(names: Iterable[str]) -> None:
-    """Refuse what is neither a check's id nor a group's name.
+    """Refuse a name that is neither a check's id nor a group's.
 
     Raises:
         Usage: one of *names* is unknown; the hint has the nearest names.
@@ -210,13 +212,13 @@ def refuse_unknown_checks(names: Iterable[str]) -> None:
 
 
 def is_chosen(id: str, judging: Judging) -> bool:
-    """Whether the check *id* counts: it is selected, where any is, and not ignored."""
+    """Whether the check *id* counts: it is not ignored, and it is selected if any check is."""
     names = {id, id.partition(".")[0]}
     return (not judging.select or bool(names.intersection(judging.select))) and names.isdisjoint(judging.ignore)
 
 
 def refuse_empty_choice(judging: Judging) -> None:
-    """Refuse to judge by nothing, which would always be good.
+    """Refuse options that leave nothing to judge by, because such a run could not fail.
 
     Raises:
         Usage: no check is left, and no condition is required.
@@ -272,7 +274,7 @@ def _flags(fact: NamedFact, text: str) -> Value | None:
 
 
 def judge(condition: Condition, seen: Seen, verdicts: Mapping[str, CheckResult]) -> Verdict:
-    """Return whether one device meets *condition*, by what was *seen* of it and the *verdicts* of its checks."""
+    """Return whether one device meets *condition*, by the facts that were *seen* and the *verdicts* of its checks."""
     if condition.fact is None:
         verdict = verdicts[condition.name]
         met = verdict.outcome in (Outcome.PASS, Outcome.INFO)
@@ -287,7 +289,7 @@ def judge(condition: Condition, seen: Seen, verdicts: Mapping[str, CheckResult])
 
 
 def _lacking(condition: Condition, found: Value) -> str:
-    """Return the flags that are required and missing."""
+    """Return the required flags that are missing."""
     if condition.operator != ">=" or not isinstance(found, frozenset) or not isinstance(condition.value, frozenset):
         return ""
     return "|".join(sorted(condition.value - found))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The matrix: the buffers and images that each device says it shares by one handle type, and the summary of them.
+"""The matrix: the buffers and images that each device reports it can share by one handle type, and their summary.
 
-It is a document of its own beside the report: nothing here is judged, and a report's keys are the same for every
+The matrix is a document of its own beside the report: it has no verdicts, and a report's keys are the same for every
 command.
 """
 
@@ -42,7 +42,7 @@ class MatrixReport(Document):
 
 
 def make_matrix(transcript: Transcript, devices: tuple[MatrixDevice, ...], handle_type: int) -> MatrixReport:
-    """Sum up a transcript that has its header, and what it says of the *devices*."""
+    """Summarize a transcript that has its header, with the answers of *devices*."""
     common = common_fields(transcript)
     asked = flags(handle_type, HANDLE_TYPE_BITS)
     chosen = [device for device in devices if device.selected]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hides what strangers must not read: names of users and hosts, passwords and keys, and the devices' UUIDs.
+"""Hides private texts from strangers: names of users and hosts, passwords and keys, and the devices' UUIDs.
 
-Each hidden text leaves a mark in its place and is counted, so that a reader knows that something was there.
+A mark replaces each hidden text, which is also counted, so that a reader knows that something is missing.
 """
 
 import os
@@ -27,19 +27,19 @@ T = TypeVar("T")
 
 _HOMES = ("/home", "/Users", "/var/home", "/export/home")
 _SHORTEST_NAME = 2
-# Names that identify no person, and are words of many paths and messages.
+# Names that identify no person, and that occur in many paths and messages.
 _COMMON = frozenset({"root", "user", "localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "linux", "fuchsia"})
 # The words of our own marks, which must not be hidden again.
 _MARKS = frozenset({"hidden", "host", "uuid"})
 _SECRET_WORDS = "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|COOKIE|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_KEY"
-# A name with such a word in it, and its value, which ends with its quotes, or with a text that was cut inside them.
+# A name that contains such a word, and its value, which ends at its closing quote, or where the text was cut before it.
 _SECRET = re.compile(
     rf"""(?<![A-Z0-9_])(?=[A-Z0-9_]*?(?<![A-Z0-9])(?:{_SECRET_WORDS})(?![A-Z0-9]))"""
     r"""([A-Z0-9_]++(?:=|["']\s*+:\s*+))(?!<hidden>)"""
     r"""(?:"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|(?<==)[^\s;&"']+|[^\s,;}\]"']+)""",
     re.IGNORECASE | re.DOTALL,
 )
-# A password may stand alone, and have an @ in it.
+# A password may come without a user name, and may contain an @.
 _URL_PASSWORD = re.compile(r"""(?<=://)(?!<hidden>@)[^\s/?#"'<>]+(?=@)""")
 _UUID = re.compile(
     not_behind("0-9A-Za-z") + r"(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9A-Za-z])",
@@ -48,7 +48,7 @@ _UUID = re.compile(
 _AT_A_PATH = not_behind(r"\w.~-")
 _OTHERS_HOME = re.compile(rf"{_AT_A_PATH}({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>]+")
 
-# Words of ours and of the standards, which identify no person.
+# Records that hold only our own words and the standards', which identify no person.
 _OURS = (Enum, Flags, Named, Version, Tool, StepTime, EntryPoint)
 _OUR_FIELDS: dict[type, set[str]] = {
     CheckResult: {"steps", "rule", "advice"},
@@ -62,7 +62,7 @@ _EVENTS = {"header": Header, "message": Message, "output": Output, "error": Fail
 
 @record
 class Hidden:
-    """One kind of thing that was hidden, and how often."""
+    """One kind of hidden text, and how often it was hidden."""
 
     what: str
     count: int
@@ -70,7 +70,7 @@ class Hidden:
 
 @record
 class People:
-    """What identifies people here: the home folder ('' without one), names of the user, names of the host."""
+    """The texts that identify people here: the home folder ('' without one), names of the user, names of the host."""
 
     home: str = ""
     users: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class People:
 
 
 def people() -> People:
-    """Return the people of this process."""
+    """Return the identifying texts of this process's user and host."""
     home = variable("HOME").rstrip("/")
     of_home = home.rpartition("/")[2] if home.startswith(tuple(f"{folder}/" for folder in _HOMES)) else ""
     host = os.uname().nodename
@@ -90,7 +90,7 @@ def people() -> People:
 
 
 def _account() -> str:
-    with suppress(ImportError, KeyError, OSError):  # no such database, or no user of this number in it
+    with suppress(ImportError, KeyError, OSError):  # no such database, or no entry for this user id in it
         import pwd
 
         return pwd.getpwuid(os.getuid()).pw_name
@@ -103,7 +103,7 @@ def _names(*names: str) -> tuple[str, ...]:
 
 
 class Redactor:
-    """Hides, and counts what it hid; one UUID has one mark wherever it stands. *of* None hides nothing."""
+    """Hides texts and counts them; a UUID has the same mark everywhere. With *of* None it hides nothing."""
 
     def __init__(self, of: People | None) -> None:
         self._hides = of is not None
@@ -123,11 +123,11 @@ class Redactor:
 
     @property
     def hidden(self) -> tuple[Hidden, ...] | None:
-        """What was hidden so far, None where nothing may be."""
+        """The things hidden so far, None if hiding is off."""
         return tuple(Hidden(what, count) for what, count in self._counts.items()) if self._hides else None
 
     def text(self, words: str) -> str:
-        """Hide in one text; a text that was redacted before stays the same."""
+        """Redact one text; a text that was already redacted stays the same."""
         if not self._hides:
             return words
         for pattern, mark, what in self._patterns:
@@ -142,12 +142,12 @@ class Redactor:
         return self._uuids.setdefault(digits, f"<UUID {len(self._uuids) + 1}>")
 
     def facts(self, value: T) -> T:
-        """Hide in every foreign text of *value*, a record of a document; everything else stays the same."""
+        """Redact every foreign text in *value*, a record of a document; everything else stays the same."""
         hidden: T = self._of(value) if self._hides else value
         return hidden
 
     def event(self, event: Event) -> Event:
-        """Hide in an event what is hidden in the report that it is folded into."""
+        """Redact an event in the same way as the report that it is folded into."""
         kind = event["event"]
         if kind == "begin":
             owner = Facts if event["device"] is None else Device
@@ -181,6 +181,6 @@ def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
     if not names:
         return None
     longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    # Behind a dash too, as in runtime-NAME; behind a dot only in the name of a hidden folder, not as a file's ending.
+    # Also after a dash, as in runtime-NAME; after a dot only in the name of a hidden folder, not as a file's suffix.
     begins = not_behind(r"\w.")
     return re.compile(rf"(?:{begins}|(?<=/\.))(?:{longest_first})(?![A-Za-z0-9])")

@@ -64,7 +64,7 @@ def common_fields(transcript: Transcript) -> dict[str, Any]:
 
 
 def emulation_of(facts: Facts, asked: EmulationAsked) -> Emulation:
-    """Return the emulation that was loaded, or that was asked for where the instance crashed or hung."""
+    """Return the emulation that was loaded, or the requested one if the instance crashed or hung."""
     missing = facts.instance.missing
     may_be = missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT)
     active = facts.instance.value.is_emulated if facts.instance.value is not None else asked.asked and may_be
@@ -82,7 +82,7 @@ def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
 
 
 def _as_asked(facts: Facts, header: Header, emulated: bool, results: Sequence[CheckResult]) -> Iterator[CheckResult]:
-    """Yield the chosen results, and one for each condition and device: one device must meet all conditions."""
+    """Yield the selected results, and one for each condition and device: one device must meet all conditions."""
     from vkzircon_cli.report.conditions import Seen, is_chosen, judge, parse_condition
 
     yield from (result for result in results if is_chosen(result.id, header.judging))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reason why no device could be asked, by the facts: no driver, no device, or a driver that crashed or hung."""
+"""The reason why no device could be queried, by the facts: no driver, no device, or a driver that crashed or hung."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ NOT_ISOLATED = "No process could be started"
 DOCTOR = "Run vkzircon doctor for the cause."
 # Causes that can end a run at any time.
 ENDED_THE_RUN = ("interrupted", "our-fault")
-# Causes that are neither the loader's nor a driver's fault.
+# Causes that are not the fault of the loader or of a driver.
 _WE_LACK = ("no-package", "no-process", "no-binding", "no-libzircon", "no-layer", "no-emulation", "cut-off")
 _NOT_DOCTORS = (*_WE_LACK, *ENDED_THE_RUN)
 _LOADER_SAYS = " The loader says: "
@@ -28,11 +28,11 @@ _LEAVE_OUT = "Leave out one driver or implicit layer after another until it work
 
 
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
-    """Return what kept all devices from being asked (*emulate*: with the layer), None where one was asked."""
+    """Return why no device could be queried (*emulate*: with the layer), None if one was."""
     failure = transcript.failure or _what_stopped(transcript, environment, emulate)
     if failure is None or failure.cause in _NOT_DOCTORS:
         return failure
-    # What is still wrong is not the fault of the culprits that were left out.
+    # The culprits were left out, so a problem that remains is not their fault.
     guilty = [culprit for culprit in transcript.culprits if not culprit.left_out]
     if not guilty:
         is_loaders = failure.exit_code == Exit.CANNOT_ASK
@@ -61,7 +61,7 @@ def _what_stopped(transcript: Transcript, environment: Environment, emulate: boo
 
 
 def is_in_trouble(transcript: Transcript) -> bool:
-    """Whether the loader or a driver kept all devices from being asked, so that a culprit may be left out."""
+    """Whether the loader or a driver kept all devices from being queried, so that leaving out a culprit may help."""
     facts = transcript.facts
     if transcript.failure is not None:
         return transcript.failure.cause == "probe-died" and facts.device_count.value is None
@@ -110,7 +110,7 @@ def _manifest_hint(messages: tuple[Message, ...]) -> str:
 
 
 def filter_of_emulation(environment: Environment) -> Variable | None:
-    """Return the variable by which the loader leaves the emulation layer out, None if it does not."""
+    """Return the variable that makes the loader leave out the emulation layer, None if there is none."""
     from vkzircon_cli.model.loader_filters import layer_filter
 
     given = {} if environment.elevated else {variable.name: variable for variable in environment.variables}

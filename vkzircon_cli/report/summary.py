@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from vkzircon_cli.model.bench import BenchDevice
     from vkzircon_cli.model.matrix import MatrixDevice
 
-# What the id of a condition's result begins with; no check's id has a space.
+# The prefix of the id of a condition's result; no check's id has a space.
 REQUIRED = "require "
 _MOST_NAMES = 3
 _DEATHS = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
 _EXITS = {Outcome.FAIL: Exit.FAILED, Outcome.CRASH: Exit.CRASHED, Outcome.TIMEOUT: Exit.CRASHED}
 _GOOD = (Outcome.PASS, Outcome.INFO, Outcome.WARN)
-# Sharing was seen where one check of each group is good: memory was exported, imported, and bytes came through.
+# Sharing was seen if one check of each group is good: memory was exported and imported, and the bytes arrived.
 _SEEN = (("export.memory-type",), ("import.same-device",), ("data.host-write", "data.gpu-fill"))
 
 
 @record
 class CheckResult:
-    """One check's verdict on one device; *advice* is there when something is to be done."""
+    """One check's verdict on one device; *advice* is None unless something should be done."""
 
     id: str
     device: int
@@ -44,7 +44,7 @@ class CheckResult:
 
 
 def of_failure(failure: Failure, counts: dict[str, int]) -> Summary:
-    """Summarize a run in which no device could be asked."""
+    """Summarize a run in which no device could be queried."""
     outcome = Outcome.ERROR
     if failure.exit_code == Exit.CRASHED:
         outcome = Outcome.TIMEOUT if failure.cause == "driver-hung" else Outcome.CRASH
@@ -52,7 +52,7 @@ def of_failure(failure: Failure, counts: dict[str, int]) -> Summary:
 
 
 def of_death(missing: Iterable[Missing | None], counts: dict[str, int]) -> Summary | None:
-    """Summarize a run of which one answer is *missing* because the driver crashed or hung, None without one."""
+    """Summarize a run in which one answer is *missing* because the driver crashed or hung; None if there is none."""
     dead = next((each for each in missing if each is not None and each.kind in _DEATHS), None)
     return Summary(_DEATHS[dead.kind], f"{sentence_case(describe(dead))}.", Exit.CRASHED, counts) if dead else None
 
@@ -64,7 +64,7 @@ def conclude(
     failure: Failure | None,
     depth: Depth,
 ) -> Summary:
-    """Summarize the *checks* that count; *everything* that was judged decides whether sharing was seen."""
+    """Summarize the *checks* that count; all results, *everything*, decide whether sharing was seen."""
     counts = count_outcomes(result.outcome for result in checks)
     if failure is not None:
         return of_failure(failure, counts)
@@ -86,14 +86,14 @@ def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 
 def _counts(result: CheckResult) -> bool:
-    """Whether a result makes the whole better or worse: a skip, a note and a death by wrong inputs do not."""
+    """Whether a result affects the overall outcome: a skip, a note and a crash on wrong inputs do not."""
     if result.outcome in (Outcome.CRASH, Outcome.TIMEOUT):
         return _exit(result) is not Exit.OK
     return result.outcome not in (Outcome.INFO, Outcome.SKIP)
 
 
 def _exit(result: CheckResult) -> Exit:
-    """Return the exit code for one result; a death by wrong inputs is not held against the driver."""
+    """Return the exit code for one result; a crash on wrong inputs does not count against the driver."""
     died = result.outcome in (Outcome.CRASH, Outcome.TIMEOUT)
     return Exit.OK if died and forgives_death(result.id) else _EXITS.get(result.outcome, Exit.OK)
 
@@ -148,7 +148,7 @@ def _verb(devices: Sequence[Device], of_one: str, of_many: str) -> str:
 
 
 def names_of(devices: "Sequence[Device | BenchDevice | MatrixDevice]") -> str:
-    """List the names of a few devices that have different ones, or else count the devices."""
+    """List the devices by name if they are few and their names differ, else count them."""
     known = ((device.index, device.identity.value) for device in devices)
     return list_names([display_name(identity) if identity else f"device {index}" for index, identity in known])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry of documents that have a schema: the dataclass that each kind is written from."""
+"""The registry of documents that have a schema, with the dataclass of each kind."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a saved report, or a trace that may stop anywhere."""
+"""Reads a saved report, or a trace, which may be incomplete."""
 
 import json
 import math
@@ -20,7 +20,7 @@ _WHAT_IT_TAKES = "Pass a file that vkzircon report, check or devices wrote with 
 _BEGINNING = b'{"event": "header"'
 _MOST_WORDS = 300
 _ZIP = b"PK\x03\x04"
-# Other documents of ours: by kind, as an error names them, and the key that tells those of schema 1.3 and older apart.
+# Our other documents by kind: the name in an error, and the key that identifies those of schema 1.3 and older.
 _OTHERS = {
     "matrix": ("a matrix", "handle_type"),
     "explain": ("an explanation", "explanations"),
@@ -94,7 +94,7 @@ def _trace(path: Path, header: bytes, rest: bytes) -> Report:
         is_last = number == len(lines)
         if event is None and (is_last or not line):
             fold.is_broken_off = bool(line)
-            continue  # an event that was cut short, or the end of a whole stream
+            continue  # a truncated event, or the end of a complete stream
         try:
             fold.add(_event(event))
         except (KeyError, TypeError, ValueError) as error:
@@ -109,14 +109,14 @@ def _event(event: Any) -> Event:
 
 
 def _judged(path: Path, fold: Fold) -> Report:
-    """Judge what was folded. The fold does not check the types of values, so that is done here."""
+    """Judge the folded events. The fold does not check the types of values, so this function does."""
     try:
         transcript = fold.transcript()
         parse(Transcript, json.dumps(plain(transcript)))
         parse(Header, json.dumps(transcript.header))
         return _ended(make_report(transcript))
     except Usage:
-        raise  # an unknown version, or a condition that this vkzircon does not know
+        raise  # an unknown version, or an unknown condition
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration, RecursionError) as error:
         raise _unfit(path, f" has events that do not fit together: {error}") from error
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Derives the JSON Schema of a document from its dataclasses, and reads documents strictly.
 
-Both use pydantic; a Fuchsia device has no pydantic, and needs neither.
+Both use pydantic; a Fuchsia device has no pydantic and needs neither function.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _EXPECTED = {
 
 
 class NotOfThisShape(ValueError):
-    """A document does not fit its schema; the message has the path and what was expected."""
+    """A document does not fit its schema; the message has the path and the expected value."""
 
 
 @cache

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decodes facts from JSON: rebuilds a record by the types of its fields, which are read here only."""
+"""Decodes facts from JSON: rebuilds a record by the types of its fields, which only this module reads."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -56,15 +56,15 @@ def fact_of(owner: Any, name: str) -> Fact:
         ValueError: there is none.
     """
     if name not in facts_of(owner):
-        raise ValueError(f"{name} is no fact")
+        raise ValueError(f"{name} is not a fact")
     return facts_of(owner)[name]
 
 
 def decode(shape: Any, value: Any) -> Any:
-    """Rebuild *value*, parsed from JSON, as the type *shape* out of `facts`; keys that are not known are passed over.
+    """Rebuild *value*, parsed from JSON, as *shape*, a type from `facts`; unknown keys are ignored.
 
     Raises:
-        ValueError: something in it is of another type than *shape* has there.
+        ValueError: a value in it has another type than *shape* requires.
         KeyError: something is missing.
     """
     return _decoder(shape)(value)
@@ -72,7 +72,7 @@ def decode(shape: Any, value: Any) -> Any:
 
 @cache
 def _decoder(shape: Any) -> _Decoder:
-    """Return the function that decodes a *shape*: types are taken apart once, not once for each value."""
+    """Return the function that decodes a *shape*: types are analysed once, not once for each value."""
     origin, inner = get_origin(shape), get_args(shape)
     if origin in (Union, UnionType):
         (some,) = (_decoder(each) for each in inner if each is not NoneType)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The base of all documents: what a result of any command that probes holds, and the header that a stream begins with.
+"""The base of all documents: the fields that every command with a probe writes, and the header that begins a stream.
 
-The JSON form of a document is `to_document` of its dataclass. Times, messages and captured output stand under ``run``
-only, so that two runs on one machine differ there, and in koids and handle values, and nowhere else.
+The JSON form of a document is `to_document` of its dataclass. Times, messages and captured output are under ``run``
+only, so that two runs on one machine differ only there and in koids and handle values.
 """
 
 from dataclasses import KW_ONLY
@@ -42,7 +42,7 @@ class Summary:
 class Emulation:
     """Whether the extension is vkzircon's own emulation, by which layer, and with which settings.
 
-    *active* is what was loaded; where the instance died before that was known, what was asked for.
+    *active* is the loaded emulation, or the requested one if the instance crashed before that was known.
     """
 
     active: bool
@@ -51,7 +51,7 @@ class Emulation:
 
     @property
     def options(self) -> str:
-        """The options of a command that emulates in the same way, '' without; other settings have no option."""
+        """The options that turn the same emulation on, '' without emulation; other settings have no option."""
         if not self.active:
             return ""
         given = (setting.partition("=") for setting in self.settings.split(","))
@@ -61,7 +61,7 @@ class Emulation:
 
 @record
 class EmulationAsked:
-    """Whether the emulation was asked for, and the settings that it has if it is on."""
+    """Whether the emulation was requested, and its settings if it is on."""
 
     asked: bool
     settings: str
@@ -69,7 +69,7 @@ class EmulationAsked:
 
 @record
 class Header:
-    """The beginning of a stream: what is asked, where, with which emulation, and when (UTC, ISO 8601)."""
+    """The beginning of a stream: depth, surroundings, emulation, and time of the start (UTC, ISO 8601)."""
 
     schema_version: str
     tool: Tool
@@ -89,7 +89,7 @@ def make_header(
 
 @record
 class Run:
-    """What differs from run to run. Times are in milliseconds, *started* is UTC in ISO 8601."""
+    """The fields that differ from run to run. Times are in milliseconds, *started* is UTC in ISO 8601."""
 
     started: str
     duration_ms: Milliseconds
@@ -100,7 +100,7 @@ class Run:
 
 @record
 class Document:
-    """The fields of every document that a probe leads to; *error* says what kept all devices from being asked."""
+    """The fields of every document that a probe leads to; *error* is the reason why no device could be queried."""
 
     _: KW_ONLY
     schema_version: str

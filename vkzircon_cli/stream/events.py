@@ -35,10 +35,10 @@ Asking = Generator[Event, None, Answer[T]]
 
 
 class Asker:
-    """Asks questions as pairs of events.
+    """Asks questions, each as a pair of events.
 
-    *answered* holds the answers, as JSON, that an earlier worker got before it died. *of_device* is the dataclass whose
-    fields are the facts of a device.
+    *answered* holds the answers, as JSON, that an earlier worker got before it ended. *of_device* is the dataclass
+    whose fields are the facts of a device.
     """
 
     def __init__(self, answered: Mapping[str, Any] | None = None, of_device: type = Device) -> None:
@@ -66,8 +66,8 @@ class Asker:
     ) -> Asking[T]:
         """Yield the two events around *question* and return its answer; a refusal is an answer, other exceptions pass.
 
-        A step that is known yields nothing. If it was answered and is *live* (it opens what later steps need), its
-        question is asked again, because what it opened died with the earlier worker.
+        A step that is known yields nothing. If it was answered and is *live* (later steps use an object that it opens),
+        its question is asked again, because the object was lost with the earlier worker.
         """
         if step in self._answered:
             owner = Facts if device is None else self._of_device
@@ -88,7 +88,7 @@ class Asker:
 
 
 def answer_of(question: Callable[[], T]) -> Answer[T]:
-    """Call *question* and turn what stops it into data."""
+    """Call *question* and turn an `Unanswered` into data."""
     try:
         return Answer(question())
     except Unanswered as stopped:
@@ -101,7 +101,7 @@ def ended(step: str, missing: Missing) -> Event:
 
 
 def error(stop: Stop, cause: str) -> Event:
-    """Return the event for what stopped the probe; `decode_failure` reads it back."""
+    """Return the event for the error that stopped the probe; `decode_failure` reads it back."""
     failure = Failure(cause, stop.message, stop.hint, int(stop.exit_code))
     return {"event": "error", **plain(failure)}
 
@@ -113,7 +113,7 @@ def to_line(event: Event) -> bytes:
 
 @record
 class Failure:
-    """What ended the probe before it could ask: a stable word, a sentence, what to do, and the exit code."""
+    """The error that ended the probe too early: a stable word, a sentence, the advice, and the exit code."""
 
     cause: str
     message: str
@@ -144,7 +144,7 @@ class Message:
 
 @record
 class Output:
-    """What driver and layers printed during the probe, bounded; *dropped* counts the bytes that were not kept."""
+    """The output of driver and layers during the probe, bounded; *dropped* counts the bytes that were not kept."""
 
     text: str
     dropped: int

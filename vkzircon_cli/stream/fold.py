@@ -27,8 +27,8 @@ class StepTime:
 class Transcript:
     """An event stream, folded.
 
-    A stream *is_cut* that has neither its end nor a failure; *stopped_in* is the step it stops in, *ended_ms* its last
-    time. A stream *is_broken_off* that ends in the middle of a line: no process writes that, so the file was cut later.
+    *is_cut*: the stream has neither its end nor a failure; *stopped_in* is its last, unfinished step, *ended_ms* its
+    last time. *is_broken_off*: it ends in the middle of a line, which no process writes, so the file was cut later.
     """
 
     facts: Facts
@@ -62,7 +62,7 @@ _Steps = defaultdict[tuple[int | None, str], list[_Open]]
 
 @dataclass(slots=True)
 class Fold:
-    """Collects events in order; `transcript` may be called at any time, also in the middle of a step."""
+    """Collects events in order; `transcript` may be called at any time, even in the middle of a step."""
 
     _steps: dict[str, _Open] = field(default_factory=dict)
     _selected: frozenset[int] | None = None
@@ -107,7 +107,7 @@ class Fold:
             self._is_done = True
 
     def transcript(self) -> Transcript:
-        """Fold what came so far. A step without an end counts as never reached, or crashed where the stream is cut."""
+        """Fold the events so far. A step without an end counts as never reached, or as crashed if the stream is cut."""
         return Transcript(
             facts=self._filled(Facts, self._sorted(), None, {"devices": self.devices(Device)}),
             failure=self._failure,
@@ -127,7 +127,7 @@ class Fold:
         return not self._is_done and self._failure is None
 
     def devices(self, shape: type[T]) -> tuple[T, ...]:
-        """Fold what was asked of each device into a *shape*: a dataclass with answers and tables of rows."""
+        """Fold the answers of each device into a *shape*: a dataclass with answers and tables of rows."""
         steps = self._sorted()
         found = sorted({device for device, _ in steps if device is not None})
         chosen = found if self._selected is None else self._selected
@@ -143,7 +143,7 @@ class Fold:
         return steps
 
     def _filled(self, shape: type[T], steps: _Steps, device: int | None, known: dict[str, Any]) -> T:
-        """Fill the facts of *shape* with the answers of *steps*, beside what is *known*."""
+        """Fill the facts of *shape* with the answers of *steps*, beside the fields that are *known*."""
         owner: Any = shape
         for name, fact in facts_of(owner).items():
             asked = steps[device, name]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes: how one is started, talked to, watched and ended.
+"""Processes: starts them, exchanges messages with them, watches and ends them.
 
-What a process is asked to do is passed in; nothing here imports the probe.
+The work of a process is passed in as a function; nothing here imports the probe.
 """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads events from a worker's pipe: the shape of each, and the order in which they may come.
 
-A driver can write to every descriptor of its process, so a line need not be the worker's: a line that has no shape
-declared here, or comes at the wrong moment, is refused and counted.
+A driver can write to every descriptor of its process, so a line may not be the worker's: a line without a shape that is
+declared here, or at the wrong moment, is refused and counted.
 """
 
 import json
@@ -14,7 +14,7 @@ from vkzircon_cli.model.facts import Facts
 from vkzircon_cli.stream.decoding import decode, fact_of
 from vkzircon_cli.stream.events import Event, Message, decode_failure
 
-_MOST_BYTES = 16 << 20  # of a line; no answer comes near it
+_MOST_BYTES = 16 << 20  # bytes of a line; every answer is far shorter
 
 
 @record
@@ -37,7 +37,7 @@ class End:
 
 @record
 class Select:
-    """The devices that are asked for more than their identity."""
+    """The devices that are asked for more than their identity: the selected ones."""
 
     devices: tuple[int, ...]
 
@@ -48,9 +48,9 @@ _BEHIND_AN_ERROR = ("done",)
 
 
 class EventReader:
-    """Makes events of a pipe's bytes; *of_device* is the dataclass of the facts of a device.
+    """Turns a pipe's bytes into events; *of_device* is the dataclass of the facts of a device.
 
-    *step* is the one that the worker is in; *refused* counts the lines that are no events of a worker.
+    *step* is the worker's current step; *refused* counts the lines that are not events of a worker.
     """
 
     def __init__(self, of_device: type) -> None:
@@ -85,12 +85,12 @@ class EventReader:
         return [line for line in lines if line]
 
     def _event(self, line: bytes) -> Event | None:
-        """Return the event that a *line* is, with the fields that are declared; None of any other line."""
+        """Parse *line* into an event with the declared fields; return None for any other line."""
         try:
             read = json.loads(line.decode("ascii"))
             event = self._declared(read["event"], read)
             if b"\\u" in line:
-                json.dumps(event, ensure_ascii=False).encode()  # raises on half of a surrogate pair
+                json.dumps(event, ensure_ascii=False).encode()  # raises on a lone surrogate
         except (KeyError, TypeError, ValueError, RecursionError):
             self.refused += 1
             return None
@@ -101,7 +101,7 @@ class EventReader:
         """Rebuild the declared fields of an event of this *kind*.
 
         Raises:
-            KeyError, TypeError, ValueError: it has another shape, or cannot come now.
+            KeyError, TypeError, ValueError: it has another shape, or comes at the wrong moment.
         """
         now = _BETWEEN_STEPS if self.step is None else _IN_A_STEP
         if kind not in (_BEHIND_AN_ERROR if self._has_failed else now):
@@ -119,7 +119,7 @@ class EventReader:
 
     def _begin(self, begin: Begin) -> Event:
         if begin.step in self._begun:
-            raise ValueError("no step begins twice")
+            raise ValueError("a step cannot begin twice")
         key = fact_of(self._owner(begin.device), begin.fact).decode_key(begin.key)
         return {**plain(begin), "key": {name: plain(value) for name, value in key.items()}}
 

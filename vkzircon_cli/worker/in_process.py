@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The probe in a thread of this process, where no worker can be forked: on Fuchsia, or where the system refuses it.
+"""The probe in a thread of this process, if no worker can be forked: on Fuchsia, or where the system refuses it.
 
-A step that hangs, or calls exit(), ends the run with what was learned. A step that dies otherwise ends the process.
+A step that hangs, or calls exit(), ends the run with the results so far. A step that crashes ends the process.
 
-exit() is held back by handlers that are functions of libc itself: a Python callback would be code made at run time,
+The exit handlers that hold exit() back are functions of libc itself: a Python callback would be code made at run time,
 which Fuchsia forbids in components. _exit() and exec reach the kernel without such handlers.
 """
 
@@ -35,12 +35,12 @@ _kept: list[Any] = []
 
 
 def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
-    """Probe in a thread and listen in this one, as `supervisor.events` does.
+    """Run the probe in a thread and yield its events in this one, as `supervisor.events` does.
 
-    The thread waits until each event is taken: what a trace holds of a step is written before the step can crash.
+    The thread waits until each event is taken, so that a trace has the begin of a step before the step can crash.
 
     Raises:
-        NoProcess: the system refuses a thread too.
+        NoProcess: the system refuses to start a thread too.
     """
     made: queue.Queue[Event] = queue.Queue(maxsize=1)
     calls = [""]
@@ -95,7 +95,7 @@ class OwnOutput:
         self._streams = (sys.__stdout__, sys.__stderr__)
 
     def __enter__(self) -> Self:
-        """Replace standard output and standard error by a pipe; those that were closed lead to it too."""
+        """Replace standard output and standard error by a pipe, even if they were closed."""
         self._read, write = os.pipe()
         os.set_blocking(self._read, False)
         for descriptor in (1, 2):
@@ -112,7 +112,7 @@ class OwnOutput:
         return os.fdopen(self._saved[descriptor], "w", encoding=stream.encoding, closefd=False)
 
     def drain(self) -> None:
-        """Read the pipe empty: a full pipe would block the printing thread."""
+        """Empty the pipe: a full pipe would block the printing thread."""
         with suppress(BlockingIOError):
             while data := os.read(self._read, _CHUNK):
                 self.capture.add(data)
@@ -127,10 +127,10 @@ class OwnOutput:
 
 
 def watch_exit() -> Callable[[], bool]:
-    """Have each thread that calls exit() sleep from now on; return a function that says whether one has.
+    """Make each thread that calls exit() sleep from now on; return a function: whether a thread has called it.
 
     The process then has a minute to end by ``os._exit``, before it ends with the code of a crash. Handlers that a
-    driver registers later, as its destructors, run before. quick_exit() aborts: its handlers take no argument.
+    driver registers later, such as its destructors, run first. quick_exit() aborts: its handlers take no argument.
     """
     try:
         return _watch_exit()
@@ -153,6 +153,6 @@ def _watch_exit() -> Callable[[], bool]:
     # Handlers run in reverse order.
     for name, argument in (("_exit", int(Exit.CRASHED)), ("sleep", _PATIENCE_S), ("sem_post", called)):
         getattr(libc, "__cxa_atexit")(handler(name), ffi.cast("void *", argument), ffi.NULL)
-    with suppress(AttributeError):  # not every libc has it
+    with suppress(AttributeError):  # some libcs lack it
         getattr(libc, "__cxa_at_quick_exit")(handler("abort"), ffi.NULL)
     return lambda: bool(was_posted(called) == 0)

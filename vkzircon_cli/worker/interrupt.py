@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGINT, SIGTERM and SIGHUP: each ends a wait, and never the making or writing of a result.
+"""SIGINT, SIGTERM and SIGHUP: each ends a wait, but never interrupts the making or writing of a result.
 
-The first signal is only noted, unless the run waits for a driver or reads a file: there it raises. Signals that follow
+The first signal is only noted, unless the run waits for a driver or reads a file: then it raises. Signals that follow
 within `_GRACE_S` count as the same one: `timeout` sends two, to the process and to its group. A later signal raises
-wherever it arrives. So does a timer, since a pipe that is not read could block the run forever.
+wherever it arrives. So does a timer, because a pipe that is not read could block the run forever.
 """
 
 import signal
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 0.5
-_LIMIT_S = 10.0  # from the first signal to the end; `docker stop` kills after as long
+_LIMIT_S = 10.0  # from the first signal to the end; `docker stop` kills after the same time
 _DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 _SIGNAL_EXIT = 128
 # USAGE, NOT_WRITTEN, OUR_FAULT and PIPE_CLOSED of `Exit`, which is not imported yet when signals are held.
@@ -41,7 +41,7 @@ _state = _State()
 
 
 def hold() -> None:
-    """Note the signals from now on. Ignored signals stay ignored, as `nohup` expects."""
+    """Note the signals from now on. Ignored signals stay ignored, as `nohup` requires."""
     for number in SIGNALS:
         with suppress(ValueError, OSError):  # a system may lack some of them
             if signal.getsignal(number) in _DEFAULTS:
@@ -52,7 +52,7 @@ def release() -> None:
     """Restore the default actions, for another program in this process.
 
     Raises:
-        KeyboardInterrupt: a signal came before.
+        KeyboardInterrupt: a signal arrived earlier.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is _note:
@@ -62,10 +62,10 @@ def release() -> None:
 
 
 def endable(wait: Callable[[], T]) -> T:
-    """Return what *wait* returns.
+    """Return the result of *wait*.
 
     Raises:
-        Interrupted: a signal came, before or meanwhile.
+        Interrupted: a signal arrived, earlier or during the wait.
     """
     _state.is_waiting = True
     try:
@@ -88,7 +88,7 @@ def each(stream: Iterator[T]) -> Iterator[T]:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether *error* comes of a signal: Python before 3.12 makes another error of one that arrives in a class body."""
+    """Whether a signal caused *error*: Python before 3.12 wraps KeyboardInterrupt if it is raised in a class body."""
     return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
 
 

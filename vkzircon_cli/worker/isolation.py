@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a driver can be asked in a process of its own, and what stands for an answer that such a process owes."""
+"""Whether a driver can run in a process of its own, and the `Missing` for an answer that such a process never gave."""
 
 import os
 
@@ -10,7 +10,7 @@ from vkzircon_cli.worker import process
 
 
 class NoProcess(CannotAsk):
-    """The system refuses to start *what* a driver is asked in."""
+    """The system refuses to start *what*, the process or thread that a driver would run in."""
 
     def __init__(self, what: str, reason: str) -> None:
         hint = "Raise the limit that is in the way: ulimit -u, ulimit -n, or a container's --pids-limit."
@@ -18,12 +18,12 @@ class NoProcess(CannotAsk):
 
 
 def can_fork() -> bool:
-    """Whether the probe can run in a process of its own, as far as is known: the first fork finds out."""
+    """Whether the probe can run in a process of its own, as far as is known: the first fork decides it."""
     return hasattr(os, "fork") and platform() != FUCHSIA and not process.refusal()
 
 
 def missing_from_exit(status: int, call: str = "", who: str = "the process") -> Missing:
-    """Return what stands for the answer of a process that ended with *status*: an exit status, or minus a signal."""
+    """Return the missing answer of a process that ended with *status*: an exit status, or a negative signal number."""
     if status < 0:
         name = process.signal_name(-status)
         return Missing(MissingKind.CRASHED, call, name, f"{who} was killed by {name}")
@@ -31,5 +31,5 @@ def missing_from_exit(status: int, call: str = "", who: str = "the process") -> 
 
 
 def missing_in_time(timeout_s: float, call: str) -> Missing:
-    """Return what stands for an answer that did not come within *timeout_s*."""
+    """Return the missing answer of a process that did not answer within *timeout_s*."""
     return Missing(MissingKind.TIMED_OUT, call, "", f"no answer within {timeout_s:g} s")

@@ -15,14 +15,14 @@ from typing import NoReturn
 from vkzircon_cli.worker.interrupt import SIGNALS
 
 _PR_SET_PDEATHSIG = 1
-_UNFINISHED = 71  # the exit status of work that raised; work that ends by itself exits with 0
+_UNFINISHED = 71  # the exit status of work that raised; work that returns exits with 0
 _POLL_S = 0.001
-_PATIENCE_S = 5.0  # a process that is killed inside a driver's ioctl ends when the ioctl returns, which may be never
+_PATIENCE_S = 5.0  # a process that is killed inside a driver's ioctl ends only when the ioctl returns, if it ever does
 
 
 def pipe() -> tuple[int, int]:
-    """Return the read and the write end of a pipe, neither of them a standard descriptor, which a fork replaces."""
-    import fcntl  # missing from a Python on Fuchsia, which has no fork either
+    """Return a pipe's read end and write end. Neither is a standard descriptor, because a fork replaces those."""
+    import fcntl  # not in Python for Fuchsia, which has no fork either
 
     ends = os.pipe()
     try:
@@ -34,7 +34,7 @@ def pipe() -> tuple[int, int]:
 
 
 def is_readable(descriptor: int, patience_s: float = 0.0) -> bool:
-    """Whether there is something to read, or the end of it, within *patience_s*."""
+    """Whether the descriptor has data, or reaches its end, within *patience_s*."""
     return bool(select.select([descriptor], [], [], patience_s)[0])
 
 
@@ -44,13 +44,13 @@ class Process:
     def __init__(self, pid: int) -> None:
         self._pid = pid
         _living.append(self)
-        with suppress(OSError):  # the process does the same; the first of the two makes the group
+        with suppress(OSError):  # both processes make this call, because either may run first
             os.setpgid(pid, 0)
 
     def exit_status(self, patience_s: float = 0.0) -> int | None:
         """Return the exit status, or minus the signal that killed it; None if it still runs after *patience_s*.
 
-        It can be read again: a signal between the kernel's answer and this one's return loses nothing.
+        The status can be read again, so a signal between the system call and this method's return loses nothing.
         """
         until = time.monotonic() + patience_s
         while (ended := os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is None:
@@ -60,13 +60,13 @@ class Process:
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     def kill(self) -> None:
-        """Kill the process and its group, which may outlive it. It must not be reaped yet."""
+        """Kill the process and its group, which may outlive it. The process must not be reaped yet."""
         for kill in (os.killpg, os.kill):  # the group may not exist yet
             with suppress(OSError):
                 kill(self._pid, signal.SIGKILL)
 
     def reap(self) -> None:
-        """Wait for the end and free the process id; the exit status cannot be read any more."""
+        """Wait for the process and free its id; the exit status cannot be read any more."""
         if self in _living:
             _living.remove(self)
         if self.exit_status(_PATIENCE_S) is not None:
@@ -78,7 +78,7 @@ _first: list[str] = []
 
 
 def refusal() -> str:
-    """Return why the first fork of this process was refused, '' if it was granted or none was tried.
+    """Return why the first fork of this process was refused, '' if it succeeded or none was tried.
 
     The first fork decides for the whole run: a driver that ran in a worker never runs in this process later.
     """
@@ -86,14 +86,14 @@ def refusal() -> str:
 
 
 def start(work: Callable[[], None], output: int | None = None) -> Process:
-    """Fork a process that calls *work* and exits, with *output* (else nothing) behind its standard streams.
+    """Fork a process that calls *work* and exits; *output*, else the null device, replaces its standard streams.
 
-    Signals are blocked until `end_all` knows the process, and until the process has its own handlers.
+    Signals are blocked until the process is listed for `end_all`, and until the process has its own handlers.
 
     Raises:
         OSError: the system refuses, because of a limit on processes or a filter of system calls.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where SIGCHLD is ignored, by inheritance, no exit status is kept
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # an ignored SIGCHLD is inherited, and discards exit statuses
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     parent = os.getpid()
     try:
@@ -112,7 +112,7 @@ def start(work: Callable[[], None], output: int | None = None) -> Process:
 
 def _run(work: Callable[[], None], output: int | None, mask: set[int | signal.Signals], parent: int) -> NoReturn:
     try:
-        # A driver that hangs in C never lets Python's handlers run: signals must end this process by themselves.
+        # While a driver hangs in C, Python's handlers do not run: the default actions must end this process.
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
@@ -145,9 +145,9 @@ def signal_name(number: int) -> str:
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel kill this process when *parent* ends, where the system can."""
+    """Make the kernel kill this process when *parent* ends, if the system supports it."""
     with suppress(ImportError, OSError, AttributeError):
-        from vkzircon_cli.bindings.dynlib import in_this_process  # here: 3 ms, in the forked process only
+        from vkzircon_cli.bindings.dynlib import in_this_process  # 3 ms, in the forked process only
 
         in_this_process().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:

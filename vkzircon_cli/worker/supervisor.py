@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Supervisor: runs the probe in workers. A step that dies or hangs costs that step; a new worker goes on behind it."""
+"""Supervisor: runs the probe in workers. A crash or hang loses only its own step; a new worker goes on after it."""
 
 import os
 import select
@@ -22,7 +22,7 @@ from vkzircon_cli.worker.worker import Worker, next_worker
 
 _MOST_CRASHES = 64
 _MOST_TIMEOUTS = 2
-_TICK_S = 0.2  # the pause between two looks at a silent worker: a process that it started may keep its pipes open
+_TICK_S = 0.2  # the pause between two looks at a silent worker, whose pipes may stay open in a process that it started
 _CHUNK = 64 * 1024
 _MOST_OUTPUT = 64 * 1024
 _MOST_CHUNKS = 64
@@ -31,7 +31,7 @@ _NOT_OURS = "The driver or a layer wrote to vkzircon's own pipe. Refused: "
 
 @dataclass(slots=True)
 class Capture:
-    """The first `_MOST_OUTPUT` bytes that drivers and layers print; *dropped* counts the others."""
+    """The first `_MOST_OUTPUT` bytes that drivers and layers print; *dropped* counts the rest."""
 
     kept: bytearray = field(default_factory=bytearray)
     dropped: int = 0
@@ -51,17 +51,17 @@ class Capture:
 def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
     """Run the probe that *load* returns, and yield its events as they come.
 
-    A ``tick`` comes now and then while there is no event, so that progress can be shown. The last event has what the
-    driver printed. Closing the iterator ends the worker.
+    A ``tick`` comes now and then while there is no event, so that progress can be shown. The last event has the output
+    of the driver. Closing the iterator ends the worker.
 
     Raises:
-        NoProcess: nothing can be asked.
+        NoProcess: no process can be started for the driver.
     """
     return _Supervisor(load, request).events()
 
 
 def end_of(step: str | None, missing: Missing) -> Event:
-    """Return the event that ends a *step* without an answer, or the probe between two steps."""
+    """Return the event that ends *step* without an answer, or the error if the probe ended between two steps."""
     if step is not None:
         return ended(step, missing)
     where = f" in {missing.call}" if missing.call else ""
@@ -71,7 +71,7 @@ def end_of(step: str | None, missing: Missing) -> Event:
 
 
 class _Supervisor:
-    """Runs workers one after the other; each is sent what the earlier ones answered."""
+    """Runs workers one after the other; each receives the answers of the earlier ones."""
 
     def __init__(self, load: LoadProbe, request: Request) -> None:
         self._load = load
@@ -99,10 +99,10 @@ class _Supervisor:
         yield capture.event()
 
     def _stuck(self, refused: OSError) -> Event:
-        """Return the event that says why there is no further worker.
+        """Return the event that explains why there is no further worker.
 
         Raises:
-            NoProcess: there was none at all.
+            NoProcess: there was no worker at all.
         """
         if not self._missing:
             raise NoProcess("No process", str(refused.strerror)) from refused
@@ -133,7 +133,7 @@ class _Supervisor:
 
 
 class _Listener:
-    """Reads what one worker writes; *missing* says what cut it short, None while nothing did."""
+    """Reads the events of one worker; *missing* is the reason if the worker ended too early, else None."""
 
     def __init__(self, worker: Worker, request: Request, capture: Capture) -> None:
         self.missing: Missing | None = None
@@ -146,11 +146,11 @@ class _Listener:
 
     @property
     def step(self) -> str | None:
-        """The step that the worker is in."""
+        """The current step of the worker."""
         return self._reader.step
 
     def events(self) -> Iterator[Event]:
-        """Yield the worker's events, and ticks; then *missing* is known."""
+        """Yield the worker's events, and ticks; *missing* is known after the last one."""
         yield from self._listen()
         if self._reader.refused:
             text = f"{_NOT_OURS}{counted(self._reader.refused, 'line')}."
@@ -182,7 +182,7 @@ class _Listener:
             self.missing = self._end()
 
     def _events_in(self, data: bytes) -> Iterator[Event]:
-        """Yield the events in *data*. Only a step's own events, and no slow listener, change the step's deadline."""
+        """Yield the events in *data*. Only a step's own events change its deadline; a slow consumer does not."""
         for event in self._reader.events(data):
             if event["event"] in ("begin", "end", "done"):
                 self._allow_time()

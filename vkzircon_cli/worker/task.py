@@ -14,7 +14,7 @@ from vkzircon_cli.worker.isolation import missing_from_exit, missing_in_time
 from vkzircon_cli.worker.process import Process, is_readable, pipe, start
 
 _CHUNK = 64 * 1024
-_TICK_S = 0.1  # the pause between two looks at a silent process: what it started may keep its pipe open
+_TICK_S = 0.1  # the pause between two looks at a silent process, whose pipe may stay open in a process that it started
 _MOST_BYTES = 1 << 20
 _CALL = "dlopen"
 _NO_TIME = Missing(MissingKind.NOT_ASKED, "", "", "there was no time to try it")
@@ -27,8 +27,8 @@ def _not_started(why: str) -> Missing:
 class Task:
     """A process that runs *work*, started at once, so that several tasks run side by side.
 
-    Each answer has *timeout_s*, counted from the one before. If no process can be started, there are no answers, and
-    the system's reason. What the process prints is thrown away. Close a task whose answers may not be wanted.
+    Each answer has *timeout_s*, counted from the one before. If no process can be started, the result is no answers and
+    the system's reason. The process's output is discarded. Close a task if its answers may not be needed.
     """
 
     def __init__(self, work: Callable[[], Iterable[Any]], timeout_s: float) -> None:
@@ -53,11 +53,11 @@ class Task:
             os.close(write)
 
     def give_up(self) -> None:
-        """Wait for no answer that is not there yet."""
+        """Stop waiting: only answers that are already there count."""
         self._gives_up = True
 
     def answers(self) -> tuple[list[Any], Missing | None]:
-        """Wait for the process; return its answers, and what cut it short. A task that was closed had no time."""
+        """Wait for the process; return its answers, and why it ended too early. A closed task counts as out of time."""
         if self._refusal:
             return [], _not_started(self._refusal)
         data = bytearray()
@@ -74,7 +74,7 @@ class Task:
             missing = _not_started(missing.reason)
         stamped = [_stamped(line) for line in lines]
         if None in stamped:  # a library that writes to every descriptor
-            return [], Missing(MissingKind.CRASHED, _CALL, "", "the process wrote what is no answer")
+            return [], Missing(MissingKind.CRASHED, _CALL, "", "the process wrote a line that is not an answer")
         return [answer for _, answer in filter(None, stamped[1:])], missing
 
     def _listen(self, process: Process, data: bytearray) -> Missing | None:
@@ -82,7 +82,8 @@ class Task:
         is_over = False
         while not is_over and len(data) < _MOST_BYTES:
             left = 0.0 if self._gives_up else max(0.0, deadline - time.monotonic())
-            if is_readable(self._read, min(_TICK_S, left)):  # what came in time is read, however late that is done
+            # An answer that was written in time counts, even if it is read later.
+            if is_readable(self._read, min(_TICK_S, left)):
                 got = os.read(self._read, _CHUNK)
                 data += got
                 deadline = self._deadline(data, deadline)
@@ -97,7 +98,7 @@ class Task:
         return missing_from_exit(status, _CALL) if status else None
 
     def _deadline(self, data: bytearray, before: float) -> float:
-        """Return when the next answer is late: counted from when the last one was written, not from when it is read."""
+        """Return the deadline of the next answer, counted from the time when the last one was written, not read."""
         *_, last, _ = [b"", b"", *bytes(data).split(b"\n")]
         stamped = _stamped(last)
         return before if stamped is None else max(before, min(stamped[0], time.monotonic()) + self._timeout_s)
@@ -118,19 +119,19 @@ _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.S
 def _run(work: Callable[[], Iterable[Any]], write: int) -> None:
     for number in _FATAL:  # a crash handler of the main process may print to its own descriptors
         signal.signal(number, signal.SIG_DFL)
-    _write(write, None)  # an end before this line is not the library's doing
+    _write(write, None)  # an end before this line was not caused by the library
     for answer in work():
         _write(write, answer)
     os.write(write, _DONE)
 
 
 def _write(end: int, answer: Any) -> None:
-    """Write an answer and when it was written; all processes have one monotonic clock."""
+    """Write an answer and the time of writing; all processes share the monotonic clock."""
     os.write(end, json.dumps([time.monotonic(), answer]).encode("ascii") + b"\n")
 
 
 def _stamped(line: bytes) -> tuple[float, Any] | None:
-    """Read what `_write` wrote, None of anything else."""
+    """Parse a line of `_write`; return None for any other line."""
     try:
         when_s, answer = json.loads(line)
         return float(when_s), answer

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Probe worker: loads the probe, then waits for its request, and writes events until it exits.
 
-The main process opens neither libvulkan nor libzircon, so that nothing a driver does to its process reaches the report.
-The first worker is forked before the command line is read: it loads the probe while the main process imports the rest.
-So this module imports little.
+The main process opens neither libvulkan nor libzircon, so that a driver cannot damage the report by damaging its
+process. The first worker is forked before the command line is read: it loads the probe while the main process imports
+the rest. This module therefore imports little.
 """
 
 import mmap
@@ -39,8 +39,8 @@ class Worker:
         _living.append(self)
 
     def send(self, request: Any, answered: Mapping[str, Any]) -> None:
-        """Send the request. That the worker is gone already shows in its events."""
-        import json  # here, with the next: 15 ms, which would delay the fork
+        """Send the request. If the worker has already ended, its events show that."""
+        import json  # this import and the next take 15 ms, which would delay the fork
 
         from vkzircon_cli.model.base import plain
 
@@ -52,13 +52,13 @@ class Worker:
 
     @property
     def call(self) -> str:
-        """The name of the call that it made last, out of its journal."""
+        """The name of the last call that the worker made, from its journal."""
         return self._journal[:_JOURNAL_SIZE].split(b"\0", 1)[0].decode("ascii", "replace")
 
     def end(self) -> None:
         """Kill the worker if it still runs, and close this side's ends; a second time does nothing.
 
-        A process of a driver's size takes a while to end: `end_all` waits for that, after the result is written.
+        A process with a driver in it takes a while to end: `end_all` waits for that, after the result is written.
         """
         if self not in _living:
             return
@@ -70,7 +70,7 @@ class Worker:
 
 
 def _closed_by(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
-    """Return the ends of a pipe that these two stacks close."""
+    """Return a pipe's read end and write end, each closed by its stack."""
     ends = process.pipe()
     for end, stack in zip(ends, (reads, writes), strict=True):
         stack.callback(os.close, end)
@@ -82,27 +82,27 @@ _early: list[Worker] = []
 
 
 def start_early(load: _LoadProbe) -> None:
-    """Fork the first worker now if a fork is sure to be wanted, and each side has a processor."""
+    """Fork the first worker now if it is certain to be needed and there is a second processor for it."""
     is_plain_linux = sys.platform == "linux" and _PLATFORM_VARIABLE not in os.environ
     if is_plain_linux and len(os.sched_getaffinity(0)) > 1:
         start_first(load)
 
 
 def start_first(load: _LoadProbe) -> None:
-    """Fork the first worker unless it is there; `process.refusal` has the reason if that fails."""
+    """Fork the first worker unless it exists; `process.refusal` has the reason if that fails."""
     if not _early and not process.refusal():
         with suppress(OSError):
             _early.append(Worker(load))
 
 
 def send_early(request: Any) -> None:
-    """Send the first worker, if it is there, the request for which `next_worker` will be called."""
+    """Send the first worker, if it exists, the request for which `next_worker` will be called."""
     if _early:
         _early[0].send(request, {})
 
 
 def next_worker(load: _LoadProbe, request: Any, answered: Mapping[str, Any]) -> Worker:
-    """Return a worker that has this request: the first worker, unless it has another one.
+    """Return a worker that has this request: the first worker, unless it has another request.
 
     Raises:
         OSError: the system refuses to fork.
@@ -125,7 +125,7 @@ def end_all() -> None:
 
 def _serve(load: _LoadProbe, journal: mmap.mmap, requests: int, events: int) -> None:
     """Load the probe, wait for the request, and answer it. Runs in the worker, with its ends of two pipes."""
-    with suppress(Exception):  # the probe meets the same error again, in a step
+    with suppress(Exception):  # the probe raises the same error again, in a step
         from vkzircon_cli.bindings import vk
         from vkzircon_cli.worker import protocol  # noqa: F401
 
@@ -139,11 +139,11 @@ def _serve(load: _LoadProbe, journal: mmap.mmap, requests: int, events: int) -> 
             journal[: len(entry)] = entry
 
         for event in answer(load, line, on_call):
-            os.write(events, b"\n" + event)  # a driver may have written the beginning of a line there
+            os.write(events, b"\n" + event)  # a driver may have written an unfinished line to this pipe
 
 
 def _line(end: int) -> bytes:
-    """Read one line, nothing if the main process is gone. Other forks hold the pipe too, so that it has no end."""
+    """Read to the end of a line or of the pipe. Other forks may hold the pipe open, so its end may never come."""
     line = bytearray()
     while not line.endswith(b"\n") and (data := os.read(end, _CHUNK)):
         line += data
