@@ -62,6 +62,7 @@ def run_to_depth(request: Request, watch: Watch, search: Search) -> Document:
     if request.depth not in (Depth.MATRIX, Depth.BENCH):
         return run(request, watch, search)
     fold, transcript = _folded(request, watch, search)
+    # Imported here: 1 and 2 ms that a report does not need.
     if request.depth is Depth.MATRIX:
         from vkzircon_cli.model.matrix import MatrixDevice
         from vkzircon_cli.report.matrix import make_matrix

@@ -32,7 +32,7 @@ def _device(document: Any) -> Any:
 
 
 def _missing(rows: list[Any], answer: str) -> dict[str, Any]:
-    """Give what is missing, by the row's key, of rows without a number."""
+    """Return what is missing, by the row's key, of rows without a number."""
     keys = ("call", "move", "size", "way", "place")
     return {
         "/".join(str(row[key]) for key in keys if key in row): row[answer]["missing"]

@@ -48,7 +48,7 @@ ZIRCON = flags(ZIRCON_VMO, HANDLE_TYPE_BITS)
 
 
 def _supports(document: Any, format: str | None = None) -> list[Any]:
-    """Give the answers of the first device: for one format of images, or for buffers."""
+    """Return the answers of the first device: for one format of images, or for buffers."""
     (device, *_) = document["devices"]
     if format is None:
         return list(device["buffers"]["value"])

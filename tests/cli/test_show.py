@@ -12,6 +12,7 @@ from vkzircon_cli.errors import Usage
 from vkzircon_cli.render import RENDERERS, render
 from vkzircon_cli.render.style import FOR_STRANGERS, Format, Page, Style, View
 from vkzircon_cli.saved.load import read
+from vkzircon_cli.stream.document import SCHEMA_VERSION
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.json"))
@@ -31,7 +32,8 @@ def test_every_capture_is_shown(vkzircon: Run, capture: Path) -> None:
     """The exit code is that of the report, and JSON has what was captured."""
     ran = vkzircon("show", str(capture), "--format", "json", **NO_VULKAN)
     assert ran.code == read(capture).exit_code
-    assert _has(ran.json, json.loads(capture.read_text()) | {"kind": "report"})
+    captured = json.loads(capture.read_text())
+    assert _has(ran.json, captured | {"kind": "report", "schema_version": SCHEMA_VERSION})
 
 
 @pytest.mark.parametrize("format", list(RENDERERS["report"]))

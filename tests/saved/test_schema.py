@@ -41,7 +41,7 @@ def test_every_key_is_asked_for(vkzircon: Run) -> None:
 
 
 def _keys(value: Any) -> Any:
-    """Give the skeleton of a document: which keys each object has, in order."""
+    """Return the skeleton of a document: which keys each object has, in order."""
     if isinstance(value, dict):
         return {key: _keys(item) for key, item in value.items()}
     return [_keys(item) for item in value] if isinstance(value, list) else None

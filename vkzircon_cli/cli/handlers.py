@@ -5,7 +5,7 @@ A command that queries the driver sends its request first, and then imports the 
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from vkzircon_cli.cli.command_table import Command
@@ -93,11 +93,13 @@ def _emulation(given: Mapping[str, Any]) -> Emulate | None:
 
 
 def show(command: Command, given: Mapping[str, Any]) -> Exit:
-    """Render a saved report or trace."""
+    """Render a saved report or trace, with the keys, and so with the version, that a report has today."""
     from vkzircon_cli.cli.run import deliver, looks_of
     from vkzircon_cli.saved.load import read
+    from vkzircon_cli.stream.document import SCHEMA_VERSION
 
-    return deliver(interrupt.endable(lambda: read(given["file"])), *looks_of(command, given))
+    report = interrupt.endable(lambda: read(given["file"]))
+    return deliver(replace(report, schema_version=SCHEMA_VERSION), *looks_of(command, given))
 
 
 def diff(command: Command, given: Mapping[str, Any]) -> Exit:

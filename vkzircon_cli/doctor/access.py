@@ -9,15 +9,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.worker.isolation import can_fork
-
-if TYPE_CHECKING:
-    from vkzircon_cli.worker.task import Task
+from vkzircon_cli.worker.task import Task
 
 DEV = Path("/dev")
 # Vulkan drivers open these; the others serve displays and other interfaces.
@@ -56,10 +54,8 @@ class NodeTrial:
         self._nodes = list(_listed(dev))
         paths = [node.path for node in self._nodes if stat.S_ISCHR(node.mode)]
         self._task: Task | None = None
-        if paths and can_fork():  # the module of tasks imports modules that Fuchsia lacks
-            from vkzircon_cli.worker import task
-
-            self._task = task.Task(lambda: map(_open, paths), timeout_s)
+        if paths and can_fork():
+            self._task = Task(lambda: map(_open, paths), timeout_s)
         self._paths = paths
 
     def give_up(self) -> None:

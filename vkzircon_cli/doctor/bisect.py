@@ -30,6 +30,7 @@ from vkzircon_cli.report.stop_reason import is_in_trouble
 from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker.isolation import NoProcess, can_fork
+from vkzircon_cli.worker.task import Task
 
 T = TypeVar("T")
 
@@ -334,8 +335,6 @@ class LayerBisect:
         uuids = [uuid for device in devices if (uuid := _uuid(device)) and not offers_extension(device)]
         if not library or not uuids:
             return {}
-        from vkzircon_cli.worker.task import Task
-
         task = Task(lambda: _refusals(self._request, uuids), self._request.timeout_s)
         answers, _ = task.answers()
         return dict(zip(uuids, answers, strict=False))
@@ -348,7 +347,7 @@ def _uuid(device: Device) -> str:
 
 def _refusals(request: Request, uuids: Sequence[str]) -> Iterator[str]:
     """Probe, then yield the layer's reason for each device. Runs only in a task's process."""
-    from vkzircon_cli.bindings import _abi
+    from vkzircon_cli.bindings import _abi  # 0.4 ms, for a task only
 
     os.environ.update(request.environ)
     for _ in pipeline.load_probe()(request, lambda _: None, {}):

@@ -13,14 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vkzircon_cli.bindings.dynlib import CannotOpen, can_open, open_library
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.worker.isolation import can_fork
-
-if TYPE_CHECKING:
-    from vkzircon_cli.worker.task import Task
+from vkzircon_cli.worker.task import Task
 
 _HEADER = 20
 _MAGIC = b"\x7fELF"
@@ -106,10 +104,8 @@ class LibraryTrial:
         self._task: Task | None = None
         self._why_not = "" if can_fork() else "no process can be started here"
         self._why_not = self._why_not or ("" if can_open() else "the Python package cffi is missing")
-        if self._libraries and not self._why_not:  # the module of tasks imports modules that Fuchsia lacks
-            from vkzircon_cli.worker import task
-
-            self._task = task.Task(partial(_load, self._libraries, self._names), min(timeout_s, _PATIENCE_S))
+        if self._libraries and not self._why_not:
+            self._task = Task(partial(_load, self._libraries, self._names), min(timeout_s, _PATIENCE_S))
 
     def close(self) -> None:
         """End the task if it still runs."""
@@ -141,8 +137,6 @@ class LibraryTrial:
         return dict(zip(self._libraries, loaded, strict=True))
 
     def _each_alone(self, libraries: Sequence[str]) -> Iterator[tuple[str, Loading]]:
-        from vkzircon_cli.worker.task import Task
-
         with ExitStack() as begun:
             tasks: dict[str, Task] = {}
             for library in libraries:
@@ -158,7 +152,7 @@ def _loading(answers: Sequence[Any], fate: Missing | None) -> Loading:
         kind = kinds.get(fate.kind, Fate.CRASHED if fate.result else Fate.EXITED)
         return Loading(kind, fate.result or fate.reason)
     if not answers or not _is_answer(answers[0]):
-        return Loading(Fate.EXITED, "the process wrote what is no answer")
+        return Loading(Fate.EXITED, "the process wrote a line that is not an answer")
     kind, words = Fate(answers[0][0]), answers[0][1:]
     return Loading(kind, words[0]) if kind is Fate.REFUSED else Loading(kind, symbols=tuple(words))
 

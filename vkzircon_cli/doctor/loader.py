@@ -14,6 +14,7 @@ from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE
 from vkzircon_cli.model.spec import Version, api_version
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.worker.isolation import can_fork
+from vkzircon_cli.worker.task import Task
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
@@ -46,8 +47,6 @@ def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...]
     names = names_tried(where.environ)
     if (loader := probed.value) is not None and loader.library == names[0]:
         return (Attempt(shown(loader.library), shown(loader.path), loader.api_version),)
-    from vkzircon_cli.worker.task import Task
-
     answers, fate = Task(lambda: _try(names), where.timeout_s).answers()
     if fate is not None and fate.kind is MissingKind.NOT_ASKED:
         return None
@@ -81,7 +80,7 @@ def _try(names: Sequence[str]) -> Iterator[tuple[str, str, int | None, str]]:
 
 
 def _version(library: Library) -> int:
-    from vkzircon_cli.bindings._abi import ffi
+    from vkzircon_cli.bindings._abi import ffi  # 0.4 ms, for a task only
 
     look_up = ffi.cast("void *(*)(void *, const char *)", library.address("vkGetInstanceProcAddr"))
     address = look_up(ffi.NULL, b"vkEnumerateInstanceVersion")

@@ -95,7 +95,7 @@ def _codes(group: Group, names: Mapping[int, str], file: str) -> Iterator[Explan
 
 def emulated() -> Iterator[Explanation]:
     """Explain every persona and fault, as libzircon lists them; none where the emulation is not installed."""
-    try:
+    try:  # imported here: cffi may be missing, and these words can be explained without it
         from vkzircon_cli.bindings.faults import list_faults, list_personas
         from vkzircon_cli.emulation import installation
 

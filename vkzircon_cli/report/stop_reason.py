@@ -8,6 +8,7 @@ from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.host import FUCHSIA, VARIABLES, Environment, Variable
+from vkzircon_cli.model.loader_filters import layer_filter
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.stream.events import Failure, Message
 from vkzircon_cli.stream.fold import Transcript
@@ -111,8 +112,6 @@ def _manifest_hint(messages: tuple[Message, ...]) -> str:
 
 def filter_of_emulation(environment: Environment) -> Variable | None:
     """Return the variable that makes the loader leave out the emulation layer, None if there is none."""
-    from vkzircon_cli.model.loader_filters import layer_filter
-
     given = {} if environment.elevated else {variable.name: variable for variable in environment.variables}
     values = {name: variable.value for name, variable in given.items()}
     is_off = layer_filter(values, LAYER_NAME, is_implicit=False) is False
