@@ -297,7 +297,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
         Outcome.FAIL,
         "a handle to another object",
     ),
-    "export.fresh-zeros": (_rows("fresh_bytes", zeros=Answer(HALF)), Outcome.INFO, "32 of 64 bytes hold old data"),
+    "export.fresh-zeros": (_rows("fresh_bytes", zeros=Answer(HALF)), Outcome.WARN, "32 of 64 bytes hold old data"),
     "export.outlives": (_rows("outlives", kept=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes changed"),
     "properties.succeeds": (_refused_properties("VK_ERROR_UNKNOWN"), Outcome.FAIL, "answered VK_ERROR_UNKNOWN"),
     "properties.result-codes": (_refused_properties("VK_NOT_READY"), Outcome.WARN, "which is not listed"),
@@ -423,6 +423,17 @@ def test_a_rule_of_practice_never_fails() -> None:
         strict = replace(check, judge=lambda *_: [Finding(Outcome.FAIL, "it is bad")])
         worst = Outcome.WARN if check.rule == PRACTICE else Outcome.FAIL
         assert strict.verdict(_facts(good), good).outcome is worst, check.id
+
+
+def test_a_rule_is_cited_where_it_is_about_the_check() -> None:
+    """An import rests on no sentence about exports, and a death by a wrong handle on the one that forbids it."""
+    exports, imports = "VUID-VkExportMemoryAllocateInfo-handleTypes-09860", "VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT"
+    cited = {check.id: (exports in check.rule, imports in check.rule) for check in in_order()}
+    assert cited["capabilities.agree-export"] == (True, False)
+    assert cited["capabilities.agree-import"] == (False, True)
+    assert cited["capabilities.images"] == (True, True)
+    assert "validate external handles" in REGISTRY["negative.survives"].rule
+    assert "fundamentals.adoc" in REGISTRY["export.fresh-zeros"].text.advice
 
 
 def test_a_device_without_the_extension_is_a_skip() -> None:

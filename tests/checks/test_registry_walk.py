@@ -84,7 +84,7 @@ WALK = {
     "export.same-koid": Wrong(("second-get-child",), "info"),
     "export.two-exports-apart": Wrong(("one-pool",)),
     "export.survives-channel": Wrong(("channel-copies",), follows=("import.second-process", "import.shares")),
-    "export.fresh-zeros": Wrong(("old-data",), "info"),
+    "export.fresh-zeros": Wrong(("old-data",), "warn"),
     "export.outlives": Wrong(("recycles-memory",)),
     "properties.succeeds": Wrong(("refuse-properties",)),
     "properties.result-codes": Wrong(("odd-result-in-properties",), "warn", follows=("properties.succeeds",)),

@@ -148,9 +148,10 @@ def _agrees(feature: int, verb: str, tried: Callable[[Device], list[Answer[Any]]
     return judge
 
 
-_SUPPORTED = "VUID-VkExportMemoryAllocateInfo-handleTypes-09860"
-check("capabilities.agree-export", _SUPPORTED)(_agrees(EXPORTABLE, "export", _exports))
-check("capabilities.agree-import", _SUPPORTED)(_agrees(IMPORTABLE, "import", _imports))
+_EXPORT = "VUID-VkExportMemoryAllocateInfo-handleTypes-09860"
+_IMPORT = "capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT"
+check("capabilities.agree-export", _EXPORT)(_agrees(EXPORTABLE, "export", _exports))
+check("capabilities.agree-import", _IMPORT)(_agrees(IMPORTABLE, "import", _imports))
 
 
 @check(
@@ -171,7 +172,7 @@ def dedicated(_: Facts, device: Device) -> Iterator[Finding]:
                 yield row.found(Outcome.FAIL, "DEDICATED_ONLY is {}reported, and {}required".format(*words))
 
 
-@check("capabilities.images", _SUPPORTED)
+@check("capabilities.images", f"{_EXPORT}; {_IMPORT}")
 def images(_: Facts, device: Device) -> Iterator[Finding]:
     tried = {(row.tiling, row.format.value): row.trip for row in device.images}
     for image in device.external_images:

@@ -264,7 +264,7 @@ def _fresh(device: Device) -> Rows[Comparison]:
 @check("export.fresh-zeros", PRACTICE)
 @each(_fresh)
 def fresh_zeros(zeros: Comparison) -> Judgement:
-    return bytes_are(zeros, f"all {zeros.count} bytes are zero", "hold old data", Outcome.INFO)
+    return bytes_are(zeros, f"all {zeros.count} bytes are zero", "hold old data", Outcome.WARN)
 
 
 def _outlives(device: Device) -> Rows[Comparison]:
