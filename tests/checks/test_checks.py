@@ -245,6 +245,13 @@ def _data(write: Write, seen: Answer[Comparison]) -> Change:
     return change
 
 
+def _refused_plain(device: Device) -> Device:
+    """Refuse plain exports where the same size exports dedicated: of types 0 and 1, of three types."""
+    dedicated = tuple(replace(row, form=Form.DEDICATED_BUFFER) for row in device.exports[:2])
+    plain = tuple(replace(row, handle=Answer(None, REFUSED)) for row in device.exports[:2])
+    return replace(device, exports=(*plain, *dedicated, *device.exports[2:]))
+
+
 _takes_no_type = _properties(memory_type_bits=0, memory_types=())
 
 
@@ -401,11 +408,20 @@ def _only_images(device: Device) -> Device:
     return replace(_capabilities(features=0)(device), exports=exports, imports=imports)
 
 
+def _one_plain_type_refused(device: Device) -> Device:
+    """Refuse plain exports of type 0 only, which may be short of memory."""
+    dedicated = tuple(replace(row, form=Form.DEDICATED_BUFFER) for row in device.exports)
+    return replace(_refused_export(REFUSED)(device), exports=(*_refused_export(REFUSED)(device).exports, *dedicated))
+
+
 @pytest.mark.parametrize(
     ("id", "change", "outcome"),
     [
         ("capabilities.offered", _another_usage_denied, Outcome.INFO),
         ("capabilities.offered", lambda d: replace(_capabilities(0)(d), external_images=()), Outcome.WARN),
+        ("capabilities.agree-export", lambda d: _capabilities(features=7)(_refused_plain(d)), Outcome.PASS),
+        ("capabilities.agree-export", _one_plain_type_refused, Outcome.PASS),
+        ("export.form", _one_plain_type_refused, Outcome.INFO),
         ("capabilities.dedicated", _capabilities(features=7), Outcome.WARN),
         ("properties.bits-set", lambda d: _takes_no_type(_capabilities(features=2)(d)), Outcome.INFO),
         ("properties.exporting-type", lambda d: _takes_no_type(_capabilities(features=2)(d)), Outcome.INFO),
@@ -426,6 +442,18 @@ def test_what_no_rule_forbids_is_no_failure(id: str, change: Change, outcome: Ou
     odd = change(_good_device())
     verdict = REGISTRY[id].verdict(_facts(odd), odd)
     assert verdict.outcome is outcome, verdict.sentence
+
+
+def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:
+    """Where the same type and size exports dedicated, a refusal in every such type is no lack of memory."""
+    bad = _refused_plain(_good_device())
+    verdict = REGISTRY["capabilities.agree-export"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.steps == ("device0/type0/export.plain", "device0/type1/export.plain")
+    assert verdict.sentence == (
+        "Memory types 0-1: the driver reports export without DEDICATED_ONLY, and only dedicated memory is exported: "
+        "vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY for plain memory."
+    )
 
 
 def test_dedicated_memory_of_images_is_compared_too() -> None:

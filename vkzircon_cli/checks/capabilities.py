@@ -7,7 +7,7 @@ from operator import or_
 from typing import Any
 
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Judge, Outcome, check
-from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, row_of_image, step
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, row_of_image, row_of_type, step
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, ExternalBuffer, ExternalMemoryProperties, ExternalSemaphore, Facts
 from vkzircon_cli.model.spec import (
@@ -130,17 +130,49 @@ def _was_tried(answer: Answer[Any]) -> bool:
     return missing is None or (missing.kind is MissingKind.REFUSED and missing.call == "vkAllocateMemory")
 
 
-def _agrees(feature: int, verb: str, tried: Callable[[Device], list[Answer[Any]]]) -> Judge:
-    """Make the check that *feature* is reported if and only if one of the *tried* allocations works."""
+def _plain_refused(device: Device) -> list[Row[Any]]:
+    """Return the plain exports that were refused, if they were in every memory type that exports as much dedicated.
+
+    A driver that refuses only some of these types may be short of that memory.
+    """
+    dedicated = {
+        (row.memory_type, row.allocation_size)
+        for row in device.exports
+        if row.form is Form.DEDICATED_BUFFER and row.handle.value is not None
+    }
+    rows = [
+        row_of_type(device, row.memory_type, f"export.{row.form}", row.handle)
+        for row in device.exports
+        if row.form is Form.PLAIN and (row.memory_type, row.allocation_size) in dedicated
+    ]
+    refused = [row for row in rows if row.answer.missing and row.answer.missing.kind is MissingKind.REFUSED]
+    return refused if len(refused) == len(rows) else []
+
+
+def _agrees(
+    feature: int,
+    verb: str,
+    tried: Callable[[Device], list[Answer[Any]]],
+    plain_refused: Callable[[Device], list[Row[Any]]] = lambda _: [],
+) -> Judge:
+    """Make the check that *feature* is reported if and only if one of the *tried* allocations works.
+
+    Unless DEDICATED_ONLY is reported, too, plain memory must work.
+    """
 
     def judge(_: Facts, device: Device) -> Iterator[Finding]:
         answers = tried(device)
-        works = any(answer.value for answer in answers)
+        works, refused = any(answer.value for answer in answers), plain_refused(device)
         for row, found in _own(device):
             reported = bool(found.features.value & feature)
+            promised = reported and not found.features.value & DEDICATED_ONLY
             reports = f"the driver reports {'' if reported else 'no '}{verb}"
             if not answers:
                 yield row.found(Outcome.SKIP, f"no {verb} was tried")
+            elif works and promised and refused:
+                for plain in refused:
+                    says = f"{reports} without DEDICATED_ONLY, and only dedicated memory is exported"
+                    yield plain.found(Outcome.FAIL, f"{says}: {plain.unanswered().sentence} for plain memory")
             elif reported == works:
                 yield row.found(Outcome.PASS, f"{reports}, and {f'{verb} works' if works else 'none works'}")
             elif reported:
@@ -154,13 +186,14 @@ def _agrees(feature: int, verb: str, tried: Callable[[Device], list[Answer[Any]]
 
 _EXPORT = "VUID-VkExportMemoryAllocateInfo-handleTypes-09860"
 _IMPORT = "capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT"
-check("capabilities.agree-export", _EXPORT)(_agrees(EXPORTABLE, "export", _exports))
+_DEDICATED = "capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT"
+check("capabilities.agree-export", f"{_EXPORT}; {_DEDICATED}")(_agrees(EXPORTABLE, "export", _exports, _plain_refused))
 check("capabilities.agree-import", _IMPORT)(_agrees(IMPORTABLE, "import", _imports))
 
 
 @check(
     "capabilities.dedicated",
-    "resources.adoc, VkMemoryDedicatedRequirements; capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT",
+    f"resources.adoc, VkMemoryDedicatedRequirements; {_DEDICATED}",
 )
 def dedicated(_: Facts, device: Device) -> Iterator[Finding]:
     for required in device.requirements:
