@@ -354,7 +354,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     ),
     "stress.imports": (_stressed(handles_after=11), Outcome.FAIL, "+9 handles are open after 9 times"),
     "stress.rounds": (_stressed(handles_after=11), Outcome.FAIL, "+9 handles are open after 9 times"),
-    "stress.memory": (_stressed(resident_after=99 << 20), Outcome.INFO, "KiB more are resident"),
+    "stress.memory": (_stressed(resident_after=99 << 20), Outcome.WARN, "KiB more are resident"),
     "negative.import-refused": (_refusal(Answer(Refusal("VK_SUCCESS", None))), Outcome.FAIL, "the import succeeded"),
     "negative.handle-kept": (_refusal(Answer(Refusal("VK_X", False))), Outcome.WARN, "failed and closed the handle"),
     "negative.properties-refused": (
@@ -647,6 +647,23 @@ def test_no_row_that_is_not_good_is_hidden_by_a_worse_one() -> None:
     assert verdict.outcome is Outcome.CRASH
     assert verdict.sentence == "Memory type 3: it died. Memory type 1: it is bad. Memory type 0: it is odd."
     assert verdict.steps == ("d", "b", "a")
+
+
+def test_every_wrong_input_that_is_not_refused_rightly_is_told() -> None:
+    """An import that succeeds fails the check, another error than the listed one warns, and neither hides the other."""
+    (of_import, *_) = (row for row in _good_device().negative if row.call == "vkAllocateMemory")
+    odd = replace(of_import, what="zero", refusal=Answer(Refusal("VK_ERROR_MEMORY_MAP_FAILED", None)))
+    taken = replace(of_import, what="event", refusal=Answer(Refusal("VK_SUCCESS", None)))
+    died = replace(of_import, what="closed", refusal=Answer(None, CRASHED))
+    said = "Zero: refused with VK_ERROR_MEMORY_MAP_FAILED, not with VK_ERROR_INVALID_EXTERNAL_HANDLE."
+    only_odd = replace(_good_device(), negative=(of_import, odd))
+    verdict = REGISTRY["negative.import-refused"].verdict(_facts(only_odd), only_odd)
+    assert (verdict.outcome, verdict.sentence) == (Outcome.WARN, said)
+    bad = replace(_good_device(), negative=(odd, died, taken, of_import))
+    verdict = REGISTRY["negative.import-refused"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence == f"Event: the import succeeded. Closed: the driver crashed in vkX (SIGSEGV). {said}"
+    assert len(verdict.steps) == 3
 
 
 def test_dying_of_a_wrong_input_hides_no_failure() -> None:

@@ -109,7 +109,7 @@ WALK = {
     "data.image": Wrong(("import-copies",), follows=("import.shares", "import.second-process", *BYTES)),
     "stress.imports": Wrong(("leak-handle",), follows=("stress.rounds", "import.releases-handle")),
     "stress.rounds": Wrong(("leak-handle",), follows=("stress.imports", "import.releases-handle")),
-    "stress.memory": Wrong(("leak-memory",), "info"),
+    "stress.memory": Wrong(("leak-memory",), "warn"),
     "negative.import-refused": Wrong(("odd-result-in-import",), "warn"),
     "negative.handle-kept": Wrong(("failed-import-closes-handle",), "warn"),
     "negative.properties-refused": Wrong(("properties-accept-garbage",), "info"),

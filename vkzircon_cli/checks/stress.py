@@ -45,4 +45,4 @@ def _growth(device: Device) -> Rows[Stressed]:
 def memory(found: Stressed) -> Judgement:
     grown = found.resident_after - found.resident_before
     more = f"{grown >> 10} KiB more are resident"
-    return holds(grown <= _MOST_GROWTH, "the process did not grow", more, Outcome.INFO)
+    return holds(grown <= _MOST_GROWTH, "the process did not grow", more, Outcome.WARN)
