@@ -40,7 +40,9 @@ def test_no_driver_on_fuchsia_names_the_routes(vkzircon: Run) -> None:
     """On Fuchsia the hint is about the component's manifest, not about apt."""
     ran = vkzircon("--format", "json", VK_DRIVER_FILES="/nonexistent", VKZIRCON_PLATFORM="fuchsia")
     assert ran.code == 4
-    assert "vulkan/client.shard.cml" in ran.json["error"]["hint"]
+    for words in ("by which it uses fuchsia.vulkan.loader.Loader", "vulkan/client.shard.cml", "vulkan/offer.shard.cml"):
+        assert words in ran.json["error"]["hint"]
+    assert "fuchsia.sysmem2.Allocator" in ran.json["error"]["hint"]
     assert "apt" not in ran.json["error"]["hint"]
 
 

@@ -102,6 +102,7 @@ def test_each_service_that_is_not_routed_is_told_with_its_shard(tmp_path: Path) 
     found = routes_finding(tmp_path / "absent")
     assert [child.outcome for child in found.children] == [Outcome.FAIL] * 3 + [Outcome.WARN] * 2
     assert all("client.shard.cml" in child.cause or "use.shard.cml" in child.cause for child in found.children)
+    assert ["vulkan/offer.shard.cml" in child.cause for child in found.children] == [True] * 3 + [False] * 2
     for protocol in ("fuchsia.vulkan.loader.Loader", "fuchsia.sysmem2.Allocator"):
         (tmp_path / protocol).touch()
     outcomes = [child.outcome for child in routes_finding(tmp_path).children]

@@ -206,6 +206,17 @@ def test_what_is_left_out_does_not_count() -> None:
     assert named.exit_code is Exit.FAILED
 
 
+def test_a_choice_of_which_nothing_ran_is_a_warning() -> None:
+    """A skip is no pass, and the reason is told; a check that ran beside it, or a condition, is a verdict."""
+    only = _report(Judging(select=("capabilities.semaphore",)))
+    assert (only.summary.outcome, only.exit_code) == (Outcome.WARN, Exit.OK)
+    assert only.summary.sentence == (
+        "No check that was chosen could be run. VK_FUCHSIA_external_semaphore is not listed."
+    )
+    assert _report(Judging(select=("capabilities",))).summary.outcome is Outcome.PASS
+    assert _report(Judging(("emulated=no",), ("capabilities.semaphore",))).summary.outcome is Outcome.PASS
+
+
 def test_an_unknown_check_or_group_is_refused() -> None:
     """The nearest names are in the hint."""
     with pytest.raises(Usage) as refused:
@@ -218,6 +229,11 @@ def test_a_choice_that_leaves_nothing_is_refused(vkzircon: Run) -> None:
     ran = vkzircon("check", "--select", "export", "--ignore", "export")
     assert (ran.code, ran.out) == (2, "")
     assert "--ignore leaves no check" in ran.err
+    ran = vkzircon("check", "--select", "stress", "--select", "negative.survives", "--negative", "--ignore", "negative")
+    assert (ran.code, ran.out) == (2, "")
+    assert "The checks that are left run only with --stress." in ran.err
+    refuse_empty_choice(Judging((), ("stress",)), ["--stress"])
+    refuse_empty_choice(Judging((), ("stress", "export")))
     refuse_empty_choice(Judging(("extension.listed",), ("export",), ("export",)))
     refuse_empty_choice(Judging((), ("export", "import"), ("export",)))
 

@@ -119,7 +119,7 @@ def test_decoding_undoes_encoding(text: str, number: int) -> None:
     ("refused", "said"),
     [
         (Refused("vkX", "VK_ERROR_DEVICE_LOST"), "vkX answered VK_ERROR_DEVICE_LOST"),
-        (Refused("vkX", "", "the driver has no such entry point"), "vkX: the driver has no such entry point"),
+        (Refused("vkX", "", "there is no such entry point"), "vkX: there is no such entry point"),
     ],
 )
 def test_a_refusal_says_the_result_or_why_there_is_none(refused: Refused, said: str) -> None:

@@ -183,7 +183,7 @@ class Vulkan:
 
     def _cast(self, name: str, address: Any) -> Any:
         if address == self.ffi.NULL:
-            raise Refused(name, "", "the driver has no such entry point")
+            raise Refused(name, "", "there is no such entry point")
         if name in _ZIRCON_COMMANDS:
             return zircon_ffi.cast(f"PFN_{name}", int(self.ffi.cast("uintptr_t", address)))
         return self.ffi.cast(f"PFN_{name}", address)
@@ -304,7 +304,7 @@ class Device:
 
         The clock runs around the call alone, and calls that are not timed cost no more than before.
 
-        Raises `Refused` if the driver has no such entry point.
+        Raises `Refused` if there is no such entry point.
         """
         kept = {name: self._function(name) for name in names}
         times: list[int] = []

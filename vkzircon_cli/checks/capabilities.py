@@ -2,11 +2,12 @@
 """Are the driver's answers about its capabilities well formed and correct?"""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import Any
 
-from vkzircon_cli.checks.registry import Finding, Judge, Outcome, check
-from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, row_of_image, step
+from vkzircon_cli.checks.registry import PRACTICE, Finding, Judge, Outcome, check
+from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, row_of_image, row_of_type, step
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, ExternalBuffer, ExternalMemoryProperties, ExternalSemaphore, Facts
 from vkzircon_cli.model.spec import (
@@ -17,6 +18,7 @@ from vkzircon_cli.model.spec import (
     USAGE_TRANSFER_DST,
     USAGE_TRANSFER_SRC,
     ZIRCON_VMO,
+    flags,
 )
 from vkzircon_cli.model.vmo import Form, ResourceKind
 
@@ -50,7 +52,7 @@ def _own(device: Device) -> Iterator[tuple[Row[Any], ExternalMemoryProperties]]:
             yield _row(device, buffer), found
 
 
-@check("capabilities.offered", "capabilities.adoc, VkExternalMemoryProperties")
+@check("capabilities.offered", PRACTICE)
 def offered(_: Facts, device: Device) -> Iterator[Finding]:
     for buffer in device.external_buffers:
         if not _is_unwritten(buffer.properties):
@@ -58,7 +60,7 @@ def offered(_: Facts, device: Device) -> Iterator[Finding]:
 
 
 def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperties) -> Judgement:
-    """Judge one answer; no rule requires that a usage can be shared, but a driver that shares none is wrong."""
+    """Judge one offer: no rule requires that a usage can be shared, but a driver that shares none is suspicious."""
     has = found.features.value & (EXPORTABLE | IMPORTABLE)
     says = {
         0: "neither exportable nor importable; the later steps were tried nevertheless",
@@ -70,11 +72,13 @@ def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperti
         return Outcome.PASS, says
     if buffer.usage.value != _OWN_USAGE:
         return Outcome.INFO, says
-    return Outcome.WARN if has & EXPORTABLE or _shares_images(device) else Outcome.FAIL, says
+    return Outcome.WARN, f"{says}{_of_images(device, has)}"
 
 
-def _shares_images(device: Device) -> bool:
-    return any(found.features.value & EXPORTABLE for found in _image_answers(device))
+def _of_images(device: Device, of_buffers: int) -> str:
+    """Return what the query about images answers, where it disagrees with that about buffers."""
+    found = reduce(or_, (found.features.value for found in _image_answers(device)), 0) & (EXPORTABLE | IMPORTABLE)
+    return f"; but images are {' '.join(flags(found, FEATURE_BITS).names)}" if found & ~of_buffers else ""
 
 
 def _image_answers(device: Device) -> Iterator[ExternalMemoryProperties]:
@@ -126,17 +130,49 @@ def _was_tried(answer: Answer[Any]) -> bool:
     return missing is None or (missing.kind is MissingKind.REFUSED and missing.call == "vkAllocateMemory")
 
 
-def _agrees(feature: int, verb: str, tried: Callable[[Device], list[Answer[Any]]]) -> Judge:
-    """Make the check: *feature* is reported if and only if one of the *tried* allocations works."""
+def _plain_refused(device: Device) -> list[Row[Any]]:
+    """Return the plain exports that were refused, if they were in every memory type that exports as much dedicated.
+
+    A driver that refuses only some of these types may be short of that memory.
+    """
+    dedicated = {
+        (row.memory_type, row.allocation_size)
+        for row in device.exports
+        if row.form is Form.DEDICATED_BUFFER and row.handle.value is not None
+    }
+    rows = [
+        row_of_type(device, row.memory_type, f"export.{row.form}", row.handle)
+        for row in device.exports
+        if row.form is Form.PLAIN and (row.memory_type, row.allocation_size) in dedicated
+    ]
+    refused = [row for row in rows if row.answer.missing and row.answer.missing.kind is MissingKind.REFUSED]
+    return refused if len(refused) == len(rows) else []
+
+
+def _agrees(
+    feature: int,
+    verb: str,
+    tried: Callable[[Device], list[Answer[Any]]],
+    plain_refused: Callable[[Device], list[Row[Any]]] = lambda _: [],
+) -> Judge:
+    """Make the check: *feature* is reported if and only if one of the *tried* allocations works.
+
+    Plain memory must work too, unless DEDICATED_ONLY is reported.
+    """
 
     def judge(_: Facts, device: Device) -> Iterator[Finding]:
         answers = tried(device)
-        works = any(answer.value for answer in answers)
+        works, refused = any(answer.value for answer in answers), plain_refused(device)
         for row, found in _own(device):
             reported = bool(found.features.value & feature)
+            promised = reported and not found.features.value & DEDICATED_ONLY
             reports = f"the driver reports {'' if reported else 'no '}{verb}"
             if not answers:
                 yield row.found(Outcome.SKIP, f"no {verb} was tried")
+            elif works and promised and refused:
+                for plain in refused:
+                    says = f"{reports} without DEDICATED_ONLY, and only dedicated memory is exported"
+                    yield plain.found(Outcome.FAIL, f"{says}: {plain.unanswered().sentence} for plain memory")
             elif reported == works:
                 yield row.found(Outcome.PASS, f"{reports}, and {f'{verb} works' if works else 'none works'}")
             elif reported:
@@ -148,30 +184,48 @@ def _agrees(feature: int, verb: str, tried: Callable[[Device], list[Answer[Any]]
     return judge
 
 
-_SUPPORTED = "VUID-VkExportMemoryAllocateInfo-handleTypes-09860"
-check("capabilities.agree-export", _SUPPORTED)(_agrees(EXPORTABLE, "export", _exports))
-check("capabilities.agree-import", _SUPPORTED)(_agrees(IMPORTABLE, "import", _imports))
+_EXPORT = "VUID-VkExportMemoryAllocateInfo-handleTypes-09860"
+_IMPORT = "capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT"
+_DEDICATED = "capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT"
+check("capabilities.agree-export", f"{_EXPORT}; {_DEDICATED}")(_agrees(EXPORTABLE, "export", _exports, _plain_refused))
+check("capabilities.agree-import", _IMPORT)(_agrees(IMPORTABLE, "import", _imports))
 
 
 @check(
     "capabilities.dedicated",
-    "capabilities.adoc, VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT; VUID-VkMemoryAllocateInfo-pNext-00639",
+    f"resources.adoc, VkMemoryDedicatedRequirements; {_DEDICATED}",
 )
 def dedicated(_: Facts, device: Device) -> Iterator[Finding]:
-    needs = [row.needed.value for row in device.requirements if row.resource is ResourceKind.BUFFER]
-    for requires in (needed.requires_dedicated for needed in needs if needed is not None):
-        for row, found in _own(device):
-            reported = bool(found.features.value & DEDICATED_ONLY)
-            if requires is None:
-                yield row.found(Outcome.SKIP, "the device has no version-2 query")
-            elif requires == reported:
-                yield row.found(Outcome.PASS, f"both answers are {'yes' if reported else 'no'}")
-            else:
-                words = ("", "not ") if reported else ("not ", "")
-                yield row.found(Outcome.FAIL, "DEDICATED_ONLY is {}reported, and {}required".format(*words))
+    for required in device.requirements:
+        needed, kind = required.needed.value, required.resource
+        for row, found in (_own if kind is ResourceKind.BUFFER else _own_image)(device):
+            if needed is not None:
+                reported = bool(found.features.value & DEDICATED_ONLY)
+                yield row.found(*_is_as_reported(kind, reported, needed.requires_dedicated))
 
 
-@check("capabilities.images", _SUPPORTED)
+def _own_image(device: Device) -> Iterator[tuple[Row[Any], ExternalMemoryProperties]]:
+    """Yield the answer for the image that the probe asks the requirements of: the first that can be exported."""
+    for image in device.external_images:
+        found = image.properties.value
+        if found is not None and found.features.value & EXPORTABLE:
+            yield row_of_image(device, image, image.properties), found
+            return
+
+
+def _is_as_reported(kind: ResourceKind, reported: bool, requires: bool | None) -> Judgement:
+    """Judge whether dedicated memory is required: it never is unless *reported*, and it may not be even then."""
+    if requires is None:
+        return Outcome.SKIP, "the device has no version-2 query"
+    if requires == reported:
+        return Outcome.PASS, f"both answers are {'yes' if reported else 'no'}"
+    if requires:
+        return Outcome.FAIL, "DEDICATED_ONLY is not reported, and required"
+    tests = f"dEQP-VK.api.external.memory.zircon_vmo.*.{kind}.info"
+    return Outcome.WARN, f"DEDICATED_ONLY is reported, and not required: no rule is broken, but {tests} fails"
+
+
+@check("capabilities.images", f"{_EXPORT}; {_IMPORT}")
 def images(_: Facts, device: Device) -> Iterator[Finding]:
     tried = {(row.tiling, row.format.value): row.trip for row in device.images}
     for image in device.external_images:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, step
 from vkzircon_cli.model.facts import Device, Facts, Identity, OpenDevice
+from vkzircon_cli.model.queries import known_uuid
 from vkzircon_cli.model.spec import DEVICE_TYPE_CPU
 
 
@@ -43,8 +44,7 @@ def unique(facts: Facts, device: Device) -> Iterator[Finding]:
 
 
 def _uuid(device: Device) -> str | None:
-    identity = device.identity.value
-    return identity.uuids.value.device_uuid if identity is not None and identity.uuids.value is not None else None
+    return known_uuid(device.identity.value) if device.identity.value is not None else None
 
 
 def _opened(device: Device) -> Rows[OpenDevice]:

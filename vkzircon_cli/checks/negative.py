@@ -54,7 +54,7 @@ def properties_refused(found: Refusal) -> Judgement:
     return holds(not found.result.startswith("VK_SUCCESS"), found.result, worth=Outcome.INFO)
 
 
-@_check("negative.survives", PRACTICE)
+@_check("negative.survives", "memory.adoc: implementations must validate external handles sufficiently, for imports")
 def survives(_: Facts, device: Device) -> Iterator[Finding]:
     for row in device.negative:
         missing = row.refusal.missing

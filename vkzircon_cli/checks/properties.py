@@ -4,17 +4,27 @@
 from collections.abc import Iterator
 from functools import partial
 
+from vkzircon_cli.checks.capabilities import denies_import
 from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
 from vkzircon_cli.checks.rows import Judgement, Rows, each, holds, lists_results, parts, row_of_type
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import ranges
-from vkzircon_cli.model.vmo import HandleProperties
+from vkzircon_cli.model.vmo import Form, HandleProperties
 
 _CALL = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
 
 
 def _asked(device: Device) -> Rows[HandleProperties]:
-    return [row_of_type(device, row.memory_type, "properties", row.properties) for row in device.properties]
+    return [
+        row_of_type(device, row.memory_type, "properties", row.properties, _worth(device, row.memory_type))
+        for row in device.properties
+    ]
+
+
+def _worth(device: Device, memory_type: int, worth: Outcome = Outcome.FAIL) -> Outcome:
+    """Return what it is *worth* that no memory type takes the VMO: nothing where the driver denies imports of it."""
+    forms = [row.form for row in device.exports if row.memory_type == memory_type and row.handle.value is not None]
+    return Outcome.INFO if denies_import(device, (*forms, Form.PLAIN)[0]) else worth
 
 
 def _answered(device: Device) -> Rows[HandleProperties]:
@@ -45,10 +55,13 @@ def written(found: HandleProperties) -> Judgement:
 
 
 @check("properties.bits-set", "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA")
-@each(_written)
-def bits_set(found: HandleProperties) -> Judgement:
+def bits_set(_: Facts, device: Device) -> Iterator[Finding]:
+    return (row.judged(partial(_takes, row.refused)) for row in _written(device))
+
+
+def _takes(worth: Outcome, found: HandleProperties) -> Judgement:
     bits = found.memory_type_bits
-    return holds(bits != 0, f"memoryTypeBits is 0x{bits:x}", "memoryTypeBits is 0x0: no memory type takes this VMO")
+    return holds(bits != 0, f"memoryTypeBits is 0x{bits:x}", "memoryTypeBits is 0x0: no memory type takes it", worth)
 
 
 @check(
@@ -73,7 +86,7 @@ def exporting_type(_: Facts, device: Device) -> Iterator[Finding]:
         if found is not None and found.written:
             is_there = asked.memory_type in found.memory_types
             says = f"it is {'' if is_there else 'not '}among memoryTypeBits 0x{found.memory_type_bits:x}"
-            yield row.found(Outcome.PASS if is_there else Outcome.WARN, says)
+            yield row.found(Outcome.PASS if is_there else _worth(device, asked.memory_type, Outcome.WARN), says)
 
 
 @check("properties.duplicate-agrees", "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA: the answer is of the VMO")

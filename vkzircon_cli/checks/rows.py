@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from vkzircon_cli.checks.registry import Finding, Judge, Outcome, describe
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, MissingKind, record
 from vkzircon_cli.model.facts import Device, ExternalImage
-from vkzircon_cli.model.spec import LISTED_RESULTS
+from vkzircon_cli.model.spec import ENTRY_POINTS, LISTED_RESULTS
 from vkzircon_cli.model.vmo import Comparison, Image
 
 T = TypeVar("T")
@@ -40,7 +40,9 @@ class Row(Generic[T]):
     def unanswered(self) -> Finding:
         """Return the finding that there is no answer, with the reason."""
         missing = self.answer.missing or NEVER_REACHED
-        return self.found(_OUTCOMES.get(missing.kind, self.refused), describe(missing))
+        # extension.entry-points reports a command that is not there; the checks that need it are skipped.
+        refused = Outcome.SKIP if missing.call in ENTRY_POINTS and not missing.result else self.refused
+        return self.found(_OUTCOMES.get(missing.kind, refused), describe(missing))
 
     def found(self, outcome: Outcome, sentence: str) -> Finding:
         """Return a finding about this row."""
@@ -53,7 +55,9 @@ class Row(Generic[T]):
     def part(self, part: Callable[[T], Answer[U]], refused: Outcome = Outcome.FAIL) -> "Row[U]":
         """Return the same row with a part of its answer; a row without an answer stays without one."""
         value = self.answer.value
-        return self.about(Answer(None, self.answer.missing)) if value is None else self.about(part(value), refused)
+        if value is None:
+            return self.about(Answer(None, self.answer.missing), self.refused)
+        return self.about(part(value), refused)
 
 
 Rows = Iterable[Row[T]]
@@ -91,6 +95,12 @@ def parts(
 ) -> Callable[[Device], Rows[U]]:
     """Return the rows of a part of each answer."""
     return lambda device: [row.part(part, refused) for row in rows(device)]
+
+
+def skipping(row: Row[T], call: str) -> Row[T]:
+    """Return the row, skipped if *call* was refused: the kernel refused it, not the driver."""
+    missing = row.answer.missing
+    return row.about(row.answer, Outcome.SKIP if missing is not None and missing.call == call else row.refused)
 
 
 # Results of reading a VMO that prove nothing about its bytes: it is not CACHED (zx_vmo_read), it can be resized

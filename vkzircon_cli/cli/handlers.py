@@ -79,10 +79,10 @@ def request_of(command: Command, given: Mapping[str, Any]) -> Request:
 
 def _judging(given: Mapping[str, Any]) -> Judging:
     judging = Judging(*(tuple(given.get(name) or ()) for name in ("require", "select", "ignore")))
-    if judging.ignore:
+    if judging.select or judging.ignore:
         from vkzircon_cli.report.conditions import refuse_empty_choice
 
-        refuse_empty_choice(judging)
+        refuse_empty_choice(judging, [f"--{name}" for name in ("stress", "negative") if given.get(name)])
     return judging
 
 

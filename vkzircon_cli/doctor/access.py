@@ -211,7 +211,7 @@ def _software(nodes: Sequence[Node], of: Reach) -> Iterator[Finding]:
 
 @record
 class _Route:
-    """A service that a Vulkan program uses, the shard that routes it, and what fails without it."""
+    """A service that a Vulkan program uses, the shard by which it is used, and what fails without it."""
 
     protocol: str
     shard: str
@@ -221,6 +221,7 @@ class _Route:
 
 # Read in Fuchsia's sdk/lib/vulkan/client.shard.cml, which includes the other two; not tried on a device.
 _VULKAN = "vulkan/client.shard.cml"
+_OFFER = "vulkan/offer.shard.cml"
 _ROUTES = (
     _Route("fuchsia.vulkan.loader.Loader", _VULKAN, "the loader finds no driver", Outcome.FAIL),
     _Route("fuchsia.sysmem2.Allocator", _VULKAN, "newer drivers cannot allocate memory to share", Outcome.FAIL),
@@ -249,6 +250,8 @@ def _route(route: _Route, svc: Path, routed: frozenset[str], why: str, has_sysme
         return Finding("access.routed", path, Outcome.PASS, f"{path} exists.")
     outcome = Outcome.INFO if has_sysmem and route.protocol in _EITHER else route.outcome
     evidence = (f"{svc}: {why}",) if why else ()
-    cause = f'the component\'s manifest does not use it; include: [ "{route.shard}" ] does'
+    cause = f'the component does not use it (include: [ "{route.shard}" ]), or its parent does not offer it'
+    if route.shard == _VULKAN:
+        cause += f' (include: [ "{_OFFER}" ])'
     sentence = f"{path} does not exist: {route.without}."
     return Finding("access.not-routed", path, outcome, sentence, evidence, cause, f"ls {svc}")

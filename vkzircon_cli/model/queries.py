@@ -61,8 +61,8 @@ def _candidate(index: int, identity: Identity | None) -> str:
     return f"{index} ({display_name(identity)}{uuid})"
 
 
-def _uuid(identity: Identity) -> str | None:
-    """Return the device's UUID; a driver that does not fill it in leaves zeros for all of its devices."""
+def known_uuid(identity: Identity) -> str | None:
+    """Return the device's UUID, None if it is zero: some drivers do not fill it in, for any of their devices."""
     uuid = identity.uuids.value.device_uuid if identity.uuids.value else ""
     return uuid if uuid.strip("0-") else None
 
@@ -85,7 +85,7 @@ def match_devices(
     """
     found: dict[int, tuple[int, str]] = {}
     left = dict(after)
-    for matched_by, key in ((UUID, _uuid), (NAME, _ids_and_name)):
+    for matched_by, key in ((UUID, known_uuid), (NAME, _ids_and_name)):
         waiting: dict[object, dict[int, None]] = {}
         for index, identity in left.items():
             if identity is not None and (same := key(identity)) is not None:

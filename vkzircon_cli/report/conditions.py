@@ -11,7 +11,7 @@ at least these flags. Words are compared without regard to case, and have no ord
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
@@ -217,14 +217,19 @@ def is_chosen(id: str, judging: Judging) -> bool:
     return (not judging.select or bool(names.intersection(judging.select))) and names.isdisjoint(judging.ignore)
 
 
-def refuse_empty_choice(judging: Judging) -> None:
-    """Refuse options that leave nothing to judge by, because such a run could not fail.
+def refuse_empty_choice(judging: Judging, given: Collection[str] = ()) -> None:
+    """Refuse options that leave nothing to judge by, because such a run could not fail; *given* options add steps.
 
     Raises:
-        Usage: no check is left, and no condition is required.
+        Usage: no check is left that would run, and no condition is required.
     """
-    if not judging.require and not any(is_chosen(each, judging) for each in REGISTRY):
+    chosen = [check for name, check in REGISTRY.items() if is_chosen(name, judging)]
+    if judging.require or any(not check.option or check.option in given for check in chosen):
+        return
+    if not chosen:
         raise Usage("--ignore leaves no check of those that --select chose.", "Ignore fewer, or add --require.")
+    needed = " and ".join(sorted({check.option for check in chosen}))
+    raise Usage(f"The checks that are left run only with {needed}.", f"Add {needed}, or choose other checks.")
 
 
 def _quoted(words: str) -> str:

@@ -139,8 +139,9 @@ def _no_device(missing: Missing | None, environment: Environment) -> Failure:
 def _driver_hint(environment: Environment) -> str:
     if environment.platform == FUCHSIA:
         return (
-            'Include "vulkan/client.shard.cml" in the component\'s manifest: it routes the services '
-            "fuchsia.vulkan.loader.Loader and fuchsia.sysmem.Allocator, without which the loader finds no driver."
+            'Include "vulkan/client.shard.cml" in the component\'s manifest, by which it uses '
+            "fuchsia.vulkan.loader.Loader and fuchsia.sysmem2.Allocator (older drivers: fuchsia.sysmem.Allocator), and "
+            '"vulkan/offer.shard.cml" in its parent\'s, which must offer them: without them the loader finds no driver.'
         )
     ignored = " (ignored: the process runs with raised privileges)" if environment.elevated else ""
     known = {v.name: v.value for v in environment.variables if v.name in VARIABLES}

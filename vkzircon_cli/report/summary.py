@@ -72,11 +72,18 @@ def conclude(
     counting = [result.outcome for result in checks if _counts(result) and (offering or _exit(result) is not Exit.OK)]
     unseen = [] if depth is Depth.IDENTITY else [device for device in offering if not _was_seen(device, everything)]
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS if offering else Outcome.SKIP)
-    if worst is Outcome.PASS and unseen:
+    if worst is Outcome.PASS and _ran_nothing(checks):
+        worst = Outcome.WARN
+    elif worst is Outcome.PASS and unseen:
         worst = Outcome.SKIP
     codes = {_exit(result) for result in checks} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
     exit_code = next(code for code in EXIT_PRECEDENCE if code in codes)
     return Summary(worst, _sentence(facts, checks, exit_code, depth, unseen), int(exit_code), counts)
+
+
+def _ran_nothing(checks: Iterable[CheckResult]) -> bool:
+    """Whether each result is a skip, which is no pass: the checks that were chosen had nothing to look at."""
+    return all(result.outcome is Outcome.SKIP for result in checks)
 
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
@@ -109,6 +116,8 @@ def _sentence(
     broken = [device for device in facts.devices if device.index in {result.device for result in bad}]
     if dead or bad:
         return " ".join(dead[:1] + ([f"{names_of(broken)}: {_failed(bad)}."] if bad else []))
+    if _ran_nothing(checks):
+        return " ".join(("No check that was chosen could be run.", *(result.sentence for result in checks[:1])))
     if unseen:
         return f"Nothing failed, but {names_of(unseen)} {_verb(unseen, 'was', 'were')} not seen to share memory."
     return _good([device for device in asked if offers_extension(device)], checks, depth)
