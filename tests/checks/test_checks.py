@@ -418,7 +418,7 @@ def _one_plain_type_refused(device: Device) -> Device:
     ("id", "change", "outcome"),
     [
         ("capabilities.offered", _another_usage_denied, Outcome.INFO),
-        ("capabilities.offered", lambda d: replace(_capabilities(0)(d), external_images=()), Outcome.WARN),
+        ("capabilities.offered", lambda d: replace(_capabilities(0)(d), external_images=()), Outcome.FAIL),
         ("capabilities.agree-export", lambda d: _capabilities(features=7)(_refused_plain(d)), Outcome.PASS),
         ("capabilities.agree-export", _one_plain_type_refused, Outcome.PASS),
         ("export.form", _one_plain_type_refused, Outcome.INFO),

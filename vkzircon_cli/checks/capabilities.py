@@ -6,7 +6,7 @@ from functools import partial, reduce
 from operator import or_
 from typing import Any
 
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Judge, Outcome, check
+from vkzircon_cli.checks.registry import Finding, Judge, Outcome, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, row_of_image, row_of_type, step
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, ExternalBuffer, ExternalMemoryProperties, ExternalSemaphore, Facts
@@ -52,7 +52,7 @@ def _own(device: Device) -> Iterator[tuple[Row[Any], ExternalMemoryProperties]]:
             yield _row(device, buffer), found
 
 
-@check("capabilities.offered", PRACTICE)
+@check("capabilities.offered", "capabilities.adoc, VkExternalMemoryProperties")
 def offered(_: Facts, device: Device) -> Iterator[Finding]:
     for buffer in device.external_buffers:
         if not _is_unwritten(buffer.properties):
@@ -60,7 +60,7 @@ def offered(_: Facts, device: Device) -> Iterator[Finding]:
 
 
 def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperties) -> Judgement:
-    """Judge one offer: no rule requires that a usage can be shared, but a driver that shares none is suspicious."""
+    """Judge one offer: no rule requires that a usage can be shared, but a driver that shares nothing is wrong."""
     has = found.features.value & (EXPORTABLE | IMPORTABLE)
     says = {
         0: "neither exportable nor importable; the later steps were tried nevertheless",
@@ -72,13 +72,11 @@ def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperti
         return Outcome.PASS, says
     if buffer.usage.value != _OWN_USAGE:
         return Outcome.INFO, says
-    return Outcome.WARN, f"{says}{_of_images(device, has)}"
-
-
-def _of_images(device: Device, of_buffers: int) -> str:
-    """Return what the query about images answers, where it disagrees with that about buffers."""
-    found = reduce(or_, (found.features.value for found in _image_answers(device)), 0) & (EXPORTABLE | IMPORTABLE)
-    return f"; but images are {' '.join(flags(found, FEATURE_BITS).names)}" if found & ~of_buffers else ""
+    shared = reduce(or_, (found.features.value for found in _image_answers(device)), has) & (EXPORTABLE | IMPORTABLE)
+    if not shared:  # neither a buffer nor an image: then the extension is of no use
+        return Outcome.FAIL, says
+    more = f"; but images are {' '.join(flags(shared, FEATURE_BITS).names)}" if shared & ~has else ""
+    return Outcome.WARN, f"{says}{more}"
 
 
 def _image_answers(device: Device) -> Iterator[ExternalMemoryProperties]:
