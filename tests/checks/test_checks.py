@@ -9,7 +9,7 @@ import pytest
 import reports
 
 from vkzircon_cli.checks import REGISTRY, Outcome, in_order
-from vkzircon_cli.checks.registry import GROUPS, PRACTICE, Finding, fold
+from vkzircon_cli.checks.registry import GROUPS, PRACTICE, RowResult, fold
 from vkzircon_cli.model.base import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.model.facts import (
     Device,
@@ -509,7 +509,7 @@ def test_a_rule_of_practice_never_fails() -> None:
     """Where no rule demands it, a check warns at most, even if its function finds a failure."""
     good = _good_device()
     for check in REGISTRY.values():
-        strict = replace(check, judge=lambda *_: [Finding(Outcome.FAIL, "it is bad")])
+        strict = replace(check, judge=lambda *_: [RowResult(Outcome.FAIL, "it is bad")])
         worst = Outcome.WARN if check.rule == PRACTICE else Outcome.FAIL
         assert strict.verdict(_facts(good), good).outcome is worst, check.id
 
@@ -621,11 +621,11 @@ def test_a_vmo_that_the_host_cannot_read_is_a_skip() -> None:
 def test_the_worst_row_gives_the_verdict() -> None:
     """Rows with the same sentence are told together; a skipped row hides neither a pass nor a failure."""
     rows = [
-        Finding(Outcome.PASS, "it is good", "memory type 0", "a"),
-        Finding(Outcome.SKIP, "it was left out", "memory type 1", "b"),
-        Finding(Outcome.FAIL, "it is bad", "memory type 2", "c"),
-        Finding(Outcome.FAIL, "it is bad", "memory type 3", "d"),
-        Finding(Outcome.FAIL, "it is worse", "vkX", "e"),
+        RowResult(Outcome.PASS, "it is good", "memory type 0", "a"),
+        RowResult(Outcome.SKIP, "it was left out", "memory type 1", "b"),
+        RowResult(Outcome.FAIL, "it is bad", "memory type 2", "c"),
+        RowResult(Outcome.FAIL, "it is bad", "memory type 3", "d"),
+        RowResult(Outcome.FAIL, "it is worse", "vkX", "e"),
     ]
     verdict = fold(rows)
     assert verdict.outcome is Outcome.FAIL
@@ -638,10 +638,10 @@ def test_the_worst_row_gives_the_verdict() -> None:
 def test_no_row_that_is_not_good_is_hidden_by_a_worse_one() -> None:
     """A crash outranks a failure, and a failure a warning: each is told, the worst first, with its steps."""
     rows = [
-        Finding(Outcome.WARN, "it is odd", "memory type 0", "a"),
-        Finding(Outcome.FAIL, "it is bad", "memory type 1", "b"),
-        Finding(Outcome.INFO, "it is good to know", "memory type 2", "c"),
-        Finding(Outcome.CRASH, "it died", "memory type 3", "d"),
+        RowResult(Outcome.WARN, "it is odd", "memory type 0", "a"),
+        RowResult(Outcome.FAIL, "it is bad", "memory type 1", "b"),
+        RowResult(Outcome.INFO, "it is good to know", "memory type 2", "c"),
+        RowResult(Outcome.CRASH, "it died", "memory type 3", "d"),
     ]
     verdict = fold(rows)
     assert verdict.outcome is Outcome.CRASH

@@ -6,7 +6,7 @@ from functools import partial, reduce
 from operator import or_
 from typing import Any
 
-from vkzircon_cli.checks.registry import Finding, Judge, Outcome, check
+from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, row_of_image, row_of_type, step
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, ExternalBuffer, ExternalMemoryProperties, ExternalSemaphore, Facts
@@ -53,7 +53,7 @@ def _own(device: Device) -> Iterator[tuple[Row[Any], ExternalMemoryProperties]]:
 
 
 @check("capabilities.offered", "capabilities.adoc, VkExternalMemoryProperties")
-def offered(_: Facts, device: Device) -> Iterator[Finding]:
+def offered(_: Facts, device: Device) -> Iterator[RowResult]:
     for buffer in device.external_buffers:
         if not _is_unwritten(buffer.properties):
             yield _row(device, buffer).judged(partial(_offer, device, buffer))
@@ -158,7 +158,7 @@ def _agrees(
     Plain memory must work too, unless DEDICATED_ONLY is reported.
     """
 
-    def judge(_: Facts, device: Device) -> Iterator[Finding]:
+    def judge(_: Facts, device: Device) -> Iterator[RowResult]:
         answers = tried(device)
         works, refused = any(answer.value for answer in answers), plain_refused(device)
         for row, found in _own(device):
@@ -193,7 +193,7 @@ check("capabilities.agree-import", _IMPORT)(_agrees(IMPORTABLE, "import", _impor
     "capabilities.dedicated",
     f"resources.adoc, VkMemoryDedicatedRequirements; {_DEDICATED}",
 )
-def dedicated(_: Facts, device: Device) -> Iterator[Finding]:
+def dedicated(_: Facts, device: Device) -> Iterator[RowResult]:
     for required in device.requirements:
         needed, kind = required.needed.value, required.resource
         for row, found in (_own if kind is ResourceKind.BUFFER else _own_image)(device):
@@ -224,7 +224,7 @@ def _is_as_reported(kind: ResourceKind, reported: bool, requires: bool | None) -
 
 
 @check("capabilities.images", f"{_EXPORT}; {_IMPORT}")
-def images(_: Facts, device: Device) -> Iterator[Finding]:
+def images(_: Facts, device: Device) -> Iterator[RowResult]:
     tried = {(row.tiling, row.format.value): row.trip for row in device.images}
     for image in device.external_images:
         row = row_of_image(device, image, image.properties)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from vkzircon_cli.checks.imports import SAME_MEMORY
-from vkzircon_cli.checks.registry import Finding, Judge, Outcome, check, fold
+from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, check, fold
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, bytes_are, comparing, each, row_of_image, row_of_type
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
@@ -28,7 +28,7 @@ _WRITES = {
 def _arrives(write: Write) -> Judge:
     """Make the check for one way to write."""
 
-    def judge(_: Facts, device: Device) -> Iterator[Finding]:
+    def judge(_: Facts, device: Device) -> Iterator[RowResult]:
         for row in device.data:
             if row.write is write:
                 yield _judged(row_of_type(device, row.memory_type, f"data.{write}", row.round_trip), write)
@@ -40,7 +40,7 @@ for _id, _write in _WRITES.items():
     check(_id, SAME_MEMORY)(_arrives(_write))
 
 
-def _judged(row: Row[RoundTrip], write: Write) -> Finding:
+def _judged(row: Row[RoundTrip], write: Write) -> RowResult:
     if row.answer.value is None:
         return row.unanswered()
     verdict = fold(list(_sides(write, row.answer.value)))
@@ -48,7 +48,7 @@ def _judged(row: Row[RoundTrip], write: Write) -> Finding:
     return row.found(verdict.outcome, says[:1].lower() + says[1:])
 
 
-def _sides(write: Write, trip: RoundTrip) -> Iterator[Finding]:
+def _sides(write: Write, trip: RoundTrip) -> Iterator[RowResult]:
     # Right bytes on the writing side do not prove sharing, but wrong ones are a failure nevertheless.
     own_side = "through_export_map" if write is Write.HOST_MAP else "through_import_map"
     for f in fields(RoundTrip):

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, step
 from vkzircon_cli.model.facts import Device, Facts, Identity, OpenDevice
 from vkzircon_cli.model.queries import known_uuid
@@ -19,7 +19,7 @@ def _is_software(device: Device) -> bool:
 
 
 @check("device.hardware", PRACTICE, needs_extension=False)
-def hardware(facts: Facts, device: Device) -> Iterator[Finding]:
+def hardware(facts: Facts, device: Device) -> Iterator[RowResult]:
 
     def judge(_: Identity) -> Judgement:
         if not _is_software(device):
@@ -32,7 +32,7 @@ def hardware(facts: Facts, device: Device) -> Iterator[Finding]:
 
 
 @check("device.unique", PRACTICE, needs_extension=False)
-def unique(facts: Facts, device: Device) -> Iterator[Finding]:
+def unique(facts: Facts, device: Device) -> Iterator[RowResult]:
     row, own = _identity(device), _uuid(device)
     twins = [str(other.index) for other in facts.devices if other.index != device.index and _uuid(other) == own]
     if own is None:
@@ -58,7 +58,7 @@ def opens(_: OpenDevice) -> Judgement:
 
 
 @check("device.closes", PRACTICE)
-def closes(facts: Facts, device: Device) -> Iterator[Finding]:
+def closes(facts: Facts, device: Device) -> Iterator[RowResult]:
     yield Row("vkDestroyDevice", step(device, "close"), device.closed).judged(_returned)
     yield Row("vkDestroyInstance", "instance.destroy", facts.closed).judged(_returned)
 

@@ -6,7 +6,7 @@ from functools import partial, reduce
 from operator import or_
 from typing import Any
 
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import (
     Judgement,
     Row,
@@ -66,7 +66,7 @@ def _handles(device: Device) -> Iterator[Row[Handle]]:
 
 
 @check("export.memory-type", "VUID-VkExportMemoryAllocateInfo-handleTypes-09860")
-def memory_type(_: Facts, device: Device) -> Iterator[Finding]:
+def memory_type(_: Facts, device: Device) -> Iterator[RowResult]:
     named = _named_types(device)
     for number, rows in _by_type(device).items():
         good = [row for row in rows if row.handle.value is not None]
@@ -95,7 +95,7 @@ def _by_type(device: Device) -> dict[int, list[Export]]:
 
 
 @check("export.form", PRACTICE)
-def form(_: Facts, device: Device) -> Iterator[Finding]:
+def form(_: Facts, device: Device) -> Iterator[RowResult]:
     for number, rows in _by_type(device).items():
         good = [row.form for row in rows if row.handle.value is not None]
         row: Row[Any] = row_of_type(device, number, f"export.{Form.PLAIN}", rows[0].handle)
@@ -129,7 +129,7 @@ def handle_shape(handle: Handle) -> Judgement:
 
 
 @check("export.handle-is-vmo", "capabilities.adoc, VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA")
-def handle_is_vmo(_: Facts, device: Device) -> Iterator[Finding]:
+def handle_is_vmo(_: Facts, device: Device) -> Iterator[RowResult]:
     for row in _handles(device):
         handle = row.answer.value
         if handle is not None and handle.valid.value:
@@ -151,7 +151,7 @@ def rights(basic: HandleBasic) -> Judgement:
 
 
 @check("export.size", "VUID-VkMemoryAllocateInfo-allocationSize-07903")
-def size(_: Facts, device: Device) -> Iterator[Finding]:
+def size(_: Facts, device: Device) -> Iterator[RowResult]:
     for export in device.exports:
         if export.handle.value is not None:
             yield (
@@ -164,7 +164,7 @@ def _suffices(allocation_size: int, size: int) -> Judgement:
 
 
 @check("export.whole-pages", PRACTICE)
-def whole_pages(facts: Facts, device: Device) -> Iterator[Finding]:
+def whole_pages(facts: Facts, device: Device) -> Iterator[RowResult]:
     page = facts.kernel.value.page_size.value if facts.kernel.value is not None else None
     for row in parts(_handles, lambda handle: handle.size)(device):
         if page is None or row.answer.value is None:
@@ -211,7 +211,7 @@ def same_koid(pair: Pair) -> Judgement:
 
 
 @check("export.two-exports-apart", "memory.adoc, vkAllocateMemory: each allocation is its own memory")
-def two_exports_apart(_: Facts, device: Device) -> Iterator[Finding]:
+def two_exports_apart(_: Facts, device: Device) -> Iterator[RowResult]:
     for row in _two_exports(device):
         if row.answer.value is not None and len(_koids(row.answer.value)) == 1:
             yield row.found(Outcome.FAIL, "both allocations returned handles to one VMO")
@@ -236,7 +236,7 @@ def _through_channel(device: Device) -> Rows[Pair]:
 
 
 @check("export.survives-channel", "zx_channel_write: the handles become available to the reader of the message")
-def survives_channel(_: Facts, device: Device) -> Iterator[Finding]:
+def survives_channel(_: Facts, device: Device) -> Iterator[RowResult]:
     seen = comparisons(_through_channel, lambda pair: pair.seen)(device)
     for row, bytes_seen in zip(_through_channel(device), seen, strict=True):
         changed = _changed(row.answer.value) if row.answer.value is not None else ""

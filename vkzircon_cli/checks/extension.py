@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, step
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, EntryPoint, Extension, Facts
@@ -36,7 +36,7 @@ def revision(number: int) -> Judgement:
 
 
 @check("extension.dependencies", "vk.xml, depends of VK_FUCHSIA_external_memory")
-def dependencies(facts: Facts, device: Device) -> Iterator[Finding]:
+def dependencies(facts: Facts, device: Device) -> Iterator[RowResult]:
     instance, identity = facts.instance.value, device.identity.value
     if instance is None or identity is None:
         return

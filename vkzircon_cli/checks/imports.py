@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 
 from vkzircon_cli.checks.capabilities import denies_import
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import (
     Judgement,
     Row,
@@ -61,7 +61,7 @@ for _kind in (kind for kind in ImportKind if kind is not ImportKind.SECOND_PROCE
 
 
 @check("import.second-process", SAME_MEMORY)
-def second_process(_: Facts, device: Device) -> Iterator[Finding]:
+def second_process(_: Facts, device: Device) -> Iterator[RowResult]:
     for row in _imports(device, (ImportKind.SECOND_PROCESS,)):
         if row.answer.value is None:
             yield row.unanswered()

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, step
 from vkzircon_cli.model.base import MissingKind
 from vkzircon_cli.model.facts import Device, Facts
@@ -40,7 +40,7 @@ def import_refused(found: Refusal) -> Judgement:
 
 
 @_check("negative.handle-kept", PRACTICE)
-def handle_kept(_: Facts, device: Device) -> Iterator[Finding]:
+def handle_kept(_: Facts, device: Device) -> Iterator[RowResult]:
     for row in device.negative:
         found = row.refusal.value
         if found is not None and found.handle_lives is not None:
@@ -55,7 +55,7 @@ def properties_refused(found: Refusal) -> Judgement:
 
 
 @_check("negative.survives", "memory.adoc: implementations must validate external handles sufficiently, for imports")
-def survives(_: Facts, device: Device) -> Iterator[Finding]:
+def survives(_: Facts, device: Device) -> Iterator[RowResult]:
     for row in device.negative:
         missing = row.refusal.missing
         died = missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT)

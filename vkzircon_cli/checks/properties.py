@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from vkzircon_cli.checks.capabilities import denies_import
-from vkzircon_cli.checks.registry import PRACTICE, Finding, Outcome, check
+from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import Judgement, Rows, each, holds, lists_results, parts, row_of_type
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import ranges
@@ -55,7 +55,7 @@ def written(found: HandleProperties) -> Judgement:
 
 
 @check("properties.bits-set", "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA")
-def bits_set(_: Facts, device: Device) -> Iterator[Finding]:
+def bits_set(_: Facts, device: Device) -> Iterator[RowResult]:
     return (row.judged(partial(_takes, row.refused)) for row in _written(device))
 
 
@@ -68,7 +68,7 @@ def _takes(worth: Outcome, found: HandleProperties) -> Judgement:
     "properties.bits-in-range",
     "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA; VUID-vkAllocateMemory-pAllocateInfo-01714",
 )
-def bits_in_range(_: Facts, device: Device) -> Iterator[Finding]:
+def bits_in_range(_: Facts, device: Device) -> Iterator[RowResult]:
     count = len(device.memory.value.types) if device.memory.value is not None else 32
     return (row.judged(partial(_in_range, count)) for row in _written(device))
 
@@ -80,7 +80,7 @@ def _in_range(count: int, found: HandleProperties) -> Judgement:
 
 
 @check("properties.exporting-type", PRACTICE)
-def exporting_type(_: Facts, device: Device) -> Iterator[Finding]:
+def exporting_type(_: Facts, device: Device) -> Iterator[RowResult]:
     for asked, row in zip(device.properties, _asked(device), strict=True):
         found = row.answer.value
         if found is not None and found.written:
@@ -90,7 +90,7 @@ def exporting_type(_: Facts, device: Device) -> Iterator[Finding]:
 
 
 @check("properties.duplicate-agrees", "memory.adoc, VkMemoryZirconHandlePropertiesFUCHSIA: the answer is of the VMO")
-def duplicate_agrees(_: Facts, device: Device) -> Iterator[Finding]:
+def duplicate_agrees(_: Facts, device: Device) -> Iterator[RowResult]:
     for row in _asked(device):
         found = row.answer.value
         if found is not None and (found.written or found.duplicate_bits.missing is not None):

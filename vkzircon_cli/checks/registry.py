@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry of checks, their findings, and the rule by which findings become one verdict.
+"""The registry of checks, their results, and the rule by which results become one verdict.
 
-A check is a small pure function over facts. It yields one `Finding` for each row (a memory type, a call). The verdict
+A check is a small pure function over facts. It yields one `RowResult` for each row (a memory type, a call). The verdict
 has the worst outcome, and its sentence names every row that is not good, so that no crash hides a failure. `rows` has
 the form of most checks.
 """
@@ -41,7 +41,7 @@ _NOT_GOOD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 
 @record
-class Finding:
+class RowResult:
     """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* the step that saw it."""
 
     outcome: Outcome
@@ -60,7 +60,7 @@ class Verdict:
 
 
 _NOT_REACHED = "an earlier step failed, so this was not tested"
-Judge = Callable[[Facts, Device], Iterable[Finding]]
+Judge = Callable[[Facts, Device], Iterable[RowResult]]
 
 
 @record
@@ -86,16 +86,16 @@ class Check:
         """Judge *device*."""
         if self.needs_extension and not offers_extension(device):
             return Verdict(Outcome.SKIP, _sentence(_blocked(device)), ())
-        findings = [self._capped(finding) for finding in self.judge(facts, device)]
-        if findings:
-            return fold(findings, forgives_death=forgives_death(self.id))
+        results = [self._capped(result) for result in self.judge(facts, device)]
+        if results:
+            return fold(results, forgives_death=forgives_death(self.id))
         why = _blocked(device) or (f"only run with {self.option}" if self.option else _NOT_REACHED)
         return Verdict(Outcome.SKIP, _sentence(why), ())
 
-    def _capped(self, finding: Finding) -> Finding:
+    def _capped(self, result: RowResult) -> RowResult:
         """Lower a failure that rests on practice alone to a warning."""
-        is_too_much = self.rule == PRACTICE and finding.outcome is Outcome.FAIL
-        return replace(finding, outcome=Outcome.WARN) if is_too_much else finding
+        is_too_much = self.rule == PRACTICE and result.outcome is Outcome.FAIL
+        return replace(result, outcome=Outcome.WARN) if is_too_much else result
 
 
 def _blocked(device: Device) -> str:
@@ -150,24 +150,24 @@ def forgives_death(id: str) -> bool:
     return id.startswith("negative.")
 
 
-def fold(findings: Sequence[Finding], *, forgives_death: bool = False) -> Verdict:
-    """Make one verdict of *findings*, at least one; a skipped row never hides another.
+def fold(results: Sequence[RowResult], *, forgives_death: bool = False) -> Verdict:
+    """Make one verdict of *results*, at least one; a skipped row never hides another.
 
     The worst row decides the outcome; a check that *forgives death* ranks a failure above a crash. The sentence names
     each row that is not good, the worst first.
     """
 
-    def rank(finding: Finding) -> tuple[bool, int]:
-        return forgives_death and finding.outcome is Outcome.FAIL, SEVERITY[finding.outcome]
+    def rank(result: RowResult) -> tuple[bool, int]:
+        return forgives_death and result.outcome is Outcome.FAIL, SEVERITY[result.outcome]
 
-    tested = [finding for finding in findings if finding.outcome is not Outcome.SKIP] or findings
+    tested = [result for result in results if result.outcome is not Outcome.SKIP] or results
     worst = max(tested, key=rank).outcome
-    rows = [finding for finding in tested if finding.outcome is worst or finding.outcome in _NOT_GOOD]
+    rows = [result for result in tested if result.outcome is worst or result.outcome in _NOT_GOOD]
     rows.sort(key=rank, reverse=True)
     return Verdict(worst, " ".join(_sentences(rows)), tuple(dict.fromkeys(row.step for row in rows if row.step)))
 
 
-def _sentences(rows: Sequence[Finding]) -> Iterator[str]:
+def _sentences(rows: Sequence[RowResult]) -> Iterator[str]:
     subjects: dict[str, list[str]] = {}
     for row in rows:
         subjects.setdefault(row.sentence, []).append(row.subject)

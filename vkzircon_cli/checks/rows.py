@@ -7,7 +7,7 @@ A row without an answer is judged alike everywhere, so such a check consists onl
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from vkzircon_cli.checks.registry import Finding, Judge, Outcome, describe
+from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, describe
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, MissingKind, record
 from vkzircon_cli.model.facts import Device, ExternalImage
 from vkzircon_cli.model.spec import ENTRY_POINTS, LISTED_RESULTS
@@ -33,20 +33,20 @@ class Row(Generic[T]):
     answer: Answer[T]
     refused: Outcome = Outcome.FAIL
 
-    def judged(self, judge: Callable[[T], Judgement]) -> Finding:
-        """Return the finding of *judge* on the answer, or the finding that there is no answer."""
+    def judged(self, judge: Callable[[T], Judgement]) -> RowResult:
+        """Return the result of *judge* on the answer, or the result that there is no answer."""
         return self.unanswered() if self.answer.value is None else self.found(*judge(self.answer.value))
 
-    def unanswered(self) -> Finding:
-        """Return the finding that there is no answer, with the reason."""
+    def unanswered(self) -> RowResult:
+        """Return the result that there is no answer, with the reason."""
         missing = self.answer.missing or NEVER_REACHED
         # extension.entry-points reports a command that is not there; the checks that need it are skipped.
         refused = Outcome.SKIP if missing.call in ENTRY_POINTS and not missing.result else self.refused
         return self.found(_OUTCOMES.get(missing.kind, refused), describe(missing))
 
-    def found(self, outcome: Outcome, sentence: str) -> Finding:
-        """Return a finding about this row."""
-        return Finding(outcome, sentence, self.subject, self.step)
+    def found(self, outcome: Outcome, sentence: str) -> RowResult:
+        """Return a result about this row."""
+        return RowResult(outcome, sentence, self.subject, self.step)
 
     def about(self, answer: Answer[U], refused: Outcome = Outcome.FAIL) -> "Row[U]":
         """Return the same row with another answer, usually a part of this one."""
@@ -142,7 +142,7 @@ def lists_results(rows: Callable[[Device], Rows[Any]]) -> Judge:
     return lambda _, device: [_listed(row) for row in rows(device)]
 
 
-def _listed(row: Row[Any]) -> Finding:
+def _listed(row: Row[Any]) -> RowResult:
     missing = row.answer.missing
     if missing is None:
         return row.found(Outcome.PASS, "VK_SUCCESS")
