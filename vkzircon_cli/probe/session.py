@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One physical device of a run: questions under its name, opening it, and closing it at the end."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -32,7 +33,7 @@ class Run:
     peer: Peer
 
 
-class DeviceSession:
+class DeviceSession(ABC):
     """Asks one physical device, opens it and closes it."""
 
     def __init__(self, run: Run, physical: vk.PhysicalDevice, index: int, identity: Identity) -> None:
@@ -43,9 +44,9 @@ class DeviceSession:
         self.stack = ExitStack()
         self.device: vk.Device | None = None
 
+    @abstractmethod
     def probe(self) -> Generator[Event, None, bool]:
         """Ask the device the run's questions; return whether no further device needs to be asked."""
-        raise NotImplementedError
 
     def ask(self, name: str, fact: str, question: Callable[[], T], *, live: bool = False, **key: Any) -> Asking[T]:
         """Ask under the device's name; a device that was lost is not asked anything more."""
