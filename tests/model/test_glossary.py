@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A glossary is read as it is written: a paragraph a word."""
+"""Each paragraph of a glossary becomes the text of one word."""
 
 from pathlib import Path
 

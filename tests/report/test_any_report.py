@@ -33,7 +33,7 @@ def test_what_was_written_is_read_back(report: Report) -> None:
 @slowly
 @given(reports())
 def test_every_format_takes_any_report(report: Report) -> None:
-    """Nothing raises, whatever does not fit together; a report takes longer to make than all of its pages."""
+    """Nothing raises, even if parts contradict each other; a report takes longer to make than all of its pages."""
     styles = [Style(view, form, verbose=True) for form, view in product(RENDERERS["report"], View)]
     for style, width in product(styles, (20, 100)):
         assert render(report, style, Page(width, cuts=True, color=False, ascii=False), None), (style, width)
