@@ -81,6 +81,18 @@ def test_a_trace_and_the_report_made_of_it_are_one(
         (b'{"schema_version": "1.4", "kind": "doctor"}', "is a diagnosis, not a report"),
         (b'{"schema_version": "\x1b[31m9"}', "is not JSON"),
         (b'{"schema_version": "\\u001b[31m9"}', "has schema version \\x1b[31m9"),
+        (b"", "is empty"),
+        (b'{"event": "header", "schema_vers', "is the beginning of a trace, cut off within its first line"),
+        (b"{", "is not JSON"),
+        (b"[1, 2]", "not a report of vkzircon"),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"schema_version": "2.0"}', "schema version 2.0"),
+        (b'{"schema_version": "1.0"}', "not a complete report"),
+        (b"[" * 20000, "nested too deeply"),
+        (b'\xff\xfe{"a": 1}', "is not JSON"),
+        (b'{"event": "header", "schema_version": "1.1"}\nnonsense\n{"event": "done"}\n', "line 2"),
+        (b'{"event": "header", "schema_version": "1.1"}\n{"event": "end", "step": "x"}\n{"event": "done"}\n', "line 2"),
+        (b'{"event": "header", "schema_version": "1.1"}\n{"event": "done"}\n', "do not fit together"),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, content: bytes, said: str) -> None:

@@ -84,34 +84,6 @@ def test_a_trace_cut_at_any_byte_is_read_to_there(trace: bytes, tmp_path: Path) 
             assert ("ends in the middle of a line" in report.error.message) is not is_whole_line
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "is empty"),
-        (b'{"event": "header", "schema_vers', "is the beginning of a trace, cut off within its first line"),
-        (b"{", "is not JSON"),
-        (b"[1, 2]", "not a report of vkzircon"),
-        (b'{"a": NaN}', "NaN"),
-        (b'{"schema_version": "2.0"}', "schema version 2.0"),
-        (b'{"schema_version": "1.0"}', "not a complete report"),
-        (b"[" * 20000, "nested too deeply"),
-        (b'\xff\xfe{"a": 1}', "is not JSON"),
-        (b'{"event": "header", "schema_version": "1.1"}\nnonsense\n{"event": "done"}\n', "line 2"),
-        (b'{"event": "header", "schema_version": "1.1"}\n{"event": "end", "step": "x"}\n{"event": "done"}\n', "line 2"),
-        (b'{"event": "header", "schema_version": "1.1"}\n{"event": "done"}\n', "do not fit together"),
-    ],
-)
-def test_what_is_neither_report_nor_trace_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
-    """A damaged or foreign file is told with its name and the place; test_show.py has the line that comes of it."""
-    file = tmp_path / "file"
-    file.write_bytes(content)
-    with pytest.raises(Usage) as refused:
-        read(file)
-    assert said in refused.value.message
-    assert str(file) in refused.value.message
-    assert refused.value.message.isprintable()
-
-
 def test_no_saved_error_is_a_pass(vkzircon: Run, tmp_path: Path) -> None:
     """A trace or a report whose error has exit code 0, or another than the report ends with, is refused."""
     file = tmp_path / "saved"
