@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from vkzircon_cli.checks.imports import SAME_MEMORY
-from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, check, fold
+from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, check, fold, uncapitalized
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, bytes_are, comparing, each, row_of_image, row_of_type
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
@@ -44,8 +44,7 @@ def _judged(row: Row[RoundTrip], write: Write) -> RowResult:
     if row.answer.value is None:
         return row.unanswered()
     verdict = fold(list(_sides(write, row.answer.value)))
-    says = verdict.sentence.removesuffix(".")  # continues after the memory type's name
-    return row.found(verdict.outcome, says[:1].lower() + says[1:])
+    return row.found(verdict.outcome, uncapitalized(verdict.sentence.removesuffix(".")))
 
 
 def _sides(write: Write, trip: RoundTrip) -> Iterator[RowResult]:

@@ -42,21 +42,26 @@ _NOT_GOOD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 @record
 class RowResult:
-    """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* the step that saw it."""
+    """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* the step that saw it.
+
+    *missing* is why there is no answer, None if the answer itself was judged.
+    """
 
     outcome: Outcome
     sentence: str
     subject: str = ""
     step: str = ""
+    missing: Missing | None = None
 
 
 @record
 class Verdict:
-    """A check's outcome for one device, in one sentence, and the steps that it rests on."""
+    """A check's outcome for one device, in one sentence, and the steps and rows that it rests on, the worst first."""
 
     outcome: Outcome
     sentence: str
     steps: tuple[str, ...]
+    rows: tuple[RowResult, ...] = ()
 
 
 _NOT_REACHED = "an earlier step failed, so this was not tested"
@@ -164,7 +169,8 @@ def fold(results: Sequence[RowResult], *, forgives_death: bool = False) -> Verdi
     worst = max(tested, key=rank).outcome
     rows = [result for result in tested if result.outcome is worst or result.outcome in _NOT_GOOD]
     rows.sort(key=rank, reverse=True)
-    return Verdict(worst, " ".join(_sentences(rows)), tuple(dict.fromkeys(row.step for row in rows if row.step)))
+    steps = tuple(dict.fromkeys(row.step for row in rows if row.step))
+    return Verdict(worst, " ".join(_sentences(rows)), steps, tuple(rows))
 
 
 def _sentences(rows: Sequence[RowResult]) -> Iterator[str]:
@@ -179,6 +185,11 @@ def _sentences(rows: Sequence[RowResult]) -> Iterator[str]:
 def sentence_case(text: str) -> str:
     """Capitalize a sentence, but not the name of a command (vkX, zx_x)."""
     return text if text.startswith(("vk", "zx_")) else text[:1].upper() + text[1:]
+
+
+def uncapitalized(sentence: str) -> str:
+    """Return a sentence to continue another with; a name in capitals stays as it is."""
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
 
 
 def _joined(subjects: list[str]) -> str:

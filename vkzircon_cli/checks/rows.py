@@ -5,6 +5,7 @@ A row without an answer is judged alike everywhere, so such a check consists onl
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, describe
@@ -42,7 +43,8 @@ class Row(Generic[T]):
         missing = self.answer.missing or NEVER_REACHED
         # extension.entry-points reports a command that is not there; the checks that need it are skipped.
         refused = Outcome.SKIP if missing.call in ENTRY_POINTS and not missing.result else self.refused
-        return self.found(_OUTCOMES.get(missing.kind, refused), describe(missing))
+        outcome = _OUTCOMES.get(missing.kind, refused)
+        return replace(self.found(outcome, describe(missing)), missing=missing)
 
     def found(self, outcome: Outcome, sentence: str) -> RowResult:
         """Return a result about this row."""

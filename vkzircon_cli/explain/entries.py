@@ -8,7 +8,7 @@ from pathlib import Path
 from vkzircon_cli.checks import in_order
 from vkzircon_cli.errors import CannotAsk
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.glossary import read_glossary
+from vkzircon_cli.model.glossary import Text, read_glossary
 from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
 
 # The driver's own behaviour, read in its sources, not seen on a device.
@@ -28,6 +28,7 @@ _QUIRKS: Mapping[str, tuple[str, ...]] = {
 }
 # The rule's number in the validation layer of 2023.
 _OLDER_NUMBERS = {"09860": ("00656",)}
+_UNKNOWN = Text("The call was refused.", (), "Look at what the driver printed: --verbose.")
 
 
 class Group(StrEnum):
@@ -39,6 +40,7 @@ class Group(StrEnum):
     STATUS = "status"
     PERSONA = "persona"
     FAULT = "fault"
+    OUTCOME = "outcome"
 
 
 @record
@@ -79,6 +81,20 @@ def results() -> Iterator[Explanation]:
 def statuses() -> Iterator[Explanation]:
     """Explain every zx_status_t."""
     return _codes(Group.STATUS, ZX_STATUS, "statuses")
+
+
+def outcomes() -> Iterator[Explanation]:
+    """Explain every outcome, and what can be wrong with an answer."""
+    return (Explanation(word, Group.OUTCOME, *text) for word, text in read_glossary(_file("outcomes")).items())
+
+
+def text_of(word: str) -> Text:
+    """Return the text of a VkResult, a zx_status_t, an outcome, or what can be wrong with an answer.
+
+    Another word has the text of a refused call.
+    """
+    texts = (read_glossary(_file(name)) for name in ("results", "statuses", "outcomes"))
+    return next((text[word] for text in texts if word in text), _UNKNOWN)
 
 
 def _file(name: str) -> Path:

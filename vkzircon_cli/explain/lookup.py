@@ -72,6 +72,7 @@ def word_groups() -> tuple[WordGroup, ...]:
         WordGroup(Group.VUID, "rules of valid usage, whole or by number", tuple(entries.vuids())),
         WordGroup(Group.RESULT, "what Vulkan returns, " + codes.format("VK_ERROR_"), tuple(entries.results())),
         WordGroup(Group.STATUS, "what the kernel returns, " + codes.format("ZX_ERR_"), tuple(entries.statuses())),
+        WordGroup(Group.OUTCOME, "outcomes, and what can be wrong with an answer", tuple(entries.outcomes())),
         WordGroup(Group.PERSONA, "drivers that the emulation imitates", (), "vkzircon emulate --list"),
         WordGroup(Group.FAULT, "faults that the emulation can have", (), "vkzircon emulate --list"),
     )

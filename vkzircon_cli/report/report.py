@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report: environment, facts, verdicts, and the summary of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import Any, Literal
 
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
-from vkzircon_cli.checks import Outcome, in_order
+from vkzircon_cli.checks import REGISTRY, Outcome, Verdict, in_order
 from vkzircon_cli.model.base import Answer, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.model.request import NOTHING_ASKED, Depth
+from vkzircon_cli.report.causes import Cause, advice_for, find_causes
 from vkzircon_cli.report.stop_reason import what_stopped
 from vkzircon_cli.report.summary import REQUIRED, CheckResult, conclude
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import Document, Emulation, EmulationAsked, Header, Run
 from vkzircon_cli.stream.fold import Transcript
+
+
+_ADVISED = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 
 @record
@@ -30,6 +34,7 @@ class Report(Document):
     devices: tuple[Device, ...]
     closed: Answer[bool]
     checks: tuple[CheckResult, ...]
+    causes: tuple[Cause, ...] = ()
 
     def of_device(self, index: int) -> tuple[CheckResult, ...]:
         """Return the results for one device."""
@@ -41,12 +46,19 @@ def make_report(transcript: Transcript) -> Report:
     header: Header = decode(Header, transcript.header)
     facts = transcript.facts
     common = common_fields(transcript)
-    everything = tuple(_results(facts, header.depth))
+    verdicts = {device.index: _verdicts(facts, device, header.depth) for device in facts.devices if device.selected}
+    everything = tuple(_results(verdicts))
     asked = header.judging != NOTHING_ASKED
     checks = tuple(_as_asked(facts, header, common["emulation"].active, everything)) if asked else everything
-    summary = conclude(facts, everything, checks, common["error"], header.depth)
+    chosen = {(result.device, result.id) for result in checks}
+    causes = tuple(
+        cause
+        for index, of_checks in verdicts.items()
+        for cause in find_causes(index, {id: said for id, said in of_checks.items() if (index, id) in chosen})
+    )
+    summary = conclude(facts, everything, checks, causes, common["error"], header.depth)
     answers = {name: getattr(facts, name) for name in Facts.__dataclass_fields__}
-    return Report(**common, **answers, summary=summary, checks=checks)
+    return Report(**common, **answers, summary=summary, checks=checks, causes=causes)
 
 
 def common_fields(transcript: Transcript) -> dict[str, Any]:
@@ -71,14 +83,16 @@ def emulation_of(facts: Facts, asked: EmulationAsked) -> Emulation:
     return Emulation(active, LAYER_NAME if active else None, asked.settings if active else "")
 
 
-def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
-    for device in facts.devices:
-        for check in in_order() if device.selected else ():
-            if depth is Depth.IDENTITY and check.needs_extension:
-                continue
-            said = check.verdict(facts, device)
-            advice = check.text.advice if said.outcome in (Outcome.WARN, Outcome.FAIL) else None
-            yield CheckResult(check.id, device.index, said.outcome, said.sentence, said.steps, check.rule, advice)
+def _verdicts(facts: Facts, device: Device, depth: Depth) -> dict[str, Verdict]:
+    checks = (check for check in in_order() if depth is not Depth.IDENTITY or not check.needs_extension)
+    return {check.id: check.verdict(facts, device) for check in checks}
+
+
+def _results(verdicts: Mapping[int, Mapping[str, Verdict]]) -> Iterator[CheckResult]:
+    for index, of_checks in verdicts.items():
+        for id, said in of_checks.items():
+            advice = advice_for(id, said.rows[0]) if said.outcome in _ADVISED else None
+            yield CheckResult(id, index, said.outcome, said.sentence, said.steps, REGISTRY[id].rule, advice)
 
 
 def _as_asked(facts: Facts, header: Header, emulated: bool, results: Sequence[CheckResult]) -> Iterator[CheckResult]:

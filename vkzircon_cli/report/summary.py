@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from vkzircon_cli.checks import SEVERITY, Outcome, forgives_death
-from vkzircon_cli.checks.registry import describe, sentence_case
+from vkzircon_cli.checks.registry import describe, sentence_case, uncapitalized
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts
@@ -13,6 +13,7 @@ from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.queries import display_name, offers_extension
 from vkzircon_cli.model.request import Depth
 from vkzircon_cli.model.spec import EXTENSION
+from vkzircon_cli.report.causes import Cause
 from vkzircon_cli.stream.document import Summary
 from vkzircon_cli.stream.events import Failure
 
@@ -61,10 +62,11 @@ def conclude(
     facts: Facts,
     everything: tuple[CheckResult, ...],
     checks: tuple[CheckResult, ...],
+    causes: tuple[Cause, ...],
     failure: Failure | None,
     depth: Depth,
 ) -> Summary:
-    """Summarize the *checks* that count; all results, *everything*, decide whether sharing was seen."""
+    """Summarize the *checks* that count and their *causes*; *everything* decides whether sharing was seen."""
     counts = count_outcomes(result.outcome for result in checks)
     if failure is not None:
         return of_failure(failure, counts)
@@ -78,7 +80,11 @@ def conclude(
         worst = Outcome.SKIP
     codes = {_exit(result) for result in checks} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
     exit_code = next(code for code in EXIT_PRECEDENCE if code in codes)
-    return Summary(worst, _sentence(facts, checks, exit_code, depth, unseen), int(exit_code), counts)
+    if exit_code in (Exit.FAILED, Exit.CRASHED):
+        says = _bad(facts, everything, checks, causes)
+    else:
+        says = _not_bad(facts, checks, exit_code, depth, unseen)
+    return Summary(worst, says, int(exit_code), counts)
 
 
 def _ran_nothing(checks: Iterable[CheckResult]) -> bool:
@@ -105,30 +111,47 @@ def _exit(result: CheckResult) -> Exit:
     return Exit.OK if died and forgives_death(result.id) else _EXITS.get(result.outcome, Exit.OK)
 
 
-def _sentence(
+def _bad(
+    facts: Facts, everything: tuple[CheckResult, ...], checks: tuple[CheckResult, ...], causes: tuple[Cause, ...]
+) -> str:
+    """Return the first cause of each device that failed, and the conditions that are not met."""
+    bad = [(result.device, result.id) for result in checks if _exit(result) is not Exit.OK]
+    of: dict[tuple[bool, str], list[Device]] = {}
+    for device in facts.devices:
+        mine = [cause for cause in causes if cause.device == device.index]
+        guilty = [cause for cause in mine if any((cause.device, id) in bad for id in (cause.check, *cause.follows))]
+        if guilty:
+            of.setdefault((_was_seen(device, everything), _blame(guilty)), []).append(device)
+    told = [f"{names_of(devices)} {_shares(devices, seen)} {why}" for (seen, why), devices in of.items()]
+    unmet = [id.removeprefix(REQUIRED) for _, id in bad if id.startswith(REQUIRED)]
+    return " ".join((*told, *([f"Not met: {_first(unmet)}."] if unmet else [])))
+
+
+def _shares(devices: Sequence[Device], seen: bool) -> str:
+    if seen:
+        return _verb(devices, "shares its memory, but", "share their memory, but")
+    return _verb(devices, "does NOT share its memory:", "do NOT share their memory:")
+
+
+def _blame(causes: Sequence[Cause]) -> str:
+    """Return what the first of a device's *causes* is, and what else is wrong."""
+    first, *others = causes
+    more = f"; {counted(len(first.follows), 'check')} more for this reason" if first.follows else ""
+    also = f" Also wrong: {_first(cause.check for cause in others)}." if others else ""
+    return f"{uncapitalized(first.sentence.removesuffix('.'))} ({first.check}{more}).{also}"
+
+
+def _not_bad(
     facts: Facts, checks: tuple[CheckResult, ...], exit_code: Exit, depth: Depth, unseen: list[Device]
 ) -> str:
     asked = [device for device in facts.devices if device.selected]
     if exit_code is Exit.NOT_OFFERED:
         return f"{EXTENSION} is not offered by {names_of(asked)}."
-    dead = [result.sentence for result in checks if _exit(result) is Exit.CRASHED]
-    bad = [result for result in checks if _exit(result) is Exit.FAILED]
-    broken = [device for device in facts.devices if device.index in {result.device for result in bad}]
-    if dead or bad:
-        return " ".join(dead[:1] + ([f"{names_of(broken)}: {_failed(bad)}."] if bad else []))
     if _ran_nothing(checks):
         return " ".join(("No check that was chosen could be run.", *(result.sentence for result in checks[:1])))
     if unseen:
         return f"Nothing failed, but {names_of(unseen)} {_verb(unseen, 'was', 'were')} not seen to share memory."
     return _good([device for device in asked if offers_extension(device)], checks, depth)
-
-
-def _failed(bad: list[CheckResult]) -> str:
-    """Name the checks that failed, and the conditions that were not met."""
-    ids = [result.id for result in bad]
-    failed = [each for each in ids if not each.startswith(REQUIRED)]
-    unmet = [each.removeprefix(REQUIRED) for each in ids if each.startswith(REQUIRED)]
-    return "; ".join(f"{words} {_first(of)}" for words, of in (("failed", failed), ("not met:", unmet)) if of)
 
 
 def _first(ids: Iterable[str]) -> str:

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chain that sharing rests on: a link that breaks also breaks the checks of later links.
+
+The order of the links and of the checks in them is the order in which a cause is looked for. `report.causes` uses it.
+"""
+
+from enum import StrEnum
+
+from vkzircon_cli.checks.registry import RowResult
+from vkzircon_cli.model.base import MissingKind
+
+
+class Link(StrEnum):
+    """The links, in order: each needs all earlier ones."""
+
+    LOADER = "loader"
+    EXTENSION = "extension"
+    DEVICE = "device"
+    CAPABILITIES = "capabilities"
+    EXPORT = "export"
+    KERNEL = "kernel"
+    PROPERTIES = "properties"
+    IMPORT = "import"
+    BIND = "bind"
+    BYTES = "bytes"
+    AFTER = "after"
+
+
+# Checks that compare a driver's answer with what it did stand behind what it did: a refused import is the cause of
+# "import is reported, and none works".
+CHAIN: dict[Link, tuple[str, ...]] = {
+    Link.LOADER: ("device.hardware", "device.unique"),  # which driver the loader chose
+    Link.EXTENSION: ("extension.listed", "extension.dependencies", "extension.entry-points", "extension.revision"),
+    Link.DEVICE: ("device.opens",),
+    Link.CAPABILITIES: (
+        *("capabilities.well-formed", "capabilities.compatible", "capabilities.offered", "capabilities.dedicated"),
+        "capabilities.semaphore",
+    ),
+    Link.EXPORT: (
+        *("export.memory-type", "export.result-codes", "capabilities.agree-export", "export.form"),
+        "export.handle-given",
+    ),
+    Link.KERNEL: (
+        *("export.handle-shape", "export.handle-is-vmo", "export.rights", "export.size", "export.whole-pages"),
+        *("export.fixed-size", "export.two-gets-distinct", "export.two-gets-share", "export.same-koid"),
+        *("export.two-exports-apart", "export.survives-channel", "export.fresh-zeros"),
+    ),
+    Link.PROPERTIES: (
+        *("properties.succeeds", "properties.result-codes", "properties.written", "properties.bits-set"),
+        *("properties.exporting-type", "properties.bits-in-range", "properties.duplicate-agrees"),
+        "properties.handle-kept",
+    ),
+    Link.IMPORT: (
+        *("import.same-device", "import.second-device", "import.second-instance", "import.other-device"),
+        *("import.twice", "import.re-export", "import.own-vmo", "import.whole-size", "import.result-codes"),
+        "capabilities.agree-import",
+    ),
+    Link.BIND: (
+        *("import.bind-offset", "import.bind-export-import-bind", "import.export-bind-import-bind"),
+        "import.export-import-bind-bind",
+    ),
+    Link.BYTES: (
+        *("import.contents-kept", "import.shares", "data.host-write", "data.host-write-import", "data.gpu-fill"),
+        *("data.gpu-copy", "data.image", "capabilities.images", "import.second-process"),
+    ),
+    Link.AFTER: (
+        *("export.outlives", "import.releases-handle", "stress.imports", "stress.rounds", "stress.memory"),
+        *("negative.survives", "negative.import-refused", "negative.handle-kept", "negative.properties-refused"),
+        "device.closes",
+    ),
+}
+
+_ALL_LATER = ("",)
+# The checks that explain others, with the beginnings of the ids that they explain; a check that is not here explains
+# only the checks that met the same refusal, crash or hang.
+EXPLAINS: dict[str, tuple[str, ...]] = {
+    "extension.listed": _ALL_LATER,
+    "extension.dependencies": _ALL_LATER,
+    "extension.entry-points": _ALL_LATER,
+    "device.opens": _ALL_LATER,
+    "capabilities.well-formed": ("capabilities.",),
+    "capabilities.offered": ("capabilities.agree-",),
+    "export.memory-type": ("capabilities.", "export.", "data.image"),
+    "capabilities.agree-export": ("export.form",),
+    "export.handle-given": _ALL_LATER,
+    "export.handle-shape": _ALL_LATER,
+    "export.handle-is-vmo": _ALL_LATER,
+    "export.rights": ("properties.succeeds", "properties.bits-set", "properties.exporting-type"),
+    "export.size": ("export.", "import.", "data.", "capabilities.images", "stress."),
+    "export.two-gets-distinct": ("import.", "stress."),
+    "export.two-gets-share": ("export.same-koid", "import.", "data."),
+    "export.survives-channel": ("import.second-process", "import.shares"),
+    "properties.succeeds": ("properties.", "import."),
+    "properties.written": ("properties.", "import."),
+    "properties.bits-set": ("properties.", "import."),
+    "properties.handle-kept": ("negative.handle-kept",),
+    "import.same-device": ("import.", "data.", "capabilities.", "stress."),
+    "import.contents-kept": ("data.", "import.second-process", "capabilities.images"),
+    "import.shares": ("data.", "import.second-process", "capabilities.images"),
+    "import.releases-handle": ("stress.",),
+    "negative.survives": ("negative.",),
+}
+
+_IN_ORDER = [(id, link) for link, ids in CHAIN.items() for id in ids]
+_PLACES = {id: (place, link) for place, (id, link) in enumerate(_IN_ORDER)}
+
+
+def place_of(id: str) -> int:
+    """Return the place of a check in the chain, from 0; a check that is not in it is the last."""
+    return _PLACES.get(id, (len(_PLACES), Link.AFTER))[0]
+
+
+def link_of(id: str) -> Link:
+    """Return the link that a check tests."""
+    return _PLACES.get(id, (0, Link.AFTER))[1]
+
+
+def explains(cause: str, id: str) -> bool:
+    """Whether a failure of the check *cause* explains one of the later check *id*."""
+    return place_of(cause) < place_of(id) and id.startswith(EXPLAINS.get(cause, ("no check",)))
+
+
+_DEATHS = {MissingKind.CRASHED: "crash", MissingKind.TIMED_OUT: "timeout"}
+_WRONG = {
+    "wrong-bytes": (
+        *("export.two-gets-share", "export.two-exports-apart", "export.survives-channel", "export.fresh-zeros"),
+        *("export.outlives", "import.second-process", "import.contents-kept", "import.shares", "data."),
+    ),
+    "missing-right": ("export.rights",),
+    "wrong-size": ("export.size", "export.whole-pages"),
+    "wrong-count": ("import.releases-handle", "stress.imports", "stress.rounds", "stress.memory"),
+}
+
+
+def what_happened(id: str, row: RowResult) -> str:
+    """Return what *row* of a check shows, a word of `vkzircon explain`: a result, crash, timeout, wrong-bytes ..."""
+    if row.missing is None or row.missing.kind is MissingKind.NOT_ASKED:
+        return next((word for word, ids in _WRONG.items() if id.startswith(ids)), "wrong-answer")
+    return _DEATHS.get(row.missing.kind, row.missing.result)

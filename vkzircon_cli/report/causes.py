@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The causes of a device's failures and warnings: the earliest link of the chain that broke, and what follows from it."""
+
+from collections.abc import Iterator, Mapping
+
+from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, Verdict
+from vkzircon_cli.checks.chain import Link, explains, link_of, place_of, what_happened
+from vkzircon_cli.checks.registry import RowResult, fold
+from vkzircon_cli.explain.entries import text_of
+from vkzircon_cli.model.base import record
+
+_BAD = SEVERITY[Outcome.WARN]
+_TYPE = "memory type "
+
+
+@record
+class Cause:
+    """Why a check does not pass, and the later checks that do not pass for the same reason.
+
+    *where* are the memory types, images or calls, none if it is the whole device; *call* and *result* are the call that
+    was refused, crashed or hung, '' where an answer was judged; *what* is a word of `vkzircon explain`: a result, or
+    crash, timeout, wrong-bytes ...; *outcome* is the worst of all these checks; *sentence* is the first thing that went
+    wrong; *follows* are the ids of the other checks, in the order of the chain.
+    """
+
+    device: int
+    check: str
+    link: Link
+    outcome: Outcome
+    where: tuple[str, ...]
+    call: str
+    result: str
+    what: str
+    sentence: str
+    means: str
+    advice: str
+    follows: tuple[str, ...]
+
+
+class _Found:
+    """A cause in the making: its check, its rows, and the checks that follow."""
+
+    def __init__(self, check: str, row: RowResult) -> None:
+        self.check, self.rows, self.what = check, [row], what_happened(check, row)
+        self.worst, self.follows = row.outcome, dict[str, None]()
+
+    def takes(self, check: str, row: RowResult) -> bool:
+        """Take *row* of a check if it is the same failure, or follows from this one."""
+        if check == self.check and what_happened(check, row) == self.what:
+            self.rows.append(row)
+        elif self._explains(check, row):
+            self.follows[check] = None
+        else:
+            return False
+        self.worst = max(self.worst, row.outcome, key=SEVERITY.__getitem__)
+        return True
+
+    def _explains(self, check: str, row: RowResult) -> bool:
+        if row.missing is not None and row.missing == self.rows[0].missing:
+            return True
+        return explains(self.check, check) and any(_meet(each.subject, row.subject) for each in self.rows)
+
+
+def _meet(subject: str, other: str) -> bool:
+    """Whether two rows can be about the same memory: they are, unless they name two memory types."""
+    return subject == other or not (subject.startswith(_TYPE) and other.startswith(_TYPE))
+
+
+def find_causes(device: int, verdicts: Mapping[str, Verdict]) -> Iterator[Cause]:
+    """Yield the causes of all failures and warnings among a device's *verdicts*, the earliest in the chain first."""
+    found: list[_Found] = []
+    for check in sorted(verdicts, key=place_of):
+        for row in verdicts[check].rows:
+            if SEVERITY[row.outcome] >= _BAD and not any(cause.takes(check, row) for cause in found):
+                found.append(_Found(check, row))
+    return (_cause(device, cause) for cause in found)
+
+
+def _cause(device: int, found: _Found) -> Cause:
+    row = found.rows[0]
+    what = what_happened(found.check, row)
+    return Cause(
+        device=device,
+        check=found.check,
+        link=link_of(found.check),
+        outcome=found.worst,
+        where=tuple(dict.fromkeys(each.subject for each in found.rows if each.subject)),
+        call=row.missing.call if row.missing else "",
+        result=row.missing.result if row.missing else "",
+        what=what,
+        sentence=fold([each for each in found.rows if each.sentence == row.sentence]).sentence,
+        means=text_of(what).meaning,
+        advice=advice_for(found.check, row),
+        follows=tuple(found.follows),
+    )
+
+
+def advice_for(check: str, row: RowResult) -> str:
+    """Return the advice for what happened: the check's own for an answer that it judged, else that of the result."""
+    is_judged = row.missing is None
+    return REGISTRY[check].text.advice if is_judged else text_of(what_happened(check, row)).advice
