@@ -101,18 +101,18 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "negative.survives": ("negative.",),
 }
 
-_IN_ORDER = [(id, link) for link, ids in CHAIN.items() for id in ids]
-_PLACES = {id: (place, link) for place, (id, link) in enumerate(_IN_ORDER)}
+_LINKS = {check: link for link, checks in CHAIN.items() for check in checks}
+_PLACES = {check: place for place, check in enumerate(_LINKS)}
 
 
 def place_of(id: str) -> int:
     """Return the place of a check in the chain, from 0; a check that is not in it is the last."""
-    return _PLACES.get(id, (len(_PLACES), Link.AFTER))[0]
+    return _PLACES.get(id, len(_PLACES))
 
 
 def link_of(id: str) -> Link:
     """Return the link that a check tests."""
-    return _PLACES.get(id, (0, Link.AFTER))[1]
+    return _LINKS.get(id, Link.AFTER)
 
 
 def explains(cause: str, id: str) -> bool:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The results of checks as rows: those that need attention, all of a device's, and how many there are of each."""
+"""The results of checks: each cause once with what follows from it, the checks that were not run, and the counts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.content import Code, Column, Mark, Table, outcome_mark
 from vkzircon_cli.render.fields import device_name
+from vkzircon_cli.report.causes import Cause
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.report.summary import CheckResult
+from vkzircon_cli.report.summary import REQUIRED, CheckResult
 
 _COUNTED = {
     Outcome.CRASH: "crashed",
@@ -23,12 +25,14 @@ _COLUMNS = (Column("outcome"), Column("check"), Column("what was found", wraps=T
 
 
 @record
-class CheckRow:
-    """One check's result, or several skips for one reason."""
+class Finding:
+    """One thing that was found: its check, what happened, and *details*: rule, advice, and what follows from it."""
 
+    device: int
     outcome: Outcome
-    ids: tuple[str, ...]
+    id: str
     sentence: str
+    details: tuple[tuple[str, str], ...] = ()
 
 
 def counts(results: Iterable[CheckResult]) -> Iterator[Mark]:
@@ -45,10 +49,43 @@ def counts_of(results: Iterable[CheckResult]) -> str:
     return ", ".join(mark.word for mark in counts(results))
 
 
-def problems(report: Report) -> list[CheckResult]:
-    """Return the results that failed or warned, the worst first."""
-    bad = [result for result in report.checks if SEVERITY[result.outcome] >= SEVERITY[Outcome.WARN]]
-    return sorted(bad, key=lambda result: -SEVERITY[result.outcome])
+def findings(report: Report, index: int | None = None) -> list[Finding]:
+    """Return each cause, and each result without one that is worth reading, the worst first.
+
+    *index* is the device, None for all.
+    """
+    causes = [cause for cause in report.causes if index in (None, cause.device)]
+    told = {(cause.device, check) for cause in causes for check in (cause.check, *cause.follows)}
+    # A condition of --require was asked for, so its answer is shown in any case.
+    others = [
+        result
+        for result in report.checks
+        if index in (None, result.device) and (result.device, result.id) not in told and _is_shown(result)
+    ]
+    found = [*map(_of_cause, causes), *map(_of_result, others)]
+    return sorted(found, key=lambda each: -max(SEVERITY[each.outcome], SEVERITY[Outcome.SKIP]))
+
+
+def problems(report: Report) -> list[Finding]:
+    """Return the findings that failed or warned, the worst first."""
+    return [found for found in findings(report) if SEVERITY[found.outcome] >= SEVERITY[Outcome.WARN]]
+
+
+def _is_shown(result: CheckResult) -> bool:
+    return result.id.startswith(REQUIRED) or result.outcome not in (Outcome.PASS, Outcome.SKIP)
+
+
+def _of_cause(cause: Cause) -> Finding:
+    details = [("rule", REGISTRY[cause.check].rule), ("advice", cause.advice)]
+    if cause.follows:
+        also = f"{counted(len(cause.follows), 'check')}: {', '.join(cause.follows)}"
+        details.append(("follows", also))
+    return Finding(cause.device, cause.outcome, cause.check, cause.sentence, tuple(details))
+
+
+def _of_result(result: CheckResult) -> Finding:
+    details = (("rule", result.rule), ("advice", result.advice)) if result.advice is not None else ()
+    return Finding(result.device, result.outcome, result.id, result.sentence, details)
 
 
 def of_device(report: Report, index: int) -> str:
@@ -57,38 +94,47 @@ def of_device(report: Report, index: int) -> str:
     return f" of device {index}, {next(names, '?')}" if len(report.devices) > 1 else ""
 
 
-def device_checks(report: Report) -> Iterator[tuple[str, tuple[CheckResult, ...]]]:
-    """Yield the results of each device, with " of device 0, NAME" if there are several."""
+def device_checks(report: Report) -> Iterator[tuple[str, int, tuple[CheckResult, ...]]]:
+    """Yield the results of each device, with its index, and " of device 0, NAME" if there are several."""
     for device in report.devices:
         if results := report.of_device(device.index):
-            yield of_device(report, device.index), results
+            yield of_device(report, device.index), device.index, results
 
 
-def rows_of(results: Iterable[CheckResult]) -> list[CheckRow]:
-    """Return one row per result."""
-    return [CheckRow(result.outcome, (result.id,), result.sentence) for result in results]
-
-
-def skips_by_reason(results: Iterable[CheckResult]) -> list[CheckRow]:
-    """Return a row for each reason to skip."""
-    ids_of: dict[str, list[str]] = {}
+def not_run(results: Iterable[CheckResult]) -> str:
+    """Return the checks that were skipped, those that need an option with that option, '' if none was."""
+    options: dict[str, list[str]] = {}
     for result in results:
-        if result.outcome is Outcome.SKIP:
-            ids_of.setdefault(result.sentence, []).append(result.id)
-    return [CheckRow(Outcome.SKIP, tuple(ids), sentence) for sentence, ids in ids_of.items()]
+        if result.outcome is Outcome.SKIP and not result.id.startswith(REQUIRED):
+            check = REGISTRY.get(result.id)
+            options.setdefault(check.option if check and not result.steps else "", []).append(result.id)
+    plain = options.pop("", [])
+    asked = [f"{counted(len(ids), 'check')} of {option}" for option, ids in options.items()]
+    return ", ".join((*plain, *asked))
 
 
 def check_tables(results: Sequence[CheckResult]) -> tuple[Table, Table, Table]:
     """Return tables of problems, of passed checks, and of skipped ones with a row for each reason."""
-    rows = [row for row in rows_of(results) if row.outcome is not Outcome.SKIP]
+    rows = [result for result in results if result.outcome is not Outcome.SKIP]
     return (
         checks_table("Failed, warned and noted", [row for row in rows if row.outcome is not Outcome.PASS]),
         checks_table("Passed", [row for row in rows if row.outcome is Outcome.PASS]),
-        checks_table("Skipped, with the reason", skips_by_reason(results)),
+        _skips_table(results),
     )
 
 
-def checks_table(title: str, rows: Sequence[CheckRow]) -> Table:
+def _skips_table(results: Iterable[CheckResult]) -> Table:
+    """Return a table with a row for each reason to skip."""
+    ids_of: dict[str, list[str]] = {}
+    for result in results:
+        if result.outcome is Outcome.SKIP:
+            ids_of.setdefault(result.sentence, []).append(result.id)
+    mark = outcome_mark(Outcome.SKIP)
+    cells = ((mark, tuple(map(Code, ids)), sentence) for sentence, ids in ids_of.items())
+    return Table("Skipped, with the reason", _COLUMNS, tuple(cells), names=1, kind="checks")
+
+
+def checks_table(title: str, results: Sequence[CheckResult]) -> Table:
     """Return a table of results."""
-    cells = ((outcome_mark(row.outcome), tuple(map(Code, row.ids)), row.sentence) for row in rows)
+    cells = ((outcome_mark(result.outcome), Code(result.id), result.sentence) for result in results)
     return Table(title, _COLUMNS, tuple(cells), names=1, kind="checks")

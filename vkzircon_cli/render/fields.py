@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, ExternalBuffer, Identity, Instance, Kernel, Loader, OpenDevice
+from vkzircon_cli.model.host import Environment
 from vkzircon_cli.model.quantities import about, counted
 from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, find_extension
 from vkzircon_cli.model.spec import (
@@ -21,14 +22,9 @@ from vkzircon_cli.report.report import Report
 if TYPE_CHECKING:
     from vkzircon_cli.model.bench import BenchDevice
     from vkzircon_cli.model.matrix import MatrixDevice
+    from vkzircon_cli.report.bench import BenchReport
 
     AnyDevice = Device | BenchDevice | MatrixDevice
-from typing import TYPE_CHECKING
-
-from vkzircon_cli.model.host import Environment
-
-if TYPE_CHECKING:
-    from vkzircon_cli.report.bench import BenchReport
 
 # A driver's text with more lines becomes one line, with its line feeds escaped.
 _MOST_LINES = 8
@@ -53,11 +49,14 @@ def identity_fields(device: Device) -> Iterator[Field]:
         yield Field("identity", (why_missing(device.identity.missing),), prose=True)
         return
     yield Field("type", ("software (CPU)" if identity.type.value == DEVICE_TYPE_CPU else identity.type.name,))
-    yield Field("driver", tuple(driver_lines(identity)))
+    name, *info = driver_lines(identity)
+    yield Field("driver", (name,))
+    if info:
+        yield Field("driver info", tuple(info), detail=True)
     yield Field("Vulkan", (identity.api_version.text,))
     if uuids := identity.uuids.value:
         yield Field("device UUID", (uuids.device_uuid,))
-        yield Field("driver UUID", (uuids.driver_uuid,))
+        yield Field("driver UUID", (uuids.driver_uuid,), detail=True)
     yield Field("vendor", (f"{identity.vendor_id:#06x}, device {identity.device_id:#06x}",), detail=True)
     if driver := identity.driver.value:
         yield Field("driver id", (f"{driver.id.name} ({driver.id.value})",), detail=True)
@@ -85,7 +84,8 @@ def extension_field(report: Report, device: Device) -> Field:
 def extension_fields(report: Report, device: Device) -> Iterator[Field]:
     """Yield a device's capabilities, and how it was opened."""
     yield extension_field(report, device)
-    yield Field("siblings", tuple(_siblings(report, device)) or ("none",))
+    siblings = tuple(_siblings(report, device))
+    yield Field("siblings", siblings or ("none",), detail=not siblings)
     if device.external_buffers:
         yield Field("buffers", tuple(_buffers(device.external_buffers)), prose=True)
     if opened := device.opened.value:
@@ -114,8 +114,8 @@ def _buffers(buffers: Sequence[ExternalBuffer]) -> Iterator[str]:
 
 def _opened(opened: OpenDevice) -> Iterator[Field]:
     resolved = tuple(entry.name for entry in opened.entry_points if entry.resolved)
-    null = (f"{entry.name} is NULL" for entry in opened.entry_points if not entry.resolved)
-    yield Field("entry points", (f"{len(resolved)} of {len(opened.entry_points)} resolved", *null))
+    null = tuple(f"{entry.name} is NULL" for entry in opened.entry_points if not entry.resolved)
+    yield Field("entry points", (f"{len(resolved)} of {len(opened.entry_points)} resolved", *null), detail=not null)
     if resolved:
         yield Field("resolved", resolved, detail=True)
     yield Field("enabled", opened.enabled_extensions or ("no extension",), detail=True)
@@ -150,10 +150,14 @@ def machine_fields(report: Report) -> Iterator[Field]:
     loader, kernel = report.loader.value, report.kernel.value
     size = kernel.page_size.value if kernel else None
     yield _library("loader", report.loader, f"Vulkan {loader.api_version.text}" if loader else "")
-    yield _library("libzircon", report.kernel, f"pages of {size} bytes" if size else "")
+    if loader and loader.path not in {"", loader.library}:
+        yield Field("loader file", (loader.path,), detail=True)
+    yield _library("libzircon", report.kernel, f"pages of {size} bytes" if size else "", detail=kernel is not None)
+    if kernel and kernel.path not in {"", kernel.library}:
+        yield Field("libzircon file", (kernel.path,), detail=True)
     yield _system(report.environment)
     if layers := tuple(_enabled_layers(report)):
-        yield Field("layers", layers)
+        yield Field("layers", layers, detail=layers == (report.emulation.layer,))
     yield from _variables(report.environment)
     if report.instance.value:
         yield from _instance(report.instance.value)
@@ -168,11 +172,10 @@ def host_fields(bench: "BenchReport") -> Iterator[Field]:
     yield from _variables(bench.environment)
 
 
-def _library(label: str, answer: Answer[Loader] | Answer[Kernel], about: str) -> Field:
+def _library(label: str, answer: Answer[Loader] | Answer[Kernel], about: str, *, detail: bool = False) -> Field:
     if (found := answer.value) is None:
         return Field(label, (why_missing(answer.missing),), prose=True)
-    named = f"{found.library}, {about}" if about else found.library
-    return Field(label, (named, found.path) if found.path not in ("", found.library) else (named,))
+    return Field(label, (f"{found.library}, {about}" if about else found.library,), detail=detail)
 
 
 def _system(environment: Environment) -> Field:

@@ -13,7 +13,7 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import LINUX
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.render.content import Code, Column, Lines, Mark, Table, outcome_mark
+from vkzircon_cli.render.content import Code, Column, Lines, Look, Mark, Table, outcome_mark
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
 from vkzircon_cli.stream.document import Document, Run
 from vkzircon_cli.stream.events import Culprit
@@ -32,6 +32,7 @@ NOTHING_HIDDEN = "Nothing had to be hidden: no user or host name, home folder, s
 _STEPS = (Column("began, ms", right=True), Column("took, ms", right=True), Column("step"))
 _SLOWEST = 10
 _MOST_LINES = 10
+_NO = Mark(outcome_mark(Outcome.FAIL).glyph, "NO", Look.BAD)
 _FATAL = (Exit.CRASHED, Exit.CANNOT_ASK, Exit.OUR_FAULT)
 
 # A command, and its purpose.
@@ -60,7 +61,7 @@ def opening_of(document: Document) -> Opening:
     return Opening(
         emulated_by=f"{emulation.layer}{settings}" if emulation.active else "",
         not_isolated=next((m.text for m in document.run.messages if m.text.startswith(NOT_ISOLATED)), ""),
-        mark=outcome_mark(summary.outcome),
+        mark=_NO if summary.exit_code == Exit.NOT_OFFERED else outcome_mark(summary.outcome),
         sentence=error.message if error else summary.sentence,
         hint=error.hint if error else "",
         left_out=tuple(culprit for culprit in document.culprits if culprit.left_out),
@@ -101,7 +102,7 @@ def emulating(report: "Probed", command: str) -> Iterator[Step]:
     """Yield *command* with emulation if the extension is not offered but can be emulated."""
     missing = report.summary.exit_code == Exit.NOT_OFFERED
     if missing and report.environment.platform == LINUX and not report.emulation.active:
-        yield f"{command} --emulate", "the same with the extension emulated by vkzircon's own layer"
+        yield f"{command} --emulate", "the same with the extension emulated"
 
 
 def steps_after(report: "Report", verbose: bool) -> Iterator[Step]:
@@ -114,16 +115,13 @@ def steps_after(report: "Report", verbose: bool) -> Iterator[Step]:
     code = report.summary.exit_code
     yield from emulating(report, f"vkzircon{choices}")
     if code == Exit.NOT_OFFERED:
-        yield "vkzircon doctor", "why the extension is not there, and what to do about it"
+        yield "vkzircon doctor", "why the extension is not there"
     if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
-        yield f"vkzircon bundle{options}", "one zip with all results for a bug report, names and UUIDs hidden"
-    if code == Exit.OK:
-        yield f"vkzircon{options} --format json > report.json", "all results in one file, for scripts"
+        yield f"vkzircon bundle{options}", "one file for a bug report"
     if report.summary.outcome is Outcome.TIMEOUT:
-        yield f"vkzircon{options} --timeout 60", "more time for each step, in case the driver is only slow"
+        yield f"vkzircon{options} --timeout 60", "more time, in case the driver is only slow"
     elif code in (Exit.OK, Exit.FAILED, Exit.CRASHED) and not verbose:
-        everything = "every check, the time of each step, and everything that the driver printed"
-        yield f"vkzircon{options} --verbose", everything
+        yield f"vkzircon{options} --verbose", "every check and step"
 
 
 def write_circumstances(sheet: "Sheet", opening: Opening) -> None:
@@ -139,15 +137,20 @@ def write_opening(sheet: "Sheet", document: Document, *, with_result: bool = Tru
     opening = opening_of(document)
     write_circumstances(sheet, opening)
     if with_result:
-        label = sheet.mark(opening.mark)
-        sheet.item(label, sheet.text(opening.sentence, "bold"))
-        if opening.hint:
-            sheet.prose(opening.hint, indent=label.cell_len)
+        write_result(sheet, opening)
     for culprit in opening.left_out:
         label = sheet.text("! LEFT OUT  ", "yellow")
         sheet.item(label, culprit.sentence)
         if culprit.command:
             sheet.value(culprit.command, indent=label.cell_len)
+
+
+def write_result(sheet: "Sheet", opening: Opening) -> None:
+    """Write the answer, with a hint if there is one."""
+    label = sheet.mark(opening.mark)
+    sheet.item(label, sheet.text(opening.sentence, "bold"))
+    if opening.hint:
+        sheet.prose(opening.hint, indent=label.cell_len)
 
 
 def write_log(sheet: "Sheet", document: Document, verbose: bool, *, is_bad: bool) -> None:

@@ -7,7 +7,7 @@ from vkzircon_cli.diff import Difference, Side
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render import markdown_writer as writer
-from vkzircon_cli.render.check_results import checks_table, counts_of, device_checks, problems, rows_of
+from vkzircon_cli.render.check_results import Finding, checks_table, counts_of, device_checks, problems
 from vkzircon_cli.render.content import Field, why_missing
 from vkzircon_cli.render.difference import ChangeRow, Part, headline, parts, times_table, times_words
 from vkzircon_cli.render.fields import device_name, extension_field, extension_fields, identity_fields, machine_fields
@@ -16,7 +16,6 @@ from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, way
 from vkzircon_cli.render.style import View
 from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.report.summary import CheckResult
 
 
 def render_markdown(report: Report, view: View, hidden: Sequence[Hidden] | None) -> str:
@@ -38,7 +37,7 @@ def _opening(report: Report) -> str:
 
 def _sections(report: Report, view: View) -> Iterator[writer.Section]:
     """Yield the sections, the most important first."""
-    bad = [line for result in problems(report) for line in _problem(report, result)]
+    bad = [line for found in problems(report) for line in _problem(report, found)]
     if bad:
         yield writer.Section("What failed or warned", (), bad, is_folded=False)
     yield writer.fields_section("", _overview(report), is_folded=False)
@@ -46,20 +45,18 @@ def _sections(report: Report, view: View) -> Iterator[writer.Section]:
         if view is View.REPORT and device.selected:
             yield from _device(report, device)
     if view is not View.DEVICES:
-        for of, results in device_checks(report):
-            yield writer.table_section(checks_table(f"All checks{of}: {counts_of(results)}", rows_of(results)))
+        for of, _, results in device_checks(report):
+            yield writer.table_section(checks_table(f"All checks{of}: {counts_of(results)}", results))
     yield writer.fields_section("Machine", machine_fields(report))
     yield from map(writer.lines_section, printed(report.run))
     if view is View.REPORT and report.run.steps:
         yield writer.table_section(steps_table(f"Steps: {report.run.duration_ms:.0f} ms in all", report.run.steps))
 
 
-def _problem(report: Report, result: CheckResult) -> Iterator[str]:
-    of = f" (device {result.device})" if len(report.devices) > 1 else ""
-    yield f"- **{result.outcome.upper()}** {writer.code(result.id)}{of}: {writer.prose(result.sentence)}"
-    if result.advice is not None:
-        yield f"  - rule: {writer.prose(result.rule)}"
-        yield f"  - advice: {writer.prose(result.advice)}"
+def _problem(report: Report, found: Finding) -> Iterator[str]:
+    of = f" (device {found.device})" if len(report.devices) > 1 else ""
+    yield f"- **{found.outcome.upper()}** {writer.code(found.id)}{of}: {writer.prose(found.sentence)}"
+    yield from (f"  - {name}: {writer.prose(words)}" for name, words in found.details)
 
 
 def _overview(report: Report) -> Iterator[Field]:

@@ -34,6 +34,7 @@ WRITES = {
 FORMS = {Form.PLAIN: "plain", Form.DEDICATED_BUFFER: "dedicated buffer", Form.DEDICATED_IMAGE: "dedicated image"}
 PLACES = ("exporter's map", "importer's map", "zx_vmo_read", "zx_vmar_map")
 _ROUND_TRIP = "round trip"
+_RIGHTS = "VMO rights"
 _HEAP = (Column("heap", right=True), Column("size"), Column("bytes", right=True), Column("flags", wraps=True))
 _TYPE = Column("type", right=True)
 _SHARED = (Column("export"), Column(_ROUND_TRIP), Column("VMO bits", wraps=True), Column("VMO size", right=True))
@@ -149,7 +150,7 @@ def notes(device: Device) -> Iterator[Field]:
     exports = _types_exported(device)
     for row in exports:
         if row.handle.value and (basic := row.handle.value.basic.value):
-            types_of.setdefault(("VMO rights", " ".join(basic.rights.names) or "none"), []).append(row.memory_type)
+            types_of.setdefault((_RIGHTS, " ".join(basic.rights.names) or "none"), []).append(row.memory_type)
     asked: list[tuple[str, int, Missing | None]] = [
         *(("export", row.memory_type, row.handle.missing) for row in exports),
         *(("VMO bits", row.memory_type, row.properties.missing) for row in device.properties),
@@ -164,7 +165,8 @@ def notes(device: Device) -> Iterator[Field]:
         labels_of.setdefault(f"{where}{words}", []).append(label)
     for words, labels in labels_of.items():
         are_trips = len(labels) > 1 and set(labels) <= set(WRITES.values())
-        yield Field(_ROUND_TRIP if are_trips else ", ".join(labels), (words,), prose=True)
+        detail = labels == [_RIGHTS]  # export.rights says if one is missing
+        yield Field(_ROUND_TRIP if are_trips else ", ".join(labels), (words,), prose=True, detail=detail)
 
 
 def ways(device: Device) -> Iterator[Field]:
@@ -173,7 +175,9 @@ def ways(device: Device) -> Iterator[Field]:
     if imports:
         worked = sum(answer.value is not None for answer in imports)
         left = sum(answer.missing is not None and answer.missing.kind is MissingKind.NOT_ASKED for answer in imports)
-        yield Field("imports", (f"{worked} of {len(imports)} ways worked{f', {left} left out' if left else ''}",))
+        yield Field(
+            "imports", (f"{worked} of {len(imports) - left} ways worked{f', {left} not tried' if left else ''}",)
+        )
     if device.images:
         whole = sum(row.trip.value is not None and not row.trip.value.seen.wrong for row in device.images)
         yield Field("images", (f"{whole} of {len(device.images)} formats and tilings kept their pixels",))

@@ -3,26 +3,31 @@
 
 from collections.abc import Sequence
 
-from vkzircon_cli.checks import Outcome
+from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import about, counted
-from vkzircon_cli.render.check_results import counts_of, device_checks, rows_of, skips_by_reason
+from vkzircon_cli.render.check_results import Finding, checks_table, counts_of, device_checks, findings, not_run
 from vkzircon_cli.render.content import outcome_mark, why_missing
 from vkzircon_cli.render.fields import extension_field, extension_fields, identity_fields, machine_fields, title_of
-from vkzircon_cli.render.frame import NOTHING_HIDDEN, hidden_words, steps_after, write_log, write_opening
+from vkzircon_cli.render.frame import (
+    NOTHING_HIDDEN,
+    hidden_words,
+    opening_of,
+    steps_after,
+    write_log,
+    write_opening,
+    write_result,
+)
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, vmo_table, ways
 from vkzircon_cli.render.style import Page, View
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.report.summary import REQUIRED, CheckResult
 from vkzircon_cli.stream.document import Summary
 
-_BAD = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
-_EXPLAINED = (Outcome.WARN, *_BAD)
-_QUIET = (Outcome.PASS, Outcome.SKIP)
-_MOST_IDS = 3
+_CALM = (Exit.OK, Exit.NOT_OFFERED)
 
 
 def render_report(report: Report, page: Page, verbose: bool = False, view: View = View.REPORT) -> str:
@@ -39,6 +44,9 @@ def render_report(report: Report, page: Page, verbose: bool = False, view: View 
         _write_findings(sheet, report, verbose)
     if view is View.REPORT:
         sheet.commands(steps_after(report, verbose))
+    if view is not View.DEVICES and report.exit_code not in _CALM:
+        sheet.blank()
+        write_result(sheet, opening_of(report))
     return sheet.finish()
 
 
@@ -64,37 +72,39 @@ def _write_memory(sheet: Sheet, device: Device, verbose: bool) -> None:
         sheet.field("memory", why_missing(device.memory.missing), prose=True)
         return
     vmos = vmo_table(device)
-    for table in (heap_table(memory.heaps), type_table(device), *([vmos] if verbose and vmos.rows else [])):
+    tables = (heap_table(memory.heaps), type_table(device), *([vmos] if vmos.rows else []))
+    for table in tables if verbose else (type_table(device),):
         sheet.blank()
         sheet.table(table)
     sheet.blank()
-    sheet.fields((*notes(device), *ways(device)))
+    sheet.fields((*notes(device), *ways(device)), verbose)
 
 
 def _write_findings(sheet: Sheet, report: Report, verbose: bool) -> None:
-    for of, results in device_checks(report):
-        sheet.heading(f"Checks{of}")
-        _write_results(sheet, results, verbose)
+    for of, index, results in device_checks(report):
+        found = findings(report, index)
+        if found or of or verbose:
+            sheet.heading(f"Checks{of}")
+        else:
+            sheet.blank()
+        for each in found:
+            _write_finding(sheet, each)
+        if verbose:
+            sheet.blank()
+            sheet.table(checks_table("All checks", results))
+        left_out = not_run(results)
+        told = f"{counts_of(results)}{f': {left_out}' if left_out else ''}."
+        sheet.prose(told, indent=2)
     complained = any(message.severity == "error" for message in report.run.messages)
-    failed = report.error is not None or any(result.outcome in _BAD for result in report.checks)
-    write_log(sheet, report, verbose, is_bad=complained or failed)
+    write_log(sheet, report, verbose, is_bad=complained or report.exit_code not in _CALM)
 
 
-def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) -> None:
-    """Write what a device's checks found: without *verbose* only what did not pass, and skips once per reason."""
-    # A condition of --require was asked for, so its answer is shown in any case.
-    shown = [each for each in results if verbose or each.id.startswith(REQUIRED) or each.outcome not in _QUIET]
-    rows = [*zip(rows_of(shown), shown, strict=True), *((row, None) for row in skips_by_reason(results) if not verbose)]
-    width = max((len(row.outcome) for row, _ in rows), default=0)
-    for row, result in rows:
-        label = sheet.mark(outcome_mark(row.outcome), width)
-        ids = ", ".join(row.ids) if len(row.ids) <= _MOST_IDS else counted(len(row.ids), "check")
-        subject = sheet.text(f"{ids}  ", "bold" if row.outcome in _EXPLAINED else "")
-        sheet.item(label, sheet.join(subject, row.sentence), indent=2)
-        if result is not None and result.advice is not None:
-            for name, words in (("rule", result.rule), ("advice", result.advice)):
-                sheet.item(sheet.text(f"{name:8}", "dim"), words, indent=2 + label.cell_len)
-    sheet.prose(f"{counts_of(results)}.", indent=2)
+def _write_finding(sheet: Sheet, found: Finding) -> None:
+    label = sheet.mark(outcome_mark(found.outcome))
+    is_bad = SEVERITY[found.outcome] >= SEVERITY[Outcome.WARN]
+    sheet.item(label, sheet.join(sheet.text(f"{found.id}  ", "bold" if is_bad else ""), found.sentence), indent=2)
+    for name, words in found.details:
+        sheet.item(sheet.text(f"{name:8}", "dim"), words, indent=2 + label.cell_len)
 
 
 @record

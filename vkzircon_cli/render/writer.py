@@ -151,12 +151,11 @@ class Sheet:
             self.prose(f"{counted(lines.more, 'more line')}: --verbose shows them.", indent=GAP)
 
     def commands(self, steps: Iterable[tuple[str, str]]) -> None:
-        """Write commands to try next, each with its purpose."""
+        """Write commands to try next, each with its purpose as a comment of the shell."""
+        self.blank()
         for number, (command, purpose) in enumerate(steps):
-            if number == 0:
-                self.heading("Next")
-            self.value(self.text(command, "bold"), indent=GAP)
-            self.prose(purpose, indent=2 * GAP)
+            label = self.text("Next:  " if number == 0 else "       ", "bold" if number == 0 else "")
+            self.item(label, self.join(self.text(command, "bold"), self.text(f"  # {purpose}", "dim")))
 
     def cell(self, cell: Cell) -> Text:
         """Return the content of a cell as text."""

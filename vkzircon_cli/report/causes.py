@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The causes of a device's failures and warnings: the earliest link of the chain that broke, and what follows from it."""
+"""The causes of a device's failures and warnings: the earliest broken link of the chain, and what follows from it."""
 
 from collections.abc import Iterator, Mapping
 

@@ -17,7 +17,6 @@ from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import Document, Emulation, EmulationAsked, Header, Run
 from vkzircon_cli.stream.fold import Transcript
 
-
 _ADVISED = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 
@@ -54,9 +53,9 @@ def make_report(transcript: Transcript) -> Report:
     causes = tuple(
         cause
         for index, of_checks in verdicts.items()
-        for cause in find_causes(index, {id: said for id, said in of_checks.items() if (index, id) in chosen})
+        for cause in find_causes(index, {name: said for name, said in of_checks.items() if (index, name) in chosen})
     )
-    summary = conclude(facts, everything, checks, causes, common["error"], header.depth)
+    summary = conclude(facts, everything, checks, causes, failure=common["error"], depth=header.depth)
     answers = {name: getattr(facts, name) for name in Facts.__dataclass_fields__}
     return Report(**common, **answers, summary=summary, checks=checks, causes=causes)
 
@@ -90,9 +89,9 @@ def _verdicts(facts: Facts, device: Device, depth: Depth) -> dict[str, Verdict]:
 
 def _results(verdicts: Mapping[int, Mapping[str, Verdict]]) -> Iterator[CheckResult]:
     for index, of_checks in verdicts.items():
-        for id, said in of_checks.items():
-            advice = advice_for(id, said.rows[0]) if said.outcome in _ADVISED else None
-            yield CheckResult(id, index, said.outcome, said.sentence, said.steps, REGISTRY[id].rule, advice)
+        for name, said in of_checks.items():
+            advice = advice_for(name, said.rows[0]) if said.outcome in _ADVISED else None
+            yield CheckResult(name, index, said.outcome, said.sentence, said.steps, REGISTRY[name].rule, advice)
 
 
 def _as_asked(facts: Facts, header: Header, emulated: bool, results: Sequence[CheckResult]) -> Iterator[CheckResult]:

@@ -63,6 +63,7 @@ def conclude(
     everything: tuple[CheckResult, ...],
     checks: tuple[CheckResult, ...],
     causes: tuple[Cause, ...],
+    *,
     failure: Failure | None,
     depth: Depth,
 ) -> Summary:
@@ -119,11 +120,11 @@ def _bad(
     of: dict[tuple[bool, str], list[Device]] = {}
     for device in facts.devices:
         mine = [cause for cause in causes if cause.device == device.index]
-        guilty = [cause for cause in mine if any((cause.device, id) in bad for id in (cause.check, *cause.follows))]
+        guilty = [cause for cause in mine if any((device.index, name) in bad for name in (cause.check, *cause.follows))]
         if guilty:
             of.setdefault((_was_seen(device, everything), _blame(guilty)), []).append(device)
     told = [f"{names_of(devices)} {_shares(devices, seen)} {why}" for (seen, why), devices in of.items()]
-    unmet = [id.removeprefix(REQUIRED) for _, id in bad if id.startswith(REQUIRED)]
+    unmet = [name.removeprefix(REQUIRED) for _, name in bad if name.startswith(REQUIRED)]
     return " ".join((*told, *([f"Not met: {_first(unmet)}."] if unmet else [])))
 
 
@@ -141,9 +142,7 @@ def _blame(causes: Sequence[Cause]) -> str:
     return f"{uncapitalized(first.sentence.removesuffix('.'))} ({first.check}{more}).{also}"
 
 
-def _not_bad(
-    facts: Facts, checks: tuple[CheckResult, ...], exit_code: Exit, depth: Depth, unseen: list[Device]
-) -> str:
+def _not_bad(facts: Facts, checks: tuple[CheckResult, ...], exit_code: Exit, depth: Depth, unseen: list[Device]) -> str:
     asked = [device for device in facts.devices if device.selected]
     if exit_code is Exit.NOT_OFFERED:
         return f"{EXTENSION} is not offered by {names_of(asked)}."
