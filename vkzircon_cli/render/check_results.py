@@ -76,7 +76,7 @@ def _is_shown(result: CheckResult) -> bool:
 
 
 def _of_cause(cause: Cause) -> Finding:
-    details = [("rule", REGISTRY[cause.check].rule), ("advice", cause.advice)]
+    details = [("rule", cause.rule), ("advice", cause.advice)]
     if cause.follows:
         also = f"{counted(len(cause.follows), 'check')}: {', '.join(cause.follows)}"
         details.append(("follows", also))

@@ -41,7 +41,7 @@ def render_report(report: Report, page: Page, verbose: bool = False, view: View 
     if view is not View.CHECKS:
         _write_devices(sheet, report, verbose, view)
     if view is not View.DEVICES:
-        _write_findings(sheet, report, verbose)
+        _write_findings(sheet, report, verbose, view)
     if view is View.REPORT:
         sheet.commands(steps_after(report, verbose))
     if view is not View.DEVICES and report.exit_code not in _CALM:
@@ -80,12 +80,12 @@ def _write_memory(sheet: Sheet, device: Device, verbose: bool) -> None:
     sheet.fields((*notes(device), *ways(device)), verbose)
 
 
-def _write_findings(sheet: Sheet, report: Report, verbose: bool) -> None:
+def _write_findings(sheet: Sheet, report: Report, verbose: bool, view: View) -> None:
     for of, index, results in device_checks(report):
         found = findings(report, index)
         if found or of or verbose:
             sheet.heading(f"Checks{of}")
-        else:
+        elif view is View.REPORT:
             sheet.blank()
         for each in found:
             _write_finding(sheet, each)

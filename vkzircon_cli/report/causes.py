@@ -32,6 +32,7 @@ class Cause:
     result: str
     what: str
     sentence: str
+    rule: str
     means: str
     advice: str
     follows: tuple[str, ...]
@@ -57,8 +58,9 @@ class _Found:
 
     def _explains(self, check: str, row: RowResult) -> bool:
         if row.missing is not None and row.missing == self.rows[0].missing:
-            return True
-        return explains(self.check, check) and any(_meet(each.subject, row.subject) for each in self.rows)
+            return row.outcome is not Outcome.SKIP
+        is_bad = SEVERITY[row.outcome] >= _BAD
+        return is_bad and explains(self.check, check) and any(_meet(each.subject, row.subject) for each in self.rows)
 
 
 def _meet(subject: str, other: str) -> bool:
@@ -71,7 +73,8 @@ def find_causes(device: int, verdicts: Mapping[str, Verdict]) -> Iterator[Cause]
     found: list[_Found] = []
     for check in sorted(verdicts, key=place_of):
         for row in verdicts[check].rows:
-            if SEVERITY[row.outcome] >= _BAD and not any(cause.takes(check, row) for cause in found):
+            taken = any(cause.takes(check, row) for cause in found)
+            if not taken and SEVERITY[row.outcome] >= _BAD:
                 found.append(_Found(check, row))
     return (_cause(device, cause) for cause in found)
 
@@ -89,6 +92,7 @@ def _cause(device: int, found: _Found) -> Cause:
         result=row.missing.result if row.missing else "",
         what=what,
         sentence=fold([each for each in found.rows if each.sentence == row.sentence]).sentence,
+        rule=REGISTRY[found.check].rule,
         means=text_of(what).meaning,
         advice=advice_for(found.check, row),
         follows=tuple(found.follows),
