@@ -55,10 +55,13 @@ def test_a_good_device_is_exit_0() -> None:
 
 
 def test_a_failed_check_is_exit_1_and_named() -> None:
-    """The sentence has the ids of what failed, a few of them."""
+    """The sentence has the first cause, and how many checks follow from it."""
     report = _report(_without_vmo(reports.device()))
     assert (report.summary.outcome, report.exit_code) == (Outcome.FAIL, Exit.FAILED)
-    assert report.summary.sentence == "Verdant X1: failed export.handle-given, export.handle-is-vmo."
+    assert report.summary.sentence == (
+        "Verdant X1 shares its memory, but memory types 0-2: VK_SUCCESS with ZX_HANDLE_INVALID (0) "
+        "(export.handle-given; 1 check more for this reason)."
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,8 +109,8 @@ def test_a_crash_outranks_a_failure() -> None:
     report = _report(replace(_without_vmo(reports.device()), closed=Answer(None, crash)))
     assert report.exit_code is Exit.CRASHED
     assert report.summary.sentence == (
-        "vkDestroyDevice: the driver crashed in vkDestroyDevice (SIGSEGV). "
-        "Verdant X1: failed export.handle-given, export.handle-is-vmo."
+        "Verdant X1 shares its memory, but memory types 0-2: VK_SUCCESS with ZX_HANDLE_INVALID (0) "
+        "(export.handle-given; 1 check more for this reason). Also wrong: device.closes."
     )
 
 

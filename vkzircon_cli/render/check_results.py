@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.render.content import Code, Column, Mark, Table, outcome_mark
+from vkzircon_cli.render.content import Code, Column, Mark, Table, outcome_mark, some
 from vkzircon_cli.render.fields import device_name
 from vkzircon_cli.report.causes import Cause
 from vkzircon_cli.report.report import Report
@@ -21,6 +21,7 @@ _COUNTED = {
     Outcome.INFO: "noted",
     Outcome.SKIP: "skipped",
 }
+_MOST_IDS = 6
 _COLUMNS = (Column("outcome"), Column("check"), Column("what was found", wraps=True))
 
 
@@ -110,7 +111,7 @@ def not_run(results: Iterable[CheckResult]) -> str:
             options.setdefault(check.option if check and not result.steps else "", []).append(result.id)
     plain = options.pop("", [])
     asked = [f"{counted(len(ids), 'check')} of {option}" for option, ids in options.items()]
-    return ", ".join((*plain, *asked))
+    return ", ".join(filter(None, (some(plain, _MOST_IDS), *asked)))
 
 
 def check_tables(results: Sequence[CheckResult]) -> tuple[Table, Table, Table]:

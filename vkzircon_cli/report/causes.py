@@ -59,8 +59,10 @@ class _Found:
     def _explains(self, check: str, row: RowResult) -> bool:
         if row.missing is not None and row.missing == self.rows[0].missing:
             return row.outcome is not Outcome.SKIP
-        is_bad = SEVERITY[row.outcome] >= _BAD
-        return is_bad and explains(self.check, check) and any(_meet(each.subject, row.subject) for each in self.rows)
+        # A note is worth reading alone, and a crash in another call is a cause of its own.
+        if row.outcome not in (Outcome.WARN, Outcome.FAIL):
+            return False
+        return explains(self.check, check) and any(_meet(each.subject, row.subject) for each in self.rows)
 
 
 def _meet(subject: str, other: str) -> bool:
