@@ -13,11 +13,23 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from reports import concluded, device, emulated, good_report, identity, result, stopped, with_devices
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.checks.chain import Link
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.junit import render_junit
+from vkzircon_cli.report.causes import Cause
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.load import read
 
+_UNUSED: Any = {
+    "link": Link.IMPORT,
+    "outcome": Outcome.FAIL,
+    "where": (),
+    "call": "",
+    "result": "",
+    "what": "",
+    "rule": "",
+    "means": "",
+}
 CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.json"))
 
 
@@ -54,8 +66,8 @@ def test_an_outcome_is_what_ci_systems_call_it(outcome: Outcome, kind: Any) -> N
     case = _only(good_report(), outcome)
     told: Any = case.result[0]
     assert isinstance(told, kind)
-    assert told.message == "It is too small."
-    assert (case.classname, case.name) == ("vkzircon.export", "export.size")
+    assert (case.classname, case.name) == ("vkzircon.device0.export", "export.size")
+    assert told.message == ("It is too small." if outcome is Outcome.SKIP else "Verdant X1: It is too small.")
     if outcome is not Outcome.SKIP:
         assert told.type == outcome
         assert "rule: VUID-VkMemoryAllocateInfo-allocationSize-07903" in told.text
@@ -113,24 +125,37 @@ def test_an_interrupted_run_has_its_devices_too() -> None:
     assert suites[0].errors == 1
 
 
+def test_what_follows_names_its_cause() -> None:
+    """The advice is told once, with the cause and all that follows from it."""
+    imports = result(Outcome.FAIL, "import.same-device", "Refused."), result(Outcome.FAIL, "data.image", "Refused.")
+    found = Cause(0, "import.same-device", follows=("data.image",), sentence="Refused.", advice="Do it.", **_UNUSED)
+    report = replace(concluded(good_report(), Outcome.FAIL, "x", 1, *imports), causes=(found,))
+    (suite,) = _suites(report)
+    first, second = (case.result[0].text for case in suite)
+    assert "advice: Do it." in first
+    assert "follows: 1 check: data.image" in first
+    assert "follows from: import.same-device" in second
+    assert "advice" not in second
+
+
 def test_a_condition_is_a_case() -> None:
     """What `check --require` asked for is named as it was typed."""
     text = "require vmo.rights>=READ|WRITE & <more>"
     (suite,) = _suites(concluded(good_report(), Outcome.FAIL, "x", 1, result(Outcome.FAIL, text, "No.")))
     (case,) = suite
-    assert (case.classname, case.name) == ("vkzircon.require", text)
+    assert (case.classname, case.name) == ("vkzircon.device0.require", text)
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
 def test_every_capture_is_read_back(capture: Path) -> None:
-    """Each check of the report is one case, failed or not as it was."""
+    """Each check of the report is one case of its own name, and all are green if and only if the exit code is 0."""
     report = read(capture)
     suites = _suites(report)
     assert sum(suite.tests for suite in suites) == len(report.checks) + (report.error is not None)
-    failed = sum(each.outcome is Outcome.FAIL for each in report.checks)
-    died = sum(each.outcome in (Outcome.CRASH, Outcome.TIMEOUT) for each in report.checks)
-    assert sum(suite.failures for suite in suites) == failed
-    assert sum(suite.errors for suite in suites) == died + (report.error is not None)
+    bad = sum(suite.failures + suite.errors for suite in suites)
+    assert (bad == 0) is (report.exit_code == 0)
+    names = [(case.classname, case.name) for suite in suites for case in suite]
+    assert len(set(names)) == len(names)
 
 
 @settings(deadline=None, max_examples=100)
@@ -149,4 +174,4 @@ def test_foreign_text_is_text(words: str) -> None:
         "failure",
     ]
     (failure,) = root.iter("failure")
-    assert failure.attrib["message"] == visible(words)
+    assert failure.attrib["message"].endswith(f": {visible(words)}")

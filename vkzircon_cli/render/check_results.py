@@ -63,7 +63,7 @@ def findings(report: Report, index: int | None = None) -> list[Finding]:
         for result in report.checks
         if index in (None, result.device) and (result.device, result.id) not in told and _is_shown(result)
     ]
-    found = [*map(_of_cause, causes), *map(_of_result, others)]
+    found = [*map(of_cause, causes), *map(of_result, others)]
     return sorted(found, key=lambda each: -max(SEVERITY[each.outcome], SEVERITY[Outcome.SKIP]))
 
 
@@ -76,7 +76,8 @@ def _is_shown(result: CheckResult) -> bool:
     return result.id.startswith(REQUIRED) or result.outcome not in (Outcome.PASS, Outcome.SKIP)
 
 
-def _of_cause(cause: Cause) -> Finding:
+def of_cause(cause: Cause) -> Finding:
+    """Return a cause with its rule, its advice, and what follows from it."""
     details = [("rule", cause.rule), ("advice", cause.advice)]
     if cause.follows:
         also = f"{counted(len(cause.follows), 'check')}: {', '.join(cause.follows)}"
@@ -84,7 +85,8 @@ def _of_cause(cause: Cause) -> Finding:
     return Finding(cause.device, cause.outcome, cause.check, cause.sentence, tuple(details))
 
 
-def _of_result(result: CheckResult) -> Finding:
+def of_result(result: CheckResult) -> Finding:
+    """Return a result that has no cause."""
     details = (("rule", result.rule), ("advice", result.advice)) if result.advice is not None else ()
     return Finding(result.device, result.outcome, result.id, result.sentence, details)
 

@@ -4,16 +4,18 @@
 No case has a time: one step serves many checks, so that their sum would count it many times.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as ET
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.text import visible
+from vkzircon_cli.render.check_results import of_cause, of_result
 from vkzircon_cli.render.fields import device_name, driver_lines
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.report.summary import CheckResult
+from vkzircon_cli.report.summary import CheckResult, exit_of
 
-_ELEMENTS = {Outcome.FAIL: "failure", Outcome.CRASH: "error", Outcome.TIMEOUT: "error", Outcome.SKIP: "skipped"}
+_ELEMENTS = {Exit.OK: "", Exit.FAILED: "failure", Exit.CRASHED: "error"}
 _ATTRIBUTES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
@@ -25,7 +27,7 @@ def render_junit(report: Report) -> str:
             identity = device.identity.value
             about = {"driver": next(driver_lines(identity)), "vulkan": identity.api_version.text} if identity else {}
             name = f"device {device.index}: {device_name(device)}"
-            suites.append(_suite(report, name, about, [_case(result) for result in results]))
+            suites.append(_suite(report, name, about, [_case(report, each, device_name(device)) for each in results]))
     if report.error or not suites:
         suites.insert(0, _error_suite(report))
     root = ET.Element("testsuites", name="vkzircon")
@@ -69,21 +71,41 @@ def _count(element: ET.Element, cases: Iterable[ET.Element]) -> None:
         element.set(attribute, str(sum(case.find(kind) is not None for case in cases)))
 
 
-def _case(result: CheckResult) -> ET.Element:
+def _case(report: Report, result: CheckResult, device: str) -> ET.Element:
+    """Return the case of a check; its class names the device, since some CI systems drop cases of equal names."""
     group = result.id.partition(".")[0] if " " not in result.id else "require"
-    case = _element("testcase", classname=f"vkzircon.{group}", name=result.id)
-    kind = _ELEMENTS.get(result.outcome)
+    case = _element("testcase", classname=f"vkzircon.device{result.device}.{group}", name=result.id)
+    kind = _kind(report, result)
     if kind == "skipped":
         case.append(_element(kind, message=result.sentence))
     elif kind:
-        told = _element(kind, type=result.outcome, message=result.sentence)
-        advice = [f"advice: {result.advice}"] if result.advice else []
-        lines = [result.sentence, f"rule: {result.rule}", *advice, *(f"step: {step}" for step in result.steps)]
-        told.text = "\n".join(map(visible, lines))
+        told = _element(kind, type=result.outcome, message=f"{device}: {result.sentence}")
+        told.text = "\n".join(map(visible, _lines(report, result)))
         case.append(told)
     elif result.outcome is not Outcome.PASS:
         ET.SubElement(case, "system-out").text = visible(f"{result.outcome}: {result.sentence}")
     return case
+
+
+def _kind(report: Report, result: CheckResult) -> str:
+    """Return the element of a result, '' for a success: a suite is green if and only if the exit code is 0."""
+    if report.exit_code is Exit.NOT_OFFERED and result.id == "extension.listed":
+        return "failure"
+    if result.outcome is Outcome.SKIP:
+        return "skipped"
+    return _ELEMENTS[exit_of(result)]
+
+
+def _lines(report: Report, result: CheckResult) -> Iterator[str]:
+    """Yield what happened: a cause with its advice, or the check that it follows from."""
+    yield result.sentence
+    causes = [cause for cause in report.causes if cause.device == result.device]
+    if of := next((cause for cause in causes if result.id in cause.follows and result.id != cause.check), None):
+        yield f"follows from: {of.check}"
+    else:
+        found = next((cause for cause in causes if cause.check == result.id), None)
+        yield from (f"{name}: {words}" for name, words in (of_cause(found) if found else of_result(result)).details)
+    yield from (f"step: {step}" for step in result.steps)
 
 
 def _element(tag: str, **attributes: str) -> ET.Element:

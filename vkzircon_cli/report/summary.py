@@ -72,14 +72,14 @@ def conclude(
     if failure is not None:
         return of_failure(failure, counts)
     offering = [device for device in facts.devices if device.selected and offers_extension(device)]
-    counting = [result.outcome for result in checks if _counts(result) and (offering or _exit(result) is not Exit.OK)]
+    counting = [result.outcome for result in checks if _counts(result) and (offering or exit_of(result) is not Exit.OK)]
     unseen = [] if depth is Depth.IDENTITY else [device for device in offering if not _was_seen(device, everything)]
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS if offering else Outcome.SKIP)
     if worst is Outcome.PASS and _ran_nothing(checks):
         worst = Outcome.WARN
     elif worst is Outcome.PASS and unseen:
         worst = Outcome.SKIP
-    codes = {_exit(result) for result in checks} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
+    codes = {exit_of(result) for result in checks} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
     exit_code = next(code for code in EXIT_PRECEDENCE if code in codes)
     if exit_code in (Exit.FAILED, Exit.CRASHED):
         says = _bad(facts, everything, checks, causes)
@@ -102,11 +102,11 @@ def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
 def _counts(result: CheckResult) -> bool:
     """Whether a result affects the overall outcome: a skip, a note and a crash on wrong inputs do not."""
     if result.outcome in (Outcome.CRASH, Outcome.TIMEOUT):
-        return _exit(result) is not Exit.OK
+        return exit_of(result) is not Exit.OK
     return result.outcome not in (Outcome.INFO, Outcome.SKIP)
 
 
-def _exit(result: CheckResult) -> Exit:
+def exit_of(result: CheckResult) -> Exit:
     """Return the exit code for one result; a crash on wrong inputs does not count against the driver."""
     died = result.outcome in (Outcome.CRASH, Outcome.TIMEOUT)
     return Exit.OK if died and forgives_death(result.id) else _EXITS.get(result.outcome, Exit.OK)
@@ -116,7 +116,7 @@ def _bad(
     facts: Facts, everything: tuple[CheckResult, ...], checks: tuple[CheckResult, ...], causes: tuple[Cause, ...]
 ) -> str:
     """Return the first cause of each device that failed, and the conditions that are not met."""
-    bad = [(result.device, result.id) for result in checks if _exit(result) is not Exit.OK]
+    bad = [(result.device, result.id) for result in checks if exit_of(result) is not Exit.OK]
     of: dict[tuple[bool, str], list[Device]] = {}
     for device in facts.devices:
         mine = [cause for cause in causes if cause.device == device.index]
