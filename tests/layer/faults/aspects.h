@@ -38,6 +38,8 @@
     X(OPEN, HAS_GET, 1)                                                                                                \
     X(OPEN, HAS_PROPERTIES, 1)                                                                                         \
     X(OPEN, PLAIN_EXPORT, VK_SUCCESS)                                                                                  \
+    X(OPEN, SMALL_EXPORT, VK_SUCCESS)                                                                                  \
+    X(OPEN, LARGE_EXPORT, VK_SUCCESS)                                                                                  \
     X(OPEN, EXPORT_WITHOUT_TYPE, VK_SUCCESS)                                                                           \
     X(OPEN, DEDICATED_EXPORT, VK_SUCCESS)                                                                              \
     X(EXPORTED, BIND, VK_SUCCESS)                                                                                      \
@@ -53,6 +55,8 @@
     X(OBJECT, RIGHTS, ZX_DEFAULT_VMO_RIGHTS)                                                                           \
     X(VMO, VMO_SIZE, SIZE)                                                                                             \
     X(VMO, READ, ZX_OK)                                                                                                \
+    X(VMO, OLD_BYTE_AT_END, 0)                                                                                         \
+    X(VMO, CLEAN, ZX_OK)                                                                                               \
     X(VMO, WRITE, ZX_OK)                                                                                               \
     X(VMO, OLDEST_INFO, ZX_OK)                                                                                         \
     X(VMO, NEWEST_INFO, ZX_OK)                                                                                         \

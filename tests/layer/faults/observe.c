@@ -13,13 +13,13 @@ static int64_t open_handles(void) {
     return (int64_t)statistics.handle_count[ZX_OBJ_TYPE_VMO] + statistics.handle_count[ZX_OBJ_TYPE_EVENT];
 }
 
-static VkResult export_with(const struct scene *scene, VkExternalMemoryHandleTypeFlags types) {
+static VkResult export_with(const struct scene *scene, VkDeviceSize size, VkExternalMemoryHandleTypeFlags types) {
     const VkExportMemoryAllocateInfo export = {
         .sType = VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO,
         .handleTypes = types,
     };
     VkDeviceMemory memory;
-    const VkResult result = scene_allocate(scene, SIZE, &export, &memory);
+    const VkResult result = scene_allocate(scene, size, &export, &memory);
     return scene_free_at_once(scene, result, memory);
 }
 
@@ -107,8 +107,10 @@ static void observe_open_device(struct scene *scene) {
     scene->report(HAS_PROPERTIES, scene->gpu.get_handle_properties != NULL);
     scene->type = type_for_buffers(scene);
     const int64_t before = open_handles();
-    scene->report(PLAIN_EXPORT, export_with(scene, ZIRCON_VMO));
-    scene->report(EXPORT_WITHOUT_TYPE, export_with(scene, 0));
+    scene->report(PLAIN_EXPORT, export_with(scene, SIZE, ZIRCON_VMO));
+    scene->report(SMALL_EXPORT, export_with(scene, 1024, ZIRCON_VMO));
+    scene->report(LARGE_EXPORT, export_with(scene, 32 * SIZE, ZIRCON_VMO));
+    scene->report(EXPORT_WITHOUT_TYPE, export_with(scene, SIZE, 0));
     const VkResult result = scene_export(scene, &ours);
     scene->report(DEDICATED_EXPORT, result);
     zx_handle_t handle = result == VK_SUCCESS ? observe_export(scene, &ours) : ZX_HANDLE_INVALID;

@@ -13,6 +13,8 @@ static const struct expectation goldfish = {
     {
         {DEVICE_TYPE, VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU, "3.3: VIRTUAL_GPU"},
         {PLAIN_EXPORT, VK_ERROR_OUT_OF_DEVICE_MEMORY, "goldfish 1: export needs a dedicated image or buffer"},
+        {SMALL_EXPORT, VK_ERROR_OUT_OF_DEVICE_MEMORY, "goldfish 1"},
+        {LARGE_EXPORT, VK_ERROR_OUT_OF_DEVICE_MEMORY, "goldfish 1"},
         {GET_UNEXPORTABLE, VK_ERROR_INITIALIZATION_FAILED, "goldfish 2: get of non-exportable memory"},
         {GET_IMPORTED, VK_ERROR_INITIALIZATION_FAILED, "goldfish 2: get of non-exportable memory"},
         {HAS_PARENT, 1, "sysmem VMOs: leaf child of a middle VMO"},

@@ -19,6 +19,7 @@
     X(CAPABILITIES_UNWRITTEN, "capabilities-unwritten",                                                                \
       "The external buffer and image queries return without writing their output.")                                    \
     X(CHANNEL_COPIES, "channel-copies", "A VMO that is written to a channel arrives as a copy.")                       \
+    X(COPY_ON_WRITE_VMO, "copy-on-write-vmo", "Exported VMOs have the flag IS_COW_CLONE.")                             \
     X(CPU_DEVICE, "cpu-device", "The device has the type CPU.")                                                        \
     X(DEDICATED_ONLY_REPORTED, "dedicated-only-reported",                                                              \
       "The external buffer and image queries report DEDICATED_ONLY, but plain allocations work.")                      \
@@ -29,6 +30,7 @@
       "vkGetMemoryZirconHandleFUCHSIA returns VK_ERROR_DEVICE_LOST, and the device stays lost.")                       \
     X(DEVICE_LOST_IN_SUBMIT, "device-lost-in-submit",                                                                  \
       "vkQueueSubmit returns VK_ERROR_DEVICE_LOST, and the device stays lost.")                                        \
+    X(DISCARDABLE_VMO, "discardable-vmo", "Exported VMOs have the flag DISCARDABLE.")                                  \
     X(DISCRETE_DEVICE, "discrete-device", "The device has the type discrete GPU.")                                     \
     X(EXPORT_CLOSED_HANDLE, "export-closed-handle",                                                                    \
       "vkGetMemoryZirconHandleFUCHSIA returns a number that looks like a handle but is not open.")                     \
@@ -49,6 +51,7 @@
     X(HIDE_GET_HANDLE, "hide-get-handle", "vkGetDeviceProcAddr returns NULL for vkGetMemoryZirconHandleFUCHSIA.")      \
     X(HIDE_PROPERTIES, "hide-properties",                                                                              \
       "vkGetDeviceProcAddr returns NULL for vkGetMemoryZirconHandlePropertiesFUCHSIA.")                                \
+    X(IMMUTABLE_VMO, "immutable-vmo", "Exported VMOs have the flag IMMUTABLE.")                                        \
     X(IMPORT_COPIES, "import-copies", "An import copies the bytes of the VMO instead of sharing them.")                \
     X(IMPORT_ELSEWHERE_REFUSED, "import-elsewhere-refused",                                                            \
       "Importing what another process exported returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                             \
@@ -69,6 +72,7 @@
       "vkEnumerateDeviceExtensionProperties returns VK_INCOMPLETE for any array size.")                                \
     X(INTEGRATED_DEVICE, "integrated-device", "The device has the type integrated GPU.")                               \
     X(INVALID_IMPORT, "invalid-import", "Every import returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                      \
+    X(LARGE_REFUSED, "large-refused", "Allocating more than 1 MiB for export returns VK_ERROR_OUT_OF_DEVICE_MEMORY.")  \
     X(LEAK_HANDLE, "leak-handle", "vkFreeMemory of imported memory leaves its handle open.")                           \
     X(LEAK_MEMORY, "leak-memory", "Every import leaks some memory of the process.")                                    \
     X(MAP_FAILS, "map-fails", "vkMapMemory of exported or imported memory returns VK_ERROR_MEMORY_MAP_FAILED.")        \
@@ -92,9 +96,13 @@
       "list.")                                                                                                         \
     X(ODD_SIZE, "odd-size", "The exported VMO is 512 bytes larger than whole pages.")                                  \
     X(OLD_DATA, "old-data", "A newly exported VMO is full of old bytes.")                                              \
+    X(OLD_DATA_BEHIND, "old-data-behind",                                                                              \
+      "The exported VMO is mostly one page larger, and its last bytes are old ones.")                                  \
     X(OLD_KERNEL, "old-kernel", "The kernel supports only the first version of ZX_INFO_VMO.")                          \
     X(ONE_BYTE_CHANGED, "one-byte-changed", "An import changes one bit in the middle of the VMO.")                     \
     X(ONE_POOL, "one-pool", "All exports of a device that exist at the same time are one VMO.")                        \
+    X(PHYSICAL_VMO, "physical-vmo",                                                                                    \
+      "Exported VMOs are physical: zx_vmo_read, zx_vmo_write and cache operations return ZX_ERR_NOT_SUPPORTED.")       \
     X(PROPERTIES_ACCEPT_GARBAGE, "properties-accept-garbage",                                                          \
       "The properties of any number except 0 name every memory type that a VMO can have.")                             \
     X(PROPERTIES_BY_NUMBER, "properties-by-number",                                                                    \
@@ -131,6 +139,7 @@
     X(SECOND_GET_COPIES, "second-get-copies",                                                                          \
       "From the second call on, vkGetMemoryZirconHandleFUCHSIA returns a copy of the VMO.")                            \
     X(SEMAPHORE_LISTED, "semaphore-listed", "VK_FUCHSIA_external_semaphore is listed, but its commands do not exist.") \
+    X(SMALL_REFUSED, "small-refused", "Allocating less than a page for export returns VK_ERROR_OUT_OF_DEVICE_MEMORY.") \
     X(SYSMEM_VMO, "sysmem-vmo", "Exported VMOs are children of another VMO, which the bytes count for.")               \
     X(TALKS_ON_STDERR, "talks-on-stderr", "The driver prints to stderr in vkCreateInstance and in every export.")      \
     X(TALKS_ON_STDOUT, "talks-on-stdout", "The driver prints to stdout in vkCreateInstance and in every export.")      \
