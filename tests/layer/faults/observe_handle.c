@@ -35,9 +35,9 @@ static void observe_vmo(const struct scene *scene, zx_handle_t handle) {
     uint64_t size = 0;
     zx_vmo_get_size(handle, &size);
     scene->report(VMO_SIZE, (int64_t)size);
+    scene->report(READ, zx_vmo_read(handle, bytes, 0, sizeof bytes));
     scene->report(OLD_BYTE_AT_END, has_old_byte_at_end(handle, size));
     scene->report(CLEAN, zx_vmo_op_range(handle, ZX_VMO_OP_CACHE_CLEAN, 0, 4096, NULL, 0));
-    scene->report(READ, zx_vmo_read(handle, bytes, 0, sizeof bytes));
     scene->report(WRITE, zx_vmo_write(handle, bytes, 0, 1));
     observe_info(scene, handle);
     scene->report(VMAR_MAP, map_status(handle));
