@@ -35,6 +35,7 @@ from vkzircon_cli.model.spec import (
     named,
 )
 from vkzircon_cli.model.vmo import (
+    VMO_KINDS,
     Comparison,
     Data,
     Form,
@@ -299,6 +300,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "export.size": (_handle(size=Answer(100)), Outcome.FAIL, "100 bytes for an allocation of 65536"),
     "export.whole-pages": (_handle(size=Answer(65537)), Outcome.WARN, "65537 bytes are not a multiple of 4096"),
     "export.fixed-size": (_info(flags=flags(3, VMO_BITS)), Outcome.WARN, "RESIZABLE"),
+    "export.ordinary": (_info(flags=flags(0x81, VMO_BITS)), Outcome.WARN, "DISCARDABLE: the kernel may discard"),
     "export.two-gets-distinct": (_pair("two_gets", second=reports.handle(0)), Outcome.FAIL, "the same number"),
     "export.two-gets-share": (_pair("two_gets", seen=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes differ"),
     "export.same-koid": (_pair("two_gets", second=reports.handle(1)), Outcome.INFO, "two koids"),
@@ -442,6 +444,35 @@ def test_what_no_rule_forbids_is_no_failure(id: str, change: Change, outcome: Ou
     odd = change(_good_device())
     verdict = REGISTRY[id].verdict(_facts(odd), odd)
     assert verdict.outcome is outcome, verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("bits", "parent", "outcome", "words"),
+    [
+        (0x1, "0", Outcome.PASS, "paged memory of its own"),
+        (0x101, "0", Outcome.WARN, "IMMUTABLE: its bytes can never be written"),
+        (0x5, "7", Outcome.WARN, "COW CLONE: it is a copy-on-write child"),
+        (0x1, "7", Outcome.WARN, "SLICE OR REFERENCE: its parent, and other children of that, have the same bytes"),
+        (0x21, "0", Outcome.INFO, "PAGER BACKED: a pager supplies its pages"),
+        (0x0, "0", Outcome.INFO, "PHYSICAL: it is a range of physical addresses"),
+        (0x41, "0", Outcome.INFO, "CONTIGUOUS: its pages"),
+    ],
+)
+def test_each_kind_of_vmo_is_named(bits: int, parent: str, outcome: Outcome, words: str) -> None:
+    """A kind that harms sharing is a warning, one that is only worth knowing is not; `explain` names each too."""
+    odd = _info(flags=flags(bits, VMO_BITS), parent_koid=parent)(_good_device())
+    verdict = REGISTRY["export.ordinary"].verdict(_facts(odd), odd)
+    assert (verdict.outcome, words in verdict.sentence) == (outcome, True), verdict.sentence
+    explained = " ".join(REGISTRY["export.ordinary"].text.causes)
+    assert all(kind in explained for kind in VMO_KINDS)
+
+
+def test_old_bytes_behind_an_allocation_are_told_as_such() -> None:
+    """The whole VMO is handed out, so bytes behind allocationSize count; the sentence says where they are."""
+    behind = _rows("fresh_bytes", zeros=Answer(Comparison(69632, 15, 69617)))(_good_device())
+    verdict = REGISTRY["export.fresh-zeros"].verdict(_facts(behind), behind)
+    assert verdict.outcome is Outcome.WARN
+    assert "15 of 69632 bytes hold old data, all behind the allocation of 65536 bytes" in verdict.sentence
 
 
 def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:

@@ -77,9 +77,12 @@ WALK = {
     ),
     "export.whole-pages": Wrong(("odd-size",), "warn"),
     "export.fixed-size": Wrong(("resizable-vmo",), "warn"),
+    "export.ordinary": Wrong(("discardable-vmo",), "warn"),
     "export.two-gets-distinct": Wrong(("same-handle-twice",), follows=("import.twice", "import.shares", *REPEATED)),
-    "export.two-gets-share": Wrong(("second-get-copies",), follows=("export.same-koid", "import.shares")),
-    "export.same-koid": Wrong(("second-get-child",), "info"),
+    "export.two-gets-share": Wrong(
+        ("second-get-copies",), follows=("export.same-koid", "export.ordinary", "import.shares")
+    ),
+    "export.same-koid": Wrong(("second-get-child",), "info", follows=("export.ordinary",)),
     "export.two-exports-apart": Wrong(("one-pool",)),
     "export.survives-channel": Wrong(("channel-copies",), follows=("import.second-process", "import.shares")),
     "export.fresh-zeros": Wrong(("old-data",), "warn"),

@@ -6,6 +6,9 @@ from enum import StrEnum
 from vkzircon_cli.model.base import Answer, Size, record
 from vkzircon_cli.model.spec import Flags, Named
 
+# What a VMO can be apart from paged memory of its own, the most harmful to those who share it first.
+VMO_KINDS = ("DISCARDABLE", "IMMUTABLE", "COW_CLONE", "SLICE_OR_REFERENCE", "PAGER_BACKED", "PHYSICAL", "CONTIGUOUS")
+
 
 class Form(StrEnum):
     """How the exported memory is allocated."""
@@ -39,6 +42,17 @@ class VmoInfo:
     committed_bytes: Size
     cache_policy: Named
     name_hex: str | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Name what the VMO is apart from paged memory of its own: its flags, and what no flag says.
+
+        A child that is no clone is a slice or a reference; no header has the flags that RFC-0280 plans for them.
+        """
+        flags = set(self.flags.names)
+        is_window = self.parent_koid != "0" and "COW_CLONE" not in flags
+        unnamed = {"PHYSICAL": "PAGED" not in flags, "SLICE_OR_REFERENCE": is_window}
+        return tuple(kind for kind in VMO_KINDS if unnamed.get(kind, kind in flags))
 
 
 @record

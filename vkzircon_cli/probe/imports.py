@@ -16,7 +16,7 @@ from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.queries import is_host_coherent
 from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released, RoundTrip, Write
 from vkzircon_cli.probe.commands import copy, fill
-from vkzircon_cli.probe.export import compared, write
+from vkzircon_cli.probe.export import compared, compared_by_read, write
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
 from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, new_word
 from vkzircon_cli.probe.peer import FarImport, Peer
@@ -260,7 +260,7 @@ class ImportProbe:
         if not is_host_coherent(self.target.types[shared.exported.memory_type]):
             kernel.clean_and_invalidate(value, written.size)
         if not by_map:
-            return compared(shared.handle, written)
+            return compared_by_read(shared.handle, written)
         with kernel.mapped(value, written.size) as view:
             return written.compare(view)
 

@@ -2,11 +2,24 @@
 """A device's memory as tables and fields: heaps, memory types, and the results of sharing each type."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Heap
 from vkzircon_cli.model.quantities import about, bits_of, exactly, ranges
-from vkzircon_cli.model.vmo import Comparison, Data, Export, Form, Handle, Image, Import, ImportKind, RoundTrip, Write
+from vkzircon_cli.model.vmo import (
+    Comparison,
+    Data,
+    Export,
+    Form,
+    Handle,
+    Image,
+    Import,
+    ImportKind,
+    RoundTrip,
+    VmoInfo,
+    Write,
+)
 from vkzircon_cli.render.content import (
     Cell,
     Column,
@@ -139,8 +152,14 @@ def _vmo(handle: Handle) -> tuple[str, ...]:
     info = handle.info.value
     if info is None:
         return (handle.value, koid, *"?????")
-    about_it = (info.name.strip() or "-", flag_words(info.flags), info.parent_koid, exactly(info.committed_bytes))
+    about_it = (info.name.strip() or "-", _flags(info), info.parent_koid, exactly(info.committed_bytes))
     return (handle.value, koid, *about_it, info.cache_policy.name)
+
+
+def _flags(info: VmoInfo) -> str:
+    """Format the flags, and the kinds that no flag says."""
+    unnamed = tuple(kind for kind in info.kinds if kind not in info.flags.names)
+    return flag_words(replace(info.flags, names=(*info.flags.names, *unnamed)))
 
 
 def notes(device: Device) -> Iterator[Field]:

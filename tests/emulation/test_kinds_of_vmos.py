@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VMOs that are no ordinary memory, through the real program: each kind is named, and its bytes are looked at."""
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import Run
+
+from vkzircon_cli.bindings.zircon import open_zircon
+from vkzircon_cli.emulation import installation
+from vkzircon_cli.errors import Refused
+from vkzircon_cli.probe.export import compared, compared_by_read, write
+from vkzircon_cli.probe.handles import owned
+from vkzircon_cli.probe.patterns import new_pattern
+
+_PAGED = 1
+
+
+def _checks(once: Run, fault: str) -> dict[str, dict[str, Any]]:
+    return {check["id"]: check for check in once("check", "--format", "json", "--fault", fault).json["checks"]}
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "kind"),
+    [
+        ("immutable-vmo", "warn", "IMMUTABLE"),
+        ("copy-on-write-vmo", "warn", "COW CLONE"),
+        ("sysmem-vmo", "warn", "SLICE OR REFERENCE"),
+        ("physical-vmo", "info", "PHYSICAL"),
+    ],
+)
+def test_the_kind_of_a_vmo_is_named(once: Run, fault: str, outcome: str, kind: str) -> None:
+    """The check names the kind, and the table of VMOs has it among the flags."""
+    found = _checks(once, fault)["export.ordinary"]
+    assert (found["outcome"], kind in found["sentence"]) == (outcome, True)
+    assert kind.replace(" ", "_") in once("report", "--verbose", "--fault", fault, COLUMNS="400").out
+
+
+@pytest.mark.parametrize("fault", ["physical-vmo", "uncached-vmo"])
+def test_bytes_that_cannot_be_copied_are_read_through_a_mapping(once: Run, fault: str) -> None:
+    """Where zx_vmo_read is refused, no check of bytes is skipped; the round trips say what was refused."""
+    ran = _checks(once, fault)
+    for name in ("two-gets-share", "two-exports-apart", "survives-channel", "fresh-zeros", "outlives"):
+        assert ran[f"export.{name}"]["outcome"] == "pass", name
+    assert ran["import.own-vmo"]["outcome"] == ran["data.host-write"]["outcome"] == "pass"
+
+
+def test_old_bytes_behind_an_allocation_are_found(once: Run) -> None:
+    """The VMO is longer than the allocation, and its receiver can read all of it."""
+    found = _checks(once, "old-data-behind")["export.fresh-zeros"]
+    assert found["outcome"] == "warn"
+    assert "15 of 69632 bytes hold old data, all behind the allocation of 65536 bytes" in found["sentence"]
+
+
+def test_a_vmo_without_cache_operations_is_compared_all_the_same(
+    layer: installation.Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A physical VMO has no cache operation (RFC-0252): nothing is refused, and its bytes are compared by a mapping."""
+    monkeypatch.setenv("VKZIRCON_LIBZIRCON", str(layer.libzircon))
+    kernel = open_zircon(lambda _: None)
+    change_flags = ctypes.CDLL(str(Path(layer.libzircon))).vkz_vmo_change_flags
+    with owned(kernel, kernel.create(65536)) as handle:
+        assert change_flags(ctypes.c_uint32(handle.value), 0, _PAGED) == 0
+        written = write(handle, new_pattern(65536))
+        kernel.clean_and_invalidate(handle.value, 65536)
+        with pytest.raises(Refused, match="zx_vmo_read"):
+            compared_by_read(handle, written)
+        assert compared(handle, written).wrong == 0
