@@ -82,6 +82,14 @@ static void export_and_use(const struct device *device, int descriptions, int wr
     block_free(&block);
 }
 
+static void export_new(void) {
+    const struct block block = allocate(&scene.here);
+    const zx_handle_t handle = handle_export(&block);
+    handle_size(handle);
+    use(&block, handle, 0, 1, 1);
+    block_free(&block);
+}
+
 static void export_and_query(void) {
     const struct block block = allocate(&scene.here);
     const zx_handle_t handle = handle_export(&block), duplicate = handle_duplicate(handle);
@@ -117,7 +125,7 @@ static void check_exports(void) {
     block_free(&block);
     export_and_use(&scene.here, 1, 1, 1); // the probe: two allocations, whose VMOs must differ
     export_and_use(&scene.here, 1, 1, 1);
-    export_and_use(&scene.here, 0, 1, 1); // the probe: memory that is new
+    export_new();
     device_open(&device, scene.here.physical);
     export_and_use(&device, 0, 1, 1); // the probe: handles that outlive their device
     export_and_use(&device, 0, 1, 0);
@@ -161,6 +169,11 @@ static void unshare(const struct shared *shared) {
     block_free(&shared->imported);
     handle_close(shared->kept);
     block_free(&shared->exported);
+}
+
+static void measure(void) {
+    const struct block measured = block_create(&scene.here, scene.shape);
+    block_destroy(&measured);
 }
 
 static void import_once(const struct device *target, enum how how) {
@@ -213,6 +226,12 @@ static void count_handles(void) {
     block_free(&exported);
 }
 
+// The probe: a smaller buffer.
+static void import_small(void) {
+    measure();
+    import_once(&scene.here, SIMPLY);
+}
+
 static void open_target(struct device *target, VkPhysicalDevice physical) {
     VkPhysicalDeviceMemoryProperties memory;
     query_queue_families(physical);
@@ -247,6 +266,8 @@ static void check_imports(void) {
     import_twice();
     if (is_plain)
         import_own_vmo();
+    if (scene.shape->form != DEDICATED_IMAGE)
+        import_small();
 }
 
 // Data and images
@@ -273,8 +294,7 @@ static void make_coherent(zx_handle_t handle) {
 
 static void check_data(void) {
     for (int writer = 0; writer < 4; writer++) {
-        const struct block measured = block_create(&scene.here, scene.shape);
-        block_destroy(&measured);
+        measure();
         const struct shared shared = share(&scene.here, SIMPLY);
         if (writer == 0)
             submit(FILL, &shared.imported, VK_NULL_HANDLE);

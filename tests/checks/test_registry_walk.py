@@ -101,6 +101,7 @@ WALK = {
     "import.other-device": Wrong(("invalid-import",), "info", follows=("device.unique", *IMPORTS)),
     "import.own-vmo": Wrong(("foreign-import-refused",), "info"),
     "import.whole-size": Wrong(("invalid-import",), "info", follows=IMPORTS),
+    "import.small": Wrong(("small-refused",)),
     "import.second-process": Wrong(("import-elsewhere-refused",)),
     "import.contents-kept": Wrong(("one-byte-changed",), follows=("data.image", "import.second-process")),
     "import.shares": Wrong(("import-copies",), follows=("import.second-process", *BYTES)),

@@ -68,3 +68,16 @@ def test_a_vmo_without_cache_operations_is_compared_all_the_same(
         with pytest.raises(Refused, match="zx_vmo_read"):
             compared_by_read(handle, written)
         assert compared(handle, written).wrong == 0
+
+
+def test_less_than_a_page_is_shared(once: Run) -> None:
+    """1,024 bytes are exported and imported, plain and dedicated; only an image has no such size."""
+    (device,) = once("report", "--format", "json").json["devices"]
+    small = {row["form"]: row["imported"] for row in device["imports"] if row["kind"] == "small"}
+    for form in ("plain", "dedicated-buffer"):
+        made = small[form]["value"]
+        assert (made["allocation_size"], made["shared"]["value"]) == (
+            1024,
+            {"count": 1024, "wrong": 0, "first_wrong": None},
+        )
+    assert small["dedicated-image"]["missing"]["kind"] == "not-asked"

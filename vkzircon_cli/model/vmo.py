@@ -160,6 +160,7 @@ class ImportKind(StrEnum):
     OWN_VMO = "own-vmo"
     WHOLE_SIZE = "whole-size"
     BIND_OFFSET = "bind-offset"
+    SMALL = "small"
     RE_EXPORT = "re-export"
     BIND_EXPORT_IMPORT_BIND = "bind-export-import-bind"
     EXPORT_BIND_IMPORT_BIND = "export-bind-import-bind"

@@ -25,6 +25,7 @@ from vkzircon_cli.probe.target import ImportTargets, Target, before_import
 from vkzircon_cli.stream.events import answer_of
 
 _RELEASE_S = 1.0
+_SMALL = 1024  # bytes, less than a page, as in the conformance tests (zircon_vmo)
 _OURS = 2  # handles to a VMO before its import: one for the import, one to examine the VMO
 _BINDS_SOURCE = (
     ImportKind.BIND_EXPORT_IMPORT_BIND,
@@ -84,10 +85,11 @@ class ImportProbe:
             raise NotAsked("dedicated memory is bound at its start and has its resource's size")
         if kind is ImportKind.RE_EXPORT and not self.can_export_again[shape.form]:
             raise NotAsked("exportFromImportedHandleTypes does not have ZIRCON_VMO")
-        importer = self.elsewhere.find(kind)
-        used = replace(shape, room=shape.needs.alignment) if kind is ImportKind.BIND_OFFSET else shape
+        importer, used = self.elsewhere.find(kind), self._used(kind, shape)
         with ExitStack() as stack:
-            exported, handle, kept_handle, source = before_import(partial(self._export, stack, kind, used, memory_type))
+            export = partial(self._export, stack, kind, used, memory_type)
+            # Memory of the usual size was exported; a refusal of less is what this kind looks for.
+            exported, handle, kept_handle, source = export() if kind is ImportKind.SMALL else before_import(export)
             resource = before_import(lambda: stack.enter_context(used.resource(importer.device)))
             size = self._size_to_import(kind, handle, exported.size)
             import_type, candidates = importer.import_type(handle, resource, memory_type)
@@ -107,6 +109,21 @@ class ImportProbe:
                 handle=kept_handle,
                 kept=answer_of(partial(_still, importer, imported, written)),
             )
+
+    def _used(self, kind: ImportKind, shape: Shape) -> Shape:
+        """Return the shape to share in the way of *kind*."""
+        if kind is ImportKind.BIND_OFFSET:
+            return replace(shape, room=shape.needs.alignment)
+        if kind is not ImportKind.SMALL:
+            return shape
+        if shape.form is Form.DEDICATED_IMAGE:
+            raise NotAsked("the size of an image follows from its format")
+        return self._sized(shape.form, _SMALL)
+
+    def _sized(self, form: Form, size: int) -> Shape:
+        """Return the shape of a buffer of *size* bytes."""
+        with external_buffer(self.target.device, size) as buffer:
+            return Shape(form, size, None, buffer.needs)
 
     def _export(
         self, stack: ExitStack, kind: ImportKind, shape: Shape, memory_type: int
@@ -227,8 +244,7 @@ class ImportProbe:
 
     def round_trip(self, write: Write, form: Form, memory_type: int) -> RoundTrip:
         """Write all bytes in one way and read them in every other way. Raises `NotAsked` if that way cannot be used."""
-        with external_buffer(self.target.device, self.size) as buffer:
-            shape = Shape(form, self.size, None, buffer.needs)
+        shape = self._sized(form, self.size)
         with self.shared(ImportKind.SAME_DEVICE, shape, memory_type) as shared:
             written = self._write(write, shared)
             return RoundTrip(
