@@ -36,6 +36,7 @@ from vkzircon_cli.model.spec import (
 )
 from vkzircon_cli.model.vmo import (
     VMO_KINDS,
+    AskedSize,
     Comparison,
     Data,
     Form,
@@ -58,6 +59,7 @@ from vkzircon_cli.model.vmo import (
     Stress,
     Stressed,
     Tiling,
+    Trial,
     Write,
 )
 from vkzircon_cli.stream.fold import fold as fold_events
@@ -88,6 +90,7 @@ def _good_device(index: int = 0) -> Device:
         imports=tuple(Import(kind, Form.PLAIN, 0, Answer(reports.imported(0, 7))) for kind in ImportKind),
         releases=(Release(0, Answer(Released(3, 2))),),
         data=(*made.data, *(Data(write, 0, Answer(reports.round_trip())) for write in Write)),
+        asked_sizes=(AskedSize(0, 2 << 20, Answer(Trial(2 << 20, ""))),),
         images=(Image(Tiling.LINEAR, RGBA8, Answer(ImageTrip(0, 64, SAME))),),
         stress=tuple(Stress(what, 0, Answer(Stressed(9, 2, 2, 1, 1))) for what in ("imports", "rounds")),
         negative=tuple(
@@ -349,6 +352,11 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     ),
     "data.host-write-import": (_data(Write.IMPORT_MAP, Answer(HALF)), Outcome.FAIL, "32 of 64 bytes are wrong"),
     "data.gpu-copy": (_data(Write.GPU_COPY, Answer(HALF)), Outcome.FAIL, "32 of 64 bytes are wrong"),
+    "data.size": (
+        _rows("asked_sizes", trial=Answer(Trial(1 << 20, "vkAllocateMemory answered VK_X"))),
+        Outcome.WARN,
+        "2097152 bytes cannot be shared: vkAllocateMemory answered VK_X, though maxMemoryAllocationSize is 2147483648",
+    ),
     "data.image": (
         _rows("images", trip=Answer(ImageTrip(0, 64, HALF))),
         Outcome.FAIL,

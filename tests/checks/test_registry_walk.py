@@ -110,6 +110,7 @@ WALK = {
     "data.host-write-import": Wrong(("import-copies",), follows=("import.shares", "import.second-process", *BYTES)),
     "data.gpu-fill": Wrong(("device-lost-in-submit",)),
     "data.gpu-copy": Wrong(("import-copies",), follows=("import.shares", "import.second-process", *BYTES)),
+    "data.size": Wrong(("large-refused",), "warn"),
     "data.image": Wrong(("import-copies",), follows=("import.shares", "import.second-process", *BYTES)),
     "stress.imports": Wrong(("leak-handle",), follows=("stress.rounds", "import.releases-handle")),
     "stress.rounds": Wrong(("leak-handle",), follows=("stress.imports", "import.releases-handle")),
@@ -125,7 +126,7 @@ NOT_ON_LAVAPIPE = {"import.other-device", "capabilities.semaphore"}
 
 def _outcomes(once: Run, faults: tuple[str, ...], **env: str) -> dict[str, str]:
     options = [word for fault in faults for word in ("--fault", fault)]
-    ran = once("check", "--format", "json", "--stress", "--negative", *options, **env)
+    ran = once("check", "--format", "json", "--size", "2M", "--stress", "--negative", *options, **env)
     assert "Traceback" not in ran.out + ran.err
     return {check["id"]: check["outcome"] for check in ran.json["checks"] if check["device"] == 0}
 

@@ -81,3 +81,23 @@ def test_less_than_a_page_is_shared(once: Run) -> None:
             {"count": 1024, "wrong": 0, "first_wrong": None},
         )
     assert small["dedicated-image"]["missing"]["kind"] == "not-asked"
+
+
+def test_a_size_that_is_refused_is_told_with_the_largest_that_works(once: Run) -> None:
+    """The driver's own limit may be refused: one warning says so, and the verdict rests on the usual size."""
+    ran = once("check", "--format", "json", "--fault", "large-refused", "--size", "2M")
+    (found,) = (check for check in ran.json["checks"] if check["id"] == "data.size")
+    assert (ran.code, found["outcome"]) == (0, "warn")
+    assert found["sentence"].endswith("1048576 bytes can, and round trips moved 65536.")
+    (device,) = ran.json["devices"]
+    assert {trip["round_trip"]["value"]["size"] for trip in device["data"]} == {65536}
+    assert device["asked_sizes"][0]["trial"]["value"]["largest"] == 1 << 20
+
+
+def test_a_size_that_works_is_moved(once: Run) -> None:
+    """Sizes larger and smaller than the usual one are moved whole."""
+    for size in (4096, 1 << 20):
+        ran = once("check", "--format", "json", "--size", str(size), "--select", "data.size")
+        (device,) = ran.json["devices"]
+        assert ran.code == 0
+        assert {trip["round_trip"]["value"]["size"] for trip in device["data"]} == {size}

@@ -17,6 +17,8 @@ _SIZES = {
     "size",
     "size_bytes",
     "allocation_size",
+    "asked",
+    "largest",
     "max_memory_allocation_size",
     "page_size",
     "alignment",

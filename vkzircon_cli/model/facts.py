@@ -227,6 +227,7 @@ class Device:
     negative: tuple[vmo.Negative, ...]
     closed: Answer[bool]
     through_channel: tuple[vmo.PairOfHandles, ...] = ()
+    asked_sizes: tuple[vmo.AskedSize, ...] = ()
 
 
 @record

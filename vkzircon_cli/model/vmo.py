@@ -237,6 +237,23 @@ class RoundTrip:
 
 
 @record
+class Trial:
+    """The *largest* buffer that could be shared, and why the size that was asked for is refused, '' if it is not."""
+
+    largest: Size
+    refusal: str
+
+
+@record
+class AskedSize:
+    """The size from the command line: *asked* bytes. If they are refused, round trips have the usual size."""
+
+    memory_type: int
+    asked: Size
+    trial: Answer[Trial]
+
+
+@record
 class ImageTrip:
     """An image cleared in exported memory, every pixel of it read back from the import."""
 

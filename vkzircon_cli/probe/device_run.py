@@ -112,8 +112,8 @@ class DeviceProbe(DeviceSession):
             form: _exports_again(images[key] if key and form is Form.DEDICATED_IMAGE else offer) for form in Form
         }
         elsewhere = ImportTargets(target, opener, self.identity, self.index, self.stack)
-        imports = ImportProbe(target, elsewhere, can_export_again, request.size)
-        probe = MemoryTypeProbe(self.ask, target, opener, shapes, imports, peer, [])
+        imports = ImportProbe(target, elsewhere, can_export_again)
+        probe = MemoryTypeProbe(self.ask, target, opener, shapes, imports, peer, request.size, [])
         for memory_type in target.types:
             yield from probe.probe(memory_type.index, _reasons(memory_type, offer, image_reason))
         yield from self._images(target, images)

@@ -11,10 +11,11 @@ from dataclasses import replace
 from functools import partial
 
 from vkzircon_cli.bindings.zircon import Zircon
-from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.queries import is_host_coherent
-from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released, RoundTrip, Write
+from vkzircon_cli.model.request import DEFAULT_SIZE
+from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released, RoundTrip, Trial, Write
 from vkzircon_cli.probe.commands import copy, fill
 from vkzircon_cli.probe.export import compared, compared_by_read, write
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
@@ -26,6 +27,7 @@ from vkzircon_cli.stream.events import answer_of
 
 _RELEASE_S = 1.0
 _SMALL = 1024  # bytes, less than a page, as in the conformance tests (zircon_vmo)
+_TRIALS = 4  # between a size that works and twice of it, to find the largest
 _OURS = 2  # handles to a VMO before its import: one for the import, one to examine the VMO
 _BINDS_SOURCE = (
     ImportKind.BIND_EXPORT_IMPORT_BIND,
@@ -53,12 +55,11 @@ class Shared:
 
 @record
 class ImportProbe:
-    """Imports what one device exports, on every device and in every way; round trips are of *size* bytes each."""
+    """Imports what one device exports, on every device and in every way."""
 
     target: Target
     elsewhere: ImportTargets
     can_export_again: Mapping[Form, bool]
-    size: int
 
     def probe(self, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
         """Import once in the way of *kind*, and compare the bytes on both sides.
@@ -242,11 +243,45 @@ class ImportProbe:
                     pass
             return Released(before, _settled(kernel, value, before - 1))
 
-    def round_trip(self, write: Write, form: Form, memory_type: int) -> RoundTrip:
-        """Write all bytes in one way and read them in every other way. Raises `NotAsked` if that way cannot be used."""
-        shape = self._sized(form, self.size)
+    def largest(self, form: Form, memory_type: int, asked: int) -> Trial:
+        """Try to share *asked* bytes; if they are refused, halve them until they are not, and then try sizes between.
+
+        The usual size is known to work.
+        """
+        refused = self._refusal(form, memory_type, asked)
+        if not refused:
+            return Trial(asked, "")
+        least, most = asked // 2, asked
+        while least > DEFAULT_SIZE and self._refusal(form, memory_type, least):
+            least, most = least // 2, least
+        least = max(least, DEFAULT_SIZE)
+        for _ in range(_TRIALS):
+            middle = (least + most) // 2 & -_SMALL
+            if middle <= least:
+                break
+            least, most = (least, middle) if self._refusal(form, memory_type, middle) else (middle, most)
+        return Trial(least, refused)
+
+    def _refusal(self, form: Form, memory_type: int, size: int) -> str:
+        """Export and import *size* bytes without touching them; return what was refused, '' if nothing was."""
+        device = self.target.device
+        try:
+            shape = self._sized(form, size)
+            with self.target.export(shape, memory_type) as handle, shape.resource(device) as resource:
+                import_type, _ = self.target.import_type(handle, resource, memory_type)
+                with self.target.imported(shape, handle, resource, import_type, size=shape.needs.size):
+                    return ""
+        except Refused as refused:
+            return refused.said
+
+    def round_trip(self, write: Write, form: Form, memory_type: int, size: int) -> RoundTrip:
+        """Write *size* bytes in one way and read them in every other way.
+
+        Raises `NotAsked` if that way cannot be used.
+        """
+        shape = self._sized(form, size)
         with self.shared(ImportKind.SAME_DEVICE, shape, memory_type) as shared:
-            written = self._write(write, shared)
+            written = self._write(write, shared, size)
             return RoundTrip(
                 size=written.size,
                 through_export_map=answer_of(partial(self.target.compare, shared.exported, written)),
@@ -255,17 +290,17 @@ class ImportProbe:
                 through_vmo_map=answer_of(partial(self._through_vmo, shared, written, by_map=True)),
             )
 
-    def _write(self, write: Write, shared: Shared) -> Pattern:
+    def _write(self, write: Write, shared: Shared, size: int) -> Pattern:
         device = self.target.device
         if write is Write.GPU_FILL:
-            pattern = new_word(self.size)
+            pattern = new_word(size)
             fill(device, shared.resource.handle, int.from_bytes(pattern.period, "little"))
             return pattern
-        pattern = new_pattern(self.size)
+        pattern = new_pattern(size)
         if write is Write.GPU_COPY:
-            with host_buffer(device, self.size, self.target.visible_types()) as (buffer, memory):
+            with host_buffer(device, size, self.target.visible_types()) as (buffer, memory):
                 self.target.put(memory, pattern)
-                copy(device, buffer, shared.resource.handle, self.size)
+                copy(device, buffer, shared.resource.handle, size)
             return pattern
         return self.target.put(shared.exported if write is Write.HOST_MAP else shared.imported, pattern)
 
