@@ -65,11 +65,17 @@ def _right(seen: Comparison) -> Judgement:
     return bytes_are(seen, f"all {seen.count} bytes are right", f"are wrong, the first at {seen.first_wrong}")
 
 
-@check("data.size", PRACTICE, option="--size")
+@check("data.size", PRACTICE)
 def size(_: Facts, device: Device) -> Iterator[RowResult]:
     limit = device.identity.value.max_memory_allocation_size.value if device.identity.value is not None else None
-    for row in device.asked_sizes:
-        yield row_of_type(device, row.memory_type, "size", row.trial).judged(partial(_is_shared, row.asked, limit))
+    for asked in device.asked_sizes:
+        yield row_of_type(device, asked.memory_type, "size", asked.trial).judged(
+            partial(_is_shared, asked.asked, limit)
+        )
+    for row in device.data if not device.asked_sizes else ():
+        if row.round_trip.value is not None:
+            moved = f"{row.round_trip.value.size} bytes can be shared"
+            yield row_of_type(device, row.memory_type, f"data.{row.write}", row.round_trip).found(Outcome.PASS, moved)
 
 
 def _is_shared(asked: int, limit: int | None, trial: Trial) -> Judgement:

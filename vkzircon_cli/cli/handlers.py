@@ -10,7 +10,7 @@ from typing import Any
 
 from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.errors import CannotAsk, Exit, Usage
-from vkzircon_cli.model.request import DEFAULT_SIZE, Depth, Emulate, Judging, Request
+from vkzircon_cli.model.request import Depth, Emulate, Judging, Request
 from vkzircon_cli.output import write
 from vkzircon_cli.worker import interrupt, worker
 
@@ -82,10 +82,7 @@ def _judging(given: Mapping[str, Any]) -> Judging:
     if judging.select or judging.ignore:
         from vkzircon_cli.report.conditions import refuse_empty_choice
 
-        added = [f"--{name}" for name in ("stress", "negative") if given.get(name)]
-        if given.get("size", DEFAULT_SIZE) != DEFAULT_SIZE:
-            added.append("--size")
-        refuse_empty_choice(judging, added)
+        refuse_empty_choice(judging, [f"--{name}" for name in ("stress", "negative") if given.get(name)])
     return judging
 
 

@@ -246,11 +246,13 @@ class ImportProbe:
     def largest(self, form: Form, memory_type: int, asked: int) -> Trial:
         """Try to share *asked* bytes; if they are refused, halve them until they are not, and then try sizes between.
 
-        The usual size is known to work.
+        Raises `NotAsked` if the usual size is refused too: then it is not the size.
         """
         refused = self._refusal(form, memory_type, asked)
         if not refused:
             return Trial(asked, "")
+        if self._refusal(form, memory_type, DEFAULT_SIZE):
+            raise NotAsked("memory of the usual size cannot be shared either")
         least, most = asked // 2, asked
         while least > DEFAULT_SIZE and self._refusal(form, memory_type, least):
             least, most = least // 2, least
