@@ -42,7 +42,7 @@ static const struct persona {
 } personas[] = {
     {{"goldfish", "gfxstream's driver for Fuchsia (Mesa, guest/vulkan_enc/ResourceTracker.cpp)."},
      "foreign-import-refused,"   // a VMO from zx_vmo_create cannot be imported
-     "foreign-properties-zero,"  // a VMO unknown to the host: VK_SUCCESS without a memory type
+     "foreign-properties-zero,"  // a VMO unknown to the host: no memory type; the newest source names DEVICE_LOCAL ones
      "import-kills,"             // a handle that is bad or lacks DUPLICATE: abort()
      "refuse-plain-export,"      // without a dedicated image or buffer: VK_ERROR_OUT_OF_DEVICE_MEMORY
      "sysmem-vmo,"               // VMOs of sysmem have a parent and no committed bytes
