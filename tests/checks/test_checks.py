@@ -435,6 +435,9 @@ def _one_plain_type_refused(device: Device) -> Device:
         ("import.same-device", lambda d: _imports(REFUSED)(_capabilities(features=2)(d)), Outcome.INFO),
         ("stress.imports", _stressed(rounds=4096, handles_after=3), Outcome.INFO),  # a pool that came late
         ("stress.rounds", _stressed(rounds=1024, handles_after=1), Outcome.INFO),  # a cache that went
+        ("stress.imports", _stressed(handles_before=None, handles_after=None), Outcome.INFO),  # not counted
+        ("stress.memory", _stressed(handles_before=None, handles_after=None), Outcome.PASS),
+        ("import.releases-handle", _rows("releases", released=Answer(Released(3, 3, False))), Outcome.WARN),
     ],
 )
 def test_what_no_rule_forbids_is_no_failure(id: str, change: Change, outcome: Outcome) -> None:

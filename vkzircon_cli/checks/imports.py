@@ -103,5 +103,7 @@ def _released(device: Device) -> Iterator[Row[Released]]:
 @check("import.releases-handle", "memory.adoc: a successful import transfers the handle to the implementation")
 @each(_released)
 def releases_handle(found: Released) -> Judgement:
+    if not found.settled:
+        return Outcome.WARN, "the VMO's handle count changes while the VMO is not used, so a leak would not be seen"
     has = f"the VMO has {found.after} handles after the import was freed, of {found.before} before it"
     return holds(found.after == found.before - 1, has)

@@ -180,10 +180,14 @@ class Import:
 
 @record
 class Released:
-    """ZX_INFO_HANDLE_COUNT of an imported VMO before the import, and after the imported memory was freed."""
+    """ZX_INFO_HANDLE_COUNT of an imported VMO before the import, and after the imported memory was freed.
+
+    *settled* is False if the count did not stay the same while the VMO was left alone.
+    """
 
     before: int
     after: int
+    settled: bool = True
 
 
 @record
@@ -241,11 +245,14 @@ class Image:
 
 @record
 class Stressed:
-    """Rounds that were repeated, and the process's open handles and resident bytes before and after them."""
+    """Rounds that were repeated, and the process's open handles and resident bytes before and after them.
+
+    The handles are None if the kernel does not count them (ZX_INFO_PROCESS_HANDLE_STATS).
+    """
 
     rounds: int
-    handles_before: int
-    handles_after: int
+    handles_before: int | None
+    handles_after: int | None
     resident_before: int
     resident_after: int
 
