@@ -414,6 +414,11 @@ def _one_plain_type_refused(device: Device) -> Device:
     return replace(_refused_export(REFUSED)(device), exports=(*_refused_export(REFUSED)(device).exports, *dedicated))
 
 
+def _denied(table: str, fact: str, missing: Missing, features: int = 2) -> Change:
+    """Report only these *features* of buffers, and miss every answer of *table*."""
+    return lambda device: _rows(table, **{fact: Answer(None, missing)})(_capabilities(features)(device))
+
+
 @pytest.mark.parametrize(
     ("id", "change", "outcome"),
     [
@@ -430,6 +435,9 @@ def _one_plain_type_refused(device: Device) -> Device:
             lambda d: _refused_properties("VK_ERROR_INVALID_EXTERNAL_HANDLE")(_capabilities(features=2)(d)),
             Outcome.INFO,
         ),
+        ("data.gpu-fill", _denied("data", "round_trip", REFUSED), Outcome.INFO),
+        ("import.bind-offset", _denied("imports", "imported", REFUSED), Outcome.INFO),
+        ("export.memory-type", _denied("exports", "handle", REFUSED, features=4), Outcome.INFO),
         ("capabilities.agree-export", _only_images, Outcome.SKIP),
         ("capabilities.agree-import", _only_images, Outcome.SKIP),
         ("import.same-device", lambda d: _imports(REFUSED)(_capabilities(features=2)(d)), Outcome.INFO),
@@ -445,6 +453,40 @@ def test_what_no_rule_forbids_is_no_failure(id: str, change: Change, outcome: Ou
     odd = change(_good_device())
     verdict = REGISTRY[id].verdict(_facts(odd), odd)
     assert verdict.outcome is outcome, verdict.sentence
+
+
+HUNG = Missing(MissingKind.TIMED_OUT, "vkX", "", "no answer within 15 s")
+
+
+@pytest.mark.parametrize(
+    ("id", "table", "fact", "features", "denied"),
+    [
+        ("export.memory-type", "exports", "handle", 4, "no export"),
+        ("export.two-gets-share", "two_gets", "pair", 4, "no export"),
+        ("import.same-device", "imports", "imported", 2, "no import"),
+        ("import.own-vmo", "imports", "imported", 0, "no import"),
+        ("import.releases-handle", "releases", "released", 0, "no export and no import"),
+        ("data.gpu-fill", "data", "round_trip", 0, "no export and no import"),
+        ("stress.imports", "stress", "stressed", 2, "no import"),
+    ],
+)
+def test_dying_in_a_step_against_the_drivers_word_is_a_warning(
+    id: str, table: str, fact: str, features: int, denied: str
+) -> None:
+    """No program may do what the driver reports not to work, so only this tool meets the crash; no advice fits it."""
+    for missing, died in ((CRASHED, "crashed in vkX (SIGSEGV)"), (HUNG, "hung in vkX (no answer within 15 s)")):
+        bad = _denied(table, fact, missing, features)(_good_device())
+        verdict = REGISTRY[id].verdict(_facts(bad), bad)
+        assert (verdict.outcome, verdict.against_word) == (Outcome.WARN, True)
+        said = f"he driver {died} in a step against its word: it reports {denied} of such buffers."
+        assert said in verdict.sentence
+
+
+def test_an_import_of_our_own_vmo_needs_no_export() -> None:
+    """A driver that only imports promises it, so a crash there is its own; of what it denies it is not."""
+    bad = _denied("imports", "imported", CRASHED, features=4)(_good_device())
+    assert REGISTRY["import.own-vmo"].verdict(_facts(bad), bad).outcome is Outcome.CRASH
+    assert REGISTRY["import.whole-size"].verdict(_facts(bad), bad).outcome is Outcome.WARN
 
 
 def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:

@@ -226,6 +226,28 @@ def test_a_kernel_that_counts_no_handles_costs_the_count_only(emulated: Run, fau
         assert "the kernel refuses to count handles" in _verdicts(ran, "stress.imports")[0][1]
 
 
+@pytest.mark.parametrize(
+    ("faults", "code", "worst"),
+    [
+        (("deny-import", "segfault-in-import"), 0, "warn"),
+        (("deny-import", "refuse-import"), 0, "warn"),
+        (("deny-export", "segfault-in-export"), 0, "warn"),
+        (("deny-export", "segfault-in-import"), 5, "crash"),  # in the import of a VMO of our own
+    ],
+)
+def test_what_the_driver_reports_not_to_work_is_tried_at_our_own_risk(
+    emulated: Run, faults: tuple[str, ...], code: int, worst: str
+) -> None:
+    """A crash or a refusal there is no exit 5 and no exit 1, and the report does not claim that memory is shared."""
+    options = [word for fault in faults for word in ("--fault", fault)]
+    ran = emulated("check", "--format", "json", *options)
+    assert (ran.code, ran.json["summary"]["outcome"]) == (code, worst)
+    assert "shares its memory" not in ran.json["summary"]["sentence"]
+    said = [check for check in ran.json["checks"] if "against its word: it reports no" in check["sentence"]]
+    assert bool(said) is (faults[1] != "refuse-import")
+    assert {check["advice"] for check in said} <= {None}
+
+
 def test_a_job_policy_that_kills_never_strikes(emulated: Run) -> None:
     """Only ZX_INFO_HANDLE_VALID is ever given a number that may not be a handle."""
     for other in ("export-zero", "export-closed-handle", "export-odd-handle", "properties-close-handle"):

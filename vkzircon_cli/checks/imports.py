@@ -4,7 +4,6 @@
 from collections.abc import Collection, Iterator
 from functools import partial
 
-from vkzircon_cli.checks.capabilities import denies_import
 from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import (
     Judgement,
@@ -28,15 +27,9 @@ SAME_MEMORY = f"{_IMPORT}: both allocations are the same memory"
 def _imports(
     device: Device, kinds: Collection[ImportKind] = tuple(ImportKind), worth: Outcome = Outcome.FAIL
 ) -> Rows[Imported]:
-    """Return imports; a refusal counts as *worth* only if the driver reports that imports work."""
+    """Return imports; a refusal counts as *worth*."""
     return [
-        row_of_type(
-            device,
-            row.memory_type,
-            f"import.{row.kind}.{row.form}",
-            row.imported,
-            Outcome.INFO if denies_import(device, row.form) else worth,
-        )
+        row_of_type(device, row.memory_type, f"import.{row.kind}.{row.form}", row.imported, worth)
         for row in device.imports
         if row.kind in kinds
     ]

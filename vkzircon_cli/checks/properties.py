@@ -4,9 +4,9 @@
 from collections.abc import Iterator
 from functools import partial
 
-from vkzircon_cli.checks.capabilities import denies_import
 from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import Judgement, Rows, each, holds, lists_results, parts, row_of_type
+from vkzircon_cli.checks.word import denies_import
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import ranges
 from vkzircon_cli.model.vmo import Form, HandleProperties

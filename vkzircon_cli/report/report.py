@@ -77,7 +77,8 @@ def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
             if depth is Depth.IDENTITY and check.needs_extension:
                 continue
             said = check.verdict(facts, device)
-            advice = check.text.advice if said.outcome in (Outcome.WARN, Outcome.FAIL) else None
+            is_advised = said.outcome in (Outcome.WARN, Outcome.FAIL) and not said.against_word
+            advice = check.text.advice if is_advised else None
             yield CheckResult(check.id, device.index, said.outcome, said.sentence, said.steps, check.rule, advice)
 
 
