@@ -47,6 +47,7 @@ from vkzircon_cli.model.vmo import (
     ImportKind,
     Negative,
     Outlives,
+    OwnVmoProperties,
     Pair,
     PairOfHandles,
     Refusal,
@@ -255,7 +256,17 @@ def _refused_plain(device: Device) -> Device:
 _takes_no_type = _properties(memory_type_bits=0, memory_types=())
 
 
-_INFORMATIVE = (ImportKind.OTHER_DEVICE, ImportKind.OWN_VMO, ImportKind.WHOLE_SIZE)
+def _own_vmo_bits(with_rights: int, without: int) -> Change:
+    answers = (OwnVmoProperties("own-vmo", Answer(with_rights)), OwnVmoProperties("no-rights", Answer(without)))
+    return lambda device: replace(device, own_vmo_properties=answers)
+
+
+_KINDS = [kind for kind in ImportKind if kind is not ImportKind.OWN_VMO_EXACT]  # a row of import.own-vmo
+_REFUSED_IMPORTS = {
+    ImportKind.OTHER_DEVICE: Outcome.INFO,
+    ImportKind.OWN_VMO: Outcome.WARN,
+    ImportKind.WHOLE_SIZE: Outcome.WARN,
+}
 
 # check id -> (change of the facts, outcome that follows, words in the sentence)
 BROKEN: dict[str, tuple[Change, Outcome, str]] = {
@@ -321,6 +332,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     ),
     "properties.exporting-type": (_properties(memory_type_bits=2, memory_types=(1,)), Outcome.WARN, "not among"),
     "properties.duplicate-agrees": (_properties(duplicate_bits=Answer(1)), Outcome.FAIL, "0x1, the handle 0x7"),
+    "properties.own-vmo": (_own_vmo_bits(0, 0), Outcome.WARN, "a new VMO: memoryTypeBits is 0x0"),
     "properties.handle-kept": (_properties(handle_valid=Answer(False)), Outcome.FAIL, "gone after the call"),
     "capabilities.dedicated": (_requires_dedicated, Outcome.FAIL, "DEDICATED_ONLY is not reported, and required"),
     "capabilities.images": (_rows("images", trip=Answer(None, REFUSED)), Outcome.FAIL, "VK_ERROR_OUT_OF_DEVICE_MEMORY"),
@@ -333,10 +345,10 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     **{
         f"import.{kind}": (
             _import_of(kind),
-            Outcome.INFO if kind in _INFORMATIVE else Outcome.FAIL,
+            _REFUSED_IMPORTS.get(kind, Outcome.FAIL),
             "VK_ERROR_OUT_OF_DEVICE_MEMORY",
         )
-        for kind in ImportKind
+        for kind in _KINDS
     },
     "import.contents-kept": (_imported(kept=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes changed"),
     "import.shares": (_imported(shared=Answer(HALF)), Outcome.FAIL, "not seen on another side"),
@@ -435,6 +447,9 @@ def _denied(table: str, fact: str, missing: Missing, features: int = 2) -> Chang
             lambda d: _refused_properties("VK_ERROR_INVALID_EXTERNAL_HANDLE")(_capabilities(features=2)(d)),
             Outcome.INFO,
         ),
+        ("properties.own-vmo", lambda d: _own_vmo_bits(0, 1)(_capabilities(features=2)(d)), Outcome.INFO),
+        ("properties.own-vmo", lambda d: _own_vmo_bits(0, 0)(_identity(kind=3)(d)), Outcome.INFO),
+        ("import.own-vmo", _denied("imports", "imported", REFUSED), Outcome.INFO),
         ("data.gpu-fill", _denied("data", "round_trip", REFUSED), Outcome.INFO),
         ("import.bind-offset", _denied("imports", "imported", REFUSED), Outcome.INFO),
         ("export.memory-type", _denied("exports", "handle", REFUSED, features=4), Outcome.INFO),
@@ -487,6 +502,28 @@ def test_an_import_of_our_own_vmo_needs_no_export() -> None:
     bad = _denied("imports", "imported", CRASHED, features=4)(_good_device())
     assert REGISTRY["import.own-vmo"].verdict(_facts(bad), bad).outcome is Outcome.CRASH
     assert REGISTRY["import.whole-size"].verdict(_facts(bad), bad).outcome is Outcome.WARN
+
+
+def test_fuchsias_test_of_properties_is_foretold() -> None:
+    """It demands memory types for a new VMO, and success without any for a handle that has no rights."""
+    refused = reports.refused("vkGetMemoryZirconHandlePropertiesFUCHSIA", "VK_ERROR_INVALID_EXTERNAL_HANDLE")
+    good = _good_device()
+    own, _ = good.own_vmo_properties
+    for bare, words in ((Answer(1), "memoryTypeBits is 0x1."), (Answer(None, refused), "INVALID_EXTERNAL_HANDLE.")):
+        bad = replace(good, own_vmo_properties=(own, OwnVmoProperties("no-rights", bare)))
+        verdict = REGISTRY["properties.own-vmo"].verdict(_facts(bad), bad)
+        assert (verdict.outcome, verdict.steps) == (Outcome.WARN, ("device0/properties.no-rights",))
+        assert verdict.sentence.startswith("A handle without rights to a new VMO: ")
+        assert verdict.sentence.endswith(words)
+
+
+def test_a_vmo_of_our_own_may_be_just_large_enough() -> None:
+    """Both sizes are rows of one check: a driver that maps more than it is asked for refuses the smaller one."""
+    bad = _import_of(ImportKind.OWN_VMO_EXACT)(_good_device())
+    verdict = REGISTRY["import.own-vmo"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.WARN
+    assert verdict.sentence.startswith("Exactly as large (memory type 0): vkAllocateMemory answered")
+    assert verdict.steps == ("device0/type0/import.own-vmo-exact.plain",)
 
 
 def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:

@@ -28,7 +28,7 @@ class Wrong:
     base: tuple[str, ...] = GOOD
 
 
-KINDS = tuple(f"import.{kind}" for kind in ImportKind)
+KINDS = tuple(f"import.{kind}" for kind in ImportKind if f"import.{kind}" in REGISTRY)
 BYTES = ("data.host-write", "data.host-write-import", "data.gpu-fill", "data.gpu-copy", "data.image")
 # What every program meets when imports fail; a VMO of our own is imported like any other.
 REPEATED = ("stress.imports", "stress.rounds", "stress.memory")
@@ -92,12 +92,13 @@ WALK = {
     # Lavapipe has one memory type: without it there is none.
     "properties.exporting-type": Wrong(("properties-miss-type",), "warn", follows=("properties.bits-set",)),
     "properties.duplicate-agrees": Wrong(("properties-by-number",)),
+    "properties.own-vmo": Wrong(("foreign-properties-zero",), "warn"),
     "properties.handle-kept": Wrong(("properties-close-handle",), follows=("negative.handle-kept",)),
     "import.result-codes": Wrong(("import-needs-extra-page",), "warn", follows=IMPORTS),
     **{kind: Wrong(("invalid-import",), follows=IMPORTS) for kind in KINDS},
     "import.other-device": Wrong(("invalid-import",), "info", follows=("device.unique", *IMPORTS)),
-    "import.own-vmo": Wrong(("foreign-import-refused",), "info"),
-    "import.whole-size": Wrong(("invalid-import",), "info", follows=IMPORTS),
+    "import.own-vmo": Wrong(("foreign-import-refused",), "warn", follows=("import.result-codes",)),
+    "import.whole-size": Wrong(("invalid-import",), "warn", follows=IMPORTS),
     "import.second-process": Wrong(("import-elsewhere-refused",)),
     "import.contents-kept": Wrong(("one-byte-changed",), follows=("data.image", "import.second-process")),
     "import.shares": Wrong(("import-copies",), follows=("import.second-process", *BYTES)),

@@ -227,6 +227,7 @@ class Device:
     negative: tuple[vmo.Negative, ...]
     closed: Answer[bool]
     through_channel: tuple[vmo.PairOfHandles, ...] = ()
+    own_vmo_properties: tuple[vmo.OwnVmoProperties, ...] = ()
 
 
 @record

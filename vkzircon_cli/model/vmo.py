@@ -135,8 +135,16 @@ class Properties:
     properties: Answer[HandleProperties]
 
 
+@record
+class OwnVmoProperties:
+    """The properties call for a VMO that Vulkan did not export; *what* is the handle: with all rights, or with none."""
+
+    what: str
+    bits: Answer[int]
+
+
 class ImportKind(StrEnum):
-    """The place or the way of an import."""
+    """The place or the way of an import; a VMO of our own is one page larger than the allocation, or as large."""
 
     SAME_DEVICE = "same-device"
     SECOND_DEVICE = "second-device"
@@ -144,6 +152,7 @@ class ImportKind(StrEnum):
     OTHER_DEVICE = "other-device"
     TWICE = "twice"
     OWN_VMO = "own-vmo"
+    OWN_VMO_EXACT = "own-vmo-exact"
     WHOLE_SIZE = "whole-size"
     BIND_OFFSET = "bind-offset"
     RE_EXPORT = "re-export"

@@ -31,6 +31,7 @@ _BINDS_SOURCE = (
     ImportKind.EXPORT_BIND_IMPORT_BIND,
     ImportKind.EXPORT_IMPORT_BIND_BIND,
 )
+_OWN_VMO = (ImportKind.OWN_VMO, ImportKind.OWN_VMO_EXACT)
 _PLAIN_ONLY = (ImportKind.WHOLE_SIZE, ImportKind.BIND_OFFSET)
 
 
@@ -66,8 +67,8 @@ class ImportProbe:
             NotAsked: a step before the import failed, which is not the import's fault.
             Refused: the import or the binding failed.
         """
-        if kind is ImportKind.OWN_VMO:
-            return self._own_vmo(shape, memory_type)
+        if kind in _OWN_VMO:
+            return self._own_vmo(kind, shape, memory_type)
         with self.shared(kind, shape, memory_type) as shared:
             return Imported(
                 memory_type=shared.imported.memory_type,
@@ -190,12 +191,12 @@ class ImportProbe:
                 return found
             return replace(found, shared=answer_of(partial(target.compare, exported, after)))
 
-    def _own_vmo(self, shape: Shape, memory_type: int) -> Imported:
-        """Import a VMO that Vulkan did not export, one page larger than the allocation."""
+    def _own_vmo(self, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
+        """Import a VMO that Vulkan did not export."""
         if shape.is_dedicated:
             raise NotAsked("a VMO of our own was never a dedicated allocation")
         kernel, target, size = self.target.must_have_kernel(), self.target, shape.needs.size
-        made = kernel.create(size + kernel.page_size())
+        made = kernel.create(size + (kernel.page_size() if kind is ImportKind.OWN_VMO else 0))
         with owned(kernel, made) as handle, shape.resource(target.device) as resource:
             import_type, candidates = target.import_type(handle, resource, memory_type)
             with owned(kernel, kernel.duplicate(made)) as kept:
