@@ -84,11 +84,13 @@ WALK = {
     "export.survives-channel": Wrong(("channel-copies",), follows=("import.second-process", "import.shares")),
     "export.fresh-zeros": Wrong(("old-data",), "warn"),
     "export.outlives": Wrong(("recycles-memory",), "warn"),
-    "properties.succeeds": Wrong(("refuse-properties",)),
-    "properties.result-codes": Wrong(("odd-result-in-properties",), "warn", follows=("properties.succeeds",)),
+    "properties.succeeds": Wrong(("refuse-properties",), follows=("properties.own-vmo",)),
+    "properties.result-codes": Wrong(
+        ("odd-result-in-properties",), "warn", follows=("properties.succeeds", "properties.own-vmo")
+    ),
     "properties.written": Wrong(("properties-unwritten",)),
-    "properties.bits-set": Wrong(("properties-zero",), follows=("properties.exporting-type",)),
-    "properties.bits-in-range": Wrong(("properties-past-count",)),
+    "properties.bits-set": Wrong(("properties-zero",), follows=("properties.exporting-type", "properties.own-vmo")),
+    "properties.bits-in-range": Wrong(("properties-past-count",), follows=("properties.own-vmo",)),
     # Lavapipe has one memory type: without it there is none.
     "properties.exporting-type": Wrong(("properties-miss-type",), "warn", follows=("properties.bits-set",)),
     "properties.duplicate-agrees": Wrong(("properties-by-number",)),
@@ -113,7 +115,7 @@ WALK = {
     "stress.memory": Wrong(("leak-memory",), "warn"),
     "negative.import-refused": Wrong(("odd-result-in-import",), "warn"),
     "negative.handle-kept": Wrong(("failed-import-closes-handle",), "warn"),
-    "negative.properties-refused": Wrong(("properties-accept-garbage",), "info"),
+    "negative.properties-refused": Wrong(("properties-accept-garbage",), "info", follows=("properties.own-vmo",)),
     "negative.survives": Wrong(("import-kills",), "crash", follows=("negative.import-refused",)),
 }
 # What lavapipe alone cannot show: a second GPU, and the sibling extension.

@@ -17,6 +17,7 @@ from vkzircon_cli.checks.rows import (
     holds,
     lists_results,
     row_of_type,
+    skipping,
 )
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Comparison, Imported, ImportKind, Released
@@ -62,7 +63,7 @@ def _of_kind(kind: ImportKind, worth: Outcome, device: Device) -> Rows[Imported]
     if kind is not ImportKind.OWN_VMO:
         return _imports(device, (kind,), worth)
     return [
-        replace(row, subject=f"{of} ({row.subject})")
+        replace(skipping(row, "zx_vmo_create"), subject=f"{of} ({row.subject})")
         for own, of in _OWN_VMO.items()
         for row in _imports(device, (own,), worth)
     ]

@@ -5,7 +5,18 @@ from collections.abc import Iterator
 from functools import partial
 
 from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
-from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, lists_results, parts, row_of_type, step
+from vkzircon_cli.checks.rows import (
+    Judgement,
+    Row,
+    Rows,
+    each,
+    holds,
+    lists_results,
+    parts,
+    row_of_type,
+    skipping,
+    step,
+)
 from vkzircon_cli.checks.word import denies_import
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import ranges
@@ -108,7 +119,7 @@ def _own_vmo(device: Device) -> Rows[int]:
     is_virtual = device.identity.value is not None and device.identity.value.type.value == _VIRTUAL_GPU
     worth = Outcome.INFO if is_virtual or denies_import(device, Form.PLAIN) else Outcome.WARN
     return [
-        Row(_OWN_VMO[row.what], step(device, f"properties.{row.what}"), row.bits, worth)
+        skipping(Row(_OWN_VMO[row.what], step(device, f"properties.{row.what}"), row.bits, worth), "zx_vmo_create")
         for row in device.own_vmo_properties
     ]
 
