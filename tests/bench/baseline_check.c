@@ -216,11 +216,13 @@ static void import_own_vmo(void) {
 static void count_handles(void) {
     const struct block exported = allocate(&scene.here);
     const zx_handle_t handle = handle_export(&exported), kept = handle_duplicate(handle);
-    struct block imported = block_create(&scene.here, scene.shape);
-    handle_count(kept);
     handle_size(handle);
+    struct block imported = block_create(&scene.here, scene.shape);
+    handle_count(kept); // twice, as the probe does: the count must settle
+    handle_count(kept);
     import(&imported, handle, &exported, SIMPLY);
     block_free(&imported);
+    handle_count(kept);
     handle_count(kept);
     handle_close(kept);
     block_free(&exported);
@@ -264,10 +266,20 @@ static void check_imports(void) {
     if (scene.shape->reexports)
         import_once(&scene.here, EXPORT_AGAIN);
     import_twice();
-    if (is_plain)
+    for (int i = 0; is_plain && i < 2; i++) // the probe: one page larger, and exactly as large
         import_own_vmo();
     if (scene.shape->form != DEDICATED_IMAGE)
         import_small();
+}
+
+static void query_own_vmo(void) {
+    zx_handle_t handle;
+    MUST(zx_vmo_create, BUFFER_SIZE, 0, &handle);
+    handle_check(handle);
+    const zx_handle_t duplicate = handle_duplicate(handle); // the probe: once without rights
+    handle_types(&scene.here, duplicate);
+    handle_close(duplicate);
+    handle_close(handle);
 }
 
 // Data and images
@@ -399,6 +411,8 @@ void check_device(const struct instance *instance, uint32_t index) {
     query_queue_families(physical);
     device_open(&scene.here, physical);
     add_shapes();
+    query_own_vmo();
+    query_own_vmo();
     for (scene.type = 0; scene.type < scene.memory.memoryTypeCount; scene.type++) {
         if (can_export(scene.type))
             check_type(index);

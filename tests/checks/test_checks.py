@@ -49,6 +49,7 @@ from vkzircon_cli.model.vmo import (
     ImportKind,
     Negative,
     Outlives,
+    OwnVmoProperties,
     Pair,
     PairOfHandles,
     Refusal,
@@ -259,7 +260,17 @@ def _refused_plain(device: Device) -> Device:
 _takes_no_type = _properties(memory_type_bits=0, memory_types=())
 
 
-_INFORMATIVE = (ImportKind.OTHER_DEVICE, ImportKind.OWN_VMO, ImportKind.WHOLE_SIZE)
+def _own_vmo_bits(with_rights: int, without: int) -> Change:
+    answers = (OwnVmoProperties("own-vmo", Answer(with_rights)), OwnVmoProperties("no-rights", Answer(without)))
+    return lambda device: replace(device, own_vmo_properties=answers)
+
+
+_KINDS = [kind for kind in ImportKind if kind is not ImportKind.OWN_VMO_EXACT]  # a row of import.own-vmo
+_REFUSED_IMPORTS = {
+    ImportKind.OTHER_DEVICE: Outcome.INFO,
+    ImportKind.OWN_VMO: Outcome.WARN,
+    ImportKind.WHOLE_SIZE: Outcome.WARN,
+}
 
 # check id -> (change of the facts, outcome that follows, words in the sentence)
 BROKEN: dict[str, tuple[Change, Outcome, str]] = {
@@ -326,6 +337,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     ),
     "properties.exporting-type": (_properties(memory_type_bits=2, memory_types=(1,)), Outcome.WARN, "not among"),
     "properties.duplicate-agrees": (_properties(duplicate_bits=Answer(1)), Outcome.FAIL, "0x1, the handle 0x7"),
+    "properties.own-vmo": (_own_vmo_bits(0, 0), Outcome.WARN, "a new VMO: memoryTypeBits is 0x0"),
     "properties.handle-kept": (_properties(handle_valid=Answer(False)), Outcome.FAIL, "gone after the call"),
     "capabilities.dedicated": (_requires_dedicated, Outcome.FAIL, "DEDICATED_ONLY is not reported, and required"),
     "capabilities.images": (_rows("images", trip=Answer(None, REFUSED)), Outcome.FAIL, "VK_ERROR_OUT_OF_DEVICE_MEMORY"),
@@ -338,10 +350,10 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     **{
         f"import.{kind}": (
             _import_of(kind),
-            Outcome.INFO if kind in _INFORMATIVE else Outcome.FAIL,
+            _REFUSED_IMPORTS.get(kind, Outcome.FAIL),
             "VK_ERROR_OUT_OF_DEVICE_MEMORY",
         )
-        for kind in ImportKind
+        for kind in _KINDS
     },
     "import.contents-kept": (_imported(kept=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes changed"),
     "import.shares": (_imported(shared=Answer(HALF)), Outcome.FAIL, "not seen on another side"),
@@ -424,6 +436,11 @@ def _one_plain_type_refused(device: Device) -> Device:
     return replace(_refused_export(REFUSED)(device), exports=(*_refused_export(REFUSED)(device).exports, *dedicated))
 
 
+def _denied(table: str, fact: str, missing: Missing, features: int = 2) -> Change:
+    """Report only these *features* of buffers, and miss every answer of *table*."""
+    return lambda device: _rows(table, **{fact: Answer(None, missing)})(_capabilities(features)(device))
+
+
 @pytest.mark.parametrize(
     ("id", "change", "outcome"),
     [
@@ -440,11 +457,20 @@ def _one_plain_type_refused(device: Device) -> Device:
             lambda d: _refused_properties("VK_ERROR_INVALID_EXTERNAL_HANDLE")(_capabilities(features=2)(d)),
             Outcome.INFO,
         ),
+        ("properties.own-vmo", lambda d: _own_vmo_bits(0, 1)(_capabilities(features=2)(d)), Outcome.INFO),
+        ("properties.own-vmo", lambda d: _own_vmo_bits(0, 0)(_identity(kind=3)(d)), Outcome.INFO),
+        ("import.own-vmo", _denied("imports", "imported", REFUSED), Outcome.INFO),
+        ("data.gpu-fill", _denied("data", "round_trip", REFUSED), Outcome.INFO),
+        ("import.bind-offset", _denied("imports", "imported", REFUSED), Outcome.INFO),
+        ("export.memory-type", _denied("exports", "handle", REFUSED, features=4), Outcome.INFO),
         ("capabilities.agree-export", _only_images, Outcome.SKIP),
         ("capabilities.agree-import", _only_images, Outcome.SKIP),
         ("import.same-device", lambda d: _imports(REFUSED)(_capabilities(features=2)(d)), Outcome.INFO),
         ("stress.imports", _stressed(rounds=4096, handles_after=3), Outcome.INFO),  # a pool that came late
         ("stress.rounds", _stressed(rounds=1024, handles_after=1), Outcome.INFO),  # a cache that went
+        ("stress.imports", _stressed(handles_before=None, handles_after=None), Outcome.INFO),  # not counted
+        ("stress.memory", _stressed(handles_before=None, handles_after=None), Outcome.PASS),
+        ("import.releases-handle", _rows("releases", released=Answer(Released(3, 3, False))), Outcome.WARN),
     ],
 )
 def test_what_no_rule_forbids_is_no_failure(id: str, change: Change, outcome: Outcome) -> None:
@@ -481,6 +507,62 @@ def test_old_bytes_behind_an_allocation_are_told_as_such() -> None:
     verdict = REGISTRY["export.fresh-zeros"].verdict(_facts(behind), behind)
     assert verdict.outcome is Outcome.WARN
     assert "15 of 69632 bytes hold old data, all behind the allocation of 65536 bytes" in verdict.sentence
+
+
+HUNG = Missing(MissingKind.TIMED_OUT, "vkX", "", "no answer within 15 s")
+
+
+@pytest.mark.parametrize(
+    ("id", "table", "fact", "features", "denied"),
+    [
+        ("export.memory-type", "exports", "handle", 4, "no export"),
+        ("export.two-gets-share", "two_gets", "pair", 4, "no export"),
+        ("import.same-device", "imports", "imported", 2, "no import"),
+        ("import.own-vmo", "imports", "imported", 0, "no import"),
+        ("import.releases-handle", "releases", "released", 0, "no export and no import"),
+        ("data.gpu-fill", "data", "round_trip", 0, "no export and no import"),
+        ("stress.imports", "stress", "stressed", 2, "no import"),
+    ],
+)
+def test_dying_in_a_step_against_the_drivers_word_is_a_warning(
+    id: str, table: str, fact: str, features: int, denied: str
+) -> None:
+    """No program may do what the driver reports not to work, so only this tool meets the crash; no advice fits it."""
+    for missing, died in ((CRASHED, "crashed in vkX (SIGSEGV)"), (HUNG, "hung in vkX (no answer within 15 s)")):
+        bad = _denied(table, fact, missing, features)(_good_device())
+        verdict = REGISTRY[id].verdict(_facts(bad), bad)
+        assert (verdict.outcome, verdict.against_word) == (Outcome.WARN, True)
+        said = f"he driver {died} in a step against its word: it reports {denied} of such buffers."
+        assert said in verdict.sentence
+
+
+def test_an_import_of_our_own_vmo_needs_no_export() -> None:
+    """A driver that only imports promises it, so a crash there is its own; of what it denies it is not."""
+    bad = _denied("imports", "imported", CRASHED, features=4)(_good_device())
+    assert REGISTRY["import.own-vmo"].verdict(_facts(bad), bad).outcome is Outcome.CRASH
+    assert REGISTRY["import.whole-size"].verdict(_facts(bad), bad).outcome is Outcome.WARN
+
+
+def test_fuchsias_test_of_properties_is_foretold() -> None:
+    """It demands memory types for a new VMO, and success without any for a handle that has no rights."""
+    refused = reports.refused("vkGetMemoryZirconHandlePropertiesFUCHSIA", "VK_ERROR_INVALID_EXTERNAL_HANDLE")
+    good = _good_device()
+    own, _ = good.own_vmo_properties
+    for bare, words in ((Answer(1), "memoryTypeBits is 0x1."), (Answer(None, refused), "INVALID_EXTERNAL_HANDLE.")):
+        bad = replace(good, own_vmo_properties=(own, OwnVmoProperties("no-rights", bare)))
+        verdict = REGISTRY["properties.own-vmo"].verdict(_facts(bad), bad)
+        assert (verdict.outcome, verdict.steps) == (Outcome.WARN, ("device0/properties.no-rights",))
+        assert verdict.sentence.startswith("A handle without rights to a new VMO: ")
+        assert verdict.sentence.endswith(words)
+
+
+def test_a_vmo_of_our_own_may_be_just_large_enough() -> None:
+    """Both sizes are rows of one check: a driver that maps more than it is asked for refuses the smaller one."""
+    bad = _import_of(ImportKind.OWN_VMO_EXACT)(_good_device())
+    verdict = REGISTRY["import.own-vmo"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.WARN
+    assert verdict.sentence.startswith("Exactly as large (memory type 0): vkAllocateMemory answered")
+    assert verdict.steps == ("device0/type0/import.own-vmo-exact.plain",)
 
 
 def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:

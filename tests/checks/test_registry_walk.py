@@ -28,7 +28,7 @@ class Wrong:
     base: tuple[str, ...] = GOOD
 
 
-KINDS = tuple(f"import.{kind}" for kind in ImportKind)
+KINDS = tuple(f"import.{kind}" for kind in ImportKind if f"import.{kind}" in REGISTRY)
 BYTES = ("data.host-write", "data.host-write-import", "data.gpu-fill", "data.gpu-copy", "data.image")
 # What every program meets when imports fail; a VMO of our own is imported like any other.
 REPEATED = ("stress.imports", "stress.rounds", "stress.memory")
@@ -87,20 +87,23 @@ WALK = {
     "export.survives-channel": Wrong(("channel-copies",), follows=("import.second-process", "import.shares")),
     "export.fresh-zeros": Wrong(("old-data",), "warn"),
     "export.outlives": Wrong(("recycles-memory",), "warn"),
-    "properties.succeeds": Wrong(("refuse-properties",)),
-    "properties.result-codes": Wrong(("odd-result-in-properties",), "warn", follows=("properties.succeeds",)),
+    "properties.succeeds": Wrong(("refuse-properties",), follows=("properties.own-vmo",)),
+    "properties.result-codes": Wrong(
+        ("odd-result-in-properties",), "warn", follows=("properties.succeeds", "properties.own-vmo")
+    ),
     "properties.written": Wrong(("properties-unwritten",)),
-    "properties.bits-set": Wrong(("properties-zero",), follows=("properties.exporting-type",)),
-    "properties.bits-in-range": Wrong(("properties-past-count",)),
+    "properties.bits-set": Wrong(("properties-zero",), follows=("properties.exporting-type", "properties.own-vmo")),
+    "properties.bits-in-range": Wrong(("properties-past-count",), follows=("properties.own-vmo",)),
     # Lavapipe has one memory type: without it there is none.
     "properties.exporting-type": Wrong(("properties-miss-type",), "warn", follows=("properties.bits-set",)),
     "properties.duplicate-agrees": Wrong(("properties-by-number",)),
+    "properties.own-vmo": Wrong(("foreign-properties-zero",), "warn"),
     "properties.handle-kept": Wrong(("properties-close-handle",), follows=("negative.handle-kept",)),
     "import.result-codes": Wrong(("import-needs-extra-page",), "warn", follows=IMPORTS),
     **{kind: Wrong(("invalid-import",), follows=IMPORTS) for kind in KINDS},
     "import.other-device": Wrong(("invalid-import",), "info", follows=("device.unique", *IMPORTS)),
-    "import.own-vmo": Wrong(("foreign-import-refused",), "info"),
-    "import.whole-size": Wrong(("invalid-import",), "info", follows=IMPORTS),
+    "import.own-vmo": Wrong(("foreign-import-refused",), "warn", follows=("import.result-codes",)),
+    "import.whole-size": Wrong(("invalid-import",), "warn", follows=IMPORTS),
     "import.small": Wrong(("small-refused",)),
     "import.second-process": Wrong(("import-elsewhere-refused",)),
     "import.contents-kept": Wrong(("one-byte-changed",), follows=("data.image", "import.second-process")),
@@ -117,7 +120,7 @@ WALK = {
     "stress.memory": Wrong(("leak-memory",), "warn"),
     "negative.import-refused": Wrong(("odd-result-in-import",), "warn"),
     "negative.handle-kept": Wrong(("failed-import-closes-handle",), "warn"),
-    "negative.properties-refused": Wrong(("properties-accept-garbage",), "info"),
+    "negative.properties-refused": Wrong(("properties-accept-garbage",), "info", follows=("properties.own-vmo",)),
     "negative.survives": Wrong(("import-kills",), "crash", follows=("negative.import-refused",)),
 }
 # What lavapipe alone cannot show: a second GPU, and the sibling extension.

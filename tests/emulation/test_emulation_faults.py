@@ -191,6 +191,63 @@ def test_old_kernels_are_asked_in_their_own_version(emulated: Run) -> None:
     assert ran.json["devices"][0]["exports"][0]["handle"]["value"]["info"]["value"]["version"] == 1
 
 
+def _verdicts(ran: Ran, *ids: str) -> list[tuple[str, str]]:
+    """Return outcome and sentence of each check of *ids*."""
+    checks = {check["id"]: check for check in ran.json["checks"]}
+    return [(checks[each]["outcome"], checks[each]["sentence"]) for each in ids]
+
+
+def test_a_service_that_takes_a_handle_late_is_no_leak(emulated: Run) -> None:
+    """A handle that is counted only after the import is counted again before a second import."""
+    ran = emulated("check", "--format", "json", "--fault", "handle-count-late")
+    ((outcome, sentence),) = _verdicts(ran, "import.releases-handle")
+    assert (ran.code, outcome) == (0, "pass")
+    assert sentence == "Memory type 0: the VMO has 2 handles after the import was freed, of 3 before it."
+
+
+def test_a_count_that_never_settles_is_a_warning(emulated: Run) -> None:
+    """A count that changes by itself shows no leak, and no absence of one."""
+    ran = emulated("check", "--format", "json", "--fault", "handle-count-wavers")
+    ((outcome, sentence),) = _verdicts(ran, "import.releases-handle")
+    assert (ran.code, outcome) == (0, "warn")
+    assert "the VMO's handle count changes while the VMO is not used" in sentence
+
+
+@pytest.mark.parametrize(("fault", "outcome"), [("discrete-device", "info"), ("refuse-import", "fail")])
+def test_a_kernel_that_counts_no_handles_costs_the_count_only(emulated: Run, fault: str, outcome: str) -> None:
+    """Without ZX_INFO_PROCESS_HANDLE_STATS the imports are repeated and judged: only a leak would not be seen."""
+    faults = ("--fault", "no-handle-stats", "--fault", fault)
+    ran = emulated("check", "--stress", "--select", "stress", "--format", "json", *faults)
+    rows = {row["what"]: row["stressed"]["value"] for row in ran.json["devices"][0]["stress"]}
+    assert [verdict[0] for verdict in _verdicts(ran, "stress.imports", "stress.rounds")] == [outcome] * 2
+    if outcome == "info":
+        assert rows["imports"]["rounds"] > 0
+        assert rows["imports"]["handles_after"] is None
+        assert "the kernel refuses to count handles" in _verdicts(ran, "stress.imports")[0][1]
+
+
+@pytest.mark.parametrize(
+    ("faults", "code", "worst"),
+    [
+        (("deny-import", "segfault-in-import"), 0, "warn"),
+        (("deny-import", "refuse-import"), 0, "warn"),
+        (("deny-export", "segfault-in-export"), 0, "warn"),
+        (("deny-export", "segfault-in-import"), 5, "crash"),  # in the import of a VMO of our own
+    ],
+)
+def test_what_the_driver_reports_not_to_work_is_tried_at_our_own_risk(
+    emulated: Run, faults: tuple[str, ...], code: int, worst: str
+) -> None:
+    """A crash or a refusal there is no exit 5 and no exit 1, and the report does not claim that memory is shared."""
+    options = [word for fault in faults for word in ("--fault", fault)]
+    ran = emulated("check", "--format", "json", *options)
+    assert (ran.code, ran.json["summary"]["outcome"]) == (code, worst)
+    assert "shares its memory" not in ran.json["summary"]["sentence"]
+    said = [check for check in ran.json["checks"] if "against its word: it reports no" in check["sentence"]]
+    assert bool(said) is (faults[1] != "refuse-import")
+    assert {check["advice"] for check in said} <= {None}
+
+
 def test_a_job_policy_that_kills_never_strikes(emulated: Run) -> None:
     """Only ZX_INFO_HANDLE_VALID is ever given a number that may not be a handle."""
     for other in ("export-zero", "export-closed-handle", "export-odd-handle", "properties-close-handle"):

@@ -30,7 +30,7 @@ _PROCESS_HANDLE_STATS = 21
 _VMO = 0x17
 # (version, size) of ZX_INFO_VMO, newest first: an older kernel returns NOT_SUPPORTED for a newer version.
 _VMO_VERSIONS = ((4, 176), (3, 128), (2, 120), (1, 104))
-_SAME_RIGHTS = 1 << 31
+SAME_RIGHTS = 1 << 31
 _PERM_READ, _PERM_WRITE = 1, 2
 _CACHE_CLEAN_INVALIDATE = 9
 _CHANNEL_MOST_BYTES, _CHANNEL_MOST_HANDLES = 65_536, 64
@@ -121,7 +121,7 @@ class Zircon:
         finally:
             self._call("zx_vmar_unmap", root, address[0], size)
 
-    def duplicate(self, handle: int, rights: int = _SAME_RIGHTS) -> int:
+    def duplicate(self, handle: int, rights: int = SAME_RIGHTS) -> int:
         """Make another handle to the same object, with the same rights by default; the caller closes it."""
         return self._made("zx_handle_duplicate", handle, rights)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, row_of_image, row_of_type, step
+from vkzircon_cli.checks.word import OWN_USAGE
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, ExternalBuffer, ExternalMemoryProperties, ExternalSemaphore, Facts
 from vkzircon_cli.model.spec import (
@@ -15,14 +16,11 @@ from vkzircon_cli.model.spec import (
     EXPORTABLE,
     FEATURE_BITS,
     IMPORTABLE,
-    USAGE_TRANSFER_DST,
-    USAGE_TRANSFER_SRC,
     ZIRCON_VMO,
     flags,
 )
 from vkzircon_cli.model.vmo import Form, ResourceKind
 
-_OWN_USAGE = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
 _SEMAPHORE_BOTH = 3
 
 
@@ -48,7 +46,7 @@ def _own(device: Device) -> Iterator[tuple[Row[Any], ExternalMemoryProperties]]:
     """Yield the answer for the usage of the probe's own buffers."""
     for buffer in device.external_buffers:
         found = buffer.properties.value
-        if buffer.usage.value == _OWN_USAGE and found is not None and found.written:
+        if buffer.usage.value == OWN_USAGE and found is not None and found.written:
             yield _row(device, buffer), found
 
 
@@ -70,7 +68,7 @@ def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperti
     }[has]
     if has == EXPORTABLE | IMPORTABLE:
         return Outcome.PASS, says
-    if buffer.usage.value != _OWN_USAGE:
+    if buffer.usage.value != OWN_USAGE:
         return Outcome.INFO, says
     shared = reduce(or_, (found.features.value for found in _image_answers(device)), has) & (EXPORTABLE | IMPORTABLE)
     if not shared:  # neither a buffer nor an image: then the extension is of no use
@@ -82,13 +80,6 @@ def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperti
 def _image_answers(device: Device) -> Iterator[ExternalMemoryProperties]:
     answers = (image.properties.value for image in device.external_images)
     return (found for found in answers if found is not None and found.written)
-
-
-def denies_import(device: Device, form: Form) -> bool:
-    """Whether the driver reports that such resources cannot be imported, which allows it to refuse an import."""
-    answers = _image_answers(device) if form is Form.DEDICATED_IMAGE else (found for _, found in _own(device))
-    features = [found.features.value for found in answers]
-    return bool(features) and not any(each & IMPORTABLE for each in features)
 
 
 @check("capabilities.compatible", "capabilities.adoc, VkExternalMemoryProperties::compatibleHandleTypes")

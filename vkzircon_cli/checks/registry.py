@@ -37,26 +37,35 @@ class Outcome(StrEnum):
 
 
 SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
+DEATHS = (Outcome.TIMEOUT, Outcome.CRASH)
 _NOT_GOOD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 
 @record
 class RowResult:
-    """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* the step that saw it."""
+    """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* the step that saw it.
+
+    *against_word*: the driver reports that the step does not work, so it is not to blame.
+    """
 
     outcome: Outcome
     sentence: str
     subject: str = ""
     step: str = ""
+    against_word: bool = False
 
 
 @record
 class Verdict:
-    """A check's outcome for one device, in one sentence, and the steps that it rests on."""
+    """A check's outcome for one device, in one sentence, and the steps that it rests on.
+
+    *against_word*: the outcome is only that of steps which the driver reports not to work.
+    """
 
     outcome: Outcome
     sentence: str
     steps: tuple[str, ...]
+    against_word: bool = False
 
 
 _NOT_REACHED = "an earlier step failed, so this was not tested"
@@ -164,7 +173,9 @@ def fold(results: Sequence[RowResult], *, forgives_death: bool = False) -> Verdi
     worst = max(tested, key=rank).outcome
     rows = [result for result in tested if result.outcome is worst or result.outcome in _NOT_GOOD]
     rows.sort(key=rank, reverse=True)
-    return Verdict(worst, " ".join(_sentences(rows)), tuple(dict.fromkeys(row.step for row in rows if row.step)))
+    against_word = all(row.against_word for row in rows if row.outcome is worst)
+    steps = tuple(dict.fromkeys(row.step for row in rows if row.step))
+    return Verdict(worst, " ".join(_sentences(rows)), steps, against_word)
 
 
 def _sentences(rows: Sequence[RowResult]) -> Iterator[str]:

@@ -5,9 +5,11 @@ A row without an answer is judged alike everywhere, so such a check consists onl
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
-from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, describe
+from vkzircon_cli.checks.registry import DEATHS, Judge, Outcome, RowResult, describe
+from vkzircon_cli.checks.word import denial
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, MissingKind, record
 from vkzircon_cli.model.facts import Device, ExternalImage
 from vkzircon_cli.model.spec import ENTRY_POINTS, LISTED_RESULTS
@@ -22,16 +24,27 @@ _OUTCOMES = {
     MissingKind.CRASHED: Outcome.CRASH,
     MissingKind.TIMED_OUT: Outcome.TIMEOUT,
 }
+# The outcomes of a step that the driver reports not to work.
+_AGAINST_WORD = {
+    Outcome.WARN: Outcome.INFO,
+    Outcome.FAIL: Outcome.INFO,
+    Outcome.TIMEOUT: Outcome.WARN,
+    Outcome.CRASH: Outcome.WARN,
+}
 
 
 @record
 class Row(Generic[T]):
-    """One row: its *subject* in words, its *step*, the answer, and *refused*, the outcome if the driver refused it."""
+    """One row: its *subject* in words, its *step*, the answer, and *refused*, the outcome if the driver refused it.
+
+    *denial* is what the driver reports against the step: it may then refuse it, and a crash is only a warning.
+    """
 
     subject: str
     step: str
     answer: Answer[T]
     refused: Outcome = Outcome.FAIL
+    denial: str = ""
 
     def judged(self, judge: Callable[[T], Judgement]) -> RowResult:
         """Return the result of *judge* on the answer, or the result that there is no answer."""
@@ -42,7 +55,11 @@ class Row(Generic[T]):
         missing = self.answer.missing or NEVER_REACHED
         # extension.entry-points reports a command that is not there; the checks that need it are skipped.
         refused = Outcome.SKIP if missing.call in ENTRY_POINTS and not missing.result else self.refused
-        return self.found(_OUTCOMES.get(missing.kind, refused), describe(missing))
+        outcome, sentence = _OUTCOMES.get(missing.kind, refused), describe(missing)
+        if self.denial and outcome in _AGAINST_WORD:
+            sentence += f" in a step against its word: {self.denial}" if outcome in DEATHS else ""
+            return replace(self.found(_AGAINST_WORD[outcome], sentence), against_word=True)
+        return self.found(outcome, sentence)
 
     def found(self, outcome: Outcome, sentence: str) -> RowResult:
         """Return a result about this row."""
@@ -50,7 +67,7 @@ class Row(Generic[T]):
 
     def about(self, answer: Answer[U], refused: Outcome = Outcome.FAIL) -> "Row[U]":
         """Return the same row with another answer, usually a part of this one."""
-        return Row(self.subject, self.step, answer, refused)
+        return Row(self.subject, self.step, answer, refused, self.denial)
 
     def part(self, part: Callable[[T], Answer[U]], refused: Outcome = Outcome.FAIL) -> "Row[U]":
         """Return the same row with a part of its answer; a row without an answer stays without one."""
@@ -81,7 +98,8 @@ def row_of_type(
     device: Device, memory_type: int, name: str, answer: Answer[T], refused: Outcome = Outcome.FAIL
 ) -> Row[T]:
     """Return the row of a memory type, in the step *name*."""
-    return Row(f"memory type {memory_type}", step(device, f"type{memory_type}/{name}"), answer, refused)
+    subject, asked = f"memory type {memory_type}", step(device, f"type{memory_type}/{name}")
+    return Row(subject, asked, answer, refused, denial(device, memory_type, name))
 
 
 def row_of_image(device: Device, image: ExternalImage | Image, answer: Answer[T], suffix: str = "") -> Row[T]:

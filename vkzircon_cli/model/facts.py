@@ -228,6 +228,7 @@ class Device:
     closed: Answer[bool]
     through_channel: tuple[vmo.PairOfHandles, ...] = ()
     asked_sizes: tuple[vmo.AskedSize, ...] = ()
+    own_vmo_properties: tuple[vmo.OwnVmoProperties, ...] = ()
 
 
 @record

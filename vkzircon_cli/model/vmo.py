@@ -149,8 +149,16 @@ class Properties:
     properties: Answer[HandleProperties]
 
 
+@record
+class OwnVmoProperties:
+    """The properties call for a VMO that Vulkan did not export; *what* is the handle: with all rights, or with none."""
+
+    what: str
+    bits: Answer[int]
+
+
 class ImportKind(StrEnum):
-    """The place or the way of an import."""
+    """The place or the way of an import; a VMO of our own is one page larger than the allocation, or as large."""
 
     SAME_DEVICE = "same-device"
     SECOND_DEVICE = "second-device"
@@ -158,6 +166,7 @@ class ImportKind(StrEnum):
     OTHER_DEVICE = "other-device"
     TWICE = "twice"
     OWN_VMO = "own-vmo"
+    OWN_VMO_EXACT = "own-vmo-exact"
     WHOLE_SIZE = "whole-size"
     BIND_OFFSET = "bind-offset"
     SMALL = "small"
@@ -195,10 +204,14 @@ class Import:
 
 @record
 class Released:
-    """ZX_INFO_HANDLE_COUNT of an imported VMO before the import, and after the imported memory was freed."""
+    """ZX_INFO_HANDLE_COUNT of an imported VMO before the import, and after the imported memory was freed.
+
+    *settled* is False if the count did not stay the same while the VMO was left alone.
+    """
 
     before: int
     after: int
+    settled: bool = True
 
 
 @record
@@ -273,11 +286,14 @@ class Image:
 
 @record
 class Stressed:
-    """Rounds that were repeated, and the process's open handles and resident bytes before and after them."""
+    """Rounds that were repeated, and the process's open handles and resident bytes before and after them.
+
+    The handles are None if the kernel does not count them (ZX_INFO_PROCESS_HANDLE_STATS).
+    """
 
     rounds: int
-    handles_before: int
-    handles_after: int
+    handles_before: int | None
+    handles_after: int | None
     resident_before: int
     resident_after: int
 

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
+from vkzircon_cli.bindings.zircon import SAME_RIGHTS
 from vkzircon_cli.errors import NotAsked, Usage
 from vkzircon_cli.model import spec
 from vkzircon_cli.model.facts import Extension, ExternalMemoryProperties, Memory, MemoryType
@@ -13,6 +14,7 @@ from vkzircon_cli.model.queries import cannot_export, find_extension
 from vkzircon_cli.model.request import DEFAULT_SIZE, Depth
 from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind, Tiling
 from vkzircon_cli.probe.capabilities import probe_external_buffer, probe_external_image, probe_external_semaphore
+from vkzircon_cli.probe.handles import PropertiesAnswer, owned
 from vkzircon_cli.probe.images import COLORS, Color, image_spec, probe_image
 from vkzircon_cli.probe.imports import ImportProbe
 from vkzircon_cli.probe.memory_type import MemoryTypeProbe
@@ -27,6 +29,7 @@ _SEMAPHORE = spec.SIBLING_DEVICE_EXTENSIONS[0]
 _SIZE = DEFAULT_SIZE
 # Each usage alone, and the two that the probe's own buffers have.
 _USAGES = (TRANSFER, *(1 << bit for bit in range(len(spec.BUFFER_USAGE_BITS))))
+_OWN_VMO_RIGHTS = {"own-vmo": SAME_RIGHTS, "no-rights": 0}
 _Images = Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None]
 
 
@@ -113,6 +116,9 @@ class DeviceProbe(DeviceSession):
         }
         elsewhere = ImportTargets(target, opener, self.identity, self.index, self.stack)
         imports = ImportProbe(target, elsewhere, can_export_again)
+        for what, rights in _OWN_VMO_RIGHTS.items():
+            question = partial(_own_vmo_bits, target, rights)
+            yield from self.ask(f"properties.{what}", "own_vmo_properties", question, what=what)
         probe = MemoryTypeProbe(self.ask, target, opener, shapes, imports, peer, request.size, [])
         for memory_type in target.types:
             yield from probe.probe(memory_type.index, _reasons(memory_type, offer, image_reason))
@@ -158,6 +164,19 @@ class DeviceProbe(DeviceSession):
                 tiling=tiling,
                 format=color.format,
             )
+
+
+def _own_vmo_bits(target: Target, rights: int) -> int:
+    """Ask which memory types take a new VMO, by a handle with *rights*."""
+    kernel = target.must_have_kernel()
+    with (
+        owned(kernel, kernel.create(kernel.page_size())) as own,
+        owned(kernel, kernel.duplicate(own.value, rights)) as handle,
+    ):
+        answer = PropertiesAnswer(target.device, handle)
+        if not answer.written:
+            raise NotAsked("the driver wrote no answer")
+        return answer.bits
 
 
 def _image_trip(target: Target, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:

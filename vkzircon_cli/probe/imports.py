@@ -5,7 +5,7 @@ An import has the form of the export, a memory type that is in both masks, and t
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -34,6 +34,7 @@ _BINDS_SOURCE = (
     ImportKind.EXPORT_BIND_IMPORT_BIND,
     ImportKind.EXPORT_IMPORT_BIND_BIND,
 )
+_OWN_VMO = (ImportKind.OWN_VMO, ImportKind.OWN_VMO_EXACT)
 _PLAIN_ONLY = (ImportKind.WHOLE_SIZE, ImportKind.BIND_OFFSET)
 
 
@@ -68,8 +69,8 @@ class ImportProbe:
             NotAsked: a step before the import failed, which is not the import's fault.
             Refused: the import or the binding failed.
         """
-        if kind is ImportKind.OWN_VMO:
-            return self._own_vmo(shape, memory_type)
+        if kind in _OWN_VMO:
+            return self._own_vmo(kind, shape, memory_type)
         with self.shared(kind, shape, memory_type) as shared:
             return Imported(
                 memory_type=shared.imported.memory_type,
@@ -208,12 +209,12 @@ class ImportProbe:
                 return found
             return replace(found, shared=answer_of(partial(target.compare, exported, after)))
 
-    def _own_vmo(self, shape: Shape, memory_type: int) -> Imported:
-        """Import a VMO that Vulkan did not export, one page larger than the allocation."""
+    def _own_vmo(self, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
+        """Import a VMO that Vulkan did not export."""
         if shape.is_dedicated:
             raise NotAsked("a VMO of our own was never a dedicated allocation")
         kernel, target, size = self.target.must_have_kernel(), self.target, shape.needs.size
-        made = kernel.create(size + kernel.page_size())
+        made = kernel.create(size + (kernel.page_size() if kind is ImportKind.OWN_VMO else 0))
         with owned(kernel, made) as handle, shape.resource(target.device) as resource:
             import_type, candidates = target.import_type(handle, resource, memory_type)
             with owned(kernel, kernel.duplicate(made)) as kept:
@@ -226,22 +227,28 @@ class ImportProbe:
                     return Imported(import_type, candidates, size, still, seen)
 
     def releases(self, shape: Shape, memory_type: int) -> Released:
-        """Count the VMO's handles before an import and after its memory was freed: one must be closed by then."""
-        device = self.target.device
+        """Count the VMO's handles before an import and after its memory was freed: one must be closed by then.
+
+        A service may take its own handle late (magma, when it reads its message). So another count is only believed if
+        a second import, after a wait, gives it too.
+        """
         with ExitStack() as stack:
             exported, handle, kept, _ = before_import(
                 partial(self._export, stack, ImportKind.SAME_DEVICE, shape, memory_type)
             )
-            kernel, value = kept.kernel("INSPECT")
-            before = kernel.handle_count(value)
-            if before < _OURS:  # the VMO is a copy, or this kernel does not count
-                raise NotAsked(f"the kernel counts {before} of the {_OURS} handles that are open")
             size = self._size_to_import(ImportKind.SAME_DEVICE, handle, exported.size)
-            with shape.resource(device) as resource:
-                import_type, _ = self.target.import_type(handle, resource, memory_type)
-                with self.target.imported(shape, handle, resource, import_type, size=size):
-                    pass
-            return Released(before, _settled(kernel, value, before - 1))
+            import_once = partial(self._import_once, shape, memory_type, size)
+            found = _released(kept, partial(import_once, handle))
+            if found.settled and found.after != found.before - 1:
+                with self._second_handle(exported, kept) as again:
+                    found = _released(kept, partial(import_once, again))
+            return found
+
+    def _import_once(self, shape: Shape, memory_type: int, size: int, handle: OwnedHandle) -> None:
+        with shape.resource(self.target.device) as resource:
+            import_type, _ = self.target.import_type(handle, resource, memory_type)
+            with self.target.imported(shape, handle, resource, import_type, size=size):
+                pass
 
     def largest(self, form: Form, memory_type: int, asked: int) -> Trial:
         """Try to share *asked* bytes; if they are refused, halve them until they are not, and then try sizes between.
@@ -325,9 +332,25 @@ def _still(importer: Target, imported: Memory, written: Answer[Pattern]) -> Comp
     return importer.compare(imported, written.value)
 
 
-def _settled(kernel: Zircon, handle: int, wanted: int) -> int:
-    """Query the count for up to a second until it is *wanted*: a driver may free memory in a thread of its own."""
+def _released(kept: OwnedHandle, import_once: Callable[[], None]) -> Released:
+    """Count the handles of *kept*'s VMO before *import_once*, which takes one of them, and after it."""
+    kernel, value = kept.kernel("INSPECT")
+    before, was_settled = _settled(kernel, value)
+    if before < _OURS:  # the VMO is a copy, or this kernel does not count
+        raise NotAsked(f"the kernel counts {before} of the {_OURS} handles that are open")
+    import_once()
+    after, is_settled = _settled(kernel, value, before - 1)
+    return Released(before, after, was_settled and is_settled)
+
+
+def _settled(kernel: Zircon, handle: int, wanted: int | None = None) -> tuple[int, bool]:
+    """Query the count for up to a second until it is *wanted*, or any, twice in a row; return it, and if it was so.
+
+    A driver may free memory in a thread of its own, and a service may take or close a handle late.
+    """
     deadline = time.monotonic() + _RELEASE_S
-    while (count := kernel.handle_count(handle)) != wanted and time.monotonic() < deadline:
+    last, count = kernel.handle_count(handle), kernel.handle_count(handle)
+    while (count != last or wanted not in (None, count)) and time.monotonic() < deadline:
         time.sleep(0.01)
-    return count
+        last, count = count, kernel.handle_count(handle)
+    return count, count == last

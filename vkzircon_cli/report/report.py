@@ -2,7 +2,7 @@
 """The report: environment, facts, verdicts, and the summary of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, replace
 from typing import Any, Literal
 
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
@@ -14,6 +14,7 @@ from vkzircon_cli.report.stop_reason import what_stopped
 from vkzircon_cli.report.summary import REQUIRED, CheckResult, conclude
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import Document, Emulation, EmulationAsked, Header, Run
+from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Transcript
 
 
@@ -44,7 +45,11 @@ def make_report(transcript: Transcript) -> Report:
     everything = tuple(_results(facts, header.depth))
     asked = header.judging != NOTHING_ASKED
     checks = tuple(_as_asked(facts, header, common["emulation"].active, everything)) if asked else everything
+    guilty = [culprit for culprit in transcript.culprits if not culprit.left_out]
     summary = conclude(facts, everything, checks, common["error"], header.depth)
+    if guilty and common["error"] is None:  # the layers that hide the extension's commands
+        summary = replace(summary, sentence=" ".join((*(each.sentence for each in guilty), summary.sentence)))
+        checks = tuple(_of_layers(result, guilty) for result in checks)
     answers = {name: getattr(facts, name) for name in Facts.__dataclass_fields__}
     return Report(**common, **answers, summary=summary, checks=checks)
 
@@ -77,8 +82,17 @@ def _results(facts: Facts, depth: Depth) -> Iterable[CheckResult]:
             if depth is Depth.IDENTITY and check.needs_extension:
                 continue
             said = check.verdict(facts, device)
-            advice = check.text.advice if said.outcome in (Outcome.WARN, Outcome.FAIL) else None
+            is_advised = said.outcome in (Outcome.WARN, Outcome.FAIL) and not said.against_word
+            advice = check.text.advice if is_advised else None
             yield CheckResult(check.id, device.index, said.outcome, said.sentence, said.steps, check.rule, advice)
+
+
+def _of_layers(result: CheckResult, guilty: Sequence[Culprit]) -> CheckResult:
+    """Blame the layers for the commands that they hide, with the command that leaves them out as advice."""
+    if result.id != "extension.entry-points" or result.outcome is not Outcome.FAIL:
+        return result
+    advice = f"Leave the layer out: {' or '.join(each.command for each in guilty)}"
+    return replace(result, sentence=" ".join(each.sentence for each in guilty), advice=advice)
 
 
 def _as_asked(facts: Facts, header: Header, emulated: bool, results: Sequence[CheckResult]) -> Iterator[CheckResult]:

@@ -105,6 +105,7 @@
     X(OPEN, SUBMIT, VK_SUCCESS)                                                                                        \
     X(OPEN, WAIT, VK_SUCCESS)                                                                                          \
     X(KEPT, OUTLIVES, 1)                                                                                               \
+    X(OPEN, HANDLE_STATS, ZX_OK)                                                                                       \
     X(OPEN, HANDLES_LEFT, 0)                                                                                           \
     X(OPEN, IMPORTS_GROW, 0)                                                                                           \
     X(REFUSED, IMPORT_WITHOUT_DUPLICATE, VK_SUCCESS)                                                                   \

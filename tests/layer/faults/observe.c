@@ -7,9 +7,14 @@
 const struct aspect_description aspects[NUM_ASPECTS] = {ASPECTS(DESCRIBE)};
 #undef DESCRIBE
 
+static zx_status_t ask_handle_stats(zx_info_process_handle_stats_t *statistics) {
+    return zx_object_get_info(zx_process_self(), ZX_INFO_PROCESS_HANDLE_STATS, statistics, sizeof *statistics, NULL,
+                              NULL);
+}
+
 static int64_t open_handles(void) {
     zx_info_process_handle_stats_t statistics = {0};
-    zx_object_get_info(zx_process_self(), ZX_INFO_PROCESS_HANDLE_STATS, &statistics, sizeof statistics, NULL, NULL);
+    ask_handle_stats(&statistics);
     return (int64_t)statistics.handle_count[ZX_OBJ_TYPE_VMO] + statistics.handle_count[ZX_OBJ_TYPE_EVENT];
 }
 
@@ -103,6 +108,8 @@ static uint32_t type_for_buffers(const struct scene *scene) {
 
 static void observe_open_device(struct scene *scene) {
     struct shared ours;
+    zx_info_process_handle_stats_t statistics;
+    scene->report(HANDLE_STATS, ask_handle_stats(&statistics));
     scene->report(HAS_GET, scene->gpu.get_handle != NULL);
     scene->report(HAS_PROPERTIES, scene->gpu.get_handle_properties != NULL);
     scene->type = type_for_buffers(scene);

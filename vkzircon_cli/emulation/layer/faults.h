@@ -48,6 +48,9 @@
       "Importing a VMO that Vulkan did not export returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                          \
     X(FOREIGN_PROPERTIES_ZERO, "foreign-properties-zero",                                                              \
       "The properties of a VMO that Vulkan did not export name no memory type.")                                       \
+    X(HANDLE_COUNT_LATE, "handle-count-late",                                                                          \
+      "ZX_INFO_HANDLE_COUNT of a VMO counts one handle only from the third time on.")                                  \
+    X(HANDLE_COUNT_WAVERS, "handle-count-wavers", "Every second ZX_INFO_HANDLE_COUNT of a VMO is one larger.")         \
     X(HIDE_GET_HANDLE, "hide-get-handle", "vkGetDeviceProcAddr returns NULL for vkGetMemoryZirconHandleFUCHSIA.")      \
     X(HIDE_PROPERTIES, "hide-properties",                                                                              \
       "vkGetDeviceProcAddr returns NULL for vkGetMemoryZirconHandlePropertiesFUCHSIA.")                                \
@@ -82,6 +85,7 @@
     X(NAME_UNTERMINATED, "name-unterminated", "The device's name fills all of its 256 bytes, without a NUL.")          \
     X(NO_DEPENDENCY, "no-dependency", "The device is a Vulkan 1.0 device that does not list VK_KHR_external_memory.")  \
     X(NO_DEVICE, "no-device", "vkEnumeratePhysicalDevices finds no device.")                                           \
+    X(NO_HANDLE_STATS, "no-handle-stats", "ZX_INFO_PROCESS_HANDLE_STATS returns ZX_ERR_ACCESS_DENIED.")                \
     X(NO_HANDLE_TYPE_REFUSED, "no-handle-type-refused",                                                                \
       "An import or export struct without a handle type returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                    \
     X(NO_NAME, "no-name", "Exported VMOs have no name.")                                                               \
