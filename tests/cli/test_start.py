@@ -116,10 +116,10 @@ def test_a_command_is_one_record(command: Command) -> None:
 _COSTLY = {
     "vkCreateInstance": 2,
     "vkCreateDevice": 4,
-    "vkAllocateMemory": 117,
+    "vkAllocateMemory": 116,
     "vkGetMemoryZirconHandleFUCHSIA": 64,
     "vkQueueSubmit": 22,
-    "zx_handle_duplicate": 40,
+    "zx_handle_duplicate": 41,
     "zx_vmo_create": 4,
 }
 _MOST_CALLS = 2650
