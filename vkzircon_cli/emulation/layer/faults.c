@@ -53,19 +53,27 @@ static const struct persona {
      "integrated-device,"          // inferred from the hardware
      "properties-need-duplicate"}, // the driver duplicates the handle; a failure is VK_ERROR_INVALID_EXTERNAL_HANDLE
     {{"strict", "A driver without faults."}, ""},
-    {{"swiftshader", "SwiftShader's memory for Fuchsia (src/Vulkan/VkDeviceMemoryExternalFuchsia.hpp)."},
-     "cpu-device,"                   // it renders on the CPU
-     "extra-page,"                   // allocationSize += 15 before zx_vmo_create
-     "failed-import-closes-handle,"  // the destructor closes it
-     "import-ignores-size,"          // the size of the VMO is never compared
-     "import-is-exportable,"         // imported memory needs no export struct
-     "import-keeps-number,"          // the number stays valid until vkFreeMemory closes it
-     "no-handle-type-refused,"       // handle type 0 is refused instead of ignored
-     "no-name,"                      // the VMO's name is never set
-     "null-memory-kills,"            // VK_NULL_HANDLE is dereferenced
-     "odd-result-in-import,"         // every failed import returns VK_ERROR_MEMORY_MAP_FAILED
-     "properties-accept-garbage,"    // any number except 0 has all memory types
-     "unexportable-invalid-handle"}, // memory that is not for export: VK_ERROR_INVALID_EXTERNAL_HANDLE
+    {{"swiftshader", "SwiftShader with its memory for Fuchsia (src/Vulkan/VkDeviceMemoryExternalFuchsia.hpp)."},
+     // VkPhysicalDevice.cpp
+     "cpu-device,"   // PhysicalDevice::getProperties
+     "deny-buffers," // getProperties of VkPhysicalDeviceExternalBufferInfo has no case for VMOs, that of images has
+     "large-atom,"   // getLimits
+     "semaphore-offered," // getProperties of VkPhysicalDeviceExternalSemaphoreInfo
+     // VkDeviceMemoryExternalFuchsia.hpp
+     "failed-import-closes-handle," // ~VmoExternalMemory
+     "import-ignores-size,"         // VmoExternalMemory::allocate never compares the VMO's size
+     "import-is-exportable,"        // VmoExternalMemory::exportHandle needs no export struct
+     "import-keeps-number,"         // VmoExternalMemory::deallocate closes it
+     "no-name,"                     // VmoExternalMemory::allocate never names the VMO
+     "odd-result-in-import,"        // VmoExternalMemory::allocate: every failure is VK_ERROR_MEMORY_MAP_FAILED
+     // VkDeviceMemory.cpp
+     "extra-page,"                  // DeviceMemory::Allocate: allocationSize += 15
+     "largest-size-refused,"        // DeviceMemory::allocate compares the sum with MAX_MEMORY_ALLOCATION_SIZE
+     "no-handle-type-refused,"      // DeviceMemory::ParseAllocationInfo refuses handle type 0
+     "unexportable-invalid-handle," // DeviceMemory::exportHandle
+     // libVulkan.cpp
+     "null-memory-kills,"          // vkGetMemoryZirconHandleFUCHSIA dereferences VK_NULL_HANDLE
+     "properties-accept-garbage"}, // vkGetMemoryZirconHandlePropertiesFUCHSIA refuses 0 only
 };
 
 #define NUM_PERSONAS (sizeof personas / sizeof personas[0])

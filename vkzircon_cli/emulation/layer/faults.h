@@ -23,6 +23,8 @@
     X(DEDICATED_ONLY_REPORTED, "dedicated-only-reported",                                                              \
       "The external buffer and image queries report DEDICATED_ONLY, but plain allocations work.")                      \
     X(DENY_ALL, "deny-all", "The external buffer and image queries report no support, but everything works.")          \
+    X(DENY_BUFFERS, "deny-buffers",                                                                                    \
+      "The external buffer queries report no support, the image queries do, and both work.")                           \
     X(DENY_EXPORT, "deny-export", "The external buffer and image queries omit EXPORTABLE, but export works.")          \
     X(DENY_IMPORT, "deny-import", "The external buffer and image queries omit IMPORTABLE, but import works.")          \
     X(DEVICE_LOST_IN_EXPORT, "device-lost-in-export",                                                                  \
@@ -69,6 +71,9 @@
       "vkEnumerateDeviceExtensionProperties returns VK_INCOMPLETE for any array size.")                                \
     X(INTEGRATED_DEVICE, "integrated-device", "The device has the type integrated GPU.")                               \
     X(INVALID_IMPORT, "invalid-import", "Every import returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                      \
+    X(LARGE_ATOM, "large-atom", "nonCoherentAtomSize is 256, the most that a device may have.")                        \
+    X(LARGEST_SIZE_REFUSED, "largest-size-refused",                                                                    \
+      "maxMemoryAllocationSize is 1 GiB, but the last 15 bytes of it cannot be allocated.")                            \
     X(LEAK_HANDLE, "leak-handle", "vkFreeMemory of imported memory leaves its handle open.")                           \
     X(LEAK_MEMORY, "leak-memory", "Every import leaks some memory of the process.")                                    \
     X(MAP_FAILS, "map-fails", "vkMapMemory of exported or imported memory returns VK_ERROR_MEMORY_MAP_FAILED.")        \
@@ -131,6 +136,8 @@
     X(SECOND_GET_COPIES, "second-get-copies",                                                                          \
       "From the second call on, vkGetMemoryZirconHandleFUCHSIA returns a copy of the VMO.")                            \
     X(SEMAPHORE_LISTED, "semaphore-listed", "VK_FUCHSIA_external_semaphore is listed, but its commands do not exist.") \
+    X(SEMAPHORE_OFFERED, "semaphore-offered",                                                                          \
+      "VK_FUCHSIA_external_semaphore is listed, and reported for events, but its commands do not exist.")              \
     X(SYSMEM_VMO, "sysmem-vmo", "Exported VMOs are children of another VMO, which the bytes count for.")               \
     X(TALKS_ON_STDERR, "talks-on-stderr", "The driver prints to stderr in vkCreateInstance and in every export.")      \
     X(TALKS_ON_STDOUT, "talks-on-stdout", "The driver prints to stdout in vkCreateInstance and in every export.")      \

@@ -8,6 +8,8 @@
 #include "faults.h"
 #include "hooks.h"
 
+#define FAULTY_LARGEST_SIZE ((VkDeviceSize)1 << 30) // SwiftShader's maxMemoryAllocationSize
+
 // Prints what talks-on-stderr and talks-on-stdout promise.
 void faulty_talk(const char *where);
 

@@ -87,6 +87,23 @@ static void misdescribe(VkPhysicalDeviceProperties *properties) {
         memset(properties->deviceName, 'N', sizeof properties->deviceName);
     if (vkz_fault(VKZ_FAULT_NO_DEPENDENCY))
         properties->apiVersion = VK_API_VERSION_1_0 | VK_API_VERSION_PATCH(properties->apiVersion);
+    if (vkz_fault(VKZ_FAULT_LARGE_ATOM))
+        properties->limits.nonCoherentAtomSize = 256; // the limits chapter, Required Limits
+}
+
+// The struct of this type that the query fills in, or NULL.
+static void *output(void *first, VkStructureType type) {
+    return (void *)(uintptr_t)chain_find(first, type);
+}
+
+static void misdescribe_sizes(void *first) {
+    VkPhysicalDeviceMaintenance3Properties *one =
+        output(first, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES);
+    VkPhysicalDeviceVulkan11Properties *many = output(first, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES);
+    if (one)
+        one->maxMemoryAllocationSize = FAULTY_LARGEST_SIZE;
+    if (many)
+        many->maxMemoryAllocationSize = FAULTY_LARGEST_SIZE;
 }
 
 static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceProperties(VkPhysicalDevice handle,
@@ -101,6 +118,8 @@ static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceProperties2(VkPhysical
     vkz_point(VKZ_POINT_DEVICE_PROPERTIES);
     instance_of(handle)->next.GetPhysicalDeviceProperties2(handle, properties);
     misdescribe(&properties->properties);
+    if (vkz_fault(VKZ_FAULT_LARGEST_SIZE_REFUSED))
+        misdescribe_sizes(properties->pNext);
 }
 
 // The driver's list with our extension in the place of VK_KHR_external_memory.
@@ -121,7 +140,7 @@ static void mislist(VkExtensionProperties *extension, bool all) {
     if (vkz_fault(VKZ_FAULT_REVISION_99) &&
         strcmp(extension->extensionName, VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME) == 0)
         extension->specVersion = 99;
-    if (all && vkz_fault(VKZ_FAULT_SEMAPHORE_LISTED) &&
+    if (all && (vkz_fault(VKZ_FAULT_SEMAPHORE_LISTED) || vkz_fault(VKZ_FAULT_SEMAPHORE_OFFERED)) &&
         strcmp(extension->extensionName, VK_GOOGLE_DECORATE_STRING_EXTENSION_NAME) == 0)
         strcpy(extension->extensionName, VK_FUCHSIA_EXTERNAL_SEMAPHORE_EXTENSION_NAME);
 }
@@ -168,6 +187,8 @@ static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceExternalBufferProperti
         return;
     hook_GetPhysicalDeviceExternalBufferProperties(handle, info, properties);
     misreport(&properties->externalMemoryProperties);
+    if (vkz_fault(VKZ_FAULT_DENY_BUFFERS))
+        properties->externalMemoryProperties = (VkExternalMemoryProperties){0};
     if (vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER))
         properties->sType = 0;
 }
@@ -195,8 +216,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetPhysicalDeviceImageFormatPropert
     vkz_point(VKZ_POINT_CAPABILITIES);
     if (vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
         return VK_SUCCESS;
-    VkExternalImageFormatProperties *external = (VkExternalImageFormatProperties *)(uintptr_t)chain_find(
-        properties->pNext, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
+    VkExternalImageFormatProperties *external =
+        output(properties->pNext, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
     VkResult result = hook_GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
     if (result == VK_SUCCESS)
         result = misreport_image(properties, external);
@@ -206,6 +227,18 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetPhysicalDeviceImageFormatPropert
             external->sType = 0;
     }
     return result;
+}
+
+static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceExternalSemaphoreProperties(
+    VkPhysicalDevice handle, const VkPhysicalDeviceExternalSemaphoreInfo *info,
+    VkExternalSemaphoreProperties *properties) {
+    instance_of(handle)->next.GetPhysicalDeviceExternalSemaphoreProperties(handle, info, properties);
+    if (info->handleType != VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_ZIRCON_EVENT_BIT_FUCHSIA ||
+        !vkz_fault(VKZ_FAULT_SEMAPHORE_OFFERED))
+        return;
+    properties->exportFromImportedHandleTypes = properties->compatibleHandleTypes = info->handleType;
+    properties->externalSemaphoreFeatures =
+        VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT | VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL faulty_CreateDevice(VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
@@ -281,6 +314,7 @@ const struct hook faulty_device_hooks[] = {
     ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceProperties2),
     ROW(faulty, INSTANCE, EnumerateDeviceExtensionProperties),
     ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceExternalBufferProperties),
+    ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceExternalSemaphoreProperties),
     ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceImageFormatProperties2),
     ROW(faulty, INSTANCE, CreateDevice),
     ROW(faulty, ANY_DEVICE, DestroyDevice),

@@ -211,6 +211,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_AllocateMemory(VkDevice handle, con
     vkz_point(request.imports ? VKZ_POINT_IMPORT : VKZ_POINT_ALLOCATE);
     if (vkz_fault(VKZ_FAULT_NO_HANDLE_TYPE_REFUSED) && lacks_handle_type(info))
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
+    if (vkz_fault(VKZ_FAULT_LARGEST_SIZE_REFUSED) && info->allocationSize > FAULTY_LARGEST_SIZE - FEW_BYTES)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     if (request.refused || (!request.imports && !request.exports))
         return hook_AllocateMemory(handle, info, allocator, memory);
     VkResult result = refusal(&request, info->allocationSize);
