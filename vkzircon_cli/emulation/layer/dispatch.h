@@ -16,6 +16,8 @@
     X(EnumerateDeviceExtensionProperties)                                                                              \
     X(GetPhysicalDeviceFeatures)                                                                                       \
     X(GetPhysicalDeviceMemoryProperties)                                                                               \
+    Y(GetPhysicalDeviceMemoryProperties2)                                                                              \
+    X(GetPhysicalDeviceQueueFamilyProperties)                                                                          \
     X(GetPhysicalDeviceProperties)                                                                                     \
     Y(GetPhysicalDeviceProperties2)                                                                                    \
     Y(GetPhysicalDeviceExternalBufferProperties)                                                                       \

@@ -4,6 +4,7 @@
 #include "faults.h"
 #include "zircon_objects.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,8 @@ static struct {
     bool on[VKZ_FAULT_COUNT];
     enum action actions[VKZ_POINT_COUNT];
     bool any;
+    uint64_t seed;
+    _Atomic uint64_t draws;
     char error[200];
 } emulation;
 
@@ -123,7 +126,21 @@ static void turn_on(size_t index) {
             (enum action)(FIRST_ACTION + (index - VKZ_FAULT_COUNT) / VKZ_POINT_COUNT);
 }
 
-static bool turn_on_fault(const struct word *word) {
+// Whether the word is random-answers with a seed of at most 9 digits, which is taken off it.
+static void take_seed(struct word *word) {
+    static const char digits[] = "0123456789";
+    struct word seed = *word;
+    if (!take_key(&seed, "random-answers=") || seed.length < 1 || seed.length > 9 ||
+        strspn(seed.text, digits) < seed.length)
+        return;
+    emulation.seed = strtoul(seed.text, NULL, 10);
+    word->length -= seed.length + 1;
+}
+
+static bool turn_on_fault(const struct word *all) {
+    struct word taken = *all;
+    const struct word *word = &taken;
+    take_seed(&taken);
     for (size_t i = 0; i < NUM_FAULTS; i++) {
         if (word_is(word, faults[i].name)) {
             turn_on(i);
@@ -214,6 +231,23 @@ void vkz_point(enum vkz_point point) {
     case SEGFAULT:
         vkz_segfault();
     }
+}
+
+// SplitMix64: a hash of the draw's number.
+static uint64_t draw(void) {
+    uint64_t mixed = (emulation.seed << 32) + atomic_fetch_add(&emulation.draws, 1) + 1;
+    mixed *= 0x9e3779b97f4a7c15;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return mixed ^ mixed >> 31;
+}
+
+// One answer in 2 to 512, so that some seeds let a program go far.
+bool vkz_random(uint64_t *random) {
+    if (!vkz_fault(VKZ_FAULT_RANDOM_ANSWERS) || draw() % (UINT64_C(2) << emulation.seed % 9))
+        return false;
+    *random = draw();
+    return true;
 }
 
 size_t vkz_fault_count(void) {

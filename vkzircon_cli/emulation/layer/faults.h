@@ -116,6 +116,8 @@
     X(PROPERTIES_UNWRITTEN, "properties-unwritten",                                                                    \
       "vkGetMemoryZirconHandlePropertiesFUCHSIA returns VK_SUCCESS without writing its output.")                       \
     X(PROPERTIES_ZERO, "properties-zero", "The properties of every VMO name no memory type.")                          \
+    X(RANDOM_ANSWERS, "random-answers",                                                                                \
+      "Some results, counts, bits and handles are random; random-answers=7 draws others than random-answers=8.")       \
     X(RECYCLES_MEMORY, "recycles-memory",                                                                              \
       "vkFreeMemory of exported memory overwrites the VMO, even if other handles to it are open.")                     \
     X(REFUSE_DEVICE, "refuse-device", "vkCreateDevice with the extension returns VK_ERROR_INITIALIZATION_FAILED.")     \
@@ -195,6 +197,10 @@ ZX_EXPORT bool vkz_fault(enum vkz_fault fault);
 
 // Whether any fault is on, including those of the points.
 ZX_EXPORT bool vkz_any_fault(void);
+
+// Whether the next answer is random, and a random number for it. Only with random-answers, whose seed decides how many
+// answers are. A process draws the same numbers again in its next run.
+ZX_EXPORT bool vkz_random(uint64_t *random);
 
 // Called at the start of the call that the point stands for. Does not return if the process has to end or hang there.
 ZX_EXPORT void vkz_point(enum vkz_point point);
