@@ -32,6 +32,7 @@ def test_random_answers_are_reported(emulated: Run, vkzircon: Run, tmp_path: Pat
             why["call"] for why in _missing(ran.json) if why["result"] == "VK_TIMEOUT" and why["kind"] != "refused"
         }
         assert waited <= {"vkWaitForFences"}, seed
+        assert "nothing was written" not in ran.out, seed
         assert ran.code in (3, 4) or f"fault=random-answers={seed}" in ran.json["emulation"]["settings"]
         saved = tmp_path / "report.json"
         saved.write_text(ran.out)

@@ -59,16 +59,16 @@ static int count_different(const struct observation *one, const struct observati
     return count;
 }
 
-// The seed alone decides. The higher ones of each nine replace few answers, or none of these.
+// The seed alone decides. The higher ones replace few answers, and perhaps none of these.
 static void random_answers_repeat_with_their_seed(void) {
     struct observation seen, again;
-    for (int seed = 0; seed < 18; seed++) {
+    for (int seed = 0; seed < 9; seed++) {
         char emulation[100];
         snprintf(emulation, sizeof emulation, "fault=random-answers=%d", seed);
         run(EVERYTHING, emulation, PATIENCE_MS, &seen);
         run(EVERYTHING, emulation, PATIENCE_MS, &again);
         CHECK_EQ(count_different(&seen, &again), 0);
-        CHECK(seed % 9 > 4 || count_different(&seen, &strict));
+        CHECK(seed > 4 || count_different(&seen, &strict));
     }
 }
 
