@@ -694,6 +694,16 @@ def test_a_check_that_has_nothing_to_look_at_says_why(change: Change, reason: st
     assert verdict.sentence.startswith(reason)
 
 
+@pytest.mark.parametrize(
+    ("rows", "reason"), [(0, "Only run with --negative."), (1, "An earlier step failed, so this was not tested.")]
+)
+def test_an_option_is_asked_for_only_where_it_was_not_given(rows: int, reason: str) -> None:
+    """Wrong inputs that could not be tried, as after a lost device, were asked for all the same."""
+    untried = tuple(replace(row, refusal=not_asked("lost")) for row in _good_device().negative[:rows])
+    device = replace(_good_device(), negative=untried)
+    assert REGISTRY["negative.handle-kept"].verdict(_facts(device), device).sentence == reason
+
+
 def test_a_second_handle_that_is_none_fails() -> None:
     """A driver that fails to duplicate gives 0 at the second get: goldfish, and VK_SUCCESS all the same."""
     zero = reports.handle(0, value="0x00000000", valid=Answer(False))

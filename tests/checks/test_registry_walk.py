@@ -5,6 +5,7 @@ With the fault the check says so, and no other speaks but those that must follow
 driver without that fault would be asked further is skipped, since it cannot be asked any more.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from program import Run
 from vkzircon_cli.checks import REGISTRY
 from vkzircon_cli.model.vmo import ImportKind
 
-# Lavapipe is a CPU, which is a warning of its own; the walk goes over a device that says it is none.
+# Lavapipe and SwiftShader are CPUs, which is a warning of its own; the walk goes over a device that says it is none.
 GOOD = ("discrete-device",)
 
 
@@ -94,7 +95,7 @@ WALK = {
     "properties.written": Wrong(("properties-unwritten",)),
     "properties.bits-set": Wrong(("properties-zero",), follows=("properties.exporting-type", "properties.own-vmo")),
     "properties.bits-in-range": Wrong(("properties-past-count",), follows=("properties.own-vmo",)),
-    # Lavapipe has one memory type: without it there is none.
+    # Both drivers have one memory type: without it there is none.
     "properties.exporting-type": Wrong(("properties-miss-type",), "warn", follows=("properties.bits-set",)),
     "properties.duplicate-agrees": Wrong(("properties-by-number",)),
     "properties.own-vmo": Wrong(("foreign-properties-zero",), "warn"),
@@ -123,8 +124,14 @@ WALK = {
     "negative.properties-refused": Wrong(("properties-accept-garbage",), "info", follows=("properties.own-vmo",)),
     "negative.survives": Wrong(("import-kills",), "crash", follows=("negative.import-refused",)),
 }
-# What lavapipe alone cannot show: a second GPU, and the sibling extension.
-NOT_ON_LAVAPIPE = {"import.other-device", "capabilities.semaphore"}
+# What one software driver cannot show: a second GPU, and the sibling extension.
+NOT_SHOWN = {"import.other-device", "capabilities.semaphore"}
+
+
+@pytest.fixture(name="driver", scope="module", params=["lavapipe", "swiftshader"])
+def _driver(request: pytest.FixtureRequest) -> str:
+    """Return the manifest of each driver that the emulation has below it."""
+    return str(request.getfixturevalue(request.param))
 
 
 def _outcomes(once: Run, faults: tuple[str, ...], **env: str) -> dict[str, str]:
@@ -139,22 +146,25 @@ def test_every_check_is_walked() -> None:
     assert set(WALK) == set(REGISTRY)
 
 
-def test_without_a_fault_every_check_passes(once: Run) -> None:
+def test_without_a_fault_every_check_passes(once: Run, driver: str) -> None:
     """The walk starts from a device of which there is nothing to say."""
-    outcomes = _outcomes(once, GOOD)
-    assert {name for name, outcome in outcomes.items() if outcome != "pass"} == NOT_ON_LAVAPIPE
+    outcomes = _outcomes(once, GOOD, VK_DRIVER_FILES=driver)
+    assert {name for name, outcome in outcomes.items() if outcome != "pass"} == NOT_SHOWN
 
 
 @pytest.mark.parametrize("id", list(WALK))
-def test_with_its_fault_the_check_speaks(once: Run, lavapipe: str, tmp_path: Path, id: str) -> None:
+def test_with_its_fault_the_check_speaks(once: Run, driver: str, tmp_path: Path, id: str) -> None:
     """The one thing that is wrong is told by its check, and what has nothing to do with it stays silent."""
     wrong = WALK[id]
-    env = {}
+    drivers = driver
     if id in ("device.unique", "import.other-device"):
         twin = tmp_path / "twin.json"
-        twin.write_text(Path(lavapipe).read_text())
-        env["VK_DRIVER_FILES"] = f"{lavapipe}:{twin}"
-    outcomes = _outcomes(once, (*wrong.base, *wrong.faults), **env)
+        manifest = json.loads(Path(driver).read_text())
+        if "/" in (library := manifest["ICD"]["library_path"]):
+            manifest["ICD"]["library_path"] = str(Path(driver).parent / library)
+        twin.write_text(json.dumps(manifest))
+        drivers = f"{driver}:{twin}"
+    outcomes = _outcomes(once, (*wrong.base, *wrong.faults), VK_DRIVER_FILES=drivers)
     assert outcomes[id] == wrong.outcome
     speaking = {name for name, outcome in outcomes.items() if outcome not in ("pass", "skip")}
     assert speaking - {id} <= set(wrong.follows)

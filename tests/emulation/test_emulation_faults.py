@@ -254,7 +254,45 @@ def test_a_job_policy_that_kills_never_strikes(emulated: Run) -> None:
         assert emulated("check", "--quiet", "--fault", "bad-handle-kills", "--fault", other).code == 1
 
 
+def test_a_job_policy_that_kills_spares_drivers_that_judge_handle_0_themselves(emulated: Run) -> None:
+    """Handle 0 is refused without a question to the kernel, which would kill, as it does for other numbers."""
+    ran = emulated("check", "--negative", "--fault", "bad-handle-kills", "--format", "json")
+    assert ran.code == 0
+    rows = [row for row in ran.json["devices"][0]["negative"] if row["what"] in ("zero", "garbage")]
+    died = {(row["what"], row["call"].startswith("vkGet")): row["refusal"]["value"] is None for row in rows}
+    assert died == {("zero", False): False, ("zero", True): False, ("garbage", False): True, ("garbage", True): True}
+
+
+@pytest.mark.parametrize("options", [(), ("--persona", "strict", "--stress", "--negative")])
+def test_strict_is_without_faults_on_a_driver_whose_queries_deny_its_imports(
+    emulated: Run, swiftshader: str, options: tuple[str, ...]
+) -> None:
+    """SwiftShader reports nothing for host memory, but imports it: the layer believes its trial, and all is shared."""
+    ran = emulated("check", *options, "--format", "json", VK_DRIVER_FILES=swiftshader)
+    assert ran.code == 0
+    assert _told(ran) == {"device.hardware": "warn"}  # it is a CPU
+    features = {row["properties"]["value"]["features"]["value"] for row in ran.json["devices"][0]["external_buffers"]}
+    assert features == {6}
+
+
+def _told(ran: Ran) -> dict[str, str]:
+    """Return the outcomes that a report does not pass over."""
+    return {row["id"]: row["outcome"] for row in ran.json["checks"] if row["outcome"] not in ("pass", "skip")}
+
+
 # What each persona's driver does, by facts.md 3.4, and where that is seen.
+def test_swiftshader_shares_although_buffers_report_nothing(emulated: Run) -> None:
+    """No rule demands that a usage can be shared: images can, and so what buffers report is a warning each."""
+    ran = emulated("check", "--persona", "swiftshader", "--format", "json")
+    assert ran.code == 0
+    own = ("capabilities.offered", "capabilities.agree-export", "capabilities.agree-import", "device.hardware")
+    assert _told(ran) == dict.fromkeys(own, "warn")
+    (device,) = ran.json["devices"]
+    identity = device["identity"]["value"]
+    assert (identity["non_coherent_atom_size"], identity["max_memory_allocation_size"]["value"]) == (256, 1 << 30)
+    assert device["external_semaphore"]["value"]["features"]["names"] == ["EXPORTABLE", "IMPORTABLE"]
+
+
 def test_swiftshader_makes_vmos_a_page_larger(emulated: Run) -> None:
     """allocationSize + 15 before zx_vmo_create: 64 KiB become 69632 bytes; the original size is what imports."""
     ran = emulated("--persona", "swiftshader", "--format", "json")

@@ -98,8 +98,12 @@ class Check:
         results = [self._capped(result) for result in self.judge(facts, device)]
         if results:
             return fold(results, forgives_death=forgives_death(self.id))
-        why = _blocked(device) or (f"only run with {self.option}" if self.option else _NOT_REACHED)
+        why = _blocked(device) or (f"only run with {self.option}" if self._needs_option(device) else _NOT_REACHED)
         return Verdict(Outcome.SKIP, _sentence(why), ())
+
+    def _needs_option(self, device: Device) -> bool:
+        """Whether the facts of the check's option, which have its name, are missing."""
+        return bool(self.option) and not getattr(device, self.option.removeprefix("--"))
 
     def _capped(self, result: RowResult) -> RowResult:
         """Lower a failure that rests on practice alone to a warning."""

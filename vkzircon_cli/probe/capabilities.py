@@ -67,9 +67,10 @@ def probe_external_semaphore(physical: PhysicalDevice) -> ExternalSemaphore:
 
 
 def _asked_twice(physical: PhysicalDevice, struct: str, ask: Callable[[Any], None]) -> ExternalMemoryProperties:
-    """Ask with complementary sentinels in *struct*, which shows whether anything was written."""
+    """Ask with complementary sentinels in *struct*, which shows whether everything was written."""
+    sentinels = (_SENTINEL, _SENTINEL ^ 0xFFFFFFFF)
     answers, header_kept = [], True
-    for sentinel in (_SENTINEL, _SENTINEL ^ 0xFFFFFFFF):
+    for sentinel in sentinels:
         found = physical.vulkan.struct(struct)
         expected, words = found.sType, found.externalMemoryProperties
         words.externalMemoryFeatures = sentinel
@@ -78,7 +79,8 @@ def _asked_twice(physical: PhysicalDevice, struct: str, ask: Callable[[Any], Non
         answers.append((words.externalMemoryFeatures, words.exportFromImportedHandleTypes, words.compatibleHandleTypes))
         header_kept = header_kept and found.sType == expected and found.pNext == physical.vulkan.ffi.NULL
     first, second = answers
-    return external_memory(*second, written=first == second, header_kept=header_kept)
+    written = sentinels not in zip(first, second, strict=True)  # two answers that differ were written too
+    return external_memory(*second, written=written, header_kept=header_kept)
 
 
 def external_memory(

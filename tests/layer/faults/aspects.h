@@ -19,6 +19,8 @@
     X(INSTANCE, HAS_DEVICE, 1)                                                                                         \
     X(DEVICE, DEVICE_TYPE, ANY)                                                                                        \
     X(DEVICE, API_MINOR, ANY)                                                                                          \
+    X(DEVICE, ATOM_SIZE, ANY)                                                                                          \
+    X(DEVICE, LARGEST_SIZE, ANY)                                                                                       \
     X(DEVICE, NAME_LENGTH, ANY)                                                                                        \
     X(DEVICE, NAME_IS_PLAIN, 1)                                                                                        \
     X(DEVICE, BOTH_PROPERTIES_AGREE, 1)                                                                                \
@@ -26,6 +28,7 @@
     X(DEVICE, EXTENSION_REVISION, 1)                                                                                   \
     X(DEVICE, LISTS_DEPENDENCY, 1)                                                                                     \
     X(DEVICE, LISTS_SEMAPHORE, 0)                                                                                      \
+    X(DEVICE, SEMAPHORE_FEATURES, 0)                                                                                   \
     X(DEVICE, BUFFER_FEATURES, 6)                                                                                      \
     X(DEVICE, BUFFER_COMPATIBLE, ZIRCON_VMO)                                                                           \
     X(DEVICE, BUFFER_EXPORTED_AGAIN, ZIRCON_VMO)                                                                       \
@@ -41,6 +44,7 @@
     X(OPEN, SMALL_EXPORT, VK_SUCCESS)                                                                                  \
     X(OPEN, LARGE_EXPORT, VK_SUCCESS)                                                                                  \
     X(OPEN, EXPORT_WITHOUT_TYPE, VK_SUCCESS)                                                                           \
+    X(OPEN, ALLOCATE_1_GIB, ANY)                                                                                       \
     X(OPEN, DEDICATED_EXPORT, VK_SUCCESS)                                                                              \
     X(EXPORTED, BIND, VK_SUCCESS)                                                                                      \
     X(EXPORTED, MAP, VK_SUCCESS)                                                                                       \
@@ -80,6 +84,7 @@
     X(ASKING, ASK_WITHOUT_RIGHTS_BITS, 0)                                                                              \
     X(ASKING, ASK_EVENT, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                             \
     X(ASKING, ASK_OTHER_TYPE, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                        \
+    X(ASKING, ASK_ZERO, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                              \
     X(SECOND, SECOND_GET, VK_SUCCESS)                                                                                  \
     X(SECOND, SECOND_IS_FIRST, 0)                                                                                      \
     X(SECOND, SECOND_HAS_KOID, 1)                                                                                      \
@@ -109,6 +114,7 @@
     X(OPEN, HANDLES_LEFT, 0)                                                                                           \
     X(OPEN, IMPORTS_GROW, 0)                                                                                           \
     X(REFUSED, IMPORT_WITHOUT_DUPLICATE, VK_SUCCESS)                                                                   \
+    X(REFUSED, IMPORT_ZERO, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                          \
     X(BAD_ASKING, ASK_GARBAGE, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                       \
     X(BAD, IMPORT_GARBAGE, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                           \
     X(CLOSING, DESTROY_DEVICE, 1)                                                                                      \

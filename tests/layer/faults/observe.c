@@ -28,6 +28,12 @@ static VkResult export_with(const struct scene *scene, VkDeviceSize size, VkExte
     return scene_free_at_once(scene, result, memory);
 }
 
+static VkResult allocate_and_free(const struct scene *scene, VkDeviceSize size) {
+    VkDeviceMemory memory;
+    const VkResult result = scene_allocate(scene, size, NULL, &memory);
+    return scene_free_at_once(scene, result, memory);
+}
+
 static void observe_get_unexportable(const struct scene *scene) {
     zx_handle_t handle;
     VkDeviceMemory memory;
@@ -118,6 +124,7 @@ static void observe_open_device(struct scene *scene) {
     scene->report(SMALL_EXPORT, export_with(scene, 1024, ZIRCON_VMO));
     scene->report(LARGE_EXPORT, export_with(scene, 32 * SIZE, ZIRCON_VMO));
     scene->report(EXPORT_WITHOUT_TYPE, export_with(scene, SIZE, 0));
+    scene->report(ALLOCATE_1_GIB, allocate_and_free(scene, (VkDeviceSize)1 << 30));
     const VkResult result = scene_export(scene, &ours);
     scene->report(DEDICATED_EXPORT, result);
     zx_handle_t handle = result == VK_SUCCESS ? observe_export(scene, &ours) : ZX_HANDLE_INVALID;

@@ -16,16 +16,24 @@ static bool is_plain(const char *name, size_t length) {
 
 static void observe_identity(const struct scene *scene) {
     VkPhysicalDeviceProperties one;
-    VkPhysicalDeviceProperties2 two = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+    VkPhysicalDeviceVulkan11Properties many = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES};
+    VkPhysicalDeviceMaintenance3Properties sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES,
+        .pNext = &many,
+    };
+    VkPhysicalDeviceProperties2 two = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &sizes};
     vkGetPhysicalDeviceProperties(scene->gpu.physical, &one);
     vkGetPhysicalDeviceProperties2(scene->gpu.physical, &two);
     const size_t length = strnlen(one.deviceName, sizeof one.deviceName);
     scene->report(DEVICE_TYPE, one.deviceType);
     scene->report(API_MINOR, VK_API_VERSION_MINOR(one.apiVersion));
+    scene->report(ATOM_SIZE, (int64_t)one.limits.nonCoherentAtomSize);
+    scene->report(LARGEST_SIZE, (int64_t)sizes.maxMemoryAllocationSize);
     scene->report(NAME_LENGTH, (int64_t)length);
     scene->report(NAME_IS_PLAIN, is_plain(one.deviceName, length));
     scene->report(BOTH_PROPERTIES_AGREE, one.deviceType == two.properties.deviceType &&
                                              one.apiVersion == two.properties.apiVersion &&
+                                             many.maxMemoryAllocationSize == sizes.maxMemoryAllocationSize &&
                                              memcmp(one.deviceName, two.properties.deviceName, length) == 0);
 }
 
@@ -47,6 +55,16 @@ static void observe_extensions(const struct scene *scene) {
     scene->report(LISTS_DEPENDENCY, find(list, count, VK_KHR_EXTERNAL_MEMORY_EXTENSION_NAME) != NULL);
     scene->report(LISTS_SEMAPHORE, find(list, count, VK_FUCHSIA_EXTERNAL_SEMAPHORE_EXTENSION_NAME) != NULL);
     free(list);
+}
+
+static void observe_semaphores(const struct scene *scene) {
+    const VkPhysicalDeviceExternalSemaphoreInfo info = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO,
+        .handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_ZIRCON_EVENT_BIT_FUCHSIA,
+    };
+    VkExternalSemaphoreProperties found = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES};
+    vkGetPhysicalDeviceExternalSemaphoreProperties(scene->gpu.physical, &info, &found);
+    scene->report(SEMAPHORE_FEATURES, found.externalSemaphoreFeatures);
 }
 
 static void observe_buffers(const struct scene *scene) {
@@ -91,6 +109,7 @@ static void observe_images(const struct scene *scene) {
 void observe_device(const struct scene *scene) {
     observe_identity(scene);
     observe_extensions(scene);
+    observe_semaphores(scene);
     observe_buffers(scene);
     observe_images(scene);
 }

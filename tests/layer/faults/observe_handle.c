@@ -129,6 +129,7 @@ void observe_asking(const struct scene *scene, zx_handle_t handle) {
     scene->report(ASK_EVENT, ask_and_close(scene, event, &bits));
     const zx_handle_t vmo = new_vmo(SIZE);
     scene->report(ASK_OTHER_TYPE, scene_ask(scene, VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT, vmo, &bits, NULL));
+    scene->report(ASK_ZERO, scene_ask(scene, ZIRCON_VMO, ZX_HANDLE_INVALID, &bits, NULL));
     if (valid_status(vmo) == ZX_OK)
         zx_handle_close(vmo);
 }

@@ -24,6 +24,8 @@
     X(DEDICATED_ONLY_REPORTED, "dedicated-only-reported",                                                              \
       "The external buffer and image queries report DEDICATED_ONLY, but plain allocations work.")                      \
     X(DENY_ALL, "deny-all", "The external buffer and image queries report no support, but everything works.")          \
+    X(DENY_BUFFERS, "deny-buffers",                                                                                    \
+      "The external buffer queries report no support, the image queries do, and both work.")                           \
     X(DENY_EXPORT, "deny-export", "The external buffer and image queries omit EXPORTABLE, but export works.")          \
     X(DENY_IMPORT, "deny-import", "The external buffer and image queries omit IMPORTABLE, but import works.")          \
     X(DEVICE_LOST_IN_EXPORT, "device-lost-in-export",                                                                  \
@@ -75,7 +77,10 @@
       "vkEnumerateDeviceExtensionProperties returns VK_INCOMPLETE for any array size.")                                \
     X(INTEGRATED_DEVICE, "integrated-device", "The device has the type integrated GPU.")                               \
     X(INVALID_IMPORT, "invalid-import", "Every import returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                      \
+    X(LARGE_ATOM, "large-atom", "nonCoherentAtomSize is 256, the most that a device may have.")                        \
     X(LARGE_REFUSED, "large-refused", "Allocating more than 1 MiB for export returns VK_ERROR_OUT_OF_DEVICE_MEMORY.")  \
+    X(LARGEST_SIZE_REFUSED, "largest-size-refused",                                                                    \
+      "maxMemoryAllocationSize is 1 GiB, but the last 15 bytes of it cannot be allocated.")                            \
     X(LEAK_HANDLE, "leak-handle", "vkFreeMemory of imported memory leaves its handle open.")                           \
     X(LEAK_MEMORY, "leak-memory", "Every import leaks some memory of the process.")                                    \
     X(MAP_FAILS, "map-fails", "vkMapMemory of exported or imported memory returns VK_ERROR_MEMORY_MAP_FAILED.")        \
@@ -123,6 +128,8 @@
     X(PROPERTIES_UNWRITTEN, "properties-unwritten",                                                                    \
       "vkGetMemoryZirconHandlePropertiesFUCHSIA returns VK_SUCCESS without writing its output.")                       \
     X(PROPERTIES_ZERO, "properties-zero", "The properties of every VMO name no memory type.")                          \
+    X(RANDOM_ANSWERS, "random-answers",                                                                                \
+      "Some results, counts, bits and handles are random; random-answers=7 draws others than random-answers=8.")       \
     X(RECYCLES_MEMORY, "recycles-memory",                                                                              \
       "vkFreeMemory of exported memory overwrites the VMO, even if other handles to it are open.")                     \
     X(REFUSE_DEVICE, "refuse-device", "vkCreateDevice with the extension returns VK_ERROR_INITIALIZATION_FAILED.")     \
@@ -143,6 +150,8 @@
     X(SECOND_GET_COPIES, "second-get-copies",                                                                          \
       "From the second call on, vkGetMemoryZirconHandleFUCHSIA returns a copy of the VMO.")                            \
     X(SEMAPHORE_LISTED, "semaphore-listed", "VK_FUCHSIA_external_semaphore is listed, but its commands do not exist.") \
+    X(SEMAPHORE_OFFERED, "semaphore-offered",                                                                          \
+      "VK_FUCHSIA_external_semaphore is listed, and reported for events, but its commands do not exist.")              \
     X(SMALL_REFUSED, "small-refused", "Allocating less than a page for export returns VK_ERROR_OUT_OF_DEVICE_MEMORY.") \
     X(SYSMEM_VMO, "sysmem-vmo", "Exported VMOs are children of another VMO, which the bytes count for.")               \
     X(TALKS_ON_STDERR, "talks-on-stderr", "The driver prints to stderr in vkCreateInstance and in every export.")      \
@@ -201,6 +210,10 @@ ZX_EXPORT bool vkz_fault(enum vkz_fault fault);
 
 // Whether any fault is on, including those of the points.
 ZX_EXPORT bool vkz_any_fault(void);
+
+// Whether the next answer is random, and a random number for it. Only with random-answers, whose seed decides how many
+// answers are. A process draws the same numbers again in its next run.
+ZX_EXPORT bool vkz_random(uint64_t *random);
 
 // Called at the start of the call that the point stands for. Does not return if the process has to end or hang there.
 ZX_EXPORT void vkz_point(enum vkz_point point);

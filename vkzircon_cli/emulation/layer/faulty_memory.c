@@ -235,8 +235,13 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_AllocateMemory(VkDevice handle, con
         return hook_AllocateMemory(handle, info, allocator, memory);
     const struct request request = memory_request(info);
     vkz_point(request.imports ? VKZ_POINT_IMPORT : VKZ_POINT_ALLOCATE);
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
     if (vkz_fault(VKZ_FAULT_NO_HANDLE_TYPE_REFUSED) && lacks_handle_type(info))
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
+    if (vkz_fault(VKZ_FAULT_LARGEST_SIZE_REFUSED) && info->allocationSize > FAULTY_LARGEST_SIZE - FEW_BYTES)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     if (request.refused || (!request.imports && !request.exports))
         return hook_AllocateMemory(handle, info, allocator, memory);
     VkResult result = refusal(&request, info->allocationSize);
@@ -264,6 +269,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_MapMemory(VkDevice handle, VkDevice
                                                        void **data) {
     struct memory memory;
     vkz_point(VKZ_POINT_MAP);
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
     if (vkz_fault(VKZ_FAULT_MAP_FAILS) && memory_find(device_of(handle), memory_handle, &memory))
         return VK_ERROR_MEMORY_MAP_FAILED;
     return hook_MapMemory(handle, memory_handle, offset, size, flags, data);
