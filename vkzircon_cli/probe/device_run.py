@@ -21,10 +21,11 @@ from vkzircon_cli.probe.physical_device import DeviceOpener
 from vkzircon_cli.probe.resources import TRANSFER, ImageSpec, Resource, Shape, external_buffer, external_image
 from vkzircon_cli.probe.session import DeviceSession
 from vkzircon_cli.probe.target import ImportTargets, Target
-from vkzircon_cli.stream.events import Event
+from vkzircon_cli.stream.events import Asking, Event
 
 _SEMAPHORE = spec.SIBLING_DEVICE_EXTENSIONS[0]
 _SIZE = DEFAULT_SIZE
+_FOREIGN = spec.HANDLE_TYPES["d3d11-texture"]
 # Each usage alone, and the two that the probe's own buffers have.
 _USAGES = (TRANSFER, *(1 << bit for bit in range(len(spec.BUFFER_USAGE_BITS))))
 _Images = Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None]
@@ -83,18 +84,24 @@ class DeviceProbe(DeviceSession):
         found = {}
         for tiling in Tiling:
             for color in COLORS:
-                image = image_spec(color, tiling)
-                answer = yield from self.ask(
-                    f"image/{tiling}.{color.format.name.lower()}",
-                    "external_images",
-                    partial(probe_external_image, self.physical, image, TRANSFER, spec.ZIRCON_VMO),
-                    format=color.format,
-                    tiling=tiling,
-                    usage=spec.flags(TRANSFER, spec.IMAGE_USAGE_BITS),
-                    handle_type=spec.flags(spec.ZIRCON_VMO, spec.HANDLE_TYPE_BITS),
-                )
-                found[color, tiling] = answer.value
+                found[color, tiling] = (yield from self._external_image(color, tiling)).value
+        for tiling in Tiling:
+            # No driver of Zircon VMOs supports it, so it must be refused.
+            yield from self._external_image(COLORS[0], tiling, _FOREIGN, "/d3d11_texture")
         return found
+
+    def _external_image(
+        self, color: Color, tiling: Tiling, handle_type: int = spec.ZIRCON_VMO, suffix: str = ""
+    ) -> Asking[ExternalMemoryProperties]:
+        return self.ask(
+            f"image/{tiling}.{color.format.name.lower()}{suffix}",
+            "external_images",
+            partial(probe_external_image, self.physical, image_spec(color, tiling), TRANSFER, handle_type),
+            format=color.format,
+            tiling=tiling,
+            usage=spec.flags(TRANSFER, spec.IMAGE_USAGE_BITS),
+            handle_type=spec.flags(handle_type, spec.HANDLE_TYPE_BITS),
+        )
 
     def _semaphore(self, extensions: tuple[Extension, ...]) -> Any:
         if find_extension(extensions, _SEMAPHORE) is None:

@@ -19,6 +19,7 @@
     X(GetPhysicalDeviceProperties)                                                                                     \
     Y(GetPhysicalDeviceProperties2)                                                                                    \
     Y(GetPhysicalDeviceExternalBufferProperties)                                                                       \
+    Y(GetPhysicalDeviceExternalSemaphoreProperties)                                                                    \
     Y(GetPhysicalDeviceImageFormatProperties2)
 
 #define DEVICE_COMMANDS(X, Y)                                                                                          \
