@@ -396,6 +396,21 @@ def test_a_bad_device_is_told(id: str) -> None:
     assert verdict.steps
 
 
+def _images_answer(
+    features: int = 6, compatible: int = 0x800, handle_type: int = 0x800, *, written: bool = True, kept: bool = True
+) -> Change:
+    """Change the answer of the image query, which may be about another handle type."""
+    masks = (flags(0x800, HANDLE_TYPE_BITS), flags(compatible, HANDLE_TYPE_BITS))
+    found = ExternalMemoryProperties(flags(features, FEATURE_BITS), *masks, written=written, header_kept=kept)
+    asked = flags(handle_type, HANDLE_TYPE_BITS)
+    return _rows("external_images", properties=Answer(found), handle_type=asked)
+
+
+def _images_refused(handle_type: int, result: str = "VK_ERROR_FORMAT_NOT_SUPPORTED") -> Change:
+    missing = reports.refused("vkGetPhysicalDeviceImageFormatProperties2", result)
+    return _rows("external_images", properties=Answer(None, missing), handle_type=flags(handle_type, HANDLE_TYPE_BITS))
+
+
 def _another_usage_denied(device: Device) -> Device:
     (own,) = device.external_buffers
     (denied,) = _capabilities(features=0)(device).external_buffers
@@ -418,7 +433,10 @@ def _one_plain_type_refused(device: Device) -> Device:
     ("id", "change", "outcome"),
     [
         ("capabilities.offered", _another_usage_denied, Outcome.INFO),
+        # Only of this does the check fail: there is nothing at all to share.
         ("capabilities.offered", lambda d: replace(_capabilities(0)(d), external_images=()), Outcome.FAIL),
+        ("capabilities.offered", lambda d: _images_answer(2)(_capabilities(0)(d)), Outcome.WARN),
+        ("capabilities.offered", lambda d: _images_answer(6, 8, 8)(_capabilities(0)(d)), Outcome.FAIL),
         ("capabilities.agree-export", lambda d: _capabilities(features=7)(_refused_plain(d)), Outcome.PASS),
         ("capabilities.agree-export", _one_plain_type_refused, Outcome.PASS),
         ("export.form", _one_plain_type_refused, Outcome.INFO),
@@ -467,6 +485,47 @@ def test_dedicated_memory_of_images_is_compared_too() -> None:
     assert verdict.sentence == "Linear R8G8B8A8_UNORM: DEDICATED_ONLY is not reported, and required."
     odd = _capabilities(features=7)(good)
     assert "zircon_vmo.*.buffer.info" in REGISTRY["capabilities.dedicated"].verdict(_facts(odd), odd).sentence
+
+
+@pytest.mark.parametrize(
+    ("id", "change", "outcome", "words"),
+    [
+        ("well-formed", _images_answer(written=False), Outcome.FAIL, "nothing was written"),
+        ("well-formed", _images_answer(kept=False), Outcome.FAIL, "sType or pNext was changed"),
+        ("well-formed", _images_answer(features=0x16), Outcome.FAIL, "unknown bits"),
+        ("well-formed", _images_answer(handle_type=8, written=False), Outcome.FAIL, "by D3D11_TEXTURE"),
+        ("well-formed", _images_refused(0x800), Outcome.PASS, "well formed"),
+        ("compatible", _images_answer(compatible=1), Outcome.FAIL, "OPAQUE_FD, without ZIRCON_VMO"),
+        ("compatible", _images_answer(0, 0), Outcome.FAIL, "VK_SUCCESS without a feature, not VK_ERROR_FORMAT"),
+        ("compatible", _images_answer(0), Outcome.WARN, "VK_SUCCESS without a feature"),
+        ("compatible", _images_answer(0, 0, 8), Outcome.WARN, "by D3D11_TEXTURE: VK_SUCCESS without a feature"),
+        ("compatible", _images_refused(8), Outcome.PASS, "by D3D11_TEXTURE: refused, since it is not supported"),
+        ("compatible", _images_refused(0x800), Outcome.PASS, "compatible with itself"),
+        ("compatible", _images_answer(written=False), Outcome.PASS, "compatible with itself"),
+        ("images", _images_answer(handle_type=8), Outcome.SKIP, ""),
+    ],
+)
+def test_the_answer_for_an_image_is_judged_as_that_for_a_buffer(
+    id: str, change: Change, outcome: Outcome, words: str
+) -> None:
+    """It is written, keeps its header, has known bits, and refuses a handle type that is not supported."""
+    odd = change(_good_device())
+    verdict = REGISTRY[f"capabilities.{id}"].verdict(_facts(odd), odd)
+    assert verdict.outcome is outcome, verdict.sentence
+    assert words.casefold() in verdict.sentence.casefold()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"), [({"written": False}, "Nothing was written."), ({"header_kept": False}, "SType or pNext was")]
+)
+def test_the_answer_for_semaphores_is_looked_at_too(change: dict[str, bool], says: str) -> None:
+    """It warns, since memory is shared nevertheless."""
+    good = _good_device().external_semaphore.value
+    assert good is not None
+    odd = replace(_good_device(), external_semaphore=Answer(replace(good, **change)))
+    verdict = REGISTRY["capabilities.semaphore"].verdict(_facts(odd), odd)
+    assert verdict.outcome is Outcome.WARN
+    assert verdict.sentence.startswith(says)
 
 
 def _in_rows(table: str, fact: str, missing: Missing) -> Change:

@@ -90,6 +90,29 @@ def _untouched(ran: Ran) -> dict[str, str]:
     return {row["id"]: row["outcome"] for row in ran.json["checks"] if row["id"].startswith(groups)}
 
 
+@pytest.mark.parametrize(
+    ("faults", "id", "outcome", "says"),
+    [
+        (("unsupported-images-succeed",), "compatible", "warn", "by D3D11_TEXTURE: VK_SUCCESS without a feature"),
+        (("unsupported-images-succeed", "deny-all"), "compatible", "fail", "linear R32_UINT"),
+        (("capabilities-unwritten",), "well-formed", "fail", "linear R8G8B8A8_UNORM"),
+        (("capabilities-clobber-header",), "well-formed", "fail", "linear R8G8B8A8_UNORM"),
+        (("incompatible-with-itself",), "compatible", "fail", "linear R8G8B8A8_UNORM"),
+        (("semaphore-listed", "capabilities-unwritten"), "semaphore", "warn", "Nothing was written"),
+        (("semaphore-listed", "capabilities-clobber-header"), "semaphore", "warn", "SType or pNext was changed"),
+    ],
+)
+def test_the_answers_for_images_and_semaphores_are_looked_at(
+    once: Run, faults: tuple[str, ...], id: str, outcome: str, says: str
+) -> None:
+    """As those for buffers: what is not written, has another header or no feature is seen."""
+    options = [word for fault in faults for word in ("--fault", fault)]
+    checks = once("check", "--format", "json", *options).json["checks"]
+    (found,) = (check for check in checks if check["id"] == f"capabilities.{id}")
+    assert found["outcome"] == outcome
+    assert says in found["sentence"]
+
+
 def test_the_issues_own_crash(emulated: Run) -> None:
     """`vkzircon --emulate --fault segfault-in-export` prints a report and exits 5."""
     ran = emulated("--fault", "segfault-in-export")

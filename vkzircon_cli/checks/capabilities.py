@@ -293,6 +293,8 @@ def _semaphore(device: Device) -> Rows[ExternalSemaphore]:
 @check("capabilities.semaphore", "capabilities.adoc, VkExternalSemaphoreProperties")
 @each(_semaphore)
 def semaphore(found: ExternalSemaphore) -> Judgement:
+    if not found.written or not found.header_kept:
+        return Outcome.WARN, "sType or pNext was changed" if found.written else "nothing was written"
     names = " and ".join(found.features.names) or "nothing"
     both = found.features.value & _SEMAPHORE_BOTH == _SEMAPHORE_BOTH
     # A warning: memory is shared nevertheless, and the verdict is about memory.
