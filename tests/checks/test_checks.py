@@ -474,6 +474,32 @@ def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:
     )
 
 
+def _plain_trip(trip: Answer[ImageTrip]) -> Change:
+    return lambda device: replace(
+        device, images=(*device.images, replace(device.images[0], trip=trip, form=Form.PLAIN_IMAGE))
+    )
+
+
+def test_plain_memory_of_images_is_promised_as_that_of_buffers() -> None:
+    """Where an image is shared in dedicated memory only, DEDICATED_ONLY must be reported; it is told once."""
+    bad = _plain_trip(Answer(None, REFUSED))(_good_device())
+    verdict = REGISTRY["capabilities.images"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence.endswith("vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY for plain memory.")
+    assert REGISTRY["data.image"].verdict(_facts(bad), bad).outcome is Outcome.PASS
+    left_out = _plain_trip(not_asked("such images are DEDICATED_ONLY"))(_good_device())
+    assert REGISTRY["capabilities.images"].verdict(_facts(left_out), left_out).outcome is Outcome.PASS
+
+
+def test_wrong_pixels_in_plain_memory_are_told_as_such() -> None:
+    """A row of its own, with its own step."""
+    bad = _plain_trip(Answer(ImageTrip(0, 64, HALF)))(_good_device())
+    verdict = REGISTRY["data.image"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence.startswith("Linear R8G8B8A8_UNORM in plain memory: 32 of 64 bytes")
+    assert verdict.steps == ("device0/image/linear.r8g8b8a8_unorm/trip.plain-image",)
+
+
 def test_dedicated_memory_of_images_is_compared_too() -> None:
     """The image that is asked about is the first that can be exported; the tests that want both equal are named."""
     good = _good_device()
@@ -518,7 +544,7 @@ def test_the_answer_for_an_image_is_judged_as_that_for_a_buffer(
 @pytest.mark.parametrize(
     ("change", "says"), [({"written": False}, "Nothing was written."), ({"header_kept": False}, "SType or pNext was")]
 )
-def test_the_answer_for_semaphores_is_looked_at_too(change: dict[str, bool], says: str) -> None:
+def test_the_answer_for_semaphores_is_looked_at_too(change: dict[str, Any], says: str) -> None:
     """It warns, since memory is shared nevertheless."""
     good = _good_device().external_semaphore.value
     assert good is not None

@@ -13,6 +13,7 @@ from program import PROGRAM, Ran, Run, environment
 
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.model.vmo import Form
+from vkzircon_cli.probe.imports import BIND_ORDERS
 
 
 def test_the_listing_names_personas_and_faults(vkzircon: Run, layer: installation.Installation) -> None:
@@ -111,6 +112,21 @@ def test_the_answers_for_images_and_semaphores_are_looked_at(
     (found,) = (check for check in checks if check["id"] == f"capabilities.{id}")
     assert found["outcome"] == outcome
     assert says in found["sentence"]
+
+
+def test_an_image_is_shared_in_plain_memory_too(once: Run) -> None:
+    """In three orders of binding and with every pixel read back; left out where images are DEDICATED_ONLY."""
+    (device,) = once("--format", "json").json["devices"]
+    imports = [row for row in device["imports"] if row["form"] == "plain-image"]
+    assert [row["kind"] for row in imports] == [str(kind) for kind in BIND_ORDERS]
+    assert all(row["imported"]["value"]["shared"]["value"]["wrong"] == 0 for row in imports)
+    trips = [row["trip"]["value"]["seen"]["wrong"] for row in device["images"] if row["form"] == "plain-image"]
+    assert trips == [0, 0]
+    (device,) = once("--format", "json", "--fault", "dedicated-only-reported").json["devices"]
+    rows = [row["handle"] for row in device["exports"]] + [row["trip"] for row in device["images"]]
+    left_out = [row["missing"]["reason"] for row in rows if row["missing"]]
+    assert sum("such images are DEDICATED_ONLY" in reason for reason in left_out) == 3
+    assert not any(row["form"] == "plain-image" for row in device["imports"])
 
 
 def test_the_issues_own_crash(emulated: Run) -> None:

@@ -108,7 +108,7 @@ def _zircon_images(device: Device) -> Iterator[ExternalImage]:
 
 def denies_import(device: Device, form: Form) -> bool:
     """Whether the driver reports that such resources cannot be imported, which allows it to refuse an import."""
-    answers = _image_answers(device) if form is Form.DEDICATED_IMAGE else (found for _, found in _own(device))
+    answers = _image_answers(device) if form.is_image else (found for _, found in _own(device))
     features = [found.features.value for found in answers]
     return bool(features) and not any(each & IMPORTABLE for each in features)
 
@@ -164,11 +164,11 @@ def well_formed(found: ExternalMemoryProperties) -> Judgement:
 
 
 def _exports(device: Device) -> list[Answer[Any]]:
-    return [row.handle for row in device.exports if row.form is not Form.DEDICATED_IMAGE and _was_tried(row.handle)]
+    return [row.handle for row in device.exports if not row.form.is_image and _was_tried(row.handle)]
 
 
 def _imports(device: Device) -> list[Answer[Any]]:
-    return [row.imported for row in device.imports if row.form is not Form.DEDICATED_IMAGE and _was_tried(row.imported)]
+    return [row.imported for row in device.imports if not row.form.is_image and _was_tried(row.imported)]
 
 
 def _was_tried(answer: Answer[Any]) -> bool:
@@ -272,18 +272,24 @@ def _is_as_reported(kind: ResourceKind, reported: bool, requires: bool | None) -
     return Outcome.WARN, f"DEDICATED_ONLY is reported, and not required: no rule is broken, but {tests} fails"
 
 
-@check("capabilities.images", f"{_EXPORT}; {_IMPORT}")
+@check("capabilities.images", f"{_EXPORT}; {_IMPORT}; {_DEDICATED}")
 def images(_: Facts, device: Device) -> Iterator[RowResult]:
-    tried = {(row.tiling, row.format.value): row.trip for row in device.images}
+    tried = {(row.tiling, row.format.value, row.form): row.trip for row in device.images}
     for image in _zircon_images(device):
         row = row_of_image(device, image, image.properties)
-        trip = tried.get((image.tiling, image.format.value))
+        key = image.tiling, image.format.value
+        trip, plain = (tried.get((*key, form)) for form in (Form.DEDICATED_IMAGE, Form.PLAIN_IMAGE))
         if image.properties.value is None:
             yield row.about(image.properties, Outcome.SKIP).unanswered()
         elif trip is None or (trip.missing is not None and trip.missing.kind is not MissingKind.REFUSED):
             yield row.found(Outcome.SKIP, "such an image was not tried")
         else:
             yield row.about(trip).judged(lambda _: (Outcome.PASS, "the driver reports such images, and sharing works"))
+            # Without DEDICATED_ONLY plain memory must work too, in one memory type at least.
+            if trip.value and plain and plain.missing and plain.missing.kind is MissingKind.REFUSED:
+                why = row.about(plain).unanswered().sentence
+                says = "the driver reports them without DEDICATED_ONLY, and only dedicated memory is shared"
+                yield row.found(Outcome.FAIL, f"{says}: {why} for plain memory")
 
 
 def _semaphore(device: Device) -> Rows[ExternalSemaphore]:

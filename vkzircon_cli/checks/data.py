@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from vkzircon_cli.checks.imports import SAME_MEMORY
 from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, check, fold
-from vkzircon_cli.checks.rows import Judgement, Row, Rows, bytes_are, comparing, each, row_of_image, row_of_type
+from vkzircon_cli.checks.rows import Judgement, Row, bytes_are, comparing, each, row_of_image, row_of_type
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Comparison, ImageTrip, RoundTrip, Write
@@ -63,8 +63,14 @@ def _right(seen: Comparison) -> Judgement:
     return bytes_are(seen, f"all {seen.count} bytes are right", f"are wrong, the first at {seen.first_wrong}")
 
 
-def _images(device: Device) -> Rows[ImageTrip]:
-    return [row_of_image(device, row, row.trip, "/trip") for row in device.images]
+def _images(device: Device) -> Iterator[Row[ImageTrip]]:
+    for row in device.images:
+        dedicated = row_of_image(device, row, row.trip, "/trip")
+        if row.form.is_dedicated:
+            yield dedicated
+        else:  # capabilities.images judges whether plain memory can be shared
+            subject, step = f"{dedicated.subject} in plain memory", f"{dedicated.step}.{row.form}"
+            yield Row(subject, step, row.trip, Outcome.SKIP)
 
 
 @check("data.image", SAME_MEMORY)
