@@ -122,11 +122,11 @@ void query_usages(VkPhysicalDevice physical) {
         query_buffer(physical, usage);
 }
 
-bool query_image(VkPhysicalDevice physical, VkFormat format, VkImageTiling tiling, VkImageUsageFlags usage,
-                 VkExternalMemoryProperties *found) {
+bool query_image(VkPhysicalDevice physical, VkFlags type, VkFormat format, VkImageTiling tiling,
+                 VkImageUsageFlags usage, VkExternalMemoryProperties *found) {
     const VkPhysicalDeviceExternalImageFormatInfo external = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO,
-        .handleType = ZIRCON_VMO,
+        .handleType = type,
     };
     const VkPhysicalDeviceImageFormatInfo2 info = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2,
@@ -149,8 +149,8 @@ static void query_formats(VkPhysicalDevice physical, VkFormat first, VkFormat la
         for (VkImageUsageFlags usage = 1; usage <= VK_IMAGE_USAGE_INPUT_ATTACHMENT_BIT; usage <<= 1) {
             if (usage == VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT)
                 continue;
-            query_image(physical, format, VK_IMAGE_TILING_OPTIMAL, usage, &found);
-            query_image(physical, format, VK_IMAGE_TILING_LINEAR, usage, &found);
+            query_image(physical, ZIRCON_VMO, format, VK_IMAGE_TILING_OPTIMAL, usage, &found);
+            query_image(physical, ZIRCON_VMO, format, VK_IMAGE_TILING_LINEAR, usage, &found);
         }
     }
 }
