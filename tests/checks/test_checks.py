@@ -89,9 +89,13 @@ def _good_device(index: int = 0) -> Device:
         data=(*made.data, *(Data(write, 0, Answer(reports.round_trip())) for write in Write)),
         images=(Image(Tiling.LINEAR, RGBA8, Answer(ImageTrip(0, 64, SAME))),),
         stress=tuple(Stress(what, 0, Answer(Stressed(9, 2, 2, 1, 1))) for what in ("imports", "rounds")),
-        negative=tuple(
-            Negative("garbage", call, Answer(Refusal("VK_ERROR_INVALID_EXTERNAL_HANDLE", True)))
-            for call in ("vkAllocateMemory", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
+        negative=(
+            *(
+                Negative("garbage", call, Answer(Refusal("VK_ERROR_INVALID_EXTERNAL_HANDLE", True)))
+                for call in ("vkAllocateMemory", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
+            ),
+            Negative("no-type", "vkAllocateMemory", Answer(Refusal("VK_SUCCESS", True))),
+            Negative("no-export", "vkGetMemoryZirconHandleFUCHSIA", Answer(Refusal("VK_ERROR_UNKNOWN", None))),
         ),
     )
 
@@ -356,6 +360,8 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "stress.rounds": (_stressed(handles_after=11), Outcome.FAIL, "+9 handles are open after 9 times"),
     "stress.memory": (_stressed(resident_after=99 << 20), Outcome.WARN, "KiB more are resident"),
     "negative.import-refused": (_refusal(Answer(Refusal("VK_SUCCESS", None))), Outcome.FAIL, "the import succeeded"),
+    "negative.no-handle-type": (_refusal(Answer(Refusal("VK_SUCCESS", False))), Outcome.WARN, "the handle was taken"),
+    "negative.get-refused": (_refusal(Answer(Refusal("VK_SUCCESS", None))), Outcome.INFO, "VK_SUCCESS"),
     "negative.handle-kept": (_refusal(Answer(Refusal("VK_X", False))), Outcome.WARN, "failed and closed the handle"),
     "negative.properties-refused": (
         _refusal(Answer(Refusal("VK_SUCCESS with memoryTypeBits 0xf", True))),
@@ -451,6 +457,8 @@ def _one_plain_type_refused(device: Device) -> Device:
         ("capabilities.agree-export", _only_images, Outcome.SKIP),
         ("capabilities.agree-import", _only_images, Outcome.SKIP),
         ("import.same-device", lambda d: _imports(REFUSED)(_capabilities(features=2)(d)), Outcome.INFO),
+        ("negative.no-handle-type", _refusal(Answer(Refusal("VK_ERROR_INVALID_EXTERNAL_HANDLE", True))), Outcome.INFO),
+        ("negative.handle-kept", _refusal(Answer(Refusal("VK_SUCCESS", False))), Outcome.WARN),
         ("stress.imports", _stressed(rounds=4096, handles_after=3), Outcome.INFO),  # a pool that came late
         ("stress.rounds", _stressed(rounds=1024, handles_after=1), Outcome.INFO),  # a cache that went
     ],

@@ -113,6 +113,8 @@ WALK = {
     "stress.rounds": Wrong(("leak-handle",), follows=("stress.imports", "import.releases-handle")),
     "stress.memory": Wrong(("leak-memory",), "warn"),
     "negative.import-refused": Wrong(("odd-result-in-import",), "warn"),
+    "negative.no-handle-type": Wrong(("no-handle-type-refused",), "info"),
+    "negative.get-refused": Wrong(("import-is-exportable",), "info"),
     "negative.handle-kept": Wrong(("failed-import-closes-handle",), "warn"),
     "negative.properties-refused": Wrong(("properties-accept-garbage",), "info"),
     "negative.survives": Wrong(("import-kills",), "crash", follows=("negative.import-refused",)),

@@ -134,3 +134,5 @@ class MemoryTypeProbe:
                 for what, question in probe.cases().items():
                     step = f"negative.{'import' if call == wrong_inputs.IMPORT else 'properties'}.{what}"
                     yield from self.ask(step, "negative", partial(question, call), what=what, call=call)
+            for what, get in probe.gets().items():
+                yield from self.ask(f"negative.get.{what}", "negative", get, what=what, call=wrong_inputs.GET)

@@ -249,6 +249,10 @@ class Shape:
         with self.exportable(device, memory_type) as (memory, _):
             yield memory
 
+    def unexportable(self, device: Device, memory_type: int) -> AbstractContextManager[Memory]:
+        """Allocate memory without an export struct."""
+        return _memory(device, None, self.needs.size, memory_type)
+
     def imported(
         self, device: Device, handle: int, memory_type: int, resource: Resource, *, size: int, **how: Any
     ) -> AbstractContextManager[Memory]:
