@@ -49,7 +49,7 @@ void query_queue_families(VkPhysicalDevice physical);
 void query_usages(VkPhysicalDevice physical);
 VkExternalMemoryProperties query_buffer(VkPhysicalDevice physical, VkBufferUsageFlags usage);
 bool query_image(VkPhysicalDevice physical, VkFlags type, VkFormat format, VkImageTiling tiling,
-                 VkImageUsageFlags usage,
+                 VkImageUsageFlags usage, VkImageCreateFlags flags,
                  VkExternalMemoryProperties *found); // false: the driver does not support such images
 
 // baseline_memory.c: memory, handles and command buffers

@@ -330,14 +330,14 @@ static void query_capabilities(VkPhysicalDevice physical) {
     query_usages(physical);
     for (uint32_t i = 0; i < NUM_IMAGES; i++) {
         const struct shape image = image_shape(i);
-        if (query_image(physical, ZIRCON_VMO, image.format, image.tiling, TRANSFER, &scene.images[i]))
-            query_image(physical, ZIRCON_VMO, image.format, image.tiling, TRANSFER,
+        if (query_image(physical, ZIRCON_VMO, image.format, image.tiling, TRANSFER, 0, &scene.images[i]))
+            query_image(physical, ZIRCON_VMO, image.format, image.tiling, TRANSFER, 0,
                         &scene.images[i]); // as in query_buffer()
     }
     for (uint32_t i = 0; i < NUM_IMAGES; i += NUM_FORMATS) { // the probe: a handle type that must be refused
         VkExternalMemoryProperties found;
         query_image(physical, VK_EXTERNAL_MEMORY_HANDLE_TYPE_D3D11_TEXTURE_BIT, image_shape(i).format,
-                    image_shape(i).tiling, TRANSFER, &found);
+                    image_shape(i).tiling, TRANSFER, 0, &found);
     }
 }
 
