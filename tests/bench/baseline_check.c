@@ -16,7 +16,7 @@ static struct scene {
     struct instance second;             // opened before the first import
     struct device targets[NUM_TARGETS]; // the same device again, the same in the second instance, another one
     struct shape shapes[NUM_FORMS];
-    uint32_t num_shapes; // without DEDICATED_IMAGE where no image can be exported
+    uint32_t num_shapes; // without images where no image can be exported
     VkExternalMemoryProperties buffer;
     VkExternalMemoryProperties images[NUM_IMAGES];
     const struct shape *shape; // these two are exported and imported at the moment
@@ -253,6 +253,11 @@ static void open_targets(uint32_t index) {
     }
 }
 
+static void check_bind_orders(void) {
+    for (int i = 0; i < 3; i++) // the probe: bound before the export, before the import and after it
+        import_once(&scene.here, BIND_SOURCE);
+}
+
 static void check_imports(void) {
     const bool is_plain = scene.shape->form == PLAIN;
     for (uint32_t i = 0; i < NUM_TARGETS; i++) {
@@ -261,8 +266,7 @@ static void check_imports(void) {
     }
     for (int i = 0; i < (is_plain ? 3 : 1); i++) // the probe: also the whole VMO, and bound at an offset
         import_once(&scene.here, SIMPLY);
-    for (int i = 0; i < 3; i++) // the probe: bound before the export, before the import and after it
-        import_once(&scene.here, BIND_SOURCE);
+    check_bind_orders();
     if (scene.shape->reexports)
         import_once(&scene.here, EXPORT_AGAIN);
     import_twice();
@@ -358,8 +362,14 @@ static void query_capabilities(VkPhysicalDevice physical) {
     query_usages(physical);
     for (uint32_t i = 0; i < NUM_IMAGES; i++) {
         const struct shape image = image_shape(i);
-        if (query_image(physical, image.format, image.tiling, TRANSFER, &scene.images[i]))
-            query_image(physical, image.format, image.tiling, TRANSFER, &scene.images[i]); // as in query_buffer()
+        if (query_image(physical, ZIRCON_VMO, image.format, image.tiling, TRANSFER, 0, &scene.images[i]))
+            query_image(physical, ZIRCON_VMO, image.format, image.tiling, TRANSFER, 0,
+                        &scene.images[i]); // as in query_buffer()
+    }
+    for (uint32_t i = 0; i < NUM_IMAGES; i += NUM_FORMATS) { // the probe: a handle type that must be refused
+        VkExternalMemoryProperties found;
+        query_image(physical, VK_EXTERNAL_MEMORY_HANDLE_TYPE_D3D11_TEXTURE_BIT, image_shape(i).format,
+                    image_shape(i).tiling, TRANSFER, 0, &found);
     }
 }
 
@@ -375,10 +385,14 @@ static void add_shapes(void) {
     add_shape((struct shape){.form = PLAIN}, &scene.buffer);
     scene.shapes[scene.num_shapes] = scene.shapes[PLAIN];
     scene.shapes[scene.num_shapes++].form = DEDICATED_BUFFER;
-    for (uint32_t i = 0; i < NUM_IMAGES && scene.num_shapes < NUM_FORMS; i++) {
+    for (uint32_t i = 0; i < NUM_IMAGES && scene.num_shapes == DEDICATED_IMAGE; i++) {
         if (scene.images[i].externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT)
             add_shape(image_shape(i), &scene.images[i]);
     }
+    if (scene.num_shapes == DEDICATED_IMAGE)
+        return;
+    scene.shapes[scene.num_shapes] = scene.shapes[DEDICATED_IMAGE];
+    scene.shapes[scene.num_shapes++].form = PLAIN_IMAGE;
 }
 
 static void check_type(uint32_t index) {
@@ -389,12 +403,15 @@ static void check_type(uint32_t index) {
             continue;
         if (!scene.second.handle)
             open_targets(index);
-        check_imports();
+        if (form == PLAIN_IMAGE)
+            check_bind_orders();
+        else
+            check_imports();
         if (is_first) {
             check_exports();
             count_handles();
         }
-        if (is_first && form != DEDICATED_IMAGE)
+        if (is_first && form < DEDICATED_IMAGE)
             check_data();
         is_first = false;
     }
@@ -418,8 +435,12 @@ void check_device(const struct instance *instance, uint32_t index) {
             check_type(index);
     }
     for (uint32_t i = 0; i < NUM_IMAGES; i++) {
-        const struct shape shape = image_shape(i);
-        if ((scene.images[i].externalMemoryFeatures & BOTH) == BOTH)
+        struct shape shape = image_shape(i);
+        if ((scene.images[i].externalMemoryFeatures & BOTH) != BOTH)
+            continue;
+        check_image(&shape);
+        shape.form = PLAIN_IMAGE;
+        if (i % NUM_FORMATS == 0)
             check_image(&shape);
     }
     for (uint32_t i = 0; i < NUM_TARGETS; i++) {

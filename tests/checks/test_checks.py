@@ -94,9 +94,13 @@ def _good_device(index: int = 0) -> Device:
         asked_sizes=(AskedSize(0, 2 << 20, Answer(Trial(2 << 20, ""))),),
         images=(Image(Tiling.LINEAR, RGBA8, Answer(ImageTrip(0, 64, SAME))),),
         stress=tuple(Stress(what, 0, Answer(Stressed(9, 2, 2, 1, 1))) for what in ("imports", "rounds")),
-        negative=tuple(
-            Negative("garbage", call, Answer(Refusal("VK_ERROR_INVALID_EXTERNAL_HANDLE", True)))
-            for call in ("vkAllocateMemory", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
+        negative=(
+            *(
+                Negative("garbage", call, Answer(Refusal("VK_ERROR_INVALID_EXTERNAL_HANDLE", True)))
+                for call in ("vkAllocateMemory", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
+            ),
+            Negative("no-type", "vkAllocateMemory", Answer(Refusal("VK_SUCCESS", True))),
+            Negative("no-export", "vkGetMemoryZirconHandleFUCHSIA", Answer(Refusal("VK_ERROR_UNKNOWN", None))),
         ),
     )
 
@@ -378,6 +382,8 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "stress.rounds": (_stressed(handles_after=11), Outcome.FAIL, "+9 handles are open after 9 times"),
     "stress.memory": (_stressed(resident_after=99 << 20), Outcome.WARN, "KiB more are resident"),
     "negative.import-refused": (_refusal(Answer(Refusal("VK_SUCCESS", None))), Outcome.FAIL, "the import succeeded"),
+    "negative.no-handle-type": (_refusal(Answer(Refusal("VK_SUCCESS", False))), Outcome.WARN, "the handle was taken"),
+    "negative.get-refused": (_refusal(Answer(Refusal("VK_SUCCESS", None))), Outcome.INFO, "VK_SUCCESS"),
     "negative.handle-kept": (_refusal(Answer(Refusal("VK_X", False))), Outcome.WARN, "failed and closed the handle"),
     "negative.properties-refused": (
         _refusal(Answer(Refusal("VK_SUCCESS with memoryTypeBits 0xf", True))),
@@ -418,6 +424,21 @@ def test_a_bad_device_is_told(id: str) -> None:
     assert verdict.steps
 
 
+def _images_answer(
+    features: int = 6, compatible: int = 0x800, handle_type: int = 0x800, *, written: bool = True, kept: bool = True
+) -> Change:
+    """Change the answer of the image query, which may be about another handle type."""
+    masks = (flags(0x800, HANDLE_TYPE_BITS), flags(compatible, HANDLE_TYPE_BITS))
+    found = ExternalMemoryProperties(flags(features, FEATURE_BITS), *masks, written=written, header_kept=kept)
+    asked = flags(handle_type, HANDLE_TYPE_BITS)
+    return _rows("external_images", properties=Answer(found), handle_type=asked)
+
+
+def _images_refused(handle_type: int, result: str = "VK_ERROR_FORMAT_NOT_SUPPORTED") -> Change:
+    missing = reports.refused("vkGetPhysicalDeviceImageFormatProperties2", result)
+    return _rows("external_images", properties=Answer(None, missing), handle_type=flags(handle_type, HANDLE_TYPE_BITS))
+
+
 def _another_usage_denied(device: Device) -> Device:
     (own,) = device.external_buffers
     (denied,) = _capabilities(features=0)(device).external_buffers
@@ -445,7 +466,10 @@ def _denied(table: str, fact: str, missing: Missing, features: int = 2) -> Chang
     ("id", "change", "outcome"),
     [
         ("capabilities.offered", _another_usage_denied, Outcome.INFO),
+        # Only of this does the check fail: there is nothing at all to share.
         ("capabilities.offered", lambda d: replace(_capabilities(0)(d), external_images=()), Outcome.FAIL),
+        ("capabilities.offered", lambda d: _images_answer(2)(_capabilities(0)(d)), Outcome.WARN),
+        ("capabilities.offered", lambda d: _images_answer(6, 8, 8)(_capabilities(0)(d)), Outcome.FAIL),
         ("capabilities.agree-export", lambda d: _capabilities(features=7)(_refused_plain(d)), Outcome.PASS),
         ("capabilities.agree-export", _one_plain_type_refused, Outcome.PASS),
         ("export.form", _one_plain_type_refused, Outcome.INFO),
@@ -466,6 +490,8 @@ def _denied(table: str, fact: str, missing: Missing, features: int = 2) -> Chang
         ("capabilities.agree-export", _only_images, Outcome.SKIP),
         ("capabilities.agree-import", _only_images, Outcome.SKIP),
         ("import.same-device", lambda d: _imports(REFUSED)(_capabilities(features=2)(d)), Outcome.INFO),
+        ("negative.no-handle-type", _refusal(Answer(Refusal("VK_ERROR_INVALID_EXTERNAL_HANDLE", True))), Outcome.INFO),
+        ("negative.handle-kept", _refusal(Answer(Refusal("VK_SUCCESS", False))), Outcome.WARN),
         ("stress.imports", _stressed(rounds=4096, handles_after=3), Outcome.INFO),  # a pool that came late
         ("stress.rounds", _stressed(rounds=1024, handles_after=1), Outcome.INFO),  # a cache that went
         ("stress.imports", _stressed(handles_before=None, handles_after=None), Outcome.INFO),  # not counted
@@ -577,6 +603,32 @@ def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:
     )
 
 
+def _plain_trip(trip: Answer[ImageTrip]) -> Change:
+    return lambda device: replace(
+        device, images=(*device.images, replace(device.images[0], trip=trip, form=Form.PLAIN_IMAGE))
+    )
+
+
+def test_plain_memory_of_images_is_promised_as_that_of_buffers() -> None:
+    """Where an image is shared in dedicated memory only, DEDICATED_ONLY must be reported; it is told once."""
+    bad = _plain_trip(Answer(None, REFUSED))(_good_device())
+    verdict = REGISTRY["capabilities.images"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence.endswith("vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY for plain memory.")
+    assert REGISTRY["data.image"].verdict(_facts(bad), bad).outcome is Outcome.PASS
+    left_out = _plain_trip(not_asked("such images are DEDICATED_ONLY"))(_good_device())
+    assert REGISTRY["capabilities.images"].verdict(_facts(left_out), left_out).outcome is Outcome.PASS
+
+
+def test_wrong_pixels_in_plain_memory_are_told_as_such() -> None:
+    """A row of its own, with its own step."""
+    bad = _plain_trip(Answer(ImageTrip(0, 64, HALF)))(_good_device())
+    verdict = REGISTRY["data.image"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence.startswith("Linear R8G8B8A8_UNORM in plain memory: 32 of 64 bytes")
+    assert verdict.steps == ("device0/image/linear.r8g8b8a8_unorm/trip.plain-image",)
+
+
 def test_dedicated_memory_of_images_is_compared_too() -> None:
     """The image that is asked about is the first that can be exported; the tests that want both equal are named."""
     good = _good_device()
@@ -588,6 +640,47 @@ def test_dedicated_memory_of_images_is_compared_too() -> None:
     assert verdict.sentence == "Linear R8G8B8A8_UNORM: DEDICATED_ONLY is not reported, and required."
     odd = _capabilities(features=7)(good)
     assert "zircon_vmo.*.buffer.info" in REGISTRY["capabilities.dedicated"].verdict(_facts(odd), odd).sentence
+
+
+@pytest.mark.parametrize(
+    ("id", "change", "outcome", "words"),
+    [
+        ("well-formed", _images_answer(written=False), Outcome.FAIL, "nothing was written"),
+        ("well-formed", _images_answer(kept=False), Outcome.FAIL, "sType or pNext was changed"),
+        ("well-formed", _images_answer(features=0x16), Outcome.FAIL, "unknown bits"),
+        ("well-formed", _images_answer(handle_type=8, written=False), Outcome.FAIL, "by D3D11_TEXTURE"),
+        ("well-formed", _images_refused(0x800), Outcome.PASS, "well formed"),
+        ("compatible", _images_answer(compatible=1), Outcome.FAIL, "OPAQUE_FD, without ZIRCON_VMO"),
+        ("compatible", _images_answer(0, 0), Outcome.FAIL, "VK_SUCCESS without a feature, not VK_ERROR_FORMAT"),
+        ("compatible", _images_answer(0), Outcome.WARN, "VK_SUCCESS without a feature"),
+        ("compatible", _images_answer(0, 0, 8), Outcome.WARN, "by D3D11_TEXTURE: VK_SUCCESS without a feature"),
+        ("compatible", _images_refused(8), Outcome.PASS, "by D3D11_TEXTURE: refused, since it is not supported"),
+        ("compatible", _images_refused(0x800), Outcome.PASS, "compatible with itself"),
+        ("compatible", _images_answer(written=False), Outcome.PASS, "compatible with itself"),
+        ("images", _images_answer(handle_type=8), Outcome.SKIP, ""),
+    ],
+)
+def test_the_answer_for_an_image_is_judged_as_that_for_a_buffer(
+    id: str, change: Change, outcome: Outcome, words: str
+) -> None:
+    """It is written, keeps its header, has known bits, and refuses a handle type that is not supported."""
+    odd = change(_good_device())
+    verdict = REGISTRY[f"capabilities.{id}"].verdict(_facts(odd), odd)
+    assert verdict.outcome is outcome, verdict.sentence
+    assert words.casefold() in verdict.sentence.casefold()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"), [({"written": False}, "Nothing was written."), ({"header_kept": False}, "SType or pNext was")]
+)
+def test_the_answer_for_semaphores_is_looked_at_too(change: dict[str, Any], says: str) -> None:
+    """It warns, since memory is shared nevertheless."""
+    good = _good_device().external_semaphore.value
+    assert good is not None
+    odd = replace(_good_device(), external_semaphore=Answer(replace(good, **change)))
+    verdict = REGISTRY["capabilities.semaphore"].verdict(_facts(odd), odd)
+    assert verdict.outcome is Outcome.WARN
+    assert verdict.sentence.startswith(says)
 
 
 def _in_rows(table: str, fact: str, missing: Missing) -> Change:

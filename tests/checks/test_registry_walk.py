@@ -50,13 +50,15 @@ WALK = {
     "capabilities.offered": Wrong(("deny-import",), "warn", follows=("capabilities.agree-import",)),
     "capabilities.compatible": Wrong(("incompatible-with-itself",)),
     "capabilities.well-formed": Wrong(("capabilities-clobber-header",)),
-    "capabilities.agree-export": Wrong(("refuse-plain-export",), follows=("export.form",)),
+    "capabilities.agree-export": Wrong(("refuse-plain-export",), follows=("export.form", "capabilities.images")),
     "capabilities.agree-import": Wrong(("refuse-import",), follows=IMPORTS),
     "capabilities.dedicated": Wrong(("dedicated-only-reported",), "warn", follows=("export.form",)),
     "capabilities.images": Wrong(("refuse-import",), follows=IMPORTS),
     "capabilities.semaphore": Wrong(("semaphore-listed",), "warn"),
     "export.memory-type": Wrong(("refuse-get",), follows=("capabilities.images", "data.image")),
-    "export.form": Wrong(("refuse-plain-export",), "info", follows=("capabilities.agree-export",)),
+    "export.form": Wrong(
+        ("refuse-plain-export",), "info", follows=("capabilities.agree-export", "capabilities.images")
+    ),
     "export.result-codes": Wrong(
         ("odd-result-in-export",), "warn", follows=("export.memory-type", "capabilities.images", "data.image")
     ),
@@ -120,6 +122,8 @@ WALK = {
     "stress.rounds": Wrong(("leak-handle",), follows=("stress.imports", "import.releases-handle")),
     "stress.memory": Wrong(("leak-memory",), "warn"),
     "negative.import-refused": Wrong(("odd-result-in-import",), "warn"),
+    "negative.no-handle-type": Wrong(("no-handle-type-refused",), "info"),
+    "negative.get-refused": Wrong(("import-is-exportable",), "info"),
     "negative.handle-kept": Wrong(("failed-import-closes-handle",), "warn"),
     "negative.properties-refused": Wrong(("properties-accept-garbage",), "info", follows=("properties.own-vmo",)),
     "negative.survives": Wrong(("import-kills",), "crash", follows=("negative.import-refused",)),

@@ -13,6 +13,7 @@ from program import PROGRAM, Ran, Run, environment
 
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.model.vmo import Form
+from vkzircon_cli.probe.imports import BIND_ORDERS
 
 
 def test_the_listing_names_personas_and_faults(vkzircon: Run, layer: installation.Installation) -> None:
@@ -88,6 +89,44 @@ def _hung_steps(ran: Ran, timeout_s: float) -> list[str]:
 def _untouched(ran: Ran) -> dict[str, str]:
     groups = ("export.", "properties.")
     return {row["id"]: row["outcome"] for row in ran.json["checks"] if row["id"].startswith(groups)}
+
+
+@pytest.mark.parametrize(
+    ("faults", "id", "outcome", "says"),
+    [
+        (("unsupported-images-succeed",), "compatible", "warn", "by D3D11_TEXTURE: VK_SUCCESS without a feature"),
+        (("unsupported-images-succeed", "deny-all"), "compatible", "fail", "linear R32_UINT"),
+        (("capabilities-unwritten",), "well-formed", "fail", "linear R8G8B8A8_UNORM"),
+        (("capabilities-clobber-header",), "well-formed", "fail", "linear R8G8B8A8_UNORM"),
+        (("incompatible-with-itself",), "compatible", "fail", "linear R8G8B8A8_UNORM"),
+        (("semaphore-listed", "capabilities-unwritten"), "semaphore", "warn", "Nothing was written"),
+        (("semaphore-listed", "capabilities-clobber-header"), "semaphore", "warn", "SType or pNext was changed"),
+    ],
+)
+def test_the_answers_for_images_and_semaphores_are_looked_at(
+    once: Run, faults: tuple[str, ...], id: str, outcome: str, says: str
+) -> None:
+    """As those for buffers: what is not written, has another header or no feature is seen."""
+    options = [word for fault in faults for word in ("--fault", fault)]
+    checks = once("check", "--format", "json", *options).json["checks"]
+    (found,) = (check for check in checks if check["id"] == f"capabilities.{id}")
+    assert found["outcome"] == outcome
+    assert says in found["sentence"]
+
+
+def test_an_image_is_shared_in_plain_memory_too(once: Run) -> None:
+    """In three orders of binding and with every pixel read back; left out where images are DEDICATED_ONLY."""
+    (device,) = once("--format", "json").json["devices"]
+    imports = [row for row in device["imports"] if row["form"] == "plain-image"]
+    assert [row["kind"] for row in imports] == [str(kind) for kind in BIND_ORDERS]
+    assert all(row["imported"]["value"]["shared"]["value"]["wrong"] == 0 for row in imports)
+    trips = [row["trip"]["value"]["seen"]["wrong"] for row in device["images"] if row["form"] == "plain-image"]
+    assert trips == [0, 0]
+    (device,) = once("--format", "json", "--fault", "dedicated-only-reported").json["devices"]
+    rows = [row["handle"] for row in device["exports"]] + [row["trip"] for row in device["images"]]
+    left_out = [row["missing"]["reason"] for row in rows if row["missing"]]
+    assert sum("such images are DEDICATED_ONLY" in reason for reason in left_out) == 3
+    assert not any(row["form"] == "plain-image" for row in device["imports"])
 
 
 def test_the_issues_own_crash(emulated: Run) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from vkzircon_cli.checks.imports import SAME_MEMORY
 from vkzircon_cli.checks.registry import PRACTICE, Judge, Outcome, RowResult, check, fold
-from vkzircon_cli.checks.rows import Judgement, Row, Rows, bytes_are, comparing, each, row_of_image, row_of_type
+from vkzircon_cli.checks.rows import Judgement, Row, bytes_are, comparing, each, row_of_image, row_of_type
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.request import DEFAULT_SIZE
@@ -88,8 +88,14 @@ def _is_shared(asked: int, limit: int | None, trial: Trial) -> Judgement:
     )
 
 
-def _images(device: Device) -> Rows[ImageTrip]:
-    return [row_of_image(device, row, row.trip, "/trip") for row in device.images]
+def _images(device: Device) -> Iterator[Row[ImageTrip]]:
+    for row in device.images:
+        dedicated = row_of_image(device, row, row.trip, "/trip")
+        if row.form.is_dedicated:
+            yield dedicated
+        else:  # capabilities.images judges whether plain memory can be shared
+            subject, step = f"{dedicated.subject} in plain memory", f"{dedicated.step}.{row.form}"
+            yield Row(subject, step, row.trip, Outcome.SKIP)
 
 
 @check("data.image", SAME_MEMORY)

@@ -8,7 +8,7 @@ VUID-VkExportMemoryAllocateInfo-handleTypes-09860, so a driver may do anything i
 from collections.abc import Iterator
 
 from vkzircon_cli.model.facts import Device, ExternalMemoryProperties
-from vkzircon_cli.model.spec import EXPORTABLE, IMPORTABLE, USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC
+from vkzircon_cli.model.spec import EXPORTABLE, IMPORTABLE, USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRCON_VMO
 from vkzircon_cli.model.vmo import Form, ImportKind
 
 OWN_USAGE = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
@@ -30,7 +30,7 @@ def denial(device: Device, memory_type: int, name: str) -> str:
         verbs.append("export")
     if group in _IMPORTING and denies_import(device, form):
         verbs.append("import")
-    resources = "images" if form is Form.DEDICATED_IMAGE else "buffers"
+    resources = "images" if form.is_image else "buffers"
     return f"it reports no {' and no '.join(verbs)} of such {resources}" if verbs else ""
 
 
@@ -41,9 +41,11 @@ def _denies(device: Device, form: Form, feature: int) -> bool:
 
 def _answers(device: Device, form: Form) -> Iterator[ExternalMemoryProperties]:
     """Yield the answers for the probe's own resources of *form*."""
-    images = device.external_images if form is Form.DEDICATED_IMAGE else ()
-    buffers = device.external_buffers if form is not Form.DEDICATED_IMAGE else ()
-    yield from (row.properties.value for row in images if row.properties.value is not None)
+    images = device.external_images if form.is_image else ()
+    buffers = device.external_buffers if not form.is_image else ()
+    for image in images:
+        if image.handle_type.value == ZIRCON_VMO and image.properties.value is not None:
+            yield image.properties.value
     for row in buffers:
         if row.usage.value == OWN_USAGE and row.properties.value is not None:
             yield row.properties.value

@@ -189,11 +189,13 @@ class ExternalImage:
 
 @record
 class ExternalSemaphore:
-    """vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT."""
+    """vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT; the rest as `ExternalMemoryProperties`."""
 
     features: Flags
     export_from_imported_handle_types: Flags
     compatible_handle_types: Flags
+    written: bool = True
+    header_kept: bool = True
 
 
 @record

@@ -11,11 +11,22 @@ VMO_KINDS = ("DISCARDABLE", "IMMUTABLE", "COW_CLONE", "SLICE_OR_REFERENCE", "PAG
 
 
 class Form(StrEnum):
-    """How the exported memory is allocated."""
+    """How the exported memory is allocated, and what is bound to it; *plain* memory is for a buffer."""
 
     PLAIN = "plain"
     DEDICATED_BUFFER = "dedicated-buffer"
     DEDICATED_IMAGE = "dedicated-image"
+    PLAIN_IMAGE = "plain-image"
+
+    @property
+    def is_dedicated(self) -> bool:
+        """Whether the memory is for one resource only."""
+        return self in (Form.DEDICATED_BUFFER, Form.DEDICATED_IMAGE)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether an image is bound to the memory, not a buffer."""
+        return self in (Form.DEDICATED_IMAGE, Form.PLAIN_IMAGE)
 
 
 @record
@@ -277,11 +288,12 @@ class ImageTrip:
 
 @record
 class Image:
-    """One format and tiling, in the first memory type that takes such images."""
+    """One format and tiling, in memory of one form and of the first type that takes such images."""
 
     tiling: Tiling
     format: Named
     trip: Answer[ImageTrip]
+    form: Form = Form.DEDICATED_IMAGE
 
 
 @record

@@ -9,7 +9,7 @@ from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, not_asked, record
 from vkzircon_cli.model.quantities import bits_of
-from vkzircon_cli.model.vmo import Comparison, Handle, HandleProperties, Pair
+from vkzircon_cli.model.vmo import Comparison, Form, Handle, HandleProperties, Pair
 from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, exported_handle, owned
 from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, zeros
 from vkzircon_cli.probe.physical_device import DeviceOpener
@@ -32,8 +32,11 @@ class ExportProbe:
     memory_type: int
 
     def export(self) -> Handle:
-        """Export one allocation and describe the handle. Raises `NotAsked` if a dedicated resource lacks the type."""
-        if self.shape.is_dedicated and not self.shape.takes(self.memory_type):
+        """Export one allocation and describe the handle. Raises `NotAsked` if its resource lacks the type.
+
+        Plain memory is for any buffer, so every type of it is exported.
+        """
+        if self.shape.form is not Form.PLAIN and not self.shape.takes(self.memory_type):
             raise NotAsked(f"the {self.shape.kind} does not take this memory type")
         with self._exported() as handle:
             return handle.describe()

@@ -29,7 +29,7 @@ _RELEASE_S = 1.0
 _SMALL = 1024  # bytes, less than a page, as in the conformance tests (zircon_vmo)
 _TRIALS = 4  # between a size that works and twice of it, to find the largest
 _OURS = 2  # handles to a VMO before its import: one for the import, one to examine the VMO
-_BINDS_SOURCE = (
+BIND_ORDERS = (
     ImportKind.BIND_EXPORT_IMPORT_BIND,
     ImportKind.EXPORT_BIND_IMPORT_BIND,
     ImportKind.EXPORT_IMPORT_BIND_BIND,
@@ -131,7 +131,7 @@ class ImportProbe:
         self, stack: ExitStack, kind: ImportKind, shape: Shape, memory_type: int
     ) -> tuple[Memory, OwnedHandle, OwnedHandle, Resource]:
         exported, source = stack.enter_context(shape.exportable(self.target.device, memory_type))
-        if kind in _BINDS_SOURCE and not source.needs.memory_type_bits >> memory_type & 1:
+        if kind in BIND_ORDERS and not source.needs.memory_type_bits >> memory_type & 1:
             raise NotAsked("the resource does not take this memory type")  # VUID-vkBindBufferMemory-memory-01035
         if kind is ImportKind.BIND_EXPORT_IMPORT_BIND:
             bind(self.target.device, source, exported)

@@ -12,7 +12,7 @@ from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.model.vmo import Form, Handle, Imported, ImportKind, RoundTrip, Trial, Write
 from vkzircon_cli.probe import wrong_inputs
 from vkzircon_cli.probe.export import ExportProbe
-from vkzircon_cli.probe.imports import ImportProbe
+from vkzircon_cli.probe.imports import BIND_ORDERS, ImportProbe
 from vkzircon_cli.probe.leaks import StressProbe
 from vkzircon_cli.probe.peer import Peer
 from vkzircon_cli.probe.physical_device import DeviceOpener
@@ -28,6 +28,11 @@ def is_usable(handle: Handle) -> bool:
     if handle.valid.value is None:
         return handle.written and looks_like_handle(int(handle.value, 16))
     return handle.basic.value is not None and handle.basic.value.type.value == OBJECT_TYPE_VMO
+
+
+def _kinds(form: Form) -> Sequence[ImportKind]:
+    """Return the ways of importing a form: how plain memory is bound differs by resource, the rest does not."""
+    return BIND_ORDERS if form is Form.PLAIN_IMAGE else tuple(ImportKind)
 
 
 @record
@@ -66,10 +71,10 @@ class MemoryTypeProbe:
         self.exported.extend((memory_type, form) for form in forms)
         yield from self._looked_into(self.shapes[forms[0]], memory_type)
         for form in forms:
-            for kind in ImportKind:
+            for kind in _kinds(form):
                 if kind is not ImportKind.SECOND_PROCESS:  # asked last: the process takes a while to start
                     yield from self._import(self.imports.probe, kind, form, memory_type)
-        yield from self._moved(memory_type, [form for form in forms if form is not Form.DEDICATED_IMAGE])
+        yield from self._moved(memory_type, [form for form in forms if not form.is_image])
 
     def _export(self, shape: Shape, memory_type: int, reason: str | None) -> Handle:
         if reason is not None:
@@ -99,6 +104,8 @@ class MemoryTypeProbe:
     def second_process(self) -> Iterator[Event]:
         """Have a second process import a VMO of every memory type in every form."""
         for memory_type, form in self.exported:
+            if ImportKind.SECOND_PROCESS not in _kinds(form):
+                continue
             probe = partial(self.imports.in_second_process, self.peer)
             yield from self._import(probe, ImportKind.SECOND_PROCESS, form, memory_type)
 
@@ -141,3 +148,5 @@ class MemoryTypeProbe:
                 for what, question in probe.cases().items():
                     step = f"negative.{'import' if call == wrong_inputs.IMPORT else 'properties'}.{what}"
                     yield from self.ask(step, "negative", partial(question, call), what=what, call=call)
+            for what, get in probe.gets().items():
+                yield from self.ask(f"negative.get.{what}", "negative", get, what=what, call=wrong_inputs.GET)

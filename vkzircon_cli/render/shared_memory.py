@@ -44,7 +44,12 @@ WRITES = {
     Write.GPU_FILL: "GPU fill",
     Write.GPU_COPY: "GPU copy",
 }
-FORMS = {Form.PLAIN: "plain", Form.DEDICATED_BUFFER: "dedicated buffer", Form.DEDICATED_IMAGE: "dedicated image"}
+FORMS = {
+    Form.PLAIN: "plain",
+    Form.DEDICATED_BUFFER: "dedicated buffer",
+    Form.DEDICATED_IMAGE: "dedicated image",
+    Form.PLAIN_IMAGE: "plain image",
+}
 PLACES = ("exporter's map", "importer's map", "zx_vmo_read", "zx_vmar_map")
 _ROUND_TRIP = "round trip"
 _HEAP = (Column("heap", right=True), Column("size"), Column("bytes", right=True), Column("flags", wraps=True))
@@ -116,7 +121,7 @@ def export_mark(device: Device, memory_type: int) -> Mark:
     if export is None or handle is None:
         return missing_mark(export.handle.missing if export else None)
     if handle.written and handle.valid.value is not False:
-        return good("ok" if export.form is Form.PLAIN else "dedicated")
+        return good("dedicated" if export.form.is_dedicated else "ok")
     return bad("fail")
 
 
@@ -195,7 +200,7 @@ def ways(device: Device) -> Iterator[Field]:
         yield Field("imports", (f"{worked} of {len(imports)} ways worked{f', {left} left out' if left else ''}",))
     if device.images:
         whole = sum(row.trip.value is not None and not row.trip.value.seen.wrong for row in device.images)
-        yield Field("images", (f"{whole} of {len(device.images)} formats and tilings kept their pixels",))
+        yield Field("images", (f"{whole} of {len(device.images)} kept their pixels",))
 
 
 def of_types(numbers: Iterable[int]) -> str:
@@ -218,14 +223,15 @@ def trip_table(data: Iterable[Data]) -> Table:
 
 def import_table(imports: Sequence[Import]) -> tuple[Table, list[Reason]]:
     """Return each way of importing by the form in which its memory was allocated, and why some have no result."""
+    forms = [form for form in FORMS if form is not Form.PLAIN_IMAGE or any(row.form is form for row in imports)]
     rows: list[tuple[Cell, ...]] = [
-        (kind.value, *(tuple(_way(row for row in imports if (row.kind, row.form) == (kind, form))) for form in FORMS))
+        (kind.value, *(tuple(_way(row for row in imports if (row.kind, row.form) == (kind, form))) for form in forms))
         for kind in ImportKind
         if any(row.kind is kind for row in imports)
     ]
     title = "Ways of importing a VMO, by the form in which its memory was allocated"
     missing = reasons((row.imported.missing, f"{row.kind} ({FORMS[row.form]})") for row in imports)
-    return Table(title, columns_of(("way", *FORMS.values())), tuple(rows)), missing
+    return Table(title, columns_of(("way", *(FORMS[form] for form in forms))), tuple(rows)), missing
 
 
 def _way(rows: Iterable[Import]) -> Iterator[Mark]:
@@ -258,4 +264,4 @@ def image_table(images: Sequence[Image]) -> tuple[Table, list[Reason]]:
 
 
 def _image(row: Image) -> str:
-    return f"{row.tiling} {row.format.name}"
+    return f"{row.tiling} {row.format.name}{'' if row.form.is_dedicated else ', plain memory'}"

@@ -37,6 +37,9 @@
     X(DEVICE, IMAGE_FEATURES, 6)                                                                                       \
     X(DEVICE, IMAGE_COMPATIBLE, ZIRCON_VMO)                                                                            \
     X(DEVICE, IMAGE_HEADERS_KEPT, 1)                                                                                   \
+    X(DEVICE, IMAGE_QUERY_OF_OTHER_TYPE, VK_ERROR_FORMAT_NOT_SUPPORTED)                                                \
+    X(DEVICE, SEMAPHORE_FEATURES, 0)                                                                                   \
+    X(DEVICE, SEMAPHORE_HEADER_KEPT, 1)                                                                                \
     X(DEVICE, CREATE_DEVICE, VK_SUCCESS)                                                                               \
     X(OPEN, HAS_GET, 1)                                                                                                \
     X(OPEN, HAS_PROPERTIES, 1)                                                                                         \

@@ -22,13 +22,15 @@
 
 const struct expectation fault_expectations[VKZ_FAULT_COUNT] = {
     [VKZ_FAULT_BAD_HANDLE_KILLS] = {DEAD_OF_BAD, {{ENDED, DIED_OF(SIGABRT)}}},
-    [VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER] = {0, {{BUFFER_HEADER_KEPT, 0}, {IMAGE_HEADERS_KEPT, 0}}},
+    [VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER] =
+        {0, {{BUFFER_HEADER_KEPT, 0}, {IMAGE_HEADERS_KEPT, 0}, {SEMAPHORE_HEADER_KEPT, 0}}},
     [VKZ_FAULT_CAPABILITIES_UNWRITTEN] = {0,
                                           {{BUFFER_FEATURES, 0xa5a5a5a5},
                                            {BUFFER_COMPATIBLE, 0xa5a5a5a5},
                                            {BUFFER_EXPORTED_AGAIN, 0xa5a5a5a5},
                                            {IMAGE_FEATURES, 0xa5a5a5a5},
-                                           {IMAGE_COMPATIBLE, 0xa5a5a5a5}}},
+                                           {IMAGE_COMPATIBLE, 0xa5a5a5a5},
+                                           {SEMAPHORE_FEATURES, 0xa5a5a5a5}}},
     [VKZ_FAULT_COPY_ON_WRITE_VMO] = {0,
                                      {{FLAGS,
                                        ZX_INFO_VMO_TYPE_PAGED | ZX_INFO_VMO_VIA_HANDLE | ZX_INFO_VMO_IS_COW_CLONE}}},
@@ -235,6 +237,7 @@ const struct expectation fault_expectations[VKZ_FAULT_COUNT] = {
                                             {{GET_UNEXPORTABLE, VK_ERROR_INITIALIZATION_FAILED},
                                              {GET_IMPORTED, VK_ERROR_INITIALIZATION_FAILED}}},
     [VKZ_FAULT_UNEXPORTABLE_INVALID_HANDLE] = {0, {{GET_UNEXPORTABLE, INVALID}, {GET_IMPORTED, INVALID}}},
+    [VKZ_FAULT_UNSUPPORTED_IMAGES_SUCCEED] = {0, {{IMAGE_QUERY_OF_OTHER_TYPE, VK_SUCCESS}}},
     [VKZ_FAULT_VIRTUAL_DEVICE] = {0, {{DEVICE_TYPE, VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU}}},
     [VKZ_FAULT_VMO_TOO_SMALL] = {NO_IMPORT,
                                  {{VMO_SIZE, SIZE - 4096},

@@ -82,10 +82,11 @@ static void observe_buffers(const struct scene *scene) {
     scene->report(BUFFER_HEADER_KEPT, found.sType == VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES && !found.pNext);
 }
 
-static void observe_images(const struct scene *scene) {
+static VkResult ask_image(const struct scene *scene, VkFlags type, VkExternalImageFormatProperties *found,
+                          bool *headers_kept) {
     const VkPhysicalDeviceExternalImageFormatInfo external = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO,
-        .handleType = ZIRCON_VMO,
+        .handleType = type,
     };
     const VkPhysicalDeviceImageFormatInfo2 info = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2,
@@ -95,15 +96,39 @@ static void observe_images(const struct scene *scene) {
         .tiling = VK_IMAGE_TILING_LINEAR,
         .usage = VK_IMAGE_USAGE_TRANSFER_DST_BIT,
     };
-    VkExternalImageFormatProperties found = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES};
-    VkImageFormatProperties2 whole = {.sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2, .pNext = &found};
-    memset(&found.externalMemoryProperties, 0xa5, sizeof found.externalMemoryProperties);
-    scene->report(IMAGE_QUERY, vkGetPhysicalDeviceImageFormatProperties2(scene->gpu.physical, &info, &whole));
+    *found = (VkExternalImageFormatProperties){.sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES};
+    VkImageFormatProperties2 whole = {.sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2, .pNext = found};
+    memset(&found->externalMemoryProperties, 0xa5, sizeof found->externalMemoryProperties);
+    const VkResult result = vkGetPhysicalDeviceImageFormatProperties2(scene->gpu.physical, &info, &whole);
+    *headers_kept = found->sType == VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES &&
+                    whole.sType == VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2 && !found->pNext && whole.pNext == found;
+    return result;
+}
+
+static void observe_images(const struct scene *scene) {
+    VkExternalImageFormatProperties found;
+    bool headers_kept;
+    scene->report(IMAGE_QUERY, ask_image(scene, ZIRCON_VMO, &found, &headers_kept));
     scene->report(IMAGE_FEATURES, found.externalMemoryProperties.externalMemoryFeatures);
     scene->report(IMAGE_COMPATIBLE, found.externalMemoryProperties.compatibleHandleTypes);
-    scene->report(IMAGE_HEADERS_KEPT, found.sType == VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES &&
-                                          whole.sType == VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2 && !found.pNext &&
-                                          whole.pNext == &found);
+    scene->report(IMAGE_HEADERS_KEPT, headers_kept);
+    scene->report(IMAGE_QUERY_OF_OTHER_TYPE,
+                  ask_image(scene, VK_EXTERNAL_MEMORY_HANDLE_TYPE_D3D11_TEXTURE_BIT, &found, &headers_kept));
+}
+
+static void observe_semaphores(const struct scene *scene) {
+    const VkPhysicalDeviceExternalSemaphoreInfo info = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO,
+        .handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_ZIRCON_EVENT_BIT_FUCHSIA,
+    };
+    VkExternalSemaphoreProperties found = {
+        .sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES,
+        .externalSemaphoreFeatures = 0xa5a5a5a5,
+    };
+    vkGetPhysicalDeviceExternalSemaphoreProperties(scene->gpu.physical, &info, &found);
+    scene->report(SEMAPHORE_FEATURES, found.externalSemaphoreFeatures);
+    scene->report(SEMAPHORE_HEADER_KEPT,
+                  found.sType == VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES && !found.pNext);
 }
 
 void observe_device(const struct scene *scene) {
@@ -112,4 +137,5 @@ void observe_device(const struct scene *scene) {
     observe_semaphores(scene);
     observe_buffers(scene);
     observe_images(scene);
+    observe_semaphores(scene);
 }

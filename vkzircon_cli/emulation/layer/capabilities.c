@@ -166,15 +166,30 @@ static VkResult query_image(const struct physical_device *physical, const VkPhys
     return result;
 }
 
+// The spec: VK_ERROR_FORMAT_NOT_SUPPORTED if the handle type is not compatible. Lavapipe of Mesa 22.3 returns
+// VK_SUCCESS without features, which would look like a fault of the emulated driver.
+static VkResult query_other_type(VkPhysicalDevice handle, const VkPhysicalDeviceImageFormatInfo2 *info,
+                                 VkImageFormatProperties2 *properties) {
+    const VkExternalImageFormatProperties *external =
+        chain_find(properties->pNext, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
+    const VkResult result = instance_of(handle)->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
+    if (result != VK_SUCCESS || !external || external->externalMemoryProperties.externalMemoryFeatures)
+        return result;
+    memset(&properties->imageFormatProperties, 0, sizeof properties->imageFormatProperties);
+    return VK_ERROR_FORMAT_NOT_SUPPORTED;
+}
+
 VKAPI_ATTR VkResult VKAPI_CALL hook_GetPhysicalDeviceImageFormatProperties2(
     VkPhysicalDevice handle, const VkPhysicalDeviceImageFormatInfo2 *info, VkImageFormatProperties2 *properties) {
     VkPhysicalDeviceExternalImageFormatInfo external;
-    const bool zircon = chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
+    const bool shared = chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
                                    sizeof external) &&
-                        external.handleType == ZIRCON_VMO;
-    const struct physical_device *physical = zircon ? emulated_physical_device(handle) : NULL;
-    return physical ? query_image(physical, info, properties)
-                    : instance_of(handle)->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
+                        external.handleType;
+    const struct physical_device *physical = shared ? emulated_physical_device(handle) : NULL;
+    if (!physical)
+        return instance_of(handle)->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
+    return external.handleType == ZIRCON_VMO ? query_image(physical, info, properties)
+                                             : query_other_type(handle, info, properties);
 }
 
 const struct hook capability_hooks[] = {

@@ -15,9 +15,9 @@
     X(BAD_HANDLE_KILLS, "bad-handle-kills",                                                                            \
       "Every zx call except ZX_INFO_HANDLE_VALID kills the process if its handle is bad, as a job policy can.")        \
     X(CAPABILITIES_CLOBBER_HEADER, "capabilities-clobber-header",                                                      \
-      "The external buffer and image queries set sType of their output to 0.")                                         \
+      "The external buffer, image and semaphore queries set sType of their output to 0.")                              \
     X(CAPABILITIES_UNWRITTEN, "capabilities-unwritten",                                                                \
-      "The external buffer and image queries return without writing their output.")                                    \
+      "The external buffer, image and semaphore queries return without writing their output.")                         \
     X(CHANNEL_COPIES, "channel-copies", "A VMO that is written to a channel arrives as a copy.")                       \
     X(COPY_ON_WRITE_VMO, "copy-on-write-vmo", "Exported VMOs have the flag IS_COW_CLONE.")                             \
     X(CPU_DEVICE, "cpu-device", "The device has the type CPU.")                                                        \
@@ -162,6 +162,8 @@
       "vkGetMemoryZirconHandleFUCHSIA of memory not for export returns VK_ERROR_INITIALIZATION_FAILED.")               \
     X(UNEXPORTABLE_INVALID_HANDLE, "unexportable-invalid-handle",                                                      \
       "vkGetMemoryZirconHandleFUCHSIA of memory not for export returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")             \
+    X(UNSUPPORTED_IMAGES_SUCCEED, "unsupported-images-succeed",                                                        \
+      "The external image query returns VK_SUCCESS without features instead of VK_ERROR_FORMAT_NOT_SUPPORTED.")        \
     X(VIRTUAL_DEVICE, "virtual-device", "The device has the type virtual GPU.")                                        \
     X(VMO_TOO_SMALL, "vmo-too-small", "The exported VMO is one page smaller than the allocation needs.")               \
     X(WRONG_TYPE_INIT_FAILED, "wrong-type-init-failed",                                                                \

@@ -238,37 +238,50 @@ static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceExternalBufferProperti
         properties->sType = 0;
 }
 
-static bool asks_about_vmos(const VkPhysicalDeviceImageFormatInfo2 *info) {
+// The handle type that the query is about, 0 if none.
+static VkFlags asked_type(const VkPhysicalDeviceImageFormatInfo2 *info) {
     VkPhysicalDeviceExternalImageFormatInfo external;
     return chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
-                      sizeof external) &&
-           external.handleType == ZIRCON_VMO;
+                      sizeof external)
+               ? external.handleType
+               : 0;
 }
 
-static VkResult misreport_image(VkImageFormatProperties2 *properties, VkExternalImageFormatProperties *external) {
-    if (external)
+static VkResult misreport_image(VkImageFormatProperties2 *properties, VkExternalImageFormatProperties *external,
+                                VkResult result) {
+    if (external && result == VK_SUCCESS)
         misreport(&external->externalMemoryProperties);
-    if (!vkz_fault(VKZ_FAULT_DENY_ALL))
-        return VK_SUCCESS;
+    if (result != VK_SUCCESS || !vkz_fault(VKZ_FAULT_DENY_ALL))
+        return result;
     memset(&properties->imageFormatProperties, 0, sizeof properties->imageFormatProperties);
     return VK_ERROR_FORMAT_NOT_SUPPORTED;
 }
 
+static VkResult unsupported(VkExternalImageFormatProperties *external, VkResult result) {
+    if (result != VK_ERROR_FORMAT_NOT_SUPPORTED || !vkz_fault(VKZ_FAULT_UNSUPPORTED_IMAGES_SUCCEED))
+        return result;
+    if (external)
+        external->externalMemoryProperties = (VkExternalMemoryProperties){0};
+    return VK_SUCCESS;
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetPhysicalDeviceImageFormatProperties2(
     VkPhysicalDevice handle, const VkPhysicalDeviceImageFormatInfo2 *info, VkImageFormatProperties2 *properties) {
-    if (!asks_about_vmos(info) || !emulated_physical_device(handle))
+    const VkFlags type = asked_type(info);
+    if (!type || !emulated_physical_device(handle))
         return hook_GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
+    VkExternalImageFormatProperties *external = (VkExternalImageFormatProperties *)(uintptr_t)chain_find(
+        properties->pNext, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
+    if (type != ZIRCON_VMO)
+        return unsupported(external, hook_GetPhysicalDeviceImageFormatProperties2(handle, info, properties));
     vkz_point(VKZ_POINT_CAPABILITIES);
     if (vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
         return VK_SUCCESS;
     const VkResult random = faulty_result();
     if (random != VK_SUCCESS)
         return random;
-    VkExternalImageFormatProperties *external =
-        output(properties->pNext, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
     VkResult result = hook_GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
-    if (result == VK_SUCCESS)
-        result = misreport_image(properties, external);
+    result = unsupported(external, misreport_image(properties, external, result));
     if (vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER)) { // pNext stays, so that unaware programs go on
         properties->sType = 0;
         if (external)
@@ -280,15 +293,20 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetPhysicalDeviceImageFormatPropert
 static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceExternalSemaphoreProperties(
     VkPhysicalDevice handle, const VkPhysicalDeviceExternalSemaphoreInfo *info,
     VkExternalSemaphoreProperties *properties) {
+    const bool ours = info->handleType == VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_ZIRCON_EVENT_BIT_FUCHSIA &&
+                      emulated_physical_device(handle);
+    if (ours && vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
+        return;
     instance_of(handle)->next.GetPhysicalDeviceExternalSemaphoreProperties(handle, info, properties);
     faulty_bits(&properties->externalSemaphoreFeatures);
     faulty_bits(&properties->compatibleHandleTypes);
-    if (info->handleType != VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_ZIRCON_EVENT_BIT_FUCHSIA ||
-        !vkz_fault(VKZ_FAULT_SEMAPHORE_OFFERED))
-        return;
-    properties->exportFromImportedHandleTypes = properties->compatibleHandleTypes = info->handleType;
-    properties->externalSemaphoreFeatures =
-        VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT | VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT;
+    if (ours && vkz_fault(VKZ_FAULT_SEMAPHORE_OFFERED)) {
+        properties->exportFromImportedHandleTypes = properties->compatibleHandleTypes = info->handleType;
+        properties->externalSemaphoreFeatures =
+            VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT | VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT;
+    }
+    if (ours && vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER))
+        properties->sType = 0;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL faulty_CreateDevice(VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
