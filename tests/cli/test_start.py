@@ -119,7 +119,7 @@ _COSTLY = {
     "vkAllocateMemory": 129,
     "vkGetMemoryZirconHandleFUCHSIA": 70,
     "vkQueueSubmit": 26,
-    "zx_handle_duplicate": 42,
+    "zx_handle_duplicate": 44,
     "zx_vmo_create": 4,
 }
 _MOST_CALLS = 2850

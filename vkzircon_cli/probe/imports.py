@@ -118,7 +118,7 @@ class ImportProbe:
             return replace(shape, room=shape.needs.alignment)
         if kind is not ImportKind.SMALL:
             return shape
-        if shape.form is Form.DEDICATED_IMAGE:
+        if shape.form.is_image:
             raise NotAsked("the size of an image follows from its format")
         return self._sized(shape.form, _SMALL)
 

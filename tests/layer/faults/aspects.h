@@ -28,7 +28,6 @@
     X(DEVICE, EXTENSION_REVISION, 1)                                                                                   \
     X(DEVICE, LISTS_DEPENDENCY, 1)                                                                                     \
     X(DEVICE, LISTS_SEMAPHORE, 0)                                                                                      \
-    X(DEVICE, SEMAPHORE_FEATURES, 0)                                                                                   \
     X(DEVICE, BUFFER_FEATURES, 6)                                                                                      \
     X(DEVICE, BUFFER_COMPATIBLE, ZIRCON_VMO)                                                                           \
     X(DEVICE, BUFFER_EXPORTED_AGAIN, ZIRCON_VMO)                                                                       \

@@ -57,16 +57,6 @@ static void observe_extensions(const struct scene *scene) {
     free(list);
 }
 
-static void observe_semaphores(const struct scene *scene) {
-    const VkPhysicalDeviceExternalSemaphoreInfo info = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO,
-        .handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_ZIRCON_EVENT_BIT_FUCHSIA,
-    };
-    VkExternalSemaphoreProperties found = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES};
-    vkGetPhysicalDeviceExternalSemaphoreProperties(scene->gpu.physical, &info, &found);
-    scene->report(SEMAPHORE_FEATURES, found.externalSemaphoreFeatures);
-}
-
 static void observe_buffers(const struct scene *scene) {
     const VkPhysicalDeviceExternalBufferInfo info = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
@@ -134,7 +124,6 @@ static void observe_semaphores(const struct scene *scene) {
 void observe_device(const struct scene *scene) {
     observe_identity(scene);
     observe_extensions(scene);
-    observe_semaphores(scene);
     observe_buffers(scene);
     observe_images(scene);
     observe_semaphores(scene);
