@@ -122,7 +122,7 @@ _COSTLY = {
     "zx_handle_duplicate": 44,
     "zx_vmo_create": 4,
 }
-_MOST_CALLS = 2850
+_MOST_CALLS = 3000
 
 
 @pytest.mark.usefixtures("layer")
