@@ -598,7 +598,7 @@ def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:
     assert verdict.outcome is Outcome.FAIL
     assert verdict.steps == ("device0/type0/export.plain", "device0/type1/export.plain")
     assert verdict.sentence == (
-        "Memory types 0-1: the driver reports export without DEDICATED_ONLY, and only dedicated memory is exported: "
+        "Both memory types: the driver reports export without DEDICATED_ONLY, and only dedicated memory is exported: "
         "vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY for plain memory."
     )
 

@@ -2,6 +2,7 @@
 """Are the driver's answers about its capabilities well formed and correct?"""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial, reduce
 from operator import or_
 from typing import Any
@@ -35,16 +36,17 @@ _NOT_SUPPORTED = "VK_ERROR_FORMAT_NOT_SUPPORTED"
 
 def _row(device: Device, buffer: ExternalBuffer) -> Row[ExternalMemoryProperties]:
     names = buffer.usage.names
-    return Row(f"{'|'.join(names)} buffers", step(device, f"buffer/{'+'.join(names).lower()}"), buffer.properties)
+    asked = step(device, f"buffer/{'+'.join(names).lower()}")
+    return Row(f"{'|'.join(names)} buffers", asked, buffer.properties, kind="buffer usages")
 
 
 def _image_row(device: Device, image: ExternalImage) -> Row[ExternalMemoryProperties]:
     """Return the row of one image query, which refuses what the driver does not support."""
-    row = row_of_image(device, image, image.properties)
+    row = row_of_image(device, image, image.properties).about(image.properties, Outcome.SKIP)
     if image.handle_type.value == ZIRCON_VMO:
-        return Row(row.subject, row.step, row.answer, Outcome.SKIP)
+        return row
     name = image.handle_type.names[0]
-    return Row(f"{row.subject} by {name}", f"{row.step}/{name.lower()}", row.answer, Outcome.SKIP)
+    return replace(row, subject=f"{row.subject} by {name}", step=f"{row.step}/{name.lower()}", kind=f"images by {name}")
 
 
 def _answers(device: Device) -> Rows[ExternalMemoryProperties]:

@@ -95,7 +95,7 @@ def _images(device: Device) -> Iterator[Row[ImageTrip]]:
             yield dedicated
         else:  # capabilities.images judges whether plain memory can be shared
             subject, step = f"{dedicated.subject} in plain memory", f"{dedicated.step}.{row.form}"
-            yield Row(subject, step, row.trip, Outcome.SKIP)
+            yield Row(subject, step, row.trip, Outcome.SKIP, kind="images in plain memory")
 
 
 @check("data.image", SAME_MEMORY)

@@ -63,7 +63,7 @@ def _of_kind(kind: ImportKind, worth: Outcome, device: Device) -> Rows[Imported]
     if kind is not ImportKind.OWN_VMO:
         return _imports(device, (kind,), worth)
     return [
-        replace(skipping(row, "zx_vmo_create"), subject=f"{of} ({row.subject})")
+        replace(skipping(row, "zx_vmo_create"), subject=f"{of} ({row.subject})", kind="")
         for own, of in _OWN_VMO.items()
         for row in _imports(device, (own,), worth)
     ]

@@ -6,7 +6,7 @@ has the worst outcome, and its sentence names every row that is not good, so tha
 the form of most checks.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -45,13 +45,15 @@ _NOT_GOOD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 class RowResult:
     """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* the step that saw it.
 
-    *against_word*: the driver reports that the step does not work, so it is not to blame.
+    *kind* names all rows of its kind in words, as "memory types". *against_word*: the driver reports that the step does
+    not work, so it is not to blame.
     """
 
     outcome: Outcome
     sentence: str
     subject: str = ""
     step: str = ""
+    kind: str = ""
     against_word: bool = False
 
 
@@ -179,16 +181,24 @@ def fold(results: Sequence[RowResult], *, forgives_death: bool = False) -> Verdi
     rows.sort(key=rank, reverse=True)
     against_word = all(row.against_word for row in rows if row.outcome is worst)
     steps = tuple(dict.fromkeys(row.step for row in rows if row.step))
-    return Verdict(worst, " ".join(_sentences(rows)), steps, against_word)
+    return Verdict(worst, " ".join(_sentences(rows, _by_kind(results))), steps, against_word)
 
 
-def _sentences(rows: Sequence[RowResult]) -> Iterator[str]:
-    subjects: dict[str, list[str]] = {}
+def _by_kind(rows: Iterable[RowResult]) -> dict[str, list[str]]:
+    """Return the subjects of *rows* by their kind, each once."""
+    subjects: dict[str, dict[str, None]] = {}
     for row in rows:
-        subjects.setdefault(row.sentence, []).append(row.subject)
-    for sentence, of in subjects.items():
-        named = list(dict.fromkeys(subject for subject in of if subject))
-        yield _sentence(f"{_joined(named)}: {sentence}" if named else sentence)
+        if row.subject:
+            subjects.setdefault(row.kind, {})[row.subject] = None
+    return {kind: list(of) for kind, of in subjects.items()}
+
+
+def _sentences(rows: Sequence[RowResult], every: Mapping[str, list[str]]) -> Iterator[str]:
+    """Yield each sentence of *rows* once, with its subjects in front; *every* has all subjects that were judged."""
+    for sentence in dict.fromkeys(row.sentence for row in rows):
+        named = _by_kind(row for row in rows if row.sentence == sentence)
+        subjects = ", ".join(_joined(of, kind, len(every[kind])) for kind, of in named.items())
+        yield _sentence(f"{subjects}: {sentence}" if subjects else sentence)
 
 
 def sentence_case(text: str) -> str:
@@ -196,8 +206,10 @@ def sentence_case(text: str) -> str:
     return text if text.startswith(("vk", "zx_")) else text[:1].upper() + text[1:]
 
 
-def _joined(subjects: list[str]) -> str:
-    """Join "memory type 1", "memory type 2" and "memory type 3" to "memory types 1-3"."""
+def _joined(subjects: list[str], kind: str, count: int) -> str:
+    """Join subjects: "all 3 memory types" if they are all *count* of their *kind*, else "memory types 1-3"."""
+    if kind and len(subjects) == count > 1:
+        return f"all {count} {kind}".replace("all 2 ", "both ")
     heads = {subject.rpartition(" ")[0] for subject in subjects}
     numbers = [subject.rpartition(" ")[2] for subject in subjects]
     if len(subjects) == 1 or len(heads) > 1 or not all(number.isdigit() for number in numbers):

@@ -37,7 +37,8 @@ _AGAINST_WORD = {
 class Row(Generic[T]):
     """One row: its *subject* in words, its *step*, the answer, and *refused*, the outcome if the driver refused it.
 
-    *denial* is what the driver reports against the step: it may then refuse it, and a crash is only a warning.
+    *denial* is what the driver reports against the step: it may then refuse it, and a crash is only a warning. *kind*
+    names all rows of its kind in words.
     """
 
     subject: str
@@ -45,6 +46,7 @@ class Row(Generic[T]):
     answer: Answer[T]
     refused: Outcome = Outcome.FAIL
     denial: str = ""
+    kind: str = ""
 
     def judged(self, judge: Callable[[T], Judgement]) -> RowResult:
         """Return the result of *judge* on the answer, or the result that there is no answer."""
@@ -63,11 +65,11 @@ class Row(Generic[T]):
 
     def found(self, outcome: Outcome, sentence: str) -> RowResult:
         """Return a result about this row."""
-        return RowResult(outcome, sentence, self.subject, self.step)
+        return RowResult(outcome, sentence, self.subject, self.step, self.kind)
 
     def about(self, answer: Answer[U], refused: Outcome = Outcome.FAIL) -> "Row[U]":
         """Return the same row with another answer, usually a part of this one."""
-        return Row(self.subject, self.step, answer, refused, self.denial)
+        return Row(self.subject, self.step, answer, refused, self.denial, self.kind)
 
     def part(self, part: Callable[[T], Answer[U]], refused: Outcome = Outcome.FAIL) -> "Row[U]":
         """Return the same row with a part of its answer; a row without an answer stays without one."""
@@ -99,13 +101,13 @@ def row_of_type(
 ) -> Row[T]:
     """Return the row of a memory type, in the step *name*."""
     subject, asked = f"memory type {memory_type}", step(device, f"type{memory_type}/{name}")
-    return Row(subject, asked, answer, refused, denial(device, memory_type, name))
+    return Row(subject, asked, answer, refused, denial(device, memory_type, name), "memory types")
 
 
 def row_of_image(device: Device, image: ExternalImage | Image, answer: Answer[T], suffix: str = "") -> Row[T]:
     """Return the row of an image's tiling and format."""
     name = f"image/{image.tiling}.{image.format.name.lower()}{suffix}"
-    return Row(f"{image.tiling} {image.format.name}", step(device, name), answer)
+    return Row(f"{image.tiling} {image.format.name}", step(device, name), answer, kind="images")
 
 
 def parts(

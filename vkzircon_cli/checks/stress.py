@@ -19,7 +19,8 @@ def _stressed(what: str) -> Callable[[Device], Rows[Stressed]]:
 
 def _row(device: Device, stress: Stress, subject: str, refused: Outcome) -> Row[Stressed]:
     row = row_of_type(device, stress.memory_type, f"stress.{stress.what}", stress.stressed, refused)
-    return skipping(replace(row, subject=subject), "zx_object_get_info")  # a kernel may refuse to describe a handle
+    # A kernel may refuse to describe a handle.
+    return skipping(replace(row, subject=subject, kind=""), "zx_object_get_info")
 
 
 def _keeps_no_handle(found: Stressed) -> Judgement:
