@@ -83,6 +83,15 @@ def _lavapipe() -> str:
     return str(found[0])
 
 
+@pytest.fixture(name="swiftshader", scope="session")
+def _swiftshader() -> str:
+    """Find the manifest of SwiftShader, which Chromium brings along."""
+    manifest = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
+    if not manifest.exists():
+        _missing("Chromium's SwiftShader is not installed")
+    return str(manifest)
+
+
 @pytest.fixture(name="layer", scope="session")
 def _layer(lavapipe: str) -> installation.Installation:
     """Find the emulation layer."""

@@ -61,6 +61,7 @@ from vkzircon_cli.model.vmo import (
     Imported,
     ImportKind,
     MemoryRequirements,
+    OwnVmoProperties,
     Properties,
     Requirements,
     ResourceKind,
@@ -165,6 +166,10 @@ def device(index: int = 0, who: Identity | None = None, has: Memory | None = Non
         fresh_bytes=(),
         outlives=(),
         properties=tuple(Properties(number, Answer(found)) for number in numbers),
+        own_vmo_properties=(
+            OwnVmoProperties("own-vmo", Answer(everything)),
+            OwnVmoProperties("no-rights", Answer(0)),
+        ),
         imports=tuple(
             Import(ImportKind.SAME_DEVICE, Form.PLAIN, number, Answer(imported(number, everything)))
             for number in numbers
@@ -200,6 +205,7 @@ def without_extension(of: Device) -> Device:
         external_buffers=(),
         exports=(),
         properties=(),
+        own_vmo_properties=(),
         imports=(),
         data=(),
     )

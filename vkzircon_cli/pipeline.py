@@ -14,7 +14,7 @@ from vkzircon_cli.model.base import plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.home import without_home
 from vkzircon_cli.model.host import EMULATION_VARIABLE, environment
-from vkzircon_cli.model.queries import select_devices
+from vkzircon_cli.model.queries import hidden_commands, select_devices
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.report.report import Report, make_report
 from vkzircon_cli.report.stop_reason import FIRST_ONLY, is_in_trouble
@@ -40,15 +40,16 @@ class Found:
     passed: str = ""
 
 
-# Takes a request and the transcript of its probe, and searches for the manifests that kept it from every device.
+# Takes a request and the transcript of its probe, and searches for the manifests that kept it from every device, or for
+# the layers that hide the extension's commands.
 Search = Callable[[Request, Transcript], Found]
 
 
 def run(request: Request, watch: Watch, search: Search) -> Report:
     """Run the probe of *request* and judge the facts; *watch* receives every event at once, the header first.
 
-    If no device could be queried, *search* finds the culprits. A signal ends the probe: the report then holds the
-    results up to the signal, and its exit code is 128 + the signal's number.
+    If no device could be queried, or a command is hidden, *search* finds the culprits. A signal ends the probe: the
+    report then holds the results up to the signal, and its exit code is 128 + the signal's number.
 
     Raises:
         BadValue: no device, or more than one, matches the requested device.
@@ -142,11 +143,12 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
     """Run the probe. If no device could be queried, search for the culprits, leave them out, and probe once more."""
     seen = Fold()
     for event in events(request):
-        if "/" not in event.get("step", ""):  # a step of one device has the prefix deviceN/, and does not count here
+        if event.get("step", "").partition("/")[2] in _SEARCHED:  # of one device, only what a search needs
             seen.add(event)
         yield event
     # Without fork, the driver may hang in this process while it holds the linker's lock, so no library is opened.
-    if not can_fork() or not is_in_trouble(seen.transcript()):
+    hides = request.depth is Depth.EVERYTHING and any(map(hidden_commands, seen.transcript().facts.devices))
+    if not can_fork() or not (hides or is_in_trouble(seen.transcript())):
         return
     try:
         found = search(request, seen.transcript())
@@ -159,6 +161,9 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
     if found.environ is not None:
         yield {"event": "again"}
         yield from events(replace(request, environ={**request.environ, **found.environ}))
+
+
+_SEARCHED = ("", "extensions", "open")
 
 
 def _warning(text: str) -> Event:

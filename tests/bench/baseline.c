@@ -122,11 +122,11 @@ void query_usages(VkPhysicalDevice physical) {
         query_buffer(physical, usage);
 }
 
-bool query_image(VkPhysicalDevice physical, VkFormat format, VkImageTiling tiling, VkImageUsageFlags usage,
-                 VkExternalMemoryProperties *found) {
+bool query_image(VkPhysicalDevice physical, VkFlags type, VkFormat format, VkImageTiling tiling,
+                 VkImageUsageFlags usage, VkImageCreateFlags flags, VkExternalMemoryProperties *found) {
     const VkPhysicalDeviceExternalImageFormatInfo external = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO,
-        .handleType = ZIRCON_VMO,
+        .handleType = type,
     };
     const VkPhysicalDeviceImageFormatInfo2 info = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2,
@@ -135,6 +135,7 @@ bool query_image(VkPhysicalDevice physical, VkFormat format, VkImageTiling tilin
         .type = VK_IMAGE_TYPE_2D,
         .tiling = tiling,
         .usage = usage,
+        .flags = flags,
     };
     VkExternalImageFormatProperties properties = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES};
     VkImageFormatProperties2 all = {.sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2, .pNext = &properties};
@@ -143,16 +144,39 @@ bool query_image(VkPhysicalDevice physical, VkFormat format, VkImageTiling tilin
     return result == VK_SUCCESS;
 }
 
-static void query_formats(VkPhysicalDevice physical, VkFormat first, VkFormat last) {
+// Create flags are asked about only for what can be shared without them.
+static void query_format(VkPhysicalDevice physical, VkFormat format, VkImageTiling tiling, bool has_sparse) {
+    VkImageUsageFlags shared = 0;
     VkExternalMemoryProperties found;
-    for (VkFormat format = first; format <= last; format++) {
-        for (VkImageUsageFlags usage = 1; usage <= VK_IMAGE_USAGE_INPUT_ATTACHMENT_BIT; usage <<= 1) {
-            if (usage == VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT)
-                continue;
-            query_image(physical, format, VK_IMAGE_TILING_OPTIMAL, usage, &found);
-            query_image(physical, format, VK_IMAGE_TILING_LINEAR, usage, &found);
-        }
+    for (VkImageUsageFlags usage = 1; usage <= VK_IMAGE_USAGE_INPUT_ATTACHMENT_BIT; usage <<= 1) {
+        if (usage == VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT)
+            continue;
+        query_image(physical, ZIRCON_VMO, format, tiling, usage, 0, &found);
+        if (!shared && found.externalMemoryFeatures)
+            shared = usage;
     }
+    if (!shared)
+        return;
+    query_image(physical, ZIRCON_VMO, format, tiling, shared, VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT, &found);
+    query_image(physical, ZIRCON_VMO, format, tiling, shared, VK_IMAGE_CREATE_CUBE_COMPATIBLE_BIT, &found);
+    if (has_sparse)
+        query_image(physical, ZIRCON_VMO, format, tiling, shared, VK_IMAGE_CREATE_SPARSE_BINDING_BIT, &found);
+}
+
+static void query_formats(VkPhysicalDevice physical, VkFormat first, VkFormat last, bool has_sparse) {
+    for (VkFormat format = first; format <= last; format++) {
+        query_format(physical, format, VK_IMAGE_TILING_OPTIMAL, has_sparse);
+        query_format(physical, format, VK_IMAGE_TILING_LINEAR, has_sparse);
+    }
+}
+
+static void query_matrix(VkPhysicalDevice physical) {
+    VkPhysicalDeviceFeatures features;
+    query_usages(physical);
+    CALL(vkGetPhysicalDeviceFeatures, physical, &features);
+    query_formats(physical, VK_FORMAT_R4G4_UNORM_PACK8, VK_FORMAT_ASTC_12x12_SRGB_BLOCK, features.sparseBinding);
+    query_formats(physical, VK_FORMAT_G8B8G8R8_422_UNORM, VK_FORMAT_G16_B16_R16_3PLANE_444_UNORM,
+                  features.sparseBinding);
 }
 
 static void run(const char *mode) {
@@ -166,9 +190,7 @@ static void run(const char *mode) {
         } else if (strcmp(mode, "devices") == 0) {
             lists_extension(instance.devices[i]);
         } else {
-            query_usages(instance.devices[i]);
-            query_formats(instance.devices[i], VK_FORMAT_R4G4_UNORM_PACK8, VK_FORMAT_ASTC_12x12_SRGB_BLOCK);
-            query_formats(instance.devices[i], VK_FORMAT_G8B8G8R8_422_UNORM, VK_FORMAT_G16_B16_R16_3PLANE_444_UNORM);
+            query_matrix(instance.devices[i]);
         }
     }
     CALL(vkDestroyInstance, instance.handle, NULL);

@@ -48,12 +48,13 @@ void device_open(struct device *device, VkPhysicalDevice physical); // with its 
 void query_queue_families(VkPhysicalDevice physical);
 void query_usages(VkPhysicalDevice physical);
 VkExternalMemoryProperties query_buffer(VkPhysicalDevice physical, VkBufferUsageFlags usage);
-bool query_image(VkPhysicalDevice physical, VkFormat format, VkImageTiling tiling, VkImageUsageFlags usage,
+bool query_image(VkPhysicalDevice physical, VkFlags type, VkFormat format, VkImageTiling tiling,
+                 VkImageUsageFlags usage, VkImageCreateFlags flags,
                  VkExternalMemoryProperties *found); // false: the driver does not support such images
 
 // baseline_memory.c: memory, handles and command buffers
 
-enum form { PLAIN, DEDICATED_BUFFER, DEDICATED_IMAGE, NUM_FORMS };
+enum form { PLAIN, DEDICATED_BUFFER, DEDICATED_IMAGE, PLAIN_IMAGE, NUM_FORMS };
 
 struct shape {
     enum form form;

@@ -16,7 +16,7 @@ static struct scene {
     struct instance second;             // opened before the first import
     struct device targets[NUM_TARGETS]; // the same device again, the same in the second instance, another one
     struct shape shapes[NUM_FORMS];
-    uint32_t num_shapes; // without DEDICATED_IMAGE where no image can be exported
+    uint32_t num_shapes; // without images where no image can be exported
     VkExternalMemoryProperties buffer;
     VkExternalMemoryProperties images[NUM_IMAGES];
     const struct shape *shape; // these two are exported and imported at the moment
@@ -82,6 +82,14 @@ static void export_and_use(const struct device *device, int descriptions, int wr
     block_free(&block);
 }
 
+static void export_new(void) {
+    const struct block block = allocate(&scene.here);
+    const zx_handle_t handle = handle_export(&block);
+    handle_size(handle);
+    use(&block, handle, 0, 1, 1);
+    block_free(&block);
+}
+
 static void export_and_query(void) {
     const struct block block = allocate(&scene.here);
     const zx_handle_t handle = handle_export(&block), duplicate = handle_duplicate(handle);
@@ -117,7 +125,7 @@ static void check_exports(void) {
     block_free(&block);
     export_and_use(&scene.here, 1, 1, 1); // the probe: two allocations, whose VMOs must differ
     export_and_use(&scene.here, 1, 1, 1);
-    export_and_use(&scene.here, 0, 1, 1); // the probe: memory that is new
+    export_new();
     device_open(&device, scene.here.physical);
     export_and_use(&device, 0, 1, 1); // the probe: handles that outlive their device
     export_and_use(&device, 0, 1, 0);
@@ -163,6 +171,11 @@ static void unshare(const struct shared *shared) {
     block_free(&shared->exported);
 }
 
+static void measure(void) {
+    const struct block measured = block_create(&scene.here, scene.shape);
+    block_destroy(&measured);
+}
+
 static void import_once(const struct device *target, enum how how) {
     const struct shared shared = share(target, how);
     block_write(&shared.imported);
@@ -203,14 +216,22 @@ static void import_own_vmo(void) {
 static void count_handles(void) {
     const struct block exported = allocate(&scene.here);
     const zx_handle_t handle = handle_export(&exported), kept = handle_duplicate(handle);
-    struct block imported = block_create(&scene.here, scene.shape);
-    handle_count(kept);
     handle_size(handle);
+    struct block imported = block_create(&scene.here, scene.shape);
+    handle_count(kept); // twice, as the probe does: the count must settle
+    handle_count(kept);
     import(&imported, handle, &exported, SIMPLY);
     block_free(&imported);
     handle_count(kept);
+    handle_count(kept);
     handle_close(kept);
     block_free(&exported);
+}
+
+// The probe: a smaller buffer.
+static void import_small(void) {
+    measure();
+    import_once(&scene.here, SIMPLY);
 }
 
 static void open_target(struct device *target, VkPhysicalDevice physical) {
@@ -232,6 +253,11 @@ static void open_targets(uint32_t index) {
     }
 }
 
+static void check_bind_orders(void) {
+    for (int i = 0; i < 3; i++) // the probe: bound before the export, before the import and after it
+        import_once(&scene.here, BIND_SOURCE);
+}
+
 static void check_imports(void) {
     const bool is_plain = scene.shape->form == PLAIN;
     for (uint32_t i = 0; i < NUM_TARGETS; i++) {
@@ -240,13 +266,24 @@ static void check_imports(void) {
     }
     for (int i = 0; i < (is_plain ? 3 : 1); i++) // the probe: also the whole VMO, and bound at an offset
         import_once(&scene.here, SIMPLY);
-    for (int i = 0; i < 3; i++) // the probe: bound before the export, before the import and after it
-        import_once(&scene.here, BIND_SOURCE);
+    check_bind_orders();
     if (scene.shape->reexports)
         import_once(&scene.here, EXPORT_AGAIN);
     import_twice();
-    if (is_plain)
+    for (int i = 0; is_plain && i < 2; i++) // the probe: one page larger, and exactly as large
         import_own_vmo();
+    if (scene.shape->form != DEDICATED_IMAGE)
+        import_small();
+}
+
+static void query_own_vmo(void) {
+    zx_handle_t handle;
+    MUST(zx_vmo_create, BUFFER_SIZE, 0, &handle);
+    handle_check(handle);
+    const zx_handle_t duplicate = handle_duplicate(handle); // the probe: once without rights
+    handle_types(&scene.here, duplicate);
+    handle_close(duplicate);
+    handle_close(handle);
 }
 
 // Data and images
@@ -273,8 +310,7 @@ static void make_coherent(zx_handle_t handle) {
 
 static void check_data(void) {
     for (int writer = 0; writer < 4; writer++) {
-        const struct block measured = block_create(&scene.here, scene.shape);
-        block_destroy(&measured);
+        measure();
         const struct shared shared = share(&scene.here, SIMPLY);
         if (writer == 0)
             submit(FILL, &shared.imported, VK_NULL_HANDLE);
@@ -326,8 +362,14 @@ static void query_capabilities(VkPhysicalDevice physical) {
     query_usages(physical);
     for (uint32_t i = 0; i < NUM_IMAGES; i++) {
         const struct shape image = image_shape(i);
-        if (query_image(physical, image.format, image.tiling, TRANSFER, &scene.images[i]))
-            query_image(physical, image.format, image.tiling, TRANSFER, &scene.images[i]); // as in query_buffer()
+        if (query_image(physical, ZIRCON_VMO, image.format, image.tiling, TRANSFER, 0, &scene.images[i]))
+            query_image(physical, ZIRCON_VMO, image.format, image.tiling, TRANSFER, 0,
+                        &scene.images[i]); // as in query_buffer()
+    }
+    for (uint32_t i = 0; i < NUM_IMAGES; i += NUM_FORMATS) { // the probe: a handle type that must be refused
+        VkExternalMemoryProperties found;
+        query_image(physical, VK_EXTERNAL_MEMORY_HANDLE_TYPE_D3D11_TEXTURE_BIT, image_shape(i).format,
+                    image_shape(i).tiling, TRANSFER, 0, &found);
     }
 }
 
@@ -343,10 +385,14 @@ static void add_shapes(void) {
     add_shape((struct shape){.form = PLAIN}, &scene.buffer);
     scene.shapes[scene.num_shapes] = scene.shapes[PLAIN];
     scene.shapes[scene.num_shapes++].form = DEDICATED_BUFFER;
-    for (uint32_t i = 0; i < NUM_IMAGES && scene.num_shapes < NUM_FORMS; i++) {
+    for (uint32_t i = 0; i < NUM_IMAGES && scene.num_shapes == DEDICATED_IMAGE; i++) {
         if (scene.images[i].externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT)
             add_shape(image_shape(i), &scene.images[i]);
     }
+    if (scene.num_shapes == DEDICATED_IMAGE)
+        return;
+    scene.shapes[scene.num_shapes] = scene.shapes[DEDICATED_IMAGE];
+    scene.shapes[scene.num_shapes++].form = PLAIN_IMAGE;
 }
 
 static void check_type(uint32_t index) {
@@ -357,12 +403,15 @@ static void check_type(uint32_t index) {
             continue;
         if (!scene.second.handle)
             open_targets(index);
-        check_imports();
+        if (form == PLAIN_IMAGE)
+            check_bind_orders();
+        else
+            check_imports();
         if (is_first) {
             check_exports();
             count_handles();
         }
-        if (is_first && form != DEDICATED_IMAGE)
+        if (is_first && form < DEDICATED_IMAGE)
             check_data();
         is_first = false;
     }
@@ -379,13 +428,19 @@ void check_device(const struct instance *instance, uint32_t index) {
     query_queue_families(physical);
     device_open(&scene.here, physical);
     add_shapes();
+    query_own_vmo();
+    query_own_vmo();
     for (scene.type = 0; scene.type < scene.memory.memoryTypeCount; scene.type++) {
         if (can_export(scene.type))
             check_type(index);
     }
     for (uint32_t i = 0; i < NUM_IMAGES; i++) {
-        const struct shape shape = image_shape(i);
-        if ((scene.images[i].externalMemoryFeatures & BOTH) == BOTH)
+        struct shape shape = image_shape(i);
+        if ((scene.images[i].externalMemoryFeatures & BOTH) != BOTH)
+            continue;
+        check_image(&shape);
+        shape.form = PLAIN_IMAGE;
+        if (i % NUM_FORMATS == 0)
             check_image(&shape);
     }
     for (uint32_t i = 0; i < NUM_TARGETS; i++) {

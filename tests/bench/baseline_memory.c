@@ -55,7 +55,7 @@ static void create_image(struct block *block) {
 
 struct block block_create(const struct device *device, const struct shape *shape) {
     struct block block = {.device = device, .shape = shape};
-    if (shape && shape->form == DEDICATED_IMAGE)
+    if (shape && shape->form >= DEDICATED_IMAGE)
         create_image(&block);
     else
         create_buffer(&block);
@@ -64,7 +64,7 @@ struct block block_create(const struct device *device, const struct shape *shape
 
 // Imports `handle` unless it is ZX_HANDLE_INVALID.
 static VkResult allocate(struct block *block, zx_handle_t handle, VkDeviceSize size, uint32_t type, bool can_export) {
-    const bool is_dedicated = block->shape && block->shape->form != PLAIN;
+    const bool is_dedicated = block->shape && block->shape->form != PLAIN && block->shape->form != PLAIN_IMAGE;
     const VkMemoryDedicatedAllocateInfo dedicated = {VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO, NULL,
                                                      block->image, block->buffer};
     const void *const dedication = is_dedicated ? &dedicated : NULL;

@@ -35,6 +35,8 @@ from vkzircon_cli.model.spec import (
     named,
 )
 from vkzircon_cli.model.vmo import (
+    VMO_KINDS,
+    AskedSize,
     Comparison,
     Data,
     Form,
@@ -47,6 +49,7 @@ from vkzircon_cli.model.vmo import (
     ImportKind,
     Negative,
     Outlives,
+    OwnVmoProperties,
     Pair,
     PairOfHandles,
     Refusal,
@@ -57,6 +60,7 @@ from vkzircon_cli.model.vmo import (
     Stress,
     Stressed,
     Tiling,
+    Trial,
     Write,
 )
 from vkzircon_cli.stream.fold import fold as fold_events
@@ -87,11 +91,16 @@ def _good_device(index: int = 0) -> Device:
         imports=tuple(Import(kind, Form.PLAIN, 0, Answer(reports.imported(0, 7))) for kind in ImportKind),
         releases=(Release(0, Answer(Released(3, 2))),),
         data=(*made.data, *(Data(write, 0, Answer(reports.round_trip())) for write in Write)),
+        asked_sizes=(AskedSize(0, 2 << 20, Answer(Trial(2 << 20, ""))),),
         images=(Image(Tiling.LINEAR, RGBA8, Answer(ImageTrip(0, 64, SAME))),),
         stress=tuple(Stress(what, 0, Answer(Stressed(9, 2, 2, 1, 1))) for what in ("imports", "rounds")),
-        negative=tuple(
-            Negative("garbage", call, Answer(Refusal("VK_ERROR_INVALID_EXTERNAL_HANDLE", True)))
-            for call in ("vkAllocateMemory", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
+        negative=(
+            *(
+                Negative("garbage", call, Answer(Refusal("VK_ERROR_INVALID_EXTERNAL_HANDLE", True)))
+                for call in ("vkAllocateMemory", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
+            ),
+            Negative("no-type", "vkAllocateMemory", Answer(Refusal("VK_SUCCESS", True))),
+            Negative("no-export", "vkGetMemoryZirconHandleFUCHSIA", Answer(Refusal("VK_ERROR_UNKNOWN", None))),
         ),
     )
 
@@ -255,7 +264,17 @@ def _refused_plain(device: Device) -> Device:
 _takes_no_type = _properties(memory_type_bits=0, memory_types=())
 
 
-_INFORMATIVE = (ImportKind.OTHER_DEVICE, ImportKind.OWN_VMO, ImportKind.WHOLE_SIZE)
+def _own_vmo_bits(with_rights: int, without: int) -> Change:
+    answers = (OwnVmoProperties("own-vmo", Answer(with_rights)), OwnVmoProperties("no-rights", Answer(without)))
+    return lambda device: replace(device, own_vmo_properties=answers)
+
+
+_KINDS = [kind for kind in ImportKind if kind is not ImportKind.OWN_VMO_EXACT]  # a row of import.own-vmo
+_REFUSED_IMPORTS = {
+    ImportKind.OTHER_DEVICE: Outcome.INFO,
+    ImportKind.OWN_VMO: Outcome.WARN,
+    ImportKind.WHOLE_SIZE: Outcome.WARN,
+}
 
 # check id -> (change of the facts, outcome that follows, words in the sentence)
 BROKEN: dict[str, tuple[Change, Outcome, str]] = {
@@ -299,6 +318,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "export.size": (_handle(size=Answer(100)), Outcome.FAIL, "100 bytes for an allocation of 65536"),
     "export.whole-pages": (_handle(size=Answer(65537)), Outcome.WARN, "65537 bytes are not a multiple of 4096"),
     "export.fixed-size": (_info(flags=flags(3, VMO_BITS)), Outcome.WARN, "RESIZABLE"),
+    "export.ordinary": (_info(flags=flags(0x81, VMO_BITS)), Outcome.WARN, "DISCARDABLE: the kernel may discard"),
     "export.two-gets-distinct": (_pair("two_gets", second=reports.handle(0)), Outcome.FAIL, "the same number"),
     "export.two-gets-share": (_pair("two_gets", seen=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes differ"),
     "export.same-koid": (_pair("two_gets", second=reports.handle(1)), Outcome.INFO, "two koids"),
@@ -321,6 +341,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     ),
     "properties.exporting-type": (_properties(memory_type_bits=2, memory_types=(1,)), Outcome.WARN, "not among"),
     "properties.duplicate-agrees": (_properties(duplicate_bits=Answer(1)), Outcome.FAIL, "0x1, the handle 0x7"),
+    "properties.own-vmo": (_own_vmo_bits(0, 0), Outcome.WARN, "a new VMO: memoryTypeBits is 0x0"),
     "properties.handle-kept": (_properties(handle_valid=Answer(False)), Outcome.FAIL, "gone after the call"),
     "capabilities.dedicated": (_requires_dedicated, Outcome.FAIL, "DEDICATED_ONLY is not reported, and required"),
     "capabilities.images": (_rows("images", trip=Answer(None, REFUSED)), Outcome.FAIL, "VK_ERROR_OUT_OF_DEVICE_MEMORY"),
@@ -333,10 +354,10 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     **{
         f"import.{kind}": (
             _import_of(kind),
-            Outcome.INFO if kind in _INFORMATIVE else Outcome.FAIL,
+            _REFUSED_IMPORTS.get(kind, Outcome.FAIL),
             "VK_ERROR_OUT_OF_DEVICE_MEMORY",
         )
-        for kind in ImportKind
+        for kind in _KINDS
     },
     "import.contents-kept": (_imported(kept=Answer(HALF)), Outcome.FAIL, "32 of 64 bytes changed"),
     "import.shares": (_imported(shared=Answer(HALF)), Outcome.FAIL, "not seen on another side"),
@@ -347,6 +368,11 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     ),
     "data.host-write-import": (_data(Write.IMPORT_MAP, Answer(HALF)), Outcome.FAIL, "32 of 64 bytes are wrong"),
     "data.gpu-copy": (_data(Write.GPU_COPY, Answer(HALF)), Outcome.FAIL, "32 of 64 bytes are wrong"),
+    "data.size": (
+        _rows("asked_sizes", trial=Answer(Trial(1 << 20, "vkAllocateMemory answered VK_X"))),
+        Outcome.WARN,
+        "2097152 bytes cannot be shared: vkAllocateMemory answered VK_X, though maxMemoryAllocationSize is 2147483648",
+    ),
     "data.image": (
         _rows("images", trip=Answer(ImageTrip(0, 64, HALF))),
         Outcome.FAIL,
@@ -356,6 +382,8 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "stress.rounds": (_stressed(handles_after=11), Outcome.FAIL, "+9 handles are open after 9 times"),
     "stress.memory": (_stressed(resident_after=99 << 20), Outcome.WARN, "KiB more are resident"),
     "negative.import-refused": (_refusal(Answer(Refusal("VK_SUCCESS", None))), Outcome.FAIL, "the import succeeded"),
+    "negative.no-handle-type": (_refusal(Answer(Refusal("VK_SUCCESS", False))), Outcome.WARN, "the handle was taken"),
+    "negative.get-refused": (_refusal(Answer(Refusal("VK_SUCCESS", None))), Outcome.INFO, "VK_SUCCESS"),
     "negative.handle-kept": (_refusal(Answer(Refusal("VK_X", False))), Outcome.WARN, "failed and closed the handle"),
     "negative.properties-refused": (
         _refusal(Answer(Refusal("VK_SUCCESS with memoryTypeBits 0xf", True))),
@@ -396,6 +424,21 @@ def test_a_bad_device_is_told(id: str) -> None:
     assert verdict.steps
 
 
+def _images_answer(
+    features: int = 6, compatible: int = 0x800, handle_type: int = 0x800, *, written: bool = True, kept: bool = True
+) -> Change:
+    """Change the answer of the image query, which may be about another handle type."""
+    masks = (flags(0x800, HANDLE_TYPE_BITS), flags(compatible, HANDLE_TYPE_BITS))
+    found = ExternalMemoryProperties(flags(features, FEATURE_BITS), *masks, written=written, header_kept=kept)
+    asked = flags(handle_type, HANDLE_TYPE_BITS)
+    return _rows("external_images", properties=Answer(found), handle_type=asked)
+
+
+def _images_refused(handle_type: int, result: str = "VK_ERROR_FORMAT_NOT_SUPPORTED") -> Change:
+    missing = reports.refused("vkGetPhysicalDeviceImageFormatProperties2", result)
+    return _rows("external_images", properties=Answer(None, missing), handle_type=flags(handle_type, HANDLE_TYPE_BITS))
+
+
 def _another_usage_denied(device: Device) -> Device:
     (own,) = device.external_buffers
     (denied,) = _capabilities(features=0)(device).external_buffers
@@ -414,11 +457,19 @@ def _one_plain_type_refused(device: Device) -> Device:
     return replace(_refused_export(REFUSED)(device), exports=(*_refused_export(REFUSED)(device).exports, *dedicated))
 
 
+def _denied(table: str, fact: str, missing: Missing, features: int = 2) -> Change:
+    """Report only these *features* of buffers, and miss every answer of *table*."""
+    return lambda device: _rows(table, **{fact: Answer(None, missing)})(_capabilities(features)(device))
+
+
 @pytest.mark.parametrize(
     ("id", "change", "outcome"),
     [
         ("capabilities.offered", _another_usage_denied, Outcome.INFO),
+        # Only of this does the check fail: there is nothing at all to share.
         ("capabilities.offered", lambda d: replace(_capabilities(0)(d), external_images=()), Outcome.FAIL),
+        ("capabilities.offered", lambda d: _images_answer(2)(_capabilities(0)(d)), Outcome.WARN),
+        ("capabilities.offered", lambda d: _images_answer(6, 8, 8)(_capabilities(0)(d)), Outcome.FAIL),
         ("capabilities.agree-export", lambda d: _capabilities(features=7)(_refused_plain(d)), Outcome.PASS),
         ("capabilities.agree-export", _one_plain_type_refused, Outcome.PASS),
         ("export.form", _one_plain_type_refused, Outcome.INFO),
@@ -430,11 +481,22 @@ def _one_plain_type_refused(device: Device) -> Device:
             lambda d: _refused_properties("VK_ERROR_INVALID_EXTERNAL_HANDLE")(_capabilities(features=2)(d)),
             Outcome.INFO,
         ),
+        ("properties.own-vmo", lambda d: _own_vmo_bits(0, 1)(_capabilities(features=2)(d)), Outcome.INFO),
+        ("properties.own-vmo", lambda d: _own_vmo_bits(0, 0)(_identity(kind=3)(d)), Outcome.INFO),
+        ("import.own-vmo", _denied("imports", "imported", REFUSED), Outcome.INFO),
+        ("data.gpu-fill", _denied("data", "round_trip", REFUSED), Outcome.INFO),
+        ("import.bind-offset", _denied("imports", "imported", REFUSED), Outcome.INFO),
+        ("export.memory-type", _denied("exports", "handle", REFUSED, features=4), Outcome.INFO),
         ("capabilities.agree-export", _only_images, Outcome.SKIP),
         ("capabilities.agree-import", _only_images, Outcome.SKIP),
         ("import.same-device", lambda d: _imports(REFUSED)(_capabilities(features=2)(d)), Outcome.INFO),
+        ("negative.no-handle-type", _refusal(Answer(Refusal("VK_ERROR_INVALID_EXTERNAL_HANDLE", True))), Outcome.INFO),
+        ("negative.handle-kept", _refusal(Answer(Refusal("VK_SUCCESS", False))), Outcome.WARN),
         ("stress.imports", _stressed(rounds=4096, handles_after=3), Outcome.INFO),  # a pool that came late
         ("stress.rounds", _stressed(rounds=1024, handles_after=1), Outcome.INFO),  # a cache that went
+        ("stress.imports", _stressed(handles_before=None, handles_after=None), Outcome.INFO),  # not counted
+        ("stress.memory", _stressed(handles_before=None, handles_after=None), Outcome.PASS),
+        ("import.releases-handle", _rows("releases", released=Answer(Released(3, 3, False))), Outcome.WARN),
     ],
 )
 def test_what_no_rule_forbids_is_no_failure(id: str, change: Change, outcome: Outcome) -> None:
@@ -444,6 +506,91 @@ def test_what_no_rule_forbids_is_no_failure(id: str, change: Change, outcome: Ou
     assert verdict.outcome is outcome, verdict.sentence
 
 
+@pytest.mark.parametrize(
+    ("bits", "parent", "outcome", "words"),
+    [
+        (0x1, "0", Outcome.PASS, "paged memory of its own"),
+        (0x101, "0", Outcome.WARN, "IMMUTABLE: its bytes can never be written"),
+        (0x5, "7", Outcome.WARN, "COW CLONE: it is a copy-on-write child"),
+        (0x1, "7", Outcome.WARN, "SLICE OR REFERENCE: its parent, and other children of that, have the same bytes"),
+        (0x21, "0", Outcome.INFO, "PAGER BACKED: a pager supplies its pages"),
+        (0x0, "0", Outcome.INFO, "PHYSICAL: it is a range of physical addresses"),
+        (0x41, "0", Outcome.INFO, "CONTIGUOUS: its pages"),
+    ],
+)
+def test_each_kind_of_vmo_is_named(bits: int, parent: str, outcome: Outcome, words: str) -> None:
+    """A kind that harms sharing is a warning, one that is only worth knowing is not; `explain` names each too."""
+    odd = _info(flags=flags(bits, VMO_BITS), parent_koid=parent)(_good_device())
+    verdict = REGISTRY["export.ordinary"].verdict(_facts(odd), odd)
+    assert (verdict.outcome, words in verdict.sentence) == (outcome, True), verdict.sentence
+    explained = " ".join(REGISTRY["export.ordinary"].text.causes)
+    assert all(kind in explained for kind in VMO_KINDS)
+
+
+def test_old_bytes_behind_an_allocation_are_told_as_such() -> None:
+    """The whole VMO is handed out, so bytes behind allocationSize count; the sentence says where they are."""
+    behind = _rows("fresh_bytes", zeros=Answer(Comparison(69632, 15, 69617)))(_good_device())
+    verdict = REGISTRY["export.fresh-zeros"].verdict(_facts(behind), behind)
+    assert verdict.outcome is Outcome.WARN
+    assert "15 of 69632 bytes hold old data, all behind the allocation of 65536 bytes" in verdict.sentence
+
+
+HUNG = Missing(MissingKind.TIMED_OUT, "vkX", "", "no answer within 15 s")
+
+
+@pytest.mark.parametrize(
+    ("id", "table", "fact", "features", "denied"),
+    [
+        ("export.memory-type", "exports", "handle", 4, "no export"),
+        ("export.two-gets-share", "two_gets", "pair", 4, "no export"),
+        ("import.same-device", "imports", "imported", 2, "no import"),
+        ("import.own-vmo", "imports", "imported", 0, "no import"),
+        ("import.releases-handle", "releases", "released", 0, "no export and no import"),
+        ("data.gpu-fill", "data", "round_trip", 0, "no export and no import"),
+        ("stress.imports", "stress", "stressed", 2, "no import"),
+    ],
+)
+def test_dying_in_a_step_against_the_drivers_word_is_a_warning(
+    id: str, table: str, fact: str, features: int, denied: str
+) -> None:
+    """No program may do what the driver reports not to work, so only this tool meets the crash; no advice fits it."""
+    for missing, died in ((CRASHED, "crashed in vkX (SIGSEGV)"), (HUNG, "hung in vkX (no answer within 15 s)")):
+        bad = _denied(table, fact, missing, features)(_good_device())
+        verdict = REGISTRY[id].verdict(_facts(bad), bad)
+        assert (verdict.outcome, verdict.against_word) == (Outcome.WARN, True)
+        said = f"he driver {died} in a step against its word: it reports {denied} of such buffers."
+        assert said in verdict.sentence
+
+
+def test_an_import_of_our_own_vmo_needs_no_export() -> None:
+    """A driver that only imports promises it, so a crash there is its own; of what it denies it is not."""
+    bad = _denied("imports", "imported", CRASHED, features=4)(_good_device())
+    assert REGISTRY["import.own-vmo"].verdict(_facts(bad), bad).outcome is Outcome.CRASH
+    assert REGISTRY["import.whole-size"].verdict(_facts(bad), bad).outcome is Outcome.WARN
+
+
+def test_fuchsias_test_of_properties_is_foretold() -> None:
+    """It demands memory types for a new VMO, and success without any for a handle that has no rights."""
+    refused = reports.refused("vkGetMemoryZirconHandlePropertiesFUCHSIA", "VK_ERROR_INVALID_EXTERNAL_HANDLE")
+    good = _good_device()
+    own, _ = good.own_vmo_properties
+    for bare, words in ((Answer(1), "memoryTypeBits is 0x1."), (Answer(None, refused), "INVALID_EXTERNAL_HANDLE.")):
+        bad = replace(good, own_vmo_properties=(own, OwnVmoProperties("no-rights", bare)))
+        verdict = REGISTRY["properties.own-vmo"].verdict(_facts(bad), bad)
+        assert (verdict.outcome, verdict.steps) == (Outcome.WARN, ("device0/properties.no-rights",))
+        assert verdict.sentence.startswith("A handle without rights to a new VMO: ")
+        assert verdict.sentence.endswith(words)
+
+
+def test_a_vmo_of_our_own_may_be_just_large_enough() -> None:
+    """Both sizes are rows of one check: a driver that maps more than it is asked for refuses the smaller one."""
+    bad = _import_of(ImportKind.OWN_VMO_EXACT)(_good_device())
+    verdict = REGISTRY["import.own-vmo"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.WARN
+    assert verdict.sentence.startswith("Exactly as large (memory type 0): vkAllocateMemory answered")
+    assert verdict.steps == ("device0/type0/import.own-vmo-exact.plain",)
+
+
 def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:
     """Where the same type and size exports dedicated, a refusal in every such type is no lack of memory."""
     bad = _refused_plain(_good_device())
@@ -451,9 +598,35 @@ def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:
     assert verdict.outcome is Outcome.FAIL
     assert verdict.steps == ("device0/type0/export.plain", "device0/type1/export.plain")
     assert verdict.sentence == (
-        "Memory types 0-1: the driver reports export without DEDICATED_ONLY, and only dedicated memory is exported: "
+        "Both memory types: the driver reports export without DEDICATED_ONLY, and only dedicated memory is exported: "
         "vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY for plain memory."
     )
+
+
+def _plain_trip(trip: Answer[ImageTrip]) -> Change:
+    return lambda device: replace(
+        device, images=(*device.images, replace(device.images[0], trip=trip, form=Form.PLAIN_IMAGE))
+    )
+
+
+def test_plain_memory_of_images_is_promised_as_that_of_buffers() -> None:
+    """Where an image is shared in dedicated memory only, DEDICATED_ONLY must be reported; it is told once."""
+    bad = _plain_trip(Answer(None, REFUSED))(_good_device())
+    verdict = REGISTRY["capabilities.images"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence.endswith("vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY for plain memory.")
+    assert REGISTRY["data.image"].verdict(_facts(bad), bad).outcome is Outcome.PASS
+    left_out = _plain_trip(not_asked("such images are DEDICATED_ONLY"))(_good_device())
+    assert REGISTRY["capabilities.images"].verdict(_facts(left_out), left_out).outcome is Outcome.PASS
+
+
+def test_wrong_pixels_in_plain_memory_are_told_as_such() -> None:
+    """A row of its own, with its own step."""
+    bad = _plain_trip(Answer(ImageTrip(0, 64, HALF)))(_good_device())
+    verdict = REGISTRY["data.image"].verdict(_facts(bad), bad)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence.startswith("Linear R8G8B8A8_UNORM in plain memory: 32 of 64 bytes")
+    assert verdict.steps == ("device0/image/linear.r8g8b8a8_unorm/trip.plain-image",)
 
 
 def test_dedicated_memory_of_images_is_compared_too() -> None:
@@ -467,6 +640,47 @@ def test_dedicated_memory_of_images_is_compared_too() -> None:
     assert verdict.sentence == "Linear R8G8B8A8_UNORM: DEDICATED_ONLY is not reported, and required."
     odd = _capabilities(features=7)(good)
     assert "zircon_vmo.*.buffer.info" in REGISTRY["capabilities.dedicated"].verdict(_facts(odd), odd).sentence
+
+
+@pytest.mark.parametrize(
+    ("id", "change", "outcome", "words"),
+    [
+        ("well-formed", _images_answer(written=False), Outcome.FAIL, "nothing was written"),
+        ("well-formed", _images_answer(kept=False), Outcome.FAIL, "sType or pNext was changed"),
+        ("well-formed", _images_answer(features=0x16), Outcome.FAIL, "unknown bits"),
+        ("well-formed", _images_answer(handle_type=8, written=False), Outcome.FAIL, "by D3D11_TEXTURE"),
+        ("well-formed", _images_refused(0x800), Outcome.PASS, "well formed"),
+        ("compatible", _images_answer(compatible=1), Outcome.FAIL, "OPAQUE_FD, without ZIRCON_VMO"),
+        ("compatible", _images_answer(0, 0), Outcome.FAIL, "VK_SUCCESS without a feature, not VK_ERROR_FORMAT"),
+        ("compatible", _images_answer(0), Outcome.WARN, "VK_SUCCESS without a feature"),
+        ("compatible", _images_answer(0, 0, 8), Outcome.WARN, "by D3D11_TEXTURE: VK_SUCCESS without a feature"),
+        ("compatible", _images_refused(8), Outcome.PASS, "by D3D11_TEXTURE: refused, since it is not supported"),
+        ("compatible", _images_refused(0x800), Outcome.PASS, "compatible with itself"),
+        ("compatible", _images_answer(written=False), Outcome.PASS, "compatible with itself"),
+        ("images", _images_answer(handle_type=8), Outcome.SKIP, ""),
+    ],
+)
+def test_the_answer_for_an_image_is_judged_as_that_for_a_buffer(
+    id: str, change: Change, outcome: Outcome, words: str
+) -> None:
+    """It is written, keeps its header, has known bits, and refuses a handle type that is not supported."""
+    odd = change(_good_device())
+    verdict = REGISTRY[f"capabilities.{id}"].verdict(_facts(odd), odd)
+    assert verdict.outcome is outcome, verdict.sentence
+    assert words.casefold() in verdict.sentence.casefold()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"), [({"written": False}, "Nothing was written."), ({"header_kept": False}, "SType or pNext was")]
+)
+def test_the_answer_for_semaphores_is_looked_at_too(change: dict[str, Any], says: str) -> None:
+    """It warns, since memory is shared nevertheless."""
+    good = _good_device().external_semaphore.value
+    assert good is not None
+    odd = replace(_good_device(), external_semaphore=Answer(replace(good, **change)))
+    verdict = REGISTRY["capabilities.semaphore"].verdict(_facts(odd), odd)
+    assert verdict.outcome is Outcome.WARN
+    assert verdict.sentence.startswith(says)
 
 
 def _in_rows(table: str, fact: str, missing: Missing) -> Change:
@@ -571,6 +785,16 @@ def test_a_check_that_has_nothing_to_look_at_says_why(change: Change, reason: st
     verdict = REGISTRY["export.outlives"].verdict(_facts(bare), bare)
     assert verdict.outcome is Outcome.SKIP
     assert verdict.sentence.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"), [(0, "Only run with --negative."), (1, "An earlier step failed, so this was not tested.")]
+)
+def test_an_option_is_asked_for_only_where_it_was_not_given(rows: int, reason: str) -> None:
+    """Wrong inputs that could not be tried, as after a lost device, were asked for all the same."""
+    untried = tuple(replace(row, refusal=not_asked("lost")) for row in _good_device().negative[:rows])
+    device = replace(_good_device(), negative=untried)
+    assert REGISTRY["negative.handle-kept"].verdict(_facts(device), device).sentence == reason
 
 
 def test_a_second_handle_that_is_none_fails() -> None:

@@ -133,17 +133,42 @@ def test_a_driver_that_dies_when_it_is_asked_is_suspect(vkzircon: Run, tmp_path:
     assert f"suspect: {manifest}" in found["evidence"]
 
 
-@pytest.mark.parametrize(("define", "word"), [("-DHIDES_NAME", "does not offer"), ("-DHIDES_COMMANDS", "returns NULL")])
-def test_a_layer_that_hides_the_extension_is_named(emulated: Run, tmp_path: Path, define: str, word: str) -> None:
-    """It is found beside another layer, by probing without each of them."""
-    library, source = tmp_path / "libhiding.so", Path(__file__).with_name("hiding.c")
+def _hiding(folder: Path, define: str) -> dict[str, str]:
+    """Build a layer that hides the extension, and return the variables that turn it on beside a missing one."""
+    library, source = folder / "libhiding.so", Path(__file__).with_name("hiding.c")
     subprocess.run(["cc", "-shared", "-fPIC", define, "-o", library, source], check=True)
     for name, path in (("VK_LAYER_TEST_hiding", library), ("VK_LAYER_TEST_gone", "/nonexistent.so")):
         layer = {"name": name, "type": "GLOBAL", "library_path": str(path), "api_version": "1.1.0"}
         layer |= {"implementation_version": "1", "description": "hides"}
-        (tmp_path / f"{name}.json").write_text(json.dumps({"file_format_version": "1.0.0", "layer": layer}))
-    names = "VK_LAYER_TEST_gone:VK_LAYER_TEST_hiding"
-    ran = emulated("doctor", "--format", "json", VK_ADD_LAYER_PATH=str(tmp_path), VK_INSTANCE_LAYERS=names)
+        (folder / f"{name}.json").write_text(json.dumps({"file_format_version": "1.0.0", "layer": layer}))
+    return {"VK_ADD_LAYER_PATH": str(folder), "VK_INSTANCE_LAYERS": "VK_LAYER_TEST_gone:VK_LAYER_TEST_hiding"}
+
+
+def test_check_blames_the_layer_that_hides_the_commands(emulated: Run, tmp_path: Path) -> None:
+    """The first line names the layer, once; no check blames the driver, and the rest is skipped."""
+    ran = emulated("check", "--format", "json", **_hiding(tmp_path, "-DHIDES_COMMANDS"))
+    assert (ran.code, ran.json["summary"]["outcome"]) == (1, "fail")
+    said = "The layer VK_LAYER_TEST_hiding hides vkGetMemoryZirconHandleFUCHSIA and "
+    assert ran.json["summary"]["sentence"].startswith(said)
+    (bad,) = (check for check in ran.json["checks"] if check["outcome"] not in ("pass", "skip", "warn"))
+    assert bad["id"] == "extension.entry-points"
+    assert bad["sentence"].startswith(said)
+    assert "VK_LOADER_LAYERS_DISABLE=VK_LAYER_TEST_hiding VK_INSTANCE_LAYERS= vkzircon check" in bad["advice"]
+
+
+def test_a_command_that_no_layer_hides_is_told_as_it_is(emulated: Run) -> None:
+    """Without another layer nothing more is known than that the command is NULL."""
+    ran = emulated("check", "--format", "json", "--fault", "hide-properties")
+    assert (ran.code, ran.json["culprits"]) == (1, [])
+    assert "failed extension.entry-points" in ran.json["summary"]["sentence"]
+    (bad,) = (check for check in ran.json["checks"] if check["outcome"] == "fail")
+    assert bad["sentence"].endswith("advertised, but vkGetDeviceProcAddr returns NULL.")
+
+
+@pytest.mark.parametrize(("define", "word"), [("-DHIDES_NAME", "does not offer"), ("-DHIDES_COMMANDS", "returns NULL")])
+def test_a_layer_that_hides_the_extension_is_named(emulated: Run, tmp_path: Path, define: str, word: str) -> None:
+    """It is found beside another layer, by probing without each of them."""
+    ran = emulated("doctor", "--format", "json", **_hiding(tmp_path, define))
     assert ran.code == 1
     found = _by_id(ran.json)["extension.hidden"]
     assert word in found["sentence"]

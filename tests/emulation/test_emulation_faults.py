@@ -13,6 +13,7 @@ from program import PROGRAM, Ran, Run, environment
 
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.model.vmo import Form
+from vkzircon_cli.probe.imports import BIND_ORDERS
 
 
 def test_the_listing_names_personas_and_faults(vkzircon: Run, layer: installation.Installation) -> None:
@@ -88,6 +89,44 @@ def _hung_steps(ran: Ran, timeout_s: float) -> list[str]:
 def _untouched(ran: Ran) -> dict[str, str]:
     groups = ("export.", "properties.")
     return {row["id"]: row["outcome"] for row in ran.json["checks"] if row["id"].startswith(groups)}
+
+
+@pytest.mark.parametrize(
+    ("faults", "id", "outcome", "says"),
+    [
+        (("unsupported-images-succeed",), "compatible", "warn", "by D3D11_TEXTURE: VK_SUCCESS without a feature"),
+        (("unsupported-images-succeed", "deny-all"), "compatible", "fail", "linear R32_UINT"),
+        (("capabilities-unwritten",), "well-formed", "fail", "linear R8G8B8A8_UNORM"),
+        (("capabilities-clobber-header",), "well-formed", "fail", "linear R8G8B8A8_UNORM"),
+        (("incompatible-with-itself",), "compatible", "fail", "linear R8G8B8A8_UNORM"),
+        (("semaphore-listed", "capabilities-unwritten"), "semaphore", "warn", "Nothing was written"),
+        (("semaphore-listed", "capabilities-clobber-header"), "semaphore", "warn", "SType or pNext was changed"),
+    ],
+)
+def test_the_answers_for_images_and_semaphores_are_looked_at(
+    once: Run, faults: tuple[str, ...], id: str, outcome: str, says: str
+) -> None:
+    """As those for buffers: what is not written, has another header or no feature is seen."""
+    options = [word for fault in faults for word in ("--fault", fault)]
+    checks = once("check", "--format", "json", *options).json["checks"]
+    (found,) = (check for check in checks if check["id"] == f"capabilities.{id}")
+    assert found["outcome"] == outcome
+    assert says in found["sentence"]
+
+
+def test_an_image_is_shared_in_plain_memory_too(once: Run) -> None:
+    """In three orders of binding and with every pixel read back; left out where images are DEDICATED_ONLY."""
+    (device,) = once("--format", "json").json["devices"]
+    imports = [row for row in device["imports"] if row["form"] == "plain-image"]
+    assert [row["kind"] for row in imports] == [str(kind) for kind in BIND_ORDERS]
+    assert all(row["imported"]["value"]["shared"]["value"]["wrong"] == 0 for row in imports)
+    trips = [row["trip"]["value"]["seen"]["wrong"] for row in device["images"] if row["form"] == "plain-image"]
+    assert trips == [0, 0]
+    (device,) = once("--format", "json", "--fault", "dedicated-only-reported").json["devices"]
+    rows = [row["handle"] for row in device["exports"]] + [row["trip"] for row in device["images"]]
+    left_out = [row["missing"]["reason"] for row in rows if row["missing"]]
+    assert sum("such images are DEDICATED_ONLY" in reason for reason in left_out) == 3
+    assert not any(row["form"] == "plain-image" for row in device["imports"])
 
 
 def test_the_issues_own_crash(emulated: Run) -> None:
@@ -191,13 +230,108 @@ def test_old_kernels_are_asked_in_their_own_version(emulated: Run) -> None:
     assert ran.json["devices"][0]["exports"][0]["handle"]["value"]["info"]["value"]["version"] == 1
 
 
+def _verdicts(ran: Ran, *ids: str) -> list[tuple[str, str]]:
+    """Return outcome and sentence of each check of *ids*."""
+    checks = {check["id"]: check for check in ran.json["checks"]}
+    return [(checks[each]["outcome"], checks[each]["sentence"]) for each in ids]
+
+
+def test_a_service_that_takes_a_handle_late_is_no_leak(emulated: Run) -> None:
+    """A handle that is counted only after the import is counted again before a second import."""
+    ran = emulated("check", "--format", "json", "--fault", "handle-count-late")
+    ((outcome, sentence),) = _verdicts(ran, "import.releases-handle")
+    assert (ran.code, outcome) == (0, "pass")
+    assert sentence == "Memory type 0: the VMO has 2 handles after the import was freed, of 3 before it."
+
+
+def test_a_count_that_never_settles_is_a_warning(emulated: Run) -> None:
+    """A count that changes by itself shows no leak, and no absence of one."""
+    ran = emulated("check", "--format", "json", "--fault", "handle-count-wavers")
+    ((outcome, sentence),) = _verdicts(ran, "import.releases-handle")
+    assert (ran.code, outcome) == (0, "warn")
+    assert "the VMO's handle count changes while the VMO is not used" in sentence
+
+
+@pytest.mark.parametrize(("fault", "outcome"), [("discrete-device", "info"), ("refuse-import", "fail")])
+def test_a_kernel_that_counts_no_handles_costs_the_count_only(emulated: Run, fault: str, outcome: str) -> None:
+    """Without ZX_INFO_PROCESS_HANDLE_STATS the imports are repeated and judged: only a leak would not be seen."""
+    faults = ("--fault", "no-handle-stats", "--fault", fault)
+    ran = emulated("check", "--stress", "--select", "stress", "--format", "json", *faults)
+    rows = {row["what"]: row["stressed"]["value"] for row in ran.json["devices"][0]["stress"]}
+    assert [verdict[0] for verdict in _verdicts(ran, "stress.imports", "stress.rounds")] == [outcome] * 2
+    if outcome == "info":
+        assert rows["imports"]["rounds"] > 0
+        assert rows["imports"]["handles_after"] is None
+        assert "the kernel refuses to count handles" in _verdicts(ran, "stress.imports")[0][1]
+
+
+@pytest.mark.parametrize(
+    ("faults", "code", "worst"),
+    [
+        (("deny-import", "segfault-in-import"), 0, "warn"),
+        (("deny-import", "refuse-import"), 0, "warn"),
+        (("deny-export", "segfault-in-export"), 0, "warn"),
+        (("deny-export", "segfault-in-import"), 5, "crash"),  # in the import of a VMO of our own
+    ],
+)
+def test_what_the_driver_reports_not_to_work_is_tried_at_our_own_risk(
+    emulated: Run, faults: tuple[str, ...], code: int, worst: str
+) -> None:
+    """A crash or a refusal there is no exit 5 and no exit 1, and the report does not claim that memory is shared."""
+    options = [word for fault in faults for word in ("--fault", fault)]
+    ran = emulated("check", "--format", "json", *options)
+    assert (ran.code, ran.json["summary"]["outcome"]) == (code, worst)
+    assert "shares its memory" not in ran.json["summary"]["sentence"]
+    said = [check for check in ran.json["checks"] if "against its word: it reports no" in check["sentence"]]
+    assert bool(said) is (faults[1] != "refuse-import")
+    assert {check["advice"] for check in said} <= {None}
+
+
 def test_a_job_policy_that_kills_never_strikes(emulated: Run) -> None:
     """Only ZX_INFO_HANDLE_VALID is ever given a number that may not be a handle."""
     for other in ("export-zero", "export-closed-handle", "export-odd-handle", "properties-close-handle"):
         assert emulated("check", "--quiet", "--fault", "bad-handle-kills", "--fault", other).code == 1
 
 
+def test_a_job_policy_that_kills_spares_drivers_that_judge_handle_0_themselves(emulated: Run) -> None:
+    """Handle 0 is refused without a question to the kernel, which would kill, as it does for other numbers."""
+    ran = emulated("check", "--negative", "--fault", "bad-handle-kills", "--format", "json")
+    assert ran.code == 0
+    rows = [row for row in ran.json["devices"][0]["negative"] if row["what"] in ("zero", "garbage")]
+    died = {(row["what"], row["call"].startswith("vkGet")): row["refusal"]["value"] is None for row in rows}
+    assert died == {("zero", False): False, ("zero", True): False, ("garbage", False): True, ("garbage", True): True}
+
+
+@pytest.mark.parametrize("options", [(), ("--persona", "strict", "--stress", "--negative")])
+def test_strict_is_without_faults_on_a_driver_whose_queries_deny_its_imports(
+    emulated: Run, swiftshader: str, options: tuple[str, ...]
+) -> None:
+    """SwiftShader reports nothing for host memory, but imports it: the layer believes its trial, and all is shared."""
+    ran = emulated("check", *options, "--format", "json", VK_DRIVER_FILES=swiftshader)
+    assert ran.code == 0
+    assert _told(ran) == {"device.hardware": "warn"}  # it is a CPU
+    features = {row["properties"]["value"]["features"]["value"] for row in ran.json["devices"][0]["external_buffers"]}
+    assert features == {6}
+
+
+def _told(ran: Ran) -> dict[str, str]:
+    """Return the outcomes that a report does not pass over."""
+    return {row["id"]: row["outcome"] for row in ran.json["checks"] if row["outcome"] not in ("pass", "skip")}
+
+
 # What each persona's driver does, by facts.md 3.4, and where that is seen.
+def test_swiftshader_shares_although_buffers_report_nothing(emulated: Run) -> None:
+    """No rule demands that a usage can be shared: images can, and so what buffers report is a warning each."""
+    ran = emulated("check", "--persona", "swiftshader", "--format", "json")
+    assert ran.code == 0
+    own = ("capabilities.offered", "capabilities.agree-export", "capabilities.agree-import", "device.hardware")
+    assert _told(ran) == dict.fromkeys(own, "warn") | {"properties.own-vmo": "info"}
+    (device,) = ran.json["devices"]
+    identity = device["identity"]["value"]
+    assert (identity["non_coherent_atom_size"], identity["max_memory_allocation_size"]["value"]) == (256, 1 << 30)
+    assert device["external_semaphore"]["value"]["features"]["names"] == ["EXPORTABLE", "IMPORTABLE"]
+
+
 def test_swiftshader_makes_vmos_a_page_larger(emulated: Run) -> None:
     """allocationSize + 15 before zx_vmo_create: 64 KiB become 69632 bytes; the original size is what imports."""
     ran = emulated("--persona", "swiftshader", "--format", "json")

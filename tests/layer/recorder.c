@@ -261,12 +261,18 @@ static VKAPI_ATTR void VKAPI_CALL record_GetPhysicalDeviceExternalBufferProperti
     VkPhysicalDevice physical, const VkPhysicalDeviceExternalBufferInfo *info, VkExternalBufferProperties *properties) {
     no_zircon(info->handleType, "vkGetPhysicalDeviceExternalBufferProperties");
     next_commands.GetPhysicalDeviceExternalBufferProperties(physical, info, properties);
+    if (recorder.pretense == PRETEND_DENIED_IMPORTS)
+        properties->externalMemoryProperties = (VkExternalMemoryProperties){0};
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL record_GetPhysicalDeviceImageFormatProperties2(
     VkPhysicalDevice physical, const VkPhysicalDeviceImageFormatInfo2 *info, VkImageFormatProperties2 *properties) {
     check_chain(info->pNext, "vkGetPhysicalDeviceImageFormatProperties2");
-    return next_commands.GetPhysicalDeviceImageFormatProperties2(physical, info, properties);
+    const VkResult result = next_commands.GetPhysicalDeviceImageFormatProperties2(physical, info, properties);
+    if (recorder.pretense == PRETEND_DENIED_IMPORTS)
+        ((VkExternalImageFormatProperties *)properties->pNext)->externalMemoryProperties =
+            (VkExternalMemoryProperties){0};
+    return result;
 }
 
 // Replaces the first name, or the one to hide.

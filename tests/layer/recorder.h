@@ -20,6 +20,7 @@ enum pretense {
     PRETEND_REFUSED_PAGES,   // vkGetMemoryHostPointerPropertiesEXT fails, as on drivers that take anonymous pages only
     PRETEND_REFUSED_IMPORTS, // every import of host memory fails
     PRETEND_HIDDEN_TYPES,    // only type 0 takes host memory, and it is not HOST_VISIBLE
+    PRETEND_DENIED_IMPORTS,  // the queries report nothing for host memory, but its imports work, as in SwiftShader
     PRETEND_NATIVE,          // the driver lists VK_FUCHSIA_external_memory itself
     PRETEND_LOST_HANDLES,    // closes `steal` while it allocates, as another thread of the application could
 };

@@ -208,6 +208,30 @@ static void many_types(void) {
     recorder.pretense = PRETEND_NOTHING;
 }
 
+// The trial is believed, but not for what the driver refuses with a result.
+static void denied_imports(void) {
+    struct gpu gpu;
+    recorder.pretense = PRETEND_DENIED_IMPORTS;
+    gpu_open(&gpu, &extension, 1);
+    CHECK_EQ(strcmp(reason_of(&gpu), ""), 0);
+    const VkPhysicalDeviceExternalBufferInfo info = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
+        .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
+        .handleType = ZIRCON_VMO,
+    };
+    VkExternalBufferProperties buffers = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
+    vkGetPhysicalDeviceExternalBufferProperties(gpu.physical, &info, &buffers);
+    CHECK_EQ(buffers.externalMemoryProperties.externalMemoryFeatures, 6);
+    VkExternalImageFormatProperties external = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES};
+    VkImageFormatProperties2 images = {.sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2, .pNext = &external};
+    CHECK_OK(query_image(&gpu, VK_IMAGE_TILING_LINEAR, &images));
+    CHECK_EQ(external.externalMemoryProperties.externalMemoryFeatures, 6);
+    CHECK_EQ(query_image(&gpu, VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT, &images), VK_ERROR_FORMAT_NOT_SUPPORTED);
+    CHECK_EQ(external.externalMemoryProperties.externalMemoryFeatures, 0);
+    gpu_close(&gpu);
+    recorder.pretense = PRETEND_NOTHING;
+}
+
 int main(void) {
     RUN(is_not_offered(PRETEND_NO_HOST_MEMORY, "VK_EXT_external_memory_host"));
     RUN(is_not_offered(PRETEND_REFUSED_PAGES, "memfd"));
@@ -216,6 +240,7 @@ int main(void) {
     RUN(a_driver_that_can_has_no_reason());
     RUN(a_native_driver_is_left_alone());
     RUN(many_types());
+    RUN(denied_imports());
     CHECK_EQ(recorder.live_allocations, 0);
     CHECK_EQ(recorder.violations, 0);
     return test_result();

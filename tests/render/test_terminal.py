@@ -35,6 +35,7 @@ from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.vmo import Export, Form
 from vkzircon_cli.render.style import Page, View
 from vkzircon_cli.render.terminal import render_report
+from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.report import Report
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "terminal"
@@ -52,6 +53,16 @@ def _screen(width: int) -> Page:
 def _text(report: Report, page: Page = PIPE, verbose: bool = False) -> str:
     """Render with all white space made single blanks, for assertions that do not care where lines break."""
     return " ".join(render_report(report, page, verbose).split())
+
+
+@pytest.mark.parametrize("label", ["VMO rights", "VMO bits, host write, GPU fill"])
+def test_a_label_never_touches_its_value(label: str) -> None:
+    """A label that is too long for its column has a line of its own, and values stay in their column."""
+    sheet = Sheet(PIPE)
+    sheet.field(label, "the device was lost")
+    line = sheet.finish().splitlines()[-1]
+    assert line.index("the device was lost") == 16
+    assert not line[14:16].strip()
 
 
 def _broken_device() -> Device:

@@ -30,8 +30,8 @@ _PROCESS_HANDLE_STATS = 21
 _VMO = 0x17
 # (version, size) of ZX_INFO_VMO, newest first: an older kernel returns NOT_SUPPORTED for a newer version.
 _VMO_VERSIONS = ((4, 176), (3, 128), (2, 120), (1, 104))
-_SAME_RIGHTS = 1 << 31
-_PERM_READ = 1
+SAME_RIGHTS = 1 << 31
+_PERM_READ, _PERM_WRITE = 1, 2
 _CACHE_CLEAN_INVALIDATE = 9
 _CHANNEL_MOST_BYTES, _CHANNEL_MOST_HANDLES = 65_536, 64
 _CHANNEL_READABLE, _CHANNEL_PEER_CLOSED = 1, 4
@@ -111,16 +111,17 @@ class Zircon:
         self._call("zx_vmo_write", handle, ffi.from_buffer(data), offset, len(data))
 
     @contextmanager
-    def mapped(self, handle: int, size: int) -> Iterator[memoryview]:
-        """Map the first *size* bytes of the VMO for reading, and unmap them."""
+    def mapped(self, handle: int, size: int, *, writes: bool = False) -> Iterator[memoryview]:
+        """Map the first *size* bytes of the VMO for reading, or also for writing, and unmap them."""
         root, address = self._function("zx_vmar_root_self")(), ffi.new("uintptr_t *")
-        self._call("zx_vmar_map", root, _PERM_READ, 0, handle, 0, size, address)
+        permissions = _PERM_READ | (_PERM_WRITE if writes else 0)
+        self._call("zx_vmar_map", root, permissions, 0, handle, 0, size, address)
         try:
             yield memoryview(ffi.buffer(ffi.cast("uint8_t *", address[0]), size))
         finally:
             self._call("zx_vmar_unmap", root, address[0], size)
 
-    def duplicate(self, handle: int, rights: int = _SAME_RIGHTS) -> int:
+    def duplicate(self, handle: int, rights: int = SAME_RIGHTS) -> int:
         """Make another handle to the same object, with the same rights by default; the caller closes it."""
         return self._made("zx_handle_duplicate", handle, rights)
 
@@ -185,8 +186,15 @@ class Zircon:
         return sum(counts)
 
     def clean_and_invalidate(self, handle: int, size: int) -> None:
-        """Write back and drop the cache lines of the VMO's first *size* bytes, so that the next read is from memory."""
-        self._call("zx_vmo_op_range", handle, _CACHE_CLEAN_INVALIDATE, 0, size, ffi.NULL, 0)
+        """Write back and drop the cache lines of the VMO's first *size* bytes, so that the next read is from memory.
+
+        Does nothing to a physical VMO, which has no such operation (RFC-0252).
+        """
+        try:
+            self._call("zx_vmo_op_range", handle, _CACHE_CLEAN_INVALIDATE, 0, size, ffi.NULL, 0)
+        except Refused as refused:
+            if refused.missing.result != "ZX_ERR_NOT_SUPPORTED":
+                raise
 
     def close(self, handle: int) -> None:
         """Close *handle*, if it is open."""

@@ -2,37 +2,56 @@
 """Are the driver's answers about its capabilities well formed and correct?"""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial, reduce
 from operator import or_
 from typing import Any
 
 from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, row_of_image, row_of_type, step
+from vkzircon_cli.checks.word import OWN_USAGE
 from vkzircon_cli.model.base import Answer, MissingKind
-from vkzircon_cli.model.facts import Device, ExternalBuffer, ExternalMemoryProperties, ExternalSemaphore, Facts
+from vkzircon_cli.model.facts import (
+    Device,
+    ExternalBuffer,
+    ExternalImage,
+    ExternalMemoryProperties,
+    ExternalSemaphore,
+    Facts,
+)
 from vkzircon_cli.model.spec import (
     DEDICATED_ONLY,
     EXPORTABLE,
     FEATURE_BITS,
     IMPORTABLE,
-    USAGE_TRANSFER_DST,
-    USAGE_TRANSFER_SRC,
     ZIRCON_VMO,
+    Flags,
     flags,
 )
 from vkzircon_cli.model.vmo import Form, ResourceKind
 
-_OWN_USAGE = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
 _SEMAPHORE_BOTH = 3
+_NOT_SUPPORTED = "VK_ERROR_FORMAT_NOT_SUPPORTED"
 
 
 def _row(device: Device, buffer: ExternalBuffer) -> Row[ExternalMemoryProperties]:
     names = buffer.usage.names
-    return Row(f"{'|'.join(names)} buffers", step(device, f"buffer/{'+'.join(names).lower()}"), buffer.properties)
+    asked = step(device, f"buffer/{'+'.join(names).lower()}")
+    return Row(f"{'|'.join(names)} buffers", asked, buffer.properties, kind="buffer usages")
+
+
+def _image_row(device: Device, image: ExternalImage) -> Row[ExternalMemoryProperties]:
+    """Return the row of one image query, which refuses what the driver does not support."""
+    row = row_of_image(device, image, image.properties).about(image.properties, Outcome.SKIP)
+    if image.handle_type.value == ZIRCON_VMO:
+        return row
+    name = image.handle_type.names[0]
+    return replace(row, subject=f"{row.subject} by {name}", step=f"{row.step}/{name.lower()}", kind=f"images by {name}")
 
 
 def _answers(device: Device) -> Rows[ExternalMemoryProperties]:
-    return [_row(device, buffer) for buffer in device.external_buffers]
+    buffers = [_row(device, buffer) for buffer in device.external_buffers]
+    return [*buffers, *(_image_row(device, image) for image in device.external_images)]
 
 
 def _is_unwritten(answer: Answer[ExternalMemoryProperties]) -> bool:
@@ -40,15 +59,11 @@ def _is_unwritten(answer: Answer[ExternalMemoryProperties]) -> bool:
     return answer.value is not None and not answer.value.written
 
 
-def _written(device: Device) -> Rows[ExternalMemoryProperties]:
-    return [row for row in _answers(device) if not _is_unwritten(row.answer)]
-
-
 def _own(device: Device) -> Iterator[tuple[Row[Any], ExternalMemoryProperties]]:
     """Yield the answer for the usage of the probe's own buffers."""
     for buffer in device.external_buffers:
         found = buffer.properties.value
-        if buffer.usage.value == _OWN_USAGE and found is not None and found.written:
+        if buffer.usage.value == OWN_USAGE and found is not None and found.written:
             yield _row(device, buffer), found
 
 
@@ -70,36 +85,63 @@ def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperti
     }[has]
     if has == EXPORTABLE | IMPORTABLE:
         return Outcome.PASS, says
-    if buffer.usage.value != _OWN_USAGE:
+    if buffer.usage.value != OWN_USAGE:
         return Outcome.INFO, says
     shared = reduce(or_, (found.features.value for found in _image_answers(device)), has) & (EXPORTABLE | IMPORTABLE)
-    if not shared:  # neither a buffer nor an image: then the extension is of no use
-        return Outcome.FAIL, says
+    if not shared:
+        # No text forbids it. It fails all the same: with no buffer and no image to share, the extension is listed by
+        # mistake (goldfish, when it passed on its host's handle types), and a program must not take it for support.
+        return Outcome.FAIL, f"{says}; no image can be shared either"
     more = f"; but images are {' '.join(flags(shared, FEATURE_BITS).names)}" if shared & ~has else ""
     return Outcome.WARN, f"{says}{more}"
 
 
 def _image_answers(device: Device) -> Iterator[ExternalMemoryProperties]:
-    answers = (image.properties.value for image in device.external_images)
+    answers = (image.properties.value for image in _zircon_images(device))
     return (found for found in answers if found is not None and found.written)
 
 
-def denies_import(device: Device, form: Form) -> bool:
-    """Whether the driver reports that such resources cannot be imported, which allows it to refuse an import."""
-    answers = _image_answers(device) if form is Form.DEDICATED_IMAGE else (found for _, found in _own(device))
-    features = [found.features.value for found in answers]
-    return bool(features) and not any(each & IMPORTABLE for each in features)
+def _zircon_images(device: Device) -> Iterator[ExternalImage]:
+    """Yield the image queries for Zircon VMOs, without those for a handle type that no driver of VMOs supports."""
+    return (image for image in device.external_images if image.handle_type.value == ZIRCON_VMO)
 
 
-@check("capabilities.compatible", "capabilities.adoc, VkExternalMemoryProperties::compatibleHandleTypes")
-@each(_written)
-def compatible(found: ExternalMemoryProperties) -> Judgement:
+@check(
+    "capabilities.compatible",
+    "capabilities.adoc, VkExternalMemoryProperties::compatibleHandleTypes; "
+    "VkPhysicalDeviceExternalImageFormatInfo::handleType: VK_ERROR_FORMAT_NOT_SUPPORTED if it is not compatible",
+)
+def compatible(_: Facts, device: Device) -> Iterator[RowResult]:
+    for buffer in device.external_buffers:
+        if not _is_unwritten(buffer.properties):
+            yield _row(device, buffer).judged(partial(_compatible, buffer.handle_type))
+    for image in device.external_images:
+        missing = image.properties.missing
+        if missing is not None and missing.result == _NOT_SUPPORTED and image.handle_type.value != ZIRCON_VMO:
+            yield _image_row(device, image).found(Outcome.PASS, "refused, since it is not supported")
+        elif not _is_unwritten(image.properties):
+            yield _image_row(device, image).judged(partial(_compatible_image, image.handle_type))
+
+
+def _compatible(asked: Flags, found: ExternalMemoryProperties) -> Judgement:
     if not found.features.value & (EXPORTABLE | IMPORTABLE):
         return Outcome.SKIP, "no feature is reported"
-    if found.compatible_handle_types.value & ZIRCON_VMO:
-        return Outcome.PASS, "ZIRCON_VMO is compatible with itself"
+    name = asked.names[0].removesuffix("_FUCHSIA")
+    if found.compatible_handle_types.value & asked.value:
+        return Outcome.PASS, f"{name} is compatible with itself"
     names = "|".join(found.compatible_handle_types.names) or "none"
-    return Outcome.FAIL, f"compatibleHandleTypes is {names}, without ZIRCON_VMO"
+    return Outcome.FAIL, f"compatibleHandleTypes is {names}, without {name}"
+
+
+def _compatible_image(asked: Flags, found: ExternalMemoryProperties) -> Judgement:
+    """Judge an image query that succeeded, which it may only for a compatible handle type."""
+    if found.features.value & (EXPORTABLE | IMPORTABLE):
+        return _compatible(asked, found)
+    # It only warns of another handle type, since the verdict is about VMOs, and where the driver reports that the type
+    # is compatible: then no rule is broken, but programs read success as support.
+    is_about_vmos = asked.value == ZIRCON_VMO
+    fails = is_about_vmos and not found.compatible_handle_types.value & asked.value
+    return Outcome.FAIL if fails else Outcome.WARN, f"VK_SUCCESS without a feature, not {_NOT_SUPPORTED}"
 
 
 @check("capabilities.well-formed", "fundamentals.adoc, valid usage of sType and pNext")
@@ -115,11 +157,11 @@ def well_formed(found: ExternalMemoryProperties) -> Judgement:
 
 
 def _exports(device: Device) -> list[Answer[Any]]:
-    return [row.handle for row in device.exports if row.form is not Form.DEDICATED_IMAGE and _was_tried(row.handle)]
+    return [row.handle for row in device.exports if not row.form.is_image and _was_tried(row.handle)]
 
 
 def _imports(device: Device) -> list[Answer[Any]]:
-    return [row.imported for row in device.imports if row.form is not Form.DEDICATED_IMAGE and _was_tried(row.imported)]
+    return [row.imported for row in device.imports if not row.form.is_image and _was_tried(row.imported)]
 
 
 def _was_tried(answer: Answer[Any]) -> bool:
@@ -204,7 +246,7 @@ def dedicated(_: Facts, device: Device) -> Iterator[RowResult]:
 
 def _own_image(device: Device) -> Iterator[tuple[Row[Any], ExternalMemoryProperties]]:
     """Yield the answer for the image that the probe asks the requirements of: the first that can be exported."""
-    for image in device.external_images:
+    for image in _zircon_images(device):
         found = image.properties.value
         if found is not None and found.features.value & EXPORTABLE:
             yield row_of_image(device, image, image.properties), found
@@ -223,18 +265,24 @@ def _is_as_reported(kind: ResourceKind, reported: bool, requires: bool | None) -
     return Outcome.WARN, f"DEDICATED_ONLY is reported, and not required: no rule is broken, but {tests} fails"
 
 
-@check("capabilities.images", f"{_EXPORT}; {_IMPORT}")
+@check("capabilities.images", f"{_EXPORT}; {_IMPORT}; {_DEDICATED}")
 def images(_: Facts, device: Device) -> Iterator[RowResult]:
-    tried = {(row.tiling, row.format.value): row.trip for row in device.images}
-    for image in device.external_images:
+    tried = {(row.tiling, row.format.value, row.form): row.trip for row in device.images}
+    for image in _zircon_images(device):
         row = row_of_image(device, image, image.properties)
-        trip = tried.get((image.tiling, image.format.value))
+        key = image.tiling, image.format.value
+        trip, plain = (tried.get((*key, form)) for form in (Form.DEDICATED_IMAGE, Form.PLAIN_IMAGE))
         if image.properties.value is None:
             yield row.about(image.properties, Outcome.SKIP).unanswered()
         elif trip is None or (trip.missing is not None and trip.missing.kind is not MissingKind.REFUSED):
             yield row.found(Outcome.SKIP, "such an image was not tried")
         else:
             yield row.about(trip).judged(lambda _: (Outcome.PASS, "the driver reports such images, and sharing works"))
+            # Without DEDICATED_ONLY plain memory must work too, in one memory type at least.
+            if trip.value and plain and plain.missing and plain.missing.kind is MissingKind.REFUSED:
+                why = row.about(plain).unanswered().sentence
+                says = "the driver reports them without DEDICATED_ONLY, and only dedicated memory is shared"
+                yield row.found(Outcome.FAIL, f"{says}: {why} for plain memory")
 
 
 def _semaphore(device: Device) -> Rows[ExternalSemaphore]:
@@ -244,6 +292,8 @@ def _semaphore(device: Device) -> Rows[ExternalSemaphore]:
 @check("capabilities.semaphore", "capabilities.adoc, VkExternalSemaphoreProperties")
 @each(_semaphore)
 def semaphore(found: ExternalSemaphore) -> Judgement:
+    if not found.written or not found.header_kept:
+        return Outcome.WARN, "sType or pNext was changed" if found.written else "nothing was written"
     names = " and ".join(found.features.names) or "nothing"
     both = found.features.value & _SEMAPHORE_BOTH == _SEMAPHORE_BOTH
     # A warning: memory is shared nevertheless, and the verdict is about memory.

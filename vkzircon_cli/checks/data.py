@@ -3,13 +3,15 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import partial
 
 from vkzircon_cli.checks.imports import SAME_MEMORY
-from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, check, fold, uncapitalized
-from vkzircon_cli.checks.rows import Judgement, Row, Rows, bytes_are, comparing, each, row_of_image, row_of_type
+from vkzircon_cli.checks.registry import PRACTICE, Judge, Outcome, RowResult, check, fold, uncapitalized
+from vkzircon_cli.checks.rows import Judgement, Row, bytes_are, comparing, each, row_of_image, row_of_type
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.model.vmo import Comparison, ImageTrip, RoundTrip, Write
+from vkzircon_cli.model.request import DEFAULT_SIZE
+from vkzircon_cli.model.vmo import Comparison, ImageTrip, RoundTrip, Trial, Write
 
 _SIDES = {
     "through_export_map": "the exporter's map",
@@ -62,8 +64,37 @@ def _right(seen: Comparison) -> Judgement:
     return bytes_are(seen, f"all {seen.count} bytes are right", f"are wrong, the first at {seen.first_wrong}")
 
 
-def _images(device: Device) -> Rows[ImageTrip]:
-    return [row_of_image(device, row, row.trip, "/trip") for row in device.images]
+@check("data.size", PRACTICE)
+def size(_: Facts, device: Device) -> Iterator[RowResult]:
+    limit = device.identity.value.max_memory_allocation_size.value if device.identity.value is not None else None
+    for asked in device.asked_sizes:
+        yield row_of_type(device, asked.memory_type, "size", asked.trial).judged(
+            partial(_is_shared, asked.asked, limit)
+        )
+    for row in device.data if not device.asked_sizes else ():
+        if row.round_trip.value is not None:
+            moved = f"{row.round_trip.value.size} bytes can be shared"
+            yield row_of_type(device, row.memory_type, f"data.{row.write}", row.round_trip).found(Outcome.PASS, moved)
+
+
+def _is_shared(asked: int, limit: int | None, trial: Trial) -> Judgement:
+    if not trial.refusal:
+        return Outcome.PASS, f"{asked} bytes can be shared"
+    allowed = f", though maxMemoryAllocationSize is {limit}" if limit is not None else ""
+    return Outcome.WARN, (
+        f"{asked} bytes cannot be shared: {trial.refusal}{allowed}; {trial.largest} bytes can, "
+        f"and round trips moved {DEFAULT_SIZE}"
+    )
+
+
+def _images(device: Device) -> Iterator[Row[ImageTrip]]:
+    for row in device.images:
+        dedicated = row_of_image(device, row, row.trip, "/trip")
+        if row.form.is_dedicated:
+            yield dedicated
+        else:  # capabilities.images judges whether plain memory can be shared
+            subject, step = f"{dedicated.subject} in plain memory", f"{dedicated.step}.{row.form}"
+            yield Row(subject, step, row.trip, Outcome.SKIP, kind="images in plain memory")
 
 
 @check("data.image", SAME_MEMORY)

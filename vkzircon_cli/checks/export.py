@@ -182,6 +182,28 @@ def fixed_size(info: VmoInfo) -> Judgement:
     return holds(is_fixed, "the VMO is not resizable", "the VMO is RESIZABLE", Outcome.WARN)
 
 
+# What each kind of VMO means for those who share it (zx_vmo_create, zx_vmo_create_child, zx_pager_create_vmo).
+_KINDS = {
+    "DISCARDABLE": (Outcome.WARN, "the kernel may discard its bytes when memory is short"),
+    "IMMUTABLE": (Outcome.WARN, "its bytes can never be written"),
+    "COW_CLONE": (Outcome.WARN, "it is a copy-on-write child, whose writes its parent does not see"),
+    "SLICE_OR_REFERENCE": (Outcome.WARN, "its parent, and other children of that, have the same bytes"),
+    "PAGER_BACKED": (Outcome.INFO, "a pager supplies its pages, and an access may wait for it or fail"),
+    "PHYSICAL": (Outcome.INFO, "it is a range of physical addresses, which must be mapped to be read"),
+    "CONTIGUOUS": (Outcome.INFO, "its pages are contiguous in physical memory"),
+}
+
+
+@check("export.ordinary", PRACTICE)
+def ordinary(_: Facts, device: Device) -> Iterator[RowResult]:
+    for row in parts(_handles, lambda handle: handle.info, Outcome.WARN)(device):
+        kinds = row.answer.value.kinds if row.answer.value is not None else ()
+        for outcome, meaning, kind in ((*_KINDS[kind], kind) for kind in kinds):
+            yield row.found(outcome, f"the VMO is {kind.replace('_', ' ')}: {meaning}")
+        if not kinds:
+            yield row.judged(lambda _: (Outcome.PASS, "the VMO is paged memory of its own"))
+
+
 @check("export.two-gets-distinct", f"{_GET}: each call transfers a handle to the caller")
 @each(_two_gets)
 def two_gets_distinct(pair: Pair) -> Judgement:
@@ -264,9 +286,17 @@ def _fresh(device: Device) -> Rows[Comparison]:
 
 
 @check("export.fresh-zeros", PRACTICE)
-@each(_fresh)
-def fresh_zeros(zeros: Comparison) -> Judgement:
-    return bytes_are(zeros, f"all {zeros.count} bytes are zero", "hold old data", Outcome.WARN)
+def fresh_zeros(_: Facts, device: Device) -> Iterator[RowResult]:
+    # The first form that exported is the one that was looked into.
+    sizes = {row.memory_type: row.allocation_size for row in reversed(device.exports) if row.handle.value}
+    for fresh, row in zip(device.fresh_bytes, _fresh(device), strict=True):
+        yield row.judged(partial(_is_fresh, sizes.get(fresh.memory_type, 0)))
+
+
+def _is_fresh(size: int, zeros: Comparison) -> Judgement:
+    is_behind = size and zeros.first_wrong is not None and zeros.first_wrong >= size
+    where = f", all behind the allocation of {size} bytes" if is_behind else ""
+    return bytes_are(zeros, f"all {zeros.count} bytes are zero", f"hold old data{where}", Outcome.WARN)
 
 
 def _outlives(device: Device) -> Rows[Comparison]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does the driver refuse wrong inputs with the right result, and leave the caller's handle open?"""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
@@ -13,24 +13,26 @@ from vkzircon_cli.model.vmo import Negative, Refusal
 _check = partial(check, option="--negative")
 _IMPORT = "vkAllocateMemory"
 _INVALID = "VK_ERROR_INVALID_EXTERNAL_HANDLE"
+_PROPERTIES = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
+_GET = "vkGetMemoryZirconHandleFUCHSIA"
+_CALLS = {_IMPORT: "import", _PROPERTIES: "properties", _GET: "get"}
+_NO_TYPE = "no-type"
 _MUST_FAIL = ("zero", "garbage", "closed", "event", "too-large")
 
 
 def _row(device: Device, row: Negative) -> Row[Refusal]:
-    call = "import" if row.call == _IMPORT else "properties"
-    return Row(row.what, step(device, f"negative.{call}.{row.what}"), row.refusal, Outcome.SKIP)
+    return Row(row.what, step(device, f"negative.{_CALLS[row.call]}.{row.what}"), row.refusal, Outcome.SKIP)
 
 
-def _must_fail(device: Device, *, is_import: bool) -> Rows[Refusal]:
-    rows = (row for row in device.negative if row.what in _MUST_FAIL and (row.call == _IMPORT) is is_import)
-    return [_row(device, row) for row in rows]
+def _rows(device: Device, call: str, whats: Collection[str]) -> Rows[Refusal]:
+    return [_row(device, row) for row in device.negative if row.call == call and row.what in whats]
 
 
 @_check(
     "negative.import-refused",
     "memory.adoc: INVALID_EXTERNAL_HANDLE must be returned for an invalid handle; VUID-...-allocationSize-07903",
 )
-@each(partial(_must_fail, is_import=True))
+@each(partial(_rows, call=_IMPORT, whats=_MUST_FAIL))
 def import_refused(found: Refusal) -> Judgement:
     if found.result == _INVALID:
         return Outcome.PASS, "refused as an invalid handle"
@@ -39,17 +41,37 @@ def import_refused(found: Refusal) -> Judgement:
     return Outcome.WARN, f"refused with {found.result}, not with {_INVALID}"
 
 
+@_check(
+    "negative.no-handle-type",
+    "memory.adoc: an import struct is ignored if its handleType is 0; "
+    "VUID-VkImportMemoryZirconHandleInfoFUCHSIA-handleType-04771",
+)
+@each(partial(_rows, call=_IMPORT, whats=(_NO_TYPE,)))
+def no_handle_type(found: Refusal) -> Judgement:
+    if found.result != "VK_SUCCESS":
+        # 04771 forbids the call that memory.adoc describes, so neither answer is wrong.
+        return Outcome.INFO, f"refused with {found.result}, not ignored"
+    return holds(found.handle_lives is True, "the import struct was ignored", "the handle was taken", Outcome.WARN)
+
+
+@_check("negative.get-refused", PRACTICE)
+@each(partial(_rows, call=_GET, whats=("wrong-type", "no-export", "imported")))
+def get_refused(found: Refusal) -> Judgement:
+    return holds(found.result != "VK_SUCCESS", found.result, worth=Outcome.INFO)
+
+
 @_check("negative.handle-kept", PRACTICE)
 def handle_kept(_: Facts, device: Device) -> Iterator[RowResult]:
     for row in device.negative:
         found = row.refusal.value
-        if found is not None and found.handle_lives is not None:
+        ignored = row.what == _NO_TYPE and found is not None and found.result == "VK_SUCCESS"
+        if found is not None and found.handle_lives is not None and not ignored:
             says = "the handle is still open" if found.handle_lives else f"{row.call} failed and closed the handle"
             yield _row(device, row).found(Outcome.PASS if found.handle_lives else Outcome.WARN, says)
 
 
 @_check("negative.properties-refused", PRACTICE)
-@each(partial(_must_fail, is_import=False))
+@each(partial(_rows, call=_PROPERTIES, whats=_MUST_FAIL))
 def properties_refused(found: Refusal) -> Judgement:
     return holds(not found.result.startswith("VK_SUCCESS"), found.result, worth=Outcome.INFO)
 

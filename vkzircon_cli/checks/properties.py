@@ -4,13 +4,26 @@
 from collections.abc import Iterator
 from functools import partial
 
-from vkzircon_cli.checks.capabilities import denies_import
 from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
-from vkzircon_cli.checks.rows import Judgement, Rows, each, holds, lists_results, parts, row_of_type
+from vkzircon_cli.checks.rows import (
+    Judgement,
+    Row,
+    Rows,
+    each,
+    holds,
+    lists_results,
+    parts,
+    row_of_type,
+    skipping,
+    step,
+)
+from vkzircon_cli.checks.word import denies_import
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import ranges
 from vkzircon_cli.model.vmo import Form, HandleProperties
 
+_VIRTUAL_GPU = 3
+_OWN_VMO = {"own-vmo": "a new VMO", "no-rights": "a handle without rights to a new VMO"}
 _CALL = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
 
 
@@ -99,6 +112,28 @@ def duplicate_agrees(_: Facts, device: Device) -> Iterator[RowResult]:
 
 def _agrees(bits: int, duplicate_bits: int) -> Judgement:
     return holds(duplicate_bits == bits, f"the duplicate gets 0x{duplicate_bits:x}, the handle 0x{bits:x}")
+
+
+def _own_vmo(device: Device) -> Rows[int]:
+    """Return the answers for a VMO of our own; Fuchsia's test does not ask virtual GPUs."""
+    is_virtual = device.identity.value is not None and device.identity.value.type.value == _VIRTUAL_GPU
+    worth = Outcome.INFO if is_virtual or denies_import(device, Form.PLAIN) else Outcome.WARN
+    return [
+        skipping(Row(_OWN_VMO[row.what], step(device, f"properties.{row.what}"), row.bits, worth), "zx_vmo_create")
+        for row in device.own_vmo_properties
+    ]
+
+
+@check("properties.own-vmo", PRACTICE)
+def own_vmo(_: Facts, device: Device) -> Iterator[RowResult]:
+    for row in _own_vmo(device):
+        yield row.judged(partial(_expected, row))
+
+
+def _expected(row: Row[int], bits: int) -> Judgement:
+    return holds(
+        (bits != 0) is (row.subject == _OWN_VMO["own-vmo"]), f"memoryTypeBits is 0x{bits:x}", worth=row.refused
+    )
 
 
 @check("properties.handle-kept", "memory.adoc: only an import takes the handle")

@@ -6,7 +6,7 @@ has the worst outcome, and its sentence names every row that is not good, so tha
 the form of most checks.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -37,6 +37,7 @@ class Outcome(StrEnum):
 
 
 SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
+DEATHS = (Outcome.TIMEOUT, Outcome.CRASH)
 _NOT_GOOD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 
@@ -44,14 +45,17 @@ _NOT_GOOD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 class RowResult:
     """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* the step that saw it.
 
-    *missing* is why there is no answer, None if the answer itself was judged.
+    *kind* names all rows of its kind in words, as "memory types". *missing* is why there is no answer, None if the
+    answer itself was judged. *against_word*: the driver reports that the step does not work, so it is not to blame.
     """
 
     outcome: Outcome
     sentence: str
     subject: str = ""
     step: str = ""
+    kind: str = ""
     missing: Missing | None = None
+    against_word: bool = False
 
 
 @record
@@ -62,6 +66,11 @@ class Verdict:
     sentence: str
     steps: tuple[str, ...]
     rows: tuple[RowResult, ...] = ()
+
+    @property
+    def against_word(self) -> bool:
+        """Whether the outcome is only that of steps which the driver reports not to work."""
+        return bool(self.rows) and all(row.against_word for row in self.rows if row.outcome is self.outcome)
 
 
 _NOT_REACHED = "an earlier step failed, so this was not tested"
@@ -94,8 +103,12 @@ class Check:
         results = [self._capped(result) for result in self.judge(facts, device)]
         if results:
             return fold(results, forgives_death=forgives_death(self.id))
-        why = _blocked(device) or (f"only run with {self.option}" if self.option else _NOT_REACHED)
+        why = _blocked(device) or (f"only run with {self.option}" if self._needs_option(device) else _NOT_REACHED)
         return Verdict(Outcome.SKIP, _sentence(why), ())
+
+    def _needs_option(self, device: Device) -> bool:
+        """Whether the facts of the check's option, which have its name, are missing."""
+        return bool(self.option) and not getattr(device, self.option.removeprefix("--"))
 
     def _capped(self, result: RowResult) -> RowResult:
         """Lower a failure that rests on practice alone to a warning."""
@@ -170,16 +183,24 @@ def fold(results: Sequence[RowResult], *, forgives_death: bool = False) -> Verdi
     rows = [result for result in tested if result.outcome is worst or result.outcome in _NOT_GOOD]
     rows.sort(key=rank, reverse=True)
     steps = tuple(dict.fromkeys(row.step for row in rows if row.step))
-    return Verdict(worst, " ".join(_sentences(rows)), steps, tuple(rows))
+    return Verdict(worst, " ".join(_sentences(rows, _by_kind(results))), steps, tuple(rows))
 
 
-def _sentences(rows: Sequence[RowResult]) -> Iterator[str]:
-    subjects: dict[str, list[str]] = {}
+def _by_kind(rows: Iterable[RowResult]) -> dict[str, list[str]]:
+    """Return the subjects of *rows* by their kind, each once."""
+    subjects: dict[str, dict[str, None]] = {}
     for row in rows:
-        subjects.setdefault(row.sentence, []).append(row.subject)
-    for sentence, of in subjects.items():
-        named = list(dict.fromkeys(subject for subject in of if subject))
-        yield _sentence(f"{_joined(named)}: {sentence}" if named else sentence)
+        if row.subject:
+            subjects.setdefault(row.kind, {})[row.subject] = None
+    return {kind: list(of) for kind, of in subjects.items()}
+
+
+def _sentences(rows: Sequence[RowResult], every: Mapping[str, list[str]]) -> Iterator[str]:
+    """Yield each sentence of *rows* once, with its subjects in front; *every* has all subjects that were judged."""
+    for sentence in dict.fromkeys(row.sentence for row in rows):
+        named = _by_kind(row for row in rows if row.sentence == sentence)
+        subjects = ", ".join(_joined(of, kind, len(every[kind])) for kind, of in named.items())
+        yield _sentence(f"{subjects}: {sentence}" if subjects else sentence)
 
 
 def sentence_case(text: str) -> str:
@@ -192,8 +213,10 @@ def uncapitalized(sentence: str) -> str:
     return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
 
 
-def _joined(subjects: list[str]) -> str:
-    """Join "memory type 1", "memory type 2" and "memory type 3" to "memory types 1-3"."""
+def _joined(subjects: list[str], kind: str, count: int) -> str:
+    """Join subjects: "all 3 memory types" if they are all *count* of their *kind*, else "memory types 1-3"."""
+    if kind and len(subjects) == count > 1:
+        return f"all {count} {kind}".replace("all 2 ", "both ")
     heads = {subject.rpartition(" ")[0] for subject in subjects}
     numbers = [subject.rpartition(" ")[2] for subject in subjects]
     if len(subjects) == 1 or len(heads) > 1 or not all(number.isdigit() for number in numbers):

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
-from vkzircon_cli.checks.registry import Judge, Outcome, RowResult, describe
+from vkzircon_cli.checks.registry import DEATHS, Judge, Outcome, RowResult, describe
+from vkzircon_cli.checks.word import denial
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, MissingKind, record
 from vkzircon_cli.model.facts import Device, ExternalImage
 from vkzircon_cli.model.spec import ENTRY_POINTS, LISTED_RESULTS
@@ -23,16 +24,29 @@ _OUTCOMES = {
     MissingKind.CRASHED: Outcome.CRASH,
     MissingKind.TIMED_OUT: Outcome.TIMEOUT,
 }
+# The outcomes of a step that the driver reports not to work.
+_AGAINST_WORD = {
+    Outcome.WARN: Outcome.INFO,
+    Outcome.FAIL: Outcome.INFO,
+    Outcome.TIMEOUT: Outcome.WARN,
+    Outcome.CRASH: Outcome.WARN,
+}
 
 
 @record
 class Row(Generic[T]):
-    """One row: its *subject* in words, its *step*, the answer, and *refused*, the outcome if the driver refused it."""
+    """One row: its *subject* in words, its *step*, the answer, and *refused*, the outcome if the driver refused it.
+
+    *denial* is what the driver reports against the step: it may then refuse it, and a crash is only a warning. *kind*
+    names all rows of its kind in words.
+    """
 
     subject: str
     step: str
     answer: Answer[T]
     refused: Outcome = Outcome.FAIL
+    denial: str = ""
+    kind: str = ""
 
     def judged(self, judge: Callable[[T], Judgement]) -> RowResult:
         """Return the result of *judge* on the answer, or the result that there is no answer."""
@@ -43,16 +57,19 @@ class Row(Generic[T]):
         missing = self.answer.missing or NEVER_REACHED
         # extension.entry-points reports a command that is not there; the checks that need it are skipped.
         refused = Outcome.SKIP if missing.call in ENTRY_POINTS and not missing.result else self.refused
-        outcome = _OUTCOMES.get(missing.kind, refused)
-        return replace(self.found(outcome, describe(missing)), missing=missing)
+        outcome, sentence = _OUTCOMES.get(missing.kind, refused), describe(missing)
+        if against_word := bool(self.denial) and outcome in _AGAINST_WORD:
+            sentence += f" in a step against its word: {self.denial}" if outcome in DEATHS else ""
+            outcome = _AGAINST_WORD[outcome]
+        return replace(self.found(outcome, sentence), missing=missing, against_word=against_word)
 
     def found(self, outcome: Outcome, sentence: str) -> RowResult:
         """Return a result about this row."""
-        return RowResult(outcome, sentence, self.subject, self.step)
+        return RowResult(outcome, sentence, self.subject, self.step, self.kind)
 
     def about(self, answer: Answer[U], refused: Outcome = Outcome.FAIL) -> "Row[U]":
         """Return the same row with another answer, usually a part of this one."""
-        return Row(self.subject, self.step, answer, refused)
+        return Row(self.subject, self.step, answer, refused, self.denial, self.kind)
 
     def part(self, part: Callable[[T], Answer[U]], refused: Outcome = Outcome.FAIL) -> "Row[U]":
         """Return the same row with a part of its answer; a row without an answer stays without one."""
@@ -83,13 +100,14 @@ def row_of_type(
     device: Device, memory_type: int, name: str, answer: Answer[T], refused: Outcome = Outcome.FAIL
 ) -> Row[T]:
     """Return the row of a memory type, in the step *name*."""
-    return Row(f"memory type {memory_type}", step(device, f"type{memory_type}/{name}"), answer, refused)
+    subject, asked = f"memory type {memory_type}", step(device, f"type{memory_type}/{name}")
+    return Row(subject, asked, answer, refused, denial(device, memory_type, name), "memory types")
 
 
 def row_of_image(device: Device, image: ExternalImage | Image, answer: Answer[T], suffix: str = "") -> Row[T]:
     """Return the row of an image's tiling and format."""
     name = f"image/{image.tiling}.{image.format.name.lower()}{suffix}"
-    return Row(f"{image.tiling} {image.format.name}", step(device, name), answer)
+    return Row(f"{image.tiling} {image.format.name}", step(device, name), answer, kind="images")
 
 
 def parts(

@@ -17,6 +17,8 @@ _SIZES = {
     "size",
     "size_bytes",
     "allocation_size",
+    "asked",
+    "largest",
     "max_memory_allocation_size",
     "page_size",
     "alignment",
@@ -102,11 +104,14 @@ def _comparison(seen: vmo.Comparison) -> Words:
 
 
 def _released(seen: vmo.Released) -> Words:
-    return Words(seen, f"{counted(seen.before, 'handle')} before, {seen.after} after")
+    unsettled = "" if seen.settled else ", not settled"
+    return Words(seen, f"{counted(seen.before, 'handle')} before, {seen.after} after{unsettled}")
 
 
 def _stressed(seen: vmo.Stressed) -> Words:
     """Leave out resident memory and the number of handles at the start, which vary from run to run."""
+    if seen.handles_before is None or seen.handles_after is None:
+        return Words((seen.rounds, None), f"{counted(seen.rounds, 'round')}, open handles not counted")
     grown = seen.handles_after - seen.handles_before
     return Words((seen.rounds, grown), f"{counted(seen.rounds, 'round')}, {grown:+} open handles")
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import Any, TypeVar
 
 from vkzircon_cli import pipeline
@@ -22,9 +23,9 @@ from vkzircon_cli.model.base import MissingKind, record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
-from vkzircon_cli.model.queries import find_again, offers_extension
+from vkzircon_cli.model.queries import find_again, hidden_commands, offers_extension
 from vkzircon_cli.model.request import Depth, Request
-from vkzircon_cli.model.text import with_article
+from vkzircon_cli.model.text import visible, with_article
 from vkzircon_cli.pipeline import Found
 from vkzircon_cli.report.stop_reason import is_in_trouble
 from vkzircon_cli.stream.events import Culprit
@@ -49,7 +50,7 @@ _IDLE = "it reports no device"
 
 
 def find_culprits(request: Request, seen: Transcript) -> Found:
-    """Return the culprits of a probe of *request* that reached no device; *seen* is its transcript.
+    """Return the culprits of a probe of *request* that reached no device, or no command; *seen* is its transcript.
 
     Raises:
         NoProcess: the system refuses to start more processes.
@@ -59,6 +60,10 @@ def find_culprits(request: Request, seen: Transcript) -> Found:
     where = surroundings(min(request.timeout_s, _MOST_SECONDS), request.environ)
     if where.platform == FUCHSIA or where.elevated:
         return Found()
+    return _reaching_none(request, where, seen) if is_in_trouble(seen) else _hiding_layers(request, where, seen)
+
+
+def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> Found:
     drivers, layers = examine_drivers(where), examine_layers(where)
     every = (*drivers, *layers)
     if any(exam.finding.id == NOT_TRIED for exam in every):  # no process could be started
@@ -74,6 +79,34 @@ def find_culprits(request: Request, seen: Transcript) -> Found:
         works = environ is not None and not trial.result(environ).words
         return Found(tuple(_culprit(exam, left_out=works) for exam in bad), environ if works else None)
     return _by_trial(trial, drivers, layers, where)
+
+
+def layers_on(layers: Sequence[ManifestExam]) -> list[ManifestExam]:
+    """Return the layers that are on besides the emulation's own, each name once."""
+    on = {exam.manifest.name: exam for exam in reversed(layers) if exam.is_on and exam.manifest.name != LAYER_NAME}
+    return list(reversed(on.values()))
+
+
+def without_layers(names: Iterable[str]) -> str:
+    """Return the variables that leave out layers, for a shell."""
+    return f"VK_LOADER_LAYERS_DISABLE={quote(','.join(names))} VK_INSTANCE_LAYERS="
+
+
+def _hiding_layers(request: Request, where: Surroundings, seen: Transcript) -> Found:
+    """Return the layers without which the extension's commands are there."""
+    on = layers_on(examine_layers(where))
+    bad = [device for device in seen.facts.devices if hidden_commands(device)]
+    paths = {exam.manifest.name: exam.manifest.path for exam in on}
+    found: dict[str, Culprit] = {}
+    for hidden in LayerBisect(request, where, on).devices(bad).values() if on else ():
+        if names := hidden.hidden_by:
+            named = visible(", ".join(names))
+            shown = f"layers {named} together hide" if len(names) > 1 else f"layer {named} hides"
+            sentence = f"The {shown} {' and '.join(hidden.commands)}: vkGetDeviceProcAddr returns NULL."
+            emulated = " --emulate" if request.emulate is not None else ""
+            command = f"{without_layers(names)} vkzircon check{emulated}"
+            found[sentence] = Culprit("layer", paths[names[0]], sentence, command, left_out=False)
+    return Found(tuple(found.values()))
 
 
 def _culprit(exam: ManifestExam, *, left_out: bool, sentence: str = "") -> Culprit:
@@ -315,8 +348,8 @@ class LayerBisect:
         """Return the extension's commands that are NULL, None if the device does not open."""
         request = replace(self._request, depth=Depth.EVERYTHING, device=str(device.index))
         devices = self._until(request, off, f"device{device.index}/open")
-        opened = next((found.opened.value for found in devices if found.index == device.index), None)
-        return None if opened is None else tuple(entry.name for entry in opened.entry_points if not entry.resolved)
+        opened = next((found for found in devices if found.index == device.index and found.opened.value), None)
+        return None if opened is None else hidden_commands(opened)
 
     def _until(self, request: Request, off: Sequence[ManifestExam], step: str) -> tuple[Device, ...]:
         """Probe without the layers that are *off*, up to the end of *step*, or to the end if it never comes."""

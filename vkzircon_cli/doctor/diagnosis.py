@@ -10,7 +10,6 @@ from dataclasses import KW_ONLY, replace
 from typing import Literal, TypeVar
 
 from vkzircon_cli import pipeline
-from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
 from vkzircon_cli.doctor import access, bisect, extension, loader, manifest_check, search
@@ -110,12 +109,12 @@ def _hidden(
     request: Request, where: search.Surroundings, report: Report, layers: Sequence[ManifestExam]
 ) -> dict[int, bisect.Hidden]:
     """Probe again where explicit layers or the emulation may be why the extension is missing."""
-    on = {exam.manifest.name: exam for exam in reversed(layers) if exam.is_on and exam.manifest.name != LAYER_NAME}
-    asked_for = any(exam.manifest.kind is ManifestKind.EXPLICIT_LAYER for exam in on.values())
+    on = bisect.layers_on(layers)
+    asked_for = any(exam.manifest.kind is ManifestKind.EXPLICIT_LAYER for exam in on)
     lacking = any(not offers_extension(device) for device in report.devices)
     if not (asked_for or (request.emulate and lacking)):
         return {}
-    return bisect.LayerBisect(request, where, list(reversed(on.values()))).devices(report.devices)
+    return bisect.LayerBisect(request, where, on).devices(report.devices)
 
 
 def conclude(report: Report, findings: tuple[Finding, ...]) -> Diagnosis:

@@ -3,12 +3,11 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.doctor.bisect import Hidden
+from vkzircon_cli.doctor.bisect import Hidden, without_layers
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
@@ -192,9 +191,7 @@ class _Explained:
         layers = [visible(layer) for layer in self._seen.hidden_by]
         shown = ", ".join(layers)
         cause = f"the layers {shown} hide it together" if len(layers) > 1 else f"the layer {shown} hides it"
-        command = (
-            f"VK_LOADER_LAYERS_DISABLE={quote(','.join(layers))} VK_INSTANCE_LAYERS= vkzircon doctor{self._options}"
-        )
+        command = f"{without_layers(layers)} vkzircon doctor{self._options}"
         return self._made("hidden", Outcome.FAIL, sentence, (f"without {shown} the device offers it",), cause, command)
 
     def _driver(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
 _QUIRKS: Mapping[str, tuple[str, ...]] = {
     "swiftshader": (
         "It adds 15 bytes to each allocation, so a VMO is often one page larger, and to the mapping of each import.",
+        "Buffers report no feature, and images do, though both work.",
         "A failed import closes the handle, sizes are never compared, and the properties of any number name all types.",
     ),
     "goldfish": (

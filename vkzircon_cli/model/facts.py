@@ -189,11 +189,13 @@ class ExternalImage:
 
 @record
 class ExternalSemaphore:
-    """vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT."""
+    """vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT; the rest as `ExternalMemoryProperties`."""
 
     features: Flags
     export_from_imported_handle_types: Flags
     compatible_handle_types: Flags
+    written: bool = True
+    header_kept: bool = True
 
 
 @record
@@ -227,6 +229,8 @@ class Device:
     negative: tuple[vmo.Negative, ...]
     closed: Answer[bool]
     through_channel: tuple[vmo.PairOfHandles, ...] = ()
+    asked_sizes: tuple[vmo.AskedSize, ...] = ()
+    own_vmo_properties: tuple[vmo.OwnVmoProperties, ...] = ()
 
 
 @record

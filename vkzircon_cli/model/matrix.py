@@ -11,13 +11,15 @@ from vkzircon_cli.model.vmo import Tiling
 class Support:
     """One answer, which is the same for each of *usages* when asked alone.
 
-    A buffer has no *tiling*, and the query of buffers no *result*. Without VK_SUCCESS there are no *properties*.
+    A buffer has no *tiling*, and the query of buffers no *result*. Without VK_SUCCESS there are no *properties*. An
+    image that can be shared is also asked about with each *create_flag*, for its first usage that can be shared.
     """
 
     tiling: Tiling | None
     usages: tuple[str, ...]
     result: str | None
     properties: ExternalMemoryProperties | None
+    create_flag: str | None = None
 
     @property
     def is_supported(self) -> bool:

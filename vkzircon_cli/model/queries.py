@@ -120,6 +120,12 @@ def offers_extension(device: Device) -> bool:
     return device.extensions.value is not None and find_extension(device.extensions.value) is not None
 
 
+def hidden_commands(device: Device) -> tuple[str, ...]:
+    """Return the extension's commands that are NULL though it is enabled."""
+    entries = device.opened.value.entry_points if device.opened.value is not None else ()
+    return tuple(entry.name for entry in entries if not entry.resolved)
+
+
 def has_vulkan_1_1(identity: Identity) -> bool:
     """Whether the device has Vulkan 1.1, of any variant."""
     return identity.api_version.value & 0x1FFFFFFF >= _API_1_1

@@ -180,6 +180,8 @@ IMAGE_USAGE_BITS = _bits("""
 IMAGE_USAGES: Mapping[str, int] = {
     name: 1 << bit for bit, name in enumerate(IMAGE_USAGE_BITS) if name != "TRANSIENT_ATTACHMENT"
 }
+# Flags that change which memory an image takes, or how it is laid out, and that need no further structure.
+IMAGE_CREATE_FLAGS: Mapping[str, int] = {"MUTABLE_FORMAT": 8, "CUBE_COMPATIBLE": 16, "SPARSE_BINDING": 1}
 BUFFER_CREATE_BITS = ("SPARSE_BINDING", "SPARSE_RESIDENCY", "SPARSE_ALIASED", "PROTECTED")
 RIGHT_BITS = _bits("""
     DUPLICATE   TRANSFER        READ           WRITE          EXECUTE        MAP          GET_PROPERTY  SET_PROPERTY

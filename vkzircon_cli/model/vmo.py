@@ -6,13 +6,27 @@ from enum import StrEnum
 from vkzircon_cli.model.base import Answer, Size, record
 from vkzircon_cli.model.spec import Flags, Named
 
+# What a VMO can be apart from paged memory of its own, the most harmful to those who share it first.
+VMO_KINDS = ("DISCARDABLE", "IMMUTABLE", "COW_CLONE", "SLICE_OR_REFERENCE", "PAGER_BACKED", "PHYSICAL", "CONTIGUOUS")
+
 
 class Form(StrEnum):
-    """How the exported memory is allocated."""
+    """How the exported memory is allocated, and what is bound to it; *plain* memory is for a buffer."""
 
     PLAIN = "plain"
     DEDICATED_BUFFER = "dedicated-buffer"
     DEDICATED_IMAGE = "dedicated-image"
+    PLAIN_IMAGE = "plain-image"
+
+    @property
+    def is_dedicated(self) -> bool:
+        """Whether the memory is for one resource only."""
+        return self in (Form.DEDICATED_BUFFER, Form.DEDICATED_IMAGE)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether an image is bound to the memory, not a buffer."""
+        return self in (Form.DEDICATED_IMAGE, Form.PLAIN_IMAGE)
 
 
 @record
@@ -39,6 +53,17 @@ class VmoInfo:
     committed_bytes: Size
     cache_policy: Named
     name_hex: str | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Name what the VMO is apart from paged memory of its own: its flags, and what no flag says.
+
+        A child that is no clone is a slice or a reference; no header has the flags that RFC-0280 plans for them.
+        """
+        flags = set(self.flags.names)
+        is_window = self.parent_koid != "0" and "COW_CLONE" not in flags
+        unnamed = {"PHYSICAL": "PAGED" not in flags, "SLICE_OR_REFERENCE": is_window}
+        return tuple(kind for kind in VMO_KINDS if unnamed.get(kind, kind in flags))
 
 
 @record
@@ -135,8 +160,16 @@ class Properties:
     properties: Answer[HandleProperties]
 
 
+@record
+class OwnVmoProperties:
+    """The properties call for a VMO that Vulkan did not export; *what* is the handle: with all rights, or with none."""
+
+    what: str
+    bits: Answer[int]
+
+
 class ImportKind(StrEnum):
-    """The place or the way of an import."""
+    """The place or the way of an import; a VMO of our own is one page larger than the allocation, or as large."""
 
     SAME_DEVICE = "same-device"
     SECOND_DEVICE = "second-device"
@@ -144,8 +177,10 @@ class ImportKind(StrEnum):
     OTHER_DEVICE = "other-device"
     TWICE = "twice"
     OWN_VMO = "own-vmo"
+    OWN_VMO_EXACT = "own-vmo-exact"
     WHOLE_SIZE = "whole-size"
     BIND_OFFSET = "bind-offset"
+    SMALL = "small"
     RE_EXPORT = "re-export"
     BIND_EXPORT_IMPORT_BIND = "bind-export-import-bind"
     EXPORT_BIND_IMPORT_BIND = "export-bind-import-bind"
@@ -180,10 +215,14 @@ class Import:
 
 @record
 class Released:
-    """ZX_INFO_HANDLE_COUNT of an imported VMO before the import, and after the imported memory was freed."""
+    """ZX_INFO_HANDLE_COUNT of an imported VMO before the import, and after the imported memory was freed.
+
+    *settled* is False if the count did not stay the same while the VMO was left alone.
+    """
 
     before: int
     after: int
+    settled: bool = True
 
 
 @record
@@ -222,6 +261,23 @@ class RoundTrip:
 
 
 @record
+class Trial:
+    """The *largest* buffer that could be shared, and why the size that was asked for is refused, '' if it is not."""
+
+    largest: Size
+    refusal: str
+
+
+@record
+class AskedSize:
+    """The size from the command line: *asked* bytes. If they are refused, round trips have the usual size."""
+
+    memory_type: int
+    asked: Size
+    trial: Answer[Trial]
+
+
+@record
 class ImageTrip:
     """An image cleared in exported memory, every pixel of it read back from the import."""
 
@@ -232,20 +288,24 @@ class ImageTrip:
 
 @record
 class Image:
-    """One format and tiling, in the first memory type that takes such images."""
+    """One format and tiling, in memory of one form and of the first type that takes such images."""
 
     tiling: Tiling
     format: Named
     trip: Answer[ImageTrip]
+    form: Form = Form.DEDICATED_IMAGE
 
 
 @record
 class Stressed:
-    """Rounds that were repeated, and the process's open handles and resident bytes before and after them."""
+    """Rounds that were repeated, and the process's open handles and resident bytes before and after them.
+
+    The handles are None if the kernel does not count them (ZX_INFO_PROCESS_HANDLE_STATS).
+    """
 
     rounds: int
-    handles_before: int
-    handles_after: int
+    handles_before: int | None
+    handles_after: int | None
     resident_before: int
     resident_after: int
 

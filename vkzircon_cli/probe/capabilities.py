@@ -2,6 +2,7 @@
 """Ask which external memory and semaphores the driver reports, before anything is tried."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from vkzircon_cli.bindings.vk import PhysicalDevice
@@ -11,6 +12,8 @@ from vkzircon_cli.model.queries import has_vulkan_1_1
 from vkzircon_cli.probe.resources import ImageSpec
 
 _SENTINEL = 0xA5A5A5A5
+_MEMORY_MASKS = ("externalMemoryFeatures", "exportFromImportedHandleTypes", "compatibleHandleTypes")
+_SEMAPHORE_MASKS = ("externalSemaphoreFeatures", "exportFromImportedHandleTypes", "compatibleHandleTypes")
 _CALL = "vkGetPhysicalDeviceExternalBufferProperties"
 
 
@@ -23,7 +26,8 @@ def probe_external_buffer(
     """
     name = _CALL if has_vulkan_1_1(identity) and physical.has_function(_CALL) else _CALL + "KHR"
     info = physical.vulkan.struct("VkPhysicalDeviceExternalBufferInfo", usage=usage, handleType=handle_type)
-    return _asked_twice(physical, "VkExternalBufferProperties", lambda written: physical.get(name, info, written))
+    masks, kept = _asked_twice(physical, "VkExternalBufferProperties", partial(physical.get, name, info))
+    return external_memory(*masks, **kept)
 
 
 def probe_external_image(
@@ -50,35 +54,46 @@ def probe_external_image(
         everything = vulkan.struct("VkImageFormatProperties2", written)
         physical.call(name, info, everything)
 
-    return _asked_twice(physical, "VkExternalImageFormatProperties", ask)
+    masks, kept = _asked_twice(physical, "VkExternalImageFormatProperties", ask)
+    return external_memory(*masks, **kept)
 
 
 def probe_external_semaphore(physical: PhysicalDevice) -> ExternalSemaphore:
     """Ask vkGetPhysicalDeviceExternalSemaphoreProperties for ZIRCON_EVENT."""
-    vulkan = physical.vulkan
-    info = vulkan.struct("VkPhysicalDeviceExternalSemaphoreInfo", handleType=spec.ZIRCON_EVENT)
-    found = vulkan.struct("VkExternalSemaphoreProperties")
-    physical.get("vkGetPhysicalDeviceExternalSemaphoreProperties", info, found)
+    info = physical.vulkan.struct("VkPhysicalDeviceExternalSemaphoreInfo", handleType=spec.ZIRCON_EVENT)
+    ask = partial(physical.get, "vkGetPhysicalDeviceExternalSemaphoreProperties", info)
+    (features, from_imported, compatible), kept = _asked_twice(physical, "VkExternalSemaphoreProperties", ask)
     return ExternalSemaphore(
-        features=spec.flags(found.externalSemaphoreFeatures, spec.SEMAPHORE_FEATURE_BITS),
-        export_from_imported_handle_types=spec.flags(found.exportFromImportedHandleTypes, spec.SEMAPHORE_HANDLE_BITS),
-        compatible_handle_types=spec.flags(found.compatibleHandleTypes, spec.SEMAPHORE_HANDLE_BITS),
+        features=spec.flags(features, spec.SEMAPHORE_FEATURE_BITS),
+        export_from_imported_handle_types=spec.flags(from_imported, spec.SEMAPHORE_HANDLE_BITS),
+        compatible_handle_types=spec.flags(compatible, spec.SEMAPHORE_HANDLE_BITS),
+        **kept,
     )
 
 
-def _asked_twice(physical: PhysicalDevice, struct: str, ask: Callable[[Any], None]) -> ExternalMemoryProperties:
-    """Ask with complementary sentinels in *struct*, which shows whether anything was written."""
+def _asked_twice(
+    physical: PhysicalDevice, struct: str, ask: Callable[[Any], object]
+) -> tuple[tuple[int, int, int], dict[str, bool]]:
+    """Ask with complementary sentinels in *struct*, which shows whether anything was written.
+
+    Returns features, exportFromImportedHandleTypes and compatibleHandleTypes, and `written` and `header_kept`.
+    """
+    sentinels = (_SENTINEL, _SENTINEL ^ 0xFFFFFFFF)
     answers, header_kept = [], True
-    for sentinel in (_SENTINEL, _SENTINEL ^ 0xFFFFFFFF):
+    for sentinel in sentinels:
         found = physical.vulkan.struct(struct)
-        expected, words = found.sType, found.externalMemoryProperties
-        words.externalMemoryFeatures = sentinel
-        words.exportFromImportedHandleTypes = words.compatibleHandleTypes = sentinel
+        expected, words, masks = found.sType, found, _SEMAPHORE_MASKS
+        if struct != "VkExternalSemaphoreProperties":
+            words, masks = found.externalMemoryProperties, _MEMORY_MASKS
+        for mask in masks:
+            setattr(words, mask, sentinel)
         ask(found)
-        answers.append((words.externalMemoryFeatures, words.exportFromImportedHandleTypes, words.compatibleHandleTypes))
+        first, second, third = (getattr(words, mask) for mask in masks)
+        answers.append((first, second, third))
         header_kept = header_kept and found.sType == expected and found.pNext == physical.vulkan.ffi.NULL
     first, second = answers
-    return external_memory(*second, written=first == second, header_kept=header_kept)
+    written = sentinels not in zip(first, second, strict=True)  # two answers that differ were written too
+    return second, {"written": written, "header_kept": header_kept}
 
 
 def external_memory(

@@ -6,13 +6,15 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
+from vkzircon_cli.bindings.zircon import SAME_RIGHTS
 from vkzircon_cli.errors import NotAsked, Usage
 from vkzircon_cli.model import spec
 from vkzircon_cli.model.facts import Extension, ExternalMemoryProperties, Memory, MemoryType
 from vkzircon_cli.model.queries import cannot_export, find_extension
 from vkzircon_cli.model.request import DEFAULT_SIZE, Depth
-from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind, Tiling
+from vkzircon_cli.model.vmo import Form, ImageTrip, MemoryRequirements, ResourceKind, Tiling
 from vkzircon_cli.probe.capabilities import probe_external_buffer, probe_external_image, probe_external_semaphore
+from vkzircon_cli.probe.handles import PropertiesAnswer, owned
 from vkzircon_cli.probe.images import COLORS, Color, image_spec, probe_image
 from vkzircon_cli.probe.imports import ImportProbe
 from vkzircon_cli.probe.memory_type import MemoryTypeProbe
@@ -21,12 +23,15 @@ from vkzircon_cli.probe.physical_device import DeviceOpener
 from vkzircon_cli.probe.resources import TRANSFER, ImageSpec, Resource, Shape, external_buffer, external_image
 from vkzircon_cli.probe.session import DeviceSession
 from vkzircon_cli.probe.target import ImportTargets, Target
-from vkzircon_cli.stream.events import Event
+from vkzircon_cli.stream.events import Asking, Event
 
 _SEMAPHORE = spec.SIBLING_DEVICE_EXTENSIONS[0]
 _SIZE = DEFAULT_SIZE
+_ONLY_DEDICATED = "such images are DEDICATED_ONLY, so plain memory may not be exported"
+_FOREIGN = spec.HANDLE_TYPES["d3d11-texture"]
 # Each usage alone, and the two that the probe's own buffers have.
 _USAGES = (TRANSFER, *(1 << bit for bit in range(len(spec.BUFFER_USAGE_BITS))))
+_OWN_VMO_RIGHTS = {"own-vmo": SAME_RIGHTS, "no-rights": 0}
 _Images = Mapping[tuple[Color, Tiling], ExternalMemoryProperties | None]
 
 
@@ -83,18 +88,24 @@ class DeviceProbe(DeviceSession):
         found = {}
         for tiling in Tiling:
             for color in COLORS:
-                image = image_spec(color, tiling)
-                answer = yield from self.ask(
-                    f"image/{tiling}.{color.format.name.lower()}",
-                    "external_images",
-                    partial(probe_external_image, self.physical, image, TRANSFER, spec.ZIRCON_VMO),
-                    format=color.format,
-                    tiling=tiling,
-                    usage=spec.flags(TRANSFER, spec.IMAGE_USAGE_BITS),
-                    handle_type=spec.flags(spec.ZIRCON_VMO, spec.HANDLE_TYPE_BITS),
-                )
-                found[color, tiling] = answer.value
+                found[color, tiling] = (yield from self._external_image(color, tiling)).value
+        for tiling in Tiling:
+            # No driver of Zircon VMOs supports it, so it must be refused.
+            yield from self._external_image(COLORS[0], tiling, _FOREIGN, "/d3d11_texture")
         return found
+
+    def _external_image(
+        self, color: Color, tiling: Tiling, handle_type: int = spec.ZIRCON_VMO, suffix: str = ""
+    ) -> Asking[ExternalMemoryProperties]:
+        return self.ask(
+            f"image/{tiling}.{color.format.name.lower()}{suffix}",
+            "external_images",
+            partial(probe_external_image, self.physical, image_spec(color, tiling), TRANSFER, handle_type),
+            format=color.format,
+            tiling=tiling,
+            usage=spec.flags(TRANSFER, spec.IMAGE_USAGE_BITS),
+            handle_type=spec.flags(handle_type, spec.HANDLE_TYPE_BITS),
+        )
 
     def _semaphore(self, extensions: tuple[Extension, ...]) -> Any:
         if find_extension(extensions, _SEMAPHORE) is None:
@@ -108,14 +119,16 @@ class DeviceProbe(DeviceSession):
         peer.open(DeviceAsked(self.index, self.identity, opener.enabled))
         key = next((key for key, found in images.items() if _has(found, spec.EXPORTABLE)), None)
         shapes, image_reason = yield from self._shapes(target, image_spec(*key) if key else None)
-        can_export_again = {
-            form: _exports_again(images[key] if key and form is Form.DEDICATED_IMAGE else offer) for form in Form
-        }
+        plain_image_reason = image_reason or _no_plain_image(images[key] if key else None, shapes[Form.PLAIN_IMAGE])
+        can_export_again = {form: _exports_again(images[key] if key and form.is_image else offer) for form in Form}
         elsewhere = ImportTargets(target, opener, self.identity, self.index, self.stack)
-        imports = ImportProbe(target, elsewhere, can_export_again, request.size)
-        probe = MemoryTypeProbe(self.ask, target, opener, shapes, imports, peer, [])
+        imports = ImportProbe(target, elsewhere, can_export_again)
+        for what, rights in _OWN_VMO_RIGHTS.items():
+            question = partial(_own_vmo_bits, target, rights)
+            yield from self.ask(f"properties.{what}", "own_vmo_properties", question, what=what)
+        probe = MemoryTypeProbe(self.ask, target, opener, shapes, imports, peer, request.size, [])
         for memory_type in target.types:
-            yield from probe.probe(memory_type.index, _reasons(memory_type, offer, image_reason))
+            yield from probe.probe(memory_type.index, _reasons(memory_type, offer, image_reason, plain_image_reason))
         yield from self._images(target, images)
         yield from probe.second_process()
         if request.stress:
@@ -134,7 +147,7 @@ class DeviceProbe(DeviceSession):
             reason = "" if needs is not None else "the image could not be created"
         shapes = {}
         for form in Form:
-            kind = ResourceKind.IMAGE if form is Form.DEDICATED_IMAGE else ResourceKind.BUFFER
+            kind = ResourceKind.IMAGE if form.is_image else ResourceKind.BUFFER
             needs = needed.get(kind) or MemoryRequirements(_SIZE, 1, (1 << 32) - 1, None)
             shapes[form] = Shape(form, _SIZE, image or image_spec(COLORS[0], Tiling.LINEAR), needs)
         return shapes, reason
@@ -151,19 +164,47 @@ class DeviceProbe(DeviceSession):
 
     def _images(self, target: Target, images: _Images) -> Iterator[Event]:
         for (color, tiling), found in images.items():
-            yield from self.ask(
-                f"image/{tiling}.{color.format.name.lower()}/trip",
-                "images",
-                partial(_image_trip, target, color, tiling, found),
-                tiling=tiling,
-                format=color.format,
-            )
+            # Whether memory is dedicated does not depend on the format, so one format is enough for plain memory.
+            for form in (Form.DEDICATED_IMAGE, Form.PLAIN_IMAGE) if color is COLORS[0] else (Form.DEDICATED_IMAGE,):
+                yield from self.ask(
+                    f"image/{tiling}.{color.format.name.lower()}/trip{'' if form.is_dedicated else f'.{form}'}",
+                    "images",
+                    partial(_image_trip, target, color, tiling, form, found),
+                    tiling=tiling,
+                    format=color.format,
+                    form=form,
+                )
 
 
-def _image_trip(target: Target, color: Color, tiling: Tiling, found: ExternalMemoryProperties | None) -> Any:
+def _own_vmo_bits(target: Target, rights: int) -> int:
+    """Ask which memory types take a new VMO, by a handle with *rights*."""
+    kernel = target.must_have_kernel()
+    with (
+        owned(kernel, kernel.create(kernel.page_size())) as own,
+        owned(kernel, kernel.duplicate(own.value, rights)) as handle,
+    ):
+        answer = PropertiesAnswer(target.device, handle)
+        if not answer.written:
+            raise NotAsked("the driver wrote no answer")
+        return answer.bits
+
+
+def _image_trip(
+    target: Target, color: Color, tiling: Tiling, form: Form, found: ExternalMemoryProperties | None
+) -> ImageTrip:
     if not _has(found, spec.EXPORTABLE | spec.IMPORTABLE):
         raise NotAsked("the driver does not report that such images can be exported and imported")
-    return probe_image(target, color, tiling)
+    if not form.is_dedicated and _has(found, spec.DEDICATED_ONLY):
+        raise NotAsked(_ONLY_DEDICATED)
+    return probe_image(target, color, tiling, form)
+
+
+def _no_plain_image(found: ExternalMemoryProperties | None, shape: Shape) -> str:
+    """Return why no plain memory is exported for the image, '' if it may be."""
+    if _has(found, spec.DEDICATED_ONLY):
+        return _ONLY_DEDICATED
+    # VUID-vkBindImageMemory-image-01445
+    return "the image requires dedicated memory" if shape.needs.requires_dedicated else ""
 
 
 def _has(found: ExternalMemoryProperties | None, features: int) -> bool:
@@ -174,11 +215,14 @@ def _exports_again(found: ExternalMemoryProperties | None) -> bool:
     return found is not None and bool(found.export_from_imported_handle_types.value & spec.ZIRCON_VMO)
 
 
-def _reasons(memory_type: MemoryType, offer: ExternalMemoryProperties | None, image_reason: str) -> dict[Form, str]:
+def _reasons(
+    memory_type: MemoryType, offer: ExternalMemoryProperties | None, image_reason: str, plain_image_reason: str
+) -> dict[Form, str]:
     """Return the forms that a memory type is not asked for, and why."""
     if (reason := cannot_export(memory_type)) is not None:
         return dict.fromkeys(Form, reason)
-    reasons = {Form.DEDICATED_IMAGE: image_reason} if image_reason else {}
+    of_images = {Form.DEDICATED_IMAGE: image_reason, Form.PLAIN_IMAGE: plain_image_reason}
+    reasons = {form: reason for form, reason in of_images.items() if reason}
     if offer is not None and offer.written and offer.features.value & spec.DEDICATED_ONLY:
         reasons[Form.PLAIN] = "buffers are DEDICATED_ONLY, so plain memory may not be exported"
     return reasons

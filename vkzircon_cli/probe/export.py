@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Export memory and ask the kernel what was exported."""
 
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 
 from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, not_asked, record
 from vkzircon_cli.model.quantities import bits_of
-from vkzircon_cli.model.vmo import Comparison, Handle, HandleProperties, Pair
+from vkzircon_cli.model.vmo import Comparison, Form, Handle, HandleProperties, Pair
 from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, exported_handle, owned
 from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, zeros
 from vkzircon_cli.probe.physical_device import DeviceOpener
 from vkzircon_cli.probe.resources import Shape
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import answer_of
+
+_MOST_BEHIND = 64 << 20  # bytes behind an allocation that are looked at: a VMO may be a pool of many allocations
+# Results of zx_vmo_read and zx_vmo_write for a VMO that has no such access: it is physical, or it is not CACHED.
+_ONLY_MAPPED = ("ZX_ERR_NOT_SUPPORTED", "ZX_ERR_BAD_STATE")
 
 
 @record
@@ -27,8 +32,11 @@ class ExportProbe:
     memory_type: int
 
     def export(self) -> Handle:
-        """Export one allocation and describe the handle. Raises `NotAsked` if a dedicated resource lacks the type."""
-        if self.shape.is_dedicated and not self.shape.takes(self.memory_type):
+        """Export one allocation and describe the handle. Raises `NotAsked` if its resource lacks the type.
+
+        Plain memory is for any buffer, so every type of it is exported.
+        """
+        if self.shape.form is not Form.PLAIN and not self.shape.takes(self.memory_type):
             raise NotAsked(f"the {self.shape.kind} does not take this memory type")
         with self._exported() as handle:
             return handle.describe()
@@ -84,10 +92,12 @@ class ExportProbe:
                 return Pair(before, second.describe(), seen)
 
     def fresh_bytes(self) -> Comparison:
-        """Look for another program's bytes in a VMO that was just exported."""
+        """Look for old bytes in a VMO that was just exported, also behind the allocation: a holder sees all of it."""
         self.target.must_be_visible(self.memory_type)
         with self._exported() as handle:
-            return compared(handle, zeros(self.shape.needs.size))
+            kernel, value = handle.kernel("READ")
+            size = self.shape.needs.size
+            return compared(handle, zeros(max(size, min(kernel.vmo_size(value), size + _MOST_BEHIND))))
 
     def outlives(self) -> Comparison:
         """Write, get, free, allocate and fill again, destroy the device, and read the VMO."""
@@ -135,14 +145,37 @@ def _bits_of_duplicate(device: Device, handle: OwnedHandle) -> int:
 
 
 def write(handle: OwnedHandle, pattern: Pattern) -> Pattern:
-    """Write *pattern* to the start of the VMO, and return it."""
+    """Write *pattern* to the start of the VMO, and return it; through a mapping if nothing else is possible."""
     kernel, value = handle.kernel("WRITE")
-    for offset, data in pattern.chunks():
-        kernel.write(value, offset, data)
+    try:
+        for offset, data in pattern.chunks():
+            kernel.write(value, offset, data)
+    except Refused as refused:
+        with _mapped_instead(handle, pattern.size, refused, writes=True) as view:
+            pattern.put(view)
     return pattern
 
 
 def compared(handle: OwnedHandle, pattern: Pattern) -> Comparison:
-    """Compare *pattern* with the start of the VMO."""
+    """Compare *pattern* with the start of the VMO; through a mapping if nothing else is possible."""
+    try:
+        return compared_by_read(handle, pattern)
+    except Refused as refused:
+        with _mapped_instead(handle, pattern.size, refused) as view:
+            return pattern.compare(view)
+
+
+@contextmanager
+def _mapped_instead(handle: OwnedHandle, size: int, refused: Refused, *, writes: bool = False) -> Iterator[memoryview]:
+    """Map the VMO for an access that was *refused*; raises that again if a mapping does not help."""
+    if refused.missing.result not in _ONLY_MAPPED:
+        raise refused
+    kernel, value = handle.kernel("MAP")
+    with kernel.mapped(value, size, writes=writes) as view:
+        yield view
+
+
+def compared_by_read(handle: OwnedHandle, pattern: Pattern) -> Comparison:
+    """Compare *pattern* with the start of the VMO through zx_vmo_read only."""
     kernel, value = handle.kernel("READ")
     return pattern.compare_chunks(lambda offset, size: kernel.read(value, offset, size))

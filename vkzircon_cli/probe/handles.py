@@ -99,19 +99,23 @@ def owned(kernel: Zircon, value: int) -> Iterator[OwnedHandle]:
 @contextmanager
 def exported_handle(device: Device, kernel: Zircon | None, memory: Memory) -> Iterator[OwnedHandle]:
     """Get a handle to *memory*'s VMO and close it, unless an import took it."""
-    vulkan = device.vulkan
-    info = zircon_ffi.new("VkMemoryGetZirconHandleInfoFUCHSIA *")
-    info.sType, info.handleType = _S_TYPE_GET, ZIRCON_VMO
-    info.memory = int(vulkan.ffi.cast("uintptr_t", memory.handle))
-    value = zircon_ffi.new("zx_handle_t *", _UNWRITTEN_HANDLE)
-    device.call(_GET, _device_pointer(device), info, value)
-    handle = OwnedHandle(kernel, int(value[0]))
+    handle = OwnedHandle(kernel, get_handle(device, memory))
     try:
         yield handle
     finally:
         handle.close()
         if kernel is None and not handle.taken:
             _drop_by_import(device, handle, memory.size)
+
+
+def get_handle(device: Device, memory: Memory, handle_type: int = ZIRCON_VMO) -> int:
+    """Call vkGetMemoryZirconHandleFUCHSIA; return the number that it wrote, which belongs to the caller."""
+    info = zircon_ffi.new("VkMemoryGetZirconHandleInfoFUCHSIA *")
+    info.sType, info.handleType = _S_TYPE_GET, handle_type
+    info.memory = int(device.vulkan.ffi.cast("uintptr_t", memory.handle))
+    value = zircon_ffi.new("zx_handle_t *", _UNWRITTEN_HANDLE)
+    device.call(_GET, _device_pointer(device), info, value)
+    return int(value[0])
 
 
 def _drop_by_import(device: Device, handle: OwnedHandle, size: int) -> None:

@@ -39,8 +39,8 @@ def image_spec(color: Color, tiling: Tiling) -> ImageSpec:
     return ImageSpec(color.format.value, tiling)
 
 
-def probe_image(target: Target, color: Color, tiling: Tiling) -> ImageTrip:
-    """Export, import, clear, read: in the first memory type that takes the image and exports it.
+def probe_image(target: Target, color: Color, tiling: Tiling, form: Form) -> ImageTrip:
+    """Export, import, clear, read: in memory of *form* and of the first type that takes the image and exports it.
 
     Raises:
         NotAsked: no memory type does.
@@ -49,7 +49,7 @@ def probe_image(target: Target, color: Color, tiling: Tiling) -> ImageTrip:
     spec = image_spec(color, tiling)
     with ExitStack() as stack:
         source = stack.enter_context(external_image(target.device, spec))
-        shape = Shape(Form.DEDICATED_IMAGE, 0, spec, source.needs)
+        shape = Shape(form, 0, spec, source.needs)
         memory = _export(target, stack, shape, source)
         bind(target.device, source, memory)
         handle = stack.enter_context(target.exported(memory))

@@ -5,18 +5,19 @@ An import has the form of the export, a memory type that is in both masks, and t
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
 from vkzircon_cli.bindings.zircon import Zircon
-from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.queries import is_host_coherent
-from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released, RoundTrip, Write
+from vkzircon_cli.model.request import DEFAULT_SIZE
+from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released, RoundTrip, Trial, Write
 from vkzircon_cli.probe.commands import copy, fill
-from vkzircon_cli.probe.export import compared, write
+from vkzircon_cli.probe.export import compared, compared_by_read, write
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
 from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, new_word
 from vkzircon_cli.probe.peer import FarImport, Peer
@@ -25,12 +26,15 @@ from vkzircon_cli.probe.target import ImportTargets, Target, before_import
 from vkzircon_cli.stream.events import answer_of
 
 _RELEASE_S = 1.0
+_SMALL = 1024  # bytes, less than a page, as in the conformance tests (zircon_vmo)
+_TRIALS = 4  # between a size that works and twice of it, to find the largest
 _OURS = 2  # handles to a VMO before its import: one for the import, one to examine the VMO
-_BINDS_SOURCE = (
+BIND_ORDERS = (
     ImportKind.BIND_EXPORT_IMPORT_BIND,
     ImportKind.EXPORT_BIND_IMPORT_BIND,
     ImportKind.EXPORT_IMPORT_BIND_BIND,
 )
+_OWN_VMO = (ImportKind.OWN_VMO, ImportKind.OWN_VMO_EXACT)
 _PLAIN_ONLY = (ImportKind.WHOLE_SIZE, ImportKind.BIND_OFFSET)
 
 
@@ -52,12 +56,11 @@ class Shared:
 
 @record
 class ImportProbe:
-    """Imports what one device exports, on every device and in every way; round trips are of *size* bytes each."""
+    """Imports what one device exports, on every device and in every way."""
 
     target: Target
     elsewhere: ImportTargets
     can_export_again: Mapping[Form, bool]
-    size: int
 
     def probe(self, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
         """Import once in the way of *kind*, and compare the bytes on both sides.
@@ -66,8 +69,8 @@ class ImportProbe:
             NotAsked: a step before the import failed, which is not the import's fault.
             Refused: the import or the binding failed.
         """
-        if kind is ImportKind.OWN_VMO:
-            return self._own_vmo(shape, memory_type)
+        if kind in _OWN_VMO:
+            return self._own_vmo(kind, shape, memory_type)
         with self.shared(kind, shape, memory_type) as shared:
             return Imported(
                 memory_type=shared.imported.memory_type,
@@ -84,10 +87,11 @@ class ImportProbe:
             raise NotAsked("dedicated memory is bound at its start and has its resource's size")
         if kind is ImportKind.RE_EXPORT and not self.can_export_again[shape.form]:
             raise NotAsked("exportFromImportedHandleTypes does not have ZIRCON_VMO")
-        importer = self.elsewhere.find(kind)
-        used = replace(shape, room=shape.needs.alignment) if kind is ImportKind.BIND_OFFSET else shape
+        importer, used = self.elsewhere.find(kind), self._used(kind, shape)
         with ExitStack() as stack:
-            exported, handle, kept_handle, source = before_import(partial(self._export, stack, kind, used, memory_type))
+            export = partial(self._export, stack, kind, used, memory_type)
+            # Memory of the usual size was exported; a refusal of less is what this kind looks for.
+            exported, handle, kept_handle, source = export() if kind is ImportKind.SMALL else before_import(export)
             resource = before_import(lambda: stack.enter_context(used.resource(importer.device)))
             size = self._size_to_import(kind, handle, exported.size)
             import_type, candidates = importer.import_type(handle, resource, memory_type)
@@ -108,11 +112,26 @@ class ImportProbe:
                 kept=answer_of(partial(_still, importer, imported, written)),
             )
 
+    def _used(self, kind: ImportKind, shape: Shape) -> Shape:
+        """Return the shape to share in the way of *kind*."""
+        if kind is ImportKind.BIND_OFFSET:
+            return replace(shape, room=shape.needs.alignment)
+        if kind is not ImportKind.SMALL:
+            return shape
+        if shape.form.is_image:
+            raise NotAsked("the size of an image follows from its format")
+        return self._sized(shape.form, _SMALL)
+
+    def _sized(self, form: Form, size: int) -> Shape:
+        """Return the shape of a buffer of *size* bytes."""
+        with external_buffer(self.target.device, size) as buffer:
+            return Shape(form, size, None, buffer.needs)
+
     def _export(
         self, stack: ExitStack, kind: ImportKind, shape: Shape, memory_type: int
     ) -> tuple[Memory, OwnedHandle, OwnedHandle, Resource]:
         exported, source = stack.enter_context(shape.exportable(self.target.device, memory_type))
-        if kind in _BINDS_SOURCE and not source.needs.memory_type_bits >> memory_type & 1:
+        if kind in BIND_ORDERS and not source.needs.memory_type_bits >> memory_type & 1:
             raise NotAsked("the resource does not take this memory type")  # VUID-vkBindBufferMemory-memory-01035
         if kind is ImportKind.BIND_EXPORT_IMPORT_BIND:
             bind(self.target.device, source, exported)
@@ -190,12 +209,12 @@ class ImportProbe:
                 return found
             return replace(found, shared=answer_of(partial(target.compare, exported, after)))
 
-    def _own_vmo(self, shape: Shape, memory_type: int) -> Imported:
-        """Import a VMO that Vulkan did not export, one page larger than the allocation."""
+    def _own_vmo(self, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
+        """Import a VMO that Vulkan did not export."""
         if shape.is_dedicated:
             raise NotAsked("a VMO of our own was never a dedicated allocation")
         kernel, target, size = self.target.must_have_kernel(), self.target, shape.needs.size
-        made = kernel.create(size + kernel.page_size())
+        made = kernel.create(size + (kernel.page_size() if kind is ImportKind.OWN_VMO else 0))
         with owned(kernel, made) as handle, shape.resource(target.device) as resource:
             import_type, candidates = target.import_type(handle, resource, memory_type)
             with owned(kernel, kernel.duplicate(made)) as kept:
@@ -208,29 +227,70 @@ class ImportProbe:
                     return Imported(import_type, candidates, size, still, seen)
 
     def releases(self, shape: Shape, memory_type: int) -> Released:
-        """Count the VMO's handles before an import and after its memory was freed: one must be closed by then."""
-        device = self.target.device
+        """Count the VMO's handles before an import and after its memory was freed: one must be closed by then.
+
+        A service may take its own handle late (magma, when it reads its message). So another count is only believed if
+        a second import, after a wait, gives it too.
+        """
         with ExitStack() as stack:
             exported, handle, kept, _ = before_import(
                 partial(self._export, stack, ImportKind.SAME_DEVICE, shape, memory_type)
             )
-            kernel, value = kept.kernel("INSPECT")
-            before = kernel.handle_count(value)
-            if before < _OURS:  # the VMO is a copy, or this kernel does not count
-                raise NotAsked(f"the kernel counts {before} of the {_OURS} handles that are open")
             size = self._size_to_import(ImportKind.SAME_DEVICE, handle, exported.size)
-            with shape.resource(device) as resource:
-                import_type, _ = self.target.import_type(handle, resource, memory_type)
-                with self.target.imported(shape, handle, resource, import_type, size=size):
-                    pass
-            return Released(before, _settled(kernel, value, before - 1))
+            import_once = partial(self._import_once, shape, memory_type, size)
+            found = _released(kept, partial(import_once, handle))
+            if found.settled and found.after != found.before - 1:
+                with self._second_handle(exported, kept) as again:
+                    found = _released(kept, partial(import_once, again))
+            return found
 
-    def round_trip(self, write: Write, form: Form, memory_type: int) -> RoundTrip:
-        """Write all bytes in one way and read them in every other way. Raises `NotAsked` if that way cannot be used."""
-        with external_buffer(self.target.device, self.size) as buffer:
-            shape = Shape(form, self.size, None, buffer.needs)
+    def _import_once(self, shape: Shape, memory_type: int, size: int, handle: OwnedHandle) -> None:
+        with shape.resource(self.target.device) as resource:
+            import_type, _ = self.target.import_type(handle, resource, memory_type)
+            with self.target.imported(shape, handle, resource, import_type, size=size):
+                pass
+
+    def largest(self, form: Form, memory_type: int, asked: int) -> Trial:
+        """Try to share *asked* bytes; if they are refused, halve them until they are not, and then try sizes between.
+
+        Raises `NotAsked` if the usual size is refused too: then it is not the size.
+        """
+        refused = self._refusal(form, memory_type, asked)
+        if not refused:
+            return Trial(asked, "")
+        if self._refusal(form, memory_type, DEFAULT_SIZE):
+            raise NotAsked("memory of the usual size cannot be shared either")
+        least, most = asked // 2, asked
+        while least > DEFAULT_SIZE and self._refusal(form, memory_type, least):
+            least, most = least // 2, least
+        least = max(least, DEFAULT_SIZE)
+        for _ in range(_TRIALS):
+            middle = (least + most) // 2 & -_SMALL
+            if middle <= least:
+                break
+            least, most = (least, middle) if self._refusal(form, memory_type, middle) else (middle, most)
+        return Trial(least, refused)
+
+    def _refusal(self, form: Form, memory_type: int, size: int) -> str:
+        """Export and import *size* bytes without touching them; return what was refused, '' if nothing was."""
+        device = self.target.device
+        try:
+            shape = self._sized(form, size)
+            with self.target.export(shape, memory_type) as handle, shape.resource(device) as resource:
+                import_type, _ = self.target.import_type(handle, resource, memory_type)
+                with self.target.imported(shape, handle, resource, import_type, size=shape.needs.size):
+                    return ""
+        except Refused as refused:
+            return refused.said
+
+    def round_trip(self, write: Write, form: Form, memory_type: int, size: int) -> RoundTrip:
+        """Write *size* bytes in one way and read them in every other way.
+
+        Raises `NotAsked` if that way cannot be used.
+        """
+        shape = self._sized(form, size)
         with self.shared(ImportKind.SAME_DEVICE, shape, memory_type) as shared:
-            written = self._write(write, shared)
+            written = self._write(write, shared, size)
             return RoundTrip(
                 size=written.size,
                 through_export_map=answer_of(partial(self.target.compare, shared.exported, written)),
@@ -239,17 +299,17 @@ class ImportProbe:
                 through_vmo_map=answer_of(partial(self._through_vmo, shared, written, by_map=True)),
             )
 
-    def _write(self, write: Write, shared: Shared) -> Pattern:
+    def _write(self, write: Write, shared: Shared, size: int) -> Pattern:
         device = self.target.device
         if write is Write.GPU_FILL:
-            pattern = new_word(self.size)
+            pattern = new_word(size)
             fill(device, shared.resource.handle, int.from_bytes(pattern.period, "little"))
             return pattern
-        pattern = new_pattern(self.size)
+        pattern = new_pattern(size)
         if write is Write.GPU_COPY:
-            with host_buffer(device, self.size, self.target.visible_types()) as (buffer, memory):
+            with host_buffer(device, size, self.target.visible_types()) as (buffer, memory):
                 self.target.put(memory, pattern)
-                copy(device, buffer, shared.resource.handle, self.size)
+                copy(device, buffer, shared.resource.handle, size)
             return pattern
         return self.target.put(shared.exported if write is Write.HOST_MAP else shared.imported, pattern)
 
@@ -260,7 +320,7 @@ class ImportProbe:
         if not is_host_coherent(self.target.types[shared.exported.memory_type]):
             kernel.clean_and_invalidate(value, written.size)
         if not by_map:
-            return compared(shared.handle, written)
+            return compared_by_read(shared.handle, written)
         with kernel.mapped(value, written.size) as view:
             return written.compare(view)
 
@@ -272,9 +332,25 @@ def _still(importer: Target, imported: Memory, written: Answer[Pattern]) -> Comp
     return importer.compare(imported, written.value)
 
 
-def _settled(kernel: Zircon, handle: int, wanted: int) -> int:
-    """Query the count for up to a second until it is *wanted*: a driver may free memory in a thread of its own."""
+def _released(kept: OwnedHandle, import_once: Callable[[], None]) -> Released:
+    """Count the handles of *kept*'s VMO before *import_once*, which takes one of them, and after it."""
+    kernel, value = kept.kernel("INSPECT")
+    before, was_settled = _settled(kernel, value)
+    if before < _OURS:  # the VMO is a copy, or this kernel does not count
+        raise NotAsked(f"the kernel counts {before} of the {_OURS} handles that are open")
+    import_once()
+    after, is_settled = _settled(kernel, value, before - 1)
+    return Released(before, after, was_settled and is_settled)
+
+
+def _settled(kernel: Zircon, handle: int, wanted: int | None = None) -> tuple[int, bool]:
+    """Query the count for up to a second until it is *wanted*, or any, twice in a row; return it, and if it was so.
+
+    A driver may free memory in a thread of its own, and a service may take or close a handle late.
+    """
     deadline = time.monotonic() + _RELEASE_S
-    while (count := kernel.handle_count(handle)) != wanted and time.monotonic() < deadline:
+    last, count = kernel.handle_count(handle), kernel.handle_count(handle)
+    while (count != last or wanted not in (None, count)) and time.monotonic() < deadline:
         time.sleep(0.01)
-    return count
+        last, count = count, kernel.handle_count(handle)
+    return count, count == last

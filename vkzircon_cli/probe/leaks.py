@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from vkzircon_cli.bindings.zircon import Zircon
+from vkzircon_cli.errors import Unanswered
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.vmo import Stressed
 from vkzircon_cli.probe.handles import OwnedHandle, owned
@@ -66,12 +68,20 @@ class StressProbe:
         kernel = self.target.must_have_kernel()
         for _ in range(_WARM_UP):
             once()
-        handles, resident = kernel.open_handles(), _resident()
+        handles, resident = _open_handles(kernel), _resident()
         deadline, done = time.monotonic() + self.limit_s, 0
         while done < rounds and time.monotonic() < deadline:
             once()
             done += 1
-        return Stressed(done, handles, kernel.open_handles(), resident, _resident())
+        return Stressed(done, handles, _open_handles(kernel), resident, _resident())
+
+
+def _open_handles(kernel: Zircon) -> int | None:
+    """Return the count of this process's handles, None if a sandbox or an older kernel refuses it."""
+    try:
+        return kernel.open_handles()
+    except Unanswered:
+        return None
 
 
 def _resident() -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask which buffers and images a driver can share by one handle type: every usage, tiling and format."""
+"""Ask which buffers and images a driver can share by one handle type: usages, tilings, formats and create flags."""
 
 import struct
 from collections.abc import Generator
@@ -78,36 +78,62 @@ class _ImageQuery:
         self._external = vulkan.struct("VkExternalImageFormatProperties")
         self._external.externalMemoryProperties.externalMemoryFeatures = _UNWRITTEN
         self._found = vulkan.struct("VkImageFormatProperties2", self._external)
+        features = vulkan.ffi.new("VkPhysicalDeviceFeatures *")
+        physical.get("vkGetPhysicalDeviceFeatures", features)
+        # VUID-VkImageCreateInfo-flags-00969
+        left_out = () if features.sparseBinding else ("SPARSE_BINDING",)
+        self._flags = {name: bit for name, bit in spec.IMAGE_CREATE_FLAGS.items() if name not in left_out}
 
     def ask(self, number: int) -> tuple[Support, ...]:
-        """Ask for every tiling and usage of one format; usages with the same answer are grouped."""
+        """Ask for every tiling and usage of one format; usages with the same answer are grouped.
+
+        What can be shared is asked about with create flags, too.
+        """
         # Reported once: no other function is called before the last of these calls has returned.
         self._vulkan.on_call(self._name)
         info, function, physical, found = self._info, self._function, self._physical, self._found
         found_words, external_words = self._vulkan.ffi.buffer(found), self._vulkan.ffi.buffer(self._external)
         found_blank, external_blank = found_words[:], external_words[:]
-        usages: dict[tuple[Tiling, int, bytes, bytes], list[str]] = {}
+
+        def answer() -> tuple[int, bytes, bytes]:
+            result = function(physical, info, found)
+            key = result, found_words[:_HEADER], external_words[:]
+            # The next question begins with the same bytes as this one.
+            found_words[:], external_words[:] = found_blank, external_blank
+            return key if result == spec.VK_SUCCESS else (result, b"", b"")
+
+        blank = found_blank[:_HEADER], external_blank[:_HEADER]
+        supports = []
         info.format = number
         for tiling, tiling_number in TILINGS.items():
             info.tiling = tiling_number
+            usages: dict[tuple[int, bytes, bytes], list[str]] = {}
             for name, usage in spec.IMAGE_USAGES.items():
                 info.usage = usage
-                result = function(physical, info, found)
-                key = tiling, result, found_words[:_HEADER], external_words[:]
-                # The next question begins with the same bytes as this one.
-                found_words[:], external_words[:] = found_blank, external_blank
-                usages.setdefault(key if result == spec.VK_SUCCESS else (tiling, result, b"", b""), []).append(name)
-        blank = found_blank[:_HEADER], external_blank[:_HEADER]
-        return tuple(_support(key, tuple(names), blank) for key, names in usages.items())
+                usages.setdefault(answer(), []).append(name)
+            alone = [_support(tiling, key, tuple(names), blank) for key, names in usages.items()]
+            supports += alone
+            # Only for one usage of what can be shared, since each flag would double the number of questions.
+            shared = next((support.usages[0] for support in alone if support.is_supported), None)
+            if shared is not None:
+                info.usage = spec.IMAGE_USAGES[shared]
+                for flag, info.flags in self._flags.items():
+                    supports.append(_support(tiling, answer(), (shared,), blank, flag))
+                info.flags = 0
+        return tuple(supports)
 
 
 def _support(
-    key: tuple[Tiling, int, bytes, bytes], usages: tuple[str, ...], blank_headers: tuple[bytes, bytes]
+    tiling: Tiling,
+    key: tuple[int, bytes, bytes],
+    usages: tuple[str, ...],
+    blank_headers: tuple[bytes, bytes],
+    flag: str | None = None,
 ) -> Support:
-    tiling, result, found_header, words = key
+    result, found_header, words = key
     if result != spec.VK_SUCCESS:
-        return Support(tiling, usages, spec.result_name(result), None)
+        return Support(tiling, usages, spec.result_name(result), None, flag)
     _, _, *masks = _WORDS.unpack(words)
     header_kept = (found_header, words[:_HEADER]) == blank_headers
     properties = external_memory(*masks, written=masks[0] != _UNWRITTEN, header_kept=header_kept)
-    return Support(tiling, usages, spec.result_name(result), properties)
+    return Support(tiling, usages, spec.result_name(result), properties, flag)

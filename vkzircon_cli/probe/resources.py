@@ -209,12 +209,12 @@ class Shape:
     @property
     def kind(self) -> ResourceKind:
         """Return the kind of resource that is bound to memory of this form."""
-        return ResourceKind.IMAGE if self.form is Form.DEDICATED_IMAGE else ResourceKind.BUFFER
+        return ResourceKind.IMAGE if self.form.is_image else ResourceKind.BUFFER
 
     @property
     def is_dedicated(self) -> bool:
         """Whether the memory is for one resource only."""
-        return self.form is not Form.PLAIN
+        return self.form.is_dedicated
 
     def _dedicated(self, resource: Resource) -> Resource | None:
         return resource if self.is_dedicated else None
@@ -248,6 +248,10 @@ class Shape:
         """Allocate memory that may be exported."""
         with self.exportable(device, memory_type) as (memory, _):
             yield memory
+
+    def unexportable(self, device: Device, memory_type: int) -> AbstractContextManager[Memory]:
+        """Allocate memory without an export struct."""
+        return _memory(device, None, self.needs.size, memory_type)
 
     def imported(
         self, device: Device, handle: int, memory_type: int, resource: Resource, *, size: int, **how: Any

@@ -8,8 +8,8 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.spec import ZIRCON_VMO
 from vkzircon_cli.model.vmo import Refusal
-from vkzircon_cli.probe.handles import OwnedHandle, ask_properties, owned, taking
-from vkzircon_cli.probe.resources import Shape
+from vkzircon_cli.probe.handles import OwnedHandle, ask_properties, get_handle, owned, taking
+from vkzircon_cli.probe.resources import Memory, Shape
 from vkzircon_cli.probe.target import Target
 
 _GARBAGE = 0xABCD1237  # the value that Fuchsia's own test uses, with the low bits of a handle
@@ -33,8 +33,13 @@ class NegativeProbe:
             "event": self._event,
             "no-rights": self._no_rights,
             "wrong-type": self._wrong_type,
+            "no-type": self._no_type,
             "too-large": self._too_large,
         }
+
+    def gets(self) -> dict[str, Callable[[], Refusal]]:
+        """Return the cases of vkGetMemoryZirconHandleFUCHSIA by name (VUID-...-handleType-04775 and -04776)."""
+        return {"wrong-type": self._get_wrong_type, "no-export": self._get_no_export, "imported": self._get_imported}
 
     def _dead(self, call: str, value: int) -> Refusal:
         kernel = self.target.must_have_kernel()
@@ -60,6 +65,44 @@ class NegativeProbe:
     def _wrong_type(self, call: str) -> Refusal:
         with self._vmo() as handle:
             return self._refusal(call, handle.value, handle, handle_type=_OPAQUE_FD)
+
+    def _no_type(self, call: str) -> Refusal:
+        """Import with handleType 0: the struct is ignored, and ordinary memory is allocated, or the call fails."""
+        if call != IMPORT:
+            raise NotAsked("only an import struct may lack the handle type")
+        self.target.must_have_kernel()
+        with self._vmo() as handle:
+            try:
+                # After a success the handle is not taken for the driver's: whether it still lives is the question.
+                self._import(handle.value, None, 0, self.shape.needs.size)
+            except Refused as refused:
+                return Refusal(refused.missing.result, handle.is_alive())
+            return Refusal("VK_SUCCESS", handle.is_alive())
+
+    def _get_wrong_type(self) -> Refusal:
+        with self.shape.memory(self.target.device, self.memory_type) as memory:
+            return self._got(memory, _OPAQUE_FD)
+
+    def _get_no_export(self) -> Refusal:
+        with self.shape.unexportable(self.target.device, self.memory_type) as memory:
+            return self._got(memory)
+
+    def _get_imported(self) -> Refusal:
+        """Get a handle to memory that was imported without an export struct."""
+        target = self.target
+        with self._vmo() as handle, self.shape.resource(target.device) as resource:
+            importing = target.imported(self.shape, handle, resource, self.memory_type, size=self.shape.needs.size)
+            with importing as memory:
+                return self._got(memory)
+
+    def _got(self, memory: Memory, handle_type: int = ZIRCON_VMO) -> Refusal:
+        try:
+            value = get_handle(self.target.device, memory, handle_type)
+        except Refused as refused:
+            return Refusal(refused.missing.result, None)
+        if self.target.kernel is not None:
+            OwnedHandle(self.target.kernel, value).close()
+        return Refusal("VK_SUCCESS", None)
 
     def _too_large(self, call: str) -> Refusal:
         if call != IMPORT:
@@ -104,3 +147,4 @@ class NegativeProbe:
 
 IMPORT, PROPERTIES = "vkAllocateMemory", "vkGetMemoryZirconHandlePropertiesFUCHSIA"
 CALLS = (IMPORT, PROPERTIES)
+GET = "vkGetMemoryZirconHandleFUCHSIA"

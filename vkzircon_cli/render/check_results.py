@@ -78,7 +78,7 @@ def _is_shown(result: CheckResult) -> bool:
 
 def of_cause(cause: Cause) -> Finding:
     """Return a cause with its rule, its advice, and what follows from it."""
-    details = [("rule", cause.rule), ("advice", cause.advice)]
+    details = [("rule", cause.rule), *([("advice", cause.advice)] if cause.advice else [])]
     if cause.follows:
         also = f"{counted(len(cause.follows), 'check')}: {', '.join(cause.follows)}"
         details.append(("follows", also))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The matrix for spreadsheets and scripts: one line for each usage, tiling and format of each device."""
+"""The matrix for spreadsheets and scripts: one line for each usage, tiling and format of each device.
+
+A line with a create flag is about the usage that was asked with it.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -15,7 +18,7 @@ from vkzircon_cli.report.matrix import MatrixReport, name_of
 Line = tuple[str, ...]
 _HEADER = (
     "device,name,handle_type,resource,format,tiling,usage,result,features,export_from_imported_handle_types,"
-    "compatible_handle_types,written,header_kept,missing\n"
+    "compatible_handle_types,written,header_kept,missing,create_flag\n"
 )
 _FORMULA = ("=", "+", "-", "@")
 
@@ -42,12 +45,16 @@ def _lines(device: MatrixDevice) -> Iterator[Line]:
     for image in device.image_formats:
         for cells in _cells(image.answers, list(Tiling), IMAGE_USAGES):
             yield ("image", image.format.name, *cells)
+        for support in image.answers.value or ():
+            if support.create_flag is not None:
+                about = ("image", image.format.name, str(support.tiling), *support.usages)
+                yield (*about, *_answer(support)[:-1], support.create_flag)
 
 
 def _cells(answer: Answer[tuple[Support, ...]], tilings: Iterable[str], usages: Iterable[str]) -> Iterator[Line]:
     """Yield tiling, usage and answer, in the order of the questions."""
-    found = {(s.tiling or "", usage): _answer(s) for s in answer.value or () for usage in s.usages}
-    nothing = ("",) * 6 + (str(answer.missing.kind),) if answer.missing else ("",) * 7
+    found = {(s.tiling or "", usage): _answer(s) for s in answer.value or () for usage in s.usages if not s.create_flag}
+    nothing = ("",) * 6 + (str(answer.missing.kind), "") if answer.missing else ("",) * 8
     for tiling in tilings:
         for usage in usages:
             yield (tiling, usage, *found.get((tiling, usage), nothing))
@@ -56,7 +63,7 @@ def _cells(answer: Answer[tuple[Support, ...]], tilings: Iterable[str], usages: 
 def _answer(support: Support) -> Line:
     found = support.properties
     if found is None:
-        return (support.result or "", *("",) * 6)
+        return (support.result or "", *("",) * 7)
     words = (found.features, found.export_from_imported_handle_types, found.compatible_handle_types)
     kept = (str(yes).lower() for yes in (found.written, found.header_kept))
-    return (support.result or "", *("|".join(word.names) for word in words), *kept, "")
+    return (support.result or "", *("|".join(word.names) for word in words), *kept, "", "")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The matrix for people: usages of buffers, then a table for each tiling with a row for each format."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
@@ -89,11 +90,33 @@ def _write_tiling(sheet: Sheet, device: MatrixDevice, tiling: Tiling, verbose: b
             sheet.grid(columns, rows, indent=_INDENT)
     if left := len(answered) - len(shown):
         sheet.prose(f"{counted(left, 'format')} with nothing to share: --verbose lists them.", indent=_INDENT)
+    _write_flags(sheet, answered, tiling)
     _write_other_results(sheet, answered, tiling)
 
 
-def _of(image: ImageFormat, tiling: Tiling) -> list[Support]:
+def _all_of(image: ImageFormat, tiling: Tiling) -> list[Support]:
     return [support for support in image.answers.value or () if support.tiling is tiling]
+
+
+def _of(image: ImageFormat, tiling: Tiling) -> list[Support]:
+    return [support for support in _all_of(image, tiling) if support.create_flag is None]
+
+
+def _write_flags(sheet: Sheet, images: Sequence[ImageFormat], tiling: Tiling) -> None:
+    """Write the answers for create flags, which hardly differ by format: how many formats have each answer."""
+    flags_of: dict[str, Counter[str]] = {}
+    cells: dict[str, Text] = {}
+    for support in (support for image in images for support in _all_of(image, tiling)):
+        if support.create_flag is not None:
+            word = _word(support)
+            flags_of.setdefault(word, Counter())[support.create_flag] += 1
+            cells[word] = _cell(sheet, support)
+    if flags_of:
+        sheet.blank()
+        sheet.prose("With a create flag, for the first usage that is shared without it:", indent=_INDENT)
+    for word, flags in flags_of.items():
+        formats = ", ".join(f"{flag} ({counted(number, 'format')})" for flag, number in flags.items())
+        sheet.item(sheet.join(cells[word], _BETWEEN), formats, indent=_INDENT)
 
 
 def _shown(images: Iterable[ImageFormat], tiling: Tiling, verbose: bool) -> list[ImageFormat]:
@@ -129,7 +152,7 @@ def _word(support: Support) -> str:
 def _write_other_results(sheet: Sheet, images: Iterable[ImageFormat], tiling: Tiling) -> None:
     formats_of: dict[str, list[str]] = {}
     for image in images:
-        for support in _of(image, tiling):
+        for support in _all_of(image, tiling):
             if _word(support) == _OTHER:
                 formats_of.setdefault(support.result or "", []).append(image.format.name)
     for result, formats in formats_of.items():
@@ -150,7 +173,7 @@ def _write_legend(sheet: Sheet, matrix: MatrixReport, verbose: bool) -> None:
         for device in matrix.chosen
         for tiling in Tiling
         for image in _shown(device.image_formats, tiling, verbose)
-        for support in _of(image, tiling)
+        for support in _all_of(image, tiling)
     ]
     used = set("".join(map(_word, [*of_buffers, *of_images])))
     if not used:

@@ -2,11 +2,24 @@
 """A device's memory as tables and fields: heaps, memory types, and the results of sharing each type."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Heap
 from vkzircon_cli.model.quantities import about, bits_of, exactly, ranges
-from vkzircon_cli.model.vmo import Comparison, Data, Export, Form, Handle, Image, Import, ImportKind, RoundTrip, Write
+from vkzircon_cli.model.vmo import (
+    Comparison,
+    Data,
+    Export,
+    Form,
+    Handle,
+    Image,
+    Import,
+    ImportKind,
+    RoundTrip,
+    VmoInfo,
+    Write,
+)
 from vkzircon_cli.render.content import (
     Cell,
     Column,
@@ -31,7 +44,12 @@ WRITES = {
     Write.GPU_FILL: "GPU fill",
     Write.GPU_COPY: "GPU copy",
 }
-FORMS = {Form.PLAIN: "plain", Form.DEDICATED_BUFFER: "dedicated buffer", Form.DEDICATED_IMAGE: "dedicated image"}
+FORMS = {
+    Form.PLAIN: "plain",
+    Form.DEDICATED_BUFFER: "dedicated buffer",
+    Form.DEDICATED_IMAGE: "dedicated image",
+    Form.PLAIN_IMAGE: "plain image",
+}
 PLACES = ("exporter's map", "importer's map", "zx_vmo_read", "zx_vmar_map")
 _ROUND_TRIP = "round trip"
 _RIGHTS = "VMO rights"
@@ -104,7 +122,7 @@ def export_mark(device: Device, memory_type: int) -> Mark:
     if export is None or handle is None:
         return missing_mark(export.handle.missing if export else None)
     if handle.written and handle.valid.value is not False:
-        return good("ok" if export.form is Form.PLAIN else "dedicated")
+        return good("dedicated" if export.form.is_dedicated else "ok")
     return bad("fail")
 
 
@@ -140,8 +158,14 @@ def _vmo(handle: Handle) -> tuple[str, ...]:
     info = handle.info.value
     if info is None:
         return (handle.value, koid, *"?????")
-    about_it = (info.name.strip() or "-", flag_words(info.flags), info.parent_koid, exactly(info.committed_bytes))
+    about_it = (info.name.strip() or "-", _flags(info), info.parent_koid, exactly(info.committed_bytes))
     return (handle.value, koid, *about_it, info.cache_policy.name)
+
+
+def _flags(info: VmoInfo) -> str:
+    """Format the flags, and the kinds that no flag says."""
+    unnamed = tuple(kind for kind in info.kinds if kind not in info.flags.names)
+    return flag_words(replace(info.flags, names=(*info.flags.names, *unnamed)))
 
 
 def notes(device: Device) -> Iterator[Field]:
@@ -179,7 +203,7 @@ def ways(device: Device) -> Iterator[Field]:
         yield Field("imports", (f"{worked} of {len(imports) - left} ways worked{untried}",))
     if device.images:
         whole = sum(row.trip.value is not None and not row.trip.value.seen.wrong for row in device.images)
-        yield Field("images", (f"{whole} of {len(device.images)} formats and tilings kept their pixels",))
+        yield Field("images", (f"{whole} of {len(device.images)} kept their pixels",))
 
 
 def of_types(numbers: Iterable[int]) -> str:
@@ -202,14 +226,15 @@ def trip_table(data: Iterable[Data]) -> Table:
 
 def import_table(imports: Sequence[Import]) -> tuple[Table, list[Reason]]:
     """Return each way of importing by the form in which its memory was allocated, and why some have no result."""
+    forms = [form for form in FORMS if form is not Form.PLAIN_IMAGE or any(row.form is form for row in imports)]
     rows: list[tuple[Cell, ...]] = [
-        (kind.value, *(tuple(_way(row for row in imports if (row.kind, row.form) == (kind, form))) for form in FORMS))
+        (kind.value, *(tuple(_way(row for row in imports if (row.kind, row.form) == (kind, form))) for form in forms))
         for kind in ImportKind
         if any(row.kind is kind for row in imports)
     ]
     title = "Ways of importing a VMO, by the form in which its memory was allocated"
     missing = reasons((row.imported.missing, f"{row.kind} ({FORMS[row.form]})") for row in imports)
-    return Table(title, columns_of(("way", *FORMS.values())), tuple(rows)), missing
+    return Table(title, columns_of(("way", *(FORMS[form] for form in forms))), tuple(rows)), missing
 
 
 def _way(rows: Iterable[Import]) -> Iterator[Mark]:
@@ -242,4 +267,4 @@ def image_table(images: Sequence[Image]) -> tuple[Table, list[Reason]]:
 
 
 def _image(row: Image) -> str:
-    return f"{row.tiling} {row.format.name}"
+    return f"{row.tiling} {row.format.name}{'' if row.form.is_dedicated else ', plain memory'}"

@@ -118,10 +118,11 @@ class Sheet:
         texts = [self.text(value) if isinstance(value, str) else value for value in values]
         start = indent + label_width + GAP
         title = self.text(label, "dim")
-        if self.page.width - start < _LEAST_VALUE:
+        is_narrow = self.page.width - start < _LEAST_VALUE
+        if is_narrow or title.cell_len >= label_width + GAP:
             if label:
                 self._lines.append(_indented(title, indent))
-            start, title = indent + GAP, Text()
+            start, title = indent + GAP if is_narrow else start, Text()
         lines = [line for text in texts for line in self._wrapped(text, self.page.width - start, prose)]
         for line in lines or [Text()]:
             beside = _indented(title, indent)

@@ -102,6 +102,10 @@ def _cause(device: int, found: _Found) -> Cause:
 
 
 def advice_for(check: str, row: RowResult) -> str:
-    """Return the advice for what happened: the check's own for an answer that it judged, else that of the result."""
-    is_judged = row.missing is None
-    return REGISTRY[check].text.advice if is_judged else text_of(what_happened(check, row)).advice
+    """Return the advice for what happened: the check's own for an answer that it judged, else that of the result.
+
+    No advice fits a step that the driver reports not to work.
+    """
+    if row.against_word:
+        return ""
+    return REGISTRY[check].text.advice if row.missing is None else text_of(what_happened(check, row)).advice

@@ -85,6 +85,8 @@ def _supports(devices: Iterable[MatrixDevice]) -> Iterable[Support]:
 def _counts(devices: list[MatrixDevice]) -> dict[str, int]:
     counts = Counter({SUPPORTED: 0, NOT_SUPPORTED: 0, UNANSWERED: 0})
     for support in _supports(devices):
+        if support.create_flag is not None:
+            continue
         counts[SUPPORTED if support.is_supported else NOT_SUPPORTED] += len(support.usages)
     for device in devices:
         counts[UNANSWERED] += len(BUFFER_USAGES) if device.buffers.value is None else 0

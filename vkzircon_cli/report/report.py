@@ -2,8 +2,8 @@
 """The report: environment, facts, verdicts, and the summary of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY
-from typing import Any, Literal
+from dataclasses import KW_ONLY, replace
+from typing import Any, Literal, TypeVar
 
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import REGISTRY, Outcome, Verdict, in_order
@@ -15,8 +15,10 @@ from vkzircon_cli.report.stop_reason import what_stopped
 from vkzircon_cli.report.summary import REQUIRED, CheckResult, conclude
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import Document, Emulation, EmulationAsked, Header, Run
+from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Transcript
 
+Told = TypeVar("Told", CheckResult, Cause)
 _ADVISED = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 
@@ -49,9 +51,12 @@ def make_report(transcript: Transcript) -> Report:
     everything = tuple(_results(verdicts))
     asked = header.judging != NOTHING_ASKED
     checks = tuple(_as_asked(facts, header, common["emulation"].active, everything)) if asked else everything
+    guilty = [culprit for culprit in transcript.culprits if not culprit.left_out]
+    if guilty and common["error"] is None:  # the layers that hide the extension's commands
+        checks = tuple(_of_layers(result, result.id, guilty) for result in checks)
     chosen = {(result.device, result.id) for result in checks}
     causes = tuple(
-        cause
+        _of_layers(cause, cause.check, guilty)
         for index, of_checks in verdicts.items()
         for cause in find_causes(index, {name: said for name, said in of_checks.items() if (index, name) in chosen})
     )
@@ -90,8 +95,16 @@ def _verdicts(facts: Facts, device: Device, depth: Depth) -> dict[str, Verdict]:
 def _results(verdicts: Mapping[int, Mapping[str, Verdict]]) -> Iterator[CheckResult]:
     for index, of_checks in verdicts.items():
         for name, said in of_checks.items():
-            advice = advice_for(name, said.rows[0]) if said.outcome in _ADVISED else None
+            advice = advice_for(name, said.rows[0]) if said.outcome in _ADVISED and not said.against_word else None
             yield CheckResult(name, index, said.outcome, said.sentence, said.steps, REGISTRY[name].rule, advice)
+
+
+def _of_layers(result: Told, check: str, guilty: Sequence[Culprit]) -> Told:
+    """Blame the layers for the commands that they hide, with the command that leaves them out as advice."""
+    if not guilty or check != "extension.entry-points" or result.outcome is not Outcome.FAIL:
+        return result
+    advice = f"Leave the layer out: {' or '.join(each.command for each in guilty)}"
+    return replace(result, sentence=" ".join(each.sentence for each in guilty), advice=advice)
 
 
 def _as_asked(facts: Facts, header: Header, emulated: bool, results: Sequence[CheckResult]) -> Iterator[CheckResult]:

@@ -171,6 +171,9 @@ def _good(offering: list[Device], checks: tuple[CheckResult, ...], depth: Depth)
 
 def _was_seen(device: Device, checks: tuple[CheckResult, ...]) -> bool:
     good = {result.id for result in checks if result.device == device.index and result.outcome in _GOOD}
+    # A driver that reports no import may refuse one, which is no bad outcome, and shares nothing.
+    if not any(row.imported.value for row in device.imports) or not any(row.round_trip.value for row in device.data):
+        return False
     return all(good.intersection(ids) for ids in _SEEN)
 
 

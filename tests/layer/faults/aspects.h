@@ -19,6 +19,8 @@
     X(INSTANCE, HAS_DEVICE, 1)                                                                                         \
     X(DEVICE, DEVICE_TYPE, ANY)                                                                                        \
     X(DEVICE, API_MINOR, ANY)                                                                                          \
+    X(DEVICE, ATOM_SIZE, ANY)                                                                                          \
+    X(DEVICE, LARGEST_SIZE, ANY)                                                                                       \
     X(DEVICE, NAME_LENGTH, ANY)                                                                                        \
     X(DEVICE, NAME_IS_PLAIN, 1)                                                                                        \
     X(DEVICE, BOTH_PROPERTIES_AGREE, 1)                                                                                \
@@ -34,11 +36,17 @@
     X(DEVICE, IMAGE_FEATURES, 6)                                                                                       \
     X(DEVICE, IMAGE_COMPATIBLE, ZIRCON_VMO)                                                                            \
     X(DEVICE, IMAGE_HEADERS_KEPT, 1)                                                                                   \
+    X(DEVICE, IMAGE_QUERY_OF_OTHER_TYPE, VK_ERROR_FORMAT_NOT_SUPPORTED)                                                \
+    X(DEVICE, SEMAPHORE_FEATURES, 0)                                                                                   \
+    X(DEVICE, SEMAPHORE_HEADER_KEPT, 1)                                                                                \
     X(DEVICE, CREATE_DEVICE, VK_SUCCESS)                                                                               \
     X(OPEN, HAS_GET, 1)                                                                                                \
     X(OPEN, HAS_PROPERTIES, 1)                                                                                         \
     X(OPEN, PLAIN_EXPORT, VK_SUCCESS)                                                                                  \
+    X(OPEN, SMALL_EXPORT, VK_SUCCESS)                                                                                  \
+    X(OPEN, LARGE_EXPORT, VK_SUCCESS)                                                                                  \
     X(OPEN, EXPORT_WITHOUT_TYPE, VK_SUCCESS)                                                                           \
+    X(OPEN, ALLOCATE_1_GIB, ANY)                                                                                       \
     X(OPEN, DEDICATED_EXPORT, VK_SUCCESS)                                                                              \
     X(EXPORTED, BIND, VK_SUCCESS)                                                                                      \
     X(EXPORTED, MAP, VK_SUCCESS)                                                                                       \
@@ -53,6 +61,8 @@
     X(OBJECT, RIGHTS, ZX_DEFAULT_VMO_RIGHTS)                                                                           \
     X(VMO, VMO_SIZE, SIZE)                                                                                             \
     X(VMO, READ, ZX_OK)                                                                                                \
+    X(VMO, OLD_BYTE_AT_END, 0)                                                                                         \
+    X(VMO, CLEAN, ZX_OK)                                                                                               \
     X(VMO, WRITE, ZX_OK)                                                                                               \
     X(VMO, OLDEST_INFO, ZX_OK)                                                                                         \
     X(VMO, NEWEST_INFO, ZX_OK)                                                                                         \
@@ -76,6 +86,7 @@
     X(ASKING, ASK_WITHOUT_RIGHTS_BITS, 0)                                                                              \
     X(ASKING, ASK_EVENT, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                             \
     X(ASKING, ASK_OTHER_TYPE, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                        \
+    X(ASKING, ASK_ZERO, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                              \
     X(SECOND, SECOND_GET, VK_SUCCESS)                                                                                  \
     X(SECOND, SECOND_IS_FIRST, 0)                                                                                      \
     X(SECOND, SECOND_HAS_KOID, 1)                                                                                      \
@@ -101,9 +112,11 @@
     X(OPEN, SUBMIT, VK_SUCCESS)                                                                                        \
     X(OPEN, WAIT, VK_SUCCESS)                                                                                          \
     X(KEPT, OUTLIVES, 1)                                                                                               \
+    X(OPEN, HANDLE_STATS, ZX_OK)                                                                                       \
     X(OPEN, HANDLES_LEFT, 0)                                                                                           \
     X(OPEN, IMPORTS_GROW, 0)                                                                                           \
     X(REFUSED, IMPORT_WITHOUT_DUPLICATE, VK_SUCCESS)                                                                   \
+    X(REFUSED, IMPORT_ZERO, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                          \
     X(BAD_ASKING, ASK_GARBAGE, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                       \
     X(BAD, IMPORT_GARBAGE, VK_ERROR_INVALID_EXTERNAL_HANDLE)                                                           \
     X(CLOSING, DESTROY_DEVICE, 1)                                                                                      \

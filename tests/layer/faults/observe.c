@@ -7,19 +7,30 @@
 const struct aspect_description aspects[NUM_ASPECTS] = {ASPECTS(DESCRIBE)};
 #undef DESCRIBE
 
+static zx_status_t ask_handle_stats(zx_info_process_handle_stats_t *statistics) {
+    return zx_object_get_info(zx_process_self(), ZX_INFO_PROCESS_HANDLE_STATS, statistics, sizeof *statistics, NULL,
+                              NULL);
+}
+
 static int64_t open_handles(void) {
     zx_info_process_handle_stats_t statistics = {0};
-    zx_object_get_info(zx_process_self(), ZX_INFO_PROCESS_HANDLE_STATS, &statistics, sizeof statistics, NULL, NULL);
+    ask_handle_stats(&statistics);
     return (int64_t)statistics.handle_count[ZX_OBJ_TYPE_VMO] + statistics.handle_count[ZX_OBJ_TYPE_EVENT];
 }
 
-static VkResult export_with(const struct scene *scene, VkExternalMemoryHandleTypeFlags types) {
+static VkResult export_with(const struct scene *scene, VkDeviceSize size, VkExternalMemoryHandleTypeFlags types) {
     const VkExportMemoryAllocateInfo export = {
         .sType = VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO,
         .handleTypes = types,
     };
     VkDeviceMemory memory;
-    const VkResult result = scene_allocate(scene, SIZE, &export, &memory);
+    const VkResult result = scene_allocate(scene, size, &export, &memory);
+    return scene_free_at_once(scene, result, memory);
+}
+
+static VkResult allocate_and_free(const struct scene *scene, VkDeviceSize size) {
+    VkDeviceMemory memory;
+    const VkResult result = scene_allocate(scene, size, NULL, &memory);
     return scene_free_at_once(scene, result, memory);
 }
 
@@ -103,12 +114,17 @@ static uint32_t type_for_buffers(const struct scene *scene) {
 
 static void observe_open_device(struct scene *scene) {
     struct shared ours;
+    zx_info_process_handle_stats_t statistics;
+    scene->report(HANDLE_STATS, ask_handle_stats(&statistics));
     scene->report(HAS_GET, scene->gpu.get_handle != NULL);
     scene->report(HAS_PROPERTIES, scene->gpu.get_handle_properties != NULL);
     scene->type = type_for_buffers(scene);
     const int64_t before = open_handles();
-    scene->report(PLAIN_EXPORT, export_with(scene, ZIRCON_VMO));
-    scene->report(EXPORT_WITHOUT_TYPE, export_with(scene, 0));
+    scene->report(PLAIN_EXPORT, export_with(scene, SIZE, ZIRCON_VMO));
+    scene->report(SMALL_EXPORT, export_with(scene, 1024, ZIRCON_VMO));
+    scene->report(LARGE_EXPORT, export_with(scene, 32 * SIZE, ZIRCON_VMO));
+    scene->report(EXPORT_WITHOUT_TYPE, export_with(scene, SIZE, 0));
+    scene->report(ALLOCATE_1_GIB, allocate_and_free(scene, (VkDeviceSize)1 << 30));
     const VkResult result = scene_export(scene, &ours);
     scene->report(DEDICATED_EXPORT, result);
     zx_handle_t handle = result == VK_SUCCESS ? observe_export(scene, &ours) : ZX_HANDLE_INVALID;

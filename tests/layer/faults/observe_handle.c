@@ -24,12 +24,20 @@ static zx_status_t map_status(zx_handle_t handle) {
     return status == ZX_OK ? zx_vmar_unmap(zx_vmar_root_self(), address, SIZE) : status;
 }
 
+// Whether the last byte, which lies behind the allocation if the VMO is longer than that, is not zero.
+static bool has_old_byte_at_end(zx_handle_t handle, uint64_t size) {
+    unsigned char last = 0;
+    return size > SIZE && zx_vmo_read(handle, &last, size - 1, 1) == ZX_OK && last;
+}
+
 static void observe_vmo(const struct scene *scene, zx_handle_t handle) {
     static unsigned char bytes[SIZE];
     uint64_t size = 0;
     zx_vmo_get_size(handle, &size);
     scene->report(VMO_SIZE, (int64_t)size);
     scene->report(READ, zx_vmo_read(handle, bytes, 0, sizeof bytes));
+    scene->report(OLD_BYTE_AT_END, has_old_byte_at_end(handle, size));
+    scene->report(CLEAN, zx_vmo_op_range(handle, ZX_VMO_OP_CACHE_CLEAN, 0, 4096, NULL, 0));
     scene->report(WRITE, zx_vmo_write(handle, bytes, 0, 1));
     observe_info(scene, handle);
     scene->report(VMAR_MAP, map_status(handle));
@@ -121,6 +129,7 @@ void observe_asking(const struct scene *scene, zx_handle_t handle) {
     scene->report(ASK_EVENT, ask_and_close(scene, event, &bits));
     const zx_handle_t vmo = new_vmo(SIZE);
     scene->report(ASK_OTHER_TYPE, scene_ask(scene, VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT, vmo, &bits, NULL));
+    scene->report(ASK_ZERO, scene_ask(scene, ZIRCON_VMO, ZX_HANDLE_INVALID, &bits, NULL));
     if (valid_status(vmo) == ZX_OK)
         zx_handle_close(vmo);
 }

@@ -115,6 +115,7 @@ void observe_bad_handles(const struct scene *scene) {
     zx_handle_replace(new_vmo(SIZE), ZX_DEFAULT_VMO_RIGHTS & ~ZX_RIGHT_DUPLICATE, &vmo);
     scene->report(IMPORT_WITHOUT_DUPLICATE, import_and_free(scene, SIZE, vmo));
     close_if_open(vmo);
+    scene->report(IMPORT_ZERO, import_and_free(scene, SIZE, ZX_HANDLE_INVALID));
     if (scene->gpu.get_handle_properties)
         scene->report(ASK_GARBAGE, scene_ask(scene, ZIRCON_VMO, 0xabcd1234, &bits, NULL));
     scene->report(IMPORT_GARBAGE, import_and_free(scene, SIZE, 0xabcd1234));

@@ -31,7 +31,7 @@ struct expectation {
         enum aspect aspect;
         int64_t value;
         const char *fact; // the source of the value, or NULL
-    } changes[20];        // ends with aspect 0, which never changes
+    } changes[30];        // ends with aspect 0, which never changes
 };
 
 // Compare all aspects, print the wrong ones and return their number: for a driver without faults, and with a fault.

@@ -13,6 +13,8 @@ static const struct expectation goldfish = {
     {
         {DEVICE_TYPE, VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU, "3.3: VIRTUAL_GPU"},
         {PLAIN_EXPORT, VK_ERROR_OUT_OF_DEVICE_MEMORY, "goldfish 1: export needs a dedicated image or buffer"},
+        {SMALL_EXPORT, VK_ERROR_OUT_OF_DEVICE_MEMORY, "goldfish 1"},
+        {LARGE_EXPORT, VK_ERROR_OUT_OF_DEVICE_MEMORY, "goldfish 1"},
         {GET_UNEXPORTABLE, VK_ERROR_INITIALIZATION_FAILED, "goldfish 2: get of non-exportable memory"},
         {GET_IMPORTED, VK_ERROR_INITIALIZATION_FAILED, "goldfish 2: get of non-exportable memory"},
         {HAS_PARENT, 1, "sysmem VMOs: leaf child of a middle VMO"},
@@ -38,6 +40,14 @@ static struct expectation swiftshader = {
     0,
     {
         {DEVICE_TYPE, VK_PHYSICAL_DEVICE_TYPE_CPU, "3.3: CPU"},
+        {ATOM_SIZE, 256, "SwiftShader, seen: nonCoherentAtomSize"},
+        {LARGEST_SIZE, 1 << 30, "3.3: max alloc 1 GiB"},
+        {ALLOCATE_1_GIB, VK_ERROR_OUT_OF_DEVICE_MEMORY, "SwiftShader, seen: its own maximum is refused"},
+        {LISTS_SEMAPHORE, 1, "SwiftShader, seen: the sibling extension is listed"},
+        {SEMAPHORE_FEATURES, 3, "SwiftShader, source: events can be exported and imported"},
+        {BUFFER_FEATURES, 0, "SwiftShader, seen: buffers report no feature, images do"},
+        {BUFFER_COMPATIBLE, 0, "SwiftShader, seen: buffers report no feature, images do"},
+        {BUFFER_EXPORTED_AGAIN, 0, "SwiftShader, seen: buffers report no feature, images do"},
         {VMO_SIZE, SIZE + 4096, "SwiftShader 1: allocationSize += 15"},
         {IS_NAMED, 0, "SwiftShader, seen: no name"},
         {EXPORT_WITHOUT_TYPE, INVALID, "SwiftShader 3: handle type 0 is refused"},
@@ -52,6 +62,7 @@ static struct expectation swiftshader = {
         {VALID_AFTER_IMPORT_TOO_MUCH, ZX_ERR_BAD_HANDLE, "SwiftShader, seen: vkFreeMemory closes the number"},
         {IMPORT_EVENT, VK_ERROR_MEMORY_MAP_FAILED, "SwiftShader, seen: a failed import is MEMORY_MAP_FAILED"},
         {IMPORT_GARBAGE, VK_ERROR_MEMORY_MAP_FAILED, "SwiftShader, seen: a failed import is MEMORY_MAP_FAILED"},
+        {IMPORT_ZERO, VK_ERROR_MEMORY_MAP_FAILED, "SwiftShader, seen: a failed import is MEMORY_MAP_FAILED"},
         {VALID_AFTER_IMPORT_EVENT, ZX_ERR_BAD_HANDLE, "SwiftShader 6: a failed import closes the handle"},
     },
 };

@@ -76,12 +76,17 @@ static void the_environment_is_read(void) {
     is_on_in_a_child("fault=export-zero", true, false, NULL);
     is_on_in_a_child("persona=strict,fault=export-event,fault=export-zero", true, true, NULL);
     is_on_in_a_child(",,fault=export-event,", false, true, NULL);
+    is_on_in_a_child("fault=random-answers=123456789,fault=export-event", false, true, NULL);
 }
 
 static void unknown_settings_are_reported(void) {
     is_on_in_a_child("fault=export-zer", false, false, "there is no fault \"export-zer\"");
     is_on_in_a_child("fault=export-zero2", false, false, "there is no fault \"export-zero2\"");
     is_on_in_a_child("fault=", false, false, "there is no fault \"\"");
+    is_on_in_a_child("fault=export-zero=7", false, false, "there is no fault \"export-zero=7\"");
+    is_on_in_a_child("fault=random-answers=", false, false, "there is no fault \"random-answers=\"");
+    is_on_in_a_child("fault=random-answers=-7", false, false, "there is no fault \"random-answers=-7\"");
+    is_on_in_a_child("fault=random-answers=1234567890", false, false, "\"random-answers=1234567890\"");
     is_on_in_a_child("fault=hang-in-nothing", false, false, "\"hang-in-nothing\"");
     is_on_in_a_child("fault=export-zero,persona=goldfisch", false, false, "there is no persona \"goldfisch\"");
     is_on_in_a_child("export-zero", false, false, "not \"export-zero\"");

@@ -16,8 +16,11 @@ static VkExternalMemoryProperties zircon_properties(bool shareable) {
 }
 
 // Export needs import too, because the driver imports the pages of the layer's VMO. A resource that requires a
-// dedicated allocation cannot be shared: a host pointer excludes one (VUID-VkMemoryAllocateInfo-pNext-02806).
-static bool takes_host_memory(const VkExternalMemoryProperties *answer) {
+// dedicated allocation cannot be shared: a host pointer excludes one (VUID-VkMemoryAllocateInfo-pNext-02806). Where the
+// driver's queries deny what the trial did, the resource's memory types alone decide.
+static bool takes_host_memory(const struct physical_device *physical, const VkExternalMemoryProperties *answer) {
+    if (physical->denies_imports)
+        return !answer->externalMemoryFeatures;
     return (answer->externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT) &&
            !(answer->externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT);
 }
@@ -81,7 +84,7 @@ VKAPI_ATTR void VKAPI_CALL hook_GetPhysicalDeviceExternalBufferProperties(
     next(handle, &below, properties);
     // Host memory is never protected.
     properties->externalMemoryProperties =
-        zircon_properties(takes_host_memory(&properties->externalMemoryProperties) &&
+        zircon_properties(takes_host_memory(physical, &properties->externalMemoryProperties) &&
                           !(info->flags & VK_BUFFER_CREATE_PROTECTED_BIT) && buffer_memory_types(physical, info));
 }
 
@@ -153,7 +156,7 @@ static VkResult query_image(const struct physical_device *physical, const VkPhys
     }
     VkResult result = ask_about_host_memory(physical, info, &below);
     properties->imageFormatProperties = below.imageFormatProperties;
-    const bool shareable = result == VK_SUCCESS && takes_host_memory(&external->externalMemoryProperties) &&
+    const bool shareable = result == VK_SUCCESS && takes_host_memory(physical, &external->externalMemoryProperties) &&
                            may_be_shared(info) && image_memory_types(physical, info);
     if (result == VK_SUCCESS && !shareable)
         result = VK_ERROR_FORMAT_NOT_SUPPORTED;
@@ -163,15 +166,30 @@ static VkResult query_image(const struct physical_device *physical, const VkPhys
     return result;
 }
 
+// The spec: VK_ERROR_FORMAT_NOT_SUPPORTED if the handle type is not compatible. Lavapipe of Mesa 22.3 returns
+// VK_SUCCESS without features, which would look like a fault of the emulated driver.
+static VkResult query_other_type(VkPhysicalDevice handle, const VkPhysicalDeviceImageFormatInfo2 *info,
+                                 VkImageFormatProperties2 *properties) {
+    const VkExternalImageFormatProperties *external =
+        chain_find(properties->pNext, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
+    const VkResult result = instance_of(handle)->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
+    if (result != VK_SUCCESS || !external || external->externalMemoryProperties.externalMemoryFeatures)
+        return result;
+    memset(&properties->imageFormatProperties, 0, sizeof properties->imageFormatProperties);
+    return VK_ERROR_FORMAT_NOT_SUPPORTED;
+}
+
 VKAPI_ATTR VkResult VKAPI_CALL hook_GetPhysicalDeviceImageFormatProperties2(
     VkPhysicalDevice handle, const VkPhysicalDeviceImageFormatInfo2 *info, VkImageFormatProperties2 *properties) {
     VkPhysicalDeviceExternalImageFormatInfo external;
-    const bool zircon = chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
+    const bool shared = chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
                                    sizeof external) &&
-                        external.handleType == ZIRCON_VMO;
-    const struct physical_device *physical = zircon ? emulated_physical_device(handle) : NULL;
-    return physical ? query_image(physical, info, properties)
-                    : instance_of(handle)->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
+                        external.handleType;
+    const struct physical_device *physical = shared ? emulated_physical_device(handle) : NULL;
+    if (!physical)
+        return instance_of(handle)->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
+    return external.handleType == ZIRCON_VMO ? query_image(physical, info, properties)
+                                             : query_other_type(handle, info, properties);
 }
 
 const struct hook capability_hooks[] = {

@@ -71,7 +71,7 @@ static const struct memory_steps steps = {make_vmo, map, take_handle};
 static VkResult get_pages(struct device *device, const struct memory_steps *with, struct memory *memory,
                           zx_handle_t imported) {
     if (memory->imported)
-        return import_result(with->map(memory, imported));
+        return import_result(imported ? with->map(memory, imported) : ZX_ERR_BAD_HANDLE); // 0 needs no kernel to judge
     zx_status_t status = with->make_vmo(device, memory);
     if (status == ZX_OK)
         status = with->map(memory, memory->vmo);
@@ -311,7 +311,7 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_GetMemoryZirconHandlePropertiesFUCHSIA(
     const zx_rights_t needed = ZX_RIGHT_READ | ZX_RIGHT_WRITE | ZX_RIGHT_MAP;
     const struct device *device = device_of(handle);
     zx_info_handle_basic_t basic;
-    if (!emulates(device) || type != ZIRCON_VMO ||
+    if (!emulates(device) || type != ZIRCON_VMO || !zircon_handle ||
         zx_object_get_info(zircon_handle, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL) != ZX_OK ||
         basic.type != ZX_OBJ_TYPE_VMO) // 04773, 04774
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;

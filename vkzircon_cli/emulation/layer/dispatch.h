@@ -16,9 +16,12 @@
     X(EnumerateDeviceExtensionProperties)                                                                              \
     X(GetPhysicalDeviceFeatures)                                                                                       \
     X(GetPhysicalDeviceMemoryProperties)                                                                               \
+    Y(GetPhysicalDeviceMemoryProperties2)                                                                              \
+    X(GetPhysicalDeviceQueueFamilyProperties)                                                                          \
     X(GetPhysicalDeviceProperties)                                                                                     \
     Y(GetPhysicalDeviceProperties2)                                                                                    \
     Y(GetPhysicalDeviceExternalBufferProperties)                                                                       \
+    Y(GetPhysicalDeviceExternalSemaphoreProperties)                                                                    \
     Y(GetPhysicalDeviceImageFormatProperties2)
 
 #define DEVICE_COMMANDS(X, Y)                                                                                          \

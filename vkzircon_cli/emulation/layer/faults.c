@@ -4,6 +4,7 @@
 #include "faults.h"
 #include "zircon_objects.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static const struct persona {
 } personas[] = {
     {{"goldfish", "gfxstream's driver for Fuchsia (Mesa, guest/vulkan_enc/ResourceTracker.cpp)."},
      "foreign-import-refused,"   // a VMO from zx_vmo_create cannot be imported
-     "foreign-properties-zero,"  // a VMO unknown to the host: VK_SUCCESS without a memory type
+     "foreign-properties-zero,"  // a VMO unknown to the host: no memory type; the newest source names DEVICE_LOCAL ones
      "import-kills,"             // a handle that is bad or lacks DUPLICATE: abort()
      "refuse-plain-export,"      // without a dedicated image or buffer: VK_ERROR_OUT_OF_DEVICE_MEMORY
      "sysmem-vmo,"               // VMOs of sysmem have a parent and no committed bytes
@@ -53,19 +54,27 @@ static const struct persona {
      "integrated-device,"          // inferred from the hardware
      "properties-need-duplicate"}, // the driver duplicates the handle; a failure is VK_ERROR_INVALID_EXTERNAL_HANDLE
     {{"strict", "A driver without faults."}, ""},
-    {{"swiftshader", "SwiftShader's memory for Fuchsia (src/Vulkan/VkDeviceMemoryExternalFuchsia.hpp)."},
-     "cpu-device,"                   // it renders on the CPU
-     "extra-page,"                   // allocationSize += 15 before zx_vmo_create
-     "failed-import-closes-handle,"  // the destructor closes it
-     "import-ignores-size,"          // the size of the VMO is never compared
-     "import-is-exportable,"         // imported memory needs no export struct
-     "import-keeps-number,"          // the number stays valid until vkFreeMemory closes it
-     "no-handle-type-refused,"       // handle type 0 is refused instead of ignored
-     "no-name,"                      // the VMO's name is never set
-     "null-memory-kills,"            // VK_NULL_HANDLE is dereferenced
-     "odd-result-in-import,"         // every failed import returns VK_ERROR_MEMORY_MAP_FAILED
-     "properties-accept-garbage,"    // any number except 0 has all memory types
-     "unexportable-invalid-handle"}, // memory that is not for export: VK_ERROR_INVALID_EXTERNAL_HANDLE
+    {{"swiftshader", "SwiftShader with its memory for Fuchsia (src/Vulkan/VkDeviceMemoryExternalFuchsia.hpp)."},
+     // VkPhysicalDevice.cpp
+     "cpu-device,"   // PhysicalDevice::getProperties
+     "deny-buffers," // getProperties of VkPhysicalDeviceExternalBufferInfo has no case for VMOs, that of images has
+     "large-atom,"   // getLimits
+     "semaphore-offered," // getProperties of VkPhysicalDeviceExternalSemaphoreInfo
+     // VkDeviceMemoryExternalFuchsia.hpp
+     "failed-import-closes-handle," // ~VmoExternalMemory
+     "import-ignores-size,"         // VmoExternalMemory::allocate never compares the VMO's size
+     "import-is-exportable,"        // VmoExternalMemory::exportHandle needs no export struct
+     "import-keeps-number,"         // VmoExternalMemory::deallocate closes it
+     "no-name,"                     // VmoExternalMemory::allocate never names the VMO
+     "odd-result-in-import,"        // VmoExternalMemory::allocate: every failure is VK_ERROR_MEMORY_MAP_FAILED
+     // VkDeviceMemory.cpp
+     "extra-page,"                  // DeviceMemory::Allocate: allocationSize += 15
+     "largest-size-refused,"        // DeviceMemory::allocate compares the sum with MAX_MEMORY_ALLOCATION_SIZE
+     "no-handle-type-refused,"      // DeviceMemory::ParseAllocationInfo refuses handle type 0
+     "unexportable-invalid-handle," // DeviceMemory::exportHandle
+     // libVulkan.cpp
+     "null-memory-kills,"          // vkGetMemoryZirconHandleFUCHSIA dereferences VK_NULL_HANDLE
+     "properties-accept-garbage"}, // vkGetMemoryZirconHandlePropertiesFUCHSIA refuses 0 only
 };
 
 #define NUM_PERSONAS (sizeof personas / sizeof personas[0])
@@ -76,6 +85,8 @@ static struct {
     bool on[VKZ_FAULT_COUNT];
     enum action actions[VKZ_POINT_COUNT];
     bool any;
+    uint64_t seed;
+    _Atomic uint64_t draws;
     char error[200];
 } emulation;
 
@@ -115,7 +126,21 @@ static void turn_on(size_t index) {
             (enum action)(FIRST_ACTION + (index - VKZ_FAULT_COUNT) / VKZ_POINT_COUNT);
 }
 
-static bool turn_on_fault(const struct word *word) {
+// Whether the word is random-answers with a seed of at most 9 digits, which is taken off it.
+static void take_seed(struct word *word) {
+    static const char digits[] = "0123456789";
+    struct word seed = *word;
+    if (!take_key(&seed, "random-answers=") || seed.length < 1 || seed.length > 9 ||
+        strspn(seed.text, digits) < seed.length)
+        return;
+    emulation.seed = strtoul(seed.text, NULL, 10);
+    word->length -= seed.length + 1;
+}
+
+static bool turn_on_fault(const struct word *all) {
+    struct word taken = *all;
+    const struct word *word = &taken;
+    take_seed(&taken);
     for (size_t i = 0; i < NUM_FAULTS; i++) {
         if (word_is(word, faults[i].name)) {
             turn_on(i);
@@ -206,6 +231,23 @@ void vkz_point(enum vkz_point point) {
     case SEGFAULT:
         vkz_segfault();
     }
+}
+
+// SplitMix64: a hash of the draw's number.
+static uint64_t draw(void) {
+    uint64_t mixed = (emulation.seed << 32) + atomic_fetch_add(&emulation.draws, 1) + 1;
+    mixed *= 0x9e3779b97f4a7c15;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return mixed ^ mixed >> 31;
+}
+
+// One answer in 2 to 512, so that some seeds let a program go far.
+bool vkz_random(uint64_t *random) {
+    if (!vkz_fault(VKZ_FAULT_RANDOM_ANSWERS) || draw() % (UINT64_C(2) << emulation.seed % 9))
+        return false;
+    *random = draw();
+    return true;
 }
 
 size_t vkz_fault_count(void) {

@@ -15,20 +15,24 @@
     X(BAD_HANDLE_KILLS, "bad-handle-kills",                                                                            \
       "Every zx call except ZX_INFO_HANDLE_VALID kills the process if its handle is bad, as a job policy can.")        \
     X(CAPABILITIES_CLOBBER_HEADER, "capabilities-clobber-header",                                                      \
-      "The external buffer and image queries set sType of their output to 0.")                                         \
+      "The external buffer, image and semaphore queries set sType of their output to 0.")                              \
     X(CAPABILITIES_UNWRITTEN, "capabilities-unwritten",                                                                \
-      "The external buffer and image queries return without writing their output.")                                    \
+      "The external buffer, image and semaphore queries return without writing their output.")                         \
     X(CHANNEL_COPIES, "channel-copies", "A VMO that is written to a channel arrives as a copy.")                       \
+    X(COPY_ON_WRITE_VMO, "copy-on-write-vmo", "Exported VMOs have the flag IS_COW_CLONE.")                             \
     X(CPU_DEVICE, "cpu-device", "The device has the type CPU.")                                                        \
     X(DEDICATED_ONLY_REPORTED, "dedicated-only-reported",                                                              \
       "The external buffer and image queries report DEDICATED_ONLY, but plain allocations work.")                      \
     X(DENY_ALL, "deny-all", "The external buffer and image queries report no support, but everything works.")          \
+    X(DENY_BUFFERS, "deny-buffers",                                                                                    \
+      "The external buffer queries report no support, the image queries do, and both work.")                           \
     X(DENY_EXPORT, "deny-export", "The external buffer and image queries omit EXPORTABLE, but export works.")          \
     X(DENY_IMPORT, "deny-import", "The external buffer and image queries omit IMPORTABLE, but import works.")          \
     X(DEVICE_LOST_IN_EXPORT, "device-lost-in-export",                                                                  \
       "vkGetMemoryZirconHandleFUCHSIA returns VK_ERROR_DEVICE_LOST, and the device stays lost.")                       \
     X(DEVICE_LOST_IN_SUBMIT, "device-lost-in-submit",                                                                  \
       "vkQueueSubmit returns VK_ERROR_DEVICE_LOST, and the device stays lost.")                                        \
+    X(DISCARDABLE_VMO, "discardable-vmo", "Exported VMOs have the flag DISCARDABLE.")                                  \
     X(DISCRETE_DEVICE, "discrete-device", "The device has the type discrete GPU.")                                     \
     X(EXPORT_CLOSED_HANDLE, "export-closed-handle",                                                                    \
       "vkGetMemoryZirconHandleFUCHSIA returns a number that looks like a handle but is not open.")                     \
@@ -46,9 +50,13 @@
       "Importing a VMO that Vulkan did not export returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                          \
     X(FOREIGN_PROPERTIES_ZERO, "foreign-properties-zero",                                                              \
       "The properties of a VMO that Vulkan did not export name no memory type.")                                       \
+    X(HANDLE_COUNT_LATE, "handle-count-late",                                                                          \
+      "ZX_INFO_HANDLE_COUNT of a VMO counts one handle only from the third time on.")                                  \
+    X(HANDLE_COUNT_WAVERS, "handle-count-wavers", "Every second ZX_INFO_HANDLE_COUNT of a VMO is one larger.")         \
     X(HIDE_GET_HANDLE, "hide-get-handle", "vkGetDeviceProcAddr returns NULL for vkGetMemoryZirconHandleFUCHSIA.")      \
     X(HIDE_PROPERTIES, "hide-properties",                                                                              \
       "vkGetDeviceProcAddr returns NULL for vkGetMemoryZirconHandlePropertiesFUCHSIA.")                                \
+    X(IMMUTABLE_VMO, "immutable-vmo", "Exported VMOs have the flag IMMUTABLE.")                                        \
     X(IMPORT_COPIES, "import-copies", "An import copies the bytes of the VMO instead of sharing them.")                \
     X(IMPORT_ELSEWHERE_REFUSED, "import-elsewhere-refused",                                                            \
       "Importing what another process exported returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                             \
@@ -69,6 +77,10 @@
       "vkEnumerateDeviceExtensionProperties returns VK_INCOMPLETE for any array size.")                                \
     X(INTEGRATED_DEVICE, "integrated-device", "The device has the type integrated GPU.")                               \
     X(INVALID_IMPORT, "invalid-import", "Every import returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                      \
+    X(LARGE_ATOM, "large-atom", "nonCoherentAtomSize is 256, the most that a device may have.")                        \
+    X(LARGE_REFUSED, "large-refused", "Allocating more than 1 MiB for export returns VK_ERROR_OUT_OF_DEVICE_MEMORY.")  \
+    X(LARGEST_SIZE_REFUSED, "largest-size-refused",                                                                    \
+      "maxMemoryAllocationSize is 1 GiB, but the last 15 bytes of it cannot be allocated.")                            \
     X(LEAK_HANDLE, "leak-handle", "vkFreeMemory of imported memory leaves its handle open.")                           \
     X(LEAK_MEMORY, "leak-memory", "Every import leaks some memory of the process.")                                    \
     X(MAP_FAILS, "map-fails", "vkMapMemory of exported or imported memory returns VK_ERROR_MEMORY_MAP_FAILED.")        \
@@ -78,6 +90,7 @@
     X(NAME_UNTERMINATED, "name-unterminated", "The device's name fills all of its 256 bytes, without a NUL.")          \
     X(NO_DEPENDENCY, "no-dependency", "The device is a Vulkan 1.0 device that does not list VK_KHR_external_memory.")  \
     X(NO_DEVICE, "no-device", "vkEnumeratePhysicalDevices finds no device.")                                           \
+    X(NO_HANDLE_STATS, "no-handle-stats", "ZX_INFO_PROCESS_HANDLE_STATS returns ZX_ERR_ACCESS_DENIED.")                \
     X(NO_HANDLE_TYPE_REFUSED, "no-handle-type-refused",                                                                \
       "An import or export struct without a handle type returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                    \
     X(NO_NAME, "no-name", "Exported VMOs have no name.")                                                               \
@@ -92,9 +105,13 @@
       "list.")                                                                                                         \
     X(ODD_SIZE, "odd-size", "The exported VMO is 512 bytes larger than whole pages.")                                  \
     X(OLD_DATA, "old-data", "A newly exported VMO is full of old bytes.")                                              \
+    X(OLD_DATA_BEHIND, "old-data-behind",                                                                              \
+      "The exported VMO is mostly one page larger, and its last bytes are old ones.")                                  \
     X(OLD_KERNEL, "old-kernel", "The kernel supports only the first version of ZX_INFO_VMO.")                          \
     X(ONE_BYTE_CHANGED, "one-byte-changed", "An import changes one bit in the middle of the VMO.")                     \
     X(ONE_POOL, "one-pool", "All exports of a device that exist at the same time are one VMO.")                        \
+    X(PHYSICAL_VMO, "physical-vmo",                                                                                    \
+      "Exported VMOs are physical: zx_vmo_read, zx_vmo_write and cache operations return ZX_ERR_NOT_SUPPORTED.")       \
     X(PROPERTIES_ACCEPT_GARBAGE, "properties-accept-garbage",                                                          \
       "The properties of any number except 0 name every memory type that a VMO can have.")                             \
     X(PROPERTIES_BY_NUMBER, "properties-by-number",                                                                    \
@@ -111,6 +128,8 @@
     X(PROPERTIES_UNWRITTEN, "properties-unwritten",                                                                    \
       "vkGetMemoryZirconHandlePropertiesFUCHSIA returns VK_SUCCESS without writing its output.")                       \
     X(PROPERTIES_ZERO, "properties-zero", "The properties of every VMO name no memory type.")                          \
+    X(RANDOM_ANSWERS, "random-answers",                                                                                \
+      "Some results, counts, bits and handles are random; random-answers=7 draws others than random-answers=8.")       \
     X(RECYCLES_MEMORY, "recycles-memory",                                                                              \
       "vkFreeMemory of exported memory overwrites the VMO, even if other handles to it are open.")                     \
     X(REFUSE_DEVICE, "refuse-device", "vkCreateDevice with the extension returns VK_ERROR_INITIALIZATION_FAILED.")     \
@@ -131,6 +150,9 @@
     X(SECOND_GET_COPIES, "second-get-copies",                                                                          \
       "From the second call on, vkGetMemoryZirconHandleFUCHSIA returns a copy of the VMO.")                            \
     X(SEMAPHORE_LISTED, "semaphore-listed", "VK_FUCHSIA_external_semaphore is listed, but its commands do not exist.") \
+    X(SEMAPHORE_OFFERED, "semaphore-offered",                                                                          \
+      "VK_FUCHSIA_external_semaphore is listed, and reported for events, but its commands do not exist.")              \
+    X(SMALL_REFUSED, "small-refused", "Allocating less than a page for export returns VK_ERROR_OUT_OF_DEVICE_MEMORY.") \
     X(SYSMEM_VMO, "sysmem-vmo", "Exported VMOs are children of another VMO, which the bytes count for.")               \
     X(TALKS_ON_STDERR, "talks-on-stderr", "The driver prints to stderr in vkCreateInstance and in every export.")      \
     X(TALKS_ON_STDOUT, "talks-on-stdout", "The driver prints to stdout in vkCreateInstance and in every export.")      \
@@ -140,6 +162,8 @@
       "vkGetMemoryZirconHandleFUCHSIA of memory not for export returns VK_ERROR_INITIALIZATION_FAILED.")               \
     X(UNEXPORTABLE_INVALID_HANDLE, "unexportable-invalid-handle",                                                      \
       "vkGetMemoryZirconHandleFUCHSIA of memory not for export returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")             \
+    X(UNSUPPORTED_IMAGES_SUCCEED, "unsupported-images-succeed",                                                        \
+      "The external image query returns VK_SUCCESS without features instead of VK_ERROR_FORMAT_NOT_SUPPORTED.")        \
     X(VIRTUAL_DEVICE, "virtual-device", "The device has the type virtual GPU.")                                        \
     X(VMO_TOO_SMALL, "vmo-too-small", "The exported VMO is one page smaller than the allocation needs.")               \
     X(WRONG_TYPE_INIT_FAILED, "wrong-type-init-failed",                                                                \
@@ -188,6 +212,10 @@ ZX_EXPORT bool vkz_fault(enum vkz_fault fault);
 
 // Whether any fault is on, including those of the points.
 ZX_EXPORT bool vkz_any_fault(void);
+
+// Whether the next answer is random, and a random number for it. Only with random-answers, whose seed decides how many
+// answers are. A process draws the same numbers again in its next run.
+ZX_EXPORT bool vkz_random(uint64_t *random);
 
 // Called at the start of the call that the point stands for. Does not return if the process has to end or hang there.
 ZX_EXPORT void vkz_point(enum vkz_point point);

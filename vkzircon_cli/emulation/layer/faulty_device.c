@@ -34,6 +34,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_CreateInstance(const VkInstanceCrea
                                                             VkInstance *handle) {
     vkz_point(VKZ_POINT_CREATE_INSTANCE);
     faulty_talk("vkCreateInstance");
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
     return hook_CreateInstance(info, allocator, handle);
 }
 
@@ -42,13 +45,25 @@ static VKAPI_ATTR void VKAPI_CALL faulty_DestroyInstance(VkInstance handle, cons
     hook_DestroyInstance(handle, allocator);
 }
 
+static VkResult enumerate(VkInstance handle, uint32_t *count, VkPhysicalDevice *devices) {
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
+    if (devices)
+        faulty_count(count, *count);
+    const VkResult result = instance_of(handle)->next.EnumeratePhysicalDevices(handle, count, devices);
+    if (!devices)
+        faulty_count(count, 64);
+    return result;
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL faulty_EnumeratePhysicalDevices(VkInstance handle, uint32_t *count,
                                                                       VkPhysicalDevice *devices) {
     vkz_point(VKZ_POINT_ENUMERATE_DEVICES);
     if (vkz_fault(VKZ_FAULT_REFUSE_ENUMERATION))
         return VK_ERROR_INITIALIZATION_FAILED;
     if (!vkz_fault(VKZ_FAULT_NO_DEVICE))
-        return instance_of(handle)->next.EnumeratePhysicalDevices(handle, count, devices);
+        return enumerate(handle, count, devices);
     *count = 0;
     return VK_SUCCESS;
 }
@@ -87,6 +102,43 @@ static void misdescribe(VkPhysicalDeviceProperties *properties) {
         memset(properties->deviceName, 'N', sizeof properties->deviceName);
     if (vkz_fault(VKZ_FAULT_NO_DEPENDENCY))
         properties->apiVersion = VK_API_VERSION_1_0 | VK_API_VERSION_PATCH(properties->apiVersion);
+    if (vkz_fault(VKZ_FAULT_LARGE_ATOM))
+        properties->limits.nonCoherentAtomSize = 256; // the limits chapter, Required Limits
+    faulty_bits(&properties->apiVersion);
+    faulty_bits(&properties->driverVersion);
+    faulty_bits((uint32_t *)&properties->deviceType);
+    faulty_bytes(properties->deviceName, sizeof properties->deviceName);
+    faulty_bits(&properties->limits.maxMemoryAllocationCount);
+    faulty_size(&properties->limits.nonCoherentAtomSize);
+}
+
+// The struct of this type that the query fills in, or NULL.
+static void *output(void *first, VkStructureType type) {
+    return (void *)(uintptr_t)chain_find(first, type);
+}
+
+static void misdescribe_sizes(void *first) {
+    VkPhysicalDeviceMaintenance3Properties *one =
+        output(first, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES);
+    VkPhysicalDeviceVulkan11Properties *many = output(first, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES);
+    VkDeviceSize *sizes[] = {one ? &one->maxMemoryAllocationSize : NULL, many ? &many->maxMemoryAllocationSize : NULL};
+    for (size_t i = 0; i < 2; i++) {
+        if (sizes[i] && vkz_fault(VKZ_FAULT_LARGEST_SIZE_REFUSED))
+            *sizes[i] = FAULTY_LARGEST_SIZE;
+        if (sizes[i])
+            faulty_size(sizes[i]);
+    }
+}
+
+static void misdescribe_ids(void *first) {
+    VkPhysicalDeviceIDProperties *ids = output(first, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES);
+    VkPhysicalDeviceDriverProperties *driver = output(first, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES);
+    if (ids)
+        faulty_bytes(ids->deviceUUID, sizeof ids->deviceUUID + sizeof ids->driverUUID);
+    if (!driver)
+        return;
+    faulty_bits((uint32_t *)&driver->driverID);
+    faulty_bytes(driver->driverName, sizeof driver->driverName);
 }
 
 static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceProperties(VkPhysicalDevice handle,
@@ -101,6 +153,8 @@ static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceProperties2(VkPhysical
     vkz_point(VKZ_POINT_DEVICE_PROPERTIES);
     instance_of(handle)->next.GetPhysicalDeviceProperties2(handle, properties);
     misdescribe(&properties->properties);
+    misdescribe_sizes(properties->pNext);
+    misdescribe_ids(properties->pNext);
 }
 
 // The driver's list with our extension in the place of VK_KHR_external_memory.
@@ -121,7 +175,7 @@ static void mislist(VkExtensionProperties *extension, bool all) {
     if (vkz_fault(VKZ_FAULT_REVISION_99) &&
         strcmp(extension->extensionName, VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME) == 0)
         extension->specVersion = 99;
-    if (all && vkz_fault(VKZ_FAULT_SEMAPHORE_LISTED) &&
+    if (all && (vkz_fault(VKZ_FAULT_SEMAPHORE_LISTED) || vkz_fault(VKZ_FAULT_SEMAPHORE_OFFERED)) &&
         strcmp(extension->extensionName, VK_GOOGLE_DECORATE_STRING_EXTENSION_NAME) == 0)
         strcpy(extension->extensionName, VK_FUCHSIA_EXTERNAL_SEMAPHORE_EXTENSION_NAME);
 }
@@ -134,15 +188,25 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_EnumerateDeviceExtensionProperties(
     const struct physical_device *physical = others ? NULL : emulated_physical_device(handle);
     if (!physical)
         return hook_EnumerateDeviceExtensionProperties(handle, layer, count, properties);
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
+    if (properties)
+        faulty_count(count, *count);
     const bool replaces = !layer && physical->lists_dependency && vkz_fault(VKZ_FAULT_NO_DEPENDENCY);
     const VkResult result = replaces ? list_replaced(physical, count, properties)
                                      : hook_EnumerateDeviceExtensionProperties(handle, layer, count, properties);
     for (uint32_t i = 0; properties && result >= 0 && i < *count; i++)
         mislist(&properties[i], !layer);
+    if (!properties)
+        faulty_count(count, 64);
     return !layer && properties && vkz_fault(VKZ_FAULT_INCOMPLETE_FOREVER) ? VK_INCOMPLETE : result;
 }
 
 static void misreport(VkExternalMemoryProperties *properties) {
+    faulty_bits(&properties->externalMemoryFeatures);
+    faulty_bits(&properties->exportFromImportedHandleTypes);
+    faulty_bits(&properties->compatibleHandleTypes);
     if (vkz_fault(VKZ_FAULT_DENY_ALL))
         *properties = (VkExternalMemoryProperties){0};
     if (!properties->externalMemoryFeatures)
@@ -168,44 +232,81 @@ static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceExternalBufferProperti
         return;
     hook_GetPhysicalDeviceExternalBufferProperties(handle, info, properties);
     misreport(&properties->externalMemoryProperties);
+    if (vkz_fault(VKZ_FAULT_DENY_BUFFERS))
+        properties->externalMemoryProperties = (VkExternalMemoryProperties){0};
     if (vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER))
         properties->sType = 0;
 }
 
-static bool asks_about_vmos(const VkPhysicalDeviceImageFormatInfo2 *info) {
+// The handle type that the query is about, 0 if none.
+static VkFlags asked_type(const VkPhysicalDeviceImageFormatInfo2 *info) {
     VkPhysicalDeviceExternalImageFormatInfo external;
     return chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
-                      sizeof external) &&
-           external.handleType == ZIRCON_VMO;
+                      sizeof external)
+               ? external.handleType
+               : 0;
 }
 
-static VkResult misreport_image(VkImageFormatProperties2 *properties, VkExternalImageFormatProperties *external) {
-    if (external)
+static VkResult misreport_image(VkImageFormatProperties2 *properties, VkExternalImageFormatProperties *external,
+                                VkResult result) {
+    if (external && result == VK_SUCCESS)
         misreport(&external->externalMemoryProperties);
-    if (!vkz_fault(VKZ_FAULT_DENY_ALL))
-        return VK_SUCCESS;
+    if (result != VK_SUCCESS || !vkz_fault(VKZ_FAULT_DENY_ALL))
+        return result;
     memset(&properties->imageFormatProperties, 0, sizeof properties->imageFormatProperties);
     return VK_ERROR_FORMAT_NOT_SUPPORTED;
 }
 
+static VkResult unsupported(VkExternalImageFormatProperties *external, VkResult result) {
+    if (result != VK_ERROR_FORMAT_NOT_SUPPORTED || !vkz_fault(VKZ_FAULT_UNSUPPORTED_IMAGES_SUCCEED))
+        return result;
+    if (external)
+        external->externalMemoryProperties = (VkExternalMemoryProperties){0};
+    return VK_SUCCESS;
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetPhysicalDeviceImageFormatProperties2(
     VkPhysicalDevice handle, const VkPhysicalDeviceImageFormatInfo2 *info, VkImageFormatProperties2 *properties) {
-    if (!asks_about_vmos(info) || !emulated_physical_device(handle))
+    const VkFlags type = asked_type(info);
+    if (!type || !emulated_physical_device(handle))
         return hook_GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
+    VkExternalImageFormatProperties *external = (VkExternalImageFormatProperties *)(uintptr_t)chain_find(
+        properties->pNext, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
+    if (type != ZIRCON_VMO)
+        return unsupported(external, hook_GetPhysicalDeviceImageFormatProperties2(handle, info, properties));
     vkz_point(VKZ_POINT_CAPABILITIES);
     if (vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
         return VK_SUCCESS;
-    VkExternalImageFormatProperties *external = (VkExternalImageFormatProperties *)(uintptr_t)chain_find(
-        properties->pNext, VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES);
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
     VkResult result = hook_GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
-    if (result == VK_SUCCESS)
-        result = misreport_image(properties, external);
+    result = unsupported(external, misreport_image(properties, external, result));
     if (vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER)) { // pNext stays, so that unaware programs go on
         properties->sType = 0;
         if (external)
             external->sType = 0;
     }
     return result;
+}
+
+static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceExternalSemaphoreProperties(
+    VkPhysicalDevice handle, const VkPhysicalDeviceExternalSemaphoreInfo *info,
+    VkExternalSemaphoreProperties *properties) {
+    const bool ours = info->handleType == VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_ZIRCON_EVENT_BIT_FUCHSIA &&
+                      emulated_physical_device(handle);
+    if (ours && vkz_fault(VKZ_FAULT_CAPABILITIES_UNWRITTEN))
+        return;
+    instance_of(handle)->next.GetPhysicalDeviceExternalSemaphoreProperties(handle, info, properties);
+    faulty_bits(&properties->externalSemaphoreFeatures);
+    faulty_bits(&properties->compatibleHandleTypes);
+    if (ours && vkz_fault(VKZ_FAULT_SEMAPHORE_OFFERED)) {
+        properties->exportFromImportedHandleTypes = properties->compatibleHandleTypes = info->handleType;
+        properties->externalSemaphoreFeatures =
+            VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT | VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT;
+    }
+    if (ours && vkz_fault(VKZ_FAULT_CAPABILITIES_CLOBBER_HEADER))
+        properties->sType = 0;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL faulty_CreateDevice(VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
@@ -216,6 +317,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_CreateDevice(VkPhysicalDevice physi
                            VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME) &&
         emulated_physical_device(physical))
         return VK_ERROR_INITIALIZATION_FAILED;
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
     return hook_CreateDevice(physical, info, allocator, handle);
 }
 
@@ -235,6 +339,9 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL faulty_GetDeviceProcAddr(VkDevic
 static VKAPI_ATTR VkResult VKAPI_CALL faulty_CreateBuffer(VkDevice handle, const VkBufferCreateInfo *info,
                                                           const VkAllocationCallbacks *allocator, VkBuffer *buffer) {
     vkz_point(VKZ_POINT_CREATE_BUFFER);
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
     return hook_CreateBuffer(handle, info, allocator, buffer);
 }
 
@@ -242,7 +349,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_CreateBuffer(VkDevice handle, const
 #define BIND(name, parameters, ...)                                                                                    \
     static VKAPI_ATTR VkResult VKAPI_CALL faulty_##name parameters {                                                   \
         vkz_point(VKZ_POINT_BIND);                                                                                     \
-        return device_of(handle)->next.name(__VA_ARGS__);                                                              \
+        const VkResult random = faulty_result();                                                                       \
+        return random == VK_SUCCESS ? device_of(handle)->next.name(__VA_ARGS__) : random;                              \
     }
 
 BIND(BindBufferMemory, (VkDevice handle, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize offset), handle, buffer,
@@ -257,8 +365,10 @@ BIND(BindImageMemory2, (VkDevice handle, uint32_t count, const VkBindImageMemory
                                                         VkFence fence) {                                               \
         vkz_point(VKZ_POINT_SUBMIT);                                                                                   \
         struct device *device = device_of(queue);                                                                      \
-        const VkResult lost = faulty_lost(device, VKZ_FAULT_DEVICE_LOST_IN_SUBMIT);                                    \
-        return lost == VK_SUCCESS ? device->next.name(queue, count, submits, fence) : lost;                            \
+        VkResult refused = faulty_lost(device, VKZ_FAULT_DEVICE_LOST_IN_SUBMIT);                                       \
+        if (refused == VK_SUCCESS)                                                                                     \
+            refused = faulty_result();                                                                                 \
+        return refused == VK_SUCCESS ? device->next.name(queue, count, submits, fence) : refused;                      \
     }
 
 SUBMIT(QueueSubmit, VkSubmitInfo)
@@ -270,6 +380,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_WaitForFences(VkDevice handle, uint
     struct device *device = device_of(handle);
     if (atomic_load(&device->lost))
         return VK_ERROR_DEVICE_LOST;
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
     return device->next.WaitForFences(handle, count, fences, wait_all, timeout);
 }
 
@@ -281,6 +394,7 @@ const struct hook faulty_device_hooks[] = {
     ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceProperties2),
     ROW(faulty, INSTANCE, EnumerateDeviceExtensionProperties),
     ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceExternalBufferProperties),
+    ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceExternalSemaphoreProperties),
     ROW_KHR(faulty, INSTANCE, GetPhysicalDeviceImageFormatProperties2),
     ROW(faulty, INSTANCE, CreateDevice),
     ROW(faulty, ANY_DEVICE, DestroyDevice),

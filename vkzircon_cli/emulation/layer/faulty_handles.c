@@ -67,6 +67,13 @@ static zx_status_t get_handle(const struct memory *memory, zx_handle_t *handle) 
     return zx_handle_duplicate(memory->vmo, ZX_RIGHT_SAME_RIGHTS, handle);
 }
 
+// The driver's own handle, or a number.
+static zx_status_t get_anything(const struct memory *memory, zx_handle_t *handle) {
+    *handle = memory->vmo;
+    faulty_bits(handle);
+    return ZX_OK;
+}
+
 static zx_status_t get_again(const struct memory *memory, zx_handle_t *handle) {
     *handle = memory->given;
     return ZX_OK;
@@ -107,7 +114,18 @@ static const struct {
     {VKZ_FAULT_FEWER_RIGHTS, false, get_fewer_rights},
 };
 
+static get_function random_way(void) {
+    const size_t count = sizeof ways / sizeof ways[0];
+    uint64_t random;
+    if (!vkz_random(&random))
+        return NULL;
+    return random % (count + 3) < count ? ways[random % (count + 3)].get : get_anything;
+}
+
 static get_function way_to_get(const struct memory *memory) {
+    const get_function random = random_way();
+    if (random)
+        return random;
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if (vkz_fault(ways[i].fault) && (memory->given || !ways[i].from_the_second_time_on))
             return ways[i].get;
@@ -140,7 +158,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetMemoryZirconHandleFUCHSIA(
     vkz_point(VKZ_POINT_EXPORT);
     struct device *device = device_of(handle);
     struct memory memory;
-    const VkResult refused = refusal(device, info);
+    VkResult refused = refusal(device, info);
+    if (refused == VK_SUCCESS)
+        refused = faulty_result();
     if (refused != VK_SUCCESS)
         return refused;
     if (!memory_find_exportable(device, info, &memory))
@@ -198,6 +218,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetMemoryZirconHandlePropertiesFUCH
         properties->memoryTypeBits = device->physical->memory_types;
         return VK_SUCCESS;
     }
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
     VkMemoryZirconHandlePropertiesFUCHSIA right = {0};
     VkResult result = hook_GetMemoryZirconHandlePropertiesFUCHSIA(handle, type, zircon_handle, &right);
     result = wrong_result(type, zircon_handle, result);
@@ -205,6 +228,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetMemoryZirconHandlePropertiesFUCH
         return result;
     if (!vkz_fault(VKZ_FAULT_PROPERTIES_UNWRITTEN))
         properties->memoryTypeBits = wrong_types(device, zircon_handle, right.memoryTypeBits);
+    faulty_bits(&properties->memoryTypeBits);
     if (vkz_fault(VKZ_FAULT_PROPERTIES_CLOBBER_HEADER))
         properties->sType = 0;
     if (vkz_fault(VKZ_FAULT_PROPERTIES_CLOSE_HANDLE))

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #define FEW_BYTES 15 // SwiftShader adds them to align the memory
+#define LARGE     ((VkDeviceSize)1 << 20)
+#define OLD_BYTE  0x6f
 
 static uint64_t whole_pages(uint64_t size) {
     const uint64_t page = zx_system_get_page_size();
@@ -57,6 +59,9 @@ static VkResult refusal(const struct request *request, VkDeviceSize asked) {
         return import_refusal(request->handle, asked);
     if (vkz_fault(VKZ_FAULT_REFUSE_EXPORT) || (vkz_fault(VKZ_FAULT_REFUSE_PLAIN_EXPORT) && !request->dedicated))
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    if ((vkz_fault(VKZ_FAULT_LARGE_REFUSED) && asked > LARGE) ||
+        (vkz_fault(VKZ_FAULT_SMALL_REFUSED) && asked < zx_system_get_page_size()))
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     return VK_SUCCESS;
 }
 
@@ -76,7 +81,8 @@ static zx_status_t share_pool(struct device *device, struct memory *memory) {
 }
 
 static zx_status_t make_vmo(struct device *device, struct memory *memory) {
-    const uint64_t size = memory->asked + (vkz_fault(VKZ_FAULT_EXTRA_PAGE) ? FEW_BYTES : 0);
+    const bool longer = vkz_fault(VKZ_FAULT_EXTRA_PAGE) || vkz_fault(VKZ_FAULT_OLD_DATA_BEHIND);
+    const uint64_t size = memory->asked + (longer ? FEW_BYTES : 0);
     const uint32_t options = vkz_fault(VKZ_FAULT_RESIZABLE_VMO) ? ZX_VMO_RESIZABLE : 0;
     if (vkz_fault(VKZ_FAULT_ONE_POOL) && share_pool(device, memory) == ZX_OK)
         return ZX_OK;
@@ -104,19 +110,39 @@ static void fill(struct memory *memory, uint64_t size, int byte) {
     memset((void *)memory->pages, byte, size < memory->length ? size : memory->length);
 }
 
+static zx_status_t fill_behind(const struct memory *memory) {
+    char old[FEW_BYTES];
+    uint64_t size;
+    const zx_status_t status = zx_vmo_get_size(memory->vmo, &size);
+    memset(old, OLD_BYTE, sizeof old);
+    return status == ZX_OK ? zx_vmo_write(memory->vmo, old, size - sizeof old, sizeof old) : status;
+}
+
+static zx_status_t change_flags(const struct memory *memory) {
+    const uint32_t set = (vkz_fault(VKZ_FAULT_COPY_ON_WRITE_VMO) ? ZX_INFO_VMO_IS_COW_CLONE : 0) |
+                         (vkz_fault(VKZ_FAULT_DISCARDABLE_VMO) ? ZX_INFO_VMO_DISCARDABLE : 0) |
+                         (vkz_fault(VKZ_FAULT_IMMUTABLE_VMO) ? ZX_INFO_VMO_IMMUTABLE : 0);
+    const uint32_t clear = vkz_fault(VKZ_FAULT_PHYSICAL_VMO) ? ZX_INFO_VMO_TYPE_PAGED : 0;
+    return vkz_vmo_change_flags(memory->vmo, set, clear);
+}
+
 static zx_status_t spoil_export(struct memory *memory) {
     static const char name[] = "vkzircon-emulated";
     const struct vkz_origin origin = {.exported = true, .memory_type = memory->type, .process = (uint32_t)getpid()};
     const uint64_t size = whole_pages(memory->asked);
     zx_status_t status = ZX_OK;
     if (vkz_fault(VKZ_FAULT_OLD_DATA))
-        fill(memory, size, 0x6f);
-    if (vkz_fault(VKZ_FAULT_SYSMEM_VMO))
+        fill(memory, size, OLD_BYTE);
+    if (vkz_fault(VKZ_FAULT_OLD_DATA_BEHIND))
+        status = fill_behind(memory);
+    if (status == ZX_OK && vkz_fault(VKZ_FAULT_SYSMEM_VMO))
         status = become_child(memory);
     if (status == ZX_OK && vkz_fault(VKZ_FAULT_VMO_TOO_SMALL))
         status = vkz_vmo_set_size(memory->vmo, size - zx_system_get_page_size());
     if (status == ZX_OK && vkz_fault(VKZ_FAULT_ODD_SIZE))
         status = vkz_vmo_set_size(memory->vmo, size + 512);
+    if (status == ZX_OK)
+        status = change_flags(memory);
     if (status == ZX_OK && !vkz_fault(VKZ_FAULT_NO_NAME))
         status = zx_object_set_property(memory->vmo, ZX_PROP_NAME, name, sizeof name);
     return status == ZX_OK ? vkz_vmo_set_origin(memory->vmo, &origin) : status;
@@ -209,8 +235,13 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_AllocateMemory(VkDevice handle, con
         return hook_AllocateMemory(handle, info, allocator, memory);
     const struct request request = memory_request(info);
     vkz_point(request.imports ? VKZ_POINT_IMPORT : VKZ_POINT_ALLOCATE);
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
     if (vkz_fault(VKZ_FAULT_NO_HANDLE_TYPE_REFUSED) && lacks_handle_type(info))
         return VK_ERROR_INVALID_EXTERNAL_HANDLE;
+    if (vkz_fault(VKZ_FAULT_LARGEST_SIZE_REFUSED) && info->allocationSize > FAULTY_LARGEST_SIZE - FEW_BYTES)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     if (request.refused || (!request.imports && !request.exports))
         return hook_AllocateMemory(handle, info, allocator, memory);
     VkResult result = refusal(&request, info->allocationSize);
@@ -238,6 +269,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL faulty_MapMemory(VkDevice handle, VkDevice
                                                        void **data) {
     struct memory memory;
     vkz_point(VKZ_POINT_MAP);
+    const VkResult random = faulty_result();
+    if (random != VK_SUCCESS)
+        return random;
     if (vkz_fault(VKZ_FAULT_MAP_FAILS) && memory_find(device_of(handle), memory_handle, &memory))
         return VK_ERROR_MEMORY_MAP_FAILED;
     return hook_MapMemory(handle, memory_handle, offset, size, flags, data);

@@ -41,6 +41,7 @@ extern const struct hook memory_hooks[];
 extern const struct hook faulty_device_hooks[];
 extern const struct hook faulty_handle_hooks[];
 extern const struct hook faulty_memory_hooks[];
+extern const struct hook faulty_random_hooks[];
 
 // The hooks that other files call: the decorators, and the trial in instance.c.
 #define DECLARE(name) extern __typeof__(*(PFN_vk##name)0) hook_##name;
@@ -53,7 +54,11 @@ DECLARE(DestroyDevice)
 DECLARE(DestroyInstance)
 DECLARE(EnumerateDeviceExtensionProperties)
 DECLARE(FreeMemory)
+DECLARE(GetBufferMemoryRequirements)
+DECLARE(GetBufferMemoryRequirements2)
 DECLARE(GetDeviceProcAddr)
+DECLARE(GetImageMemoryRequirements)
+DECLARE(GetImageMemoryRequirements2)
 DECLARE(GetInstanceProcAddr)
 DECLARE(GetMemoryZirconHandleFUCHSIA)
 DECLARE(GetMemoryZirconHandlePropertiesFUCHSIA)

@@ -212,6 +212,19 @@ static bool try_vmo(struct trial *trial) {
     return taken;
 }
 
+// SwiftShader imports host memory, but its queries have no case for that handle type (PhysicalDevice::getProperties in
+// VkPhysicalDevice.cpp), and report nothing for any resource.
+static bool denies_imports(const struct physical_device *physical) {
+    const VkPhysicalDeviceExternalBufferInfo info = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
+        .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+        .handleType = HOST_MEMORY,
+    };
+    VkExternalBufferProperties found = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
+    physical->instance->next.GetPhysicalDeviceExternalBufferProperties(physical->handle, &info, &found);
+    return !found.externalMemoryProperties.externalMemoryFeatures;
+}
+
 static void trial_end(struct physical_device *physical) {
     if (!physical->scratch)
         return;
@@ -226,6 +239,8 @@ static bool trial_run(struct physical_device *physical) {
     read_properties(&trial);
     if (!check_dependencies(&trial) || !open_scratch(&trial) || !try_vmo(&trial))
         trial_end(physical);
+    else
+        physical->denies_imports = denies_imports(physical);
     if (!trial.starved)
         vkz_device_set_reason(trial.uuid, trial.reason);
     return !trial.starved;

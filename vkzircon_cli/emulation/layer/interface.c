@@ -7,7 +7,8 @@
 
 static const struct hook *const tables[] = {interface_hooks,  instance_hooks, device_hooks,
                                             capability_hooks, resource_hooks, memory_hooks};
-static const struct hook *const faulty_tables[] = {faulty_device_hooks, faulty_handle_hooks, faulty_memory_hooks};
+static const struct hook *const faulty_tables[] = {faulty_device_hooks, faulty_handle_hooks, faulty_memory_hooks,
+                                                   faulty_random_hooks};
 
 #define COUNT(tables) (sizeof(tables) / sizeof((tables)[0]))
 

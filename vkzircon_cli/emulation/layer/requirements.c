@@ -98,14 +98,14 @@ static void cut_if_external(struct device *device, struct registry *registry, ui
         device->next.Destroy##Name(handle, name, allocator);                                                           \
     }                                                                                                                  \
                                                                                                                        \
-    static VKAPI_ATTR void VKAPI_CALL hook_Get##Name##MemoryRequirements(VkDevice handle, Vk##Name name,               \
-                                                                         VkMemoryRequirements *requirements) {         \
+    VKAPI_ATTR void VKAPI_CALL hook_Get##Name##MemoryRequirements(VkDevice handle, Vk##Name name,                      \
+                                                                  VkMemoryRequirements *requirements) {                \
         struct device *device = device_of(handle);                                                                     \
         device->next.Get##Name##MemoryRequirements(handle, name, requirements);                                        \
         cut_if_external(device, &device->name##s, (uint64_t)name, requirements);                                       \
     }                                                                                                                  \
                                                                                                                        \
-    static VKAPI_ATTR void VKAPI_CALL hook_Get##Name##MemoryRequirements2(                                             \
+    VKAPI_ATTR void VKAPI_CALL hook_Get##Name##MemoryRequirements2(                                                    \
         VkDevice handle, const Vk##Name##MemoryRequirementsInfo2 *info, VkMemoryRequirements2 *requirements) {         \
         struct device *device = device_of(handle);                                                                     \
         device->next.Get##Name##MemoryRequirements2(handle, info, requirements);                                       \

@@ -36,10 +36,10 @@ struct topic {
     zx_obj_type_t type;
     zx_rights_t rights;
     size_t size;
-    void (*fill_locked)(const struct object *object, zx_rights_t rights, union record *record);
+    void (*fill_locked)(struct object *object, zx_rights_t rights, union record *record);
 };
 
-static void fill_basic_locked(const struct object *object, zx_rights_t rights, union record *record) {
+static void fill_basic_locked(struct object *object, zx_rights_t rights, union record *record) {
     record->basic.koid = object->koid;
     record->basic.rights = rights;
     record->basic.type = object->type;
@@ -47,17 +47,22 @@ static void fill_basic_locked(const struct object *object, zx_rights_t rights, u
         record->basic.related_koid = ((const struct channel *)object)->peer;
 }
 
-static void fill_count_locked(const struct object *object, zx_rights_t rights, union record *record) {
+static void fill_count_locked(struct object *object, zx_rights_t rights, union record *record) {
+    const uint32_t before = object->times_counted++;
     (void)rights;
     record->count.handle_count = object->handle_count;
+    if (vkz_fault(VKZ_FAULT_HANDLE_COUNT_LATE) && before < 2)
+        record->count.handle_count--;
+    if (vkz_fault(VKZ_FAULT_HANDLE_COUNT_WAVERS))
+        record->count.handle_count += before % 2;
 }
 
-static void fill_statistics_locked(const struct object *object, zx_rights_t rights, union record *record) {
+static void fill_statistics_locked(struct object *object, zx_rights_t rights, union record *record) {
     (void)object, (void)rights;
     handle_statistics_locked(&record->statistics);
 }
 
-static void fill_vmo_locked(const struct object *object, zx_rights_t rights, union record *record) {
+static void fill_vmo_locked(struct object *object, zx_rights_t rights, union record *record) {
     vmo_info_locked((const struct vmo *)object, rights, &record->vmo);
 }
 
@@ -93,6 +98,8 @@ zx_status_t zx_object_get_info(zx_handle_t handle, uint32_t number, void *buffer
     const struct topic *topic = find_topic(number);
     if (!topic)
         return ZX_ERR_NOT_SUPPORTED;
+    if (number == ZX_INFO_PROCESS_HANDLE_STATS && vkz_fault(VKZ_FAULT_NO_HANDLE_STATS))
+        return ZX_ERR_ACCESS_DENIED;
 
     union record record;
     memset(&record, 0, sizeof record); // {0} may leave the members after the first one unset

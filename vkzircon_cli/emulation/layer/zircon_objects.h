@@ -17,6 +17,7 @@ struct object {
     zx_koid_t koid;
     uint32_t references; // handles, mappings, children and calls in progress each hold one
     uint32_t handle_count;
+    uint32_t times_counted; // by ZX_INFO_HANDLE_COUNT
     zx_signals_t signals;
     char name[ZX_MAX_NAME_LEN];
 };

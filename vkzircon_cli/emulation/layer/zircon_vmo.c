@@ -58,7 +58,7 @@ void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *i
         .num_children = vmo->num_children,
         .num_mappings = vmo->num_mappings,
         .share_count = vmo->num_mappings > 0, // counts address spaces, and a process has one
-        .flags = ZX_INFO_VMO_TYPE_PAGED | ZX_INFO_VMO_VIA_HANDLE | vmo->flags,
+        .flags = ZX_INFO_VMO_VIA_HANDLE | vmo->flags,
         .committed_bytes = committed,
         .handle_rights = rights,
         .cache_policy = vmo->cache_policy,
@@ -84,6 +84,7 @@ static struct vmo *vmo_init_locked(struct vmo *vmo, int memfd, uint64_t start, u
     vmo->memfd = memfd;
     vmo->start = start;
     vmo->size = page_round(size);
+    vmo->flags = ZX_INFO_VMO_TYPE_PAGED;
     vmo->content_size = size; // not rounded
     return vmo;
 }
@@ -104,7 +105,7 @@ zx_status_t zx_vmo_create(uint64_t size, uint32_t options, zx_handle_t *out) {
     }
     const bool resizable = options & ZX_VMO_RESIZABLE;
     table_lock();
-    vmo_init_locked(vmo, memfd, 0, size)->flags = resizable ? ZX_INFO_VMO_RESIZABLE : 0;
+    vmo_init_locked(vmo, memfd, 0, size)->flags |= resizable ? ZX_INFO_VMO_RESIZABLE : 0;
     status = handle_open_locked(&vmo->object, ZX_DEFAULT_VMO_RIGHTS | (resizable ? ZX_RIGHT_RESIZE : 0), out);
     table_unlock();
     return status;
@@ -122,6 +123,10 @@ zx_status_t zx_vmo_get_size(zx_handle_t handle, uint64_t *size) {
     return ZX_OK;
 }
 
+static bool is_physical(const struct vmo *vmo) {
+    return !(vmo->flags & ZX_INFO_VMO_TYPE_PAGED);
+}
+
 static bool in_range(const struct vmo *vmo, uint64_t offset, uint64_t size) {
     return offset <= vmo->size && size <= vmo->size - offset;
 }
@@ -134,6 +139,8 @@ static zx_status_t access_bytes(zx_handle_t handle, zx_rights_t right, memfd_acc
         return status;
     if (!buffer && size > 0)
         status = ZX_ERR_INVALID_ARGS;
+    else if (is_physical(vmo))
+        status = ZX_ERR_NOT_SUPPORTED;
     else if (vmo->cache_policy != ZX_CACHE_POLICY_CACHED) // the kernel's own mapping is cached
         status = ZX_ERR_BAD_STATE;
     else if (!in_range(vmo, offset, size))
@@ -176,7 +183,9 @@ static zx_status_t nothing_to_do(const struct vmo *vmo, uint64_t offset, uint64_
 }
 
 static zx_status_t cache_operation(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    (void)vmo, (void)offset;
+    (void)offset;
+    if (is_physical(vmo)) // RFC-0252
+        return ZX_ERR_NOT_SUPPORTED;
     return size ? ZX_OK : ZX_ERR_INVALID_ARGS;
 }
 
@@ -281,7 +290,7 @@ static zx_rights_t child_rights(zx_rights_t rights, uint32_t options) {
 static zx_status_t open_child_locked(struct vmo *child, struct vmo *parent, uint32_t flags, zx_rights_t rights,
                                      zx_handle_t *out) {
     child->parent = parent;
-    child->flags = flags;
+    child->flags = (parent->flags & ZX_INFO_VMO_TYPE_PAGED) | flags;
     child->cache_policy = parent->cache_policy;
     object_ref_locked(&parent->object);
     if (parent->num_children++ == 0)
@@ -349,6 +358,16 @@ zx_status_t vkz_vmo_get_origin(zx_handle_t handle, struct vkz_origin *origin) {
     const zx_status_t status = find_vmo_locked(handle, &vmo);
     if (status == ZX_OK)
         *origin = vmo->origin;
+    table_unlock();
+    return status;
+}
+
+zx_status_t vkz_vmo_change_flags(zx_handle_t handle, uint32_t set, uint32_t clear) {
+    struct vmo *vmo;
+    table_lock();
+    const zx_status_t status = find_vmo_locked(handle, &vmo);
+    if (status == ZX_OK)
+        vmo->flags = (vmo->flags & ~clear) | set;
     table_unlock();
     return status;
 }
