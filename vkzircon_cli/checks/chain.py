@@ -42,17 +42,30 @@ CHAIN: dict[Link, tuple[str, ...]] = {
     ),
     Link.KERNEL: (
         *("export.handle-shape", "export.handle-is-vmo", "export.rights", "export.size", "export.whole-pages"),
-        *("export.fixed-size", "export.two-gets-distinct", "export.two-gets-share", "export.same-koid"),
+        *(
+            "export.fixed-size",
+            "export.ordinary",
+            "export.two-gets-distinct",
+            "export.two-gets-share",
+            "export.same-koid",
+        ),
         *("export.two-exports-apart", "export.survives-channel", "export.fresh-zeros"),
     ),
     Link.PROPERTIES: (
         *("properties.succeeds", "properties.result-codes", "properties.written", "properties.bits-set"),
         *("properties.exporting-type", "properties.bits-in-range", "properties.duplicate-agrees"),
-        "properties.handle-kept",
+        *("properties.handle-kept", "properties.own-vmo"),
     ),
     Link.IMPORT: (
         *("import.same-device", "import.second-device", "import.second-instance", "import.other-device"),
-        *("import.twice", "import.re-export", "import.own-vmo", "import.whole-size", "import.result-codes"),
+        *(
+            "import.twice",
+            "import.re-export",
+            "import.own-vmo",
+            "import.whole-size",
+            "import.small",
+            "import.result-codes",
+        ),
         "capabilities.agree-import",
     ),
     Link.BIND: (
@@ -61,12 +74,12 @@ CHAIN: dict[Link, tuple[str, ...]] = {
     ),
     Link.BYTES: (
         *("import.contents-kept", "import.shares", "data.host-write", "data.host-write-import", "data.gpu-fill"),
-        *("data.gpu-copy", "data.image", "capabilities.images", "import.second-process"),
+        *("data.gpu-copy", "data.size", "data.image", "capabilities.images", "import.second-process"),
     ),
     Link.AFTER: (
         *("export.outlives", "import.releases-handle", "stress.imports", "stress.rounds", "stress.memory"),
         *("negative.survives", "negative.import-refused", "negative.handle-kept", "negative.properties-refused"),
-        "device.closes",
+        *("negative.no-handle-type", "negative.get-refused", "device.closes"),
     ),
 }
 
