@@ -183,7 +183,8 @@ def parse_condition(text: str) -> Condition:
     name, sign, value = (found[1], found[2], found[3] or "") if found else (text, None, "")
     fact = FACTS.get(name)
     if fact is None and name not in REGISTRY:
-        raise Usage(f"There is no check and no fact named {_quoted(name)}.", did_you_mean(name, [*REGISTRY, *FACTS], _HOW))
+        hint = did_you_mean(name, [*REGISTRY, *FACTS], _HOW)
+        raise Usage(f"There is no check and no fact named {_quoted(name)}.", hint)
     if fact is None:
         if sign is not None:
             raise Usage(f"{name} is a check, which cannot be compared.", f"As in: --require {name}")
