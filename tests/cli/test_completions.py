@@ -77,7 +77,9 @@ def _need(shell: str) -> None:
 def test_bash_completes_commands_options_and_values() -> None:
     """In an interactive bash that sourced the file, which makes three words of ``--option=value``."""
     _need("bash")
-    _complete(["bash", "--norc", "-i"], f"PS1=; bind 'set enable-bracketed-paste off'; source {FOLDER / 'vkzircon.bash'}")
+    _complete(
+        ["bash", "--norc", "-i"], f"PS1=; bind 'set enable-bracketed-paste off'; source {FOLDER / 'vkzircon.bash'}"
+    )
 
 
 def test_zsh_completes_commands_options_and_values() -> None:

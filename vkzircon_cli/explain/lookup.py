@@ -67,6 +67,10 @@ def word_groups() -> tuple[WordGroup, ...]:
     codes = "by name, by the name without {} in front, or by number"
     return (
         WordGroup(Group.CHECK, "what vkzircon checks", tuple(entries.checks())),
+        WordGroup(Group.CHECKS, "what vkzircon checks, in groups", tuple(entries.check_groups())),
+        WordGroup(Group.FACT, "what vkzircon check --require compares", tuple(entries.facts())),
+        WordGroup(Group.TERM, "terms of a report", tuple(entries.terms())),
+        WordGroup(Group.RIGHT, "what a handle allows", tuple(entries.rights())),
         WordGroup(Group.VUID, "rules of valid usage, whole or by number", tuple(entries.vuids())),
         WordGroup(Group.RESULT, "what Vulkan returns, " + codes.format("VK_ERROR_"), tuple(entries.results())),
         WordGroup(Group.STATUS, "what the kernel returns, " + codes.format("ZX_ERR_"), tuple(entries.statuses())),
@@ -76,8 +80,8 @@ def word_groups() -> tuple[WordGroup, ...]:
 
 
 def words() -> Iterator[str]:
-    """Yield every word that needs no libzircon, the whole ones before the short ones."""
-    explanations = _written()
+    """Yield every word, the whole ones before the short ones; personas and faults only where libzircon is installed."""
+    explanations = [*_written(), *entries.emulated()]
     yield from (explanation.word for explanation in explanations)
     yield from (short for explanation in explanations for short in explanation.also)
 
@@ -94,6 +98,8 @@ def _spellings(explanation: Explanation) -> Iterator[str]:
         yield explanation.word.lower().removeprefix("vuid-")
     elif explanation.group in (Group.RESULT, Group.STATUS):
         yield explanation.word.lower().partition("_")[2]
+    elif explanation.group is Group.RIGHT:
+        yield f"zx_right_{explanation.word.lower()}"
 
 
 def _find(asked: str, explanations: Iterable[Explanation]) -> tuple[Explanation, ...]:
