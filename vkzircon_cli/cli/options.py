@@ -133,8 +133,6 @@ def _one_of(known: Mapping[str, Any]) -> dict[str, Any]:
     """Return what Typer needs for a word of a closed list, which *known* maps to values."""
 
     def parse(typed: Any) -> Any:
-        if typed in known.values():  # the default
-            return typed
         if typed not in known:
             sentence = f"{visible(repr(typed))} is not one of {', '.join(known)}"
             raise typer.BadParameter(" ".join(filter(None, (f"{sentence}.", did_you_mean(typed, list(known))))))
