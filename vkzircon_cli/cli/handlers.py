@@ -134,20 +134,25 @@ def schema(_: Command, given: Mapping[str, Any]) -> Exit:
     return Exit.OK
 
 
-def emulate(_: Command, given: Mapping[str, Any]) -> Exit:
-    """Run a program with the emulation on, or print the variables or flags that turn it on."""
+def emulate(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Run a program with the emulation on, print the variables or flags that turn it on, or list what it can do."""
     from vkzircon_cli.emulation import launch
 
     program, cflags, libs = given["command"] or (), given["cflags"], given["libs"]
     launch.refuse_mixture(
         program, print_env=given["print_env"], shell=given["shell"], builds=cflags or libs, lists=given["list"]
     )
+    if not given["list"] and (given["output"] or given["format"] != command.formats.split()[0]):
+        raise Usage("--format and --output need --list.", "Add --list, or leave them out.")
     asked = Emulate(given["persona"], tuple(given["fault"] or ()))
     if program:
         launch.become(program, asked, interrupt.release)
     if given["list"]:
-        text = launch.listing()
-    elif given["print_env"]:
+        from vkzircon_cli.cli.run import looks_of, write_document
+
+        write_document(launch.listing(), *looks_of(command, given))
+        return Exit.OK
+    if given["print_env"]:
         text = launch.assignments(asked, given["shell"])
     else:
         text = launch.build_flags(cflags=cflags, libs=libs)
