@@ -10,7 +10,8 @@ from typing import Any
 
 from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.errors import CannotAsk, Exit, Usage
-from vkzircon_cli.model.request import Depth, Emulate, Judging, Request
+from vkzircon_cli.model.request import Depth, Emulate, FailOn, Judging, Request
+from vkzircon_cli.model.text import with_article
 from vkzircon_cli.output import write
 from vkzircon_cli.worker import interrupt, worker
 
@@ -93,24 +94,29 @@ def _emulation(given: Mapping[str, Any]) -> Emulate | None:
 
 
 def show(command: Command, given: Mapping[str, Any]) -> Exit:
-    """Render a saved report or trace, with the keys, and so with the version, that a report has today."""
+    """Render a saved document or trace, with the keys, and so with the version, that such a document has today."""
     from vkzircon_cli.cli.run import deliver, looks_of
+    from vkzircon_cli.render import RENDERERS
     from vkzircon_cli.saved.load import read
     from vkzircon_cli.stream.document import SCHEMA_VERSION
 
-    report = interrupt.endable(lambda: read(given["file"]))
-    return deliver(replace(report, schema_version=SCHEMA_VERSION), *looks_of(command, given))
+    document = interrupt.endable(lambda: read(given["file"]))
+    if given["format"] not in RENDERERS[document.kind]:
+        formats = f"Formats: {', '.join(RENDERERS[document.kind])}."
+        raise Usage(f"{with_article(document.kind).capitalize()} cannot be shown as {given['format']}.", formats)
+    return deliver(replace(document, schema_version=SCHEMA_VERSION), *looks_of(command, given))
 
 
 def diff(command: Command, given: Mapping[str, Any]) -> Exit:
-    """Compare two saved reports."""
+    """Compare two saved reports, matrices or benches."""
     from vkzircon_cli.cli.run import looks_of, write_document
     from vkzircon_cli.diff import compare
     from vkzircon_cli.saved.load import read
 
     found = interrupt.endable(lambda: compare(read(given["before"]), read(given["after"])))
     write_document(found, *looks_of(command, given))
-    return Exit.FAILED if found.differs else Exit.OK
+    fails = found.is_worse if given["fail_on"] is FailOn.WORSE else found.differs
+    return Exit.FAILED if fails else Exit.OK
 
 
 def explain(command: Command, given: Mapping[str, Any]) -> Exit:

@@ -18,7 +18,7 @@ from vkzircon_cli.cli.command_table import COMMANDS
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model import request
 from vkzircon_cli.model.quantities import exactly
-from vkzircon_cli.model.request import DocumentKind, Formats, Shell
+from vkzircon_cli.model.request import DocumentKind, FailOn, Formats, Shell
 from vkzircon_cli.model.spec import HANDLE_TYPES
 from vkzircon_cli.model.text import decode, did_you_mean, visible
 from vkzircon_cli.output import NO_FILES
@@ -205,6 +205,13 @@ _EMULATION = {
     ),
 }
 _OUTPUT = {
+    "fail_on": _choice(
+        FailOn,
+        FailOn.ANY,
+        "--fail-on",
+        "Exit with 1 on any difference (the default), or only on one for the worse.",
+        "KIND",
+    ),
     "output": _option(
         Path | None, None, "--output -o", "Write to FILE, and nothing to standard output.", "FILE", callback=_file
     ),
