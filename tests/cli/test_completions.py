@@ -105,7 +105,7 @@ def test_fish_completes_commands_options_and_values() -> None:
 
 
 def test_a_bare_program_completes_the_options_of_report(vkzircon: Run) -> None:
-    """``vkzircon --<TAB>`` offers what ``vkzircon report --<TAB>`` does; a wrong value before it offers nothing."""
+    """``vkzircon --<TAB>`` offers what ``vkzircon report --<TAB>`` does."""
     bash = {"_VKZIRCON_COMPLETE": "complete_bash", **NO_VULKAN}
     bare = vkzircon(COMP_WORDS="vkzircon --", COMP_CWORD="1", **bash).out.split()
     named = vkzircon(COMP_WORDS="vkzircon report --", COMP_CWORD="2", **bash).out.split()

@@ -11,8 +11,6 @@ from typing import Any
 from typer._click.shell_completion import add_completion_class, split_arg_string
 from typer._completion_classes import BashComplete, FishComplete, ZshComplete, completion_init
 
-from vkzircon_cli.errors import Stop
-
 
 class _Completes:
     """Completes `--option=VALUE` as one word, and the options of `report` where no command is given yet."""
@@ -20,17 +18,14 @@ class _Completes:
     def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
         """Return the completions of the word *incomplete* after the words *args*."""
         option, equals, value = incomplete.partition("=")
-        try:
-            if option.startswith("-") and equals:
-                found = self._of_typer([*args, option], value)
-                for item in found:
-                    item.value = f"{option}={item.value}"
-                return found
-            found = self._of_typer(args, incomplete)
-            if not args and incomplete.startswith("-"):
-                found += self._of_typer(["report"], incomplete)
-        except Stop:
-            return []  # a value before it is wrong, or the emulation is missing
+        if option.startswith("-") and equals:
+            found = self._of_typer([*args, option], value)
+            for item in found:
+                item.value = f"{option}={item.value}"
+            return found
+        found = self._of_typer(args, incomplete)
+        if not args and incomplete.startswith("-"):
+            found += self._of_typer(["report"], incomplete)
         return list({item.value: item for item in found}.values())
 
     def _of_typer(self, args: list[str], incomplete: str) -> list[Any]:
