@@ -303,15 +303,6 @@ def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...]
     assert ran.err.count("\n") == 1
 
 
-def test_a_bench_cannot_be_shown_again(emulated: Run, vkzircon: Run, tmp_path: Path) -> None:
-    """`show` says what the file is."""
-    file = tmp_path / "bench.json"
-    emulated("bench", "--seconds", "0.2", "--size", "64K", "--format", "json", "--output", str(file))
-    ran = vkzircon("show", str(file))
-    assert (ran.code, ran.out) == (2, "")
-    assert "is a bench" in ran.err
-
-
 _GROWTH = """
 import resource, sys
 from vkzircon_cli.__main__ import run

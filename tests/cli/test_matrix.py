@@ -278,15 +278,6 @@ def test_a_hostile_name_stays_text(once: Run, fault: str) -> None:
     assert len(list(csv.reader(io.StringIO(once("matrix", "--fault", fault, "--format", "csv").out)))) == 346 + 72
 
 
-def test_a_matrix_cannot_be_shown_again(emulated: Run, vkzircon: Run, tmp_path: Path) -> None:
-    """`show` says what the file is."""
-    file = tmp_path / "matrix.json"
-    emulated("matrix", "--format", "json", "--output", str(file))
-    ran = vkzircon("show", str(file))
-    assert (ran.code, ran.out) == (2, "")
-    assert "is a matrix" in ran.err
-
-
 def test_handle_types_are_the_specs_without_their_authors() -> None:
     """Lower case, dashes, one name each."""
     assert HANDLE_TYPES["zircon-vmo"] == 0x800
