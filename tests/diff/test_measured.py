@@ -38,6 +38,20 @@ def test_a_saved_matrix_is_shown_and_compared(emulated: Run, vkzircon: Run) -> N
     assert "\n  better  buffer: TRANSFER_SRC, " in better.out
 
 
+def test_a_create_flag_has_a_cell_of_its_own(once: Run, tmp_path: Path) -> None:
+    """An image with a create flag is another question than the same usage without one."""
+    document = json.loads(once("matrix", "-f", "json").out)
+    answers = document["devices"][0]["image_formats"][0]["answers"]["value"]
+    row = next(each for each in answers if each["create_flag"] and each["properties"])
+    was, now = tmp_path / "was.json", tmp_path / "now.json"
+    was.write_text(json.dumps(document))
+    row.update(properties=None, result="VK_ERROR_FORMAT_NOT_SUPPORTED")
+    now.write_text(json.dumps(document))
+    (change,) = compare(read(was), read(now)).facts
+    assert change.what.endswith(f"{row['tiling']} {row['usages'][0]} with {row['create_flag']}")
+    assert (change.kind, change.after) == ("worse", "not supported")
+
+
 @pytest.fixture(name="bench", scope="module")
 def _bench(once: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of one short bench."""

@@ -32,6 +32,8 @@ def cells(before: MatrixDevice, after: MatrixDevice, path: FactPath) -> Iterator
 
 
 Supports = Answer[tuple[Support, ...]]
+# The result unless it is a success, and the features.
+Cell = tuple[str, frozenset[str]]
 
 
 def _answers(before: Supports, after: Supports, path: FactPath) -> Iterator[Mismatch]:
@@ -53,16 +55,15 @@ def _unanswered(before: Answer[Any], after: Answer[Any], path: FactPath) -> Iter
         yield Mismatch(path, ChangeKind.CHANGED, was, now)
 
 
-def _by_usage(supports: tuple[Support, ...]) -> dict[str, tuple[str, frozenset[str]]]:
-    """Return for each tiling and usage the result, unless it is a success, and the features."""
+def _by_usage(supports: tuple[Support, ...]) -> dict[str, Cell]:
+    """Return the cell of each tiling, usage and create flag."""
     return {
-        " ".join(filter(None, (support.tiling, usage))): _cell(support)
+        " ".join(filter(None, (support.tiling, usage, support.create_flag and f"with {support.create_flag}"))): _cell(
+            support
+        )
         for support in supports
         for usage in support.usages
     }
-
-
-Cell = tuple[str, frozenset[str]]
 
 
 def _cell(support: Support) -> Cell:
