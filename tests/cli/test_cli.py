@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line itself: what it accepts and what it refuses, both without Vulkan."""
 
+import re
+from pathlib import Path
+
 import pytest
 from program import Run
 
+from vkzircon_cli.cli import app, command_table
+from vkzircon_cli.errors import Exit
+
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
+CAPTURE = Path(__file__).parents[1] / "golden" / "captures" / "lavapipe-emulated.json"
 COMMANDS = ("report", "check", "devices", "matrix", "bench")
 
 
@@ -16,15 +23,37 @@ def test_version_is_printed_without_vulkan(vkzircon: Run) -> None:
         assert ran.out.startswith("vkzircon ")
 
 
-@pytest.mark.parametrize("arguments", [(), *((command,) for command in COMMANDS)])
-def test_help_names_every_exit_code(vkzircon: Run, arguments: tuple[str, ...]) -> None:
-    """``--help`` never touches Vulkan, and scripts find the exit codes in it."""
-    ran = vkzircon(*arguments, "--help", **NO_VULKAN)
+def test_the_help_of_the_program_says_how_to_begin_and_names_every_exit_code(vkzircon: Run) -> None:
+    """``--help`` never touches Vulkan; it has one line for each command, and each exit code once."""
+    ran = vkzircon("--help", **NO_VULKAN)
     assert (ran.code, ran.err) == (0, "")
-    text = " ".join(ran.out.split())
-    codes = ("0 nothing", "1 a check", "2 usage", "3 no chosen", "4 could", "5 the", "6 the", "70 a", "129, 130, 143")
-    for code in (*codes, "141"):
-        assert code in text
+    assert "vkzircon --emulate  " in ran.out
+    rows = re.findall(r"^  (\d[\d, ]*?)  ", ran.out, re.MULTILINE)
+    assert sorted(int(code) for row in rows for code in row.split(", ")) == sorted(Exit)
+    assert set(re.findall(r"^  ([a-z]+) +[A-Z]", ran.out, re.MULTILINE)) >= {*command_table.COMMANDS, "help"}
+
+
+@pytest.mark.parametrize("command", [*command_table.COMMANDS, "help"])
+def test_the_help_of_a_command_fits_and_has_an_example(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """At 80 columns, nothing cut; options under headings, with defaults as people write them."""
+    assert app.run([command, "--help"]) == 0
+    shown = capfd.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "..\n" not in shown.replace("COMMAND ...", "")
+    assert re.search(rf"^Examples?:\n(  .*\n)*  .*vkzircon {command}", shown, re.MULTILINE)
+    options = command_table.COMMANDS[command].options if command in command_table.COMMANDS else ""
+    assert ("\nWhat to test:\n" in shown) == ("device" in options or "timeout" in options)
+    assert ("\nEmulation:\n" in shown) == ("persona" in options)
+    assert not re.search(r"\[default|\d\.0|65536|<=x", shown)
+
+
+def test_help_is_a_command_too(vkzircon: Run) -> None:
+    """``vkzircon help check`` prints what ``vkzircon check --help`` does."""
+    assert vkzircon("help", "check", **NO_VULKAN) == vkzircon("check", "--help", **NO_VULKAN)
+    assert vkzircon("help", **NO_VULKAN) == vkzircon("--help", **NO_VULKAN)
+    ran = vkzircon("help", "chek", **NO_VULKAN)
+    assert (ran.code, ran.out) == (2, "")
+    assert "No such command 'chek'. Did you mean check" in ran.err
 
 
 def test_help_has_no_escape_codes_on_a_build_server(vkzircon: Run) -> None:
@@ -40,9 +69,9 @@ def test_help_has_no_escape_codes_on_a_build_server(vkzircon: Run) -> None:
         (("--nope",), "No such option: --nope"),
         (("nope",), "No such command 'nope'"),
         (("report", "extra"), "unexpected extra argument"),
-        (("report", "--format", "xml"), "'xml' is not one of 'terminal', 'json'"),
-        (("report", "--timeout", "0"), "is not in the range"),
-        (("report", "--timeout", "soon"), "'soon' is not a valid float"),
+        (("report", "--format", "xml"), "'xml' is not one of terminal, json"),
+        (("report", "--timeout", "0"), "'0' is not a number of seconds from 0.1 to 3600"),
+        (("report", "--timeout", "soon"), "'soon' is not a number of seconds"),
         (("report", "--timeout", "nan"), "nan"),
         (("report", "--output", ""), "a file's name is needed"),
         (("check", "--device"), "requires an argument"),
@@ -69,6 +98,19 @@ def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...]
         (("--require", "x"), "vkzircon report has no option --require. It belongs to: vkzircon check"),
         (("doctor", "--size", "1M"), "vkzircon doctor has no option --size. It belongs to: vkzircon report, check, "),
         (("bundle", "--output", "-"), "a zip is not written to standard output"),
+        (("chek",), "Did you mean check"),
+        (("report", "--fromat", "json"), "Did you mean --format"),
+        (("report", "--format", "jsn"), "Did you mean json?"),
+        (("matrix", "--handle-type", "zircon"), "Did you mean zircon-vmo?"),
+        (("schema", "mtrix"), "Did you mean matrix?"),
+        (("emulate", "--print-env", "--shell", "bsh"), "Did you mean bash"),
+        (("emulate", "--persona", "goldfisch", "--", "true"), "Did you mean --persona goldfish?"),
+        (("emulate", "--fault", "refuse-get,refuse-impor", "--", "true"), "Did you mean --fault refuse-import"),
+        (("check", "--select", "export,impot"), "Did you mean import"),
+        (("check", "--require", "memory.typs>1"), "Did you mean memory.types"),
+        (("check", "--require", "device.type=discret"), "Did you mean discrete?"),
+        (("report", "--format", "json", "--output", "x.html"), "--format json contradicts --output x.html."),
+        (("devices", "--output", "x.HTML"), "--output x.HTML asks for html, which this result cannot be."),
     ],
 )
 def test_usage_errors_lead_to_the_command_that_was_meant(vkzircon: Run, arguments: tuple[str, ...], hint: str) -> None:
@@ -83,3 +125,21 @@ def test_options_without_a_command_are_those_of_report(vkzircon: Run) -> None:
     bare, named = vkzircon("--format", "json", **NO_VULKAN), vkzircon("report", "--format", "json", **NO_VULKAN)
     assert bare.code == named.code == 4
     assert bare.json["error"] == named.json["error"]
+
+
+def test_the_suffix_of_a_file_chooses_the_format(vkzircon: Run, tmp_path: Path) -> None:
+    """Without --format; an unknown suffix gets the terminal's format."""
+    begins = {"a.json": "{", "a.md": "**", "a.html": "<!doctype html>", "a.xml": "<?xml", "a.txt": ""}
+    for name, start in begins.items():
+        assert vkzircon("show", str(CAPTURE), "-o", name, **NO_VULKAN).out == ""
+        assert (tmp_path / name).read_text().lower().startswith(start.lower()), name
+    assert "<" not in (tmp_path / "a.txt").read_text()[:1]
+
+
+def test_a_list_of_checks_may_have_commas(emulated: Run) -> None:
+    """``--select a,b`` is ``--select a --select b``."""
+    found = emulated("check", "--select", "export,import.twice", "--ignore", "export.rights,export.size", "-f", "json")
+    ids = {check["id"] for check in found.json["checks"]}
+    assert {each.partition(".")[0] for each in ids - {"import.twice"}} == {"export"}
+    assert "import.twice" in ids
+    assert ids.isdisjoint({"export.rights", "export.size"})

@@ -144,6 +144,7 @@ def test_a_filter_that_leaves_the_layer_out_is_told(
         (("--print-env", "--", "true"), "exclude each other"),
         (("--cflags", "--list"), "exclude each other"),
         (("--shell", "fish", "--", "true"), "Add --print-env"),
+        (("--format", "json", "--", "true"), "Add --list"),
         (("--print-env", "--shell", "csh"), "csh"),
         (("--print-env", "--fault", "nope"), "vkzircon emulate --list"),
     ],

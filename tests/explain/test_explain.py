@@ -13,15 +13,16 @@ from jsonschema import Draft202012Validator
 from program import Run
 
 from vkzircon_cli.bindings.faults import list_faults, list_personas
-from vkzircon_cli.checks import REGISTRY
-from vkzircon_cli.checks.registry import TEXTS
+from vkzircon_cli.checks import REGISTRY, in_order
+from vkzircon_cli.checks.registry import GROUPS, TEXTS
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.explain import Explanation, Group, entries, explain, word_groups, words
 from vkzircon_cli.model.glossary import read_glossary
-from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
+from vkzircon_cli.model.spec import RIGHT_BITS, VK_RESULTS, ZX_STATUS
 from vkzircon_cli.render.explanation import render_explanations, render_words
 from vkzircon_cli.render.style import page_for
+from vkzircon_cli.report.conditions import FACTS, parse_condition
 
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so", "VKZIRCON_LIBZIRCON": "/nonexistent/libzircon.so"}
 # The numbers of the rules that bear on the extension: its own, and those that an export or import must keep.
@@ -89,7 +90,7 @@ def _word(asked: str) -> str:
 def test_every_check_is_explained_with_its_own_words() -> None:
     """The registry is what is explained, so that the two cannot differ; a VUID that a check names can be looked up."""
     for check in REGISTRY.values():
-        (found,) = explain(check.id)
+        found, *_ = explain(check.id)  # extension.revision is a fact too
         told = (found.group, found.meaning, found.causes, found.advice, found.rule)
         assert told == (Group.CHECK, *check.text, check.rule)
         for vuid in re.findall(r"VUID-[A-Za-z0-9-]+", check.rule):
@@ -143,7 +144,7 @@ def test_a_rule_with_two_owners_is_found_under_both() -> None:
 def test_every_explanation_is_whole() -> None:
     """Every field is a sentence on one line in ASCII; no word stands twice, and no short form is two of a kind."""
     explanations = _all()
-    assert max(Counter(each.word for each in explanations).values()) == 1
+    assert max(Counter((each.group, each.word) for each in explanations).values()) == 1
     for group in word_groups():
         short = Counter(also for each in group.explanations for also in each.also)
         assert max(short.values(), default=1) == 1
@@ -162,6 +163,33 @@ def test_no_text_is_left_over() -> None:
     assert set(read_glossary(TEXTS)) == set(REGISTRY)
     assert set(read_glossary(folder / "results.txt")) == set(VK_RESULTS.values())
     assert set(read_glossary(folder / "statuses.txt")) == set(ZX_STATUS.values())
+    assert tuple(read_glossary(folder / "groups.txt")) == GROUPS
+    assert tuple(read_glossary(folder / "facts.txt")) == tuple(FACTS)
+    assert tuple(read_glossary(folder / "rights.txt")) == RIGHT_BITS
+
+
+def test_a_group_lists_its_checks(vkzircon: Run) -> None:
+    """`explain import` has every check of the group with its meaning, and the command that runs them alone."""
+    ran = vkzircon("explain", "import", **NO_VULKAN)
+    said = " ".join(ran.out.split())
+    assert ran.code == 0
+    assert all((f"{each.id}: {each.text.meaning}" in said) == each.id.startswith("import.") for each in in_order())
+    assert "vkzircon check --select import judges" in said
+
+
+def test_facts_rights_and_terms_are_explained() -> None:
+    """As `--require` writes them, and as Zircon does; an example of a fact is a condition that can be required."""
+    for name in FACTS:
+        *_, found = explain(name.upper())
+        assert (found.word, found.group) == (name, Group.FACT)
+        for condition in re.findall(r"--require '?([^ ']+[^ '.,])", found.advice):
+            assert parse_condition(condition).name == name
+    assert {(each.word, each.group) for each in explain("zx_right_map")} == {("MAP", Group.RIGHT)}
+    assert [_word(term) for term in ("KOID", "vmo", "handle type", "handle-type")] == [
+        "koid",
+        "VMO",
+        *["handle type"] * 2,
+    ]
 
 
 def test_python_without_docstrings_explains_the_same(vkzircon: Run) -> None:
@@ -198,6 +226,8 @@ def test_without_an_emulation_the_rest_is_explained(monkeypatch: pytest.MonkeyPa
         ("bad_stat", "ZX_ERR_BAD_STATE"),
         ("04571", "VUID-VkMemoryDedicatedAllocateInfo-image-04751"),
         ("goldfisch", "goldfish"),
+        ("duplicat", "DUPLICATE"),
+        ("memory.type", "memory.types"),
     ],
 )
 def test_a_typo_gets_the_nearest_words(typo: str, near: str) -> None:
@@ -224,7 +254,7 @@ def test_a_typo_gets_the_nearest_words(typo: str, near: str) -> None:
         (("-99999999999999999999",), "-99999999999999999999 is not the number of a"),
         (("99",), "99 is not the number of a"),
         (("export.rights", "04751"), "unexpected extra argument"),
-        (("04751", "--format", "trace"), "'trace' is not one of 'terminal', 'json'"),
+        (("04751", "--format", "trace"), "'trace' is not one of terminal, json"),
         (("04751", "--output", "-"), "a file's name is needed"),
     ],
 )

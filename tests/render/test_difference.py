@@ -217,8 +217,9 @@ def test_json_has_the_areas_and_the_verdict() -> None:
         "extension": 0,
         "rights": 0,
         "sharing": 0,
+        "figures": 0,
         "device": 0,
         "memory": 0,
         "machine": 0,
     }
-    assert (document["schema_version"], document["kind"]) == ("1.1", "diff")
+    assert (document["schema_version"], document["kind"]) == ("1.2", "diff")

@@ -6,6 +6,7 @@ from typing import Any
 from vkzircon_cli.bindings import _abi
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import did_you_mean
 
 _ffi: Any = _abi.ffi
 
@@ -46,11 +47,8 @@ def refuse_unknown_faults(lib: Any) -> None:
     if error == _ffi.NULL:
         return
     sentence = _text(error)
-    import difflib  # here: takes 1 ms, and only this error needs it
-
     wanted = sentence.split('"')[1] if sentence.count('"') > 1 else sentence
     options = {entry.name: f"--fault {entry.name}" for entry in list_faults(lib)}
     options |= {entry.name: f"--persona {entry.name}" for entry in list_personas(lib)}
-    near = difflib.get_close_matches(wanted.rpartition("=")[2], options, n=3)
-    hint = f"Did you mean {' or '.join(options[name] for name in near)}? " if near else ""
-    raise Usage(sentence.rstrip(".") + ".", f"{hint}All names: vkzircon emulate --list")
+    near = did_you_mean(wanted.rpartition("=")[2], options)
+    raise Usage(sentence.rstrip(".") + ".", f"{near} All names: vkzircon emulate --list".lstrip())

@@ -10,30 +10,54 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer._completion_classes import completion_init
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from vkzircon_cli.cli import handlers
 from vkzircon_cli.cli.command_table import COMMANDS, Command
-from vkzircon_cli.cli.options import OPTIONS, signature
+from vkzircon_cli.cli.options import OPTIONS, chosen_format, signature
 from vkzircon_cli.errors import Exit, Usage
+from vkzircon_cli.model.text import did_you_mean, visible
 from vkzircon_cli.output import write
 
-EPILOG = (
-    "Exit codes: 0 nothing failed; 1 a check failed, a condition was not met, or two reports differ; 2 usage; 3 no "
-    "chosen device offers the extension; 4 could not ask: no loader, driver, device or permission; 5 the driver "
-    "crashed or hung; 6 the result could not be written; 70 a fault of vkzircon's own; 129, 130, 143 ended by "
-    "SIGHUP, Ctrl-C or SIGTERM; 141 the reader closed the pipe."
-)
 _OWN = ("--help", "-h", "--version")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # The base of all errors in a command line, which Typer does not export.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
-class _ReportByDefault(TyperGroup):
+class _Help:
+    """Writes options under the headings of `OPTIONS`, and examples last, as they are."""
+
+    def format_options(self: Any, ctx: Any, formatter: Any) -> None:
+        """Write arguments, then options heading by heading, those without a heading last."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            usual = "Arguments" if param.param_type_name == "argument" else "Options"
+            title = getattr(param, "rich_help_panel", None) or usual
+            sections.setdefault(title, []).append(param.get_help_record(ctx))
+        sections["Options"] = sections.pop("Options")
+        width = max(len(name) for rows in sections.values() for name, _ in rows)
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+
+    def format_epilog(self: Any, _: Any, formatter: Any) -> None:
+        """Write the epilog, whose lines are laid out already."""
+        formatter.write(f"\n{self.epilog}\n")
+
+
+class _Command(_Help, TyperCommand):
+    """A command with the help of `_Help`."""
+
+
+class _ReportByDefault(_Help, TyperGroup):
     """Runs `report` if the command line is empty or begins with an option."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands first."""
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # Completion parses an empty command line and needs the commands, not the options of `report`.
@@ -61,7 +85,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
-    epilog=EPILOG,
+    suggest_commands=False,
+    subcommand_metavar="[COMMAND] [ARGS]...",
 )
 
 
@@ -83,24 +108,35 @@ def _register(name: str) -> None:
     app.registered_commands.clear()
     helps = _helps()
     for command in [COMMANDS[name]] if name else COMMANDS.values():
-        declare = app.command(
-            command.name,
-            help=helps[command.name],
-            epilog=EPILOG,
-            context_settings={command.passes_on: command.passes_on.startswith("ignore")} if command.passes_on else None,
-        )
-        declare(_callback(command))
+        _declare(command.name, *helps[command.name], passes_on=command.passes_on)(_callback(command))
+    if not name:
+        _declare("help", *helps["help"])(_show_help)
+    assert app.registered_callback is not None
+    app.registered_callback.help, app.registered_callback.epilog = helps["vkzircon"]
 
 
-def _helps() -> dict[str, str]:
-    """Return the help of each command by its name, which is in brackets above the text."""
+def _declare(name: str, help: str, epilog: str, passes_on: str = "") -> Callable[..., Any]:
+    settings = {passes_on: passes_on.startswith("ignore")} if passes_on else None
+    short = help.partition("\n\n")[0]
+    return app.command(name, cls=_Command, help=help, short_help=short, epilog=epilog, context_settings=settings)
+
+
+def _helps() -> dict[str, tuple[str, str]]:
+    """Return the help and the epilog of each command by its name, which is in brackets above the text."""
     text = Path(__file__).with_name("help.txt").read_text("utf-8")
     _, *parts = re.split(r"^\[(\w+)\]\n", text, flags=re.MULTILINE)
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    return {name: _split_help(whole) for name, whole in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _split_help(whole: str) -> tuple[str, str]:
+    text, _, examples = whole.rstrip().partition("\n\nExample")
+    return text, f"Example{examples}"
 
 
 def _callback(command: Command) -> Callable[..., Exit]:
     def called(**given: Any) -> Exit:
+        if command.formats:
+            given["format"] = chosen_format(command.formats, given["format"], given.get("output"))
         carry_out: Callable[[Command, dict[str, Any]], Exit] = getattr(handlers, command.run)
         return carry_out(command, given)
 
@@ -110,10 +146,11 @@ def _callback(command: Command) -> Callable[..., Exit]:
 
 @app.callback()
 def _root(version: Annotated[bool, OPTIONS["version"][2]] = False) -> None:
-    """Find out whether this device shares Vulkan memory as a Zircon VMO, whether that works, and if not, why.
+    """Take the options of a `vkzircon` without a command; its help is in help.txt."""
 
-    Without a command: report.
-    """
+
+def _show_help(command: Annotated[str | None, OPTIONS["topic"][2]] = None) -> Any:
+    return app([*filter(None, [command]), "--help"], prog_name="vkzircon", standalone_mode=False)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -125,7 +162,9 @@ def run(arguments: Sequence[str]) -> int:
         KeyboardInterrupt: a signal ended the command.
     """
     if _COMPLETE_VARIABLE in os.environ:
-        completion_init()  # registers the shells, which Typer leaves out with add_completion=False
+        from vkzircon_cli.cli import shells  # 4 ms, for a shell only
+
+        shells.register()
     printed = io.StringIO()
     try:
         _register(_named(arguments))
@@ -150,6 +189,12 @@ def _sentence(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
         f"({word}" in message for word in arguments if _named([word]) == word
     ):
         hint = "Options come after the command, as in: vkzircon check --emulate"
-    if message.startswith("No such option") and (others := _commands_with(error.option_name)):
-        message, hint = f"{command} has no option {error.option_name}.", f"It belongs to: vkzircon {', '.join(others)}"
+    if message.startswith("No such option"):
+        message, others = f"No such option: {visible(error.option_name)}", _commands_with(error.option_name)
+        if others:
+            return f"{command} has no option {error.option_name}.", f"It belongs to: vkzircon {', '.join(others)}"
+        own = [name for param in error.ctx.command.params for name in param.opts]
+        hint = f"{did_you_mean(error.option_name, own)} {hint}".lstrip()
+    if message.startswith("No such command"):
+        hint = f"{did_you_mean(message.split(chr(39))[1], [*COMMANDS, 'help'])} {hint}".lstrip()
     return message if message.endswith((".", "?")) else f"{message}.", hint

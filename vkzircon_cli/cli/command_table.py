@@ -35,8 +35,8 @@ _CHECK = f"device require select ignore format {_WRITTEN} no_redact {_PROBE}"
 _DEVICES = f"device format {_WRITTEN} {_EMULATION} version"
 _MATRIX = f"device handle_type formats format {_WRITTEN} {_EMULATION} version"
 _BENCH = f"device seconds largest format {_WRITTEN} no_redact {_EMULATION} version"
-_DIFF = "before after format output quiet no_color no_redact version"
-_EMULATE = "command persona fault print_env shell cflags libs list version"
+_DIFF = "before after fail_on format output quiet no_color no_redact version"
+_EMULATE = "command persona fault print_env shell cflags libs list format output no_color version"
 _EXPLAIN = "word format output no_color version"
 _ALL = (
     Command("report", "probe", "everything", f"{_REPORT_FORMATS} trace", _REPORT),
@@ -46,8 +46,8 @@ _ALL = (
     Command("bench", "probe", "bench", "terminal json html", _BENCH),
     Command("doctor", "doctor", "identity", "terminal json", f"format {_WRITTEN} {_EMULATION} version"),
     Command("bundle", "bundle", "everything", "", f"device zip quiet no_redact {_PROBE}"),
-    Command("emulate", "emulate", None, "", _EMULATE, passes_on="allow_interspersed_args"),
-    Command("show", "show", None, _REPORT_FORMATS, f"file format {_WRITTEN} no_redact version"),
+    Command("emulate", "emulate", None, "terminal json", _EMULATE, passes_on="allow_interspersed_args"),
+    Command("show", "show", None, f"{_REPORT_FORMATS} csv", f"file format {_WRITTEN} no_redact version"),
     Command("diff", "diff", None, "terminal json markdown", _DIFF),
     # `explain` accepts a negative number; it refuses other words that look like options itself.
     Command("explain", "explain", None, "terminal json", _EXPLAIN, passes_on="ignore_unknown_options"),

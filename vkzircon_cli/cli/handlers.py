@@ -10,7 +10,8 @@ from typing import Any
 
 from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.errors import CannotAsk, Exit, Usage
-from vkzircon_cli.model.request import Depth, Emulate, Judging, Request
+from vkzircon_cli.model.request import Depth, Emulate, FailOn, Judging, Request
+from vkzircon_cli.model.text import with_article
 from vkzircon_cli.output import write
 from vkzircon_cli.worker import interrupt, worker
 
@@ -93,24 +94,29 @@ def _emulation(given: Mapping[str, Any]) -> Emulate | None:
 
 
 def show(command: Command, given: Mapping[str, Any]) -> Exit:
-    """Render a saved report or trace, with the keys, and so with the version, that a report has today."""
+    """Render a saved document or trace, with the keys, and so with the version, that such a document has today."""
     from vkzircon_cli.cli.run import deliver, looks_of
+    from vkzircon_cli.render import RENDERERS
     from vkzircon_cli.saved.load import read
     from vkzircon_cli.stream.document import SCHEMA_VERSION
 
-    report = interrupt.endable(lambda: read(given["file"]))
-    return deliver(replace(report, schema_version=SCHEMA_VERSION), *looks_of(command, given))
+    document = interrupt.endable(lambda: read(given["file"]))
+    if given["format"] not in RENDERERS[document.kind]:
+        formats = f"Formats: {', '.join(RENDERERS[document.kind])}."
+        raise Usage(f"{with_article(document.kind).capitalize()} cannot be shown as {given['format']}.", formats)
+    return deliver(replace(document, schema_version=SCHEMA_VERSION), *looks_of(command, given))
 
 
 def diff(command: Command, given: Mapping[str, Any]) -> Exit:
-    """Compare two saved reports."""
+    """Compare two saved reports, matrices or benches."""
     from vkzircon_cli.cli.run import looks_of, write_document
     from vkzircon_cli.diff import compare
     from vkzircon_cli.saved.load import read
 
     found = interrupt.endable(lambda: compare(read(given["before"]), read(given["after"])))
     write_document(found, *looks_of(command, given))
-    return Exit.FAILED if found.differs else Exit.OK
+    fails = found.is_worse if given["fail_on"] is FailOn.WORSE else found.differs
+    return Exit.FAILED if fails else Exit.OK
 
 
 def explain(command: Command, given: Mapping[str, Any]) -> Exit:
@@ -134,20 +140,25 @@ def schema(_: Command, given: Mapping[str, Any]) -> Exit:
     return Exit.OK
 
 
-def emulate(_: Command, given: Mapping[str, Any]) -> Exit:
-    """Run a program with the emulation on, or print the variables or flags that turn it on."""
+def emulate(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Run a program with the emulation on, print the variables or flags that turn it on, or list what it can do."""
     from vkzircon_cli.emulation import launch
 
     program, cflags, libs = given["command"] or (), given["cflags"], given["libs"]
     launch.refuse_mixture(
         program, print_env=given["print_env"], shell=given["shell"], builds=cflags or libs, lists=given["list"]
     )
+    if not given["list"] and (given["output"] or given["format"] != command.formats.split()[0]):
+        raise Usage("--format and --output need --list.", "Add --list, or leave them out.")
     asked = Emulate(given["persona"], tuple(given["fault"] or ()))
     if program:
         launch.become(program, asked, interrupt.release)
     if given["list"]:
-        text = launch.listing()
-    elif given["print_env"]:
+        from vkzircon_cli.cli.run import looks_of, write_document
+
+        write_document(launch.listing(), *looks_of(command, given))
+        return Exit.OK
+    if given["print_env"]:
         text = launch.assignments(asked, given["shell"])
     else:
         text = launch.build_flags(cflags=cflags, libs=libs)

@@ -13,15 +13,20 @@ from typing import Annotated, Any
 import typer
 
 from vkzircon_cli import __version__
+from vkzircon_cli.cli import completion
+from vkzircon_cli.cli.command_table import COMMANDS
+from vkzircon_cli.errors import Usage
 from vkzircon_cli.model import request
-from vkzircon_cli.model.request import DocumentKind, Formats, Shell
+from vkzircon_cli.model.quantities import exactly
+from vkzircon_cli.model.request import DocumentKind, FailOn, Formats, Shell
 from vkzircon_cli.model.spec import HANDLE_TYPES
-from vkzircon_cli.model.text import decode, visible
+from vkzircon_cli.model.text import decode, did_you_mean, visible
 from vkzircon_cli.output import NO_FILES
 
-_MOST_SECONDS = 3600.0
+_LEAST_SECONDS, _MOST_SECONDS = 0.1, 3600.0
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SMALLEST, _LARGEST = 4096, 1 << 40
+SUFFIXES = {".html": "html", ".json": "json", ".md": "markdown", ".xml": "junit", ".csv": "csv"}
 
 
 def parse_size(text: str | int) -> int:
@@ -41,9 +46,16 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-def _seconds(seconds: float) -> float:
-    if not math.isfinite(seconds):  # a range does not exclude NaN
-        raise typer.BadParameter(f"{seconds} is not a number of seconds")
+def parse_seconds(text: str | float) -> float:
+    """Parse a number of seconds, with or without an s."""
+    try:
+        seconds = float(str(text).strip().removesuffix("s"))
+    except ValueError:
+        seconds = math.nan
+    if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:  # NaN is in no range
+        raise typer.BadParameter(
+            f"{visible(repr(text))} is not a number of seconds from {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}"
+        )
     return seconds
 
 
@@ -59,40 +71,7 @@ def _zip(path: Path) -> Path:
     return path
 
 
-def _handle_type(name: str) -> int:
-    if name not in HANDLE_TYPES:
-        raise typer.BadParameter(f"{visible(repr(name))} is not one of {', '.join(HANDLE_TYPES)}")
-    return HANDLE_TYPES[name]
-
-
-def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
-    return [name for name in names if name.startswith(incomplete)]
-
-
-def _handle_types(incomplete: str) -> list[str]:
-    return _beginning(HANDLE_TYPES, incomplete)
-
-
 # The functions below import the checks when they run, because the import takes a third of the time of --help.
-
-
-def _words() -> list[str]:
-    from vkzircon_cli.explain import words
-
-    return list(words())
-
-
-def _checks(incomplete: str) -> list[str]:
-    from vkzircon_cli.checks import in_order
-    from vkzircon_cli.checks.registry import GROUPS
-
-    return _beginning((*GROUPS, *(check.id for check in in_order())), incomplete)
-
-
-def _conditions(incomplete: str) -> list[str]:
-    from vkzircon_cli.report.conditions import FACTS
-
-    return [*_checks(incomplete), *_beginning(FACTS, incomplete)]
 
 
 def _require(conditions: list[str] | None) -> list[str] | None:
@@ -105,11 +84,20 @@ def _require(conditions: list[str] | None) -> list[str] | None:
     return readable
 
 
-def _known(names: list[str] | None) -> list[str] | None:
+def _split(lists: list[str] | None) -> list[str]:
+    return [name for each in lists or () for name in each.split(",")]
+
+
+def _known(lists: list[str] | None) -> list[str]:
     from vkzircon_cli.report.conditions import refuse_unknown_checks
 
-    refuse_unknown_checks(names or ())
-    return names
+    refuse_unknown_checks(_split(lists))
+    return _split(lists)
+
+
+def _listed(words: Iterable[str]) -> str:
+    *all_but_last, last = words
+    return f"{', '.join(all_but_last)} or {last}"
 
 
 # The type of a parameter, its default (REQUIRED: none), and its declaration for Typer.
@@ -118,7 +106,7 @@ REQUIRED = inspect.Parameter.empty
 
 
 def _option(type: Any, default: Any, names: str, help: str, metavar: str | None = None, **more: Any) -> Parameter:
-    return type, default, typer.Option(*names.split(), metavar=metavar, help=help, **more)
+    return type, default, typer.Option(*names.split(), metavar=metavar, help=help, show_default=False, **more)
 
 
 def _flag(names: str, help: str) -> Parameter:
@@ -126,68 +114,142 @@ def _flag(names: str, help: str) -> Parameter:
 
 
 def _size(default: int, help: str) -> Parameter:
-    return _option(int, default, "--size", help, "BYTES", parser=parse_size)
+    return _option(int, default, "--size", f"{help} (default: {exactly(default)}).", "BYTES", parser=parse_size)
 
 
 def _time(name: str, default: float, help: str) -> Parameter:
-    return _option(float, default, name, help, "SECONDS", min=0.1, max=_MOST_SECONDS, callback=_seconds)
+    return _option(float, default, name, f"{help} (default: {default:g} s).", "SECONDS", parser=parse_seconds)
 
 
 def _list(name: str, metavar: str, help: str, **more: Any) -> Parameter:
-    return _option(list[str] | None, None, name, f"{help}; repeatable.", metavar, **more)
+    return _option(list[str] | None, None, name, help, metavar, **more)
 
 
 def _checks_named(name: str, help: str) -> Parameter:
-    return _list(name, "CHECK", help, autocompletion=_checks, callback=_known)
+    return _list(name, "CHECK", help, autocompletion=completion.checks, callback=_known)
+
+
+def _one_of(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what Typer needs for a word of a closed list, which *known* maps to values."""
+
+    def parse(typed: Any) -> Any:
+        if typed not in known:
+            sentence = f"{visible(repr(typed))} is not one of {', '.join(known)}"
+            raise typer.BadParameter(" ".join(filter(None, (f"{sentence}.", did_you_mean(typed, list(known))))))
+        return known[typed]
+
+    return {"parser": parse, "autocompletion": completion.of(known)}
+
+
+def _choice(of: type[StrEnum], default: Any, names: str, help: str, metavar: str) -> Parameter:
+    return _option(Any, default, names, help, metavar, **_one_of({each.value: each for each in of}))
 
 
 def _argument(type: Any, default: Any, metavar: str, help: str, **more: Any) -> Parameter:
-    return type, default, typer.Argument(metavar=metavar, help=help, **more)
+    return type, default, typer.Argument(metavar=metavar, help=help, show_default=False, **more)
 
 
-_BY = "The type of handle to share by: zircon-vmo, opaque-fd, dma-buf, host-allocation, ..."
-_NEEDS = "Fail unless this holds: a check's id, or a fact compared, as device.type=discrete"
-OPTIONS: Mapping[str, Parameter] = {
+def _panel(title: str, options: dict[str, Parameter]) -> dict[str, Parameter]:
+    """Put *options* under a heading of the help."""
+    for _, _, declaration in options.values():
+        declaration.rich_help_panel = title
+    return options
+
+
+_DOCUMENTS = {each.value: each for each in DocumentKind}
+_TEST = {
     "device": _option(
         str | None, None, "--device -d", "Use one device: its index, UUID prefix, or part of its name.", "SEL"
     ),
+    "require": _list(
+        "--require",
+        "CONDITION",
+        "Fail unless this holds: a check's id, or a fact compared, as device.type=discrete. Repeatable.",
+        autocompletion=completion.conditions,
+        callback=_require,
+    ),
+    "select": _checks_named("--select", "Only these checks or groups: A,B or repeated."),
+    "ignore": _checks_named("--ignore", "Not these checks or groups: A,B or repeated."),
+    "size": _size(request.DEFAULT_SIZE, "Bytes that a round trip moves: 4096, 64K, 16MiB, 1GiB"),
+    "stress": _flag("--stress", "Also repeat imports and exports until a leak would show."),
+    "negative": _flag("--negative", "Also make calls with wrong inputs, after all others."),
+    "handle_type": _option(
+        Any,
+        "zircon-vmo",
+        "--handle-type",
+        "The type of handle to share by: zircon-vmo (the default), opaque-fd, dma-buf, host-allocation and the like.",
+        "NAME",
+        **_one_of(HANDLE_TYPES),
+    ),
+    "formats": _choice(Formats, Formats.COMMON, "--formats", "The image formats: common (the default) or all.", "SET"),
+    "seconds": _time("--seconds", request.DEFAULT_SECONDS, "The total time to measure"),
+    "largest": _size(request.LARGEST_SHARED, "The largest buffer to share: 64K, 64MiB, 1GiB"),
+    "timeout": _time("--timeout", request.DEFAULT_TIMEOUT_S, "The time limit of one step"),
+}
+_EMULATION = {
+    "emulate": _flag("--emulate", "On Linux: turn on the emulation layer."),
+    "persona": _option(
+        str | None,
+        None,
+        "--persona",
+        "Behave as this driver does (vkzircon emulate --list).",
+        "NAME",
+        autocompletion=completion.personas,
+    ),
+    "fault": _list(
+        "--fault",
+        "NAME",
+        "Add these faults: A,B or repeated (vkzircon emulate --list).",
+        autocompletion=completion.faults,
+        callback=_split,
+    ),
+}
+_OUTPUT = {
+    "fail_on": _choice(
+        FailOn,
+        FailOn.ANY,
+        "--fail-on",
+        "Exit with 1 on any difference (the default), or only on one for the worse.",
+        "KIND",
+    ),
     "output": _option(
         Path | None, None, "--output -o", "Write to FILE, and nothing to standard output.", "FILE", callback=_file
+    ),
+    "zip": _option(
+        Path,
+        Path("vkzircon-bundle.zip"),
+        "--output -o",
+        "The zip's name (default: vkzircon-bundle.zip).",
+        "FILE",
+        callback=_zip,
     ),
     "quiet": _flag("--quiet -q", "Print nothing: only the exit code counts."),
     "verbose": _flag("--verbose -v", "Print more rows, and the time of each step."),
     "no_color": _flag("--no-color", "Print without colour, as with NO_COLOR."),
     "no_redact": _flag("--no-redact", "Hide nothing: leave in user and host names, UUIDs, passwords and keys."),
-    "emulate": _flag("--emulate", "On Linux: turn on the emulation layer."),
-    "persona": _option(
-        str | None, None, "--persona", "With --emulate: behave as this driver does (emulate --list).", "NAME"
-    ),
-    "fault": _list("--fault", "NAME", "With --emulate: add this fault (emulate --list)"),
-    "timeout": _time("--timeout", request.DEFAULT_TIMEOUT_S, "The time limit of one step."),
-    "size": _size(request.DEFAULT_SIZE, "Bytes that a round trip moves: 4096, 64K, 16MiB, 1GiB."),
-    "stress": _flag("--stress", "Also repeat imports and exports until a leak would show."),
-    "negative": _flag("--negative", "Also make calls with wrong inputs, after all others."),
-    "require": _list("--require", "CONDITION", _NEEDS, autocompletion=_conditions, callback=_require),
-    "select": _checks_named("--select", "Only this check or group"),
-    "ignore": _checks_named("--ignore", "Not this check or group"),
-    "handle_type": _option(
-        str, "zircon-vmo", "--handle-type", _BY, "NAME", callback=_handle_type, autocompletion=_handle_types
-    ),
-    "formats": _option(Formats, Formats.COMMON, "--formats", "The image formats to query."),
-    "seconds": _time("--seconds", request.DEFAULT_SECONDS, "The total time to measure."),
-    "largest": _size(request.LARGEST_SHARED, "The largest buffer to share: 64K, 64MiB, 1GiB."),
-    "zip": _option(Path, Path("vkzircon-bundle.zip"), "--output -o", "The zip's name.", "FILE", callback=_zip),
-    "command": _argument(list[str] | None, None, "-- COMMAND ...", "The program and its arguments."),
     "print_env": _flag("--print-env", "Print the variables that turn the emulation on."),
-    "shell": _option(Shell | None, None, "--shell", "With --print-env: the shell; without the option, that of $SHELL."),
+    "shell": _choice(Shell, None, "--shell", "With --print-env: bash, zsh or fish (default: that of $SHELL).", "NAME"),
     "cflags": _flag("--cflags", "Print the compiler flags to find Zircon's headers."),
     "libs": _flag("--libs", "Print the linker flags to find libzircon."),
     "list": _flag("--list", "List the personas and the faults."),
-    "file": _argument(Path, REQUIRED, "FILE", "A report (--format json) or a trace."),
-    "before": _argument(Path, REQUIRED, "A", "A report or a trace, the earlier one."),
+}
+OPTIONS: Mapping[str, Parameter] = {
+    **_panel("What to test", _TEST),
+    **_panel("Emulation", _EMULATION),
+    **_panel("Output", _OUTPUT),
+    "command": _argument(list[str] | None, None, "-- COMMAND ...", "The program and its arguments."),
+    "file": _argument(Path, REQUIRED, "FILE", "A saved document (--format json) or a trace (--format trace)."),
+    "before": _argument(Path, REQUIRED, "A", "A saved document or a trace, the earlier one."),
     "after": _argument(Path, REQUIRED, "B", "The later one."),
-    "word": _argument(str | None, None, "[WORD]", "What to explain, in upper or lower case.", autocompletion=_words),
-    "document": _argument(DocumentKind, DocumentKind.REPORT, "[DOCUMENT]", "report, matrix, diff, doctor or bench."),
+    "word": _argument(
+        str | None, None, "[WORD]", "What to explain, in upper or lower case.", autocompletion=completion.words
+    ),
+    "document": _argument(
+        Any, DocumentKind.REPORT, "[DOCUMENT]", f"{_listed(_DOCUMENTS)}; report by default.", **_one_of(_DOCUMENTS)
+    ),
+    "topic": _argument(
+        str | None, None, "[COMMAND]", "The command to describe.", autocompletion=completion.of([*COMMANDS, "help"])
+    ),
     "version": _option(bool, False, "--version", "Print the version and exit.", callback=_show_version, is_eager=True),
 }
 
@@ -198,8 +260,31 @@ def signature(options: str, formats: str) -> inspect.Signature:
 
 
 def _format(formats: str) -> Parameter:
-    known = StrEnum("Format", [(each.upper(), each) for each in formats.split()])  # type: ignore[misc]
-    return _option(known, next(iter(known)), "--format -f", "The format of the result.")
+    known = formats.split()
+    first, *others = known
+    about = f"The format: {_listed([f'{first} (the default)', *others])}. The suffix of --output chooses one too."
+    option = _option(Any, None, "--format -f", about, "FORMAT", **_one_of({each: each for each in known}))
+    return _panel("Output", {"format": option})["format"]
+
+
+def chosen_format(formats: str, asked: str | None, output: Path | None) -> str:
+    """Return the format of a result: the one *asked* for, or that of *output*'s suffix, or the first of *formats*.
+
+    Raises:
+        Usage: the suffix belongs to another format than the one asked for, or to one that the command does not have.
+    """
+    known = formats.split()
+    by_suffix = SUFFIXES.get(output.suffix.lower()) if output else None
+    if output is None or by_suffix is None or asked == by_suffix:
+        return asked or known[0]
+    name = visible(os.fsencode(output.name).decode("utf-8", "backslashreplace"))
+    if asked:
+        raise Usage(f"--format {asked} contradicts --output {name}.", "Change one, or leave out --format.")
+    if by_suffix not in known:
+        raise Usage(
+            f"--output {name} asks for {by_suffix}, which this result cannot be.", f"Formats: {', '.join(known)}."
+        )
+    return by_suffix
 
 
 def _parameter(name: str, of: Any, default: Any, declaration: Any) -> inspect.Parameter:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Comparison of two reports, as data.
+"""Comparison of two reports, matrices or benches, as data.
 
 Here: which devices belong together, which verdicts, facts and times differ, and the words for values.
 

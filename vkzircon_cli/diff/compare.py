@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares two reports: verdicts, facts of the machine, facts of each device, and times."""
+"""Compares two documents: verdicts, facts of the machine, facts of each device, and times."""
 
 import math
 import re
@@ -11,23 +11,40 @@ from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.diff import model
 from vkzircon_cli.diff.differ import Differ, Mismatch, group_mismatches
 from vkzircon_cli.diff.labels import FactPath
+from vkzircon_cli.diff.measured import cells, figures
 from vkzircon_cli.diff.model import Area, ChangeKind, Said, VerdictChange
+from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.bench import BenchDevice
 from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.matrix import MatrixDevice
 from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, match_devices
+from vkzircon_cli.model.text import with_article
+from vkzircon_cli.report.bench import BenchReport
+from vkzircon_cli.report.matrix import MatrixReport
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.document import Run
 
 # Compared separately, or different in every run.
-_ELSEWHERE = ("schema_version", "summary", "error", "device_count", "devices", "checks", "run")
+_ELSEWHERE = (
+    "schema_version",
+    "summary",
+    "error",
+    "device_count",
+    "devices",
+    "checks",
+    "run",
+    "seconds",
+    "notes",
+    "savings",
+)
 _OF_ALL = ("index", "selected", "identity")
-# A device that one run did not select has only an identity there.
-_OF_SELECTED = tuple(field.name for field in fields(Device) if field.name not in _OF_ALL)
 _AREAS = list(Area)
 # The number of wrong bytes and a process's memory vary from run to run.
 _VOLATILE = re.compile(r"[0-9]+(?= of [0-9]+ bytes)|(?<=the first at )[0-9]+|[0-9]+ KiB(?= more)")
 _KINDS = (ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.CHANGED, ChangeKind.NEW, ChangeKind.GONE, ChangeKind.REWORDED)
 _SUMMARY = "conclusion"
+_ALIKE = "Pass two reports or traces, two matrices, or two benches."
 _GOOD = (Outcome.PASS, Outcome.INFO)
 _BAD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 _MOST_STEPS = 5
@@ -35,16 +52,20 @@ _LEAST_MS = 1.0  # below this a step's time is noise
 _LEAST_RATIO = 1.5
 
 
+AnyDevice = Device | MatrixDevice | BenchDevice
+Comparable = Report | MatrixReport | BenchReport
+
+
 @record
 class DevicePair:
-    """A device of both reports, or of one."""
+    """A device of both documents, or of one."""
 
-    before: Device | None
-    after: Device | None
+    before: AnyDevice | None
+    after: AnyDevice | None
     matched_by: str | None
 
 
-def _pairs(before: Sequence[Device], after: Sequence[Device]) -> list[DevicePair]:
+def _pairs(before: Sequence[AnyDevice], after: Sequence[AnyDevice]) -> list[DevicePair]:
     """Pair each device with the same one of the other report; devices without a partner come last."""
     was, now = ({device.index: device for device in devices} for devices in (before, after))
     identities = ({index: device.identity.value for index, device in side.items()} for side in (was, now))
@@ -55,16 +76,27 @@ def _pairs(before: Sequence[Device], after: Sequence[Device]) -> list[DevicePair
     return pairs + gone + [DevicePair(None, device, None) for device in after if device.index not in taken]
 
 
-def _name(device: Device) -> str:
+def _name(device: AnyDevice) -> str:
     """Return a device's name in printable characters."""
     return display_name(device.identity.value) if device.identity.value else UNNAMED
 
 
-def compare(before: Report, after: Report) -> model.Difference:
-    """Return what differs; times, koids, handle values and resident memory make no difference."""
+def compare(before: Comparable, after: Comparable) -> model.Difference:
+    """Return what differs; times, koids, handle values and resident memory make no difference.
+
+    Raises:
+        Usage: the documents are of two kinds.
+    """
+    if before.kind != after.kind:
+        raise Usage(
+            f"{with_article(before.kind).capitalize()} and {with_article(after.kind)} cannot be compared.", _ALIKE
+        )
     pairs = _pairs(before.devices, after.devices)
-    verdicts = _verdicts(before, after, pairs)
     facts = sorted(_facts(before, after, pairs), key=lambda change: _AREAS.index(change.area))
+    if isinstance(before, Report) and isinstance(after, Report):
+        verdicts = _verdicts(before, after, pairs)
+    else:
+        verdicts = tuple(_of_summary(before, after, has_changes=bool(facts)))
     areas = _areas(verdicts, facts)
     return model.Difference(
         schema_version=model.DIFFERENCE_SCHEMA_VERSION,
@@ -85,7 +117,7 @@ def _areas(verdicts: tuple[VerdictChange, ...], facts: list[model.FactChange]) -
     return counts
 
 
-def _side(report: Report) -> model.Side:
+def _side(report: Comparable) -> model.Side:
     return model.Side(
         outcome=report.summary.outcome,
         sentence=report.error.message if report.error else report.summary.sentence,
@@ -104,26 +136,30 @@ def _paired(pair: DevicePair) -> model.PairedDevice:
     return model.PairedDevice(_name(known) if known else "", was, now, pair.matched_by)
 
 
-def _facts(before: Report, after: Report, pairs: list[DevicePair]) -> Iterator[model.FactChange]:
+def _facts(before: Comparable, after: Comparable, pairs: list[DevicePair]) -> Iterator[model.FactChange]:
     differ = Differ(same_version=before.schema_version == after.schema_version)
     yield from group_mismatches(_of_machine(differ, before, after))
     for number, pair in enumerate(pairs):
         yield from group_mismatches(_of_device(differ, before, after, number, pair))
 
 
-def _of_machine(differ: Differ, before: Report, after: Report) -> Iterator[Mismatch]:
+def _of_machine(differ: Differ, before: Comparable, after: Comparable) -> Iterator[Mismatch]:
     root = FactPath("report", None)
     yield from differ.records(before, after, root, leave=_ELSEWHERE)
     if before.schema_version != after.schema_version:
         path = root.into(Report, "schema_version")
         yield Mismatch(path, ChangeKind.CHANGED, before.schema_version, after.schema_version)
+    if not (isinstance(before, Report) and isinstance(after, Report)):
+        return
     counts = before.device_count, after.device_count
     if any(count.missing for count in counts) and counts[0] != counts[1]:
         was, now = (describe(count.missing) if count.missing else str(count.value) for count in counts)
         yield Mismatch(root.into(Report, "device_count"), ChangeKind.CHANGED, was, now)
 
 
-def _of_device(differ: Differ, before: Report, after: Report, number: int, pair: DevicePair) -> Iterator[Mismatch]:
+def _of_device(
+    differ: Differ, before: Comparable, after: Comparable, number: int, pair: DevicePair
+) -> Iterator[Mismatch]:
     known = pair.before or pair.after
     if known is None:
         return
@@ -134,13 +170,26 @@ def _of_device(differ: Differ, before: Report, after: Report, number: int, pair:
         here = path.labelled(f"device {known.index}", Area.DEVICE)
         yield Mismatch(here, ChangeKind.GONE if pair.before else ChangeKind.NEW, was, now)
         return
-    if not (pair.before.selected and pair.after.selected):
-        yield from differ.records(pair.before, pair.after, path, leave=_OF_SELECTED)
-        return
-    yield from differ.records(pair.before, pair.after, path)
-    legs = _leg(before, pair.before), _leg(after, pair.after)
-    if legs[0] != legs[1]:
-        yield Mismatch(path.labelled("dependencies", Area.EXTENSION), ChangeKind.CHANGED, *legs)
+    is_selected = pair.before.selected and pair.after.selected
+    # A device that one run did not select has only an identity there.
+    of_selected = [field.name for field in fields(pair.before) if field.name not in _OF_ALL]
+    is_of_report = isinstance(before, Report) and isinstance(after, Report)
+    yield from differ.records(pair.before, pair.after, path, leave=() if is_selected and is_of_report else of_selected)
+    if is_selected:
+        yield from _of_selected(before, after, pair, path)
+
+
+def _of_selected(before: Comparable, after: Comparable, pair: DevicePair, path: FactPath) -> Iterator[Mismatch]:
+    """Yield what differs between two devices besides the fields of their records."""
+    match before, after, pair.before, pair.after:
+        case Report(), Report(), Device() as was, Device() as now:
+            legs = _leg(before, was), _leg(after, now)
+            if legs[0] != legs[1]:
+                yield Mismatch(path.labelled("dependencies", Area.EXTENSION), ChangeKind.CHANGED, *legs)
+        case _, _, MatrixDevice() as was, MatrixDevice() as now:
+            yield from cells(was, now, path)
+        case _, _, BenchDevice() as was, BenchDevice() as now:
+            yield from figures(was, now, path)
 
 
 def _leg(report: Report, device: Device) -> str:
@@ -199,7 +248,7 @@ def _weight(change: VerdictChange) -> int:
     return max(bad, default=int(Outcome.SKIP not in outcomes))
 
 
-def _of_summary(before: Report, after: Report, *, has_changes: bool) -> Iterator[VerdictChange]:
+def _of_summary(before: Comparable, after: Comparable, *, has_changes: bool) -> Iterator[VerdictChange]:
     """Yield the change of the whole report if no check shows it, for example without a driver."""
     causes = before.error and before.error.cause, after.error and after.error.cause
     was, now = before.summary, after.summary

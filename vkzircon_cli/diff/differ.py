@@ -239,7 +239,8 @@ def _change(group: _Group) -> FactChange:
 
 def _what(group: _Group) -> str:
     row = group.of.path.row
-    fields = " and ".join(each for each in group.fields if each)
+    named = [each for each in group.fields if each]
+    fields = (" and " if len(named) < _MOST_NAMES else ", ").join(named)
     subject = _subject(group, row) if row else ""
     return ": ".join(part for part in (subject, fields) if part)
 

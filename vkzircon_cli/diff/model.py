@@ -11,7 +11,7 @@ from typing import Literal
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import record
 
-DIFFERENCE_SCHEMA_VERSION = "1.1"
+DIFFERENCE_SCHEMA_VERSION = "1.2"
 
 
 class Area(StrEnum):
@@ -21,13 +21,17 @@ class Area(StrEnum):
     EXTENSION = "extension"
     RIGHTS = "rights"
     SHARING = "sharing"
+    FIGURES = "figures"
     DEVICE = "device"
     MEMORY = "memory"
     MACHINE = "machine"
 
 
 class ChangeKind(StrEnum):
-    """How something changed. Only verdicts are worse, better or reworded (the same outcome in another sentence)."""
+    """How something changed. Only verdicts, cells of a matrix and figures of a bench are worse or better.
+
+    Only verdicts are reworded: the same outcome in another sentence.
+    """
 
     WORSE = "worse"
     BETTER = "better"
@@ -120,7 +124,9 @@ class Timings:
 
 @record
 class Difference:
-    """What differs between two reports. Reworded sentences and times are listed, but make no difference.
+    """What differs between two reports, matrices or benches.
+
+    Reworded sentences and the times of steps are listed, but make no difference.
 
     *areas* counts for each area the changes that make a difference.
     """
@@ -136,3 +142,9 @@ class Difference:
     verdicts: tuple[VerdictChange, ...]
     facts: tuple[FactChange, ...]
     timings: Timings
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether a verdict, a cell or a figure got worse, or a device is gone."""
+        kinds = [*(change.kind for change in self.verdicts), *(change.kind for change in self.facts)]
+        return ChangeKind.WORSE in kinds or any(device.after is None for device in self.devices)

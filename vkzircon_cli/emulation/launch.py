@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
-from vkzircon_cli.bindings.faults import list_faults, list_personas, refuse_unknown_faults
+from vkzircon_cli.bindings.faults import Entry, list_faults, list_personas, refuse_unknown_faults
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.errors import Usage
+from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import EMULATION_VARIABLE
 from vkzircon_cli.model.loader_filters import layer_filter
 from vkzircon_cli.model.request import Emulate, Shell
@@ -128,9 +129,20 @@ def build_flags(*, cflags: bool, libs: bool) -> str:
     return shlex.join(flags) + "\n"
 
 
-def listing() -> str:
-    """Return a line for each persona and each fault."""
+@record
+class Listing:
+    """The personas and the faults of the emulation."""
+
+    personas: tuple[Entry, ...]
+    faults: tuple[Entry, ...]
+    kind: str = "listing"
+
+
+def listing() -> Listing:
+    """Return every persona and every fault.
+
+    Raises:
+        CannotAsk: the layer is not installed.
+    """
     lib = installation.open_libzircon({EMULATION_VARIABLE: os.environ.get(EMULATION_VARIABLE, "")})
-    personas = [f"  {entry.name:<28}  {entry.description}" for entry in list_personas(lib)]
-    faults = [f"  {entry.name:<28}  {entry.description}" for entry in list_faults(lib)]
-    return "\n".join(["Personas (--persona):", *personas, "", "Faults (--fault):", *faults, ""])
+    return Listing(tuple(list_personas(lib)), tuple(list_faults(lib)))

@@ -2,6 +2,7 @@
 """The explanations, kind by kind. Their texts are in files, except the emulation's, which come from its libzircon."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -36,6 +37,10 @@ class Group(StrEnum):
     """The kinds of words."""
 
     CHECK = "check"
+    CHECKS = "checks"
+    FACT = "fact"
+    TERM = "term"
+    RIGHT = "right"
     VUID = "vuid"
     RESULT = "result"
     STATUS = "status"
@@ -64,6 +69,33 @@ class Explanation:
 def checks() -> Iterator[Explanation]:
     """Explain every registered check, in the order of reports."""
     return (Explanation(check.id, Group.CHECK, *check.text, rule=check.rule) for check in in_order())
+
+
+def check_groups() -> Iterator[Explanation]:
+    """Explain every group of checks; its *causes* are the checks."""
+    for word, text in read_glossary(_file("groups")).items():
+        its = tuple(f"{each.id}: {each.text.meaning}" for each in in_order() if each.id.startswith(f"{word}."))
+        yield Explanation(word, Group.CHECKS, text.meaning, its, text.advice)
+
+
+def facts() -> Iterator[Explanation]:
+    """Explain every fact that can be required."""
+    return _plain(Group.FACT, "facts")
+
+
+def rights() -> Iterator[Explanation]:
+    """Explain every right of a handle."""
+    return _plain(Group.RIGHT, "rights")
+
+
+def terms() -> Iterator[Explanation]:
+    """Explain the terms of a report; one of several words may also be written with hyphens."""
+    for each in _plain(Group.TERM, "terms"):
+        yield replace(each, also=(each.word.replace(" ", "-"),)) if " " in each.word else each
+
+
+def _plain(group: Group, file: str) -> Iterator[Explanation]:
+    return (Explanation(word, group, *text) for word, text in read_glossary(_file(file)).items())
 
 
 def vuids() -> Iterator[Explanation]:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lookup of a word: its explanation, or the nearest words."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
@@ -10,11 +9,10 @@ from vkzircon_cli.errors import Usage
 from vkzircon_cli.explain import entries
 from vkzircon_cli.explain.entries import Explanation, Group
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.text import visible
+from vkzircon_cli.model.text import did_you_mean, visible
 
 _LONGEST = 128  # every word is shorter, so a longer one is not compared
 _MOST_SHOWN = 60
-_MOST_NEAR = 3
 _ALL_WORDS = "All words: vkzircon explain"
 # The number identifies a VUID: vkBindBufferMemory and VkBindBufferMemoryInfo share their rules and numbers.
 _VUID_NUMBER = re.compile(r"(?:(?:vuid-)?[a-z0-9]+-[a-z0-9]+-)?(\d{1,5})", re.ASCII)
@@ -69,6 +67,10 @@ def word_groups() -> tuple[WordGroup, ...]:
     codes = "by name, by the name without {} in front, or by number"
     return (
         WordGroup(Group.CHECK, "what vkzircon checks", tuple(entries.checks())),
+        WordGroup(Group.CHECKS, "what vkzircon checks, in groups", tuple(entries.check_groups())),
+        WordGroup(Group.FACT, "what vkzircon check --require compares", tuple(entries.facts())),
+        WordGroup(Group.TERM, "terms of a report", tuple(entries.terms())),
+        WordGroup(Group.RIGHT, "what a handle allows", tuple(entries.rights())),
         WordGroup(Group.VUID, "rules of valid usage, whole or by number", tuple(entries.vuids())),
         WordGroup(Group.RESULT, "what Vulkan returns, " + codes.format("VK_ERROR_"), tuple(entries.results())),
         WordGroup(Group.STATUS, "what the kernel returns, " + codes.format("ZX_ERR_"), tuple(entries.statuses())),
@@ -79,8 +81,8 @@ def word_groups() -> tuple[WordGroup, ...]:
 
 
 def words() -> Iterator[str]:
-    """Yield every word that needs no libzircon, the whole ones before the short ones."""
-    explanations = _written()
+    """Yield every word, the whole ones before the short ones; personas and faults only where libzircon is installed."""
+    explanations = [*_written(), *entries.emulated()]
     yield from (explanation.word for explanation in explanations)
     yield from (short for explanation in explanations for short in explanation.also)
 
@@ -97,6 +99,8 @@ def _spellings(explanation: Explanation) -> Iterator[str]:
         yield explanation.word.lower().removeprefix("vuid-")
     elif explanation.group in (Group.RESULT, Group.STATUS):
         yield explanation.word.lower().partition("_")[2]
+    elif explanation.group is Group.RIGHT:
+        yield f"zx_right_{explanation.word.lower()}"
 
 
 def _find(asked: str, explanations: Iterable[Explanation]) -> tuple[Explanation, ...]:
@@ -111,17 +115,10 @@ def _refuse(word: str, asked: str, explanations: Iterable[Explanation]) -> NoRet
         raise Usage(f"{shown} is not the number of a known VkResult or zx_status_t.", _ALL_WORDS)
     if word.startswith("-"):
         raise Usage(f"No such option: {shown}.", "See: vkzircon explain --help")
-    near = _nearest(asked, explanations)
-    hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise Usage(f'"{shown}" is not a word that can be explained.', hint + _ALL_WORDS)
+    near = did_you_mean(asked, {spelling: each.word for each in explanations for spelling in _spellings(each)})
+    raise Usage(f'"{shown}" is not a word that can be explained.', f"{near} {_ALL_WORDS}".lstrip())
 
 
 def _shortened(word: str) -> str:
     shown = visible(word[: _MOST_SHOWN + 1])
     return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
-
-
-def _nearest(asked: str, explanations: Iterable[Explanation]) -> list[str]:
-    word_of = {spelling: each.word for each in explanations for spelling in _spellings(each)}
-    near = difflib.get_close_matches(asked, word_of, n=3 * _MOST_NEAR)
-    return list(dict.fromkeys(word_of[spelling] for spelling in near))[:_MOST_NEAR]

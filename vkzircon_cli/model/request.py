@@ -29,6 +29,13 @@ class Formats(StrEnum):
     ALL = "all"
 
 
+class FailOn(StrEnum):
+    """The differences that `diff` fails on."""
+
+    ANY = "any"
+    WORSE = "worse"
+
+
 class Shell(StrEnum):
     """A shell, for the syntax in which variables are set."""
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text: decodes foreign text for facts, escapes it for a page, and adds the article to a noun."""
+"""Text: decodes foreign text for facts, escapes it for a page, adds the article to a noun, finds the nearest words."""
 
 import unicodedata
+from collections.abc import Iterable, Mapping
 
 # Cf: invisible characters, and those that change the reading direction. Cc, Zl, Zp: cursor moves and line ends.
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -9,6 +10,11 @@ _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BLANK = frozenset(
     (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0)
 ) | frozenset((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+
+_LONGEST = 128  # every word that can be meant is shorter
+_SHORTEST_PART = 3  # of a word, as in `rights` for `vmo.rights`
+_MOST_NEAR = 3
+_MOST_SPELLINGS = 9  # a word may have several
 
 
 def decode(raw: bytes) -> tuple[str, str | None]:
@@ -32,6 +38,22 @@ def with_article(noun: str) -> str:
     """Return *noun* with its article: ``a channel``, ``an event``, ``an 8-bit library``."""
     has_vowel_sound = noun.lower().startswith(("a", "e", "i", "o", "un", "8", "msi"))  # MSI is spelled out
     return f"{'an' if has_vowel_sound else 'a'} {noun}"
+
+
+def did_you_mean(word: str, known: Iterable[str] | Mapping[str, str], otherwise: str = "") -> str:
+    """Return ``Did you mean A or B?`` with the *known* words nearest to *word*, or *otherwise* if none is near.
+
+    A mapping gives for each spelling the word to show. Upper and lower case are the same.
+    """
+    from difflib import get_close_matches  # 1 ms, which only an error needs
+
+    shown = known if isinstance(known, Mapping) else {name: name for name in known}
+    by_spelling = {spelling.casefold(): name for spelling, name in shown.items()}
+    typed = word[:_LONGEST].casefold()
+    near = get_close_matches(typed, by_spelling, n=_MOST_SPELLINGS)
+    near = near or [spelling for spelling in by_spelling if len(typed) >= _SHORTEST_PART and typed in spelling]
+    names = list(dict.fromkeys(by_spelling[spelling] for spelling in near))[:_MOST_NEAR]
+    return f"Did you mean {' or '.join(names)}?" if names else otherwise
 
 
 def _visible(character: str) -> str:

@@ -50,6 +50,10 @@ RENDERERS: Mapping[str, Mapping[Format, Renderer]] = {
         Format.TERMINAL: ("explanation", lambda m, it, _style, page, _: m.render_explained(it, page)),
         Format.JSON: ("explanation", lambda m, it, *_: m.render_explained_json(it)),
     },
+    "listing": {
+        Format.TERMINAL: ("listing", lambda m, it, _style, page, _: m.render_listing(it, page)),
+        Format.JSON: ("listing", lambda m, it, *_: m.render_listing_json(it)),
+    },
 }
 
 

@@ -21,6 +21,7 @@ _AREAS = {
     Area.EXTENSION: ("The extension", "fact", " of the extension"),
     Area.RIGHTS: ("Rights of exported VMOs", "set", " of rights"),
     Area.SHARING: ("Sharing", "answer", " on sharing"),
+    Area.FIGURES: ("Figures", "figure", ""),
     Area.DEVICE: ("Device", "fact", " of the device"),
     Area.MEMORY: ("Memory", "fact", " of the memory"),
     Area.MACHINE: ("Machine", "fact", " of the machine"),
@@ -134,7 +135,8 @@ def _fact_row(change: FactChange) -> ChangeRow:
     if change.removed or change.added:
         removed, added = (some(names, _MOST_MEMBERS) or None for names in (change.removed, change.added))
         return ChangeRow(change.what, removed, added, is_set=True)
-    return ChangeRow(change.what, change.before, change.after)
+    word = change.kind if change.kind in (ChangeKind.WORSE, ChangeKind.BETTER) else ""
+    return ChangeRow(change.what, change.before, change.after, word)
 
 
 def times_words(timings: Timings) -> str:

@@ -18,6 +18,17 @@ _KINDS = {
     Group.STATUS: ("zx_status_t", "zx_status_t"),
     Group.PERSONA: ("persona of the emulation", "Personas"),
     Group.FAULT: ("fault of the emulation", "Faults"),
+    Group.CHECKS: ("group of checks", "Groups of checks"),
+    Group.FACT: ("fact", "Facts"),
+    Group.RIGHT: ("right of a handle", "Rights"),
+    Group.TERM: ("term", "Terms"),
+}
+# The heading of `causes` where they are no causes.
+_CAUSES = {
+    Group.PERSONA: "Behaviour of that driver",
+    Group.CHECKS: "Its checks",
+    Group.RIGHT: "Without it",
+    Group.TERM: "Note",
 }
 
 
@@ -35,7 +46,7 @@ def render_explanations(explanations: Sequence[Explanation], page: Page) -> str:
             practice = "It rests on practice: no rule requires it, so a deviation is at most a warning."
             sheet.prose(practice if explanation.rule == PRACTICE else f"It rests on {explanation.rule}.", indent=2)
         if explanation.causes:
-            sheet.heading("Behaviour of that driver" if explanation.group is Group.PERSONA else "Usual causes")
+            sheet.heading(_CAUSES.get(explanation.group, "Usual causes"))
         for cause in explanation.causes:
             sheet.item(sheet.text("- "), cause, indent=2)
         sheet.heading("What to do")

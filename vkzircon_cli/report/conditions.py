@@ -12,7 +12,6 @@ at least these flags. Words are compared without regard to case, and have no ord
 import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
@@ -25,7 +24,7 @@ from vkzircon_cli.model.host import FUCHSIA, LINUX
 from vkzircon_cli.model.queries import display_name, find_extension
 from vkzircon_cli.model.request import Judging
 from vkzircon_cli.model.spec import DEVICE_TYPES, RIGHT_BITS, Version
-from vkzircon_cli.model.text import visible, with_article
+from vkzircon_cli.model.text import did_you_mean, visible, with_article
 from vkzircon_cli.model.vmo import ImportKind
 from vkzircon_cli.report.summary import CheckResult
 
@@ -184,7 +183,8 @@ def parse_condition(text: str) -> Condition:
     name, sign, value = (found[1], found[2], found[3] or "") if found else (text, None, "")
     fact = FACTS.get(name)
     if fact is None and name not in REGISTRY:
-        raise Usage(f"There is no check and no fact named {_quoted(name)}.", _nearest(name, [*REGISTRY, *FACTS]))
+        hint = did_you_mean(name, [*REGISTRY, *FACTS], _HOW)
+        raise Usage(f"There is no check and no fact named {_quoted(name)}.", hint)
     if fact is None:
         if sign is not None:
             raise Usage(f"{name} is a check, which cannot be compared.", f"As in: --require {name}")
@@ -208,7 +208,7 @@ def refuse_unknown_checks(names: Iterable[str]) -> None:
         if name not in REGISTRY and name not in GROUPS:
             problem = f"There is no check and no group of checks named {_quoted(name)}."
             groups = f"The groups are {', '.join(GROUPS)}; vkzircon explain lists the checks."
-            raise Usage(problem, _nearest(name, [*GROUPS, *REGISTRY], groups))
+            raise Usage(problem, did_you_mean(name, [*GROUPS, *REGISTRY], groups))
 
 
 def is_chosen(id: str, judging: Judging) -> bool:
@@ -236,12 +236,6 @@ def _quoted(words: str) -> str:
     return f'"{visible(words[:60])}"'
 
 
-def _nearest(name: str, known: list[str], otherwise: str = _HOW) -> str:
-    near = get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-    near = near or [word for word in known if name and name in word][:3]
-    return f"Did you mean {' or '.join(near)}?" if near else otherwise
-
-
 def _value(fact: NamedFact, sign: str, text: str) -> Value:
     if fact.kind is Kind.WORD and sign not in ("=", "!="):
         raise Usage(f"{fact.name} is a word, and words have no order.", f"Use = or !=, as in: {fact.name}={text}")
@@ -253,8 +247,8 @@ def _value(fact: NamedFact, sign: str, text: str) -> Value:
 
 def _word(fact: NamedFact, text: str) -> Value | None:
     if fact.words and text.casefold() not in fact.words:
-        known = ", ".join(fact.words)
-        raise Usage(f"{fact.name} is never {_quoted(text)}.", f"It is one of: {known}.")
+        known = f"It is one of: {', '.join(fact.words)}."
+        raise Usage(f"{fact.name} is never {_quoted(text)}.", did_you_mean(text, fact.words, known))
     return text.casefold() or None
 
 
@@ -272,8 +266,7 @@ def _version(_: NamedFact, text: str) -> Value | None:
 def _flags(fact: NamedFact, text: str) -> Value | None:
     names = frozenset(name.strip().upper() for name in text.split("|") if name.strip())
     for name in sorted(names.difference(fact.words)):
-        near = get_close_matches(name, fact.words, n=2, cutoff=0.5)
-        knows = f"Did you mean {' or '.join(near)}?" if near else f"Its flags: {', '.join(fact.words)}."
+        knows = did_you_mean(name, fact.words, f"Its flags: {', '.join(fact.words)}.")
         raise Usage(f"{fact.name} has no flag {_quoted(name)}.", f"{knows} Flags are joined by |.")
     return names or None
 

@@ -1,37 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a saved report, or a trace, which may be incomplete."""
+"""Reads a saved report, matrix or bench, or a trace, which may be incomplete."""
 
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vkzircon_cli.errors import ERROR_EXITS, Exit, Usage
 from vkzircon_cli.model.base import plain
 from vkzircon_cli.model.text import visible
+from vkzircon_cli.report.bench import BenchReport
+from vkzircon_cli.report.matrix import MatrixReport
 from vkzircon_cli.report.report import Report, make_report
 from vkzircon_cli.saved.schema import parse
-from vkzircon_cli.stream.document import SCHEMA_VERSION, Header
+from vkzircon_cli.stream.document import SCHEMA_VERSION, Document, Header
 from vkzircon_cli.stream.events import Event
 from vkzircon_cli.stream.fold import Fold, Transcript
 
 _MOST_BYTES = 64 << 20
-_WHAT_IT_TAKES = "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace."
+_WHAT_IT_TAKES = (
+    "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace, or matrix or bench "
+    "with --format json."
+)
 _BEGINNING = b'{"event": "header"'
 _MOST_WORDS = 300
 _ZIP = b"PK\x03\x04"
-# Our other documents by kind: the name in an error, and the key that identifies those of schema 1.3 and older.
+# Besides reports, the key that identifies a document of schema 1.3 and older.
+_READ: dict[str, tuple[type[Any], str]] = {"matrix": (MatrixReport, "handle_type"), "bench": (BenchReport, "savings")}
+# Our other documents by kind: the name in an error, and the same key.
 _OTHERS = {
-    "matrix": ("a matrix", "handle_type"),
     "explain": ("an explanation", "explanations"),
-    "diff": ("a difference of two reports", "areas"),
+    "diff": ("a difference of two documents", "areas"),
     "doctor": ("a diagnosis", "findings"),
-    "bench": ("a bench", "savings"),
 }
 
 
-def read(path: Path) -> Report:
-    """Read the report in *path*, or fold the trace in it.
+def read(path: Path) -> Any:
+    """Read the `Report`, `MatrixReport` or `BenchReport` in *path*, or fold the trace in it to a `Report`.
 
     Raises:
         Usage: the file cannot be read, or is neither.
@@ -46,7 +51,7 @@ def read(path: Path) -> Report:
         raise _unfit(path, " is the beginning of a trace, cut off within its first line: no step is in it")
     header = _parsed(first)
     if not isinstance(header, dict) or header.get("event") != "header":
-        return _report(path, raw)
+        return _document(path, raw)
     _check_version(path, str(header.get("schema_version", "?")))
     return _trace(path, first, rest if newline else b"")
 
@@ -121,7 +126,7 @@ def _judged(path: Path, fold: Fold) -> Report:
         raise _unfit(path, f" has events that do not fit together: {error}") from error
 
 
-def _report(path: Path, raw: bytes) -> Report:
+def _document(path: Path, raw: bytes) -> Any:
     try:
         text = raw.decode(json.detect_encoding(raw))
         document = _loads(text)
@@ -131,14 +136,18 @@ def _report(path: Path, raw: bytes) -> Report:
         raise _unfit(path, " is nested too deeply for a report") from error
     except ValueError as error:
         raise _unfit(path, f" is not JSON: {error}") from error
-    _refuse_others(path, document)
+    kind = _kind_of(path, document)
+    shape, _ = _READ.get(kind, (Report, ""))
     try:
-        return _ended(parse(Report, text))
+        return _ended(parse(shape, text))
     except ValueError as error:
-        raise _unfit(path, f" is not a complete report: {error}") from error
+        raise _unfit(path, f" is not a complete {kind if kind in _READ else 'report'}: {error}") from error
 
 
-def _ended(report: Report) -> Report:
+Ended = TypeVar("Ended", bound=Document)
+
+
+def _ended(report: Ended) -> Ended:
     """Return *report* if its exit code is one of ours, and that of its error where it has one."""
     code, error = report.summary.exit_code, report.error
     if code not in set(Exit):
@@ -148,16 +157,19 @@ def _ended(report: Report) -> Report:
     return report
 
 
-def _refuse_others(path: Path, document: Any) -> None:
+def _kind_of(path: Path, document: Any) -> str:
+    """Return the kind of a document that can be read, and refuse others."""
     version = document.get("schema_version") if isinstance(document, dict) else None
     if isinstance(version, int) and not isinstance(version, bool):  # a later version may be a number
         _check_version(path, str(version))
     if not isinstance(version, str):
         raise _unfit(path, " is JSON, but not a report of vkzircon")
-    kind = document.get("kind") or next((kind for kind, (_, key) in _OTHERS.items() if key in document), "report")
-    if isinstance(kind, str) and kind in _OTHERS:
+    keys = [(kind, key) for kinds in (_READ, _OTHERS) for kind, (_, key) in kinds.items()]
+    kind = str(document.get("kind") or next((kind for kind, key in keys if key in document), "report"))
+    if kind in _OTHERS:
         raise _unfit(path, f" is {_OTHERS[kind][0]}, not a report")
     _check_version(path, version)
+    return kind
 
 
 def _check_version(path: Path, version: str) -> None:
