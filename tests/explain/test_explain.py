@@ -102,7 +102,9 @@ def test_every_code_is_explained_however_it_is_written(prefix: str, error: str, 
     """With VK_ERROR_ or ZX_ERR_, without VK_ or ZX_, without both, in lower case."""
     for name in names.values():
         short = name.removeprefix(prefix)
-        assert {_word(asked) for asked in (name, name.lower(), short, short.removeprefix(error))} == {name}
+        for asked in (name, name.lower(), short, short.removeprefix(error)):
+            # "timeout" is an outcome of a check, too.
+            assert [found.word for found in explain(asked) if found.group is not Group.OUTCOME] == [name]
 
 
 def test_a_number_is_every_code_that_it_may_be() -> None:

@@ -59,7 +59,7 @@ def test_a_failed_check_is_exit_1_and_named() -> None:
     report = _report(_without_vmo(reports.device()))
     assert (report.summary.outcome, report.exit_code) == (Outcome.FAIL, Exit.FAILED)
     assert report.summary.sentence == (
-        "Verdant X1 shares its memory, but memory types 0-2: VK_SUCCESS with ZX_HANDLE_INVALID (0) "
+        "Verdant X1 shares its memory, but all 3 memory types: VK_SUCCESS with ZX_HANDLE_INVALID (0) "
         "(export.handle-given; 1 check more for this reason)."
     )
 
@@ -109,7 +109,7 @@ def test_a_crash_outranks_a_failure() -> None:
     report = _report(replace(_without_vmo(reports.device()), closed=Answer(None, crash)))
     assert report.exit_code is Exit.CRASHED
     assert report.summary.sentence == (
-        "Verdant X1 shares its memory, but memory types 0-2: VK_SUCCESS with ZX_HANDLE_INVALID (0) "
+        "Verdant X1 shares its memory, but all 3 memory types: VK_SUCCESS with ZX_HANDLE_INVALID (0) "
         "(export.handle-given; 1 check more for this reason). Also wrong: device.closes."
     )
 

@@ -6,7 +6,7 @@ has the worst outcome, and its sentence names every row that is not good, so tha
 the form of most checks.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -45,8 +45,9 @@ _NOT_GOOD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 class RowResult:
     """One row's outcome: *subject* is the row in words ('' if the check has only one), *step* the step that saw it.
 
-    *kind* names all rows of its kind in words, as "memory types". *missing* is why there is no answer, None if the
-    answer itself was judged. *against_word*: the driver reports that the step does not work, so it is not to blame.
+    *kind* names all rows of its kind in words, as "memory types", and *of* is how many there are. *missing* is why
+    there is no answer, None if the answer itself was judged. *against_word*: the driver reports that the step does not
+    work, so it is not to blame.
     """
 
     outcome: Outcome
@@ -54,6 +55,7 @@ class RowResult:
     subject: str = ""
     step: str = ""
     kind: str = ""
+    of: int = 0
     missing: Missing | None = None
     against_word: bool = False
 
@@ -183,7 +185,9 @@ def fold(results: Sequence[RowResult], *, forgives_death: bool = False) -> Verdi
     rows = [result for result in tested if result.outcome is worst or result.outcome in _NOT_GOOD]
     rows.sort(key=rank, reverse=True)
     steps = tuple(dict.fromkeys(row.step for row in rows if row.step))
-    return Verdict(worst, " ".join(_sentences(rows, _by_kind(results))), steps, tuple(rows))
+    every = _by_kind(results)
+    rows = [replace(row, of=len(every.get(row.kind, ()))) for row in rows]
+    return Verdict(worst, sentence_of(rows), steps, tuple(rows))
 
 
 def _by_kind(rows: Iterable[RowResult]) -> dict[str, list[str]]:
@@ -195,12 +199,15 @@ def _by_kind(rows: Iterable[RowResult]) -> dict[str, list[str]]:
     return {kind: list(of) for kind, of in subjects.items()}
 
 
-def _sentences(rows: Sequence[RowResult], every: Mapping[str, list[str]]) -> Iterator[str]:
-    """Yield each sentence of *rows* once, with its subjects in front; *every* has all subjects that were judged."""
+def sentence_of(rows: Sequence[RowResult]) -> str:
+    """Return each sentence of *rows* once, with its subjects in front."""
+    counts = {row.kind: row.of for row in rows}
+    said = []
     for sentence in dict.fromkeys(row.sentence for row in rows):
         named = _by_kind(row for row in rows if row.sentence == sentence)
-        subjects = ", ".join(_joined(of, kind, len(every[kind])) for kind, of in named.items())
-        yield _sentence(f"{subjects}: {sentence}" if subjects else sentence)
+        subjects = ", ".join(_joined(of, kind, counts[kind]) for kind, of in named.items())
+        said.append(_sentence(f"{subjects}: {sentence}" if subjects else sentence))
+    return " ".join(said)
 
 
 def sentence_case(text: str) -> str:

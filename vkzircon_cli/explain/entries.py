@@ -44,9 +44,9 @@ class Group(StrEnum):
     VUID = "vuid"
     RESULT = "result"
     STATUS = "status"
+    OUTCOME = "outcome"
     PERSONA = "persona"
     FAULT = "fault"
-    OUTCOME = "outcome"
 
 
 @record

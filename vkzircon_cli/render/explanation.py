@@ -22,6 +22,7 @@ _KINDS = {
     Group.FACT: ("fact", "Facts"),
     Group.RIGHT: ("right of a handle", "Rights"),
     Group.TERM: ("term", "Terms"),
+    Group.OUTCOME: ("outcome", "Outcomes"),
 }
 # The heading of `causes` where they are no causes.
 _CAUSES = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, Verdict
 from vkzircon_cli.checks.chain import Link, explains, link_of, place_of, what_happened
-from vkzircon_cli.checks.registry import RowResult, fold
+from vkzircon_cli.checks.registry import RowResult, sentence_of
 from vkzircon_cli.explain.entries import text_of
 from vkzircon_cli.model.base import record
 
@@ -93,7 +93,7 @@ def _cause(device: int, found: _Found) -> Cause:
         call=row.missing.call if row.missing else "",
         result=row.missing.result if row.missing else "",
         what=what,
-        sentence=fold([each for each in found.rows if each.sentence == row.sentence]).sentence,
+        sentence=sentence_of([each for each in found.rows if each.sentence == row.sentence]),
         rule=REGISTRY[found.check].rule,
         means=text_of(what).meaning,
         advice=advice_for(found.check, row),
