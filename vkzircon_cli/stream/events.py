@@ -4,7 +4,8 @@
 The progress display, the probe's worker, the crash journal and saved traces use the same lines:
 
     {"event": "header", "schema_version": "1.0", "tool": {...}, "environment": {...}, ...}
-    {"event": "begin", "step": "device0/type2/export.plain", "fact": "exports", "device": 0, "key": {...}, "ms": 12.3}
+    {"event": "begin", "step": "device0/type2/export.plain", "fact": "exports", "device": 0, "key": {...}, "moves": 0,
+     "ms": 12.3}
     {"event": "end", "step": "device0/type2/export.plain", "answer": {"value": ..., "missing": ...}, "ms": 12.9}
     {"event": "select", "devices": [0]}
     {"event": "message", "severity": "error", "text": "..."}
@@ -15,7 +16,8 @@ The progress display, the probe's worker, the crash journal and saved traces use
     {"event": "done"}
 
 The steps after ``again`` replace those before it: the culprits were left out, and the probe ran once more. A fact is
-the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies.
+the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies. *moves* counts
+the bytes that the step moves, by which its time limit grows.
 `worker.event_reader` declares which events a worker may write, and refuses others.
 """
 
@@ -62,6 +64,7 @@ class Asker:
         *,
         device: int | None = None,
         live: bool = False,
+        moves: int = 0,
         **key: Any,
     ) -> Asking[T]:
         """Yield the two events around *question* and return its answer; a refusal is an answer, other exceptions pass.
@@ -81,7 +84,7 @@ class Asker:
                 yield {"event": "message", "severity": "error", "text": text}
             return answer
         of = {name: plain(value) for name, value in key.items()}
-        yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": of}
+        yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": of, "moves": moves}
         answer = answer_of(question)
         yield {"event": "end", "step": step, "answer": plain(answer)}
         return answer
