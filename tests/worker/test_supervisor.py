@@ -124,7 +124,6 @@ def test_a_limit_grows_with_the_bytes_that_a_step_moves() -> None:
             events = run(partial(partial, _slow, moves), request)
             ends = [event["answer"]["missing"] for event in events if event["event"] == "end"]
             assert [missing and missing["kind"] for missing in ends] == kinds
-    assert ends == [None]
     assert [time_limit(15, size) for size in (0, 65_536, (1 << 30) - 1, 10 << 30)] == [15, 15, 15, 165]
 
 

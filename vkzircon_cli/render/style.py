@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import visible
 
 
 class View(StrEnum):
@@ -107,7 +108,7 @@ class Progress:
     def __call__(self, event: dict[str, Any]) -> None:
         """Take one event."""
         if event["event"] == "begin":
-            self._step = event["step"]
+            self._step = visible(event["step"])
         elapsed = time.monotonic() - self._began
         if self._put is not None and self._step and elapsed >= _PATIENCE_S:
             self._put(f"{_CLEAR}{f'{elapsed:3.0f} s  {self._step} ...'[: self._width - 1]}")

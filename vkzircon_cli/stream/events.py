@@ -29,6 +29,7 @@ from vkzircon_cli.errors import ERROR_EXITS, Stop, Unanswered
 from vkzircon_cli.model.base import Answer, Missing, plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.text import without_commands
 from vkzircon_cli.stream.decoding import decode, fact_of
 
 Event = dict[str, Any]
@@ -111,7 +112,8 @@ def error(stop: Stop, cause: str) -> Event:
 
 def to_line(event: Event) -> bytes:
     """Format *event* as one line of ASCII JSON."""
-    return json.dumps(event, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
+    text = json.dumps(event, allow_nan=False, separators=(",", ":"))
+    return without_commands(text).encode("ascii") + b"\n"
 
 
 @record
