@@ -53,7 +53,7 @@ def _file(path: Path | None) -> Path | None:
     return path
 
 
-def _zip(path: Path) -> Path:
+def _zip(path: Path | None) -> Path | None:
     if str(path) in NO_FILES:
         raise typer.BadParameter("a file's name is needed: a zip is not written to standard output")
     return path
@@ -146,6 +146,7 @@ def _argument(type: Any, default: Any, metavar: str, help: str, **more: Any) -> 
 
 
 _BY = "The type of handle to share by: zircon-vmo, opaque-fd, dma-buf, host-allocation, ..."
+_ZIP = "The zip's name; without it vkzircon-bundle.zip, with a number if that exists."
 _NEEDS = "Fail unless this holds: a check's id, or a fact compared, as device.type=discrete"
 OPTIONS: Mapping[str, Parameter] = {
     "device": _option(
@@ -176,7 +177,7 @@ OPTIONS: Mapping[str, Parameter] = {
     "formats": _option(Formats, Formats.COMMON, "--formats", "The image formats to query."),
     "seconds": _time("--seconds", request.DEFAULT_SECONDS, "The total time to measure."),
     "largest": _size(request.LARGEST_SHARED, "The largest buffer to share: 64K, 64MiB, 1GiB."),
-    "zip": _option(Path, Path("vkzircon-bundle.zip"), "--output -o", "The zip's name.", "FILE", callback=_zip),
+    "zip": _option(Path | None, None, "--output -o", _ZIP, "FILE", callback=_zip),
     "command": _argument(list[str] | None, None, "-- COMMAND ...", "The program and its arguments."),
     "print_env": _flag("--print-env", "Print the variables that turn the emulation on."),
     "shell": _option(Shell | None, None, "--shell", "With --print-env: the shell; without the option, that of $SHELL."),

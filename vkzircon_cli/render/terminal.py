@@ -17,7 +17,6 @@ from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import REQUIRED, CheckResult
-from vkzircon_cli.stream.document import Summary
 
 _BAD = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 _EXPLAINED = (Outcome.WARN, *_BAD)
@@ -99,21 +98,24 @@ def _write_results(sheet: Sheet, results: Sequence[CheckResult], verbose: bool) 
 
 @record
 class Contents:
-    """A bundle in numbers: *missing* names each part that is not in it, and why; *hidden* is None without redaction."""
+    """A bundle: *missing* names each part that is not in it, and why; *hidden* is None without redaction.
+
+    *about* has the verdict, the emulation, the date and the command line, a line each.
+    """
 
     size: int
     files: int
     missing: Sequence[tuple[str, str]]
-    summary: Summary
+    about: Sequence[str]
     hidden: Sequence[Hidden] | None
 
 
 def render_contents(contents: Contents, name: str, page: Page) -> str:
-    """Write where the zip is, its report's outcome, what is missing and what was hidden."""
+    """Write what the bundle is about, where the zip is, what is missing and what was hidden."""
     sheet = Sheet(page)
+    for line in contents.about:
+        sheet.prose(line)
     sheet.prose(f"{name}: {counted(contents.files, 'file')}, {about(contents.size)}.")
-    summary = contents.summary
-    sheet.prose(f"The report in it: {summary.outcome.upper()}, exit code {summary.exit_code}. {summary.sentence}")
     for part, why in contents.missing:
         sheet.prose(f"Missing: {part}: {why}.")
     if contents.hidden is not None:
