@@ -19,7 +19,6 @@ from vkzircon_cli.model.spec import HANDLE_TYPES
 from vkzircon_cli.model.text import decode, visible
 from vkzircon_cli.output import NO_FILES
 
-_MOST_SECONDS = 3600.0
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SMALLEST, _LARGEST = 4096, 1 << 40
 
@@ -130,7 +129,7 @@ def _size(default: int, help: str) -> Parameter:
 
 
 def _time(name: str, default: float, help: str) -> Parameter:
-    return _option(float, default, name, help, "SECONDS", min=0.1, max=_MOST_SECONDS, callback=_seconds)
+    return _option(float, default, name, help, "SECONDS", min=0.1, max=request.MOST_SECONDS, callback=_seconds)
 
 
 def _list(name: str, metavar: str, help: str, **more: Any) -> Parameter:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vkzircon_cli import pipeline
 from vkzircon_cli.cli.command_table import Command
+from vkzircon_cli.emulation.installation import is_installed
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import decode
 from vkzircon_cli.output import PRIVATE_MODE, Place, is_terminal, line_writer, say, terminal_width, write, write_file
 from vkzircon_cli.render import load, render
-from vkzircon_cli.render.style import FOR_STRANGERS, Format, Page, Progress, Style, View, page_for
+from vkzircon_cli.render.style import FOR_STRANGERS, Advice, Format, Page, Progress, Style, View, page_for
 from vkzircon_cli.stream.document import Document
 from vkzircon_cli.stream.events import Event, to_line
 from vkzircon_cli.stream.fold import Transcript
@@ -61,7 +62,9 @@ def _find_culprits(request: Request, seen: Transcript) -> pipeline.Found:
 def looks_of(command: Command, given: Given) -> tuple[Style, Place]:
     """Return the form and the place of the document, by the options *given* to *command*."""
     verbose, redacts = given.get("verbose", False), not given.get("no_redact")
-    style = Style(View(command.view), Format(given["format"]), verbose, redacts)
+    probes = command.depth is not None
+    advice = Advice(probes, probes and is_installed())
+    style = Style(View(command.view), Format(given["format"]), verbose, redacts, advice)
     return style, Place(given["output"], given.get("quiet", False), given["no_color"])
 
 

@@ -15,14 +15,13 @@ from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.model.queries import dependency_leg, display_name, find_extension
+from vkzircon_cli.model.queries import HOST_MEMORY, dependency_leg, display_name, find_extension
 from vkzircon_cli.model.spec import EXTENSION, SIBLING_INSTANCE_EXTENSIONS
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.stop_reason import DOCTOR, ENDED_THE_RUN, FIRST_ONLY, filter_of_emulation
 from vkzircon_cli.stream.events import Failure
 
-HOST_MEMORY = "VK_EXT_external_memory_host"
 _FUCHSIAN = "VK_FUCHSIA_"
 _MOST_MESSAGES = 5
 _DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}

@@ -35,6 +35,17 @@ FOR_STRANGERS = (Format.MARKDOWN, Format.HTML)
 
 
 @record
+class Advice:
+    """Which commands can be advised: *probes* is False for a result from a file, *emulates* if there is no layer."""
+
+    probes: bool = True
+    emulates: bool = True
+
+
+ANY_ADVICE = Advice()
+
+
+@record
 class Style:
     """How the command line wants a result; *redacts* hides names of people and machines from strangers."""
 
@@ -42,6 +53,7 @@ class Style:
     format: Format
     verbose: bool = False
     redacts: bool = True
+    advice: Advice = ANY_ADVICE
 
 
 DEFAULT_WIDTH = 80

@@ -12,7 +12,7 @@ from vkzircon_cli.render.content import outcome_mark, why_missing
 from vkzircon_cli.render.fields import extension_field, extension_fields, identity_fields, machine_fields, title_of
 from vkzircon_cli.render.frame import NOTHING_HIDDEN, hidden_words, steps_after, write_log, write_opening
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, vmo_table, ways
-from vkzircon_cli.render.style import Page, View
+from vkzircon_cli.render.style import ANY_ADVICE, Advice, Page, View
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Report
@@ -24,7 +24,9 @@ _QUIET = (Outcome.PASS, Outcome.SKIP)
 _MOST_IDS = 3
 
 
-def render_report(report: Report, page: Page, verbose: bool = False, view: View = View.REPORT) -> str:
+def render_report(
+    report: Report, page: Page, verbose: bool = False, view: View = View.REPORT, advice: Advice = ANY_ADVICE
+) -> str:
     """Write as much of *report* as *view* shows: the verdict first, what to do next last."""
     sheet = Sheet(page)
     # A list of devices has a result only if it is an error.
@@ -37,7 +39,7 @@ def render_report(report: Report, page: Page, verbose: bool = False, view: View 
     if view is not View.DEVICES:
         _write_findings(sheet, report, verbose)
     if view is View.REPORT:
-        sheet.commands(steps_after(report, verbose))
+        sheet.commands(steps_after(report, verbose, advice))
     return sheet.finish()
 
 

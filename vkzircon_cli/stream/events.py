@@ -82,7 +82,7 @@ class Asker:
             if answer.missing is not None:
                 why = answer.missing.reason or answer.missing.result
                 text = f"{step} was not answered again after the crash ({why}): the steps that need it were not asked"
-                yield {"event": "message", "severity": "error", "text": text}
+                yield own_message("error", text)
             return answer
         of = {name: plain(value) for name, value in key.items()}
         yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": of, "moves": moves}
@@ -108,6 +108,11 @@ def error(stop: Stop, cause: str) -> Event:
     """Return the event for the error that stopped the probe; `decode_failure` reads it back."""
     failure = Failure(cause, stop.message, stop.hint, int(stop.exit_code))
     return {"event": "error", **plain(failure)}
+
+
+def own_message(severity: str, text: str) -> Event:
+    """Return the event for a message of vkzircon's own."""
+    return {"event": "message", **plain(Message(severity, text, own=True))}
 
 
 def to_line(event: Event) -> bytes:
@@ -140,11 +145,12 @@ def decode_failure(event: Event) -> Failure:
 
 @record
 class Message:
-    """A line that the loader or a layer sent to the debug messenger."""
+    """A line that the loader or a layer sent to the debug messenger, or that vkzircon itself wrote (*own*)."""
 
     severity: str
     text: str
     text_hex: str | None = None
+    own: bool = False
 
 
 @record

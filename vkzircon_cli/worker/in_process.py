@@ -21,7 +21,7 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
-from vkzircon_cli.stream.events import Event
+from vkzircon_cli.stream.events import Event, own_message
 from vkzircon_cli.worker import process
 from vkzircon_cli.worker.isolation import NoProcess, missing_in_time
 from vkzircon_cli.worker.protocol import LoadProbe, probe_events, time_limit
@@ -58,7 +58,7 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
             raise NoProcess("No process and no thread", process.refusal() or str(refused)) from refused
         if why := process.refusal():
             text = f"{NOT_ISOLATED} ({why}), so the driver runs in vkzircon's own process: a crash ends both."
-            yield {"event": "message", "severity": "warning", "text": text}
+            yield own_message("warning", text)
         step: str | None = None
         event: Event = {"event": ""}
         while event["event"] != "done":

@@ -13,7 +13,7 @@ from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.model.text import decode
-from vkzircon_cli.stream.events import Event, ended, error
+from vkzircon_cli.stream.events import Event, ended, error, own_message
 from vkzircon_cli.worker.event_reader import EventReader
 from vkzircon_cli.worker.isolation import NoProcess, missing_from_exit, missing_in_time
 from vkzircon_cli.worker.process import is_readable
@@ -107,7 +107,7 @@ class _Supervisor:
         if not self._missing:
             raise NoProcess("No process", str(refused.strerror)) from refused
         text = f"no further process could be started ({refused.strerror}): the rest was not asked"
-        return {"event": "message", "severity": "error", "text": text}
+        return own_message("error", text)
 
     def _noted(self, stream: Iterator[Event]) -> Iterator[Event]:
         for event in stream:
@@ -125,7 +125,7 @@ class _Supervisor:
         self._answered[step] = end["answer"]
         if self._has_enough():
             text = f"the probe ended after {len(self._missing)} steps without an answer; the rest was not asked"
-            yield {"event": "message", "severity": "error", "text": text}
+            yield own_message("error", text)
 
     def _has_enough(self) -> bool:
         hung = self._missing.count(MissingKind.TIMED_OUT)
@@ -154,7 +154,7 @@ class _Listener:
         yield from self._listen()
         if self._reader.refused:
             text = f"{_NOT_OURS}{counted(self._reader.refused, 'line')}."
-            yield {"event": "message", "severity": "error", "text": text}
+            yield own_message("error", text)
 
     def _listen(self) -> Iterator[Event]:
         worker = self._worker
