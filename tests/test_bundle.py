@@ -50,9 +50,10 @@ def _bundled(vkzircon: Run, tmp_path: Path) -> Bundled:
     """Make a bundle and open it."""
 
     def make(*arguments: str, code: int = 0, **env: str | None) -> Opened:
+        (tmp_path / "vkzircon-bundle.zip").unlink(missing_ok=True)  # or the second bundle has a number
         ran = vkzircon("bundle", *arguments, **env)
         assert (ran.code, ran.err) == (code, "")
-        assert ran.out.startswith("vkzircon-bundle.zip: ")
+        assert "\nvkzircon-bundle.zip: " in ran.out
         return Opened(ran, tmp_path / "vkzircon-bundle.zip")
 
     return make
@@ -66,7 +67,13 @@ def _good(bundled: Bundled, lavapipe: str) -> Opened:
 def test_a_bundle_has_what_it_says(good: Opened) -> None:
     """Every file is listed in CONTENTS.txt, has a path inside the folder, and has mode 0644."""
     contents = good.text("CONTENTS.txt")
-    assert contents.startswith("WARN, exit code 0\n")
+    began, emulated, date, command, rest = contents.split("\n", 4)
+    assert began.startswith("WARN, exit code 0: llvmpipe")
+    assert emulated == "EMULATED RUN: VK_LAYER_VKZIRCON_external_memory (persona=strict)"
+    assert (date[:8], command) == ("Date: 20", "Command line: vkzircon bundle --emulate")
+    said = " ".join(good.ran.out.split())
+    assert said.startswith(" ".join([began, emulated, date, command, "vkzircon-bundle.zip:"]))
+    assert rest.startswith("\nreport.txt: ")
     assert "Missing:" not in contents
     for name in (*ALWAYS, "environment.txt", "versions.txt", "loader.log"):
         assert good.files[name]
@@ -246,7 +253,7 @@ def test_what_is_missing_is_noted(bundled: Bundled, tmp_path: Path) -> None:
     no_loader, no_driver = bundled(VKZIRCON_LIBVULKAN="/nonexistent/libvulkan.so"), bundled(VK_DRIVER_FILES=str(gone))
     for bundle in (no_loader, no_driver):
         assert set(ALWAYS) <= set(bundle.files)
-        assert bundle.text("CONTENTS.txt").startswith("ERROR, exit code 4\n")
+        assert bundle.text("CONTENTS.txt").startswith("ERROR, exit code 4: ")
     missing = no_driver.text("CONTENTS.txt").partition("Missing:")[2]
     assert f"{gone}: cannot be read: No such file or directory\n" in missing.replace("~", os.environ.get("HOME", ""))
     assert "loader.log" in no_loader.text("CONTENTS.txt").partition("Missing:")[2]
@@ -259,6 +266,19 @@ def test_a_driver_that_dies_or_hangs_costs_itself(bundled: Bundled, broken_drive
     assert set(ALWAYS) <= set(bundle.files)
     assert json.loads(bundle.text("report.json"))["summary"]["exit_code"] == 5
     assert "Searching for driver manifest files" in bundle.text("loader.log")
+
+
+def test_a_bundle_replaces_only_a_file_that_is_named(vkzircon: Run, tmp_path: Path) -> None:
+    """Without -o the second one gets a number; with -o the file is replaced, as by every command."""
+    no_vulkan = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
+    (tmp_path / "vkzircon-bundle.zip").write_text("mine")
+    (tmp_path / "vkzircon-bundle-2.zip").symlink_to("gone")
+    assert "\nvkzircon-bundle-3.zip: " in vkzircon("bundle", **no_vulkan).out
+    assert (tmp_path / "vkzircon-bundle.zip").read_text() == "mine"
+    named = vkzircon("bundle", "-o", "vkzircon-bundle.zip", **no_vulkan).out
+    assert "Command line: vkzircon bundle -o vkzircon-bundle.zip\n" in named
+    assert "\nNot emulated\n" in named
+    assert zipfile.is_zipfile(tmp_path / "vkzircon-bundle.zip")
 
 
 def test_a_bundle_that_cannot_be_written_is_exit_6(vkzircon: Run) -> None:

@@ -6,12 +6,15 @@ A missing part is listed with the reason and never stops the bundle, because a b
 
 import io
 import locale
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain, count
+from pathlib import Path
 
 from vkzircon_cli import pipeline
 from vkzircon_cli.doctor.bisect import find_culprits
@@ -23,7 +26,7 @@ from vkzircon_cli.model.host import REPORTED_VARIABLES
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render import render
-from vkzircon_cli.render.frame import hidden_words
+from vkzircon_cli.render.frame import hidden_words, opening_of
 from vkzircon_cli.render.style import Format, Page, Style, View
 from vkzircon_cli.report.redaction import Hidden, Redactor, people
 from vkzircon_cli.report.report import Report
@@ -32,6 +35,7 @@ from vkzircon_cli.worker import interrupt
 from vkzircon_cli.worker.isolation import can_fork
 
 FOLDER = "vkzircon-bundle"
+USUAL_NAME = Path(f"{FOLDER}.zip")
 _PACKAGES = ("vulkan", "cffi", "typer", "rich", "pydantic", "jinja2")
 _PAGE = Page(80, cuts=False, color=False, ascii=False)
 _LONGEST_NAME = 60
@@ -56,15 +60,25 @@ class Part:
 
 @record
 class Bundle:
-    """The zip's bytes, its report, its parts, and the list of hidden things (None: hiding was off)."""
+    """The zip's bytes, its report, its parts, and the list of hidden things (None: hiding was off).
+
+    *about* has the lines with which its contents begin: the verdict, the emulation, the date and the command line.
+    """
 
     data: bytes
     report: Report
+    about: tuple[str, ...]
     parts: tuple[Part, ...]
     hidden: tuple[Hidden, ...] | None
 
 
-def make_bundle(request: Request, watch: Callable[[Event], None]) -> Bundle:
+def free_name(path: Path) -> Path:
+    """Return *path* if there is no such file, else the first of NAME-2, NAME-3 and so on that is free."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(each for each in chain([path], numbered) if not os.path.lexists(each))
+
+
+def make_bundle(request: Request, command_line: str, watch: Callable[[Event], None]) -> Bundle:
     """Run the probe of *request* and collect the parts; *watch* receives every event.
 
     Raises:
@@ -80,10 +94,22 @@ def make_bundle(request: Request, watch: Callable[[Event], None]) -> Bundle:
     report = pipeline.run(request, hear, find_culprits)
     # One redactor for all parts, so that a UUID has the same mark in all files.
     redactor = Redactor(people() if request.redacts else None)
-    parts = (*_of_probe(redactor, redactor.facts(report), events), *_of_loader(redactor, _loader_log(request, watch)))
-    contents = Part("CONTENTS.txt", "this list", _contents(report, parts, redactor.hidden))
+    told = redactor.facts(report)
+    about = _about(told, redactor.text(command_line))
+    parts = (*_of_probe(redactor, told, events), *_of_loader(redactor, _loader_log(request, watch)))
+    contents = Part("CONTENTS.txt", "this list", _contents(about, parts, redactor.hidden))
     parts = (contents, *parts)
-    return Bundle(zipped(parts, report.run.started), report, parts, redactor.hidden)
+    return Bundle(zipped(parts, report.run.started), report, about, parts, redactor.hidden)
+
+
+def _about(report: Report, command_line: str) -> tuple[str, ...]:
+    opening, summary = opening_of(report), report.summary
+    return (
+        f"{summary.outcome.upper()}, exit code {summary.exit_code}: {summary.sentence}",
+        f"EMULATED RUN: {opening.emulated_by}" if opening.emulated_by else "Not emulated",
+        f"Date: {report.run.started}",
+        f"Command line: {command_line}",
+    )
 
 
 def _of_probe(redactor: Redactor, report: Report, events: list[Event]) -> Iterator[Part]:
@@ -203,8 +229,8 @@ def _lines(lines: list[str]) -> bytes:
     return "".join(f"{visible(line)}\n" for line in lines).encode()
 
 
-def _contents(report: Report, parts: tuple[Part, ...], hidden: tuple[Hidden, ...] | None) -> bytes:
-    lines = [f"{report.summary.outcome.upper()}, exit code {report.summary.exit_code}", ""]
+def _contents(about: tuple[str, ...], parts: tuple[Part, ...], hidden: tuple[Hidden, ...] | None) -> bytes:
+    lines = [*about, ""]
     lines += [f"{part.name}: {part.about}" for part in parts if not part.missing]
     if missing := [part for part in parts if part.missing]:
         lines += ["", "Missing:", *(f"{part.name}: {part.about}: {part.missing}" for part in missing)]

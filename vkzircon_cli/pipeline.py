@@ -19,7 +19,7 @@ from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.report.report import Report, make_report
 from vkzircon_cli.report.stop_reason import FIRST_ONLY, is_in_trouble
 from vkzircon_cli.stream.document import Document, EmulationAsked, make_header
-from vkzircon_cli.stream.events import Culprit, Event, error
+from vkzircon_cli.stream.events import Culprit, Event, error, own_message
 from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker import in_process, interrupt, supervisor, worker
 from vkzircon_cli.worker.isolation import NoProcess, can_fork
@@ -153,21 +153,17 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
     try:
         found = search(request, seen.transcript())
     except NoProcess as alone:
-        yield _warning(f"No search for the culprit was made. {alone.message}")
+        yield own_message("warning", f"No search for the culprit was made. {alone.message}")
         return
     yield from ({"event": "culprit", **plain(culprit)} for culprit in found.culprits)
     if found.passed:
-        yield _warning(f"{FIRST_ONLY}{found.passed}; it did not happen again.")
+        yield own_message("warning", f"{FIRST_ONLY}{found.passed}; it did not happen again.")
     if found.environ is not None:
         yield {"event": "again"}
         yield from events(replace(request, environ={**request.environ, **found.environ}))
 
 
 _SEARCHED = ("", "extensions", "open")
-
-
-def _warning(text: str) -> Event:
-    return {"event": "message", "severity": "warning", "text": text}
 
 
 def _feed(stream: Iterable[Event], fold: Fold, watch: Watch) -> None:

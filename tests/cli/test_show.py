@@ -11,7 +11,7 @@ from program import Run
 
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.render import RENDERERS, render
-from vkzircon_cli.render.style import FOR_STRANGERS, Format, Page, Style, View
+from vkzircon_cli.render.style import FOR_STRANGERS, Advice, Format, Page, Style, View
 from vkzircon_cli.saved.load import read
 from vkzircon_cli.stream.document import SCHEMA_VERSION
 
@@ -47,7 +47,8 @@ def test_every_format_is_shown(vkzircon: Run, format: Format) -> None:
     if format not in FOR_STRANGERS:
         page = Page(80, cuts=False, color=False, ascii=False)
         shown = replace(report, schema_version=SCHEMA_VERSION)
-        assert ran.out == render(shown, Style(View.REPORT, format), page)
+        assert ran.out == render(shown, Style(View.REPORT, format, advice=Advice(probes=False)), page)
+    assert "\nNext\n" not in ran.out
 
 
 @pytest.mark.parametrize("arguments", [(), ("--fault", "segfault-in-export"), ("--persona", "goldfish", "--negative")])

@@ -32,6 +32,12 @@ def test_a_trace_is_one_event_a_line(trace: bytes) -> None:
     assert len(begun) == len(set(begun)) > 10
 
 
+def test_a_step_declares_the_bytes_that_it_moves(trace: bytes) -> None:
+    """Round trips move many times --size, by which their time limit grows; other steps declare none."""
+    begun = [event for event in map(json.loads, trace.splitlines()) if event["event"] == "begin"]
+    assert {(".data." in e["step"].replace("/", "."), e["moves"]) for e in begun} == {(True, 10 * 65536), (False, 0)}
+
+
 def test_a_whole_trace_shows_as_the_report_it_is_of(trace: bytes, once: Run, vkzircon: Run, tmp_path: Path) -> None:
     """`show` of a trace and the direct report differ only where two runs differ."""
     file = tmp_path / "whole.trace"

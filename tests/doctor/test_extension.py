@@ -7,12 +7,14 @@ import pytest
 from reports import device, emulated, good_report, identity, refused, stopped, with_devices, without_extension
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor import extension
 from vkzircon_cli.doctor.bisect import Hidden
-from vkzircon_cli.doctor.extension import HOST_MEMORY, extension_finding
+from vkzircon_cli.doctor.extension import extension_finding
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.host import FUCHSIA, LINUX
+from vkzircon_cli.model.queries import HOST_MEMORY
 from vkzircon_cli.model.spec import ENTRY_POINTS, EXTENSION, api_version
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.events import Culprit
@@ -106,6 +108,13 @@ def test_linux_is_told_whether_emulation_would_work() -> None:
     without = _only(_on(LINUX, _listing(device(), "VK_KHR_x")))
     assert "--emulate" not in without.command
     assert HOST_MEMORY in without.cause
+
+
+def test_an_emulation_that_is_not_installed_is_not_advised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wheel without the layer has no --emulate that works."""
+    monkeypatch.setattr(extension, "is_installed", lambda: False)
+    found = _only(_on(LINUX, _listing(device(), HOST_MEMORY)))
+    assert "emulate" not in found.command + found.cause
 
 
 def test_the_emulations_own_reason_is_evidence() -> None:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Foreign text: for any bytes of a driver nothing raises, and nothing reaches a page that could act on it."""
 
+import re
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +41,42 @@ def test_visible_text_escapes_what_hides() -> None:
     assert visible("a\u202eb\u200bc\nd\x7f") == "a\\u202eb\\u200bc\\nd\\x7f"
     assert visible("\u3164\ufe0f") == "\\u3164\\ufe0f"
     assert visible("显卡 é [red] :warning:") == "显卡 é [red] :warning:"
+
+
+COMMANDS = (
+    *(
+        "::error file=a.c::x",
+        "  ::stop-commands::token",
+        "a\n::set-output name=x::y",
+        "GPU ::warning::x",
+        "A" * 99 + "::error::x",
+    ),
+    *("##[error]x", "GPU ##vso[task.setvariable variable=x]y", "####[group]", "##teamcity[testFailed]", ":::debug::x"),
+)
+
+
+@pytest.mark.parametrize("text", COMMANDS)
+def test_visible_text_is_no_command_to_a_ci_system(text: str) -> None:
+    """Wherever a writer breaks a line, no line of it is a command, and twice changes nothing."""
+    shown = visible(text)
+    assert visible(shown) == shown
+    lines = [shown[start:].lstrip() for start in range(len(shown))]
+    assert not any(re.match(r"::[a-z-]+( [^:]*)?::", line) or re.match(r"##\w*\[", line) for line in lines)
+
+
+@given(st.text(st.sampled_from(":# []aerox-:>\n")).map(lambda text: f"{text}::error::##x[{text}"))
+def test_no_text_around_it_makes_a_command_whole(text: str) -> None:
+    """Neither more marks nor words before it."""
+    shown = visible(text)
+    assert visible(shown) == shown
+    assert "::error" not in shown
+    assert not re.search(r"##\w*\[|(^|\s)::", shown)
+
+
+def test_names_of_code_stay_readable() -> None:
+    """Two colons between names, headings and numbers are no commands."""
+    plain = "std::vector<int>::iterator at fe80::1 # 1 ## two [x] C:: a::b::c"
+    assert visible(plain) == plain
 
 
 def test_a_noun_has_the_article_that_is_spoken() -> None:

@@ -38,6 +38,19 @@ def test_what_is_wrong_stands_with_evidence_cause_and_command() -> None:
     assert "[✓] PASS  /y.json loads." in render_diagnosis_terminal(_diagnosis(BAD, FINE), PLAIN, verbose=True)
 
 
+def test_a_healthy_end_names_the_next_command() -> None:
+    """The device offers the extension, so sharing can be tried; no problem leads to that command."""
+    assert "\nNext\n  vkzircon\n" in render_diagnosis_terminal(_diagnosis(FINE), PLAIN)
+    assert "Next" not in render_diagnosis_terminal(_diagnosis(BAD), PLAIN)
+
+
+def test_a_note_alone_is_no_tick() -> None:
+    """A part in which nothing passed has the mark of its notes or skips; beside a pass they do not count."""
+    note, skip = replace(FINE, outcome=Outcome.INFO), replace(FINE, outcome=Outcome.SKIP)
+    marks = [branch("x", "", "", of).outcome for of in ((note,), (skip, note), (note, FINE, skip), ())]
+    assert marks == [Outcome.INFO, Outcome.SKIP, Outcome.PASS, Outcome.PASS]
+
+
 def test_a_folded_child_hides_no_grandchild() -> None:
     """A note on a file that is fine is shown below it."""
     note = Finding("manifest.note", "/y.json", Outcome.WARN, "/y.json is odd.", command="x")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """No text of a driver, a layer or a variable changes the page's shape or the terminal's state."""
 
+import re
 import unicodedata
 from dataclasses import replace
 
@@ -41,6 +42,9 @@ _NASTY = [
     "[/]",
     "[bold]",
     ":x:",
+    "::error::",
+    "##vso[",
+    "A" * 30,
 ]
 hostile = st.text(
     st.characters(codec="utf-8") | st.sampled_from("[]:\\\n\t\r\x1b \u202e\u200b\u0301界😀"), max_size=80
@@ -72,6 +76,7 @@ def test_no_text_acts_upon_the_terminal(words: str, page: Page, fails: bool) -> 
             character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Co", "Cs")
         }
         assert bad <= {"\n"}
+        assert not re.search(r"^\s*::[a-z-]+::|##\w*\[", text, re.MULTILINE)
         assert not page.ascii or text.isascii()
 
 
@@ -96,8 +101,6 @@ def test_a_pipe_never_breaks_a_word(word: str, width: int) -> None:
 @given(hostile, pages)
 def test_color_never_changes_the_layout(words: str, page: Page) -> None:
     """With the codes taken out again, a coloured page is the plain one."""
-    import re
-
     report = _report(words, False)
     colored = render_report(report, replace(page, color=True), verbose=True)
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == render_report(report, replace(page, color=False), verbose=True)

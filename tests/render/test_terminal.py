@@ -31,12 +31,15 @@ from reports import (
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
-from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.vmo import Export, Form
-from vkzircon_cli.render.style import Page, View
+from vkzircon_cli.render.frame import printed, steps_after
+from vkzircon_cli.render.style import ANY_ADVICE, Advice, Page, View
 from vkzircon_cli.render.terminal import render_report
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.report import Report
+from vkzircon_cli.stream.events import Message
+from vkzircon_cli.stream.fold import StepTime
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "terminal"
 PIPE = Page(width=80, cuts=False, color=False, ascii=False)
@@ -116,6 +119,7 @@ def _crashed() -> Report:
 
 def _not_offered() -> Report:
     software = without_extension(device(who=identity("llvmpipe (LLVM 15.0.6, 256 bits)", kind=4)))
+    software = replace(software, extensions=Answer((Extension("VK_EXT_external_memory_host", 1),)))
     sentence = "VK_FUCHSIA_external_memory is not offered by llvmpipe (LLVM 15.0.6, 256 bits)."
     not_offered = "VK_FUCHSIA_external_memory is not offered."
     return concluded(
@@ -339,7 +343,7 @@ def test_what_the_driver_printed_is_shown_when_it_matters() -> None:
         (good_report(), ["vkzircon --verbose"]),
         (emulated(_failed()), ["vkzircon bundle --emulate", "vkzircon --emulate --verbose"]),
         (_not_offered(), ["vkzircon --emulate", "vkzircon doctor"]),
-        (emulated(_not_offered()), ["vkzircon doctor"]),
+        (emulated(_not_offered()), ["vkzircon doctor --emulate"]),
         (_crashed(), ["vkzircon bundle --device 0", "vkzircon --device 0 --verbose"]),
         (
             concluded(good_report(), Outcome.TIMEOUT, "The driver hung.", 5),
@@ -353,6 +357,35 @@ def test_what_to_do_next_comes_last_and_fits_the_outcome(report: Report, command
     _, _, end = render_report(report, PIPE).rpartition("\nNext:  ")
     lines = (line.partition("  #") for line in end.splitlines())
     assert [command.strip() for command, mark, _ in lines if mark] == commands
+
+
+def test_no_command_is_advised_that_cannot_help() -> None:
+    """After show none; no emulation that is not installed or that the device cannot have; more time than there was."""
+
+    def commands(report: Report, advice: Advice = ANY_ADVICE) -> list[str]:
+        return [command for command, _ in steps_after(report, verbose=False, advice=advice)]
+
+    for report in (good_report(), _failed(), _not_offered(), _crashed()):
+        assert commands(report, Advice(probes=False, emulates=False)) == []
+    bare = with_devices(_not_offered(), without_extension(device()))
+    assert commands(_not_offered(), Advice(emulates=False)) == commands(bare) == ["vkzircon doctor"]
+    hung = concluded(good_report(), Outcome.TIMEOUT, "The driver hung.", 5)
+    for took_ms, end in ((60_000.0, " --timeout 240"), (2e6, " --verbose")):
+        step = StepTime("device0/open", 0.0, took_ms)
+        assert commands(replace(hung, run=replace(hung.run, steps=(step,))))[-1].endswith(end)
+    moved, trip = next((row, row.round_trip.value) for row in device().data if row.round_trip.value is not None)
+    trip = replace(trip, size=1 << 20)
+    of = replace(device(), data=(replace(moved, round_trip=Answer(trip)),))
+    assert commands(with_devices(good_report(), of))[-1] == "vkzircon --size 1048576 --verbose"
+
+
+def test_only_what_the_loader_said_is_said_to_be_the_loaders() -> None:
+    """Messages of vkzircon's own have a title of their own, and are not quoted as the loader's in a hint."""
+    ours, theirs = Message("error", "the rest was not asked", own=True), Message("error", "no ICD")
+    run = replace(good_report().run, messages=(ours, theirs))
+    shown = {lines.title: [line for line, _ in lines.lines] for lines in printed(run)}
+    assert shown["Messages of vkzircon"] == ["error: the rest was not asked"]
+    assert shown["Messages of the loader"] == ["error: no ICD"]
 
 
 def test_ascii_pages_hold_nothing_else() -> None:

@@ -157,6 +157,17 @@ def test_a_malformed_manifest_is_named_from_the_loaders_words() -> None:
     assert "Repair or remove /drv/x.json:" in report.error.hint
 
 
+def test_the_loader_is_quoted_only_with_its_own_words() -> None:
+    """A message of vkzircon's own names no manifest and is not quoted."""
+    missing = reports.refused("vkCreateInstance", "VK_ERROR_OUT_OF_HOST_MEMORY")
+    own, said = Message("error", "the rest of x.json was not asked", own=True), Message("error", "gave up")
+    report = _report(instance=Answer(None, missing), messages=(own, said))
+    assert report.error is not None
+    assert report.error.cause == "no-instance"
+    assert report.error.hint.partition("The loader says: ")[2].startswith("gave up")
+    assert "was not asked" not in report.error.hint
+
+
 def test_no_device_is_told_from_no_driver() -> None:
     """A driver that answers INITIALIZATION_FAILED has no device; a count of 0 says the same."""
     missing = reports.refused("vkEnumeratePhysicalDevices", "VK_ERROR_INITIALIZATION_FAILED")

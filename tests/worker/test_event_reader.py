@@ -18,7 +18,7 @@ from vkzircon_cli.worker.event_reader import EventReader
 
 ASK = Asker()
 SELECT = {"event": "select", "devices": [0]}
-MESSAGE = {"event": "message", "severity": "error", "text": "\u00e4\U0001f600", "text_hex": None, "ms": 1.5}
+MESSAGE = {"event": "message", "severity": "error", "text": "\u00e4\U0001f600", "text_hex": None, "own": False, "ms": 1}
 DONE = {"event": "done", "ms": 2}
 STREAM: list[Event] = [
     *ASK("kernel", "kernel", lambda: Kernel("libzircon.so", "/boot/lib/libzircon.so", Answer(4096))),

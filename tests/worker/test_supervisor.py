@@ -7,13 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from program import PROGRAM, Run, environment
 
+from vkzircon_cli.model.request import Request
+from vkzircon_cli.stream.events import Asker, Event
+from vkzircon_cli.worker import in_process, supervisor
 from vkzircon_cli.worker.interrupt import SIGNALS
+from vkzircon_cli.worker.protocol import Answered, OnCall, time_limit
 
 Broken = Callable[[str], str]
 
@@ -109,6 +114,28 @@ def test_a_driver_that_hangs_ends_at_the_limit(vkzircon: Run, broken_driver: Bro
     assert ran.json["summary"]["outcome"] == "timeout"
     assert "no answer within 1 s" in ran.json["error"]["message"]
     assert _processes(f"VKZIRCON_TEST={_mark('hang-limit')}") == []
+
+
+def test_a_limit_grows_with_the_bytes_that_a_step_moves() -> None:
+    """A step of 64 KiB has the usual limit and one of 3 GiB four times as long, in a worker and in a thread."""
+    request = Request(timeout_s=0.5)
+    for run in (supervisor.events, in_process.events):
+        for moves, kinds in ((0, ["timed-out"]), (3 << 30, [None])):
+            events = run(partial(partial, _slow, moves), request)
+            ends = [event["answer"]["missing"] for event in events if event["event"] == "end"]
+            assert [missing and missing["kind"] for missing in ends] == kinds
+    assert [time_limit(15, size) for size in (0, 65_536, (1 << 30) - 1, 10 << 30)] == [15, 15, 15, 165]
+
+
+def _answer_late() -> int:
+    time.sleep(1)
+    return 0
+
+
+def _slow(moves: int, _request: Request, _on_call: OnCall, answered: Answered) -> Iterator[Event]:
+    """Ask one question that takes a second."""
+    yield from Asker(answered)("devices", "device_count", _answer_late, moves=moves)
+    yield {"event": "done"}
 
 
 def test_what_a_driver_prints_never_mixes_with_the_result(vkzircon: Run, broken_driver: Broken, lavapipe: str) -> None:

@@ -25,7 +25,7 @@ from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, platform
 from vkzircon_cli.model.spec import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCCESS, VK_TIMEOUT, result_name
 
-FENCE_TIMEOUT_NS = 10_000_000_000
+_FENCE_LIMIT_S = 10.0
 
 _MOST_ENTRIES = 65_536  # of an enumeration; a larger count was never written
 _MOST_TRIES = 5  # of an enumeration that returns VK_INCOMPLETE
@@ -270,7 +270,7 @@ class Device:
     """A VkDevice with a queue, if it has one.
 
     *lost* is set by the first call that returns VK_ERROR_DEVICE_LOST, *stuck* by work that never ended: then neither
-    the device nor anything that such work may use can be destroyed.
+    the device nor anything that such work may use can be destroyed. *fence_limit_s* is the limit of such work.
     """
 
     def __init__(self, physical: PhysicalDevice, handle: Any, queue_family: int | None) -> None:
@@ -280,6 +280,7 @@ class Device:
         self.queue_family = queue_family
         self.lost = False
         self.stuck = False
+        self.fence_limit_s = _FENCE_LIMIT_S
         self._functions: dict[str, Any] = {}
 
     def has_function(self, name: str) -> bool:
@@ -332,7 +333,7 @@ class Device:
     def _check(self, name: str, result: int) -> None:
         if result == VK_TIMEOUT and name == "vkWaitForFences":  # no other call here waits
             self.stuck = True
-            raise TimedOut(name, f"no end within {FENCE_TIMEOUT_NS // 10**9} s")
+            raise TimedOut(name, f"no end within {self.fence_limit_s:.3g} s; --timeout allows more")
         if result == VK_ERROR_DEVICE_LOST:
             self.lost = True
         if result != VK_SUCCESS:

@@ -23,7 +23,7 @@ from vkzircon_cli.model.spec import HANDLE_TYPES
 from vkzircon_cli.model.text import decode, did_you_mean, visible
 from vkzircon_cli.output import NO_FILES
 
-_LEAST_SECONDS, _MOST_SECONDS = 0.1, 3600.0
+_LEAST_SECONDS = 0.1
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SMALLEST, _LARGEST = 4096, 1 << 40
 SUFFIXES = {".html": "html", ".json": "json", ".md": "markdown", ".xml": "junit", ".csv": "csv"}
@@ -52,9 +52,9 @@ def parse_seconds(text: str | float) -> float:
         seconds = float(str(text).strip().removesuffix("s"))
     except ValueError:
         seconds = math.nan
-    if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:  # NaN is in no range
+    if not _LEAST_SECONDS <= seconds <= request.MOST_SECONDS:  # NaN is in no range
         raise typer.BadParameter(
-            f"{visible(repr(text))} is not a number of seconds from {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}"
+            f"{visible(repr(text))} is not a number of seconds from {_LEAST_SECONDS:g} to {request.MOST_SECONDS:g}"
         )
     return seconds
 
@@ -65,7 +65,7 @@ def _file(path: Path | None) -> Path | None:
     return path
 
 
-def _zip(path: Path) -> Path:
+def _zip(path: Path | None) -> Path | None:
     if str(path) in NO_FILES:
         raise typer.BadParameter("a file's name is needed: a zip is not written to standard output")
     return path
@@ -217,9 +217,9 @@ _OUTPUT = {
     ),
     "zip": _option(
         Path,
-        Path("vkzircon-bundle.zip"),
+        None,
         "--output -o",
-        "The zip's name (default: vkzircon-bundle.zip).",
+        "The zip's name (default: vkzircon-bundle.zip, with a number if that exists).",
         "FILE",
         callback=_zip,
     ),

@@ -4,15 +4,18 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vkzircon_cli import pipeline
 from vkzircon_cli.cli.command_table import Command
+from vkzircon_cli.emulation.installation import is_installed
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.request import Depth, Request
+from vkzircon_cli.model.text import decode
 from vkzircon_cli.output import PRIVATE_MODE, Place, is_terminal, line_writer, say, terminal_width, write, write_file
 from vkzircon_cli.render import load, render
-from vkzircon_cli.render.style import FOR_STRANGERS, Format, Page, Progress, Style, View, page_for
+from vkzircon_cli.render.style import FOR_STRANGERS, Advice, Format, Page, Progress, Style, View, page_for
 from vkzircon_cli.stream.document import Document
 from vkzircon_cli.stream.events import Event, to_line
 from vkzircon_cli.stream.fold import Transcript
@@ -59,7 +62,9 @@ def _find_culprits(request: Request, seen: Transcript) -> pipeline.Found:
 def looks_of(command: Command, given: Given) -> tuple[Style, Place]:
     """Return the form and the place of the document, by the options *given* to *command*."""
     verbose, redacts = given.get("verbose", False), not given.get("no_redact")
-    style = Style(View(command.view), Format(given["format"]), verbose, redacts)
+    probes = command.depth is not None
+    advice = Advice(probes, probes and is_installed())
+    style = Style(View(command.view), Format(given["format"]), verbose, redacts, advice)
     return style, Place(given["output"], given.get("quiet", False), given["no_color"])
 
 
@@ -72,17 +77,19 @@ def _preload(kind: str, style: Style, place: Place) -> None:
         load(kind, style.format)
 
 
-def pack(request: Request, path: "Path", *, quiet: bool) -> Exit:
-    """Run the probe, write the bundle, and list its parts and the missing ones."""
-    from vkzircon_cli.bundle import make_bundle
+def pack(request: Request, named: "Path | None", *, quiet: bool) -> Exit:
+    """Run the probe, write the bundle, and list its parts and the missing ones; only a *named* file is replaced."""
+    from vkzircon_cli.bundle import USUAL_NAME, free_name, make_bundle
     from vkzircon_cli.render.terminal import Contents, render_contents
 
-    bundle = watched(lambda watch: make_bundle(request, watch))
+    typed = " ".join(["vkzircon", *(quote(decode(os.fsencode(word))[0]) for word in sys.argv[1:])])
+    bundle = watched(lambda watch: make_bundle(request, typed, watch))
+    path = named or free_name(USUAL_NAME)
     write_file(bundle.data, path, PRIVATE_MODE)
     if not quiet:
         missing = [(part.about, part.missing) for part in bundle.parts if part.missing]
         files = len(bundle.parts) - len(missing)
-        contents = Contents(len(bundle.data), files, missing, bundle.report.summary, bundle.hidden)
+        contents = Contents(len(bundle.data), files, missing, bundle.about, bundle.hidden)
         write(render_contents(contents, str(path), page_of(Place(None, quiet, no_color=True))), None)
     # A bundle has no verdict: its exit code reports only a bug of ours.
     code = bundle.report.exit_code

@@ -40,7 +40,7 @@ _ENABLE = "VK_LOADER_LAYERS_ENABLE"
 _BY_DEFAULT = {"XDG_DATA_DIRS": "/usr/local/share:/usr/share", "XDG_CONFIG_DIRS": "/etc/xdg"}
 _IN_HOME = {"XDG_DATA_HOME": "/.local/share/vulkan/", "XDG_CONFIG_HOME": "/.config/vulkan/"}
 # The probe that failed has already waited longer for a driver that is only slow.
-_MOST_SECONDS = 5.0
+_USUAL_S, _OF_LIMIT = 5.0, 1 / 3
 _MOST_TRIED = 16
 _MOST_DEVICES = 8
 _MOST_LAYERS = 8
@@ -57,7 +57,7 @@ def find_culprits(request: Request, seen: Transcript) -> Found:
     """
     if not can_fork():
         return Found()
-    where = surroundings(min(request.timeout_s, _MOST_SECONDS), request.environ)
+    where = surroundings(min(request.timeout_s, max(_USUAL_S, request.timeout_s * _OF_LIMIT)), request.environ)
     if where.platform == FUCHSIA or where.elevated:
         return Found()
     return _reaching_none(request, where, seen) if is_in_trouble(seen) else _hiding_layers(request, where, seen)

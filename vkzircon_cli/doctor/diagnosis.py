@@ -94,7 +94,8 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
     known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
     suspects = [exam.manifest.path for exam in drivers if exam.is_usable]
     explained = extension.extension_finding(report, hidden, known, suspects, emulate=bool(request.emulate))
-    return conclude(report, tuple(_finished(each, redacts=request.redacts) for each in (*found, explained)))
+    finished = tuple(_finished(each, redacts=request.redacts) for each in (*found, explained))
+    return conclude(report, finished, emulate=bool(request.emulate))
 
 
 def _access(nodes: tuple[access.Node, ...] | None, report: Report) -> Finding:
@@ -117,13 +118,13 @@ def _hidden(
     return bisect.LayerBisect(request, where, on).devices(report.devices)
 
 
-def conclude(report: Report, findings: tuple[Finding, ...]) -> Diagnosis:
-    """Return the diagnosis of what the probe reported and the *findings*."""
+def conclude(report: Report, findings: tuple[Finding, ...], *, emulate: bool = False) -> Diagnosis:
+    """Return the diagnosis of what the probe reported and the *findings*; *emulate*: the extension was asked for."""
     devices = tuple(_found(device) for device in report.devices)
     return Diagnosis(
         schema_version=report.schema_version,
         tool=report.tool,
-        summary=_summary(report.error, devices, findings),
+        summary=_summary(report.error, devices, findings, emulate=emulate),
         error=None if devices and not _is_over(report.error) else report.error,
         emulation=report.emulation,
         environment=report.environment,
@@ -152,7 +153,10 @@ def _is_over(failure: Failure | None) -> bool:
     return failure is not None and failure.cause in ENDED_THE_RUN
 
 
-def _summary(failure: Failure | None, devices: Sequence[FoundDevice], findings: Sequence[Finding]) -> Summary:
+def _summary(
+    failure: Failure | None, devices: Sequence[FoundDevice], findings: Sequence[Finding], *, emulate: bool
+) -> Summary:
+    """Return the verdict; it speaks of the extension where that was asked for, or where a device lacks it."""
     made = list(leaves(findings))
     counts = count_outcomes(each.outcome for each in made)
     problems = [each for each in made if each.outcome not in _HARMLESS]
@@ -161,17 +165,31 @@ def _summary(failure: Failure | None, devices: Sequence[FoundDevice], findings: 
         return Summary(Outcome.ERROR, failure.message, failure.exit_code, counts)
     if not devices:
         cause = f" {problems[0].sentence}" if problems else ""
-        return Summary(Outcome.ERROR, f"No Vulkan device can be used.{cause}", Exit.CANNOT_ASK, counts)
+        asked = f", so there is none to emulate {EXTENSION} on" if emulate else ""
+        return Summary(Outcome.ERROR, f"No Vulkan device can be used{asked}.{cause}", Exit.CANNOT_ASK, counts)
+    lacking = [device.name for device in devices if not device.offers]
     if not problems:
-        return Summary(Outcome.PASS, f"Nothing is wrong: {_offered(devices)}.", Exit.OK, counts)
+        outcome = Outcome.INFO if len(lacking) == len(devices) else Outcome.PASS
+        return Summary(outcome, f"{_offered(devices)}.", Exit.OK, counts)
     more = f" ({counted(len(problems) - 1, 'more problem')} below)" if len(problems) > 1 else ""
+    if (lacking or emulate) and EXTENSION not in problems[0].sentence:
+        more += f" {_offered(devices)}."
     return Summary(problems[0].outcome, f"{problems[0].sentence}{more}", Exit.FAILED, counts)
 
 
 def _offered(devices: Sequence[FoundDevice]) -> str:
-    if able := [device.name for device in devices if device.offers]:
-        return f"{list_names(able)} {'offers' if len(able) == 1 else 'offer'} {EXTENSION}"
-    return f"Vulkan works ({list_names([device.name for device in devices])}), but no device has {EXTENSION}"
+    """Return which devices offer the extension and which lack it, without a full stop."""
+    able, unable, unknown = ([d.name for d in devices if d.offers is offers] for offers in (True, False, None))
+    parts = []
+    if able:
+        parts.append(f"{list_names(able)} {'offers' if len(able) == 1 else 'offer'} {EXTENSION}")
+    if unable:
+        lacks = "it" if able else EXTENSION
+        start = "" if able else "Vulkan works, but "
+        parts.append(f"{start}{list_names(unable)} {'does' if len(unable) == 1 else 'do'} not offer {lacks}")
+    if unknown:
+        parts.append(f"{list_names(unknown)} could not be asked for {EXTENSION}")
+    return "; ".join(parts)
 
 
 def _finished(finding: Finding, *, redacts: bool) -> Finding:

@@ -9,19 +9,19 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.doctor.bisect import Hidden, without_layers
 from vkzircon_cli.doctor.finding import Finding, branch
+from vkzircon_cli.emulation.installation import is_installed
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.model.queries import dependency_leg, display_name, find_extension
+from vkzircon_cli.model.queries import HOST_MEMORY, dependency_leg, display_name, find_extension
 from vkzircon_cli.model.spec import EXTENSION, SIBLING_INSTANCE_EXTENSIONS
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.stop_reason import DOCTOR, ENDED_THE_RUN, FIRST_ONLY, filter_of_emulation
 from vkzircon_cli.stream.events import Failure
 
-HOST_MEMORY = "VK_EXT_external_memory_host"
 _FUCHSIAN = "VK_FUCHSIA_"
 _MOST_MESSAGES = 5
 _DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
@@ -72,16 +72,12 @@ def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
     for culprit in report.culprits:
         if culprit.path not in known:
             path = visible(culprit.path)
-            rest = (
-                "the other drivers were probed without it"
-                if culprit.left_out
-                else "no device could be probed beside it"
-            )
+            rest = "The others were probed without it." if culprit.left_out else "No device could be probed beside it."
             evidence = (path,) if path not in culprit.sentence else ()
-            sentence = visible(culprit.sentence)
+            sentence = f"{visible(culprit.sentence)} {rest}"
             # If the probe fails also without the culprit, the other failure is the problem.
             outcome = Outcome.WARN if culprit.left_out and is_bad else Outcome.FAIL
-            yield Finding("probe.culprit", path, outcome, sentence, evidence, rest, visible(culprit.command))
+            yield Finding("probe.culprit", path, outcome, sentence, evidence, "", visible(culprit.command))
 
 
 def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Iterator[Finding]:
@@ -97,13 +93,14 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
         cause = "it follows from the problems above"
         yield Finding(f"probe.{failure.cause}", "Vulkan", Outcome.SKIP, message, evidence, cause)
         return
-    outcome = Outcome.FAIL
+    outcome, cause = Outcome.FAIL, ""
     if failure.exit_code == Exit.CRASHED:
         outcome = Outcome.TIMEOUT if failure.cause == "driver-hung" else Outcome.CRASH
         evidence += tuple(f"suspect: {visible(path)}" for path in suspects[:_MOST_MESSAGES])
         if len(suspects) == 1:
-            hint = "It is the only driver that loads, so the cause is this driver or an implicit layer."
-    yield Finding(f"probe.{failure.cause}", "Vulkan", outcome, message, evidence, hint, _remedy(failure, report))
+            hint, cause = "", "it is the only driver that loads, so the cause is this driver or an implicit layer"
+    evidence += (hint,) if hint else ()  # it is advice, and no cause
+    yield Finding(f"probe.{failure.cause}", "Vulkan", outcome, message, evidence, cause, _remedy(failure, report))
 
 
 # By the cause of a failure; `_remedy` has those that need more than a fixed command.
@@ -211,7 +208,7 @@ class _Explained:
         cause, command = "only drivers for Fuchsia have it", "vkzircon devices"
         if find_extension(self._extensions, HOST_MEMORY) is None:
             cause += f", and without {HOST_MEMORY} it cannot be emulated on this device either"
-        else:
+        elif is_installed():
             cause += f"; vkzircon can emulate it on {HOST_MEMORY}, which this driver has"
             chosen = f" --device {self._device.index}" if len(self._report.devices) > 1 else ""
             command = f"vkzircon --emulate{chosen}"

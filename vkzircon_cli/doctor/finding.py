@@ -29,9 +29,10 @@ class Finding:
 
 
 def branch(id: str, subject: str, sentence: str, children: Iterable[Finding]) -> Finding:
-    """Return a parent with the outcome of its worst child; skipped and informational children do not count."""
+    """Return a parent with the outcome of its worst child; notes and skips count only beside nothing else."""
     of = tuple(children)
-    counting = [child.outcome for child in of if child.outcome not in (Outcome.INFO, Outcome.SKIP)]
+    found = {child.outcome for child in of}
+    counting = found - {Outcome.INFO, Outcome.SKIP} or found
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS)
     return Finding(id, subject, worst, sentence, children=of)
 

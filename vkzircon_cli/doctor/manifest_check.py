@@ -287,7 +287,8 @@ def _none_found(where: Surroundings) -> Finding:
         return Finding("drivers.served", "", Outcome.SKIP, words, cause=cause)
     variable = search.driver_variable(where)
     command = f"unset {variable}" if variable else "sudo apt-get install mesa-vulkan-drivers"
-    return Finding("drivers.none", "", Outcome.FAIL, words, command=command)
+    cause = f"{variable} names the only manifests that the loader reads" if variable else "no driver is installed"
+    return Finding("drivers.none", "", Outcome.FAIL, words, cause=cause, command=command)
 
 
 def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:

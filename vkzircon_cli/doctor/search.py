@@ -172,7 +172,7 @@ def missing_entries(where: Surroundings, variable: str) -> Iterator[Finding]:
         slip = _slip(entry)
         if not os.path.lexists(entry) and (slip or not entry.endswith(".json")):
             words = f'{variable} names "{entry}", which does not exist{f": {slip}" if slip else ""}.'
-            yield Finding("variable.not-found", entry, Outcome.FAIL, words, command=f'echo "${variable}"')
+            yield Finding("variable.not-found", entry, Outcome.FAIL, words, command=f"unset {variable}")
 
 
 def _slip(text: str) -> str:

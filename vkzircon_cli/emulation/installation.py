@@ -44,6 +44,14 @@ def find() -> Installation:
     )
 
 
+def is_installed() -> bool:
+    """Whether the layer is installed with this package."""
+    try:
+        return bool(find())
+    except CannotAsk:
+        return False
+
+
 def open_libzircon(environ: Mapping[str, str]) -> Any:
     """Open the emulation's libzircon, which reads VKZIRCON_EMULATION of *environ* while it is opened.
 

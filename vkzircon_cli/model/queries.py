@@ -14,6 +14,7 @@ from vkzircon_cli.model.text import visible
 
 _API_1_1 = 1 << 22 | 1 << 12
 UNNAMED = "(no name)"
+HOST_MEMORY = "VK_EXT_external_memory_host"  # what the emulation is made of
 CAPABILITIES_EXTENSION = "VK_KHR_external_memory_capabilities"
 _SHORTEST_UUID = 4  # digits of a prefix; a shorter one is more likely a part of a name
 

@@ -11,6 +11,7 @@ DEFAULT_TIMEOUT_S = 15.0
 DEFAULT_SIZE = 65_536
 DEFAULT_SECONDS = 10.0
 LARGEST_SHARED = 1 << 30
+MOST_SECONDS = 3600.0  # of an option that is a time
 
 
 class Depth(StrEnum):

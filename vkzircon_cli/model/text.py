@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text: decodes foreign text for facts, escapes it for a page, adds the article to a noun, finds the nearest words."""
+"""Text: decodes foreign text, escapes it for a page or a log, adds the article to a noun, finds the nearest words."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -15,6 +16,11 @@ _LONGEST = 128  # every word that can be meant is shorter
 _SHORTEST_PART = 3  # of a word, as in `rights` for `vmo.rights`
 _MOST_NEAR = 3
 _MOST_SPELLINGS = 9  # a word may have several
+# What a CI system takes as a command in a log: GitHub "::NAME ...::" at the start of a line (actions/runner,
+# src/Runner.Common/ActionCommand.cs), there and on Azure "##[NAME]" anywhere, "##vso[NAME]", "##teamcity[NAME".
+# A writer may begin a line at any word, and fold a long word anywhere: there only GitHub's own names count.
+_NAMES = "add-|debug|echo|endgroup|error|group|notice|remove-|save-|set-|stop-|warning|internal-"
+_COMMAND = re.compile(rf"(?<![\w>)\]])::|::(?={_NAMES})|##(?=\w*\[)", re.IGNORECASE)
 
 
 def decode(raw: bytes) -> tuple[str, str | None]:
@@ -28,10 +34,22 @@ def decode(raw: bytes) -> tuple[str, str | None]:
 
 
 def visible(text: str) -> str:
-    """Escape characters that a page acts on or hides: control, format, private and unassigned ones, unusual spaces."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_visible(character) for character in text)
+    """Escape what a page acts on or hides: control, format, private and unassigned characters, unusual spaces.
+
+    In the commands of CI systems the second character is escaped too: a log is also a page.
+    """
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(_visible(character) for character in text)
+    return _COMMAND.sub(_broken, text) if "::" in text or "##" in text else text
+
+
+def without_commands(document: str) -> str:
+    """Return a JSON *document* in which no string has ``##``, which may begin a command of a CI system; same values."""
+    return document.replace("##", "#\\u0023")
+
+
+def _broken(command: re.Match[str]) -> str:
+    return f"{command[0][0]}\\x{ord(command[0][1]):02x}"
 
 
 def with_article(noun: str) -> str:

@@ -17,7 +17,7 @@ from vkzircon_cli.model.request import DEFAULT_SIZE
 from vkzircon_cli.model.spec import DEDICATED_ONLY, ZIRCON_VMO
 from vkzircon_cli.probe.bench_budget import Budget, ladder, probe_limits
 from vkzircon_cli.probe.bench_calls import CallProbe
-from vkzircon_cli.probe.bench_moves import HandOverProbe, MoveProbe, size_to_move
+from vkzircon_cli.probe.bench_moves import PASSES, HandOverProbe, MoveProbe, size_to_move
 from vkzircon_cli.probe.bench_sharing import Sharing, choose
 from vkzircon_cli.probe.capabilities import probe_external_buffer
 from vkzircon_cli.probe.physical_device import DeviceOpener
@@ -101,7 +101,8 @@ class BenchProbe(DeviceSession):
                     most_s = min(max(self._budget.left_s, share_s), self.of_run.request.timeout_s / 2)
                     question = partial(probe.time, way, size, share_s, most_s)
                 name = exactly(size).replace(" ", "")
-                yield from self.ask(f"share/{name}.{way}", "hand_overs", question, size=size, way=way)
+                moves = PASSES * size
+                yield from self.ask(f"share/{name}.{way}", "hand_overs", question, moves=moves, size=size, way=way)
 
 
 def weights(sizes: Sequence[int]) -> Iterator[float]:

@@ -19,6 +19,7 @@ _MOST_MOVED = 64 * _MIB
 _LEAST_ROUNDS = 2
 _TRIALS = 3
 ALWAYS = 4 * _MIB  # a buffer up to this size is handed over even when the time is up
+PASSES = 6  # of a handover: two new buffers, two that are filled, a copy to prepare and one to time
 _SLOW = 500e6  # bytes per second assumed for preparing buffers, until it is measured
 _LEAST_PART = 4  # a quarter of a share is for rounds, however long the preparation takes
 _AND_AFTER = 1.5  # times the preparation: one more round, and freeing everything

@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 from typing import Any
 
-from vkzircon_cli.bindings.vk import FENCE_TIMEOUT_NS, Device
+from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.errors import NotAsked
 
+_NS_PER_S = 1_000_000_000
 _WHOLE_SIZE = (1 << 64) - 1
 _EXTERNAL = (1 << 32) - 2  # VK_QUEUE_FAMILY_EXTERNAL
 _IGNORED = (1 << 32) - 1  # VK_QUEUE_FAMILY_IGNORED
@@ -77,7 +78,7 @@ def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
     device.get("vkGetDeviceQueue", device.handle, device.queue_family, 0, queue)
     info = vulkan.struct("VkSubmitInfo", commandBufferCount=1, pCommandBuffers=command_buffers)
     device.call("vkQueueSubmit", queue[0], 1, info, fence[0])
-    device.call("vkWaitForFences", device.handle, 1, fence, 1, FENCE_TIMEOUT_NS)
+    device.call("vkWaitForFences", device.handle, 1, fence, 1, int(device.fence_limit_s * _NS_PER_S))
 
 
 def fill(device: Device, buffer: Any, word: int) -> None:

@@ -28,6 +28,8 @@ from vkzircon_cli.stream.events import answer_of
 _RELEASE_S = 1.0
 _SMALL = 1024  # bytes, less than a page, as in the conformance tests (zircon_vmo)
 _TRIALS = 4  # between a size that works and twice of it, to find the largest
+# How often a round trip moves its bytes at most: two new buffers, two writes and a copy, five comparisons.
+PASSES = 10
 _OURS = 2  # handles to a VMO before its import: one for the import, one to examine the VMO
 BIND_ORDERS = (
     ImportKind.BIND_EXPORT_IMPORT_BIND,

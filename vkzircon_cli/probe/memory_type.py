@@ -12,7 +12,7 @@ from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.model.vmo import Form, Handle, Imported, ImportKind, RoundTrip, Trial, Write
 from vkzircon_cli.probe import wrong_inputs
 from vkzircon_cli.probe.export import ExportProbe
-from vkzircon_cli.probe.imports import BIND_ORDERS, ImportProbe
+from vkzircon_cli.probe.imports import BIND_ORDERS, PASSES, ImportProbe
 from vkzircon_cli.probe.leaks import StressProbe
 from vkzircon_cli.probe.peer import Peer
 from vkzircon_cli.probe.physical_device import DeviceOpener
@@ -111,10 +111,11 @@ class MemoryTypeProbe:
 
     def _moved(self, memory_type: int, buffers: Sequence[Form]) -> Iterator[Event]:
         size = yield from self._possible_size(memory_type, buffers)
+        moves = PASSES * size
         for write in Write:
             question = partial(self._round_trip, write, buffers, memory_type, size)
             yield from self.ask(
-                f"type{memory_type}/data.{write}", "data", question, write=write, memory_type=memory_type
+                f"type{memory_type}/data.{write}", "data", question, moves=moves, write=write, memory_type=memory_type
             )
 
     def _possible_size(self, memory_type: int, buffers: Sequence[Form]) -> Generator[Event, None, int]:
@@ -122,8 +123,9 @@ class MemoryTypeProbe:
         if self.size == DEFAULT_SIZE or not buffers:
             return self.size
         question = partial(self.imports.largest, buffers[0], memory_type, self.size)
+        step, moves = f"type{memory_type}/size", PASSES * self.size
         answer: Answer[Trial] = yield from self.ask(
-            f"type{memory_type}/size", "asked_sizes", question, memory_type=memory_type, asked=self.size
+            step, "asked_sizes", question, moves=moves, memory_type=memory_type, asked=self.size
         )
         return self.size if answer.value is not None and not answer.value.refusal else DEFAULT_SIZE
 

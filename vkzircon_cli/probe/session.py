@@ -18,8 +18,10 @@ from vkzircon_cli.probe.peer import Peer
 from vkzircon_cli.probe.physical_device import DeviceOpener, extensions_to_enable, probe_extensions, probe_memory
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import Asker, Asking, Event
+from vkzircon_cli.worker.protocol import time_limit
 
 T = TypeVar("T")
+_OF_LIMIT = 2 / 3  # work that never ends is noticed before the process is ended
 
 
 @record
@@ -48,15 +50,19 @@ class DeviceSession(ABC):
     def probe(self) -> Generator[Event, None, bool]:
         """Ask the device the run's questions; return whether no further device needs to be asked."""
 
-    def ask(self, name: str, fact: str, question: Callable[[], T], *, live: bool = False, **key: Any) -> Asking[T]:
-        """Ask under the device's name; a device that was lost is not asked anything more."""
+    def ask(self, name: str, fact: str, question: Callable[[], T], *, moves: int = 0, **more: Any) -> Asking[T]:
+        """Ask under the device's name, as `Asker` does; a device that was lost is not asked anything more."""
+        limit_s = time_limit(self.of_run.request.timeout_s, moves)
 
         def unless_lost() -> T:
             if self.device is not None and (self.device.lost or self.device.stuck):
                 raise NotAsked(f"the device was {'lost' if self.device.lost else 'stuck'} in an earlier step")
+            if self.device is not None:
+                self.device.fence_limit_s = limit_s * _OF_LIMIT
             return question()
 
-        return self.of_run.asker(f"device{self.index}/{name}", fact, unless_lost, device=self.index, live=live, **key)
+        step = f"device{self.index}/{name}"
+        return self.of_run.asker(step, fact, unless_lost, device=self.index, moves=moves, **more)
 
     def extensions(self) -> Asking[tuple[Extension, ...]]:
         """List the device's extensions."""

@@ -21,19 +21,28 @@ Renderer = tuple[str, Callable[..., str]]
 _JSON: Renderer = ("json", lambda module, document, *_: module.render_json(document))
 RENDERERS: Mapping[str, Mapping[Format, Renderer]] = {
     "report": {
-        Format.TERMINAL: ("terminal", lambda m, it, how, page, _: m.render_report(it, page, how.verbose, how.view)),
+        Format.TERMINAL: (
+            "terminal",
+            lambda m, it, how, page, _: m.render_report(it, page, how.verbose, how.view, how.advice),
+        ),
         Format.JSON: _JSON,
         Format.MARKDOWN: ("markdown", lambda m, it, style, _, hidden: m.render_markdown(it, style.view, hidden)),
         Format.HTML: ("html", lambda m, it, style, _, hidden: m.render_html(it, style.view, hidden)),
         Format.JUNIT: ("junit", lambda m, it, *_: m.render_junit(it)),
     },
     "matrix": {
-        Format.TERMINAL: ("matrix", lambda m, it, style, page, _: m.render_matrix_terminal(it, page, style.verbose)),
+        Format.TERMINAL: (
+            "matrix",
+            lambda m, it, how, page, _: m.render_matrix_terminal(it, page, how.verbose, how.advice),
+        ),
         Format.JSON: _JSON,
         Format.CSV: ("csv", lambda m, it, *_: m.render_csv(it)),
     },
     "bench": {
-        Format.TERMINAL: ("bench", lambda m, it, style, page, _: m.render_bench_terminal(it, page, style.verbose)),
+        Format.TERMINAL: (
+            "bench",
+            lambda m, it, how, page, _: m.render_bench_terminal(it, page, how.verbose, how.advice),
+        ),
         Format.JSON: _JSON,
         Format.HTML: ("html", lambda m, it, style, _, hidden: m.render_html(it, style.view, hidden)),
     },

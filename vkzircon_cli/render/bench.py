@@ -6,12 +6,12 @@ from vkzircon_cli.render.charts import chart_table, charts, conditions, without_
 from vkzircon_cli.render.content import Column, Meter, Table
 from vkzircon_cli.render.fields import title_of
 from vkzircon_cli.render.frame import emulating, finished, write_opening
-from vkzircon_cli.render.style import Page
+from vkzircon_cli.render.style import ANY_ADVICE, Advice, Page
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.bench import BenchReport
 
 
-def render_bench_terminal(bench: BenchReport, page: Page, verbose: bool) -> str:
+def render_bench_terminal(bench: BenchReport, page: Page, verbose: bool, advice: Advice = ANY_ADVICE) -> str:
     """Write the whole bench; *verbose* adds each step's time and what the driver printed."""
     sheet = Sheet(page)
     write_opening(sheet, bench)
@@ -21,7 +21,7 @@ def render_bench_terminal(bench: BenchReport, page: Page, verbose: bool) -> str:
         sheet.blank()
         for note in bench.notes:
             sheet.prose(note)
-    return finished(sheet, bench, verbose, emulating(bench, "vkzircon bench"))
+    return finished(sheet, bench, verbose, emulating(bench, "vkzircon bench", advice))
 
 
 def _write_device(sheet: Sheet, bench: BenchReport, device: BenchDevice) -> None:

@@ -6,6 +6,7 @@ from rich.text import Text
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.diagnosis import Diagnosis
 from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.errors import Exit
 from vkzircon_cli.render.content import outcome_mark
 from vkzircon_cli.render.frame import opening_of, write_circumstances, write_printed
 from vkzircon_cli.render.style import Page
@@ -30,6 +31,8 @@ def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = 
         _write_branch(sheet, finding, verbose)
     if verbose:
         write_printed(sheet, diagnosis, verbose)
+    if diagnosis.exit_code is Exit.OK and any(device.offers for device in diagnosis.devices):
+        sheet.commands([(f"vkzircon{diagnosis.emulation.options}", "whether memory is really shared, and how")])
     return sheet.finish()
 
 

@@ -10,16 +10,23 @@ from typing import TYPE_CHECKING
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Answer, record
+from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.host import LINUX
 from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.queries import HOST_MEMORY, find_extension
+from vkzircon_cli.model.request import DEFAULT_SIZE, MOST_SECONDS
 from vkzircon_cli.render.content import Code, Column, Lines, Look, Mark, Table, outcome_mark
+from vkzircon_cli.render.style import Advice
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
 from vkzircon_cli.stream.document import Document, Run
 from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import StepTime
 
 if TYPE_CHECKING:
+    from vkzircon_cli.model.bench import BenchDevice
+    from vkzircon_cli.model.facts import Device
+    from vkzircon_cli.model.matrix import MatrixDevice
     from vkzircon_cli.render.writer import Sheet
     from vkzircon_cli.report.bench import BenchReport
     from vkzircon_cli.report.matrix import MatrixReport
@@ -33,6 +40,7 @@ _STEPS = (Column("began, ms", right=True), Column("took, ms", right=True), Colum
 _SLOWEST = 10
 _MOST_LINES = 10
 _NO = Mark(outcome_mark(Outcome.FAIL).glyph, "NO", Look.BAD)
+_LEAST_TIMEOUT_S, _LONGER = 60, 4
 _FATAL = (Exit.CRASHED, Exit.CANNOT_ASK, Exit.OUR_FAULT)
 
 # A command, and its purpose.
@@ -87,10 +95,11 @@ def slowest(steps: Sequence[StepTime]) -> Table:
 
 
 def printed(run: Run, most: int | None = None) -> list[Lines]:
-    """Return the loader's messages and the printed output, at most *most* different lines of each."""
+    """Return our messages, the loader's, and the printed output, at most *most* different lines of each."""
     shown = []
     for title, lines in (
-        ("Messages of the loader", [f"{message.severity}: {message.text}" for message in run.messages]),
+        ("Messages of vkzircon", [f"{each.severity}: {each.text}" for each in run.messages if each.own]),
+        ("Messages of the loader", [f"{each.severity}: {each.text}" for each in run.messages if not each.own]),
         ("Output of driver and layers", run.output.text.expandtabs().split("\n")),
     ):
         if times := tuple(Counter(line.rstrip() for line in lines if line.strip()).items()):
@@ -98,28 +107,51 @@ def printed(run: Run, most: int | None = None) -> list[Lines]:
     return shown
 
 
-def emulating(report: "Probed", command: str) -> Iterator[Step]:
+def emulating(report: "Probed", command: str, advice: Advice) -> Iterator[Step]:
     """Yield *command* with emulation if the extension is not offered but can be emulated."""
     missing = report.summary.exit_code == Exit.NOT_OFFERED
-    if missing and report.environment.platform == LINUX and not report.emulation.active:
+    can_help = advice.emulates and report.environment.platform == LINUX and any(map(_can_emulate, report.devices))
+    if missing and can_help and not report.emulation.active:
         yield f"{command} --emulate", "the same with the extension emulated"
 
 
-def steps_after(report: "Report", verbose: bool) -> Iterator[Step]:
+def _can_emulate(device: "Device | BenchDevice | MatrixDevice") -> bool:
+    """Whether a device was asked and has what the emulation needs, as far as its extensions are known."""
+    listed: Answer[tuple[Extension, ...]] | None = getattr(device, "extensions", None)  # a matrix does not ask for them
+    known = listed.value if listed is not None else None
+    return device.selected and (known is None or find_extension(known, HOST_MEMORY) is not None)
+
+
+def _sizes(report: "Report") -> set[int]:
+    """Return the sizes of the round trips: one at most, that of --size."""
+    trips = (row.round_trip.value for device in report.devices for row in device.data)
+    return {trip.size for trip in trips if trip is not None}
+
+
+def _longer(report: "Report") -> int:
+    """Return a --timeout, in seconds, that is four times as long as the longest step."""
+    longest = max((step.duration_ms or 0 for step in report.run.steps), default=0)
+    return max(_LEAST_TIMEOUT_S, _LONGER * round(longest / 1000))
+
+
+def steps_after(report: "Report", verbose: bool, advice: Advice) -> Iterator[Step]:
     """Yield the commands that help after *report*."""
+    if not advice.probes:
+        return
     selected = [device.index for device in report.devices if device.selected]
     choices = f" --device {selected[0]}" if len(selected) == 1 < len(report.devices) else ""
+    choices += "".join(f" --size {size}" for size in _sizes(report) - {DEFAULT_SIZE})
     choices += " --stress" if any(device.stress for device in report.devices) else ""
     choices += " --negative" if any(device.negative for device in report.devices) else ""
     options = f"{report.emulation.options}{choices}"
     code = report.summary.exit_code
-    yield from emulating(report, f"vkzircon{choices}")
+    yield from emulating(report, f"vkzircon{choices}", advice)
     if code == Exit.NOT_OFFERED:
-        yield "vkzircon doctor", "why the extension is not there"
+        yield f"vkzircon doctor{report.emulation.options}", "why the extension is not there"
     if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
         yield f"vkzircon bundle{options}", "one file for a bug report"
-    if report.summary.outcome is Outcome.TIMEOUT:
-        yield f"vkzircon{options} --timeout 60", "more time, in case the driver is only slow"
+    if report.summary.outcome is Outcome.TIMEOUT and (longer := _longer(report)) <= MOST_SECONDS:
+        yield f"vkzircon{options} --timeout {longer}", "more time, in case the driver is only slow"
     elif code in (Exit.OK, Exit.FAILED, Exit.CRASHED) and not verbose:
         yield f"vkzircon{options} --verbose", "every check and step"
 

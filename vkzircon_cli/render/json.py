@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from vkzircon_cli.model.base import to_document
+from vkzircon_cli.model.text import without_commands
 
 
 def render_json(document: Any) -> str:
@@ -16,4 +17,4 @@ def to_json(document: dict[str, Any]) -> str:
     """Write *document* as ASCII JSON: no NaN, integers decimal, and no control character but the line feed."""
     text = json.dumps(document, indent=2, allow_nan=False)
     # json leaves DEL alone, which some terminals interpret; it only occurs inside strings.
-    return text.replace("\x7f", "\\u007f") + "\n"
+    return without_commands(text.replace("\x7f", "\\u007f")) + "\n"

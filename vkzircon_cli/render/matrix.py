@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
+from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.matrix import ImageFormat, MatrixDevice, Support
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.model.spec import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IMPORTABLE
+from vkzircon_cli.model.spec import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IMPORTABLE, ZIRCON_VMO
 from vkzircon_cli.model.vmo import Tiling
 from vkzircon_cli.render.content import Column, reasons, some, why_missing
 from vkzircon_cli.render.fields import title_of
 from vkzircon_cli.render.frame import emulating, finished, write_opening
-from vkzircon_cli.render.style import Page
+from vkzircon_cli.render.style import ANY_ADVICE, Advice, Page
 from vkzircon_cli.render.writer import Sheet, fitted, total
 from vkzircon_cli.report.matrix import MatrixReport, name_of
 
@@ -38,15 +39,15 @@ _STYLES = {_NONE: "dim", _NOTHING: "yellow", _UNWRITTEN: "red", _OTHER: "red"}
 _MOST_NAMES = 4
 
 
-def render_matrix_terminal(matrix: MatrixReport, page: Page, verbose: bool) -> str:
+def render_matrix_terminal(matrix: MatrixReport, page: Page, verbose: bool, advice: Advice = ANY_ADVICE) -> str:
     """Write the whole matrix; without *verbose* formats that cannot be shared are only counted."""
     sheet = Sheet(page)
     write_opening(sheet, matrix)
     for device in matrix.chosen:
         _write_device(sheet, matrix, device, verbose)
     _write_legend(sheet, matrix, verbose)
-    steps = list(emulating(matrix, "vkzircon matrix"))
-    if steps:
+    steps = list(emulating(matrix, "vkzircon matrix", advice))
+    if matrix.exit_code is Exit.NOT_OFFERED and matrix.handle_type.value == ZIRCON_VMO and advice.probes:
         steps.insert(0, ("vkzircon matrix --handle-type opaque-fd", "what the driver shares by file descriptor"))
     return finished(sheet, matrix, verbose, steps)
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import visible
 
 
 class View(StrEnum):
@@ -34,6 +35,17 @@ FOR_STRANGERS = (Format.MARKDOWN, Format.HTML)
 
 
 @record
+class Advice:
+    """Which commands can be advised: *probes* is False for a result from a file, *emulates* if there is no layer."""
+
+    probes: bool = True
+    emulates: bool = True
+
+
+ANY_ADVICE = Advice()
+
+
+@record
 class Style:
     """How the command line wants a result; *redacts* hides names of people and machines from strangers."""
 
@@ -41,6 +53,7 @@ class Style:
     format: Format
     verbose: bool = False
     redacts: bool = True
+    advice: Advice = ANY_ADVICE
 
 
 DEFAULT_WIDTH = 80
@@ -107,7 +120,7 @@ class Progress:
     def __call__(self, event: dict[str, Any]) -> None:
         """Take one event."""
         if event["event"] == "begin":
-            self._step = event["step"]
+            self._step = visible(event["step"])
         elapsed = time.monotonic() - self._began
         if self._put is not None and self._step and elapsed >= _PATIENCE_S:
             self._put(f"{_CLEAR}{f'{elapsed:3.0f} s  {self._step} ...'[: self._width - 1]}")

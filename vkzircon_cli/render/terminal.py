@@ -21,16 +21,17 @@ from vkzircon_cli.render.frame import (
     write_result,
 )
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, vmo_table, ways
-from vkzircon_cli.render.style import Page, View
+from vkzircon_cli.render.style import ANY_ADVICE, Advice, Page, View
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.redaction import Hidden
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.stream.document import Summary
 
 _CALM = (Exit.OK, Exit.NOT_OFFERED)
 
 
-def render_report(report: Report, page: Page, verbose: bool = False, view: View = View.REPORT) -> str:
+def render_report(
+    report: Report, page: Page, verbose: bool = False, view: View = View.REPORT, advice: Advice = ANY_ADVICE
+) -> str:
     """Write as much of *report* as *view* shows: the verdict first, what to do next last."""
     sheet = Sheet(page)
     # A list of devices has a result only if it is an error.
@@ -43,7 +44,7 @@ def render_report(report: Report, page: Page, verbose: bool = False, view: View 
     if view is not View.DEVICES:
         _write_findings(sheet, report, verbose, view)
     if view is View.REPORT:
-        sheet.commands(steps_after(report, verbose))
+        sheet.commands(steps_after(report, verbose, advice))
     if view is not View.DEVICES and report.exit_code not in _CALM:
         sheet.blank()
         write_result(sheet, opening_of(report))
@@ -109,21 +110,24 @@ def _write_finding(sheet: Sheet, found: Finding) -> None:
 
 @record
 class Contents:
-    """A bundle in numbers: *missing* names each part that is not in it, and why; *hidden* is None without redaction."""
+    """A bundle: *missing* names each part that is not in it, and why; *hidden* is None without redaction.
+
+    *about* has the verdict, the emulation, the date and the command line, a line each.
+    """
 
     size: int
     files: int
     missing: Sequence[tuple[str, str]]
-    summary: Summary
+    about: Sequence[str]
     hidden: Sequence[Hidden] | None
 
 
 def render_contents(contents: Contents, name: str, page: Page) -> str:
-    """Write where the zip is, its report's outcome, what is missing and what was hidden."""
+    """Write what the bundle is about, where the zip is, what is missing and what was hidden."""
     sheet = Sheet(page)
+    for line in contents.about:
+        sheet.prose(line)
     sheet.prose(f"{name}: {counted(contents.files, 'file')}, {about(contents.size)}.")
-    summary = contents.summary
-    sheet.prose(f"The report in it: {summary.outcome.upper()}, exit code {summary.exit_code}. {summary.sentence}")
     for part, why in contents.missing:
         sheet.prose(f"Missing: {part}: {why}.")
     if contents.hidden is not None:

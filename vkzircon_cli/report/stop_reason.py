@@ -46,14 +46,15 @@ def what_stopped(transcript: Transcript, environment: Environment, emulate: bool
 
 def _what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
     facts = transcript.facts
+    said = tuple(message for message in transcript.messages if not message.own)
     if transcript.is_cut:
         return _cut(transcript)
     for answer in (facts.loader, facts.kernel, facts.instance, facts.device_count):
         missing = answer.missing
         if missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT):
-            return _died(missing, transcript.messages)
+            return _died(missing, said)
     if facts.instance.missing is not None:
-        return _no_instance(facts.instance.missing, transcript.messages, environment)
+        return _no_instance(facts.instance.missing, said, environment)
     if emulate and facts.instance.value is not None and not facts.instance.value.is_emulated:
         return _no_emulation(environment)
     if facts.device_count.missing is not None or facts.device_count.value == 0:
@@ -89,10 +90,8 @@ def _cut(transcript: Transcript) -> Failure:
 
 
 def _died(missing: Missing, messages: tuple[Message, ...]) -> Failure:
-    cause, hint = "driver-crashed", _LEAVE_OUT
-    if missing.kind is MissingKind.TIMED_OUT:
-        cause, hint = "driver-hung", f"{hint} If it is only slow, allow more time: --timeout 60."
-    return Failure(cause, sentence_case(describe(missing)) + ".", _with_words(hint, messages), Exit.CRASHED)
+    cause = "driver-hung" if missing.kind is MissingKind.TIMED_OUT else "driver-crashed"
+    return Failure(cause, sentence_case(describe(missing)) + ".", _with_words(_LEAVE_OUT, messages), Exit.CRASHED)
 
 
 def _no_instance(missing: Missing, messages: tuple[Message, ...], environment: Environment) -> Failure:

@@ -4,7 +4,8 @@
 The progress display, the probe's worker, the crash journal and saved traces use the same lines:
 
     {"event": "header", "schema_version": "1.0", "tool": {...}, "environment": {...}, ...}
-    {"event": "begin", "step": "device0/type2/export.plain", "fact": "exports", "device": 0, "key": {...}, "ms": 12.3}
+    {"event": "begin", "step": "device0/type2/export.plain", "fact": "exports", "device": 0, "key": {...}, "moves": 0,
+     "ms": 12.3}
     {"event": "end", "step": "device0/type2/export.plain", "answer": {"value": ..., "missing": ...}, "ms": 12.9}
     {"event": "select", "devices": [0]}
     {"event": "message", "severity": "error", "text": "..."}
@@ -15,7 +16,8 @@ The progress display, the probe's worker, the crash journal and saved traces use
     {"event": "done"}
 
 The steps after ``again`` replace those before it: the culprits were left out, and the probe ran once more. A fact is
-the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies.
+the name of a field of `Facts` or `Device`: either one answer, or a row of a table that *key* identifies. *moves* counts
+the bytes that the step moves, by which its time limit grows.
 `worker.event_reader` declares which events a worker may write, and refuses others.
 """
 
@@ -27,6 +29,7 @@ from vkzircon_cli.errors import ERROR_EXITS, Stop, Unanswered
 from vkzircon_cli.model.base import Answer, Missing, plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.text import without_commands
 from vkzircon_cli.stream.decoding import decode, fact_of
 
 Event = dict[str, Any]
@@ -62,6 +65,7 @@ class Asker:
         *,
         device: int | None = None,
         live: bool = False,
+        moves: int = 0,
         **key: Any,
     ) -> Asking[T]:
         """Yield the two events around *question* and return its answer; a refusal is an answer, other exceptions pass.
@@ -78,10 +82,10 @@ class Asker:
             if answer.missing is not None:
                 why = answer.missing.reason or answer.missing.result
                 text = f"{step} was not answered again after the crash ({why}): the steps that need it were not asked"
-                yield {"event": "message", "severity": "error", "text": text}
+                yield own_message("error", text)
             return answer
         of = {name: plain(value) for name, value in key.items()}
-        yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": of}
+        yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": of, "moves": moves}
         answer = answer_of(question)
         yield {"event": "end", "step": step, "answer": plain(answer)}
         return answer
@@ -106,9 +110,15 @@ def error(stop: Stop, cause: str) -> Event:
     return {"event": "error", **plain(failure)}
 
 
+def own_message(severity: str, text: str) -> Event:
+    """Return the event for a message of vkzircon's own."""
+    return {"event": "message", **plain(Message(severity, text, own=True))}
+
+
 def to_line(event: Event) -> bytes:
     """Format *event* as one line of ASCII JSON."""
-    return json.dumps(event, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
+    text = json.dumps(event, allow_nan=False, separators=(",", ":"))
+    return without_commands(text).encode("ascii") + b"\n"
 
 
 @record
@@ -135,11 +145,12 @@ def decode_failure(event: Event) -> Failure:
 
 @record
 class Message:
-    """A line that the loader or a layer sent to the debug messenger."""
+    """A line that the loader or a layer sent to the debug messenger, or that vkzircon itself wrote (*own*)."""
 
     severity: str
     text: str
     text_hex: str | None = None
+    own: bool = False
 
 
 @record

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from vkzircon_cli.model.base import Milliseconds, plain, record
+from vkzircon_cli.model.base import Milliseconds, Size, plain, record
 from vkzircon_cli.model.facts import Facts
 from vkzircon_cli.stream.decoding import decode, fact_of
 from vkzircon_cli.stream.events import Event, Message, decode_failure
@@ -19,12 +19,13 @@ _MOST_BYTES = 16 << 20  # bytes of a line; every answer is far shorter
 
 @record
 class Begin:
-    """A step begins; *key* is that of its row in the table of *fact*."""
+    """A step begins; *key* is that of its row in the table of *fact*; *moves* is the number of bytes that it moves."""
 
     step: str
     fact: str
     device: int | None
     key: dict[str, Any]
+    moves: Size = 0
 
 
 @record

@@ -21,10 +21,10 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
-from vkzircon_cli.stream.events import Event
+from vkzircon_cli.stream.events import Event, own_message
 from vkzircon_cli.worker import process
 from vkzircon_cli.worker.isolation import NoProcess, missing_in_time
-from vkzircon_cli.worker.protocol import LoadProbe, probe_events
+from vkzircon_cli.worker.protocol import LoadProbe, probe_events, time_limit
 from vkzircon_cli.worker.supervisor import Capture, end_of
 
 _TICK_S = 0.2
@@ -58,17 +58,19 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
             raise NoProcess("No process and no thread", process.refusal() or str(refused)) from refused
         if why := process.refusal():
             text = f"{NOT_ISOLATED} ({why}), so the driver runs in vkzircon's own process: a crash ends both."
-            yield {"event": "message", "severity": "warning", "text": text}
-        step, event = None, {"event": ""}
+            yield own_message("warning", text)
+        step: str | None = None
+        event: Event = {"event": ""}
         while event["event"] != "done":
-            deadline = time.monotonic() + request.timeout_s
+            limit_s = time_limit(request.timeout_s, event.get("moves", 0))
+            deadline = time.monotonic() + limit_s
             is_over = False
             while (taken := _take(made)) is None and not (is_over := has_called_exit()) and time.monotonic() < deadline:
                 printed.drain()
                 yield {"event": "tick"}
             if taken is None:
                 exited = Missing(MissingKind.CRASHED, calls[0], "", "it called exit")
-                yield end_of(step, exited if is_over else missing_in_time(request.timeout_s, calls[0]))
+                yield end_of(step, exited if is_over else missing_in_time(limit_s, calls[0]))
                 break
             event = taken
             step = {"begin": event.get("step"), "end": None}.get(event["event"], step)

@@ -19,7 +19,13 @@ Answered = Mapping[str, Any]  # a step's answer, as JSON
 Probe = Callable[[Request, OnCall, Answered], Iterator[Event]]
 LoadProbe = Callable[[], Probe]  # imports the probe, which the main process never does, and returns it
 
+_BYTES_PER_LIMIT = 1 << 30  # 70 MB/s at the usual limit, a tenth of what a busy machine with two processors moved
 _REPORT = "the command line and the output of the same with --format json"
+
+
+def time_limit(timeout_s: float, moves: int) -> float:
+    """Return the limit in seconds of a step that *moves* so many bytes: *timeout_s*, and once more for each GiB."""
+    return timeout_s * (1 + moves // _BYTES_PER_LIMIT)
 
 
 def probe_events(load: LoadProbe, request: Request, on_call: OnCall, answered: Answered) -> Iterator[Event]:

@@ -13,11 +13,11 @@ from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.model.text import decode
-from vkzircon_cli.stream.events import Event, ended, error
+from vkzircon_cli.stream.events import Event, ended, error, own_message
 from vkzircon_cli.worker.event_reader import EventReader
 from vkzircon_cli.worker.isolation import NoProcess, missing_from_exit, missing_in_time
 from vkzircon_cli.worker.process import is_readable
-from vkzircon_cli.worker.protocol import LoadProbe
+from vkzircon_cli.worker.protocol import LoadProbe, time_limit
 from vkzircon_cli.worker.worker import Worker, next_worker
 
 _MOST_CRASHES = 64
@@ -107,7 +107,7 @@ class _Supervisor:
         if not self._missing:
             raise NoProcess("No process", str(refused.strerror)) from refused
         text = f"no further process could be started ({refused.strerror}): the rest was not asked"
-        return {"event": "message", "severity": "error", "text": text}
+        return own_message("error", text)
 
     def _noted(self, stream: Iterator[Event]) -> Iterator[Event]:
         for event in stream:
@@ -125,7 +125,7 @@ class _Supervisor:
         self._answered[step] = end["answer"]
         if self._has_enough():
             text = f"the probe ended after {len(self._missing)} steps without an answer; the rest was not asked"
-            yield {"event": "message", "severity": "error", "text": text}
+            yield own_message("error", text)
 
     def _has_enough(self) -> bool:
         hung = self._missing.count(MissingKind.TIMED_OUT)
@@ -138,7 +138,7 @@ class _Listener:
     def __init__(self, worker: Worker, request: Request, capture: Capture) -> None:
         self.missing: Missing | None = None
         self._worker = worker
-        self._timeout_s = request.timeout_s
+        self._timeout_s = self._limit_s = request.timeout_s
         self._capture = capture
         self._reader = EventReader(request.device_shape)
         self._deadline = 0.0
@@ -154,7 +154,7 @@ class _Listener:
         yield from self._listen()
         if self._reader.refused:
             text = f"{_NOT_OURS}{counted(self._reader.refused, 'line')}."
-            yield {"event": "message", "severity": "error", "text": text}
+            yield own_message("error", text)
 
     def _listen(self) -> Iterator[Event]:
         worker = self._worker
@@ -175,7 +175,7 @@ class _Listener:
                     break
                 yield {"event": "tick"}
             if time.monotonic() >= self._deadline:
-                self.missing = missing_in_time(self._timeout_s, worker.call)
+                self.missing = missing_in_time(self._limit_s, worker.call)
                 return
         self._drain()
         if not self._is_done:
@@ -185,7 +185,7 @@ class _Listener:
         """Yield the events in *data*. Only a step's own events change its deadline; a slow consumer does not."""
         for event in self._reader.events(data):
             if event["event"] in ("begin", "end", "done"):
-                self._allow_time()
+                self._allow_time(event.get("moves", 0))
             self._is_done = event["event"] == "done"
             began = time.monotonic()
             yield event
@@ -193,8 +193,9 @@ class _Listener:
             if self._is_done:
                 return
 
-    def _allow_time(self) -> None:
-        self._deadline = time.monotonic() + self._timeout_s
+    def _allow_time(self, moves: int = 0) -> None:
+        self._limit_s = time_limit(self._timeout_s, moves)
+        self._deadline = time.monotonic() + self._limit_s
 
     def _take_output(self) -> bool:
         data = os.read(self._worker.output, _CHUNK)
