@@ -40,7 +40,7 @@ def test_what_is_wrong_stands_with_evidence_cause_and_command() -> None:
 
 def test_a_healthy_end_names_the_next_command() -> None:
     """The device offers the extension, so sharing can be tried; no problem leads to that command."""
-    assert "\nNext\n  vkzircon\n" in render_diagnosis_terminal(_diagnosis(FINE), PLAIN)
+    assert "\nNext:  vkzircon  #" in render_diagnosis_terminal(_diagnosis(FINE), PLAIN)
     assert "Next" not in render_diagnosis_terminal(_diagnosis(BAD), PLAIN)
 
 
