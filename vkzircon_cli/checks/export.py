@@ -125,7 +125,11 @@ def handle_given(handle: Handle) -> Judgement:
 def handle_shape(handle: Handle) -> Judgement:
     if not handle.written or handle.value == _INVALID:
         return Outcome.SKIP, "there is no handle"
-    return holds(looks_like_handle(int(handle.value, 16)), "both low bits are set", "the low bits are not 11")
+    return holds(
+        looks_like_handle(int(handle.value, 16)),
+        "both low bits are set",
+        "the number is no Zircon handle: its low bits are not 11",
+    )
 
 
 @check("export.handle-is-vmo", "capabilities.adoc, VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA")
@@ -147,7 +151,7 @@ def _is_vmo(basic: HandleBasic) -> Judgement:
 @each(parts(_handles, lambda handle: handle.basic, Outcome.WARN))
 def rights(basic: HandleBasic) -> Judgement:
     missing = [right for right in _EXPECTED_RIGHTS if right not in basic.rights.names]
-    return holds(not missing, "all expected rights are there", f"lacks {', '.join(missing)}", Outcome.WARN)
+    return holds(not missing, "all expected rights are there", f"the handle lacks {', '.join(missing)}", Outcome.WARN)
 
 
 @check("export.size", "VUID-VkMemoryAllocateInfo-allocationSize-07903")
@@ -275,7 +279,7 @@ def _changed(pair: Pair) -> str:
     if sent is None or arrived is None:
         return "" if sent is None else "what arrives is not a VMO handle"
     if arrived.koid != sent.koid:
-        return "what arrives is a handle to another object"
+        return "what arrives through a channel is a handle to another object"
     lost = [right for right in sent.rights.names if right not in arrived.rights.names]
     return f"the handle arrives without {', '.join(lost)}" if lost else ""
 

@@ -104,9 +104,10 @@ def contents_kept(kept: Comparison) -> Judgement:
 @check("import.shares", SAME_MEMORY)
 @each(comparisons(_answered, lambda imported: imported.shared))
 def shares(seen: Comparison) -> Judgement:
-    return bytes_are(
-        seen, "what is written through the import is seen on every other side", "are not seen on another side"
-    )
+    right = "what is written through the import is seen on every other side"
+    if seen.wrong == seen.count:
+        return Outcome.FAIL, f"the import is a copy: none of {seen.count} bytes is seen on another side"
+    return bytes_are(seen, right, "are not seen on another side")
 
 
 def _released(device: Device) -> Iterator[Row[Released]]:
