@@ -133,7 +133,7 @@ def test_what_follows_names_its_cause() -> None:
     (suite,) = _suites(report)
     first, second = (case.result[0].text for case in suite)
     assert "advice: Do it." in first
-    assert "follows: 1 check: data.image" in first
+    assert "explains: 1 check: data.image" in first
     assert "follows from: import.same-device" in second
     assert "advice" not in second
 

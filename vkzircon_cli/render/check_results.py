@@ -81,7 +81,7 @@ def of_cause(cause: Cause) -> Finding:
     details = [("rule", cause.rule), *([("advice", cause.advice)] if cause.advice else [])]
     if cause.follows:
         also = f"{counted(len(cause.follows), 'check')}: {', '.join(cause.follows)}"
-        details.append(("follows", also))
+        details.append(("explains", also))
     return Finding(cause.device, cause.outcome, cause.check, cause.sentence, tuple(details))
 
 

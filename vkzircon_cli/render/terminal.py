@@ -105,7 +105,7 @@ def _write_finding(sheet: Sheet, found: Finding) -> None:
     is_bad = SEVERITY[found.outcome] >= SEVERITY[Outcome.WARN]
     sheet.item(label, sheet.join(sheet.text(f"{found.id}  ", "bold" if is_bad else ""), found.sentence), indent=2)
     for name, words in found.details:
-        sheet.item(sheet.text(f"{name:8}", "dim"), words, indent=2 + label.cell_len)
+        sheet.item(sheet.text(f"{name:9}", "dim"), words, indent=2 + label.cell_len)
 
 
 @record

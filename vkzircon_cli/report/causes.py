@@ -7,10 +7,11 @@ from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, Verdict
 from vkzircon_cli.checks.chain import Link, explains, link_of, place_of, what_happened
 from vkzircon_cli.checks.registry import RowResult, sentence_of
 from vkzircon_cli.explain.entries import text_of
-from vkzircon_cli.model.base import record
+from vkzircon_cli.model.base import Missing, MissingKind, record
 
 _BAD = SEVERITY[Outcome.WARN]
 _TYPE = "memory type "
+_DEATHS = (MissingKind.CRASHED, MissingKind.TIMED_OUT)
 
 
 @record
@@ -57,12 +58,19 @@ class _Found:
         return True
 
     def _explains(self, check: str, row: RowResult) -> bool:
-        if row.missing is not None and row.missing == self.rows[0].missing:
+        if self._is_same_refusal(row.missing):
             return row.outcome is not Outcome.SKIP
         # A note is worth reading alone, and a crash in another call is a cause of its own.
         if row.outcome not in (Outcome.WARN, Outcome.FAIL):
             return False
         return explains(self.check, check) and any(_meet(each.subject, row.subject) for each in self.rows)
+
+    def _is_same_refusal(self, missing: Missing | None) -> bool:
+        mine = self.rows[0].missing
+        if missing is None or mine is None:
+            return False
+        # Of the second process it is not known in which call it died.
+        return missing == mine or (not missing.call and missing.kind is mine.kind and missing.kind in _DEATHS)
 
 
 def _meet(subject: str, other: str) -> bool:

@@ -137,7 +137,7 @@ def _shares(devices: Sequence[Device], seen: bool) -> str:
 def _blame(causes: Sequence[Cause]) -> str:
     """Return what the first of a device's *causes* is, and what else is wrong."""
     first, *others = causes
-    more = f"; {counted(len(first.follows), 'check')} more for this reason" if first.follows else ""
+    more = f", and {counted(len(first.follows), 'more check')} for this reason" if first.follows else ""
     also = f" Also wrong: {_first(cause.check for cause in others)}." if others else ""
     return f"{uncapitalized(first.sentence.removesuffix('.'))} ({first.check}{more}).{also}"
 
