@@ -24,6 +24,7 @@ from vkzircon_cli.model.facts import (
 )
 from vkzircon_cli.model.spec import (
     BUFFER_USAGE_BITS,
+    CACHE_POLICIES,
     FEATURE_BITS,
     HANDLE_TYPE_BITS,
     RIGHT_BITS,
@@ -525,6 +526,14 @@ def test_each_kind_of_vmo_is_named(bits: int, parent: str, outcome: Outcome, wor
     assert (verdict.outcome, words in verdict.sentence) == (outcome, True), verdict.sentence
     explained = " ".join(REGISTRY["export.ordinary"].text.causes)
     assert all(kind in explained for kind in VMO_KINDS)
+
+
+@pytest.mark.parametrize("policy", [1, 2, 3])
+def test_a_vmo_that_zx_vmo_read_refuses_is_named(policy: int) -> None:
+    """Uncached, uncached-device and write-combining VMOs can only be mapped, as physical ones."""
+    odd = _info(cache_policy=named(policy, CACHE_POLICIES))(_good_device())
+    verdict = REGISTRY["export.ordinary"].verdict(_facts(odd), odd)
+    assert (verdict.outcome, "NOT CACHED: zx_vmo_read" in verdict.sentence) == (Outcome.INFO, True), verdict.sentence
 
 
 def test_old_bytes_behind_an_allocation_are_told_as_such() -> None:
