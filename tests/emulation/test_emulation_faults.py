@@ -211,7 +211,6 @@ def test_hostile_names_are_shown_and_never_obeyed(emulated: Run, fault: str, sho
     assert ran.code == 0
     assert shown in ran.out
     assert not set(ran.out) & {chr(code) for code in (*range(10), *range(11, 32), *range(127, 160))}
-    assert emulated("--fault", fault, "--format", "json").json["summary"]["exit_code"] == 0
 
 
 def test_a_lost_device_is_asked_nothing_more(emulated: Run) -> None:
