@@ -22,12 +22,13 @@ from vkzircon_cli.emulation import installation
 from vkzircon_cli.model.vmo import ImportKind
 
 TABLE = Path(__file__).parents[2] / "docs" / "faults.md"
-# Lavapipe is a CPU, which is a warning of its own, so every fault is added to a device that reports another type.
+# Both drivers are CPUs, which is a warning of its own, so every fault is added to a device that reports another type.
 BASE = "discrete-device"
 TYPES = ("cpu-device", "discrete-device", "integrated-device", "virtual-device")
 OPTIONS = ("--size", "2M", "--stress", "--negative")
-# Each of these ends or stops the process in one call. tests/layer/faults/test_points.c tries them all.
-_DEATH = re.compile("(abort|exit|hang|segfault)-in-.*")
+# The first four end or stop the process in one call, and tests/layer/faults/test_points.c tries them all. The last has
+# another effect with each seed: tests/emulation/test_random_answers.py.
+_NO_ROW = re.compile("(abort|exit|hang|segfault)-in-.*|random-answers")
 
 # `invalid-import` refuses each of these; some have a fault below that concerns them alone.
 KINDS = tuple(
@@ -73,7 +74,7 @@ WALK = {
     "properties.written": ("properties-unwritten", "fail"),
     "properties.bits-set": ("properties-zero", "fail"),
     "properties.bits-in-range": ("properties-past-count", "fail"),
-    # Lavapipe has one memory type: without it there is none.
+    # Both drivers have one memory type: without it there is none.
     "properties.exporting-type": ("properties-miss-type", "warn"),
     "properties.duplicate-agrees": ("properties-by-number", "fail"),
     "properties.own-vmo": ("foreign-properties-zero", "warn"),
@@ -97,6 +98,8 @@ WALK = {
     "stress.rounds": ("leak-handle", "fail"),
     "stress.memory": ("leak-memory", "warn"),
     "negative.import-refused": ("odd-result-in-import", "warn"),
+    "negative.no-handle-type": ("no-handle-type-refused", "info"),
+    "negative.get-refused": ("import-is-exportable", "info"),
     "negative.handle-kept": ("failed-import-closes-handle", "warn"),
     "negative.properties-refused": ("properties-accept-garbage", "info"),
     "negative.survives": ("import-kills", "crash"),
@@ -118,24 +121,20 @@ SILENT = {
     "discrete-device": _TYPE,
     "extra-page": "A VMO may be larger than its allocation, as SwiftShader's are, and imports work.",
     "handle-count-late": "The kernel or a service is late, not the driver: the probe waits until the count settles.",
-    "import-is-exportable": (
-        "The call breaks VUID-VkMemoryGetZirconHandleInfoFUCHSIA-handleType-04776, and nothing demands a refusal."
-    ),
     "import-keeps-number": "An imported handle is no longer the caller's, so that no correct program uses its number.",
     "integrated-device": _TYPE,
+    "large-atom": "A device may have this size (limits.adoc), and mapped ranges are aligned to it.",
+    "largest-size-refused": "No step allocates that much unless `--size` asks for it, and `data.size` warns then.",
     "name-empty": _NAME,
     "name-hostile": _NAME,
     "name-not-utf8": _NAME,
     "name-unterminated": _NAME,
     "no-device": _NO_DEVICE,
-    "no-handle-type-refused": (
-        "VUID-VkImportMemoryZirconHandleInfoFUCHSIA-handleType-04771 forbids such an import, "
-        "and no step exports without a type."
-    ),
     "no-name": "A VMO's name helps in debugging only.",
     "null-memory-kills": "The call breaks VUID-VkMemoryGetZirconHandleInfoFUCHSIA-memory-parameter: no step makes it.",
     "old-kernel": "The kernel is old, not the driver: the probe asks it in its own version.",
     "refuse-enumeration": _NO_DEVICE,
+    "semaphore-offered": "Of semaphores, only the query is asked, and its answer is that of a driver that has them.",
     "talks-on-stderr": _OUTPUT,
     "talks-on-stdout": _OUTPUT,
     "unexportable-init-failed": _NOT_FOR_EXPORT,
@@ -148,7 +147,7 @@ SILENT = {
 }
 
 
-@pytest.fixture(name="driver", scope="module", params=["lavapipe"])
+@pytest.fixture(name="driver", scope="module", params=["lavapipe", "swiftshader"])
 def _driver(request: pytest.FixtureRequest) -> str:
     """Return the manifest of each driver that the emulation has below it; all have the table's rows."""
     return str(request.getfixturevalue(request.param))
@@ -202,7 +201,7 @@ def _page(once: Run, manifest: str) -> str:
 
 
 def _has_row(fault: str) -> bool:
-    return not _DEATH.fullmatch(fault) or fault in {own for own, _ in WALK.values()}
+    return not _NO_ROW.fullmatch(fault) or fault in {own for own, _ in WALK.values()}
 
 
 _INTRODUCTION = f"""# Faults, and the checks that notice them
@@ -216,9 +215,10 @@ vkzircon check --emulate {" ".join(OPTIONS)} --fault {BASE} --fault FAULT
 ```
 
 without `{BASE}` if the fault is a device type itself. The row has every check that neither passes nor skips, by
-outcome. Where no check speaks, a sentence says why that is no failure. The faults `abort-in-PLACE`, `exit-in-PLACE`,
-`hang-in-PLACE` and `segfault-in-PLACE` end or stop the driver in one call, and are left out: the step that made the
-call is reported as a crash or a timeout, and the exit code is 5. One of them is here, because a check has no other.
+outcome. Where no check speaks, a sentence says why that is no failure. Two kinds of faults are left out.
+`abort-in-PLACE`, `exit-in-PLACE`, `hang-in-PLACE` and `segfault-in-PLACE` end or stop the driver in one call: the step
+that made the call is reported as a crash or a timeout, and the exit code is 5. One of them is here, because a check has
+no other fault. What `random-answers` does depends on its seed.
 """
 
 
