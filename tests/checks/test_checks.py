@@ -680,7 +680,7 @@ def test_the_answer_for_an_image_is_judged_as_that_for_a_buffer(
 
 
 @pytest.mark.parametrize(
-    ("change", "says"), [({"written": False}, "Nothing was written."), ({"header_kept": False}, "SType or pNext was")]
+    ("change", "says"), [({"written": False}, "Nothing was written."), ({"header_kept": False}, "sType or pNext was")]
 )
 def test_the_answer_for_semaphores_is_looked_at_too(change: dict[str, Any], says: str) -> None:
     """It warns, since memory is shared nevertheless."""
