@@ -24,6 +24,7 @@ from vkzircon_cli.model.facts import (
 )
 from vkzircon_cli.model.spec import (
     BUFFER_USAGE_BITS,
+    CACHE_POLICIES,
     FEATURE_BITS,
     HANDLE_TYPE_BITS,
     RIGHT_BITS,
@@ -527,6 +528,14 @@ def test_each_kind_of_vmo_is_named(bits: int, parent: str, outcome: Outcome, wor
     assert all(kind in explained for kind in VMO_KINDS)
 
 
+@pytest.mark.parametrize("policy", [1, 2, 3])
+def test_a_vmo_that_zx_vmo_read_refuses_is_named(policy: int) -> None:
+    """Uncached, uncached-device and write-combining VMOs can only be mapped, as physical ones."""
+    odd = _info(cache_policy=named(policy, CACHE_POLICIES))(_good_device())
+    verdict = REGISTRY["export.ordinary"].verdict(_facts(odd), odd)
+    assert (verdict.outcome, "NOT CACHED: zx_vmo_read" in verdict.sentence) == (Outcome.INFO, True), verdict.sentence
+
+
 def test_old_bytes_behind_an_allocation_are_told_as_such() -> None:
     """The whole VMO is handed out, so bytes behind allocationSize count; the sentence says where they are."""
     behind = _rows("fresh_bytes", zeros=Answer(Comparison(69632, 15, 69617)))(_good_device())
@@ -671,7 +680,7 @@ def test_the_answer_for_an_image_is_judged_as_that_for_a_buffer(
 
 
 @pytest.mark.parametrize(
-    ("change", "says"), [({"written": False}, "Nothing was written."), ({"header_kept": False}, "SType or pNext was")]
+    ("change", "says"), [({"written": False}, "Nothing was written."), ({"header_kept": False}, "sType or pNext was")]
 )
 def test_the_answer_for_semaphores_is_looked_at_too(change: dict[str, Any], says: str) -> None:
     """It warns, since memory is shared nevertheless."""

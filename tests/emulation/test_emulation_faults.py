@@ -103,13 +103,18 @@ def _untouched(ran: Ran) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("faults", "id", "outcome", "says"),
     [
-        (("unsupported-images-succeed",), "compatible", "warn", "by D3D11_TEXTURE: VK_SUCCESS without a feature"),
-        (("unsupported-images-succeed", "deny-all"), "compatible", "fail", "linear R32_UINT"),
-        (("capabilities-unwritten",), "well-formed", "fail", "linear R8G8B8A8_UNORM"),
-        (("capabilities-clobber-header",), "well-formed", "fail", "linear R8G8B8A8_UNORM"),
-        (("incompatible-with-itself",), "compatible", "fail", "linear R8G8B8A8_UNORM"),
+        (
+            ("unsupported-images-succeed",),
+            "compatible",
+            "warn",
+            "images by D3D11_TEXTURE: VK_SUCCESS without a feature",
+        ),
+        (("unsupported-images-succeed", "deny-all"), "compatible", "fail", "All 10 images"),
+        (("capabilities-unwritten",), "well-formed", "fail", "all 10 images"),
+        (("capabilities-clobber-header",), "well-formed", "fail", "all 10 images"),
+        (("incompatible-with-itself",), "compatible", "fail", "all 10 images"),
         (("semaphore-listed", "capabilities-unwritten"), "semaphore", "warn", "Nothing was written"),
-        (("semaphore-listed", "capabilities-clobber-header"), "semaphore", "warn", "SType or pNext was changed"),
+        (("semaphore-listed", "capabilities-clobber-header"), "semaphore", "warn", "sType or pNext was changed"),
     ],
 )
 def test_the_answers_for_images_and_semaphores_are_looked_at(
@@ -220,7 +225,6 @@ def test_hostile_names_are_shown_and_never_obeyed(emulated: Run, fault: str, sho
     assert ran.code == 0
     assert shown in ran.out
     assert not set(ran.out) & {chr(code) for code in (*range(10), *range(11, 32), *range(127, 160))}
-    assert emulated("--fault", fault, "--format", "json").json["summary"]["exit_code"] == 0
 
 
 def test_a_lost_device_is_asked_nothing_more(emulated: Run) -> None:

@@ -29,6 +29,7 @@ def _checks(once: Run, fault: str) -> dict[str, dict[str, Any]]:
         ("copy-on-write-vmo", "warn", "COW CLONE"),
         ("sysmem-vmo", "warn", "SLICE OR REFERENCE"),
         ("physical-vmo", "info", "PHYSICAL"),
+        ("uncached-vmo", "info", "NOT CACHED"),
     ],
 )
 def test_the_kind_of_a_vmo_is_named(once: Run, fault: str, outcome: str, kind: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the captures that lavapipe gives anew: ``python tests/golden/capture.py``; the H100's came from its machine.
+"""Write the captures: ``capture.py`` for those of lavapipe, ``capture.py NAME FILE`` for a report of another machine.
 
 What tells of the machine that they were made on is taken out.
 """
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parent / "captures"
 PROGRAM = Path(sys.executable).with_name("vkzircon")
@@ -27,17 +28,29 @@ CAPTURES = {
 
 
 def capture(name: str, arguments: tuple[str, ...]) -> str:
-    """Run the program and give its report, which is of nobody's machine."""
+    """Run the program and return its report, cleaned."""
     driver = "/usr/share/vulkan/icd.d/none.json" if name == "no-driver" else str(LAVAPIPE)
     environ = {"PATH": os.environ["PATH"], "VK_DRIVER_FILES": driver}
     asked = subprocess.run([PROGRAM, *arguments, "--format", "json"], env=environ, capture_output=True, check=False)
-    document = json.loads(asked.stdout)
+    return cleaned(json.loads(asked.stdout))
+
+
+def cleaned(document: Any) -> str:
+    """Return a report as text, without what tells of the machine: its system, paths, time and the UUID of hardware."""
     document["environment"]["system"] = "Linux 6.1.0"
     document["run"]["started"] = "2026-01-01T00:00:00Z"
+    for device in document["devices"]:
+        identity = device["identity"]["value"]
+        if identity["type"]["name"] != "CPU" and identity["uuids"]["value"]:
+            identity["uuids"]["value"]["device_uuid"] = "00112233-4455-6677-8899-aabbccddeeff"
     text = json.dumps(document, indent=2).replace("\x7f", "\\u007f")
-    return re.sub(rf"{re.escape(str(Path(sys.prefix)))}[^\s\"]*?/vkzircon_cli", "~/vkzircon_cli", text) + "\n"
+    return re.sub(r"\"/[^\s\"]*?/vkzircon_cli", '"~/vkzircon_cli', text) + "\n"
 
 
 if __name__ == "__main__":
-    for each, options in CAPTURES.items():
-        (FOLDER / f"{each}.json").write_text(capture(each, options), encoding="utf-8")
+    match sys.argv[1:]:
+        case [elsewhere, file]:
+            (FOLDER / f"{elsewhere}.json").write_text(cleaned(json.loads(Path(file).read_text("utf-8"))), "utf-8")
+        case _:
+            for each, options in CAPTURES.items():
+                (FOLDER / f"{each}.json").write_text(capture(each, options), encoding="utf-8")

@@ -55,7 +55,7 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize("name", ["failed", "nvidia-h100-emulated", "lavapipe"])
+@pytest.mark.parametrize("name", ["failed", "nvidia-h200-emulated", "lavapipe"])
 def test_every_writer_says_all_of_the_content(name: str) -> None:
     """Each label, value, header, cell and sentence is on a verbose terminal, in Markdown and on the HTML page."""
     report = report_named(name)

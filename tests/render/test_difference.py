@@ -30,7 +30,7 @@ from vkzircon_cli.stream.fold import StepTime
 
 GOOD = good_report()
 PIPE = Page(80, cuts=False, color=False, ascii=False)
-H100 = Path(__file__).parents[1] / "golden" / "captures" / "nvidia-h100-emulated.json"
+H200 = Path(__file__).parents[1] / "golden" / "captures" / "nvidia-h200-emulated.json"
 pages = st.builds(Page, st.integers(20, 140), st.booleans(), st.just(False), st.booleans())
 
 
@@ -198,7 +198,7 @@ def test_markdown_is_never_too_large_for_a_tracker() -> None:
 
 def test_markdown_says_what_the_terminal_says() -> None:
     """Every row of a real pair of reports is in both."""
-    before, after = read(H100), with_devices(GOOD, device())
+    before, after = read(H200), with_devices(GOOD, device())
     difference = compare(before, after)
     flat = " ".join(_terminal(before, after, replace(PIPE, width=400)).split())
     cells: list[Any] = [t.content for t in _tokens(_markdown(difference)) if t.type == "inline"]

@@ -165,7 +165,7 @@ def test_every_finding_has_its_rule_and_advice() -> None:
 
 def test_all_checks_are_on_the_page() -> None:
     """Folded or not, every verdict of the capture is there."""
-    report = report_named("nvidia-h100-emulated")
+    report = report_named("nvidia-h200-emulated")
     for page in (_page(report), _page(report, View.CHECKS)):
         text = Parsed(page).text
         assert [each.id for each in report.checks if each.id not in text or each.sentence not in text] == []

@@ -149,7 +149,7 @@ def test_dark_is_dark(opened: Open) -> None:
 def test_print_shows_every_check_on_white(opened: Open) -> None:
     """Folded parts are printed too, since paper cannot unfold, and on white even with a dark scheme."""
     shown = "[...document.querySelectorAll('details tbody tr')].map(row => row.checkVisibility())"
-    with opened(report_named("nvidia-h100-emulated"), scheme="dark") as page:
+    with opened(report_named("nvidia-h200-emulated"), scheme="dark") as page:
         assert set(page.evaluate(shown)) == {False}
         page.emulate_media(media="print")
         assert set(page.evaluate(shown)) == {True}

@@ -74,7 +74,7 @@ def test_an_answer_of_64_bits_has_its_string_beside_it() -> None:
 
 def test_no_other_number_passes_a_double() -> None:
     """Of a real H100's report no number needs a neighbour that it does not have."""
-    capture = Path(__file__).parents[1] / "golden" / "captures" / "nvidia-h100-emulated.json"
+    capture = Path(__file__).parents[1] / "golden" / "captures" / "nvidia-h200-emulated.json"
 
     def numbers(value: Any, path: str = "") -> None:
         if isinstance(value, dict):

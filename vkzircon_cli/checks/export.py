@@ -186,7 +186,8 @@ def fixed_size(info: VmoInfo) -> Judgement:
     return holds(is_fixed, "the VMO is not resizable", "the VMO is RESIZABLE", Outcome.WARN)
 
 
-# What each kind of VMO means for those who share it (zx_vmo_create, zx_vmo_create_child, zx_pager_create_vmo).
+# What each kind of VMO means for those who share it (zx_vmo_create, zx_vmo_create_child, zx_pager_create_vmo,
+# zx_vmo_read's ZX_ERR_BAD_STATE).
 _KINDS = {
     "DISCARDABLE": (Outcome.WARN, "the kernel may discard its bytes when memory is short"),
     "IMMUTABLE": (Outcome.WARN, "its bytes can never be written"),
@@ -195,6 +196,7 @@ _KINDS = {
     "PAGER_BACKED": (Outcome.INFO, "a pager supplies its pages, and an access may wait for it or fail"),
     "PHYSICAL": (Outcome.INFO, "it is a range of physical addresses, which must be mapped to be read"),
     "CONTIGUOUS": (Outcome.INFO, "its pages are contiguous in physical memory"),
+    "NOT_CACHED": (Outcome.INFO, "zx_vmo_read and zx_vmo_write refuse it, so it must be mapped to be read"),
 }
 
 

@@ -211,8 +211,9 @@ def sentence_of(rows: Sequence[RowResult]) -> str:
 
 
 def sentence_case(text: str) -> str:
-    """Capitalize a sentence, but not the name of a command (vkX, zx_x)."""
-    return text if text.startswith(("vk", "zx_")) else text[:1].upper() + text[1:]
+    """Capitalize a sentence, but not a name that begins it (vkX, zx_x, sType)."""
+    is_name = text.startswith(("vk", "zx_")) or text[1:2].isupper()
+    return text if is_name else text[:1].upper() + text[1:]
 
 
 def uncapitalized(sentence: str) -> str:

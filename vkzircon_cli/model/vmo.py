@@ -7,7 +7,10 @@ from vkzircon_cli.model.base import Answer, Size, record
 from vkzircon_cli.model.spec import Flags, Named
 
 # What a VMO can be apart from paged memory of its own, the most harmful to those who share it first.
-VMO_KINDS = ("DISCARDABLE", "IMMUTABLE", "COW_CLONE", "SLICE_OR_REFERENCE", "PAGER_BACKED", "PHYSICAL", "CONTIGUOUS")
+VMO_KINDS = (
+    *("DISCARDABLE", "IMMUTABLE", "COW_CLONE", "SLICE_OR_REFERENCE"),
+    *("PAGER_BACKED", "PHYSICAL", "CONTIGUOUS", "NOT_CACHED"),
+)
 
 
 class Form(StrEnum):
@@ -62,7 +65,11 @@ class VmoInfo:
         """
         flags = set(self.flags.names)
         is_window = self.parent_koid != "0" and "COW_CLONE" not in flags
-        unnamed = {"PHYSICAL": "PAGED" not in flags, "SLICE_OR_REFERENCE": is_window}
+        unnamed = {
+            "PHYSICAL": "PAGED" not in flags,
+            "SLICE_OR_REFERENCE": is_window,
+            "NOT_CACHED": bool(self.cache_policy.value),
+        }
         return tuple(kind for kind in VMO_KINDS if unnamed.get(kind, kind in flags))
 
 
