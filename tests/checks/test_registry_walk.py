@@ -22,9 +22,6 @@ from vkzircon_cli.emulation import installation
 from vkzircon_cli.model.vmo import ImportKind
 
 TABLE = Path(__file__).parents[2] / "docs" / "faults.md"
-# Both drivers are CPUs, which is a warning of its own, so every fault is added to a device that reports another type.
-BASE = "discrete-device"
-TYPES = ("cpu-device", "discrete-device", "integrated-device", "virtual-device")
 OPTIONS = ("--size", "2M", "--stress", "--negative")
 # The first four end or stop the process in one call, and tests/layer/faults/test_points.c tries them all. The last has
 # another effect with each seed: tests/emulation/test_random_answers.py.
@@ -40,7 +37,6 @@ WALK = {
     "extension.revision": ("revision-99", "info"),
     "extension.dependencies": ("no-dependency", "fail"),
     "extension.entry-points": ("hide-properties", "fail"),
-    "device.hardware": ("cpu-device", "warn"),
     "device.opens": ("refuse-device", "fail"),
     "device.closes": ("segfault-in-destroy-instance", "crash"),
     "capabilities.offered": ("deny-import", "warn"),
@@ -104,10 +100,12 @@ WALK = {
     "negative.properties-refused": ("properties-accept-garbage", "info"),
     "negative.survives": ("import-kills", "crash"),
 }
+# Without emulation, which is not about hardware: both drivers are CPUs.
+NATIVE = {"device.hardware": "warn"}
 # With `invalid-import` on a driver that is listed twice: these checks compare devices.
 TWICE = {"device.unique": "warn", "import.other-device": "info"}
-# What one driver alone cannot show: a second GPU, and the sibling extension.
-NOT_SHOWN = {"import.other-device", "capabilities.semaphore"}
+# What one emulated driver cannot show: hardware, a second GPU, and the sibling extension.
+NOT_SHOWN = {"device.hardware", "import.other-device", "capabilities.semaphore"}
 
 _NO_DEVICE = "There is no device to check: the error and exit code 4 say so."
 _NAME = "A name is no part of sharing. Every format shows it, with its odd bytes escaped."
@@ -115,9 +113,10 @@ _OUTPUT = "What a driver prints is kept apart from the result, and the report qu
 _NOT_FOR_EXPORT = (
     "The call breaks VUID-VkMemoryGetZirconHandleInfoFUCHSIA-handleType-04776, so that any error is a refusal."
 )
-_TYPE = "A device may have any type. Only software (CPU) is worth a warning."
+_TYPE = "A device may have any type. Only software (CPU) is worth a warning, and not in an emulated run."
 # Why it is no failure that no check notices the fault.
 SILENT = {
+    "cpu-device": _TYPE,
     "discrete-device": _TYPE,
     "extra-page": "A VMO may be larger than its allocation, as SwiftShader's are, and imports work.",
     "handle-count-late": "The kernel or a service is late, not the driver: the probe waits until the count settles.",
@@ -145,6 +144,17 @@ SILENT = {
         "so that any error is a refusal."
     ),
 }
+# Faults whose first cause is a check that has another fault of its own, and why that is right.
+_SAME_CALL = "The call fails, whatever its result, and the check of the result follows."
+OTHER_CAUSES = {
+    "import-needs-extra-page": ("import.same-device", _SAME_CALL),
+    "odd-result-in-export": ("export.memory-type", _SAME_CALL),
+    "odd-result-in-properties": ("properties.succeeds", _SAME_CALL),
+    "refuse-import": ("import.same-device", "Every import fails, as with `invalid-import`."),
+    "properties-miss-type": ("properties.bits-set", "Both drivers have one memory type, so none is left."),
+    "properties-accept-garbage": ("properties.own-vmo", "A handle without rights is accepted too, which warns."),
+    "second-get-child": ("export.ordinary", "A child VMO is worth a warning, another koid only a note."),
+}
 
 
 @pytest.fixture(name="driver", scope="module", params=["lavapipe", "swiftshader"])
@@ -154,8 +164,8 @@ def _driver(request: pytest.FixtureRequest) -> str:
 
 
 def _run(once: Run, fault: str, manifest: str) -> Ran:
-    faults = (fault,) if fault in TYPES else (BASE, fault)
-    options = [word for name in faults for word in ("--fault", name)]
+    """Run with a *fault*, '' for none."""
+    options = ("--fault", fault) if fault else ()
     ran = once("check", "--format", "json", *OPTIONS, *options, VK_DRIVER_FILES=manifest)
     assert "Traceback" not in ran.out + ran.err
     return ran
@@ -180,10 +190,18 @@ def _speaking_or_why(fault: Entry, ran: Ran) -> str:
     return speaking or f"none. {why}"
 
 
+def _causes(_: Entry, ran: Ran) -> str:
+    """Return the check that the report names as the cause of each failure or warning, the worst first."""
+    causes = [cause for cause in ran.json["causes"] if cause["device"] == 0]
+    causes.sort(key=lambda cause: SEVERITY[Outcome(cause["outcome"])], reverse=True)
+    return " ".join(f"`{cause['check']}`" for cause in causes)
+
+
 # The heading of each column, and what it says of a fault and the run with it.
 COLUMNS: dict[str, Callable[[Entry, Ran], str]] = {
     "fault": lambda fault, _: f"`{fault.name}`",
     "what it does": lambda fault, _: fault.description,
+    "cause": _causes,
     "checks that speak": _speaking_or_why,
     "exit": lambda _, ran: str(ran.code),
 }
@@ -211,11 +229,11 @@ _INTRODUCTION = f"""# Faults, and the checks that notice them
 Each row is one run on lavapipe of
 
 ```sh
-vkzircon check --emulate {" ".join(OPTIONS)} --fault {BASE} --fault FAULT
+vkzircon check --emulate {" ".join(OPTIONS)} --fault FAULT
 ```
 
-without `{BASE}` if the fault is a device type itself. The row has every check that neither passes nor skips, by
-outcome. Where no check speaks, a sentence says why that is no failure. Two kinds of faults are left out.
+The cause is the check that the report names first. The row has every check that neither passes nor skips, by outcome.
+Where no check speaks, a sentence says why that is no failure. Two kinds of faults are left out.
 `abort-in-PLACE`, `exit-in-PLACE`, `hang-in-PLACE` and `segfault-in-PLACE` end or stop the driver in one call: the step
 that made the call is reported as a crash or a timeout, and the exit code is 5. One of them is here, because a check has
 no other fault. What `random-answers` does depends on its seed.
@@ -235,21 +253,40 @@ def test_no_reason_is_left_behind() -> None:
     assert {fault for fault, told in _table().items() if told.startswith("none. ")} == set(SILENT)
 
 
+def _rows() -> dict[str, dict[str, str]]:
+    """Return the table's rows by fault."""
+    lines = TABLE.read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| `")]
+    return {row[0].strip("`"): dict(zip(COLUMNS, row, strict=True)) for row in cells}
+
+
 def _table() -> dict[str, str]:
     """Return the checks that speak, or the reason why none does, of each fault in the table."""
-    lines = TABLE.read_text(encoding="utf-8").splitlines()
-    rows = [dict(zip(COLUMNS, line.strip("| ").split(" | "), strict=True)) for line in lines if line.startswith("| `")]
-    return {row["fault"].strip("`"): row["checks that speak"] for row in rows}
+    return {fault: row["checks that speak"] for fault, row in _rows().items()}
+
+
+def test_the_first_cause_is_the_faults_own_check() -> None:
+    """The report names the place that is broken, never a check that only follows from it."""
+    own: dict[str, set[str]] = {}
+    for name, (fault, _) in WALK.items():
+        own.setdefault(fault, set()).add(name)
+    for fault, row in _rows().items():
+        causes = row["cause"].replace("`", "").split()
+        if causes and fault in OTHER_CAUSES:
+            assert causes[0] == OTHER_CAUSES[fault][0]
+        elif causes and fault in own:
+            assert causes[0] in own[fault], fault
+    assert 10 * len(OTHER_CAUSES) < len(_rows())
 
 
 def test_every_check_is_walked() -> None:
     """A check without a driver that fails it is no check."""
-    assert {*WALK, *TWICE} == set(REGISTRY)
+    assert {*WALK, *NATIVE, *TWICE} == set(REGISTRY)
 
 
 def test_without_a_fault_every_check_passes(once: Run, driver: str) -> None:
     """The walk starts from a device of which there is nothing to say."""
-    outcomes = _outcomes(_run(once, BASE, driver))
+    outcomes = _outcomes(_run(once, "", driver))
     assert {name for name, outcome in outcomes.items() if outcome != "pass"} == NOT_SHOWN
 
 
@@ -260,6 +297,12 @@ def test_with_its_fault_the_check_speaks(once: Run, driver: str, id: str) -> Non
     ran = _run(once, fault, driver)
     assert _outcomes(ran)[id] == outcome
     assert _speaking(ran) == _table()[fault]
+
+
+def test_without_hardware_a_native_run_says_so(vkzircon: Run, driver: str) -> None:
+    """A driver that is a CPU may stand in for a hidden one, unless it was asked to."""
+    told = _outcomes(vkzircon("check", "--format", "json", VK_DRIVER_FILES=driver))
+    assert {name: told[name] for name in NATIVE} == NATIVE
 
 
 def test_a_device_that_is_listed_twice_is_noticed(once: Run, driver: str, tmp_path: Path) -> None:
