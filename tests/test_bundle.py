@@ -68,7 +68,7 @@ def test_a_bundle_has_what_it_says(good: Opened) -> None:
     """Every file is listed in CONTENTS.txt, has a path inside the folder, and has mode 0644."""
     contents = good.text("CONTENTS.txt")
     began, emulated, date, command, rest = contents.split("\n", 4)
-    assert began.startswith("WARN, exit code 0: llvmpipe")
+    assert began.startswith("PASS, exit code 0: llvmpipe")
     assert emulated == "EMULATED RUN: VK_LAYER_VKZIRCON_external_memory (persona=strict)"
     assert (date[:8], command) == ("Date: 20", "Command line: vkzircon bundle --emulate")
     said = " ".join(good.ran.out.split())

@@ -64,7 +64,7 @@ def _fuchsia(lavapipe: str, layer: installation.Installation, tmp_path_factory: 
 
 
 def test_the_whole_report_comes_out(fuchsia: Process) -> None:
-    """The loader opens by its Fuchsia name, libzircon by its soname; only `device.hardware` warns; stderr is empty."""
+    """The loader opens by its Fuchsia name, libzircon by its soname; no check complains; stderr is empty."""
     ran = fuchsia("--format", "json")
     assert (ran.code, ran.err) == (0, "")
     report = ran.json
@@ -72,9 +72,7 @@ def test_the_whole_report_comes_out(fuchsia: Process) -> None:
     assert report["kernel"]["value"]["library"] == "libzircon.so"
     assert report["environment"]["platform"] == "fuchsia"
     assert report["environment"]["isolated"] is False
-    assert {check["id"] for check in report["checks"] if check["outcome"] not in ("pass", "skip")} == {
-        "device.hardware"
-    }
+    assert not [check["id"] for check in report["checks"] if check["outcome"] not in ("pass", "skip")]
     told = {check["id"]: check["sentence"] for check in report["checks"]}
     assert told["export.survives-channel"] == "Memory type 0: the handle arrives as it was sent."
     assert told["import.second-process"] == "Memory type 0: no second process can be forked here."

@@ -23,12 +23,12 @@ def _report(once: Run) -> Any:
 
 
 def test_every_check_passes_or_says_why_not(report: Any) -> None:
-    """On the strict emulation nothing fails, and the only warning is that lavapipe is software."""
+    """On the strict emulation nothing fails or warns."""
     left = {check["id"]: check["outcome"] for check in report["checks"] if check["outcome"] != "pass"}
-    assert left.pop("device.hardware") == "warn"
     assert set(left.values()) == {"skip"}
     assert {name for name in left if not name.startswith(("stress.", "negative."))} == {
         "capabilities.semaphore",  # the sibling is not listed
+        "device.hardware",  # an emulated run is not about hardware
         "import.other-device",  # there is one GPU
     }
     assert report["summary"]["exit_code"] == 0

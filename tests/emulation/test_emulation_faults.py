@@ -161,7 +161,7 @@ def test_dying_of_one_wrong_input_hides_no_other_that_was_taken(
     (refused,) = (check for check in ran.json["checks"] if check["id"] == "negative.import-refused")
     assert ("the import succeeded" in refused["sentence"], refused["outcome"]) == (bool(code), ("crash", "fail")[code])
     assert "the driver crashed in vkAllocateMemory (SIGABRT)" in refused["sentence"]
-    assert ("failed negative.import-refused" in ran.json["summary"]["sentence"]) is bool(code)
+    assert ("(negative.import-refused)" in ran.json["summary"]["sentence"]) is bool(code)
 
 
 def test_a_hang_costs_the_limit_once(emulated: Run) -> None:
@@ -297,7 +297,7 @@ def test_what_the_driver_reports_not_to_work_is_tried_at_our_own_risk(
     assert "shares its memory" not in ran.json["summary"]["sentence"]
     said = [check for check in ran.json["checks"] if "against its word: it reports no" in check["sentence"]]
     assert bool(said) is (faults[1] != "refuse-import")
-    assert {check["advice"] for check in said} <= {None}
+    assert {check["advice"] for check in said if check["outcome"] != "crash"} <= {None}
 
 
 def test_a_job_policy_that_kills_never_strikes(emulated: Run) -> None:
@@ -322,7 +322,7 @@ def test_strict_is_without_faults_on_a_driver_whose_queries_deny_its_imports(
     """SwiftShader reports nothing for host memory, but imports it: the layer believes its trial, and all is shared."""
     ran = emulated("check", *options, "--format", "json", VK_DRIVER_FILES=swiftshader)
     assert ran.code == 0
-    assert _told(ran) == {"device.hardware": "warn"}  # it is a CPU
+    assert _told(ran) == {}
     features = {row["properties"]["value"]["features"]["value"] for row in ran.json["devices"][0]["external_buffers"]}
     assert features == {6}
 
@@ -337,7 +337,7 @@ def test_swiftshader_shares_although_buffers_report_nothing(emulated: Run) -> No
     """No rule demands that a usage can be shared: images can, and so what buffers report is a warning each."""
     ran = emulated("check", "--persona", "swiftshader", "--format", "json")
     assert ran.code == 0
-    own = ("capabilities.offered", "capabilities.agree-export", "capabilities.agree-import", "device.hardware")
+    own = ("capabilities.offered", "capabilities.agree-export", "capabilities.agree-import")
     assert _told(ran) == dict.fromkeys(own, "warn") | {"properties.own-vmo": "info"}
     (device,) = ran.json["devices"]
     identity = device["identity"]["value"]

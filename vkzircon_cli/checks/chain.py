@@ -7,7 +7,7 @@ The order of the links and of the checks in them is the order in which a cause i
 from enum import StrEnum
 
 from vkzircon_cli.checks.registry import RowResult
-from vkzircon_cli.model.base import MissingKind
+from vkzircon_cli.model.base import NEVER_REACHED, MissingKind
 
 
 class Link(StrEnum):
@@ -112,7 +112,6 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "import.contents-kept": ("data.", "import.second-process", "capabilities.images"),
     "import.shares": ("data.", "import.second-process", "capabilities.images"),
     "import.releases-handle": ("stress.",),
-    "negative.survives": ("negative.",),
 }
 
 _LINKS = {check: link for link, checks in CHAIN.items() for check in checks}
@@ -146,8 +145,15 @@ _WRONG = {
 }
 
 
+def is_judged(row: RowResult) -> bool:
+    """Whether an answer was judged, and not a refusal, a crash or a hang."""
+    missing = row.missing
+    return missing is None or missing.kind is MissingKind.NOT_ASKED or missing.result == "VK_SUCCESS"
+
+
 def what_happened(id: str, row: RowResult) -> str:
     """Return what *row* of a check shows, a word of `vkzircon explain`: a result, crash, timeout, wrong-bytes ..."""
-    if row.missing is None or row.missing.kind is MissingKind.NOT_ASKED:
+    if is_judged(row):
         return next((word for word, ids in _WRONG.items() if id.startswith(ids)), "wrong-answer")
-    return _DEATHS.get(row.missing.kind, row.missing.result)
+    missing = row.missing or NEVER_REACHED
+    return _DEATHS.get(missing.kind, missing.result)

@@ -22,10 +22,10 @@ def _is_software(device: Device) -> bool:
 def hardware(facts: Facts, device: Device) -> Iterator[RowResult]:
 
     def judge(_: Identity) -> Judgement:
-        if facts.instance.value is not None and facts.instance.value.is_emulated:
-            return Outcome.SKIP, "the run is emulated, so it is not about hardware"
         if not _is_software(device):
             return Outcome.PASS, "the device is not a software rasterizer"
+        if facts.instance.value is not None and facts.instance.value.is_emulated:
+            return Outcome.SKIP, "the run is emulated, so it is not about hardware"
         if all(_is_software(other) for other in facts.devices):
             return Outcome.WARN, "only software devices (CPU) were found"
         return Outcome.PASS, "the device is software (CPU), and there is hardware beside it"

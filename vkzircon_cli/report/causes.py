@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Mapping
 
 from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, Verdict
-from vkzircon_cli.checks.chain import Link, explains, link_of, place_of, what_happened
+from vkzircon_cli.checks.chain import Link, explains, is_judged, link_of, place_of, what_happened
 from vkzircon_cli.checks.registry import RowResult, sentence_of
 from vkzircon_cli.explain.entries import text_of
 from vkzircon_cli.model.base import Missing, MissingKind, record
@@ -116,4 +116,4 @@ def advice_for(check: str, row: RowResult) -> str:
     """
     if row.against_word:
         return ""
-    return REGISTRY[check].text.advice if row.missing is None else text_of(what_happened(check, row)).advice
+    return REGISTRY[check].text.advice if is_judged(row) else text_of(what_happened(check, row)).advice

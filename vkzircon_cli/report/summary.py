@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from vkzircon_cli.checks import SEVERITY, Outcome, forgives_death
-from vkzircon_cli.checks.registry import describe, sentence_case, uncapitalized
+from vkzircon_cli.checks.registry import DEATHS, describe, sentence_case, uncapitalized
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts
@@ -108,7 +108,7 @@ def _counts(result: CheckResult) -> bool:
 
 def exit_of(result: CheckResult) -> Exit:
     """Return the exit code for one result; a crash on wrong inputs does not count against the driver."""
-    died = result.outcome in (Outcome.CRASH, Outcome.TIMEOUT)
+    died = result.outcome in DEATHS
     return Exit.OK if died and forgives_death(result.id) else _EXITS.get(result.outcome, Exit.OK)
 
 
@@ -119,13 +119,18 @@ def _bad(
     bad = [(result.device, result.id) for result in checks if exit_of(result) is not Exit.OK]
     of: dict[tuple[bool, str], list[Device]] = {}
     for device in facts.devices:
-        mine = [cause for cause in causes if cause.device == device.index]
+        mine = [cause for cause in causes if cause.device == device.index and not _is_forgiven(cause)]
         guilty = [cause for cause in mine if any((device.index, name) in bad for name in (cause.check, *cause.follows))]
         if guilty:
             of.setdefault((_was_seen(device, everything), _blame(guilty)), []).append(device)
     told = [f"{names_of(devices)} {_shares(devices, seen)} {why}" for (seen, why), devices in of.items()]
     unmet = [name.removeprefix(REQUIRED) for _, name in bad if name.startswith(REQUIRED)]
     return " ".join((*told, *([f"Not met: {_first(unmet)}."] if unmet else [])))
+
+
+def _is_forgiven(cause: Cause) -> bool:
+    """Whether the driver only died of a wrong input."""
+    return cause.outcome in DEATHS and forgives_death(cause.check)
 
 
 def _shares(devices: Sequence[Device], seen: bool) -> str:

@@ -17,7 +17,7 @@ from vkzircon_cli.model.request import NOTHING_ASKED, Depth, Judging
 from vkzircon_cli.stream.events import Culprit, Failure, Message, Output
 from vkzircon_cli.stream.fold import StepTime
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 
 
 @record
