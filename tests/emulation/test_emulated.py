@@ -148,3 +148,9 @@ def test_vulkaninfo_lists_the_extension_with_the_layer_only(lavapipe: str, layer
     assert listed.search(_vulkaninfo(**on).out)
     assert not listed.search(_vulkaninfo(VK_DRIVER_FILES=lavapipe).out)
     assert layer.manifest.parent.samefile(layer.libzircon.parent)
+
+
+@pytest.mark.parametrize(("words", "most"), [((), 25), (("check",), 3), (("check", "--fault", "refuse-import"), 30)])
+def test_the_answer_fits_a_screen(emulated: Run, words: tuple[str, ...], most: int) -> None:
+    """A healthy report and check are short at 80 columns, and one refused call is one finding."""
+    assert len(emulated(*words, COLUMNS="80").out.splitlines()) <= most

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.render.content import Code, Column, Mark, Table, outcome_mark, some
+from vkzircon_cli.render.content import Code, Column, Mark, Table, outcome_mark
 from vkzircon_cli.render.fields import device_name
 from vkzircon_cli.report.causes import Cause
 from vkzircon_cli.report.report import Report
@@ -21,7 +21,6 @@ _COUNTED = {
     Outcome.INFO: "noted",
     Outcome.SKIP: "skipped",
 }
-_MOST_IDS = 6
 _COLUMNS = (Column("outcome"), Column("check"), Column("what was found", wraps=True))
 
 
@@ -104,16 +103,15 @@ def device_checks(report: Report) -> Iterator[tuple[str, int, tuple[CheckResult,
             yield of_device(report, device.index), device.index, results
 
 
-def not_run(results: Iterable[CheckResult]) -> str:
-    """Return the checks that were skipped, those that need an option with that option, '' if none was."""
-    options: dict[str, list[str]] = {}
+def counts_line(results: Sequence[CheckResult]) -> str:
+    """Return how many results have each outcome, and how many were skipped only for lack of an option."""
+    options: dict[str, int] = {}
     for result in results:
-        if result.outcome is Outcome.SKIP and not result.id.startswith(REQUIRED):
-            check = REGISTRY.get(result.id)
-            options.setdefault(check.option if check and not result.steps else "", []).append(result.id)
-    plain = options.pop("", [])
-    asked = [f"{counted(len(ids), 'check')} of {option}" for option, ids in options.items()]
-    return ", ".join(filter(None, (some(plain, _MOST_IDS), *asked)))
+        check = REGISTRY.get(result.id)
+        if result.outcome is Outcome.SKIP and check and check.option and not result.steps:
+            options[check.option] = options.get(check.option, 0) + 1
+    only = f" ({sum(options.values())} only with {', '.join(options)})" if options else ""
+    return f"{counts_of(results)}{only}."
 
 
 def check_tables(results: Sequence[CheckResult]) -> tuple[Table, Table, Table]:

@@ -48,12 +48,12 @@ def identity_fields(device: Device) -> Iterator[Field]:
     if identity is None:
         yield Field("identity", (why_missing(device.identity.missing),), prose=True)
         return
-    yield Field("type", ("software (CPU)" if identity.type.value == DEVICE_TYPE_CPU else identity.type.name,))
+    kind = "software (CPU)" if identity.type.value == DEVICE_TYPE_CPU else identity.type.name
+    yield Field("type", (f"{kind}, Vulkan {identity.api_version.text}",))
     name, *info = driver_lines(identity)
     yield Field("driver", (name,))
     if info:
         yield Field("driver info", tuple(info), detail=True)
-    yield Field("Vulkan", (identity.api_version.text,))
     if uuids := identity.uuids.value:
         yield Field("device UUID", (uuids.device_uuid,))
         yield Field("driver UUID", (uuids.driver_uuid,), detail=True)

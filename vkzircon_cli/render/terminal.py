@@ -8,7 +8,7 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import about, counted
-from vkzircon_cli.render.check_results import Finding, checks_table, counts_of, device_checks, findings, not_run
+from vkzircon_cli.render.check_results import Finding, checks_table, counts_line, device_checks, findings
 from vkzircon_cli.render.content import outcome_mark, why_missing
 from vkzircon_cli.render.fields import extension_field, extension_fields, identity_fields, machine_fields, title_of
 from vkzircon_cli.render.frame import (
@@ -93,9 +93,7 @@ def _write_findings(sheet: Sheet, report: Report, verbose: bool, view: View) -> 
         if verbose:
             sheet.blank()
             sheet.table(checks_table("All checks", results))
-        left_out = not_run(results)
-        told = f"{counts_of(results)}{f': {left_out}' if left_out else ''}."
-        sheet.prose(told, indent=2)
+        sheet.prose(counts_line(results), indent=2)
     complained = any(message.severity == "error" for message in report.run.messages)
     write_log(sheet, report, verbose, is_bad=complained or report.exit_code not in _CALM)
 
