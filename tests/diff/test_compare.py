@@ -2,6 +2,7 @@
 """Which facts make two reports differ, in which area, and which never do."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -496,3 +497,16 @@ def test_a_driver_that_gives_zero_handles_shows(emulated: Program) -> None:
     assert "handle: a handle -> 0" in [
         f"{c.what.rpartition(': ')[2]}: {c.before} -> {c.after}" for c in difference.facts
     ]
+
+
+def test_a_cause_takes_what_follows_into_its_row(emulated: Program, vkzircon: Program, tmp_path: Path) -> None:
+    """One refused call is one row among the verdicts, whichever report has it; JSON names the cause of each."""
+    for name, options in {"good": (), "bad": ("--fault", "refuse-import")}.items():
+        emulated("check", *options, "-o", str(tmp_path / f"{name}.json"))
+    for order, word in (("good bad", "worse"), ("bad good", "better")):
+        files = [str(tmp_path / f"{name}.json") for name in order.split()]
+        text = vkzircon("diff", *files).out
+        assert len(re.findall(rf"{word}  import[.]same-device, and [0-9]+ more checks for this reason", text)) == 1
+        assert "data.gpu-fill" not in text
+        changes = {change["id"]: change for change in vkzircon("diff", *files, "--format", "json").json["verdicts"]}
+        assert (changes["data.gpu-fill"]["cause"], changes["import.same-device"]["cause"]) == ("import.same-device", "")

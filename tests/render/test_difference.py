@@ -222,4 +222,4 @@ def test_json_has_the_areas_and_the_verdict() -> None:
         "memory": 0,
         "machine": 0,
     }
-    assert (document["schema_version"], document["kind"]) == ("1.2", "diff")
+    assert (document["schema_version"], document["kind"]) == ("1.3", "diff")

@@ -33,6 +33,7 @@ _ELSEWHERE = (
     "device_count",
     "devices",
     "checks",
+    "causes",
     "run",
     "seconds",
     "notes",
@@ -211,10 +212,18 @@ def _of_pair(before: Report, after: Report, number: int, pair: DevicePair) -> It
         return  # that the device is missing, or was not selected, is a fact of its own
     was = {result.id: Said(result.outcome, result.sentence) for result in before.of_device(pair.before.index)}
     now = {result.id: Said(result.outcome, result.sentence) for result in after.of_device(pair.after.index)}
+    before_causes, after_causes = _causes(before, pair.before.index), _causes(after, pair.after.index)
     for check in dict.fromkeys((*was, *now)):
         kind = _kind(check, was.get(check), now.get(check))
         if kind is not None:
-            yield VerdictChange(check, number, kind, was.get(check), now.get(check))
+            causes = before_causes if kind in (ChangeKind.BETTER, ChangeKind.GONE) else after_causes
+            yield VerdictChange(check, number, kind, was.get(check), now.get(check), causes.get(check, ""))
+
+
+def _causes(report: Report, device: int) -> dict[str, str]:
+    """Return the cause of each check that follows from another."""
+    mine = (cause for cause in report.causes if cause.device == device)
+    return {check: cause.check for cause in mine for check in cause.follows if check != cause.check}
 
 
 def _kind(check: str, before: Said | None, after: Said | None) -> ChangeKind | None:

@@ -11,7 +11,7 @@ from typing import Literal
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import record
 
-DIFFERENCE_SCHEMA_VERSION = "1.2"
+DIFFERENCE_SCHEMA_VERSION = "1.3"
 
 
 class Area(StrEnum):
@@ -75,13 +75,17 @@ class Said:
 
 @record
 class VerdictChange:
-    """A check whose verdict differs. *device* counts `Difference.devices`; None is the report as a whole."""
+    """A check whose verdict differs. *device* counts `Difference.devices`; None is the report as a whole.
+
+    *cause* is the check that explains the worse of both verdicts, '' if it is this check itself or none.
+    """
 
     id: str
     device: int | None
     kind: ChangeKind
     before: Said | None
     after: Said | None
+    cause: str = ""
 
 
 @record

@@ -3,6 +3,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vkzircon_cli.checks import Outcome
@@ -98,17 +99,28 @@ def _verdict_rows(changes: Sequence[VerdictChange]) -> tuple[list[ChangeRow], st
 
 
 def _grouped(changes: Sequence[VerdictChange]) -> Iterator[ChangeRow]:
-    """Yield a row for each change, and one for all checks that are skipped for the same reason."""
+    """Yield a row for each change, one for a cause with what follows, and one for all skips for the same reason."""
+    kinds = {change.id: change.kind for change in changes}
+    following = Counter[str]()
     groups: dict[object, list[VerdictChange]] = {}
     for change in changes:
-        groups.setdefault(_group_of(change), []).append(change)
+        if kinds.get(change.cause) is change.kind:
+            following[change.cause] += 1
+        else:
+            groups.setdefault(_group_of(change), []).append(change)
     for group in groups.values():
         if len(group) > _MOST_IDS:
             of = Counter(change.id.partition(".")[0] for change in group)
             subject = f"{len(group)} checks: " + ", ".join(f"{count} of {name}" for name, count in of.items())
             yield _verdict_row(group[0], subject)
         else:
-            yield from map(_verdict_row, group)
+            yield from (_with_followers(_verdict_row(change), following[change.id]) for change in group)
+
+
+def _with_followers(row: ChangeRow, count: int) -> ChangeRow:
+    """Return the row of a cause with the number of checks that it explains."""
+    more = f", and {counted(count, 'more check')} for this reason" if count else ""
+    return replace(row, subject=f"{row.subject}{more}")
 
 
 def _group_of(change: VerdictChange) -> object:
