@@ -318,7 +318,10 @@ def test_bad_checks_come_with_rule_and_advice() -> None:
 
 def test_checks_that_were_not_run_are_counted() -> None:
     """Those that need an option are counted with it; the reasons are in the table of --verbose."""
-    checks = (replace(result(Outcome.SKIP, "stress.memory", "-"), steps=()), result(Outcome.SKIP, "export.size", "-"))
+    checks = (
+        result(Outcome.SKIP, "stress.memory", "Only run with --stress."),
+        result(Outcome.SKIP, "export.size", "-"),
+    )
     text = _text(concluded(good_report(), Outcome.PASS, "Fine.", 0, *checks))
     assert "2 skipped (1 only with --stress)." in text
     assert "SKIP export.fixed-size The page size is not known." in _text(_failed(), verbose=True)

@@ -21,6 +21,7 @@ from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, open_library
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, TimedOut
 from vkzircon_cli.model import text
+from vkzircon_cli.model.base import HUNG_EARLIER
 from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, platform
 from vkzircon_cli.model.spec import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCCESS, VK_TIMEOUT, result_name
@@ -93,7 +94,7 @@ class Calls:
     def must_return(self, name: str) -> None:
         """Raise `NotAsked` if the call hung before, so that no step leads to it."""
         if name in self._hung:
-            raise NotAsked(f"{name} hung in an earlier step")
+            raise NotAsked(f"{name} {HUNG_EARLIER}")
 
     def hangs(self, name: str) -> bool:
         """Whether a call hung before."""

@@ -297,4 +297,4 @@ def semaphore(found: ExternalSemaphore) -> Judgement:
     names = " and ".join(found.features.names) or "nothing"
     both = found.features.value & _SEMAPHORE_BOTH == _SEMAPHORE_BOTH
     # A warning: memory is shared nevertheless, and the verdict is about memory.
-    return holds(both, f"ZIRCON_EVENT: {names}", worth=Outcome.WARN)
+    return holds(both, f"ZIRCON_EVENT semaphores: {names}", worth=Outcome.WARN)

@@ -120,5 +120,5 @@ def _released(device: Device) -> Iterator[Row[Released]]:
 def releases_handle(found: Released) -> Judgement:
     if not found.settled:
         return Outcome.WARN, "the VMO's handle count changes while the VMO is not used, so a leak would not be seen"
-    has = f"the VMO has {found.after} handles after the import was freed, of {found.before} before it"
+    has = f"the VMO has {found.after} handles after the import was freed, and {found.before - 1} are right"
     return holds(found.after == found.before - 1, has)

@@ -236,9 +236,11 @@ def describe(missing: Missing) -> str:
     """Format a missing answer, without a full stop."""
     where = f" in {missing.call}" if missing.call else ""
     if missing.kind is MissingKind.CRASHED:
-        return f"the driver crashed{where} ({missing.result or missing.reason})"
+        who = "process" if missing.call.startswith("zx_") else "driver"  # a call of the kernel is not the driver's
+        return f"the {who} crashed{where} ({missing.result or missing.reason})"
     if missing.kind is MissingKind.TIMED_OUT:
-        return f"the driver hung{where} ({missing.reason})"
+        who = "process" if missing.call.startswith("zx_") else "driver"
+        return f"the {who} hung{where} ({missing.reason})"
     if missing.result == "VK_SUCCESS":
         return f"{missing.call} answered VK_SUCCESS, but {missing.reason}"
     if missing.result:

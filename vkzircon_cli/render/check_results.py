@@ -3,7 +3,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome
+from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, forgives_death
+from vkzircon_cli.checks.registry import DEATHS
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.content import Code, Column, Mark, Table, outcome_mark
@@ -63,7 +64,13 @@ def findings(report: Report, index: int | None = None) -> list[Finding]:
         if index in (None, result.device) and (result.device, result.id) not in told and _is_shown(result)
     ]
     found = [*map(of_cause, causes), *map(of_result, others)]
-    return sorted(found, key=lambda each: -max(SEVERITY[each.outcome], SEVERITY[Outcome.SKIP]))
+    return sorted(found, key=_rank, reverse=True)
+
+
+def _rank(found: Finding) -> int:
+    """Return how bad a finding is; dying of a wrong input is as bad as a warning."""
+    outcome = Outcome.WARN if found.outcome in DEATHS and forgives_death(found.id) else found.outcome
+    return max(SEVERITY[outcome], SEVERITY[Outcome.SKIP])
 
 
 def problems(report: Report) -> list[Finding]:
@@ -108,7 +115,7 @@ def counts_line(results: Sequence[CheckResult]) -> str:
     options: dict[str, int] = {}
     for result in results:
         check = REGISTRY.get(result.id)
-        if result.outcome is Outcome.SKIP and check and check.option and not result.steps:
+        if result.outcome is Outcome.SKIP and check and check.option and check.option in result.sentence:
             options[check.option] = options.get(check.option, 0) + 1
     only = f" ({sum(options.values())} only with {', '.join(options)})" if options else ""
     return f"{counts_of(results)}{only}."

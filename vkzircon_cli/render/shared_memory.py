@@ -199,8 +199,7 @@ def ways(device: Device) -> Iterator[Field]:
     if imports:
         worked = sum(answer.value is not None for answer in imports)
         left = sum(answer.missing is not None and answer.missing.kind is MissingKind.NOT_ASKED for answer in imports)
-        untried = f", {left} not tried" if left else ""
-        yield Field("imports", (f"{worked} of {len(imports) - left} ways worked{untried}",))
+        yield Field("imports", (f"{worked} of {len(imports) - left} ways worked",))
     if device.images:
         whole = sum(row.trip.value is not None and not row.trip.value.seen.wrong for row in device.images)
         yield Field("images", (f"{whole} of {len(device.images)} kept their pixels",))

@@ -152,11 +152,13 @@ class Sheet:
             self.prose(f"{counted(lines.more, 'more line')}: --verbose shows them.", indent=GAP)
 
     def commands(self, steps: Iterable[tuple[str, str]]) -> None:
-        """Write commands to try next, each with its purpose as a comment of the shell."""
+        """Write commands to try next, each with its purpose as a comment of the shell if it fits on the line."""
         self.blank()
         for number, (command, purpose) in enumerate(steps):
-            label = self.text("Next:  " if number == 0 else "       ", "bold" if number == 0 else "")
-            self.item(label, self.join(self.text(command, "bold"), self.text(f"  # {purpose}", "dim")))
+            line = self.join(self.text("Next:  " if number == 0 else "       ", "bold"), self.text(command, "bold"))
+            comment = self.text(f"  # {purpose}", "dim")
+            fits = line.cell_len + comment.cell_len <= self.page.width
+            self.value(self.join(line, comment) if fits else line)
 
     def cell(self, cell: Cell) -> Text:
         """Return the content of a cell as text."""

@@ -7,7 +7,7 @@ from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, Verdict
 from vkzircon_cli.checks.chain import Link, explains, is_judged, link_of, place_of, what_happened
 from vkzircon_cli.checks.registry import RowResult, sentence_of
 from vkzircon_cli.explain.entries import text_of
-from vkzircon_cli.model.base import Missing, MissingKind, record
+from vkzircon_cli.model.base import HUNG_EARLIER, Missing, MissingKind, record
 
 _BAD = SEVERITY[Outcome.WARN]
 _TYPE = "memory type "
@@ -44,18 +44,30 @@ class _Found:
 
     def __init__(self, check: str, row: RowResult) -> None:
         self.check, self.rows, self.what = check, [row], what_happened(check, row)
-        self.worst, self.follows = row.outcome, dict[str, None]()
+        self.worst, self.follows = row.outcome, dict[str, Outcome]()
 
     def takes(self, check: str, row: RowResult) -> bool:
         """Take *row* of a check if it is the same failure, or follows from this one."""
         if check == self.check and what_happened(check, row) == self.what:
             self.rows.append(row)
         elif self._explains(check, row):
-            self.follows[check] = None
+            self.follows[check] = max(self.follows.get(check, row.outcome), row.outcome, key=SEVERITY.__getitem__)
         else:
             return False
         self.worst = max(self.worst, row.outcome, key=SEVERITY.__getitem__)
         return True
+
+    def begin_at(self, verdicts: Mapping[str, Verdict]) -> None:
+        """Move a hang to the earliest check that was not tried because of it: the hung call is not made again."""
+        missing = self.rows[0].missing
+        if missing is None or missing.kind is not MissingKind.TIMED_OUT:
+            return
+        why = f"{missing.call} {HUNG_EARLIER}"
+        left_out = (name for name, said in verdicts.items() if any(_says(row, why) for row in said.rows))
+        first = min(left_out, key=place_of, default=self.check)
+        if place_of(first) < place_of(self.check):
+            self.follows = {self.check: self.worst, **{k: v for k, v in self.follows.items() if k != first}}
+            self.check = first
 
     def _explains(self, check: str, row: RowResult) -> bool:
         if self._is_same_refusal(row.missing):
@@ -73,6 +85,10 @@ class _Found:
         return missing == mine or (not missing.call and missing.kind is mine.kind and missing.kind in _DEATHS)
 
 
+def _says(row: RowResult, why: str) -> bool:
+    return row.missing is not None and row.missing.reason == why
+
+
 def _meet(subject: str, other: str) -> bool:
     """Whether two rows can be about the same memory: they are, unless they name two memory types."""
     return subject == other or not (subject.startswith(_TYPE) and other.startswith(_TYPE))
@@ -86,12 +102,19 @@ def find_causes(device: int, verdicts: Mapping[str, Verdict]) -> Iterator[Cause]
             taken = any(cause.takes(check, row) for cause in found)
             if not taken and SEVERITY[row.outcome] >= _BAD:
                 found.append(_Found(check, row))
+    for cause in found:
+        cause.begin_at(verdicts)
     return (_cause(device, cause) for cause in found)
 
 
 def _cause(device: int, found: _Found) -> Cause:
     row = found.rows[0]
     what = what_happened(found.check, row)
+    sentence = sentence_of([each for each in found.rows if each.sentence == row.sentence])
+    if row.outcome is Outcome.WARN and found.worst is not Outcome.WARN:
+        # The check itself only warns, but another fails for this reason.
+        failed = next(name for name, outcome in found.follows.items() if outcome is found.worst)
+        sentence = f"{sentence.removesuffix('.')}, so {failed} fails."
     return Cause(
         device=device,
         check=found.check,
@@ -101,7 +124,7 @@ def _cause(device: int, found: _Found) -> Cause:
         call=row.missing.call if row.missing else "",
         result=row.missing.result if row.missing else "",
         what=what,
-        sentence=sentence_of([each for each in found.rows if each.sentence == row.sentence]),
+        sentence=sentence,
         rule=REGISTRY[found.check].rule,
         means=text_of(what).meaning,
         advice=advice_for(found.check, row),

@@ -142,9 +142,9 @@ def _shares(devices: Sequence[Device], seen: bool) -> str:
 def _blame(causes: Sequence[Cause]) -> str:
     """Return what the first of a device's *causes* is, and what else is wrong."""
     first, *others = causes
-    more = f", and {counted(len(first.follows), 'more check')} for this reason" if first.follows else ""
+    more = f" ({counted(len(first.follows), 'more check')} for this reason)" if first.follows else ""
     also = f" Also wrong: {_first(cause.check for cause in others)}." if others else ""
-    return f"{uncapitalized(first.sentence.removesuffix('.'))} ({first.check}{more}).{also}"
+    return f"{first.check}: {uncapitalized(first.sentence.removesuffix('.'))}{more}.{also}"
 
 
 def _not_bad(facts: Facts, checks: tuple[CheckResult, ...], exit_code: Exit, depth: Depth, unseen: list[Device]) -> str:
@@ -169,9 +169,12 @@ def _good(offering: list[Device], checks: tuple[CheckResult, ...], depth: Depth)
     if depth is Depth.IDENTITY:
         return f"{names_of(offering)} {_verb(offering, 'offers', 'offer')} {EXTENSION}."
     shares = _verb(offering, "shares its memory as a Zircon VMO", "share their memory as Zircon VMOs")
-    warned = {result.id: None for result in checks if result.outcome is Outcome.WARN}
-    warnings = f", with {counted(len(warned), 'warning')} ({_first(warned)})" if warned else ""
-    return f"{names_of(offering)} {shares}{warnings}."
+    warned = {result.id: result for result in reversed(checks) if result.outcome is Outcome.WARN}
+    died = [result.id for result in checks if result.outcome in DEATHS]
+    wrong = f", but died of a wrong input ({_first(died)})" if died else ""
+    warnings = f", with {counted(len(warned), 'warning')} ({_first(reversed(warned))})" if warned else ""
+    first = f" {next(reversed(warned.values())).sentence}" if warned else ""
+    return f"{names_of(offering)} {shares}{wrong}{warnings}.{first}"
 
 
 def _was_seen(device: Device, checks: tuple[CheckResult, ...]) -> bool:
