@@ -59,8 +59,8 @@ def test_a_failed_check_is_exit_1_and_named() -> None:
     report = _report(_without_vmo(reports.device()))
     assert (report.summary.outcome, report.exit_code) == (Outcome.FAIL, Exit.FAILED)
     assert report.summary.sentence == (
-        "Verdant X1 shares its memory, but export.handle-given: all 3 memory types: VK_SUCCESS with ZX_HANDLE_INVALID (0) "
-        "(1 more check for this reason)."
+        "Verdant X1 shares its memory, but export.handle-given: all 3 memory types: VK_SUCCESS with "
+        "ZX_HANDLE_INVALID (0) (1 more check for this reason)."
     )
 
 
@@ -109,8 +109,8 @@ def test_a_crash_outranks_a_failure() -> None:
     report = _report(replace(_without_vmo(reports.device()), closed=Answer(None, crash)))
     assert report.exit_code is Exit.CRASHED
     assert report.summary.sentence == (
-        "Verdant X1 shares its memory, but export.handle-given: all 3 memory types: VK_SUCCESS with ZX_HANDLE_INVALID (0) "
-        "(1 more check for this reason). Also wrong: device.closes."
+        "Verdant X1 shares its memory, but export.handle-given: all 3 memory types: VK_SUCCESS with "
+        "ZX_HANDLE_INVALID (0) (1 more check for this reason). Also wrong: device.closes."
     )
 
 
