@@ -35,7 +35,7 @@ def test_the_help_of_the_program_says_how_to_begin_and_names_every_exit_code(vkz
 
 @pytest.mark.parametrize("command", [*command_table.COMMANDS, "help"])
 def test_the_help_of_a_command_fits_and_has_an_example(command: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """At 80 columns, nothing cut; options under headings, with defaults as people write them."""
+    """At 80 columns nothing is cut, options have headings, and defaults have units."""
     assert app.run([command, "--help"]) == 0
     shown = capfd.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80

@@ -213,11 +213,11 @@ def test_a_trace_tells_it_all_and_shows_the_same(vkzircon: Run, lavapipe: str, t
         ("abort-in-load", "the driver crashed in vkCreateInstance (SIGABRT)"),
         (
             "hang-in-create-instance",
-            "the driver hung in vkCreateInstance (no answer within 1 s; --timeout allows more)",
+            "the driver hung in vkCreateInstance (no answer within 1 s; --timeout allows more time)",
         ),
         (
             "hang-in-enumerate-devices",
-            "the driver hung in vkEnumeratePhysicalDevices (no answer within 1 s; --timeout allows more)",
+            "the driver hung in vkEnumeratePhysicalDevices (no answer within 1 s; --timeout allows more time)",
         ),
     ],
 )
@@ -348,7 +348,7 @@ def test_a_failure_that_does_not_recur_has_no_culprit(vkzircon: Run, once_slow: 
     assert ran.code == 0
     assert _shared(ran.json)
     (message,) = [each for each in ran.json["run"]["messages"] if "first attempt" in each["text"]]
-    assert "(no answer within 2 s; --timeout allows more); it did not happen again." in message["text"]
+    assert "(no answer within 2 s; --timeout allows more time); it did not happen again." in message["text"]
 
 
 def test_doctor_warns_of_what_passed(vkzircon: Run, once_slow: str) -> None:
