@@ -110,7 +110,7 @@ def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...]
         (("check", "--require", "memory.typs>1"), "Did you mean memory.types"),
         (("check", "--require", "device.type=discret"), "Did you mean discrete?"),
         (("report", "--format", "json", "--output", "x.html"), "--format json contradicts --output x.html."),
-        (("devices", "--output", "x.HTML"), "--output x.HTML asks for html, which this result cannot be."),
+        (("devices", "--output", "x.HTML"), "--output x.HTML means the format html, which this command cannot write."),
     ],
 )
 def test_usage_errors_lead_to_the_command_that_was_meant(vkzircon: Run, arguments: tuple[str, ...], hint: str) -> None:

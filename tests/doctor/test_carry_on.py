@@ -249,7 +249,7 @@ def test_a_layer_that_needs_a_device_is_left_out_where_there_is_none(emulated: R
     assert culprit["sentence"].endswith(", and without it it reports no device.")
     assert "device_select" not in ran.json["error"]["hint"]
     diagnosis = emulated("doctor", "--fault", "no-device", "--format", "json").json
-    none = "No Vulkan device can be used, so there is none to emulate VK_FUCHSIA_external_memory on."
+    none = "No Vulkan device can be used, so VK_FUCHSIA_external_memory cannot be emulated."
     assert diagnosis["summary"]["sentence"] == f"{none} The driver reports no device."
 
 
