@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No text of a driver, a path or the environment becomes a command of the CI system in whose log it stands."""
+"""No text of a driver, a path or the environment becomes a command of a CI system that logs it."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def test_no_command_of_a_driver_reaches_the_log(
 
 
 def test_no_format_passes_a_command_on(vkzircon: Run, hostile: dict[str, str], tmp_path: Path) -> None:
-    """The JSON says the same to a program, and no other format has a command either."""
+    """The JSON has the same values for a program, and no other format has a command either."""
     saved = tmp_path / "report.json"
     ran = vkzircon("--format", "json", **hostile)
     saved.write_text(ran.out)

@@ -62,7 +62,7 @@ class Part:
 class Bundle:
     """The zip's bytes, its report, its parts, and the list of hidden things (None: hiding was off).
 
-    *about* has the lines with which its contents begin: the verdict, the emulation, the date and the command line.
+    *about* has the first lines of CONTENTS.txt: the verdict, the emulation, the date and the command line.
     """
 
     data: bytes

@@ -66,7 +66,7 @@ class Refused(Unanswered):
     def said(self) -> str:
         """The refusal in words. A call that the driver does not implement has no result."""
         missing = self.missing
-        return f"{missing.call} answered {missing.result}" if missing.result else f"{missing.call}: {missing.reason}"
+        return f"{missing.call} returned {missing.result}" if missing.result else f"{missing.call}: {missing.reason}"
 
 
 class TimedOut(Unanswered):

@@ -143,7 +143,7 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
     """Run the probe. If no device could be queried, search for the culprits, leave them out, and probe once more."""
     seen = Fold()
     for event in events(request):
-        if event.get("step", "").partition("/")[2] in _SEARCHED:  # of one device, only what a search needs
+        if event.get("step", "").partition("/")[2] in _SEARCHED:  # of a device's steps, only those that a search needs
             seen.add(event)
         yield event
     # Without fork, the driver may hang in this process while it holds the linker's lock, so no library is opened.

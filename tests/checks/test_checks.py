@@ -331,7 +331,7 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     ),
     "export.fresh-zeros": (_rows("fresh_bytes", zeros=Answer(HALF)), Outcome.WARN, "32 of 64 bytes hold old data"),
     "export.outlives": (_rows("outlives", kept=Answer(HALF)), Outcome.WARN, "32 of 64 bytes changed"),
-    "properties.succeeds": (_refused_properties("VK_ERROR_UNKNOWN"), Outcome.FAIL, "answered VK_ERROR_UNKNOWN"),
+    "properties.succeeds": (_refused_properties("VK_ERROR_UNKNOWN"), Outcome.FAIL, "returned VK_ERROR_UNKNOWN"),
     "properties.result-codes": (_refused_properties("VK_NOT_READY"), Outcome.WARN, "which is not listed"),
     "properties.written": (_properties(written=False), Outcome.FAIL, "memoryTypeBits was not written"),
     "properties.bits-set": (_takes_no_type, Outcome.FAIL, "no memory type takes"),
@@ -370,9 +370,9 @@ BROKEN: dict[str, tuple[Change, Outcome, str]] = {
     "data.host-write-import": (_data(Write.IMPORT_MAP, Answer(HALF)), Outcome.FAIL, "32 of 64 bytes are wrong"),
     "data.gpu-copy": (_data(Write.GPU_COPY, Answer(HALF)), Outcome.FAIL, "32 of 64 bytes are wrong"),
     "data.size": (
-        _rows("asked_sizes", trial=Answer(Trial(1 << 20, "vkAllocateMemory answered VK_X"))),
+        _rows("asked_sizes", trial=Answer(Trial(1 << 20, "vkAllocateMemory returned VK_X"))),
         Outcome.WARN,
-        "2097152 bytes cannot be shared: vkAllocateMemory answered VK_X, though maxMemoryAllocationSize is 2147483648",
+        "2097152 bytes cannot be shared: vkAllocateMemory returned VK_X, though maxMemoryAllocationSize is 2147483648",
     ),
     "data.image": (
         _rows("images", trip=Answer(ImageTrip(0, 64, HALF))),
@@ -467,7 +467,7 @@ def _denied(table: str, fact: str, missing: Missing, features: int = 2) -> Chang
     ("id", "change", "outcome"),
     [
         ("capabilities.offered", _another_usage_denied, Outcome.INFO),
-        # Only of this does the check fail: there is nothing at all to share.
+        # The check fails only for this change: there is nothing to share.
         ("capabilities.offered", lambda d: replace(_capabilities(0)(d), external_images=()), Outcome.FAIL),
         ("capabilities.offered", lambda d: _images_answer(2)(_capabilities(0)(d)), Outcome.WARN),
         ("capabilities.offered", lambda d: _images_answer(6, 8, 8)(_capabilities(0)(d)), Outcome.FAIL),
@@ -510,17 +510,17 @@ def test_what_no_rule_forbids_is_no_failure(id: str, change: Change, outcome: Ou
 @pytest.mark.parametrize(
     ("bits", "parent", "outcome", "words"),
     [
-        (0x1, "0", Outcome.PASS, "paged memory of its own"),
+        (0x1, "0", Outcome.PASS, "ordinary paged memory"),
         (0x101, "0", Outcome.WARN, "IMMUTABLE: its bytes can never be written"),
         (0x5, "7", Outcome.WARN, "COW CLONE: it is a copy-on-write child"),
-        (0x1, "7", Outcome.WARN, "SLICE OR REFERENCE: its parent, and other children of that, have the same bytes"),
+        (0x1, "7", Outcome.WARN, "SLICE OR REFERENCE: its bytes are also those of its parent"),
         (0x21, "0", Outcome.INFO, "PAGER BACKED: a pager supplies its pages"),
         (0x0, "0", Outcome.INFO, "PHYSICAL: it is a range of physical addresses"),
         (0x41, "0", Outcome.INFO, "CONTIGUOUS: its pages"),
     ],
 )
 def test_each_kind_of_vmo_is_named(bits: int, parent: str, outcome: Outcome, words: str) -> None:
-    """A kind that harms sharing is a warning, one that is only worth knowing is not; `explain` names each too."""
+    """A kind that harms sharing is a warning, and any other kind is a note; `explain` names every kind."""
     odd = _info(flags=flags(bits, VMO_BITS), parent_koid=parent)(_good_device())
     verdict = REGISTRY["export.ordinary"].verdict(_facts(odd), odd)
     assert (verdict.outcome, words in verdict.sentence) == (outcome, True), verdict.sentence
@@ -537,11 +537,11 @@ def test_a_vmo_that_zx_vmo_read_refuses_is_named(policy: int) -> None:
 
 
 def test_old_bytes_behind_an_allocation_are_told_as_such() -> None:
-    """The whole VMO is handed out, so bytes behind allocationSize count; the sentence says where they are."""
+    """The receiver can read the whole VMO, so bytes past allocationSize count. The sentence says where they are."""
     behind = _rows("fresh_bytes", zeros=Answer(Comparison(69632, 15, 69617)))(_good_device())
     verdict = REGISTRY["export.fresh-zeros"].verdict(_facts(behind), behind)
     assert verdict.outcome is Outcome.WARN
-    assert "15 of 69632 bytes hold old data, all behind the allocation of 65536 bytes" in verdict.sentence
+    assert "15 of 69632 bytes hold old data, all past the end of the allocation (65536 bytes)" in verdict.sentence
 
 
 HUNG = Missing(MissingKind.TIMED_OUT, "vkX", "", "no answer within 15 s")
@@ -562,24 +562,24 @@ HUNG = Missing(MissingKind.TIMED_OUT, "vkX", "", "no answer within 15 s")
 def test_dying_in_a_step_against_the_drivers_word_is_a_warning(
     id: str, table: str, fact: str, features: int, denied: str
 ) -> None:
-    """No program may do what the driver reports not to work, so only this tool meets the crash; no advice fits it."""
+    """No program may take a step that the driver reports not to work, so only this tool crashes; there is no advice."""
     for missing, died in ((CRASHED, "crashed in vkX (SIGSEGV)"), (HUNG, "hung in vkX (no answer within 15 s)")):
         bad = _denied(table, fact, missing, features)(_good_device())
         verdict = REGISTRY[id].verdict(_facts(bad), bad)
         assert (verdict.outcome, verdict.against_word) == (Outcome.WARN, True)
-        said = f"he driver {died} in a step against its word: it reports {denied} of such buffers."
+        said = f"he driver {died} in a step that need not work: the driver reports {denied} of such buffers."
         assert said in verdict.sentence
 
 
 def test_an_import_of_our_own_vmo_needs_no_export() -> None:
-    """A driver that only imports promises it, so a crash there is its own; of what it denies it is not."""
+    """A driver that reports import alone is to blame for a crash there; a driver that reports no import is not."""
     bad = _denied("imports", "imported", CRASHED, features=4)(_good_device())
     assert REGISTRY["import.own-vmo"].verdict(_facts(bad), bad).outcome is Outcome.CRASH
     assert REGISTRY["import.whole-size"].verdict(_facts(bad), bad).outcome is Outcome.WARN
 
 
 def test_fuchsias_test_of_properties_is_foretold() -> None:
-    """It demands memory types for a new VMO, and success without any for a handle that has no rights."""
+    """Fuchsia's test expects memory types for a new VMO, and success without one for a handle without rights."""
     refused = reports.refused("vkGetMemoryZirconHandlePropertiesFUCHSIA", "VK_ERROR_INVALID_EXTERNAL_HANDLE")
     good = _good_device()
     own, _ = good.own_vmo_properties
@@ -592,11 +592,11 @@ def test_fuchsias_test_of_properties_is_foretold() -> None:
 
 
 def test_a_vmo_of_our_own_may_be_just_large_enough() -> None:
-    """Both sizes are rows of one check: a driver that maps more than it is asked for refuses the smaller one."""
+    """Both sizes are rows of one check: a driver that maps more than requested refuses the smaller one."""
     bad = _import_of(ImportKind.OWN_VMO_EXACT)(_good_device())
     verdict = REGISTRY["import.own-vmo"].verdict(_facts(bad), bad)
     assert verdict.outcome is Outcome.WARN
-    assert verdict.sentence.startswith("Exactly as large (memory type 0): vkAllocateMemory answered")
+    assert verdict.sentence.startswith("A VMO of the allocation's size (memory type 0): vkAllocateMemory returned")
     assert verdict.steps == ("device0/type0/import.own-vmo-exact.plain",)
 
 
@@ -608,7 +608,7 @@ def test_plain_exports_are_promised_unless_dedicated_only_is_reported() -> None:
     assert verdict.steps == ("device0/type0/export.plain", "device0/type1/export.plain")
     assert verdict.sentence == (
         "Both memory types: the driver reports export without DEDICATED_ONLY, and only dedicated memory is exported: "
-        "vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY for plain memory."
+        "vkAllocateMemory returned VK_ERROR_OUT_OF_DEVICE_MEMORY for plain memory."
     )
 
 
@@ -619,11 +619,11 @@ def _plain_trip(trip: Answer[ImageTrip]) -> Change:
 
 
 def test_plain_memory_of_images_is_promised_as_that_of_buffers() -> None:
-    """Where an image is shared in dedicated memory only, DEDICATED_ONLY must be reported; it is told once."""
+    """If an image is shared in dedicated memory only, the driver must report DEDICATED_ONLY; one row says so."""
     bad = _plain_trip(Answer(None, REFUSED))(_good_device())
     verdict = REGISTRY["capabilities.images"].verdict(_facts(bad), bad)
     assert verdict.outcome is Outcome.FAIL
-    assert verdict.sentence.endswith("vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY for plain memory.")
+    assert verdict.sentence.endswith("vkAllocateMemory returned VK_ERROR_OUT_OF_DEVICE_MEMORY for plain memory.")
     assert REGISTRY["data.image"].verdict(_facts(bad), bad).outcome is Outcome.PASS
     left_out = _plain_trip(not_asked("such images are DEDICATED_ONLY"))(_good_device())
     assert REGISTRY["capabilities.images"].verdict(_facts(left_out), left_out).outcome is Outcome.PASS
@@ -662,8 +662,18 @@ def test_dedicated_memory_of_images_is_compared_too() -> None:
         ("compatible", _images_answer(compatible=1), Outcome.FAIL, "OPAQUE_FD, without ZIRCON_VMO"),
         ("compatible", _images_answer(0, 0), Outcome.FAIL, "VK_SUCCESS without a feature, not VK_ERROR_FORMAT"),
         ("compatible", _images_answer(0), Outcome.WARN, "VK_SUCCESS without a feature"),
-        ("compatible", _images_answer(0, 0, 8), Outcome.WARN, "by D3D11_TEXTURE: VK_SUCCESS without a feature"),
-        ("compatible", _images_refused(8), Outcome.PASS, "by D3D11_TEXTURE: refused, since it is not supported"),
+        (
+            "compatible",
+            _images_answer(0, 0, 8),
+            Outcome.WARN,
+            "by D3D11_TEXTURE: the query returned VK_SUCCESS without a feature",
+        ),
+        (
+            "compatible",
+            _images_refused(8),
+            Outcome.PASS,
+            "by D3D11_TEXTURE: the handle type is not supported, and the query refuses it",
+        ),
         ("compatible", _images_refused(0x800), Outcome.PASS, "compatible with itself"),
         ("compatible", _images_answer(written=False), Outcome.PASS, "compatible with itself"),
         ("images", _images_answer(handle_type=8), Outcome.SKIP, ""),
@@ -708,7 +718,7 @@ def test_what_the_kernel_refuses_is_not_the_drivers_fault(id: str, table: str, f
     bad = _in_rows(table, fact, reports.refused(call, "ZX_ERR_ACCESS_DENIED"))(_good_device())
     verdict = REGISTRY[id].verdict(_facts(bad), bad)
     assert verdict.outcome is Outcome.SKIP
-    assert f"{call} answered ZX_ERR_ACCESS_DENIED" in verdict.sentence
+    assert f"{call} returned ZX_ERR_ACCESS_DENIED" in verdict.sentence
 
 
 def test_a_command_that_is_not_there_is_blamed_once() -> None:
@@ -777,13 +787,13 @@ def test_a_refused_extension_list_is_one_failure() -> None:
     ("change", "reason"),
     [
         (lambda d: replace(d, external_buffers=()), "A dependency of VK_FUCHSIA_external_memory is missing."),
-        (lambda d: replace(d, opened=Answer(None, REFUSED)), "The device did not open: vkAllocateMemory answered"),
+        (lambda d: replace(d, opened=Answer(None, REFUSED)), "The device did not open: vkAllocateMemory returned"),
         (lambda d: replace(d, exports=(), imports=()), "No memory type can be exported."),
         (
             lambda d: replace(
                 d, imports=(), exports=tuple(replace(e, handle=Answer(None, REFUSED)) for e in d.exports)
             ),
-            "Nothing was exported: vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY.",
+            "Nothing was exported: vkAllocateMemory returned VK_ERROR_OUT_OF_DEVICE_MEMORY.",
         ),
         (lambda d: replace(d, imports=()), "The exported number is not a VMO handle"),
     ],
@@ -800,7 +810,7 @@ def test_a_check_that_has_nothing_to_look_at_says_why(change: Change, reason: st
     ("rows", "reason"), [(0, "Only run with --negative."), (1, "An earlier step failed, so this was not tested.")]
 )
 def test_an_option_is_asked_for_only_where_it_was_not_given(rows: int, reason: str) -> None:
-    """Wrong inputs that could not be tried, as after a lost device, were asked for all the same."""
+    """The option was given although the wrong inputs could not be tried, for example after a lost device."""
     untried = tuple(replace(row, refusal=not_asked("lost")) for row in _good_device().negative[:rows])
     device = replace(_good_device(), negative=untried)
     assert REGISTRY["negative.handle-kept"].verdict(_facts(device), device).sentence == reason

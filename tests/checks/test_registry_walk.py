@@ -2,8 +2,8 @@
 """Faults as mutants: each fault of the layer is run for real, and `docs/faults.md` has the checks that notice it.
 
 Every check notices the fault that `WALK` has for it, and without a fault every check passes. A fault that no check
-notices is in `SILENT`, which says why that is no failure. VKZIRCON_UPDATE_GOLDEN=1 writes the table; a person reads
-its difference before it is kept: a check that is new in a row must follow from the fault.
+notices is in `SILENT`, which says why that is no failure. VKZIRCON_UPDATE_GOLDEN=1 writes the table. Review its diff:
+a check that is new in a row must be one that the fault breaks.
 """
 
 import json
@@ -23,15 +23,15 @@ from vkzircon_cli.model.vmo import ImportKind
 
 TABLE = Path(__file__).parents[2] / "docs" / "faults.md"
 OPTIONS = ("--size", "2M", "--stress", "--negative")
-# The first four end or stop the process in one call, and tests/layer/faults/test_points.c tries them all. The last has
-# another effect with each seed: tests/emulation/test_random_answers.py.
+# The first four end or stop the process in one call; tests/layer/faults/test_points.c tests all of them. The effect of
+# the last depends on its seed: tests/emulation/test_random_answers.py tests it.
 _NO_ROW = re.compile("(abort|exit|hang|segfault)-in-.*|random-answers")
 
 # `invalid-import` refuses each of these; some have a fault below that concerns them alone.
 KINDS = tuple(
     f"import.{kind}" for kind in ImportKind if f"import.{kind}" in REGISTRY and kind is not ImportKind.OTHER_DEVICE
 )
-# For every check the fault of its own, and the outcome.
+# The fault that tests each check, and the outcome.
 WALK = {
     "extension.listed": ("incomplete-forever", "fail"),
     "extension.revision": ("revision-99", "info"),
@@ -108,10 +108,10 @@ TWICE = {"device.unique": "warn", "import.other-device": "info"}
 NOT_SHOWN = {"device.hardware", "import.other-device", "capabilities.semaphore"}
 
 _NO_DEVICE = "There is no device to check: the error and exit code 4 say so."
-_NAME = "A name is no part of sharing. Every format shows it, with its odd bytes escaped."
-_OUTPUT = "What a driver prints is kept apart from the result, and the report quotes it."
+_NAME = "The name has no effect on sharing. Every format shows it, with special characters escaped."
+_OUTPUT = "The driver's output is kept out of the result, and the report quotes it."
 _NOT_FOR_EXPORT = (
-    "The call breaks VUID-VkMemoryGetZirconHandleInfoFUCHSIA-handleType-04776, so that any error is a refusal."
+    "The call breaks VUID-VkMemoryGetZirconHandleInfoFUCHSIA-handleType-04776, so any error is a correct refusal."
 )
 _TYPE = "A device may have any type. Only software (CPU) is worth a warning, and not in an emulated run."
 # Why it is no failure that no check notices the fault.
@@ -119,8 +119,8 @@ SILENT = {
     "cpu-device": _TYPE,
     "discrete-device": _TYPE,
     "extra-page": "A VMO may be larger than its allocation, as SwiftShader's are, and imports work.",
-    "handle-count-late": "The kernel or a service is late, not the driver: the probe waits until the count settles.",
-    "import-keeps-number": "An imported handle is no longer the caller's, so that no correct program uses its number.",
+    "handle-count-late": "A kernel or a service may count late. The probe waits until the count settles.",
+    "import-keeps-number": "An imported handle no longer belongs to the caller, so no correct program uses its number.",
     "integrated-device": _TYPE,
     "large-atom": "A device may have this size (limits.adoc), and mapped ranges are aligned to it.",
     "largest-size-refused": "No step allocates that much unless `--size` asks for it, and `data.size` warns then.",
@@ -129,11 +129,11 @@ SILENT = {
     "name-not-utf8": _NAME,
     "name-unterminated": _NAME,
     "no-device": _NO_DEVICE,
-    "no-name": "A VMO's name helps in debugging only.",
+    "no-name": "A VMO's name only helps in debugging.",
     "null-memory-kills": "The call breaks VUID-VkMemoryGetZirconHandleInfoFUCHSIA-memory-parameter: no step makes it.",
-    "old-kernel": "The kernel is old, not the driver: the probe asks it in its own version.",
+    "old-kernel": "An old kernel is no fault of the driver. The probe uses the version that the kernel supports.",
     "refuse-enumeration": _NO_DEVICE,
-    "semaphore-offered": "Of semaphores, only the query is asked, and its answer is that of a driver that has them.",
+    "semaphore-offered": "vkzircon only queries semaphores, and the answer is that of a driver that supports them.",
     "talks-on-stderr": _OUTPUT,
     "talks-on-stdout": _OUTPUT,
     "unexportable-init-failed": _NOT_FOR_EXPORT,
@@ -141,10 +141,10 @@ SILENT = {
     "virtual-device": _TYPE,
     "wrong-type-init-failed": (
         "The call breaks VUID-vkGetMemoryZirconHandlePropertiesFUCHSIA-handleType-04773, "
-        "so that any error is a refusal."
+        "so any error is a correct refusal."
     ),
 }
-# Faults whose first cause is a check that has another fault of its own, and why that is right.
+# Faults whose first cause is a check that another fault tests, and why that is right.
 _SAME_CALL = "The call fails, whatever its result, and the check of the result follows."
 OTHER_CAUSES = {
     "import-needs-extra-page": ("import.same-device", _SAME_CALL),
@@ -159,7 +159,7 @@ OTHER_CAUSES = {
 
 @pytest.fixture(name="driver", scope="module", params=["lavapipe", "swiftshader"])
 def _driver(request: pytest.FixtureRequest) -> str:
-    """Return the manifest of each driver that the emulation has below it; all have the table's rows."""
+    """Return the manifest of each driver that the emulation runs on; the table's rows hold for all of them."""
     return str(request.getfixturevalue(request.param))
 
 
@@ -186,7 +186,7 @@ def _speaking(ran: Ran) -> str:
 
 def _speaking_or_why(fault: Entry, ran: Ran) -> str:
     speaking, why = _speaking(ran), SILENT.get(fault.name, "")
-    assert bool(speaking) is not bool(why), f"{fault.name}: {speaking or 'no check speaks: say in SILENT why'}"
+    assert bool(speaking) is not bool(why), f"{fault.name}: {speaking or 'no check notices it: SILENT must say why'}"
     return speaking or f"none. {why}"
 
 
@@ -202,7 +202,7 @@ COLUMNS: dict[str, Callable[[Entry, Ran], str]] = {
     "fault": lambda fault, _: f"`{fault.name}`",
     "what it does": lambda fault, _: fault.description,
     "cause": _causes,
-    "checks that speak": _speaking_or_why,
+    "checks that notice it": _speaking_or_why,
     "exit": lambda _, ran: str(ran.code),
 }
 
@@ -232,16 +232,16 @@ Each row is one run on lavapipe of
 vkzircon check --emulate {" ".join(OPTIONS)} --fault FAULT
 ```
 
-The cause is the check that the report names first. The row has every check that neither passes nor skips, by outcome.
-Where no check speaks, a sentence says why that is no failure. Two kinds of faults are left out.
-`abort-in-PLACE`, `exit-in-PLACE`, `hang-in-PLACE` and `segfault-in-PLACE` end or stop the driver in one call: the step
-that made the call is reported as a crash or a timeout, and the exit code is 5. One of them is here, because a check has
-no other fault. What `random-answers` does depends on its seed.
+The column *cause* has the checks that the report names as causes. The next column has every check that neither passes
+nor skips, by outcome. If no check notices the fault, a sentence says why that is no failure. Two kinds of faults are
+left out. `abort-in-PLACE`, `exit-in-PLACE`, `hang-in-PLACE` and `segfault-in-PLACE` end or stop the driver in one call:
+the report shows a crash or a timeout of the step that made the call, and the exit code is 5. One of them is listed,
+because `device.closes` has no other fault. The effect of `random-answers` depends on its seed.
 """
 
 
 def test_the_table_has_every_fault_and_the_checks_that_notice_it(once: Run, lavapipe: str) -> None:
-    """A check that falls silent, or speaks of what is not wrong, is seen by a person before it is kept."""
+    """A check that notices fewer or more faults than before changes the table, so that a reviewer sees it."""
     page = _page(once, lavapipe)
     if os.environ.get("VKZIRCON_UPDATE_GOLDEN"):
         TABLE.write_text(page, encoding="utf-8")
@@ -249,7 +249,7 @@ def test_the_table_has_every_fault_and_the_checks_that_notice_it(once: Run, lava
 
 
 def test_no_reason_is_left_behind() -> None:
-    """A fault that is gone, or that a check notices now, needs no reason for silence."""
+    """A fault that was removed, or that a check now notices, must not be in `SILENT`."""
     assert {fault for fault, told in _table().items() if told.startswith("none. ")} == set(SILENT)
 
 
@@ -261,12 +261,12 @@ def _rows() -> dict[str, dict[str, str]]:
 
 
 def _table() -> dict[str, str]:
-    """Return the checks that speak, or the reason why none does, of each fault in the table."""
-    return {fault: row["checks that speak"] for fault, row in _rows().items()}
+    """Return the checks that notice each fault in the table, or the reason why none does."""
+    return {fault: row["checks that notice it"] for fault, row in _rows().items()}
 
 
 def test_the_first_cause_is_the_faults_own_check() -> None:
-    """The report names the place that is broken, never a check that only follows from it."""
+    """The report names the check that fails first, never a check that only fails because of it."""
     own: dict[str, set[str]] = {}
     for name, (fault, _) in WALK.items():
         own.setdefault(fault, set()).add(name)
@@ -292,7 +292,7 @@ def test_without_a_fault_every_check_passes(once: Run, driver: str) -> None:
 
 @pytest.mark.parametrize("id", list(WALK))
 def test_with_its_fault_the_check_speaks(once: Run, driver: str, id: str) -> None:
-    """The one thing that is wrong is told by its check, and by no other than the table has."""
+    """The fault is noticed by its check, and only by the other checks in the table."""
     fault, outcome = WALK[id]
     ran = _run(once, fault, driver)
     assert _outcomes(ran)[id] == outcome
@@ -300,13 +300,13 @@ def test_with_its_fault_the_check_speaks(once: Run, driver: str, id: str) -> Non
 
 
 def test_without_hardware_a_native_run_says_so(vkzircon: Run, driver: str) -> None:
-    """A driver that is a CPU may stand in for a hidden one, unless it was asked to."""
+    """A CPU driver may run because a hardware driver is missing, unless the run is emulated."""
     told = _outcomes(vkzircon("check", "--format", "json", VK_DRIVER_FILES=driver))
     assert {name: told[name] for name in NATIVE} == NATIVE
 
 
 def test_a_device_that_is_listed_twice_is_noticed(once: Run, driver: str, tmp_path: Path) -> None:
-    """Checks that compare two devices speak, and beside them only those that notice the fault on one device."""
+    """Checks that compare two devices notice it, besides those that notice the fault on one device."""
     manifest = json.loads(Path(driver).read_text())
     if "/" in (library := manifest["ICD"]["library_path"]):
         manifest["ICD"]["library_path"] = str(Path(driver).parent / library)

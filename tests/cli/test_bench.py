@@ -225,7 +225,7 @@ def test_nobody_to_ask_is_exit_4_in_every_format(vkzircon: Run) -> None:
 
 def test_a_device_that_cannot_be_opened_says_why(emulated: Run) -> None:
     """It lists the extension, so that nothing shared is a failure."""
-    for fault, said in (("refuse-device", "vkCreateDevice answered"), ("no-dependency", "needs Vulkan 1.1, or")):
+    for fault, said in (("refuse-device", "vkCreateDevice returned"), ("no-dependency", "needs Vulkan 1.1, or")):
         ran = emulated(*SHORT, "--fault", fault)
         assert ran.code == 1
         assert said in " ".join(ran.out.split())

@@ -35,7 +35,7 @@ def test_the_help_of_the_program_says_how_to_begin_and_names_every_exit_code(vkz
 
 @pytest.mark.parametrize("command", [*command_table.COMMANDS, "help"])
 def test_the_help_of_a_command_fits_and_has_an_example(command: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """At 80 columns, nothing cut; options under headings, with defaults as people write them."""
+    """At 80 columns nothing is cut, options have headings, and defaults have units."""
     assert app.run([command, "--help"]) == 0
     shown = capfd.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
@@ -110,7 +110,7 @@ def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...]
         (("check", "--require", "memory.typs>1"), "Did you mean memory.types"),
         (("check", "--require", "device.type=discret"), "Did you mean discrete?"),
         (("report", "--format", "json", "--output", "x.html"), "--format json contradicts --output x.html."),
-        (("devices", "--output", "x.HTML"), "--output x.HTML asks for html, which this result cannot be."),
+        (("devices", "--output", "x.HTML"), "--output x.HTML means the format html, which this command cannot write."),
     ],
 )
 def test_usage_errors_lead_to_the_command_that_was_meant(vkzircon: Run, arguments: tuple[str, ...], hint: str) -> None:

@@ -211,7 +211,7 @@ _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]]
         Area.SHARING,
         "import (same-device plain) of memory types 0-2",
         "imported",
-        "vkAllocateMemory answered VK_ERROR_INVALID_EXTERNAL_HANDLE",
+        "vkAllocateMemory returned VK_ERROR_INVALID_EXTERNAL_HANDLE",
     ),
     (
         "handle 0",
@@ -260,7 +260,7 @@ _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]]
         Area.MACHINE,
         "device count",
         "1",
-        "vkEnumeratePhysicalDevices answered VK_TIMEOUT",
+        "vkEnumeratePhysicalDevices returned VK_TIMEOUT",
     ),
 ]
 

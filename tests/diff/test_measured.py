@@ -39,7 +39,7 @@ def test_a_saved_matrix_is_shown_and_compared(emulated: Run, vkzircon: Run) -> N
 
 
 def test_a_create_flag_has_a_cell_of_its_own(once: Run, tmp_path: Path) -> None:
-    """An image with a create flag is another question than the same usage without one."""
+    """The same usage with and without a create flag has two cells."""
     document = json.loads(once("matrix", "-f", "json").out)
     answers = document["devices"][0]["image_formats"][0]["answers"]["value"]
     row = next(each for each in answers if each["create_flag"] and each["properties"])
@@ -84,7 +84,7 @@ def _times(factor: float) -> Callable[[Any], None]:
 def test_a_figure_counts_from_one_and_a_half_times_on(
     bench: Path, factor: float, kind: ChangeKind | None, words: str
 ) -> None:
-    """Less is noise; the ratio is beside the later figure."""
+    """A smaller change is noise; the ratio is beside the later figure."""
     found = compare(read(bench), read(_slowed(bench, _times(factor))))
     changes = {(change.area, change.kind, change.what) for change in found.facts}
     assert changes == ({("figures", kind, "64 KiB by vmo")} if kind else set())
@@ -93,7 +93,7 @@ def test_a_figure_counts_from_one_and_a_half_times_on(
 
 
 def test_a_figure_that_is_gone_is_a_difference(bench: Path) -> None:
-    """A driver that refuses a call has no time for it; a question that was not asked says nothing."""
+    """If a driver refuses a call, its time is missing; a question that was not asked is no difference."""
 
     def lose(kind: str) -> Callable[[Any], None]:
         missing = {"kind": kind, "call": "vkGetMemoryZirconHandleFUCHSIA", "result": "VK_ERROR_UNKNOWN", "reason": ""}

@@ -213,11 +213,11 @@ def test_a_trace_tells_it_all_and_shows_the_same(vkzircon: Run, lavapipe: str, t
         ("abort-in-load", "the driver crashed in vkCreateInstance (SIGABRT)"),
         (
             "hang-in-create-instance",
-            "the driver hung in vkCreateInstance (no answer within 1 s; --timeout allows more)",
+            "the driver hung in vkCreateInstance (no answer within 1 s; --timeout allows more time)",
         ),
         (
             "hang-in-enumerate-devices",
-            "the driver hung in vkEnumeratePhysicalDevices (no answer within 1 s; --timeout allows more)",
+            "the driver hung in vkEnumeratePhysicalDevices (no answer within 1 s; --timeout allows more time)",
         ),
     ],
 )
@@ -249,7 +249,7 @@ def test_a_layer_that_needs_a_device_is_left_out_where_there_is_none(emulated: R
     assert culprit["sentence"].endswith(", and without it it reports no device.")
     assert "device_select" not in ran.json["error"]["hint"]
     diagnosis = emulated("doctor", "--fault", "no-device", "--format", "json").json
-    none = "No Vulkan device can be used, so there is none to emulate VK_FUCHSIA_external_memory on."
+    none = "No Vulkan device can be used, so VK_FUCHSIA_external_memory cannot be emulated."
     assert diagnosis["summary"]["sentence"] == f"{none} The driver reports no device."
 
 
@@ -348,7 +348,7 @@ def test_a_failure_that_does_not_recur_has_no_culprit(vkzircon: Run, once_slow: 
     assert ran.code == 0
     assert _shared(ran.json)
     (message,) = [each for each in ran.json["run"]["messages"] if "first attempt" in each["text"]]
-    assert "(no answer within 2 s; --timeout allows more); it did not happen again." in message["text"]
+    assert "(no answer within 2 s; --timeout allows more time); it did not happen again." in message["text"]
 
 
 def test_doctor_warns_of_what_passed(vkzircon: Run, once_slow: str) -> None:

@@ -47,7 +47,7 @@ def _hold_together(document: dict[str, Any]) -> None:
 
 
 def test_a_healthy_machine_is_healthy(vkzircon: Run, lavapipe: str) -> None:
-    """Exit 0; that Linux has no such extension is no problem, but no tick either, and the first line says it."""
+    """Exit code 0: on Linux a missing extension is no problem, but is not marked as good; the first line names it."""
     ran = vkzircon("doctor", "--format", "json", VK_DRIVER_FILES=lavapipe)
     assert (ran.code, ran.err) == (0, "")
     document = ran.json
@@ -166,7 +166,7 @@ def test_check_blames_the_layer_that_hides_the_commands(emulated: Run, tmp_path:
 
 
 def test_a_command_that_no_layer_hides_is_told_as_it_is(emulated: Run) -> None:
-    """Without another layer nothing more is known than that the command is NULL."""
+    """Without another layer, the report only says that the command is NULL."""
     ran = emulated("check", "--format", "json", "--fault", "hide-properties")
     assert (ran.code, ran.json["culprits"]) == (1, [])
     assert (

@@ -111,7 +111,7 @@ def test_linux_is_told_whether_emulation_would_work() -> None:
 
 
 def test_an_emulation_that_is_not_installed_is_not_advised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wheel without the layer has no --emulate that works."""
+    """With a wheel without the layer, --emulate cannot work."""
     monkeypatch.setattr(extension, "is_installed", lambda: False)
     found = _only(_on(LINUX, _listing(device(), HOST_MEMORY)))
     assert "emulate" not in found.command + found.cause

@@ -120,7 +120,7 @@ def _untouched(ran: Ran) -> dict[str, str]:
 def test_the_answers_for_images_and_semaphores_are_looked_at(
     once: Run, faults: tuple[str, ...], id: str, outcome: str, says: str
 ) -> None:
-    """As those for buffers: what is not written, has another header or no feature is seen."""
+    """They are checked like those for buffers: an answer without writing, header or feature is noticed."""
     options = [word for fault in faults for word in ("--fault", fault)]
     checks = once("check", "--format", "json", *options).json["checks"]
     (found,) = (check for check in checks if check["id"] == f"capabilities.{id}")
@@ -258,7 +258,7 @@ def test_a_service_that_takes_a_handle_late_is_no_leak(emulated: Run) -> None:
 
 
 def test_a_count_that_never_settles_is_a_warning(emulated: Run) -> None:
-    """A count that changes by itself shows no leak, and no absence of one."""
+    """If the count changes by itself, it can neither show nor exclude a leak."""
     ran = emulated("check", "--format", "json", "--fault", "handle-count-wavers")
     ((outcome, sentence),) = _verdicts(ran, "import.releases-handle")
     assert (ran.code, outcome) == (0, "warn")
@@ -295,7 +295,7 @@ def test_what_the_driver_reports_not_to_work_is_tried_at_our_own_risk(
     ran = emulated("check", "--format", "json", *options)
     assert (ran.code, ran.json["summary"]["outcome"]) == (code, worst)
     assert "shares its memory" not in ran.json["summary"]["sentence"]
-    said = [check for check in ran.json["checks"] if "against its word: it reports no" in check["sentence"]]
+    said = [check for check in ran.json["checks"] if "that need not work: the driver reports no" in check["sentence"]]
     assert bool(said) is (faults[1] != "refuse-import")
     assert {check["advice"] for check in said if check["outcome"] != "crash"} <= {None}
 
@@ -307,7 +307,7 @@ def test_a_job_policy_that_kills_never_strikes(emulated: Run) -> None:
 
 
 def test_a_job_policy_that_kills_spares_drivers_that_judge_handle_0_themselves(emulated: Run) -> None:
-    """Handle 0 is refused without a question to the kernel, which would kill, as it does for other numbers."""
+    """Handle 0 is refused without a zx call, which would kill the process, as it does for other numbers."""
     ran = emulated("check", "--negative", "--fault", "bad-handle-kills", "--format", "json")
     assert ran.code == 0
     rows = [row for row in ran.json["devices"][0]["negative"] if row["what"] in ("zero", "garbage")]
@@ -319,7 +319,7 @@ def test_a_job_policy_that_kills_spares_drivers_that_judge_handle_0_themselves(e
 def test_strict_is_without_faults_on_a_driver_whose_queries_deny_its_imports(
     emulated: Run, swiftshader: str, options: tuple[str, ...]
 ) -> None:
-    """SwiftShader reports nothing for host memory, but imports it: the layer believes its trial, and all is shared."""
+    """SwiftShader reports nothing for host memory, but imports it: the layer relies on its trial, and sharing works."""
     ran = emulated("check", *options, "--format", "json", VK_DRIVER_FILES=swiftshader)
     assert ran.code == 0
     assert _told(ran) == {}
@@ -328,13 +328,13 @@ def test_strict_is_without_faults_on_a_driver_whose_queries_deny_its_imports(
 
 
 def _told(ran: Ran) -> dict[str, str]:
-    """Return the outcomes that a report does not pass over."""
+    """Return the outcomes that a report shows."""
     return {row["id"]: row["outcome"] for row in ran.json["checks"] if row["outcome"] not in ("pass", "skip")}
 
 
 # What each persona's driver does, by facts.md 3.4, and where that is seen.
 def test_swiftshader_shares_although_buffers_report_nothing(emulated: Run) -> None:
-    """No rule demands that a usage can be shared: images can, and so what buffers report is a warning each."""
+    """No rule demands that a usage can be shared. Images can, so each answer about buffers is a warning."""
     ran = emulated("check", "--persona", "swiftshader", "--format", "json")
     assert ran.code == 0
     own = ("capabilities.offered", "capabilities.agree-export", "capabilities.agree-import")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VMOs that are no ordinary memory, through the real program: each kind is named, and its bytes are looked at."""
+"""VMOs that are not ordinary memory, through the real program: each kind is named, and its bytes are compared."""
 
 import ctypes
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_old_bytes_behind_an_allocation_are_found(once: Run) -> None:
     """The VMO is longer than the allocation, and its receiver can read all of it."""
     found = _checks(once, "old-data-behind")["export.fresh-zeros"]
     assert found["outcome"] == "warn"
-    assert "15 of 69632 bytes hold old data, all behind the allocation of 65536 bytes" in found["sentence"]
+    assert "15 of 69632 bytes hold old data, all past the end of the allocation (65536 bytes)" in found["sentence"]
 
 
 def test_a_vmo_without_cache_operations_is_compared_all_the_same(

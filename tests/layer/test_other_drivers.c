@@ -208,7 +208,7 @@ static void many_types(void) {
     recorder.pretense = PRETEND_NOTHING;
 }
 
-// The trial is believed, but not for what the driver refuses with a result.
+// The layer relies on its trial, except where the driver refuses with a result.
 static void denied_imports(void) {
     struct gpu gpu;
     recorder.pretense = PRETEND_DENIED_IMPORTS;

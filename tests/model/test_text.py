@@ -57,7 +57,7 @@ COMMANDS = (
 
 @pytest.mark.parametrize("text", COMMANDS)
 def test_visible_text_is_no_command_to_a_ci_system(text: str) -> None:
-    """Wherever a writer breaks a line, no line of it is a command, and twice changes nothing."""
+    """No line is a command, wherever lines are broken, and a second call changes nothing."""
     shown = visible(text)
     assert visible(shown) == shown
     lines = [shown[start:].lstrip() for start in range(len(shown))]
@@ -66,7 +66,7 @@ def test_visible_text_is_no_command_to_a_ci_system(text: str) -> None:
 
 @given(st.text(st.sampled_from(":# []aerox-:>\n")).map(lambda text: f"{text}::error::##x[{text}"))
 def test_no_text_around_it_makes_a_command_whole(text: str) -> None:
-    """Neither more marks nor words before it."""
+    """More marks or words before a command do not make it work."""
     shown = visible(text)
     assert visible(shown) == shown
     assert "::error" not in shown

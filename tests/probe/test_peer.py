@@ -115,7 +115,7 @@ def test_a_refusal_comes_back_as_one(kernel: Zircon, second: Peer, emulated: Run
     small = OwnedHandle(kernel, kernel.create(4096))
     with pytest.raises(Refused) as refused:
         second.imports(_asked(), small)
-    assert refused.value.said == "vkAllocateMemory answered VK_ERROR_INVALID_EXTERNAL_HANDLE"
+    assert refused.value.said == "vkAllocateMemory returned VK_ERROR_INVALID_EXTERNAL_HANDLE"
 
 
 def test_its_death_is_told_once(kernel: Zircon, second: Peer, emulated: Run) -> None:

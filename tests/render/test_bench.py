@@ -127,7 +127,7 @@ def test_the_summary_is_the_largest_size_that_went_both_ways() -> None:
     refused = tuple(replace(row, timed=Answer(None, REFUSED)) for row in _hand_overs() if row.way is Way.VMO)
     none = _bench(replace(good, hand_overs=refused))
     assert (none.summary.outcome, none.exit_code) == (Outcome.FAIL, 1)
-    assert "no buffer was shared, since vkAllocateMemory answered VK_ERROR_UNKNOWN" in none.summary.sentence
+    assert "no buffer was shared, since vkAllocateMemory returned VK_ERROR_UNKNOWN" in none.summary.sentence
     without = _bench(replace(good, extensions=Answer(()), hand_overs=()))
     assert (without.summary.outcome, without.exit_code) == (Outcome.SKIP, 3)
     assert without.measured == ()
@@ -170,7 +170,7 @@ def test_what_has_no_number_stands_once_with_its_reason() -> None:
     assert labels["refused"] == ("import",)
     assert labels["crash"] == ("GPU copies into ordinary", "GPU copies into VMO")
     text = " ".join(_text(_bench(_device())).split())
-    assert "refused import: vkAllocateMemory answered VK_ERROR_UNKNOWN" in text
+    assert "refused import: vkAllocateMemory returned VK_ERROR_UNKNOWN" in text
     assert "crash GPU copies into ordinary, GPU copies into VMO: the driver crashed in vkQueueSubmit" in text
     assert "skip 1 GiB by VMO, 1 GiB by copy: two of 1 GiB would be more than a quarter of heap 0" in text
 
@@ -184,7 +184,7 @@ def test_a_device_that_never_opened_has_no_charts() -> None:
     bench = _bench(device)
     assert list(charts(device)) == []
     for text in (_text(bench), render_html(bench, View.REPORT, None)):
-        assert "vkCreateDevice answered VK_ERROR_UNKNOWN" in " ".join(text.split())
+        assert "vkCreateDevice returned VK_ERROR_UNKNOWN" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 140])

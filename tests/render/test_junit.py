@@ -128,7 +128,7 @@ def test_an_interrupted_run_has_its_devices_too() -> None:
 
 
 def test_what_follows_names_its_cause() -> None:
-    """The advice is told once, with the cause and all that follows from it."""
+    """The advice is printed once, with the cause and the checks that follow from it."""
     imports = result(Outcome.FAIL, "import.same-device", "Refused."), result(Outcome.FAIL, "data.image", "Refused.")
     found = Cause(0, "import.same-device", follows=("data.image",), sentence="Refused.", advice="Do it.", **_UNUSED)
     report = replace(concluded(good_report(), Outcome.FAIL, "x", 1, *imports), causes=(found,))

@@ -132,7 +132,7 @@ def _not_offered() -> Report:
 
 
 def _no_driver() -> Report:
-    message = "No Vulkan driver was found: vkCreateInstance answered VK_ERROR_INCOMPATIBLE_DRIVER."
+    message = "No Vulkan driver was found: vkCreateInstance returned VK_ERROR_INCOMPATIBLE_DRIVER."
     hint = 'Check VK_DRIVER_FILES="/nonexistent": only what it names is tried.'
     report = with_variables(stopped(good_report(), message, hint), VK_DRIVER_FILES="/nonexistent")
     return said(report, messages=["vkCreateInstance: Found no drivers!"])
@@ -275,7 +275,7 @@ def test_rights_are_said_once_when_all_types_have_them() -> None:
 def test_what_is_missing_from_the_table_is_explained_below_it() -> None:
     """A refusal's code, a crash and a skip's reason are told in full, for all types that share them at once."""
     text = _text(_failed())
-    assert "export type 0: vkAllocateMemory answered VK_ERROR_OUT_OF_DEVICE_MEMORY" in text
+    assert "export type 0: vkAllocateMemory returned VK_ERROR_OUT_OF_DEVICE_MEMORY" in text
     assert "round trip type 1: the driver crashed in vkQueueSubmit (SIGSEGV)" in text
     assert "host write type 0: the memory type is not HOST_VISIBLE" in _text(good_report())
 
@@ -363,7 +363,7 @@ def test_what_to_do_next_comes_last_and_fits_the_outcome(report: Report, command
 
 
 def test_no_command_is_advised_that_cannot_help() -> None:
-    """After show none; no emulation that is not installed or that the device cannot have; more time than there was."""
+    """None after `show`; no emulation that cannot work; a longer --timeout than that of the run."""
 
     def commands(report: Report, advice: Advice = ANY_ADVICE) -> list[str]:
         return [command for command, _ in steps_after(report, verbose=False, advice=advice)]

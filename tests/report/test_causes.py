@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cause of failures is the earliest broken link of the chain, and all else that failed for it follows from it."""
+"""The cause of failures is the earliest check of the chain that failed; the others follow from it."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def _causes(**rows: tuple[RowResult, ...]) -> list[Cause]:
 
 
 def test_every_check_has_one_place_in_the_chain() -> None:
-    """A new check must say where it stands; the table of what explains what names only checks that are there."""
+    """Every check, also a new one, is in `CHAIN` once; `EXPLAINS` names only checks that exist."""
     places = [name for names in CHAIN.values() for name in names]
     assert sorted(places) == sorted(REGISTRY)
     assert set(EXPLAINS) <= set(places)
@@ -41,7 +41,7 @@ def test_every_check_has_one_place_in_the_chain() -> None:
 
 
 def test_the_earliest_link_is_the_cause_and_later_ones_follow() -> None:
-    """A refused import fails a dozen checks: one of them is the cause, whatever the order of the groups."""
+    """A refused import fails a dozen checks: one of them is the cause, in any order of the groups."""
     fails = (_row(Outcome.FAIL, missing=REFUSED),)
     (cause,) = _causes(capabilities__agree_import=(_row(Outcome.FAIL),), data__image=fails, import__same_device=fails)
     assert (cause.check, cause.link, cause.what) == ("import.same-device", Link.IMPORT, "VK_ERROR_OUT_OF_DEVICE_MEMORY")
@@ -122,7 +122,7 @@ def test_one_crash_is_one_cause_in_every_check_that_met_it() -> None:
 
 
 def test_a_warning_that_explains_a_failure_is_as_bad() -> None:
-    """A handle without rights only warns, but that no memory type takes it fails, and the two are one finding."""
+    """A handle without rights only warns. That no memory type takes it fails, and the two are one finding."""
     (cause,) = _causes(export__rights=(_row(Outcome.WARN),), properties__bits_set=(_row(Outcome.FAIL),))
     assert (cause.check, cause.what, cause.outcome) == ("export.rights", "missing-right", Outcome.FAIL)
 
@@ -137,7 +137,7 @@ def test_a_note_about_the_same_refusal_follows_and_no_other() -> None:
 
 @pytest.mark.parametrize(
     ("missing", "words"),
-    [(None, "The import is a copy"), (REFUSED, "For an import, look at"), (CRASHED, "vkzircon bundle")],
+    [(None, "The import is a copy"), (REFUSED, "For an import, check"), (CRASHED, "vkzircon bundle")],
 )
 def test_advice_belongs_to_what_happened(missing: Missing | None, words: str) -> None:
     """A check's own advice is for an answer that it judged; a refusal and a crash have theirs."""
@@ -148,7 +148,7 @@ def test_advice_belongs_to_what_happened(missing: Missing | None, words: str) ->
 
 
 def test_nothing_is_advised_against_the_drivers_word() -> None:
-    """A driver that reports that a step does not work may do anything in it."""
+    """If a driver reports that a step does not work, it may do anything in it."""
     row = replace(_row(Outcome.WARN, missing=CRASHED), against_word=True)
     (cause,) = _causes(import__same_device=(row,))
     assert cause.advice == ""

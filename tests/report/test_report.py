@@ -60,7 +60,7 @@ def test_a_failed_check_is_exit_1_and_named() -> None:
     assert (report.summary.outcome, report.exit_code) == (Outcome.FAIL, Exit.FAILED)
     assert report.summary.sentence == (
         "Verdant X1 shares its memory, but export.handle-given: all 3 memory types: VK_SUCCESS with "
-        "ZX_HANDLE_INVALID (0) (1 more check for this reason)."
+        "ZX_HANDLE_INVALID (0); this also affects 1 other check."
     )
 
 
@@ -110,7 +110,7 @@ def test_a_crash_outranks_a_failure() -> None:
     assert report.exit_code is Exit.CRASHED
     assert report.summary.sentence == (
         "Verdant X1 shares its memory, but export.handle-given: all 3 memory types: VK_SUCCESS with "
-        "ZX_HANDLE_INVALID (0) (1 more check for this reason). Also wrong: device.closes."
+        "ZX_HANDLE_INVALID (0); this also affects 1 other check. Also wrong: device.closes."
     )
 
 

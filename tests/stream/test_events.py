@@ -118,7 +118,7 @@ def test_decoding_undoes_encoding(text: str, number: int) -> None:
 @pytest.mark.parametrize(
     ("refused", "said"),
     [
-        (Refused("vkX", "VK_ERROR_DEVICE_LOST"), "vkX answered VK_ERROR_DEVICE_LOST"),
+        (Refused("vkX", "VK_ERROR_DEVICE_LOST"), "vkX returned VK_ERROR_DEVICE_LOST"),
         (Refused("vkX", "", "there is no such entry point"), "vkX: there is no such entry point"),
     ],
 )

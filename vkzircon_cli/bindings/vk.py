@@ -334,7 +334,7 @@ class Device:
     def _check(self, name: str, result: int) -> None:
         if result == VK_TIMEOUT and name == "vkWaitForFences":  # no other call here waits
             self.stuck = True
-            raise TimedOut(name, f"no end within {self.fence_limit_s:.3g} s; --timeout allows more")
+            raise TimedOut(name, f"it did not end within {self.fence_limit_s:.3g} s; --timeout allows more time")
         if result == VK_ERROR_DEVICE_LOST:
             self.lost = True
         if result != VK_SUCCESS:

@@ -41,7 +41,7 @@ def _row(device: Device, buffer: ExternalBuffer) -> Row[ExternalMemoryProperties
 
 
 def _image_row(device: Device, image: ExternalImage) -> Row[ExternalMemoryProperties]:
-    """Return the row of one image query, which refuses what the driver does not support."""
+    """Return the row of one image query; a refusal is a skip, because the driver need not support the image."""
     row = row_of_image(device, image, image.properties).about(image.properties, Outcome.SKIP)
     if image.handle_type.value == ZIRCON_VMO:
         return row
@@ -89,8 +89,8 @@ def _offer(device: Device, buffer: ExternalBuffer, found: ExternalMemoryProperti
         return Outcome.INFO, says
     shared = reduce(or_, (found.features.value for found in _image_answers(device)), has) & (EXPORTABLE | IMPORTABLE)
     if not shared:
-        # No text forbids it. It fails all the same: with no buffer and no image to share, the extension is listed by
-        # mistake (goldfish, when it passed on its host's handle types), and a program must not take it for support.
+        # No rule forbids this, but it fails: if no buffer and no image can be shared, the extension is listed by
+        # mistake (goldfish did so when it passed on its host's handle types), and programs read that as support.
         return Outcome.FAIL, f"{says}; no image can be shared either"
     more = f"; but images are {' '.join(flags(shared, FEATURE_BITS).names)}" if shared & ~has else ""
     return Outcome.WARN, f"{says}{more}"
@@ -102,7 +102,7 @@ def _image_answers(device: Device) -> Iterator[ExternalMemoryProperties]:
 
 
 def _zircon_images(device: Device) -> Iterator[ExternalImage]:
-    """Yield the image queries for Zircon VMOs, without those for a handle type that no driver of VMOs supports."""
+    """Yield the image queries for Zircon VMOs, not those for the handle type that must be refused."""
     return (image for image in device.external_images if image.handle_type.value == ZIRCON_VMO)
 
 
@@ -118,7 +118,9 @@ def compatible(_: Facts, device: Device) -> Iterator[RowResult]:
     for image in device.external_images:
         missing = image.properties.missing
         if missing is not None and missing.result == _NOT_SUPPORTED and image.handle_type.value != ZIRCON_VMO:
-            yield _image_row(device, image).found(Outcome.PASS, "refused, since it is not supported")
+            yield _image_row(device, image).found(
+                Outcome.PASS, "the handle type is not supported, and the query refuses it"
+            )
         elif not _is_unwritten(image.properties):
             yield _image_row(device, image).judged(partial(_compatible_image, image.handle_type))
 
@@ -134,14 +136,17 @@ def _compatible(asked: Flags, found: ExternalMemoryProperties) -> Judgement:
 
 
 def _compatible_image(asked: Flags, found: ExternalMemoryProperties) -> Judgement:
-    """Judge an image query that succeeded, which it may only for a compatible handle type."""
+    """Judge an image query that succeeded: it may succeed only for a compatible handle type."""
     if found.features.value & (EXPORTABLE | IMPORTABLE):
         return _compatible(asked, found)
-    # It only warns of another handle type, since the verdict is about VMOs, and where the driver reports that the type
-    # is compatible: then no rule is broken, but programs read success as support.
+    # Another handle type is only a warning, because the verdict is about VMOs. So is a type that the driver reports as
+    # compatible: no rule is broken, but programs read VK_SUCCESS as support.
     is_about_vmos = asked.value == ZIRCON_VMO
     fails = is_about_vmos and not found.compatible_handle_types.value & asked.value
-    return Outcome.FAIL if fails else Outcome.WARN, f"VK_SUCCESS without a feature, not {_NOT_SUPPORTED}"
+    return (
+        Outcome.FAIL if fails else Outcome.WARN,
+        f"the query returned VK_SUCCESS without a feature, not {_NOT_SUPPORTED}",
+    )
 
 
 @check("capabilities.well-formed", "fundamentals.adoc, valid usage of sType and pNext")
@@ -278,10 +283,10 @@ def images(_: Facts, device: Device) -> Iterator[RowResult]:
             yield row.found(Outcome.SKIP, "such an image was not tried")
         else:
             yield row.about(trip).judged(lambda _: (Outcome.PASS, "the driver reports such images, and sharing works"))
-            # Without DEDICATED_ONLY plain memory must work too, in one memory type at least.
+            # Without DEDICATED_ONLY, plain memory of at least one memory type must work too.
             if trip.value and plain and plain.missing and plain.missing.kind is MissingKind.REFUSED:
                 why = row.about(plain).unanswered().sentence
-                says = "the driver reports them without DEDICATED_ONLY, and only dedicated memory is shared"
+                says = "the driver does not report DEDICATED_ONLY, but only dedicated memory can be shared"
                 yield row.found(Outcome.FAIL, f"{says}: {why} for plain memory")
 
 

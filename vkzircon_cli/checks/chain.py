@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain that sharing rests on: a link that breaks also breaks the checks of later links.
+"""The chain of steps that sharing needs: if a link fails, checks of later links fail too.
 
-The order of the links and of the checks in them is the order in which a cause is looked for. `report.causes` uses it.
+`report.causes` searches for a cause in the order of the links, and of the checks in each link.
 """
 
 from enum import StrEnum
@@ -11,7 +11,7 @@ from vkzircon_cli.model.base import NEVER_REACHED, MissingKind
 
 
 class Link(StrEnum):
-    """The links, in order: each needs all earlier ones."""
+    """The links of the chain, in order: each needs all earlier ones."""
 
     LOADER = "loader"
     EXTENSION = "extension"
@@ -26,8 +26,8 @@ class Link(StrEnum):
     AFTER = "after"
 
 
-# Checks that compare a driver's answer with what it did stand behind what it did: a refused import is the cause of
-# "import is reported, and none works".
+# A check that compares a driver's report with its behaviour comes after the checks of that behaviour: a refused import
+# is the cause of "import is reported, and none works".
 CHAIN: dict[Link, tuple[str, ...]] = {
     Link.LOADER: ("device.hardware", "device.unique"),  # which driver the loader chose
     Link.EXTENSION: ("extension.listed", "extension.dependencies", "extension.entry-points", "extension.revision"),

@@ -82,8 +82,8 @@ def _is_shared(asked: int, limit: int | None, trial: Trial) -> Judgement:
         return Outcome.PASS, f"{asked} bytes can be shared"
     allowed = f", though maxMemoryAllocationSize is {limit}" if limit is not None else ""
     return Outcome.WARN, (
-        f"{asked} bytes cannot be shared: {trial.refusal}{allowed}; {trial.largest} bytes can, "
-        f"and round trips moved {DEFAULT_SIZE}"
+        f"{asked} bytes cannot be shared: {trial.refusal}{allowed}; {trial.largest} bytes can be shared, "
+        f"and the round trips moved {DEFAULT_SIZE} bytes"
     )
 
 

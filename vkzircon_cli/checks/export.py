@@ -128,7 +128,7 @@ def handle_shape(handle: Handle) -> Judgement:
     return holds(
         looks_like_handle(int(handle.value, 16)),
         "both low bits are set",
-        "the number is no Zircon handle: its low bits are not 11",
+        "the number is not a Zircon handle: its two low bits are not 11",
     )
 
 
@@ -186,15 +186,15 @@ def fixed_size(info: VmoInfo) -> Judgement:
     return holds(is_fixed, "the VMO is not resizable", "the VMO is RESIZABLE", Outcome.WARN)
 
 
-# What each kind of VMO means for those who share it (zx_vmo_create, zx_vmo_create_child, zx_pager_create_vmo,
+# What each kind of VMO means for the programs that share it (zx_vmo_create, zx_vmo_create_child, zx_pager_create_vmo,
 # zx_vmo_read's ZX_ERR_BAD_STATE).
 _KINDS = {
     "DISCARDABLE": (Outcome.WARN, "the kernel may discard its bytes when memory is short"),
     "IMMUTABLE": (Outcome.WARN, "its bytes can never be written"),
-    "COW_CLONE": (Outcome.WARN, "it is a copy-on-write child, whose writes its parent does not see"),
-    "SLICE_OR_REFERENCE": (Outcome.WARN, "its parent, and other children of that, have the same bytes"),
-    "PAGER_BACKED": (Outcome.INFO, "a pager supplies its pages, and an access may wait for it or fail"),
-    "PHYSICAL": (Outcome.INFO, "it is a range of physical addresses, which must be mapped to be read"),
+    "COW_CLONE": (Outcome.WARN, "it is a copy-on-write child, so its parent does not see writes to it"),
+    "SLICE_OR_REFERENCE": (Outcome.WARN, "its bytes are also those of its parent and of the parent's other children"),
+    "PAGER_BACKED": (Outcome.INFO, "a pager supplies its pages, so an access may wait for the pager or fail"),
+    "PHYSICAL": (Outcome.INFO, "it is a range of physical addresses, so it must be mapped to be read"),
     "CONTIGUOUS": (Outcome.INFO, "its pages are contiguous in physical memory"),
     "NOT_CACHED": (Outcome.INFO, "zx_vmo_read and zx_vmo_write refuse it, so it must be mapped to be read"),
 }
@@ -207,7 +207,7 @@ def ordinary(_: Facts, device: Device) -> Iterator[RowResult]:
         for outcome, meaning, kind in ((*_KINDS[kind], kind) for kind in kinds):
             yield row.found(outcome, f"the VMO is {kind.replace('_', ' ')}: {meaning}")
         if not kinds:
-            yield row.judged(lambda _: (Outcome.PASS, "the VMO is paged memory of its own"))
+            yield row.judged(lambda _: (Outcome.PASS, "the VMO is ordinary paged memory"))
 
 
 @check("export.two-gets-distinct", f"{_GET}: each call transfers a handle to the caller")
@@ -293,7 +293,7 @@ def _fresh(device: Device) -> Rows[Comparison]:
 
 @check("export.fresh-zeros", PRACTICE)
 def fresh_zeros(_: Facts, device: Device) -> Iterator[RowResult]:
-    # The first form that exported is the one that was looked into.
+    # The VMO that was examined is that of the first form that could be exported.
     sizes = {row.memory_type: row.allocation_size for row in reversed(device.exports) if row.handle.value}
     for fresh, row in zip(device.fresh_bytes, _fresh(device), strict=True):
         yield row.judged(partial(_is_fresh, sizes.get(fresh.memory_type, 0)))
@@ -301,7 +301,7 @@ def fresh_zeros(_: Facts, device: Device) -> Iterator[RowResult]:
 
 def _is_fresh(size: int, zeros: Comparison) -> Judgement:
     is_behind = size and zeros.first_wrong is not None and zeros.first_wrong >= size
-    where = f", all behind the allocation of {size} bytes" if is_behind else ""
+    where = f", all past the end of the allocation ({size} bytes)" if is_behind else ""
     return bytes_are(zeros, f"all {zeros.count} bytes are zero", f"hold old data{where}", Outcome.WARN)
 
 

@@ -43,15 +43,15 @@ def _answered(device: Device) -> Rows[Imported]:
 
 check("import.result-codes", "memory.adoc, return codes of vkAllocateMemory")(lists_results(_imports))
 
-# The ways that no rule promises, the outcome of a refusal, and what nearly promises them.
+# The imports that no rule promises: the text that comes closest to promising them, and the outcome of a refusal.
 _MAY = {
     ImportKind.OTHER_DEVICE: (PRACTICE, Outcome.INFO),
     ImportKind.OWN_VMO: ("memory.adoc, Fuchsia External Memory: VMOs are canonically from zx_vmo_create", Outcome.WARN),
     ImportKind.WHOLE_SIZE: ("VUID-VkMemoryAllocateInfo-allocationSize-07903", Outcome.WARN),
 }
 _OWN_VMO = {
-    ImportKind.OWN_VMO: "one page larger",
-    ImportKind.OWN_VMO_EXACT: "exactly as large",
+    ImportKind.OWN_VMO: "a VMO one page larger",
+    ImportKind.OWN_VMO_EXACT: "a VMO of the allocation's size",
 }
 
 
@@ -106,7 +106,7 @@ def contents_kept(kept: Comparison) -> Judgement:
 def shares(seen: Comparison) -> Judgement:
     right = "what is written through the import is seen on every other side"
     if seen.wrong == seen.count:
-        return Outcome.FAIL, f"the import is a copy: none of {seen.count} bytes is seen on another side"
+        return Outcome.FAIL, f"the import is a copy: none of the {seen.count} bytes is seen on another side"
     return bytes_are(seen, right, "are not seen on another side")
 
 

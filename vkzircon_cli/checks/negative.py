@@ -50,7 +50,7 @@ def import_refused(found: Refusal) -> Judgement:
 def no_handle_type(found: Refusal) -> Judgement:
     if found.result != "VK_SUCCESS":
         # 04771 forbids the call that memory.adoc describes, so neither answer is wrong.
-        return Outcome.INFO, f"refused with {found.result}, not ignored"
+        return Outcome.INFO, f"the import was refused with {found.result}, not ignored"
     return holds(found.handle_lives is True, "the import struct was ignored", "the handle was taken", Outcome.WARN)
 
 

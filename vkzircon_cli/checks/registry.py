@@ -71,7 +71,7 @@ class Verdict:
 
     @property
     def against_word(self) -> bool:
-        """Whether the outcome is only that of steps which the driver reports not to work."""
+        """Whether the outcome comes only from steps that the driver reports not to work."""
         return bool(self.rows) and all(row.against_word for row in self.rows if row.outcome is self.outcome)
 
 
@@ -217,7 +217,7 @@ def sentence_case(text: str) -> str:
 
 
 def uncapitalized(sentence: str) -> str:
-    """Return a sentence to continue another with; a name in capitals stays as it is."""
+    """Return *sentence* without its capital, to continue another sentence; a name in capitals keeps them."""
     return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
 
 
@@ -242,8 +242,8 @@ def describe(missing: Missing) -> str:
         who = "process" if missing.call.startswith("zx_") else "driver"
         return f"the {who} hung{where} ({missing.reason})"
     if missing.result == "VK_SUCCESS":
-        return f"{missing.call} answered VK_SUCCESS, but {missing.reason}"
+        return f"{missing.call} returned VK_SUCCESS, but {missing.reason}"
     if missing.result:
         why = f" ({missing.reason})" if missing.reason else ""
-        return f"{missing.call} answered {missing.result}{why}"
+        return f"{missing.call} returned {missing.result}{why}"
     return f"{missing.call}: {missing.reason}" if missing.call else missing.reason

@@ -37,8 +37,8 @@ _AGAINST_WORD = {
 class Row(Generic[T]):
     """One row: its *subject* in words, its *step*, the answer, and *refused*, the outcome if the driver refused it.
 
-    *denial* is what the driver reports against the step: it may then refuse it, and a crash is only a warning. *kind*
-    names all rows of its kind in words.
+    *denial* is the driver's report that the step does not work, '' if there is none: the driver may then refuse the
+    step, and a crash is only a warning. *kind* names all rows of its kind in words.
     """
 
     subject: str
@@ -59,7 +59,7 @@ class Row(Generic[T]):
         refused = Outcome.SKIP if missing.call in ENTRY_POINTS and not missing.result else self.refused
         outcome, sentence = _OUTCOMES.get(missing.kind, refused), describe(missing)
         if against_word := bool(self.denial) and outcome in _AGAINST_WORD:
-            sentence += f" in a step against its word: {self.denial}" if outcome in DEATHS else ""
+            sentence += f" in a step that need not work: {self.denial}" if outcome in DEATHS else ""
             outcome = _AGAINST_WORD[outcome]
         return replace(self.found(outcome, sentence), missing=missing, against_word=against_word)
 
@@ -168,7 +168,7 @@ def _listed(row: Row[Any]) -> RowResult:
         return row.found(Outcome.PASS, "VK_SUCCESS")
     if missing.kind is not MissingKind.REFUSED or missing.call not in LISTED_RESULTS or not missing.result:
         return row.about(row.answer, Outcome.SKIP).unanswered()
-    says = f"{missing.call} answered {missing.result}"
+    says = f"{missing.call} returned {missing.result}"
     if missing.result in ("VK_SUCCESS", *LISTED_RESULTS[missing.call]):
         return row.found(Outcome.PASS, says)
     return row.found(Outcome.WARN, f"{says}, which is not listed for it")

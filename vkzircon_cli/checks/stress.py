@@ -25,7 +25,10 @@ def _row(device: Device, stress: Stress, subject: str, refused: Outcome) -> Row[
 
 def _keeps_no_handle(found: Stressed) -> Judgement:
     if found.handles_before is None or found.handles_after is None:
-        return Outcome.INFO, f"{found.rounds} times; the kernel refuses to count handles, so a leak would not be seen"
+        return (
+            Outcome.INFO,
+            f"repeated {found.rounds} times; the kernel refuses to count handles, so a leak would not be seen",
+        )
     grown = found.handles_after - found.handles_before
     if not grown:
         return Outcome.PASS, f"{found.rounds} times, and no more handles are open"

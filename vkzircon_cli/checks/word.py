@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver's word: which steps are tried although the driver reports that they cannot work.
+"""The steps that are tried although the driver reports that they do not work.
 
 Such a step breaks VUID-VkBufferCreateInfo-pNext-00920, VUID-VkImageCreateInfo-pNext-00990 or
 VUID-VkExportMemoryAllocateInfo-handleTypes-09860, so a driver may do anything in it.
@@ -21,7 +21,7 @@ def denies_import(device: Device, form: Form) -> bool:
 
 
 def denial(device: Device, memory_type: int, name: str) -> str:
-    """Return what the driver reports against the step *name* of a memory type, '' if nothing."""
+    """Return what the driver reports as not supported in the step *name* of a memory type, '' if nothing."""
     group, last = name.partition(".")[0], name.rpartition(".")[2]
     exported = [row.form for row in device.exports if row.memory_type == memory_type and row.handle.value is not None]
     form = Form(last) if last in tuple(Form) else (*exported, Form.PLAIN)[0]
@@ -31,7 +31,7 @@ def denial(device: Device, memory_type: int, name: str) -> str:
     if group in _IMPORTING and denies_import(device, form):
         verbs.append("import")
     resources = "images" if form.is_image else "buffers"
-    return f"it reports no {' and no '.join(verbs)} of such {resources}" if verbs else ""
+    return f"the driver reports no {' and no '.join(verbs)} of such {resources}" if verbs else ""
 
 
 def _denies(device: Device, form: Form, feature: int) -> bool:

@@ -146,7 +146,7 @@ def _callback(command: Command) -> Callable[..., Exit]:
 
 @app.callback()
 def _root(version: Annotated[bool, OPTIONS["version"][2]] = False) -> None:
-    """Take the options of a `vkzircon` without a command; its help is in help.txt."""
+    """Parse the options of `vkzircon` without a command. The help is in help.txt."""
 
 
 def _show_help(command: Annotated[str | None, OPTIONS["topic"][2]] = None) -> Any:
@@ -162,7 +162,7 @@ def run(arguments: Sequence[str]) -> int:
         KeyboardInterrupt: a signal ended the command.
     """
     if _COMPLETE_VARIABLE in os.environ:
-        from vkzircon_cli.cli import shells  # 4 ms, for a shell only
+        from vkzircon_cli.cli import shells  # takes 4 ms, and only a completion needs it
 
         shells.register()
     printed = io.StringIO()

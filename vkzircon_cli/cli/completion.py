@@ -18,7 +18,7 @@ def _beginning(words: Iterable[str], incomplete: str) -> list[str]:
 
 
 def _last_of_list(words: Iterable[str], incomplete: str, separator: str) -> list[str]:
-    """Complete the last word of a list, of which the words before it are kept."""
+    """Complete the last word of a list, and keep the words before it."""
     before, found, last = incomplete.rpartition(separator)
     return [f"{before}{found}{word}" for word in _beginning(words, last)]
 

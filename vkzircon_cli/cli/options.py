@@ -130,7 +130,7 @@ def _checks_named(name: str, help: str) -> Parameter:
 
 
 def _one_of(known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what Typer needs for a word of a closed list, which *known* maps to values."""
+    """Return the arguments for an option that takes one of the words of *known*, which maps each word to its value."""
 
     def parse(typed: Any) -> Any:
         if typed not in known:
@@ -164,12 +164,12 @@ _TEST = {
     "require": _list(
         "--require",
         "CONDITION",
-        "Fail unless this holds: a check's id, or a fact compared, as device.type=discrete. Repeatable.",
+        "Fail unless this holds: a check's id, or a comparison such as device.type=discrete. Repeatable.",
         autocompletion=completion.conditions,
         callback=_require,
     ),
-    "select": _checks_named("--select", "Only these checks or groups: A,B or repeated."),
-    "ignore": _checks_named("--ignore", "Not these checks or groups: A,B or repeated."),
+    "select": _checks_named("--select", "Use only these checks or groups: A,B, or repeat the option."),
+    "ignore": _checks_named("--ignore", "Leave out these checks or groups: A,B, or repeat the option."),
     "size": _size(request.DEFAULT_SIZE, "Bytes that a round trip moves: 4096, 64K, 16MiB, 1GiB"),
     "stress": _flag("--stress", "Also repeat imports and exports until a leak would show."),
     "negative": _flag("--negative", "Also make calls with wrong inputs, after all others."),
@@ -192,14 +192,14 @@ _EMULATION = {
         str | None,
         None,
         "--persona",
-        "Behave as this driver does (vkzircon emulate --list).",
+        "Imitate this driver (vkzircon emulate --list).",
         "NAME",
         autocompletion=completion.personas,
     ),
     "fault": _list(
         "--fault",
         "NAME",
-        "Add these faults: A,B or repeated (vkzircon emulate --list).",
+        "Add these faults: A,B, or repeat the option (vkzircon emulate --list).",
         autocompletion=completion.faults,
         callback=_split,
     ),
@@ -209,7 +209,7 @@ _OUTPUT = {
         FailOn,
         FailOn.ANY,
         "--fail-on",
-        "Exit with 1 on any difference (the default), or only on one for the worse.",
+        "The differences that cause exit code 1: any (the default) or worse.",
         "KIND",
     ),
     "output": _option(
@@ -262,7 +262,7 @@ def signature(options: str, formats: str) -> inspect.Signature:
 def _format(formats: str) -> Parameter:
     known = formats.split()
     first, *others = known
-    about = f"The format: {_listed([f'{first} (the default)', *others])}. The suffix of --output chooses one too."
+    about = f"The format: {_listed([f'{first} (the default)', *others])}. The suffix of --output can choose it too."
     option = _option(Any, None, "--format -f", about, "FORMAT", **_one_of({each: each for each in known}))
     return _panel("Output", {"format": option})["format"]
 
@@ -282,7 +282,8 @@ def chosen_format(formats: str, asked: str | None, output: Path | None) -> str:
         raise Usage(f"--format {asked} contradicts --output {name}.", "Change one, or leave out --format.")
     if by_suffix not in known:
         raise Usage(
-            f"--output {name} asks for {by_suffix}, which this result cannot be.", f"Formats: {', '.join(known)}."
+            f"--output {name} means the format {by_suffix}, which this command cannot write.",
+            f"Formats: {', '.join(known)}.",
         )
     return by_suffix
 

@@ -32,7 +32,7 @@ def cells(before: MatrixDevice, after: MatrixDevice, path: FactPath) -> Iterator
 
 
 Supports = Answer[tuple[Support, ...]]
-# The result unless it is a success, and the features.
+# The result, '' if it is a success, and the features.
 Cell = tuple[str, frozenset[str]]
 
 
@@ -48,7 +48,7 @@ def _answers(before: Supports, after: Supports, path: FactPath) -> Iterator[Mism
 
 
 def _unanswered(before: Answer[Any], after: Answer[Any], path: FactPath) -> Iterator[Mismatch]:
-    """Yield that an answer is missing, unless the question was not asked on one side."""
+    """Yield a mismatch if an answer is missing, unless one side did not ask the question."""
     kinds = {each.missing.kind for each in (before, after) if each.missing}
     if before.missing != after.missing and MissingKind.NOT_ASKED not in kinds:
         was, now = (describe(each.missing) if each.missing else "an answer" for each in (before, after))

@@ -212,7 +212,7 @@ _BRIEF: Mapping[type, Callable[[Any], str]] = {
     vmo.Imported: _imported,
     vmo.RoundTrip: _round_trip,
     vmo.ImageTrip: lambda trip: _comparison(trip.seen).text,
-    vmo.Refusal: lambda refusal: f"answered {refusal.result}",
+    vmo.Refusal: lambda refusal: f"returned {refusal.result}",
     facts.ExternalMemoryProperties: lambda found: _set(found.features.names),
     facts.ExternalSemaphore: lambda found: _set(found.features.names),
     vmo.MemoryRequirements: lambda needed: f"{size(needed.size)} of {_types(needed.memory_type_bits)}",

@@ -50,7 +50,7 @@ _IDLE = "it reports no device"
 
 
 def find_culprits(request: Request, seen: Transcript) -> Found:
-    """Return the culprits of a probe of *request* that reached no device, or no command; *seen* is its transcript.
+    """Return the manifests that kept a probe from every device, or that hide a command; *seen* is its transcript.
 
     Raises:
         NoProcess: the system refuses to start more processes.

@@ -156,7 +156,7 @@ def _is_over(failure: Failure | None) -> bool:
 def _summary(
     failure: Failure | None, devices: Sequence[FoundDevice], findings: Sequence[Finding], *, emulate: bool
 ) -> Summary:
-    """Return the verdict; it speaks of the extension where that was asked for, or where a device lacks it."""
+    """Return the verdict; it names the extension if that was requested, or if a device lacks it."""
     made = list(leaves(findings))
     counts = count_outcomes(each.outcome for each in made)
     problems = [each for each in made if each.outcome not in _HARMLESS]
@@ -165,7 +165,7 @@ def _summary(
         return Summary(Outcome.ERROR, failure.message, failure.exit_code, counts)
     if not devices:
         cause = f" {problems[0].sentence}" if problems else ""
-        asked = f", so there is none to emulate {EXTENSION} on" if emulate else ""
+        asked = f", so {EXTENSION} cannot be emulated" if emulate else ""
         return Summary(Outcome.ERROR, f"No Vulkan device can be used{asked}.{cause}", Exit.CANNOT_ASK, counts)
     lacking = [device.name for device in devices if not device.offers]
     if not problems:

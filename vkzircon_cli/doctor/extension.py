@@ -72,7 +72,11 @@ def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
     for culprit in report.culprits:
         if culprit.path not in known:
             path = visible(culprit.path)
-            rest = "The others were probed without it." if culprit.left_out else "No device could be probed beside it."
+            rest = (
+                "The other drivers were probed without it."
+                if culprit.left_out
+                else "No device could be probed beside it."
+            )
             evidence = (path,) if path not in culprit.sentence else ()
             sentence = f"{visible(culprit.sentence)} {rest}"
             # If the probe fails also without the culprit, the other failure is the problem.
@@ -99,7 +103,7 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
         evidence += tuple(f"suspect: {visible(path)}" for path in suspects[:_MOST_MESSAGES])
         if len(suspects) == 1:
             hint, cause = "", "it is the only driver that loads, so the cause is this driver or an implicit layer"
-    evidence += (hint,) if hint else ()  # it is advice, and no cause
+    evidence += (hint,) if hint else ()  # the hint is advice, not a cause
     yield Finding(f"probe.{failure.cause}", "Vulkan", outcome, message, evidence, cause, _remedy(failure, report))
 
 

@@ -29,7 +29,7 @@ class Finding:
 
 
 def branch(id: str, subject: str, sentence: str, children: Iterable[Finding]) -> Finding:
-    """Return a parent with the outcome of its worst child; notes and skips count only beside nothing else."""
+    """Return a parent with the outcome of its worst child; notes and skips count only if there is nothing else."""
     of = tuple(children)
     found = {child.outcome for child in of}
     counting = found - {Outcome.INFO, Outcome.SKIP} or found

@@ -16,7 +16,7 @@ from vkzircon_cli.model.spec import VK_RESULTS, ZX_STATUS
 _QUIRKS: Mapping[str, tuple[str, ...]] = {
     "swiftshader": (
         "It adds 15 bytes to each allocation, so a VMO is often one page larger, and to the mapping of each import.",
-        "Buffers report no feature, and images do, though both work.",
+        "The queries report no feature for buffers, but do for images; both can be shared.",
         "A failed import closes the handle, sizes are never compared, and the properties of any number name all types.",
     ),
     "goldfish": (
@@ -72,7 +72,7 @@ def checks() -> Iterator[Explanation]:
 
 
 def check_groups() -> Iterator[Explanation]:
-    """Explain every group of checks; its *causes* are the checks."""
+    """Explain every group of checks; *causes* lists the checks of the group."""
     for word, text in read_glossary(_file("groups")).items():
         its = tuple(f"{each.id}: {each.text.meaning}" for each in in_order() if each.id.startswith(f"{word}."))
         yield Explanation(word, Group.CHECKS, text.meaning, its, text.advice)
@@ -124,7 +124,7 @@ def outcomes() -> Iterator[Explanation]:
 def text_of(word: str) -> Text:
     """Return the text of a VkResult, a zx_status_t, an outcome, or what can be wrong with an answer.
 
-    Another word has the text of a refused call.
+    Any other word gets the text of a refused call.
     """
     texts = (read_glossary(_file(name)) for name in ("results", "statuses", "outcomes"))
     return next((text[word] for text in texts if word in text), _UNKNOWN)

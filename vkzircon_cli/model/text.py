@@ -12,13 +12,13 @@ _BLANK = frozenset(
     (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0)
 ) | frozenset((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 
-_LONGEST = 128  # every word that can be meant is shorter
+_LONGEST = 128  # every known word is shorter
 _SHORTEST_PART = 3  # of a word, as in `rights` for `vmo.rights`
 _MOST_NEAR = 3
 _MOST_SPELLINGS = 9  # a word may have several
 # What a CI system takes as a command in a log: GitHub "::NAME ...::" at the start of a line (actions/runner,
 # src/Runner.Common/ActionCommand.cs), there and on Azure "##[NAME]" anywhere, "##vso[NAME]", "##teamcity[NAME".
-# A writer may begin a line at any word, and fold a long word anywhere: there only GitHub's own names count.
+# A line may break before any word, or inside a long word; inside a word only GitHub's own command names match.
 _NAMES = "add-|debug|echo|endgroup|error|group|notice|remove-|save-|set-|stop-|warning|internal-"
 _COMMAND = re.compile(rf"(?<![\w>)\]])::|::(?={_NAMES})|##(?=\w*\[)", re.IGNORECASE)
 
@@ -36,7 +36,7 @@ def decode(raw: bytes) -> tuple[str, str | None]:
 def visible(text: str) -> str:
     """Escape what a page acts on or hides: control, format, private and unassigned characters, unusual spaces.
 
-    In the commands of CI systems the second character is escaped too: a log is also a page.
+    The second character of a CI system's command is escaped too, because the text may be printed to a CI log.
     """
     if not (text.isascii() and text.isprintable()):
         text = "".join(_visible(character) for character in text)
@@ -44,7 +44,7 @@ def visible(text: str) -> str:
 
 
 def without_commands(document: str) -> str:
-    """Return a JSON *document* in which no string has ``##``, which may begin a command of a CI system; same values."""
+    """Return a JSON *document* with the same values, but without ``##``, which may begin a command of a CI system."""
     return document.replace("##", "#\\u0023")
 
 
@@ -61,7 +61,7 @@ def with_article(noun: str) -> str:
 def did_you_mean(word: str, known: Iterable[str] | Mapping[str, str], otherwise: str = "") -> str:
     """Return ``Did you mean A or B?`` with the *known* words nearest to *word*, or *otherwise* if none is near.
 
-    A mapping gives for each spelling the word to show. Upper and lower case are the same.
+    A mapping has the word to show for each spelling. Upper and lower case do not matter.
     """
     from difflib import get_close_matches  # 1 ms, which only an error needs
 

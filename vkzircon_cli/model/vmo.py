@@ -6,7 +6,7 @@ from enum import StrEnum
 from vkzircon_cli.model.base import Answer, Size, record
 from vkzircon_cli.model.spec import Flags, Named
 
-# What a VMO can be apart from paged memory of its own, the most harmful to those who share it first.
+# The kinds of VMOs that are not ordinary paged memory; those that harm sharing most come first.
 VMO_KINDS = (
     *("DISCARDABLE", "IMMUTABLE", "COW_CLONE", "SLICE_OR_REFERENCE"),
     *("PAGER_BACKED", "PHYSICAL", "CONTIGUOUS", "NOT_CACHED"),
@@ -59,7 +59,7 @@ class VmoInfo:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Name what the VMO is apart from paged memory of its own: its flags, and what no flag says.
+        """Return the kinds of this VMO, by flags, parent and cache policy; ordinary paged memory has none.
 
         A child that is no clone is a slice or a reference; no header has the flags that RFC-0280 plans for them.
         """
@@ -176,7 +176,7 @@ class OwnVmoProperties:
 
 
 class ImportKind(StrEnum):
-    """The place or the way of an import; a VMO of our own is one page larger than the allocation, or as large."""
+    """The place or the way of an import; a VMO of our own has one page more than the allocation, or its exact size."""
 
     SAME_DEVICE = "same-device"
     SECOND_DEVICE = "second-device"
@@ -224,7 +224,7 @@ class Import:
 class Released:
     """ZX_INFO_HANDLE_COUNT of an imported VMO before the import, and after the imported memory was freed.
 
-    *settled* is False if the count did not stay the same while the VMO was left alone.
+    *settled* is False if the count kept changing while the VMO was not used.
     """
 
     before: int

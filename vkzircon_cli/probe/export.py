@@ -17,7 +17,7 @@ from vkzircon_cli.probe.resources import Shape
 from vkzircon_cli.probe.target import Target
 from vkzircon_cli.stream.events import answer_of
 
-_MOST_BEHIND = 64 << 20  # bytes behind an allocation that are looked at: a VMO may be a pool of many allocations
+_MOST_BEHIND = 64 << 20  # bytes to read past the end of an allocation: a VMO may be a pool of many allocations
 # Results of zx_vmo_read and zx_vmo_write for a VMO that has no such access: it is physical, or it is not CACHED.
 _ONLY_MAPPED = ("ZX_ERR_NOT_SUPPORTED", "ZX_ERR_BAD_STATE")
 
@@ -92,7 +92,7 @@ class ExportProbe:
                 return Pair(before, second.describe(), seen)
 
     def fresh_bytes(self) -> Comparison:
-        """Look for old bytes in a VMO that was just exported, also behind the allocation: a holder sees all of it."""
+        """Look for old bytes in a VMO that was just exported, also past the end of the allocation."""
         self.target.must_be_visible(self.memory_type)
         with self._exported() as handle:
             kernel, value = handle.kernel("READ")

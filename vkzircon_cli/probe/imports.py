@@ -27,7 +27,7 @@ from vkzircon_cli.stream.events import answer_of
 
 _RELEASE_S = 1.0
 _SMALL = 1024  # bytes, less than a page, as in the conformance tests (zircon_vmo)
-_TRIALS = 4  # between a size that works and twice of it, to find the largest
+_TRIALS = 4  # sizes to try between one that works and its double, to find the largest
 # How often a round trip moves its bytes at most: two new buffers, two writes and a copy, five comparisons.
 PASSES = 10
 _OURS = 2  # handles to a VMO before its import: one for the import, one to examine the VMO
@@ -92,7 +92,7 @@ class ImportProbe:
         importer, used = self.elsewhere.find(kind), self._used(kind, shape)
         with ExitStack() as stack:
             export = partial(self._export, stack, kind, used, memory_type)
-            # Memory of the usual size was exported; a refusal of less is what this kind looks for.
+            # Memory of the usual size was exported before; this kind tests whether the driver refuses less.
             exported, handle, kept_handle, source = export() if kind is ImportKind.SMALL else before_import(export)
             resource = before_import(lambda: stack.enter_context(used.resource(importer.device)))
             size = self._size_to_import(kind, handle, exported.size)
@@ -231,8 +231,8 @@ class ImportProbe:
     def releases(self, shape: Shape, memory_type: int) -> Released:
         """Count the VMO's handles before an import and after its memory was freed: one must be closed by then.
 
-        A service may take its own handle late (magma, when it reads its message). So another count is only believed if
-        a second import, after a wait, gives it too.
+        A service may open its own handle late (magma does when it reads its message). So a second import, after a
+        wait, must confirm an unexpected count.
         """
         with ExitStack() as stack:
             exported, handle, kept, _ = before_import(
@@ -253,9 +253,9 @@ class ImportProbe:
                 pass
 
     def largest(self, form: Form, memory_type: int, asked: int) -> Trial:
-        """Try to share *asked* bytes; if they are refused, halve them until they are not, and then try sizes between.
+        """Try to share *asked* bytes; if they are refused, halve the size until it works, then try sizes in between.
 
-        Raises `NotAsked` if the usual size is refused too: then it is not the size.
+        Raises `NotAsked` if the usual size is refused too: then the size is not the reason.
         """
         refused = self._refusal(form, memory_type, asked)
         if not refused:
@@ -346,7 +346,9 @@ def _released(kept: OwnedHandle, import_once: Callable[[], None]) -> Released:
 
 
 def _settled(kernel: Zircon, handle: int, wanted: int | None = None) -> tuple[int, bool]:
-    """Query the count for up to a second until it is *wanted*, or any, twice in a row; return it, and if it was so.
+    """Query the count until two in a row are equal, and are *wanted* if that is set, but for a second at most.
+
+    Returns the count, and whether the last two were equal.
 
     A driver may free memory in a thread of its own, and a service may take or close a handle late.
     """

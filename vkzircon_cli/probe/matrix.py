@@ -87,7 +87,7 @@ class _ImageQuery:
     def ask(self, number: int) -> tuple[Support, ...]:
         """Ask for every tiling and usage of one format; usages with the same answer are grouped.
 
-        What can be shared is asked about with create flags, too.
+        The first usage that can be shared is also queried with each create flag.
         """
         # Reported once: no other function is called before the last of these calls has returned.
         self._vulkan.on_call(self._name)
@@ -113,7 +113,7 @@ class _ImageQuery:
                 usages.setdefault(answer(), []).append(name)
             alone = [_support(tiling, key, tuple(names), blank) for key, names in usages.items()]
             supports += alone
-            # Only for one usage of what can be shared, since each flag would double the number of questions.
+            # Only for one usage that can be shared: for all usages, each flag would add as many queries again.
             shared = next((support.usages[0] for support in alone if support.is_supported), None)
             if shared is not None:
                 info.usage = spec.IMAGE_USAGES[shared]

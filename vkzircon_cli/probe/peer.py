@@ -91,7 +91,7 @@ class Peer:
                 os.close(descriptor)
         except (NotAsked, Refused) as stopped:
             missing = stopped.missing
-            self._gone = missing.reason or f"{missing.call} answered {missing.result}"
+            self._gone = missing.reason or f"{missing.call} returned {missing.result}"
         except OSError as error:
             self._gone = f"a second process cannot be started: {error.strerror}"
 

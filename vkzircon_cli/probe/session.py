@@ -21,7 +21,7 @@ from vkzircon_cli.stream.events import Asker, Asking, Event
 from vkzircon_cli.worker.protocol import time_limit
 
 T = TypeVar("T")
-_OF_LIMIT = 2 / 3  # work that never ends is noticed before the process is ended
+_OF_LIMIT = 2 / 3  # so that GPU work that never ends is reported before the worker is killed
 
 
 @record

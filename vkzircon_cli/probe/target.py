@@ -129,7 +129,7 @@ class ImportTargets:
             self._opened[kind] = answer_of(openers[kind])
         target, missing = self._opened[kind].value, self._opened[kind].missing
         if missing is not None:
-            raise NotAsked(f"{missing.call} answered {missing.result}" if missing.result else missing.reason)
+            raise NotAsked(f"{missing.call} returned {missing.result}" if missing.result else missing.reason)
         return target  # type: ignore[return-value]
 
     def _second_device(self) -> Target:

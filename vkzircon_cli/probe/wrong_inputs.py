@@ -73,7 +73,7 @@ class NegativeProbe:
         self.target.must_have_kernel()
         with self._vmo() as handle:
             try:
-                # After a success the handle is not taken for the driver's: whether it still lives is the question.
+                # After a success the handle is not marked as taken: the check asks whether it is still open.
                 self._import(handle.value, None, 0, self.shape.needs.size)
             except Refused as refused:
                 return Refusal(refused.missing.result, handle.is_alive())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The results of checks: each cause once with what follows from it, the checks that were not run, and the counts."""
+"""The results of checks: each cause once, with the checks that it explains; the skipped checks; the counts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -57,7 +57,7 @@ def findings(report: Report, index: int | None = None) -> list[Finding]:
     """
     causes = [cause for cause in report.causes if index in (None, cause.device)]
     told = {(cause.device, check) for cause in causes for check in (cause.check, *cause.follows)}
-    # A condition of --require was asked for, so its answer is shown in any case.
+    # The user asked for the conditions of --require, so their results are always shown.
     others = [
         result
         for result in report.checks
@@ -111,7 +111,7 @@ def device_checks(report: Report) -> Iterator[tuple[str, int, tuple[CheckResult,
 
 
 def counts_line(results: Sequence[CheckResult]) -> str:
-    """Return how many results have each outcome, and how many were skipped only for lack of an option."""
+    """Return how many results have each outcome, and how many were skipped only because an option is missing."""
     options: dict[str, int] = {}
     for result in results:
         check = REGISTRY.get(result.id)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The matrix for spreadsheets and scripts: one line for each usage, tiling and format of each device.
 
-A line with a create flag is about the usage that was asked with it.
+A line with a create flag has the answer for its usage with that flag.
 """
 
 import csv

@@ -24,7 +24,7 @@ _KINDS = {
     Group.TERM: ("term", "Terms"),
     Group.OUTCOME: ("outcome", "Outcomes"),
 }
-# The heading of `causes` where they are no causes.
+# The heading of `causes` for groups in which they are not causes.
 _CAUSES = {
     Group.PERSONA: "Behaviour of that driver",
     Group.CHECKS: "Its checks",

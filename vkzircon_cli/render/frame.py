@@ -112,11 +112,11 @@ def emulating(report: "Probed", command: str, advice: Advice) -> Iterator[Step]:
     missing = report.summary.exit_code == Exit.NOT_OFFERED
     can_help = advice.emulates and report.environment.platform == LINUX and any(map(_can_emulate, report.devices))
     if missing and can_help and not report.emulation.active:
-        yield f"{command} --emulate", "the same with the extension emulated"
+        yield f"{command} --emulate", "run again with the extension emulated"
 
 
 def _can_emulate(device: "Device | BenchDevice | MatrixDevice") -> bool:
-    """Whether a device was asked and has what the emulation needs, as far as its extensions are known."""
+    """Whether a device was queried and has what the emulation needs, as far as its extensions are known."""
     listed: Answer[tuple[Extension, ...]] | None = getattr(device, "extensions", None)  # a matrix does not ask for them
     known = listed.value if listed is not None else None
     return device.selected and (known is None or find_extension(known, HOST_MEMORY) is not None)
@@ -129,7 +129,7 @@ def _sizes(report: "Report") -> set[int]:
 
 
 def _longer(report: "Report") -> int:
-    """Return a --timeout, in seconds, that is four times as long as the longest step."""
+    """Return a --timeout, in seconds, of four times the longest step, and at least a minute."""
     longest = max((step.duration_ms or 0 for step in report.run.steps), default=0)
     return max(_LEAST_TIMEOUT_S, _LONGER * round(longest / 1000))
 
@@ -147,13 +147,13 @@ def steps_after(report: "Report", verbose: bool, advice: Advice) -> Iterator[Ste
     code = report.summary.exit_code
     yield from emulating(report, f"vkzircon{choices}", advice)
     if code == Exit.NOT_OFFERED:
-        yield f"vkzircon doctor{report.emulation.options}", "why the extension is not there"
+        yield f"vkzircon doctor{report.emulation.options}", "find out why the extension is missing"
     if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
-        yield f"vkzircon bundle{options}", "one file for a bug report"
+        yield f"vkzircon bundle{options}", "write one file for a bug report"
     if report.summary.outcome is Outcome.TIMEOUT and (longer := _longer(report)) <= MOST_SECONDS:
-        yield f"vkzircon{options} --timeout {longer}", "more time, in case the driver is only slow"
+        yield f"vkzircon{options} --timeout {longer}", "allow more time, if the driver is only slow"
     elif code in (Exit.OK, Exit.FAILED, Exit.CRASHED) and not verbose:
-        yield f"vkzircon{options} --verbose", "every check and step"
+        yield f"vkzircon{options} --verbose", "show every check and step"
 
 
 def write_circumstances(sheet: "Sheet", opening: Opening) -> None:

@@ -78,7 +78,7 @@ def _count(element: ET.Element, cases: Iterable[ET.Element]) -> None:
 
 
 def _case(report: Report, result: CheckResult, device: str) -> ET.Element:
-    """Return the case of a check; its class names the device, since some CI systems drop cases of equal names."""
+    """Return the case of a check; its class has the device's index, because some CI systems drop equal names."""
     group = result.id.partition(".")[0] if " " not in result.id else "require"
     case = _element("testcase", classname=f"vkzircon.device{result.device}.{group}", name=result.id)
     kind = _kind(report, result)

@@ -12,13 +12,13 @@ from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 
 LISTING_SCHEMA_VERSION = "1.0"
-# faults.h makes a fault of each way and each place, `abort-in-export` and so on.
+# faults.h defines a fault for each pair of a way and a place, such as `abort-in-export`.
 _WAYS = ("abort", "exit", "hang", "segfault")
 _IN = "-in-"
 
 
 def render_listing(listing: Listing, page: Page) -> str:
-    """Write the names with their descriptions; the faults that end or hang the process as ways and places."""
+    """Format the names with their descriptions; list the faults that end or hang the process as ways and places."""
     places = _places(listing.faults)
     folded = {each.name for entries in places.values() for each in entries}
     sheet = Sheet(page)
@@ -30,9 +30,11 @@ def render_listing(listing: Listing, page: Page) -> str:
         first, entries = next(iter(places.items()))
         said = [each.description.replace(where[first], "PLACE") for each in entries]
         _write(
-            sheet, "Faults WAY-in-PLACE (such as --fault hang-in-export): WAY is", list(zip(_WAYS, said, strict=True))
+            sheet,
+            "Faults WAY-in-PLACE, such as --fault hang-in-export: what WAY can be",
+            list(zip(_WAYS, said, strict=True)),
         )
-        _write(sheet, "and PLACE is", list(where.items()))
+        _write(sheet, "Faults WAY-in-PLACE: what PLACE can be", list(where.items()))
     return sheet.finish()
 
 
@@ -45,7 +47,7 @@ def _places(faults: Sequence[Entry]) -> dict[str, list[Entry]]:
 
 
 def _where(entries: Sequence[Entry]) -> str:
-    """Return the words that the descriptions of one place end with, the call."""
+    """Return the call: the words with which all descriptions of one place end."""
     ends = [each.description.rstrip(".").split()[::-1] for each in entries]
     same = takewhile(lambda words: len(set(words)) == 1, zip(*ends, strict=False))
     return " ".join(words[0] for words in reversed(list(same)))
@@ -58,6 +60,6 @@ def _write(sheet: Sheet, title: str, rows: Sequence[tuple[str, str]]) -> None:
 
 
 def render_listing_json(listing: Listing) -> str:
-    """Write the same as JSON, each fault by itself."""
+    """Format the personas and faults as JSON, with an entry for each fault."""
     found = {"personas": plain(listing.personas), "faults": plain(listing.faults)}
     return to_json({"schema_version": LISTING_SCHEMA_VERSION, **found})

@@ -104,7 +104,7 @@ def _of(image: ImageFormat, tiling: Tiling) -> list[Support]:
 
 
 def _write_flags(sheet: Sheet, images: Sequence[ImageFormat], tiling: Tiling) -> None:
-    """Write the answers for create flags, which hardly differ by format: how many formats have each answer."""
+    """Write how many formats have each answer for create flags, because the answers hardly differ by format."""
     flags_of: dict[str, Counter[str]] = {}
     cells: dict[str, Text] = {}
     for support in (support for image in images for support in _all_of(image, tiling)):
@@ -114,7 +114,7 @@ def _write_flags(sheet: Sheet, images: Sequence[ImageFormat], tiling: Tiling) ->
             cells[word] = _cell(sheet, support)
     if flags_of:
         sheet.blank()
-        sheet.prose("With a create flag, for the first usage that is shared without it:", indent=_INDENT)
+        sheet.prose("With a create flag, for the first usage that can be shared without it:", indent=_INDENT)
     for word, flags in flags_of.items():
         formats = ", ".join(f"{flag} ({counted(number, 'format')})" for flag, number in flags.items())
         sheet.item(sheet.join(cells[word], _BETWEEN), formats, indent=_INDENT)

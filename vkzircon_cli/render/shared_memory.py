@@ -163,7 +163,7 @@ def _vmo(handle: Handle) -> tuple[str, ...]:
 
 
 def _flags(info: VmoInfo) -> str:
-    """Format the flags, and the kinds that no flag says."""
+    """Format the flags, and the kinds that have no flag."""
     unnamed = tuple(kind for kind in info.kinds if kind not in info.flags.names)
     return flag_words(replace(info.flags, names=(*info.flags.names, *unnamed)))
 
@@ -189,7 +189,7 @@ def notes(device: Device) -> Iterator[Field]:
         labels_of.setdefault(f"{where}{words}", []).append(label)
     for words, labels in labels_of.items():
         are_trips = len(labels) > 1 and set(labels) <= set(WRITES.values())
-        detail = labels == [_RIGHTS]  # export.rights says if one is missing
+        detail = labels == [_RIGHTS]  # export.rights reports a missing right
         yield Field(_ROUND_TRIP if are_trips else ", ".join(labels), (words,), prose=True, detail=detail)
 
 

@@ -36,7 +36,7 @@ FOR_STRANGERS = (Format.MARKDOWN, Format.HTML)
 
 @record
 class Advice:
-    """Which commands can be advised: *probes* is False for a result from a file, *emulates* if there is no layer."""
+    """Which commands can be advised: *probes* is False for a result from a file, *emulates* without the layer."""
 
     probes: bool = True
     emulates: bool = True

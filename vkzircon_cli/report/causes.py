@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The causes of a device's failures and warnings: the earliest broken link of the chain, and what follows from it."""
+"""The causes of failures and warnings: the earliest failed checks, and the checks that fail because of them."""
 
 from collections.abc import Iterator, Mapping
 
@@ -41,14 +41,14 @@ class Cause:
 
 
 class _Found:
-    """A cause in the making: its check, its rows, and the checks that follow."""
+    """A cause while its rows are collected: its check, its rows, and the checks that follow."""
 
     def __init__(self, check: str, row: RowResult) -> None:
         self.check, self.rows, self.what = check, [row], what_happened(check, row)
         self.worst, self.follows = row.outcome, dict[str, Outcome]()
 
     def takes(self, check: str, row: RowResult) -> bool:
-        """Take *row* of a check if it is the same failure, or follows from this one."""
+        """Add *row* of a check if it is the same failure or follows from this one; return whether it was added."""
         if check == self.check and what_happened(check, row) == self.what:
             self.rows.append(row)
         elif self._explains(check, row):
@@ -73,7 +73,7 @@ class _Found:
     def _explains(self, check: str, row: RowResult) -> bool:
         if self._is_same_refusal(row.missing):
             return row.outcome is not Outcome.SKIP
-        # A note is worth reading alone, and a crash in another call is a cause of its own.
+        # A note is shown on its own, and a crash in another call is a cause of its own.
         if row.outcome not in (Outcome.WARN, Outcome.FAIL):
             return False
         # Wrong bytes are no reason to refuse a call, and nothing is one to take a wrong input.
@@ -87,7 +87,7 @@ class _Found:
         mine = self.rows[0].missing
         if missing is None or mine is None:
             return False
-        # Of the second process it is not known in which call it died.
+        # The call in which the second process crashed or hung is not known.
         return missing == mine or (not missing.call and missing.kind is mine.kind and missing.kind in _DEATHS)
 
 
@@ -96,7 +96,7 @@ def _says(row: RowResult, why: str) -> bool:
 
 
 def _meet(subject: str, other: str) -> bool:
-    """Whether two rows can be about the same memory: they are, unless they name two memory types."""
+    """Whether two rows can be about the same memory: they cannot if they name different memory types."""
     mine, its = _type_of(subject), _type_of(other)
     return not mine or not its or mine == its
 

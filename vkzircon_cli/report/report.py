@@ -100,7 +100,7 @@ def _results(verdicts: Mapping[int, Mapping[str, Verdict]]) -> Iterator[CheckRes
 
 
 def _of_layers(result: Told, check: str, guilty: Sequence[Culprit]) -> Told:
-    """Blame the layers for the commands that they hide, with the command that leaves them out as advice."""
+    """Name the layers that hide the extension's commands as the cause, and advise the command that leaves them out."""
     if not guilty or check != "extension.entry-points" or result.outcome is not Outcome.FAIL:
         return result
     advice = f"Leave the layer out: {' or '.join(each.command for each in guilty)}"

@@ -96,7 +96,7 @@ def _died(missing: Missing, messages: tuple[Message, ...]) -> Failure:
 
 def _no_instance(missing: Missing, messages: tuple[Message, ...], environment: Environment) -> Failure:
     if missing.result == _NO_DRIVER:
-        message = f"No Vulkan driver was found: {missing.call} answered {missing.result}."
+        message = f"No Vulkan driver was found: {missing.call} returned {missing.result}."
         return Failure("no-driver", message, _with_words(_driver_hint(environment), messages), Exit.CANNOT_ASK)
     cause = "bad-manifest" if any(".json" in message.text for message in messages) else "no-instance"
     hint = _manifest_hint(messages) if cause == "bad-manifest" else _driver_hint(environment)
@@ -131,7 +131,7 @@ def _no_device(missing: Missing | None, environment: Environment) -> Failure:
     if missing is not None:
         message = f"No Vulkan device could be listed: {describe(missing)}."
         if missing.result == _NO_DEVICE:
-            message = f"The driver reports no device ({missing.call} answered {missing.result})."
+            message = f"The driver reports no device ({missing.call} returned {missing.result})."
     return Failure("no-device", message, _device_hint(environment), Exit.CANNOT_ASK)
 
 

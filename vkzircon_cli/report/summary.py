@@ -125,11 +125,11 @@ def _bad(
             of.setdefault((_was_seen(device, everything), _blame(guilty)), []).append(device)
     told = [f"{names_of(devices)} {_shares(devices, seen)} {why}" for (seen, why), devices in of.items()]
     unmet = [name.removeprefix(REQUIRED) for _, name in bad if name.startswith(REQUIRED)]
-    return " ".join((*told, *([f"Not met: {_first(unmet)}."] if unmet else [])))
+    return " ".join((*told, *([f"--require is not met: {_first(unmet)}."] if unmet else [])))
 
 
 def _is_forgiven(cause: Cause) -> bool:
-    """Whether the driver only died of a wrong input."""
+    """Whether the cause is only a crash or a hang on a wrong input."""
     return cause.outcome in DEATHS and forgives_death(cause.check)
 
 
@@ -140,9 +140,9 @@ def _shares(devices: Sequence[Device], seen: bool) -> str:
 
 
 def _blame(causes: Sequence[Cause]) -> str:
-    """Return what the first of a device's *causes* is, and what else is wrong."""
+    """Return the sentence of the first of a device's *causes*, and the checks of the others."""
     first, *others = causes
-    more = f" ({counted(len(first.follows), 'more check')} for this reason)" if first.follows else ""
+    more = f"; this also affects {counted(len(first.follows), 'other check')}" if first.follows else ""
     also = f" Also wrong: {_first(cause.check for cause in others)}." if others else ""
     return f"{first.check}: {uncapitalized(first.sentence.removesuffix('.'))}{more}.{also}"
 
@@ -179,7 +179,7 @@ def _good(offering: list[Device], checks: tuple[CheckResult, ...], depth: Depth)
 
 def _was_seen(device: Device, checks: tuple[CheckResult, ...]) -> bool:
     good = {result.id for result in checks if result.device == device.index and result.outcome in _GOOD}
-    # A driver that reports no import may refuse one, which is no bad outcome, and shares nothing.
+    # A driver that reports no import may refuse every import: no check fails, but no memory is shared.
     if not any(row.imported.value for row in device.imports) or not any(row.round_trip.value for row in device.data):
         return False
     return all(good.intersection(ids) for ids in _SEEN)

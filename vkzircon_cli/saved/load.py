@@ -19,13 +19,13 @@ from vkzircon_cli.stream.fold import Fold, Transcript
 
 _MOST_BYTES = 64 << 20
 _WHAT_IT_TAKES = (
-    "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace, or matrix or bench "
-    "with --format json."
+    "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace, or that vkzircon "
+    "matrix or bench wrote with --format json."
 )
 _BEGINNING = b'{"event": "header"'
 _MOST_WORDS = 300
 _ZIP = b"PK\x03\x04"
-# Besides reports, the key that identifies a document of schema 1.3 and older.
+# Documents besides reports that can be read: the class, and the key that identifies one of schema 1.3 or older.
 _READ: dict[str, tuple[type[Any], str]] = {"matrix": (MatrixReport, "handle_type"), "bench": (BenchReport, "savings")}
 # Our other documents by kind: the name in an error, and the same key.
 _OTHERS = {

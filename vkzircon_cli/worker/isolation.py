@@ -32,4 +32,4 @@ def missing_from_exit(status: int, call: str = "", who: str = "the process") -> 
 
 def missing_in_time(timeout_s: float, call: str) -> Missing:
     """Return the missing answer of a process that did not answer within *timeout_s*, a limit of our own."""
-    return Missing(MissingKind.TIMED_OUT, call, "", f"no answer within {timeout_s:g} s; --timeout allows more")
+    return Missing(MissingKind.TIMED_OUT, call, "", f"no answer within {timeout_s:g} s; --timeout allows more time")

@@ -24,7 +24,7 @@ _REPORT = "the command line and the output of the same with --format json"
 
 
 def time_limit(timeout_s: float, moves: int) -> float:
-    """Return the limit in seconds of a step that *moves* so many bytes: *timeout_s*, and once more for each GiB."""
+    """Return the limit in seconds of a step that *moves* so many bytes: *timeout_s*, plus *timeout_s* for each GiB."""
     return timeout_s * (1 + moves // _BYTES_PER_LIMIT)
 
 

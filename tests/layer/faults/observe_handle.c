@@ -24,7 +24,7 @@ static zx_status_t map_status(zx_handle_t handle) {
     return status == ZX_OK ? zx_vmar_unmap(zx_vmar_root_self(), address, SIZE) : status;
 }
 
-// Whether the last byte, which lies behind the allocation if the VMO is longer than that, is not zero.
+// Whether the last byte is not zero. It is past the end of the allocation if the VMO is larger.
 static bool has_old_byte_at_end(zx_handle_t handle, uint64_t size) {
     unsigned char last = 0;
     return size > SIZE && zx_vmo_read(handle, &last, size - 1, 1) == ZX_OK && last;

@@ -16,8 +16,8 @@ static VkExternalMemoryProperties zircon_properties(bool shareable) {
 }
 
 // Export needs import too, because the driver imports the pages of the layer's VMO. A resource that requires a
-// dedicated allocation cannot be shared: a host pointer excludes one (VUID-VkMemoryAllocateInfo-pNext-02806). Where the
-// driver's queries deny what the trial did, the resource's memory types alone decide.
+// dedicated allocation cannot be shared: a host pointer excludes one (VUID-VkMemoryAllocateInfo-pNext-02806). If the
+// driver's queries report no import although the trial's import worked, only the resource's memory types decide.
 static bool takes_host_memory(const struct physical_device *physical, const VkExternalMemoryProperties *answer) {
     if (physical->denies_imports)
         return !answer->externalMemoryFeatures;

@@ -71,7 +71,7 @@ static const struct memory_steps steps = {make_vmo, map, take_handle};
 static VkResult get_pages(struct device *device, const struct memory_steps *with, struct memory *memory,
                           zx_handle_t imported) {
     if (memory->imported)
-        return import_result(imported ? with->map(memory, imported) : ZX_ERR_BAD_HANDLE); // 0 needs no kernel to judge
+        return import_result(imported ? with->map(memory, imported) : ZX_ERR_BAD_HANDLE); // handle 0: no zx call
     zx_status_t status = with->make_vmo(device, memory);
     if (status == ZX_OK)
         status = with->map(memory, memory->vmo);

@@ -25,7 +25,7 @@
       "The external buffer and image queries report DEDICATED_ONLY, but plain allocations work.")                      \
     X(DENY_ALL, "deny-all", "The external buffer and image queries report no support, but everything works.")          \
     X(DENY_BUFFERS, "deny-buffers",                                                                                    \
-      "The external buffer queries report no support, the image queries do, and both work.")                           \
+      "The external buffer queries report no support, but the image queries do; buffers and images can be shared.")    \
     X(DENY_EXPORT, "deny-export", "The external buffer and image queries omit EXPORTABLE, but export works.")          \
     X(DENY_IMPORT, "deny-import", "The external buffer and image queries omit IMPORTABLE, but import works.")          \
     X(DEVICE_LOST_IN_EXPORT, "device-lost-in-export",                                                                  \
@@ -42,7 +42,7 @@
     X(EXPORT_UNWRITTEN, "export-unwritten",                                                                            \
       "vkGetMemoryZirconHandleFUCHSIA returns VK_SUCCESS without writing the handle.")                                 \
     X(EXPORT_ZERO, "export-zero", "vkGetMemoryZirconHandleFUCHSIA returns VK_SUCCESS with handle 0.")                  \
-    X(EXTRA_PAGE, "extra-page", "The exported VMO is 15 bytes larger, which is mostly one page more.")                 \
+    X(EXTRA_PAGE, "extra-page", "The exported VMO is 15 bytes larger, which is usually one page more.")                \
     X(FAILED_IMPORT_CLOSES_HANDLE, "failed-import-closes-handle",                                                      \
       "A failed import closes the handle, which still belongs to the caller.")                                         \
     X(FEWER_RIGHTS, "fewer-rights", "Exported handles lack the rights WRITE, MAP and TRANSFER.")                       \
@@ -51,8 +51,8 @@
     X(FOREIGN_PROPERTIES_ZERO, "foreign-properties-zero",                                                              \
       "The properties of a VMO that Vulkan did not export name no memory type.")                                       \
     X(HANDLE_COUNT_LATE, "handle-count-late",                                                                          \
-      "ZX_INFO_HANDLE_COUNT of a VMO counts one handle only from the third time on.")                                  \
-    X(HANDLE_COUNT_WAVERS, "handle-count-wavers", "Every second ZX_INFO_HANDLE_COUNT of a VMO is one larger.")         \
+      "The first two results of ZX_INFO_HANDLE_COUNT for a VMO are one too small.")                                    \
+    X(HANDLE_COUNT_WAVERS, "handle-count-wavers", "Every second ZX_INFO_HANDLE_COUNT of a VMO is one too large.")      \
     X(HIDE_GET_HANDLE, "hide-get-handle", "vkGetDeviceProcAddr returns NULL for vkGetMemoryZirconHandleFUCHSIA.")      \
     X(HIDE_PROPERTIES, "hide-properties",                                                                              \
       "vkGetDeviceProcAddr returns NULL for vkGetMemoryZirconHandlePropertiesFUCHSIA.")                                \
@@ -77,7 +77,7 @@
       "vkEnumerateDeviceExtensionProperties returns VK_INCOMPLETE for any array size.")                                \
     X(INTEGRATED_DEVICE, "integrated-device", "The device has the type integrated GPU.")                               \
     X(INVALID_IMPORT, "invalid-import", "Every import returns VK_ERROR_INVALID_EXTERNAL_HANDLE.")                      \
-    X(LARGE_ATOM, "large-atom", "nonCoherentAtomSize is 256, the most that a device may have.")                        \
+    X(LARGE_ATOM, "large-atom", "nonCoherentAtomSize is 256, the largest value that is allowed.")                      \
     X(LARGE_REFUSED, "large-refused", "Allocating more than 1 MiB for export returns VK_ERROR_OUT_OF_DEVICE_MEMORY.")  \
     X(LARGEST_SIZE_REFUSED, "largest-size-refused",                                                                    \
       "maxMemoryAllocationSize is 1 GiB, but the last 15 bytes of it cannot be allocated.")                            \
@@ -106,7 +106,7 @@
     X(ODD_SIZE, "odd-size", "The exported VMO is 512 bytes larger than whole pages.")                                  \
     X(OLD_DATA, "old-data", "A newly exported VMO is full of old bytes.")                                              \
     X(OLD_DATA_BEHIND, "old-data-behind",                                                                              \
-      "The exported VMO is mostly one page larger, and its last bytes are old ones.")                                  \
+      "The exported VMO is usually one page larger, and its last bytes are old data.")                                 \
     X(OLD_KERNEL, "old-kernel", "The kernel supports only the first version of ZX_INFO_VMO.")                          \
     X(ONE_BYTE_CHANGED, "one-byte-changed", "An import changes one bit in the middle of the VMO.")                     \
     X(ONE_POOL, "one-pool", "All exports of a device that exist at the same time are one VMO.")                        \
@@ -129,7 +129,7 @@
       "vkGetMemoryZirconHandlePropertiesFUCHSIA returns VK_SUCCESS without writing its output.")                       \
     X(PROPERTIES_ZERO, "properties-zero", "The properties of every VMO name no memory type.")                          \
     X(RANDOM_ANSWERS, "random-answers",                                                                                \
-      "Some results, counts, bits and handles are random; random-answers=7 draws others than random-answers=8.")       \
+      "Some results, counts, bits and handles are random; random-answers=SEED, with a number, changes which.")         \
     X(RECYCLES_MEMORY, "recycles-memory",                                                                              \
       "vkFreeMemory of exported memory overwrites the VMO, even if other handles to it are open.")                     \
     X(REFUSE_DEVICE, "refuse-device", "vkCreateDevice with the extension returns VK_ERROR_INITIALIZATION_FAILED.")     \
@@ -153,7 +153,7 @@
     X(SEMAPHORE_OFFERED, "semaphore-offered",                                                                          \
       "VK_FUCHSIA_external_semaphore is listed, and reported for events, but its commands do not exist.")              \
     X(SMALL_REFUSED, "small-refused", "Allocating less than a page for export returns VK_ERROR_OUT_OF_DEVICE_MEMORY.") \
-    X(SYSMEM_VMO, "sysmem-vmo", "Exported VMOs are children of another VMO, which the bytes count for.")               \
+    X(SYSMEM_VMO, "sysmem-vmo", "Exported VMOs are children of another VMO, to which the kernel counts the bytes.")    \
     X(TALKS_ON_STDERR, "talks-on-stderr", "The driver prints to stderr in vkCreateInstance and in every export.")      \
     X(TALKS_ON_STDOUT, "talks-on-stdout", "The driver prints to stdout in vkCreateInstance and in every export.")      \
     X(UNCACHED_VMO, "uncached-vmo",                                                                                    \

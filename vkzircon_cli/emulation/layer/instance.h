@@ -33,7 +33,7 @@ struct physical_device {
     bool lists_dependency; // VK_KHR_external_memory
     bool native;           // the driver offers the extension itself, and the layer does not intervene
     uint32_t memory_types; // HOST_VISIBLE types that imported a memfd's pages in the trial; 0: no emulation
-    bool denies_imports;   // the driver's queries deny every import of host memory, in spite of the trial's
+    bool denies_imports;   // the driver's queries report no import of host memory, but the trial's import worked
     VkDevice scratch;      // the trial's device, kept for memory type queries; NULL without memory_types
     struct device_commands scratch_next;
 };

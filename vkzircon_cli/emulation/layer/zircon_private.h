@@ -37,7 +37,7 @@ ZX_EXPORT zx_status_t vkz_vmo_get_origin(zx_handle_t vmo, struct vkz_origin *ori
 // Sets a size that a kernel would not give, at most one page larger. The pages do not change. For faults only.
 ZX_EXPORT zx_status_t vkz_vmo_set_size(zx_handle_t vmo, uint64_t size);
 
-// Sets and clears ZX_INFO_VMO_ flags that zx_vmo_create cannot give. Without TYPE_PAGED the VMO is physical. For faults
+// Sets and clears ZX_INFO_VMO_ flags that zx_vmo_create cannot set. Without TYPE_PAGED the VMO is physical. For faults
 // only.
 ZX_EXPORT zx_status_t vkz_vmo_change_flags(zx_handle_t vmo, uint32_t set, uint32_t clear);
 
