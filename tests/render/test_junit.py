@@ -26,6 +26,7 @@ _UNUSED: Any = {
     "where": (),
     "call": "",
     "result": "",
+    "also": (),
     "what": "",
     "rule": "",
     "means": "",
@@ -46,7 +47,8 @@ def _suites(report: Report) -> list[Any]:
 
 
 def _only(report: Report, outcome: Outcome) -> Any:
-    (suite,) = _suites(concluded(report, outcome, "x", 1, result(outcome, "export.size", "It is too small.")))
+    is_bad = outcome in (Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT)
+    (suite,) = _suites(concluded(report, outcome, "x", is_bad, result(outcome, "export.size", "It is too small.")))
     (case,) = suite
     assert isinstance(case, TestCase)
     return case
@@ -136,6 +138,28 @@ def test_what_follows_names_its_cause() -> None:
     assert "explains: 1 check: data.image" in first
     assert "follows from: import.same-device" in second
     assert "advice" not in second
+
+
+def test_a_check_that_follows_in_part_has_its_own_advice_too() -> None:
+    """One row of a check met an earlier crash, and another failed by itself: the case has both reasons."""
+    taken = result(Outcome.FAIL, "negative.import-refused", "Taken.")
+    crash = Cause(0, "negative.survives", follows=(taken.id,), sentence="It died.", advice="Ask first.", **_UNUSED)
+    own = Cause(0, taken.id, follows=(), sentence="Taken.", advice="Do it.", **_UNUSED)
+    (suite,) = _suites(replace(concluded(good_report(), Outcome.FAIL, "x", 1, taken), causes=(crash, own)))
+    (case,) = suite
+    assert "advice: Do it." in case.result[0].text
+    assert "follows from: negative.survives" in case.result[0].text
+    assert "Ask first." not in case.result[0].text
+
+
+def test_a_device_without_the_extension_is_red_whatever_was_chosen() -> None:
+    """Exit code 3 is no green suite, also if extension.listed was not selected."""
+    skipped = result(Outcome.SKIP, "export.size", "The extension is not offered.")
+    first, second = _suites(concluded(good_report(), Outcome.SKIP, "X does not offer it.", 3, skipped))
+    (case,) = first
+    assert isinstance(case.result[0], Failure)
+    assert (first.name, case.result[0].message) == ("vkzircon", "X does not offer it.")
+    assert (second.failures, second.errors) == (0, 0)
 
 
 def test_a_condition_is_a_case() -> None:

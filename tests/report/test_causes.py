@@ -7,7 +7,7 @@ import pytest
 import reports
 
 from vkzircon_cli.checks import REGISTRY, Outcome, Verdict
-from vkzircon_cli.checks.chain import CHAIN, EXPLAINS, Link
+from vkzircon_cli.checks.chain import CHAIN, EXPLAINS, Link, explains
 from vkzircon_cli.checks.registry import RowResult, fold
 from vkzircon_cli.explain import entries
 from vkzircon_cli.model.base import Missing, MissingKind
@@ -35,6 +35,9 @@ def test_every_check_has_one_place_in_the_chain() -> None:
     assert sorted(places) == sorted(REGISTRY)
     assert set(EXPLAINS) <= set(places)
     assert list(CHAIN) == list(Link)
+    for cause, beginnings in EXPLAINS.items():
+        for beginning in beginnings:
+            assert any(explains(cause, each) for each in REGISTRY if each.startswith(beginning)), (cause, beginning)
 
 
 def test_the_earliest_link_is_the_cause_and_later_ones_follow() -> None:
@@ -64,6 +67,48 @@ def test_what_no_link_explains_is_a_cause_of_its_own() -> None:
         data__image=(_row(Outcome.CRASH, missing=CRASHED),),
     )
     assert [cause.check for cause in causes] == ["export.fixed-size", "import.shares", "data.image"]
+
+
+def test_a_subject_may_name_its_memory_type_last() -> None:
+    """A VMO of ours that type 1 refuses does not follow from an import that type 0 refuses."""
+    its_own = replace(_row(Outcome.WARN, 1), subject="one page larger (memory type 1)")
+    causes = _causes(import__same_device=(_row(Outcome.FAIL, 0, REFUSED),), import__own_vmo=(its_own,))
+    assert [cause.check for cause in causes] == ["import.same-device", "import.own-vmo"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "other", "row"),
+    [
+        ("export.size", "export.fixed-size", _row(Outcome.WARN)),
+        ("export.two-gets-share", "import.small", _row(Outcome.FAIL, missing=REFUSED)),
+        ("export.two-gets-distinct", "import.releases-handle", _row(Outcome.FAIL)),
+        ("properties.bits-set", "properties.handle-kept", _row(Outcome.FAIL)),
+        ("import.releases-handle", "stress.memory", _row(Outcome.WARN)),
+        ("import.same-device", "negative.import-refused", _row(Outcome.FAIL)),
+        ("import.shares", "data.size", _row(Outcome.WARN)),
+        ("import.shares", "import.second-process", _row(Outcome.FAIL, missing=REFUSED)),
+        ("import.shares", "data.gpu-fill", _row(Outcome.FAIL, missing=REFUSED)),
+        ("capabilities.well-formed", "capabilities.offered", _row(Outcome.WARN)),
+    ],
+)
+def test_a_second_fault_is_told_beside_the_first(cause: str, other: str, row: RowResult) -> None:
+    """Two faults at once are two causes: the earlier link hides no failure that it cannot bring about."""
+    found = find_causes(0, {cause: fold([_row(Outcome.FAIL)]), other: fold([row])})
+    assert {each.check for each in found} == {cause, other}
+
+
+def test_a_cause_tells_each_row_of_its_check() -> None:
+    """A driver takes one wrong handle and refuses another with a wrong error: the sentence has the first, also both."""
+    taken, refused = _row(Outcome.FAIL, 0, says="it succeeded"), _row(Outcome.WARN, 1, says="the error is wrong")
+    (cause,) = _causes(negative__import_refused=(refused, taken))
+    assert (cause.sentence, cause.also) == ("Memory type 0: it succeeded.", ("Memory type 1: the error is wrong.",))
+
+
+def test_bytes_that_do_not_arrive_are_one_cause() -> None:
+    """Without import.shares, the first check of bytes explains the others."""
+    fails = (_row(Outcome.FAIL),)
+    (cause,) = _causes(data__gpu_fill=fails, data__host_write=fails, import__second_process=fails)
+    assert (cause.check, cause.follows) == ("data.host-write", ("data.gpu-fill", "import.second-process"))
 
 
 def test_one_crash_is_one_cause_in_every_check_that_met_it() -> None:

@@ -81,7 +81,7 @@ def of_cause(cause: Cause) -> Finding:
     if cause.follows:
         also = f"{counted(len(cause.follows), 'check')}: {', '.join(cause.follows)}"
         details.append(("explains", also))
-    return Finding(cause.device, cause.outcome, cause.check, cause.sentence, tuple(details))
+    return Finding(cause.device, cause.outcome, cause.check, " ".join((cause.sentence, *cause.also)), tuple(details))
 
 
 def of_result(result: CheckResult) -> Finding:

@@ -16,11 +16,15 @@ from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import CheckResult, exit_of
 
 _ELEMENTS = {Exit.OK: "", Exit.FAILED: "failure", Exit.CRASHED: "error"}
+_BAD = ("failure", "error")
 _ATTRIBUTES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
 def render_junit(report: Report) -> str:
-    """Write the verdicts of *report*; an error is a failing case, so that no CI system takes it for a success."""
+    """Write the verdicts of *report*: a case fails if and only if the exit code is not 0.
+
+    What no check shows (an error, or exit code 3 if extension.listed was not selected) is a case of its own.
+    """
     suites = []
     for device in report.devices:
         if results := report.of_device(device.index):
@@ -28,7 +32,8 @@ def render_junit(report: Report) -> str:
             about = {"driver": next(driver_lines(identity)), "vulkan": identity.api_version.text} if identity else {}
             name = f"device {device.index}: {device_name(device)}"
             suites.append(_suite(report, name, about, [_case(report, each, device_name(device)) for each in results]))
-    if report.error or not suites:
+    is_red = any(case.find(kind) is not None for suite in suites for case in suite for kind in _BAD)
+    if report.error or not suites or (report.exit_code is not Exit.OK and not is_red):
         suites.insert(0, _error_suite(report))
     root = ET.Element("testsuites", name="vkzircon")
     root.extend(suites)
@@ -38,13 +43,14 @@ def render_junit(report: Report) -> str:
 
 
 def _error_suite(report: Report) -> ET.Element:
-    """Return a suite for the error that kept every device from being asked."""
+    """Return a suite for what the suites of the devices do not show."""
     case = _element("testcase", classname="vkzircon", name="can be asked")
     if error := report.error:
         told = _element("error", type=error.cause, message=error.message)
         told.text = visible(error.hint)
     else:
-        told = _element("skipped", type="skip", message=report.summary.sentence)
+        kind = "skipped" if report.exit_code is Exit.OK else "failure"
+        told = _element(kind, type=report.summary.outcome, message=report.summary.sentence)
     case.append(told)
     return _suite(report, "vkzircon", {"vkzircon": report.tool.version}, [case])
 
@@ -88,7 +94,7 @@ def _case(report: Report, result: CheckResult, device: str) -> ET.Element:
 
 
 def _kind(report: Report, result: CheckResult) -> str:
-    """Return the element of a result, '' for a success: a suite is green if and only if the exit code is 0."""
+    """Return the element of a result, '' for a success."""
     if report.exit_code is Exit.NOT_OFFERED and result.id == "extension.listed":
         return "failure"
     if result.outcome is Outcome.SKIP:
@@ -97,14 +103,14 @@ def _kind(report: Report, result: CheckResult) -> str:
 
 
 def _lines(report: Report, result: CheckResult) -> Iterator[str]:
-    """Yield what happened: a cause with its advice, or the check that it follows from."""
+    """Yield what happened: a cause with its advice, and the checks that it follows from."""
     yield result.sentence
     causes = [cause for cause in report.causes if cause.device == result.device]
-    if of := next((cause for cause in causes if result.id in cause.follows and result.id != cause.check), None):
-        yield f"follows from: {of.check}"
-    else:
-        found = next((cause for cause in causes if cause.check == result.id), None)
-        yield from (f"{name}: {words}" for name, words in (of_cause(found) if found else of_result(result)).details)
+    own = next((cause for cause in causes if cause.check == result.id), None)
+    others = [cause.check for cause in causes if result.id in cause.follows and cause is not own]
+    if own or not others:
+        yield from (f"{name}: {words}" for name, words in (of_cause(own) if own else of_result(result)).details)
+    yield from (f"follows from: {check}" for check in others)
     yield from (f"step: {step}" for step in result.steps)
 
 

@@ -3,14 +3,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, Verdict
+from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, Verdict, forgives_death
 from vkzircon_cli.checks.chain import Link, explains, is_judged, link_of, place_of, what_happened
 from vkzircon_cli.checks.registry import RowResult, sentence_of
 from vkzircon_cli.explain.entries import text_of
 from vkzircon_cli.model.base import Missing, MissingKind, record
 
 _BAD = SEVERITY[Outcome.WARN]
-_TYPE = "memory type "
 _DEATHS = (MissingKind.CRASHED, MissingKind.TIMED_OUT)
 
 
@@ -21,7 +20,8 @@ class Cause:
     *where* are the memory types, images or calls, none if it is the whole device; *call* and *result* are the call that
     was refused, crashed or hung, '' where an answer was judged; *what* is a word of `vkzircon explain`: a result, or
     crash, timeout, wrong-bytes ...; *outcome* is the worst of all these checks; *sentence* is the first thing that went
-    wrong; *follows* are the ids of the other checks, in the order of the chain.
+    wrong, and *also* is what else did in the same check; *follows* are the ids of the other checks, in the order of the
+    chain.
     """
 
     device: int
@@ -33,6 +33,7 @@ class Cause:
     result: str
     what: str
     sentence: str
+    also: tuple[str, ...]
     rule: str
     means: str
     advice: str
@@ -63,6 +64,11 @@ class _Found:
         # A note is worth reading alone, and a crash in another call is a cause of its own.
         if row.outcome not in (Outcome.WARN, Outcome.FAIL):
             return False
+        # Wrong bytes are no reason to refuse a call, and nothing is one to take a wrong input.
+        if self.what == "wrong-bytes" and not is_judged(row):
+            return False
+        if row.outcome is Outcome.FAIL and forgives_death(check):
+            return False
         return explains(self.check, check) and any(_meet(each.subject, row.subject) for each in self.rows)
 
     def _is_same_refusal(self, missing: Missing | None) -> bool:
@@ -75,7 +81,14 @@ class _Found:
 
 def _meet(subject: str, other: str) -> bool:
     """Whether two rows can be about the same memory: they are, unless they name two memory types."""
-    return subject == other or not (subject.startswith(_TYPE) and other.startswith(_TYPE))
+    mine, its = _type_of(subject), _type_of(other)
+    return not mine or not its or mine == its
+
+
+def _type_of(subject: str) -> str:
+    """Return the memory type that *subject* names, as in "one page larger (memory type 1)", '' if none."""
+    _, named, number = subject.rpartition("memory type ")
+    return number.rstrip(")") if named else ""
 
 
 def find_causes(device: int, verdicts: Mapping[str, Verdict]) -> Iterator[Cause]:
@@ -92,6 +105,8 @@ def find_causes(device: int, verdicts: Mapping[str, Verdict]) -> Iterator[Cause]
 def _cause(device: int, found: _Found) -> Cause:
     row = found.rows[0]
     what = what_happened(found.check, row)
+    sentences = dict.fromkeys(each.sentence for each in found.rows)
+    first, *also = (sentence_of([each for each in found.rows if each.sentence == one]) for one in sentences)
     return Cause(
         device=device,
         check=found.check,
@@ -101,7 +116,8 @@ def _cause(device: int, found: _Found) -> Cause:
         call=row.missing.call if row.missing else "",
         result=row.missing.result if row.missing else "",
         what=what,
-        sentence=sentence_of([each for each in found.rows if each.sentence == row.sentence]),
+        sentence=first,
+        also=tuple(also),
         rule=REGISTRY[found.check].rule,
         means=text_of(what).meaning,
         advice=advice_for(found.check, row),
