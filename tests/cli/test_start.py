@@ -77,11 +77,11 @@ def test_help_version_and_completion_load_the_options_only(lavapipe: str, line: 
 @pytest.mark.parametrize("line", ["check --emulate --quiet", "check --emulate -f json", "report --emulate -f json"])
 @pytest.mark.usefixtures("layer")
 def test_the_main_process_of_a_probe_loads_neither_the_binding_nor_what_renders(lavapipe: str, line: str) -> None:
-    """The binding belongs to the worker, and Rich to people."""
+    """The binding belongs to the worker, Rich to people, and explanations to what is wrong."""
     start = _start(lavapipe, line.split())
     assert start.forks == 1
     assert "vkzircon_cli.report.report" in start.modules
-    assert not start.modules & (HEAVY | WORKERS)
+    assert not start.modules & (HEAVY | WORKERS | {"vkzircon_cli.explain"})
 
 
 @pytest.mark.parametrize(
