@@ -506,7 +506,7 @@ def test_a_cause_takes_what_follows_into_its_row(emulated: Program, vkzircon: Pr
     for order, word in (("good bad", "worse"), ("bad good", "better")):
         files = [str(tmp_path / f"{name}.json") for name in order.split()]
         text = vkzircon("diff", *files).out
-        assert len(re.findall(rf"{word}  import[.]same-device, and [0-9]+ more checks for this reason", text)) == 1
+        assert len(re.findall(rf"{word}  import[.]same-device; this also affects [0-9]+ other checks", text)) == 1
         assert "data.gpu-fill" not in text
         changes = {change["id"]: change for change in vkzircon("diff", *files, "--format", "json").json["verdicts"]}
         assert (changes["data.gpu-fill"]["cause"], changes["import.same-device"]["cause"]) == ("import.same-device", "")

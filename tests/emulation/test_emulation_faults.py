@@ -107,7 +107,7 @@ def _untouched(ran: Ran) -> dict[str, str]:
             ("unsupported-images-succeed",),
             "compatible",
             "warn",
-            "images by D3D11_TEXTURE: VK_SUCCESS without a feature",
+            "images by D3D11_TEXTURE: the query returned VK_SUCCESS without a feature",
         ),
         (("unsupported-images-succeed", "deny-all"), "compatible", "fail", "All 10 images"),
         (("capabilities-unwritten",), "well-formed", "fail", "all 10 images"),

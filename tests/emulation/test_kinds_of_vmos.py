@@ -89,7 +89,7 @@ def test_a_size_that_is_refused_is_told_with_the_largest_that_works(once: Run) -
     ran = once("check", "--format", "json", "--fault", "large-refused", "--size", "2M")
     (found,) = (check for check in ran.json["checks"] if check["id"] == "data.size")
     assert (ran.code, found["outcome"]) == (0, "warn")
-    assert found["sentence"].endswith("1048576 bytes can, and round trips moved 65536.")
+    assert found["sentence"].endswith("1048576 bytes can be shared, and the round trips moved 65536 bytes.")
     (device,) = ran.json["devices"]
     assert {trip["round_trip"]["value"]["size"] for trip in device["data"]} == {65536}
     assert device["asked_sizes"][0]["trial"]["value"]["largest"] == 1 << 20

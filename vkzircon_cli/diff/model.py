@@ -77,7 +77,7 @@ class Said:
 class VerdictChange:
     """A check whose verdict differs. *device* counts `Difference.devices`; None is the report as a whole.
 
-    *cause* is the check that explains the worse of both verdicts, '' if it is this check itself or none.
+    *cause* is the check that explains the worse of the two verdicts, '' if no other check explains it.
     """
 
     id: str

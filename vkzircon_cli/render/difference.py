@@ -99,7 +99,7 @@ def _verdict_rows(changes: Sequence[VerdictChange]) -> tuple[list[ChangeRow], st
 
 
 def _grouped(changes: Sequence[VerdictChange]) -> Iterator[ChangeRow]:
-    """Yield a row for each change, one for a cause with what follows, and one for all skips for the same reason."""
+    """Yield a row for each change; checks that follow from a cause, and skips for the same reason, share a row."""
     kinds = {change.id: change.kind for change in changes}
     following = Counter[str]()
     groups: dict[object, list[VerdictChange]] = {}
@@ -119,7 +119,7 @@ def _grouped(changes: Sequence[VerdictChange]) -> Iterator[ChangeRow]:
 
 def _with_followers(row: ChangeRow, count: int) -> ChangeRow:
     """Return the row of a cause with the number of checks that it explains."""
-    more = f", and {counted(count, 'more check')} for this reason" if count else ""
+    more = f"; this also affects {counted(count, 'other check')}" if count else ""
     return replace(row, subject=f"{row.subject}{more}")
 
 
