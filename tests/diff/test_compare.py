@@ -507,6 +507,6 @@ def test_a_cause_takes_what_follows_into_its_row(emulated: Program, vkzircon: Pr
         files = [str(tmp_path / f"{name}.json") for name in order.split()]
         text = vkzircon("diff", *files).out
         assert len(re.findall(rf"{word}  import[.]same-device; this also affects [0-9]+ other checks", text)) == 1
-        assert "data.gpu-fill" not in text
+        assert f"{word}  data.gpu-fill" not in text
         changes = {change["id"]: change for change in vkzircon("diff", *files, "--format", "json").json["verdicts"]}
         assert (changes["data.gpu-fill"]["cause"], changes["import.same-device"]["cause"]) == ("import.same-device", "")
