@@ -25,7 +25,7 @@ enum pretense {
     PRETEND_LOST_HANDLES,    // closes `steal` while it allocates, as another thread of the application could
 };
 
-#define RECORDER_CHAIN 32
+#define RECORDER_CHAIN 64
 
 struct recorder {
     enum pretense pretense; // set before the instance is created
@@ -36,14 +36,14 @@ struct recorder {
     uint32_t allocations;
     uint32_t live_allocations;
 
-    // The structs after the first of the last allocation, and their contents.
+    // The structs in the chain of the last allocation, buffer, image or query of one, and their contents.
     uint32_t chain_length;
     VkStructureType chain[RECORDER_CHAIN];
     VkDeviceSize allocation_size;
     uint32_t memory_type;
     void *host_pointer; // NULL: no host memory was imported
 
-    VkDeviceSize mapped_size;
+    VkDeviceSize mapped_size; // by vkMapMemory or vkMapMemory2KHR
     VkMappedMemoryRange range;
     uint32_t num_ranges; // of the last call
     uint32_t range_calls;

@@ -8,28 +8,26 @@
 
 // The spec ignores a struct without a handle type.
 static void read_import(const VkMemoryAllocateInfo *info, struct request *request) {
-    VkImportMemoryZirconHandleInfoFUCHSIA import;
-    if (!chain_read(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA, &import, sizeof import) ||
-        !import.handleType)
+    const VkImportMemoryZirconHandleInfoFUCHSIA *import =
+        chain_find(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA);
+    if (!import || !import->handleType)
         return;
     request->imports = true;
-    request->refused |= import.handleType != ZIRCON_VMO; // 04771
-    request->handle = import.handle;
+    request->refused |= import->handleType != ZIRCON_VMO; // 04771
+    request->handle = import->handle;
 }
 
 static void read_export(const VkMemoryAllocateInfo *info, struct request *request) {
-    VkExportMemoryAllocateInfo export;
-    if (!chain_read(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, &export, sizeof export) ||
-        !(export.handleTypes & ZIRCON_VMO))
+    const VkExportMemoryAllocateInfo *export = chain_find(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
+    if (!export || !(export->handleTypes & ZIRCON_VMO))
         return;
     request->exports = true;
-    request->refused |= export.handleTypes != ZIRCON_VMO; // 09860: no other type is reported as compatible
+    request->refused |= export->handleTypes != ZIRCON_VMO; // 09860: no other type is reported as compatible
 }
 
 struct request memory_request(const VkMemoryAllocateInfo *info) {
-    VkMemoryDedicatedAllocateInfo to;
-    const bool named = chain_read(info->pNext, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO, &to, sizeof to);
-    struct request request = {.dedicated = named && (to.buffer || to.image)};
+    const VkMemoryDedicatedAllocateInfo *to = chain_find(info->pNext, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
+    struct request request = {.dedicated = to && (to->buffer || to->image)};
     read_import(info, &request);
     read_export(info, &request);
     return request;
@@ -117,9 +115,7 @@ static VkResult allocate_below(const struct device *device, const struct memory 
         .allocationSize = memory->size,
         .memoryTypeIndex = info->memoryTypeIndex,
     };
-    const VkResult result = device->next.AllocateMemory(device->handle, &below, allocator, handle);
-    chain_restore(&chain);
-    return result;
+    return device->next.AllocateMemory(device->handle, &below, allocator, handle);
 }
 
 static VkResult allocate_pages(struct device *device, const struct memory_steps *with, struct memory *memory,
@@ -171,17 +167,19 @@ VkResult memory_allocate(struct device *device, const struct memory_steps *with,
 }
 
 // The extension has no part in this allocation, but its import struct may be in the chain with handleType 0, and the
-// driver does not know it.
+// driver does not know it. The spec ignores an export struct with handleTypes 0 too, but SwiftShader refuses it.
 static VkResult allocate_other(const struct device *device, const VkMemoryAllocateInfo *info,
                                const VkAllocationCallbacks *allocator, VkDeviceMemory *handle) {
-    const struct chain_rule rule = {VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA, NULL};
+    static const struct chain_rule rules[] = {
+        {VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA, NULL},
+        {VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, NULL},
+    };
+    const VkExportMemoryAllocateInfo *export = chain_find(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
     VkMemoryAllocateInfo below = *info;
     struct chain chain;
-    chain_rewrite(&chain, info->pNext, &rule, 1);
+    chain_rewrite(&chain, info->pNext, rules, export && !export->handleTypes ? 2 : 1);
     below.pNext = chain.first;
-    const VkResult result = device->next.AllocateMemory(device->handle, &below, allocator, handle);
-    chain_restore(&chain);
-    return result;
+    return device->next.AllocateMemory(device->handle, &below, allocator, handle);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL hook_AllocateMemory(VkDevice handle, const VkMemoryAllocateInfo *info,
@@ -224,13 +222,24 @@ bool memory_find(struct device *device, VkDeviceMemory handle, struct memory *me
 
 // The driver's allocation may be slightly larger than the application's. A mapping to the end of one also goes to the
 // end of the other, so that it contains the ranges that widen() returns.
-VKAPI_ATTR VkResult VKAPI_CALL hook_MapMemory(VkDevice handle, VkDeviceMemory memory_handle, VkDeviceSize offset,
+static VkDeviceSize mapped_size(struct device *device, VkDeviceMemory handle, VkDeviceSize offset, VkDeviceSize size) {
+    struct memory memory;
+    const bool to_the_end =
+        memory_find(device, handle, &memory) && size != VK_WHOLE_SIZE && size == memory.asked - offset;
+    return to_the_end ? memory.size - offset : size;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL hook_MapMemory(VkDevice handle, VkDeviceMemory memory, VkDeviceSize offset,
                                               VkDeviceSize size, VkMemoryMapFlags flags, void **data) {
     struct device *device = device_of(handle);
-    struct memory memory;
-    if (memory_find(device, memory_handle, &memory) && size != VK_WHOLE_SIZE && size == memory.asked - offset)
-        size = memory.size - offset;
-    return device->next.MapMemory(handle, memory_handle, offset, size, flags, data);
+    return device->next.MapMemory(handle, memory, offset, mapped_size(device, memory, offset, size), flags, data);
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL hook_MapMemory2(VkDevice handle, const struct newer_map *info, void **data) {
+    struct device *device = device_of(handle);
+    struct newer_map below = *info;
+    below.size = mapped_size(device, info->memory, info->offset, info->size);
+    return device->next.MapMemory2(handle, &below, data);
 }
 
 // A range may end at the end of the memory instead of at a multiple of nonCoherentAtomSize, and the driver's end is
@@ -323,6 +332,7 @@ const struct hook memory_hooks[] = {
     ROW(hook, DEVICE, AllocateMemory),
     ROW(hook, DEVICE, FreeMemory),
     ROW(hook, DEVICE, MapMemory),
+    ROW_KHR(hook, DEVICE, MapMemory2),
     ROW(hook, DEVICE, FlushMappedMemoryRanges),
     ROW(hook, DEVICE, InvalidateMappedMemoryRanges),
     ROW(hook, EXTENSION, GetMemoryZirconHandleFUCHSIA),

@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-#include "layer.h"
+#include "newer.h"
 #include "registry.h"
 
 // The commands of the layer below that the layer calls. X: one name; Y: the core name or the KHR name.
@@ -24,7 +24,8 @@
     Y(GetPhysicalDeviceExternalSemaphoreProperties)                                                                    \
     Y(GetPhysicalDeviceImageFormatProperties2)
 
-#define DEVICE_COMMANDS(X, Y)                                                                                          \
+// Z: as Y, with the type of newer.h.
+#define DEVICE_COMMANDS(X, Y, Z)                                                                                       \
     X(DestroyDevice)                                                                                                   \
     X(AllocateMemory)                                                                                                  \
     X(FreeMemory)                                                                                                      \
@@ -41,6 +42,9 @@
     Y(GetImageMemoryRequirements2)                                                                                     \
     Y(GetDeviceBufferMemoryRequirements)                                                                               \
     Y(GetDeviceImageMemoryRequirements)                                                                                \
+    Y(GetDeviceImageSparseMemoryRequirements)                                                                          \
+    Z(GetDeviceImageSubresourceLayout)                                                                                 \
+    Z(MapMemory2)                                                                                                      \
     X(GetMemoryHostPointerPropertiesEXT)                                                                               \
     X(BindBufferMemory)                                                                                                \
     X(BindImageMemory)                                                                                                 \
@@ -51,6 +55,7 @@
     X(WaitForFences)
 
 #define DECLARE_COMMAND(name) PFN_vk##name name;
+#define DECLARE_NEWER(name)   newer_##name name;
 
 struct instance_commands {
     INSTANCE_COMMANDS(DECLARE_COMMAND, DECLARE_COMMAND)
@@ -58,10 +63,11 @@ struct instance_commands {
 
 struct device_commands {
     PFN_vkGetDeviceProcAddr GetDeviceProcAddr;
-    DEVICE_COMMANDS(DECLARE_COMMAND, DECLARE_COMMAND)
+    DEVICE_COMMANDS(DECLARE_COMMAND, DECLARE_COMMAND, DECLARE_NEWER)
 };
 
 #undef DECLARE_COMMAND
+#undef DECLARE_NEWER
 
 void instance_commands_load(struct instance_commands *commands, PFN_vkGetInstanceProcAddr get_proc_addr,
                             VkInstance handle, uint32_t api_version);
