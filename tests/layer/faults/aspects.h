@@ -40,6 +40,7 @@
     X(DEVICE, SEMAPHORE_FEATURES, 0)                                                                                   \
     X(DEVICE, SEMAPHORE_HEADER_KEPT, 1)                                                                                \
     X(DEVICE, CREATE_DEVICE, VK_SUCCESS)                                                                               \
+    X(OPEN, HANDLE_STATS, ZX_OK)                                                                                       \
     X(OPEN, HAS_GET, 1)                                                                                                \
     X(OPEN, HAS_PROPERTIES, 1)                                                                                         \
     X(OPEN, PLAIN_EXPORT, VK_SUCCESS)                                                                                  \
@@ -112,7 +113,6 @@
     X(OPEN, SUBMIT, VK_SUCCESS)                                                                                        \
     X(OPEN, WAIT, VK_SUCCESS)                                                                                          \
     X(KEPT, OUTLIVES, 1)                                                                                               \
-    X(OPEN, HANDLE_STATS, ZX_OK)                                                                                       \
     X(OPEN, HANDLES_LEFT, 0)                                                                                           \
     X(OPEN, IMPORTS_GROW, 0)                                                                                           \
     X(REFUSED, IMPORT_WITHOUT_DUPLICATE, VK_SUCCESS)                                                                   \

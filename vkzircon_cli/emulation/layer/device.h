@@ -7,7 +7,7 @@
 #include "instance.h"
 
 struct device {
-    struct entry entry;
+    struct registry_entry entry;
     VkDevice handle;
     const struct physical_device *physical; // NULL unless the extension is enabled
     struct device_commands next;

@@ -207,7 +207,7 @@ VKAPI_ATTR void VKAPI_CALL hook_FreeMemory(VkDevice handle, VkDeviceMemory memor
 
 // The records stay allocated: the application's callbacks may be invalid by now.
 void device_forget_memories(struct device *device) {
-    for (struct entry *entry; (entry = registry_take_any(&device->memories));)
+    for (struct registry_entry *entry; (entry = registry_take_any(&device->memories));)
         unmap((struct memory *)entry);
 }
 

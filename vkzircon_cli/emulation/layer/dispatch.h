@@ -88,7 +88,7 @@ static inline uint64_t dispatch_key(const void *handle) {
     return (uintptr_t) * (void *const *)handle;
 }
 
-static inline void dispatch_add(struct dispatch *dispatch, struct entry *record, const void *handle) {
+static inline void dispatch_add(struct dispatch *dispatch, struct registry_entry *record, const void *handle) {
     pthread_mutex_lock(&dispatch->mutex);
     registry_add(&dispatch->records, record, dispatch_key(handle));
     pthread_mutex_unlock(&dispatch->mutex);
@@ -96,14 +96,14 @@ static inline void dispatch_add(struct dispatch *dispatch, struct entry *record,
 
 static inline void *dispatch_find(struct dispatch *dispatch, const void *handle) {
     pthread_mutex_lock(&dispatch->mutex);
-    struct entry *record = registry_find(&dispatch->records, dispatch_key(handle));
+    struct registry_entry *record = registry_find(&dispatch->records, dispatch_key(handle));
     pthread_mutex_unlock(&dispatch->mutex);
     return record;
 }
 
 static inline void *dispatch_take(struct dispatch *dispatch, const void *handle) {
     pthread_mutex_lock(&dispatch->mutex);
-    struct entry *record = registry_take(&dispatch->records, dispatch_key(handle));
+    struct registry_entry *record = registry_take(&dispatch->records, dispatch_key(handle));
     pthread_mutex_unlock(&dispatch->mutex);
     return record;
 }

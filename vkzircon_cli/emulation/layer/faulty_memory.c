@@ -65,7 +65,7 @@ static VkResult refusal(const struct request *request, VkDeviceSize asked) {
     return VK_SUCCESS;
 }
 
-static bool is_export_of_at_least(const struct entry *entry, uint64_t size) {
+static bool is_export_of_at_least(const struct registry_entry *entry, uint64_t size) {
     const struct memory *memory = (const struct memory *)entry;
     return !memory->imported && memory->asked >= size;
 }

@@ -31,7 +31,7 @@ static bool rewrite(struct rewritten *rewritten, const struct device *device, co
 }
 
 // Adds the record of a resource that the driver created, or frees it if the driver failed.
-static VkResult remember(struct device *device, struct registry *registry, struct entry *entry,
+static VkResult remember(struct device *device, struct registry *registry, struct registry_entry *entry,
                          const VkAllocationCallbacks *allocator, VkResult result, uint64_t handle) {
     if (result != VK_SUCCESS) {
         host_free(allocator, entry);
@@ -46,7 +46,7 @@ static VkResult remember(struct device *device, struct registry *registry, struc
 static void forget(struct device *device, struct registry *registry, uint64_t handle,
                    const VkAllocationCallbacks *allocator) {
     pthread_mutex_lock(&device->mutex);
-    struct entry *entry = registry_take(registry, handle);
+    struct registry_entry *entry = registry_take(registry, handle);
     pthread_mutex_unlock(&device->mutex);
     host_free(allocator, entry);
 }
@@ -84,7 +84,7 @@ static void cut_if_external(struct device *device, struct registry *registry, ui
             return device->next.Create##Name(handle, info, allocator, name);                                           \
         Vk##Name##CreateInfo below = *info;                                                                            \
         below.pNext = rewritten.chain.first;                                                                           \
-        struct entry *entry = host_allocate(allocator, sizeof *entry, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);              \
+        struct registry_entry *entry = host_allocate(allocator, sizeof *entry, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);     \
         const VkResult result =                                                                                        \
             entry ? device->next.Create##Name(handle, &below, allocator, name) : VK_ERROR_OUT_OF_HOST_MEMORY;          \
         return remember(device, &device->name##s, entry, allocator, result, (uint64_t)*name);                          \

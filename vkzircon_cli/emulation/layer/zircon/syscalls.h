@@ -57,7 +57,7 @@ ZX_EXPORT zx_status_t zx_vmo_op_range(zx_handle_t handle, uint32_t op, uint64_t 
                                       size_t buffer_size);
 ZX_EXPORT zx_status_t zx_vmo_set_cache_policy(zx_handle_t handle, uint32_t cache_policy);
 
-// Address space. Only the root VMAR exists. zx_vmar_unmap() unmaps whole mappings only.
+// Address space. Only the root VMAR exists.
 ZX_EXPORT zx_status_t zx_vmar_map(zx_handle_t handle, zx_vm_option_t options, size_t vmar_offset, zx_handle_t vmo,
                                   uint64_t vmo_offset, size_t len, zx_vaddr_t *mapped_addr);
 ZX_EXPORT zx_status_t zx_vmar_unmap(zx_handle_t handle, zx_vaddr_t addr, size_t len);

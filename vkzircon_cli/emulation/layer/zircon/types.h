@@ -131,13 +131,14 @@ static_assert(ZX_DEFAULT_VMO_RIGHTS == 0xd0ef && ZX_DEFAULT_EVENT_RIGHTS == 0xd0
     ((ZX_RIGHTS_BASIC & ~ZX_RIGHT_DUPLICATE) | ZX_RIGHTS_IO | ZX_RIGHT_SIGNAL | ZX_RIGHT_SIGNAL_PEER) // 0xf00e
 static_assert(ZX_DEFAULT_CHANNEL_RIGHTS == 0xf00e, "ABI");
 
-#define ZX_SIGNAL_NONE         ((zx_signals_t)0)
-#define ZX_EVENT_SIGNALED      ((zx_signals_t)1 << 3)
-#define ZX_VMO_ZERO_CHILDREN   ((zx_signals_t)1 << 3)
-#define ZX_CHANNEL_READABLE    ((zx_signals_t)1 << 0)
-#define ZX_CHANNEL_WRITABLE    ((zx_signals_t)1 << 1)
-#define ZX_CHANNEL_PEER_CLOSED ((zx_signals_t)1 << 2)
-#define ZX_USER_SIGNAL_ALL     ((zx_signals_t)0xff << 24)
+#define ZX_SIGNAL_NONE          ((zx_signals_t)0)
+#define ZX_EVENT_SIGNALED       ((zx_signals_t)1 << 3)
+#define ZX_VMO_ZERO_CHILDREN    ((zx_signals_t)1 << 3)
+#define ZX_CHANNEL_READABLE     ((zx_signals_t)1 << 0)
+#define ZX_CHANNEL_WRITABLE     ((zx_signals_t)1 << 1)
+#define ZX_CHANNEL_PEER_CLOSED  ((zx_signals_t)1 << 2)
+#define ZX_SIGNAL_HANDLE_CLOSED ((zx_signals_t)1 << 23) // of a wait whose handle was closed
+#define ZX_USER_SIGNAL_ALL      ((zx_signals_t)0xff << 24)
 
 #define ZX_CHANNEL_MAX_MSG_BYTES    ((uint32_t)65536)
 #define ZX_CHANNEL_MAX_MSG_HANDLES  ((uint32_t)64)
@@ -177,6 +178,14 @@ static_assert(ZX_DEFAULT_CHANNEL_RIGHTS == 0xf00e, "ABI");
 #define ZX_VMO_OP_DONT_NEED              ((uint32_t)12)
 #define ZX_VMO_OP_ALWAYS_NEED            ((uint32_t)13)
 #define ZX_VMO_OP_PREFETCH               ((uint32_t)14)
+
+// What ZX_VMO_OP_LOCK writes. The emulation discards no pages, so the last two are 0.
+typedef struct zx_vmo_lock_state {
+    uint64_t offset;
+    uint64_t size;
+    uint64_t discarded_offset;
+    uint64_t discarded_size;
+} zx_vmo_lock_state_t;
 
 #define ZX_VM_PERM_READ             ((zx_vm_option_t)1 << 0)
 #define ZX_VM_PERM_WRITE            ((zx_vm_option_t)1 << 1)
