@@ -17,13 +17,20 @@ typedef uint32_t zx_obj_type_t;
 typedef uint32_t zx_signals_t;
 typedef uint32_t zx_vm_option_t;
 typedef int64_t zx_time_t;
+typedef int64_t zx_duration_t;
+typedef int64_t zx_ticks_t;
+typedef uint32_t zx_clock_t;
 typedef uintptr_t zx_vaddr_t;
+typedef uintptr_t zx_paddr_t;
+typedef uint64_t zx_off_t;
 
 #define ZX_HANDLE_INVALID         ((zx_handle_t)0)
 #define ZX_HANDLE_FIXED_BITS_MASK ((zx_handle_t)3) // set in every valid handle
 #define ZX_KOID_INVALID           ((zx_koid_t)0)
 #define ZX_KOID_FIRST             ((zx_koid_t)1024)
 #define ZX_MAX_NAME_LEN           ((size_t)32) // with its NUL
+#define ZX_DURATION_INFINITE      INT64_MAX
+#define ZX_DURATION_INFINITE_PAST INT64_MIN
 #define ZX_TIME_INFINITE          INT64_MAX
 #define ZX_TIME_INFINITE_PAST     INT64_MIN
 
@@ -200,6 +207,7 @@ typedef struct zx_vmo_lock_state {
 #define ZX_INFO_HANDLE_BASIC           ZX_INFO_TOPIC(2, 0)
 #define ZX_INFO_HANDLE_COUNT           ZX_INFO_TOPIC(19, 0)
 #define ZX_INFO_PROCESS_HANDLE_STATS   ZX_INFO_TOPIC(21, 0)
+#define ZX_INFO_TASK_RUNTIME           ZX_INFO_TOPIC(30, 1)
 #define ZX_INFO_VMO_V1                 ZX_INFO_TOPIC(23, 0)
 #define ZX_INFO_VMO_V2                 ZX_INFO_TOPIC(23, 1)
 #define ZX_INFO_VMO_V3                 ZX_INFO_TOPIC(23, 2)
@@ -215,6 +223,23 @@ typedef struct zx_info_handle_basic {
     uint8_t padding1[4];
 } zx_info_handle_basic_t;
 
+typedef struct zx_wait_item {
+    zx_handle_t handle;
+    zx_signals_t waitfor;
+    zx_signals_t pending;
+} zx_wait_item_t;
+
+typedef struct zx_channel_call_args {
+    const void *wr_bytes;
+    const zx_handle_t *wr_handles;
+    void *rd_bytes;
+    zx_handle_t *rd_handles;
+    uint32_t wr_num_bytes;
+    uint32_t wr_num_handles;
+    uint32_t rd_num_bytes;
+    uint32_t rd_num_handles;
+} zx_channel_call_args_t;
+
 typedef struct zx_info_handle_count {
     uint32_t handle_count;
 } zx_info_handle_count_t;
@@ -222,6 +247,13 @@ typedef struct zx_info_handle_count {
 typedef struct zx_info_process_handle_stats {
     uint32_t handle_count[ZX_OBJ_TYPE_UPPER_BOUND]; // one an object type
 } zx_info_process_handle_stats_t;
+
+typedef struct zx_info_task_runtime {
+    zx_duration_t cpu_time;
+    zx_duration_t queue_time;
+    zx_duration_t page_fault_time;
+    zx_duration_t lock_contention_time;
+} zx_info_task_runtime_t;
 
 #define ZX_INFO_VMO_TYPE_PAGED   ((uint32_t)1 << 0)
 #define ZX_INFO_VMO_RESIZABLE    ((uint32_t)1 << 1)
