@@ -160,9 +160,7 @@ VkResult memory_allocate(struct device *device, const struct memory_steps *with,
         host_free(allocator, memory);
         return result;
     }
-    pthread_mutex_lock(&device->mutex);
-    registry_add(&device->memories, &memory->entry, (uint64_t)*handle);
-    pthread_mutex_unlock(&device->mutex);
+    device_add(device, &device->memories, &memory->entry, (uint64_t)*handle);
     return VK_SUCCESS;
 }
 
@@ -188,16 +186,16 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_AllocateMemory(VkDevice handle, const VkMemo
     if (!emulates(device))
         return device->next.AllocateMemory(handle, info, allocator, memory);
     const struct request request = memory_request(info);
-    return request.imports || request.exports ? memory_allocate(device, &steps, &request, info, allocator, memory)
-                                              : allocate_other(device, info, allocator, memory);
+    if (request.imports || request.exports)
+        return memory_allocate(device, &steps, &request, info, allocator, memory);
+    return info->pNext ? allocate_other(device, info, allocator, memory)
+                       : device->next.AllocateMemory(handle, info, allocator, memory);
 }
 
 VKAPI_ATTR void VKAPI_CALL hook_FreeMemory(VkDevice handle, VkDeviceMemory memory_handle,
                                            const VkAllocationCallbacks *allocator) {
     struct device *device = device_of(handle);
-    pthread_mutex_lock(&device->mutex);
-    struct memory *memory = (struct memory *)registry_take(&device->memories, (uint64_t)memory_handle);
-    pthread_mutex_unlock(&device->mutex);
+    struct memory *memory = device_take(device, &device->memories, (uint64_t)memory_handle);
     device->next.FreeMemory(handle, memory_handle, allocator); // the driver uses the pages until here
     if (!memory)
         return;
@@ -212,6 +210,8 @@ void device_forget_memories(struct device *device) {
 }
 
 bool memory_find(struct device *device, VkDeviceMemory handle, struct memory *memory) {
+    if (has_nothing_external(device))
+        return false;
     pthread_mutex_lock(&device->mutex);
     const struct memory *found = memory_find_locked(device, handle);
     if (found)

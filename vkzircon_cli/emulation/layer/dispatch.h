@@ -5,6 +5,7 @@
 #define VKZIRCON_DISPATCH_H_
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "newer.h"
 #include "registry.h"
@@ -77,10 +78,20 @@ void device_commands_load(struct device_commands *commands, PFN_vkGetDeviceProcA
 // The loader's struct of this type and function in the pNext chain of a create-info, or NULL.
 void *loader_info(const void *first, VkStructureType type, VkLayerFunction function);
 
-// Records by dispatch pointer, which physical devices share with their instance and queues with their device.
+// Records by dispatch pointer, which physical devices share with their instance and queues with their device. Each
+// thread remembers the record that it found last, so that its next calls for the same device take no lock. A program
+// may not destroy a device that another thread uses (the spec: host access to it must be synchronized), so a remembered
+// record is valid as long as the records are the same.
 struct dispatch {
     pthread_mutex_t mutex;
     struct registry records;
+    _Atomic(uint64_t) changes;
+};
+
+struct remembered {
+    uint64_t changes;
+    uint64_t key;
+    void *record;
 };
 
 // Instances, devices and their children begin with the loader's dispatch pointer.
@@ -91,19 +102,24 @@ static inline uint64_t dispatch_key(const void *handle) {
 static inline void dispatch_add(struct dispatch *dispatch, struct registry_entry *record, const void *handle) {
     pthread_mutex_lock(&dispatch->mutex);
     registry_add(&dispatch->records, record, dispatch_key(handle));
+    dispatch->changes++;
     pthread_mutex_unlock(&dispatch->mutex);
 }
 
-static inline void *dispatch_find(struct dispatch *dispatch, const void *handle) {
+static inline void *dispatch_find(struct dispatch *dispatch, struct remembered *last, const void *handle) {
+    const uint64_t key = dispatch_key(handle);
+    if (last->record && last->key == key && last->changes == atomic_load(&dispatch->changes))
+        return last->record;
     pthread_mutex_lock(&dispatch->mutex);
-    struct registry_entry *record = registry_find(&dispatch->records, dispatch_key(handle));
+    *last = (struct remembered){dispatch->changes, key, registry_find(&dispatch->records, key)};
     pthread_mutex_unlock(&dispatch->mutex);
-    return record;
+    return last->record;
 }
 
 static inline void *dispatch_take(struct dispatch *dispatch, const void *handle) {
     pthread_mutex_lock(&dispatch->mutex);
     struct registry_entry *record = registry_take(&dispatch->records, dispatch_key(handle));
+    dispatch->changes++;
     pthread_mutex_unlock(&dispatch->mutex);
     return record;
 }

@@ -37,18 +37,13 @@ static VkResult remember(struct device *device, struct registry *registry, struc
         host_free(allocator, entry);
         return result;
     }
-    pthread_mutex_lock(&device->mutex);
-    registry_add(registry, entry, handle);
-    pthread_mutex_unlock(&device->mutex);
+    device_add(device, registry, entry, handle);
     return VK_SUCCESS;
 }
 
 static void forget(struct device *device, struct registry *registry, uint64_t handle,
                    const VkAllocationCallbacks *allocator) {
-    pthread_mutex_lock(&device->mutex);
-    struct registry_entry *entry = registry_take(registry, handle);
-    pthread_mutex_unlock(&device->mutex);
-    host_free(allocator, entry);
+    host_free(allocator, device_take(device, registry, handle));
 }
 
 // The records stay allocated: the application's callbacks may be invalid by now.
@@ -67,6 +62,8 @@ static void cut_memory_types(const struct device *device, VkMemoryRequirements *
 
 static void cut_if_external(struct device *device, struct registry *registry, uint64_t handle,
                             VkMemoryRequirements *requirements) {
+    if (has_nothing_external(device))
+        return;
     pthread_mutex_lock(&device->mutex);
     const bool external = registry_find(registry, handle) != NULL;
     pthread_mutex_unlock(&device->mutex);
