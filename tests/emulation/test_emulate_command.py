@@ -117,6 +117,33 @@ def test_signals_and_exit_codes_are_the_programs_own(layer: installation.Install
         assert running.wait(20) == 41
 
 
+def test_programs_may_have_as_many_vmos_as_the_system_allows(layer: installation.Installation) -> None:
+    """The soft limit of open files, often 1,024, would leave fewer than the 4,096 allocations that Vulkan promises."""
+    assert layer.manifest.is_file()
+    low = 'ulimit -S -n 200; exec "$0" emulate -- sh -c "ulimit -S -n; ulimit -H -n"'
+    ran = subprocess.run(["sh", "-c", low, PROGRAM], env=environment({}), capture_output=True, text=True, check=True)
+    soft, hard = ran.stdout.split()
+    assert soft == hard
+
+
+_PROBE = """
+import resource
+from vkzircon_cli.model.request import Request
+from vkzircon_cli.worker.protocol import probe_events
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+for emulation in ({}, {"VKZIRCON_EMULATION": "persona=strict"}):
+    list(probe_events(lambda: lambda *_: iter(()), Request(environ=emulation), print, {}))
+    print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard)
+"""
+
+
+def test_only_the_probe_of_an_emulation_raises_the_limit_of_files() -> None:
+    """Without the emulation a VMO is no file, and the process stays as it was started."""
+    ran = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "True"]
+
+
 @pytest.mark.parametrize("name", ["SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP"])
 def test_no_signal_is_ignored_that_was_not(vkzircon: Run, layer: installation.Installation, name: str) -> None:
     """Python ignores some signals; the program must not inherit that."""

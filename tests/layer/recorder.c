@@ -326,6 +326,31 @@ static uint32_t times_named(const VkDeviceCreateInfo *info, const char *name) {
     return times;
 }
 
+static void leave_out(VkDeviceCreateInfo *info, const char **names, const char *name) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
+        if (strcmp(info->ppEnabledExtensionNames[i], name) != 0)
+            names[count++] = info->ppEnabledExtensionNames[i];
+    }
+    info->enabledExtensionCount = count;
+    info->ppEnabledExtensionNames = names;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL record_GetMemoryZirconHandleFUCHSIA(
+    VkDevice device, const VkMemoryGetZirconHandleInfoFUCHSIA *info, zx_handle_t *handle) {
+    (void)device, (void)info;
+    *handle = RECORDER_HANDLE;
+    return VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL
+record_GetMemoryZirconHandlePropertiesFUCHSIA(VkDevice device, VkExternalMemoryHandleTypeFlagBits type,
+                                              zx_handle_t handle, VkMemoryZirconHandlePropertiesFUCHSIA *properties) {
+    (void)device, (void)type, (void)handle;
+    properties->memoryTypeBits = 1;
+    return VK_SUCCESS;
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL record_CreateDevice(VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
                                                           const VkAllocationCallbacks *allocator, VkDevice *device) {
     VkLayerDeviceCreateInfo *link = device_link(info);
@@ -335,10 +360,14 @@ static VKAPI_ATTR VkResult VKAPI_CALL record_CreateDevice(VkPhysicalDevice physi
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
     if (times_named(info, VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME) && recorder.pretense != PRETEND_NATIVE)
         violation("vkCreateDevice enables VK_FUCHSIA_external_memory");
+    const char *names[64];
+    VkDeviceCreateInfo below = *info;
+    if (recorder.pretense == PRETEND_NATIVE) // lavapipe does not know the extension
+        leave_out(&below, names, VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME);
     if (times_named(info, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) > 1)
         violation("vkCreateDevice enables VK_EXT_external_memory_host twice");
     recorder.devices++;
-    return next(physical, info, allocator, device);
+    return next(physical, &below, allocator, device);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL record_CreateInstance(const VkInstanceCreateInfo *info,
@@ -393,10 +422,14 @@ static const struct {
     RECORD_KHR(GetDeviceBufferMemoryRequirements)
     RECORD_KHR(GetDeviceImageMemoryRequirements)
     RECORD(GetMemoryHostPointerPropertiesEXT)
+    RECORD(GetMemoryZirconHandleFUCHSIA)
+    RECORD(GetMemoryZirconHandlePropertiesFUCHSIA)
     // clang-format on
 };
 
 static PFN_vkVoidFunction find_command(const char *name) {
+    if (recorder.pretense != PRETEND_NATIVE && strncmp(name, "vkGetMemoryZirconHandle", 23) == 0)
+        return NULL;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(commands[i].name, name) == 0)
             return commands[i].function;

@@ -21,11 +21,12 @@ enum pretense {
     PRETEND_REFUSED_IMPORTS, // every import of host memory fails
     PRETEND_HIDDEN_TYPES,    // only type 0 takes host memory, and it is not HOST_VISIBLE
     PRETEND_DENIED_IMPORTS,  // the queries report nothing for host memory, but its imports work, as in SwiftShader
-    PRETEND_NATIVE,          // the driver lists VK_FUCHSIA_external_memory itself
+    PRETEND_NATIVE,          // the driver offers VK_FUCHSIA_external_memory itself, and returns RECORDER_HANDLE
     PRETEND_LOST_HANDLES,    // closes `steal` while it allocates, as another thread of the application could
 };
 
-#define RECORDER_CHAIN 64
+#define RECORDER_CHAIN  64
+#define RECORDER_HANDLE 0x5a5a5a5bu
 
 struct recorder {
     enum pretense pretense; // set before the instance is created

@@ -11,6 +11,7 @@ from typing import NoReturn
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.bindings.faults import Entry, list_faults, list_personas, refuse_unknown_faults
 from vkzircon_cli.emulation import installation
+from vkzircon_cli.emulation.limits import raise_open_files
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import EMULATION_VARIABLE
@@ -72,6 +73,7 @@ def become(command: Sequence[str], asked: Emulate, restore_signals: Callable[[],
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     restore_signals()
+    raise_open_files()
     try:
         os.execvpe(command[0], tuple(command), environ)
     except OSError as error:

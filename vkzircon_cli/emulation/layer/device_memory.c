@@ -303,12 +303,16 @@ VkResult memory_export_result(zx_status_t status) {
 }
 
 // Each call returns a new handle to the same VMO. Its rights are those of zx_vmo_create() or, for imported memory,
-// those of the imported handle.
+// those of the imported handle. A driver that offers the extension itself is asked: a program that looked the command
+// up by the instance calls the layer for every device.
 VKAPI_ATTR VkResult VKAPI_CALL hook_GetMemoryZirconHandleFUCHSIA(VkDevice handle,
                                                                  const VkMemoryGetZirconHandleInfoFUCHSIA *info,
                                                                  zx_handle_t *zircon_handle) {
+    struct device *device = device_of(handle);
     struct memory memory;
-    if (!memory_find_exportable(device_of(handle), info, &memory))
+    if (!emulates(device) && device->next.GetMemoryZirconHandleFUCHSIA)
+        return device->next.GetMemoryZirconHandleFUCHSIA(handle, info, zircon_handle);
+    if (!memory_find_exportable(device, info, &memory))
         return VK_ERROR_UNKNOWN;
     return memory_export_result(zx_handle_duplicate(memory.vmo, ZX_RIGHT_SAME_RIGHTS, zircon_handle));
 }
@@ -320,6 +324,8 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_GetMemoryZirconHandlePropertiesFUCHSIA(
     const zx_rights_t needed = ZX_RIGHT_READ | ZX_RIGHT_WRITE | ZX_RIGHT_MAP;
     const struct device *device = device_of(handle);
     zx_info_handle_basic_t basic;
+    if (!emulates(device) && device->next.GetMemoryZirconHandlePropertiesFUCHSIA)
+        return device->next.GetMemoryZirconHandlePropertiesFUCHSIA(handle, type, zircon_handle, properties);
     if (!emulates(device) || type != ZIRCON_VMO || !zircon_handle ||
         zx_object_get_info(zircon_handle, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL) != ZX_OK ||
         basic.type != ZX_OBJ_TYPE_VMO) // 04773, 04774

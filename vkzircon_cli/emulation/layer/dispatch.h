@@ -46,6 +46,8 @@
     Y(GetDeviceImageSparseMemoryRequirements)                                                                          \
     Z(GetDeviceImageSubresourceLayout)                                                                                 \
     Z(MapMemory2)                                                                                                      \
+    X(GetMemoryZirconHandleFUCHSIA)                                                                                    \
+    X(GetMemoryZirconHandlePropertiesFUCHSIA)                                                                          \
     X(GetMemoryHostPointerPropertiesEXT)                                                                               \
     X(BindBufferMemory)                                                                                                \
     X(BindImageMemory)                                                                                                 \
