@@ -49,9 +49,11 @@ class Registry:
         }
 
     @property
-    def version(self) -> int:
-        """Return VK_HEADER_VERSION."""
-        return int("".join(self._types["VK_HEADER_VERSION"].itertext()).split()[-1])
+    def version(self) -> tuple[int, ...]:
+        """Return the version of Vulkan: major, minor and patch."""
+        complete = "".join(self._types["VK_HEADER_VERSION_COMPLETE"].itertext())
+        _, major, minor, _ = complete.partition("(")[2].split(",")
+        return int(major), int(minor), int("".join(self._types["VK_HEADER_VERSION"].itertext()).split()[-1])
 
     @cached_property
     def values(self) -> dict[str, int]:
