@@ -19,7 +19,7 @@ _LAYER = "vkzircon_cli/emulation/layer/"
 _LIBRARIES = {"libVkLayer_vkzircon_external_memory.so", "libzircon.so"}
 _MANIFEST = "VkLayer_vkzircon_external_memory.json"
 # Headers in folders of layer/ are for programs; those directly in it are sources of the layer.
-_HEADERS = {str(path.relative_to(CHECKOUT / _LAYER)) for path in (CHECKOUT / _LAYER).glob("*/*.h")}
+_HEADERS = {str(path.relative_to(CHECKOUT / _LAYER)) for path in (CHECKOUT / _LAYER).glob("*/**/*.h")}
 
 
 @pytest.fixture(name="unpacked", scope="module")

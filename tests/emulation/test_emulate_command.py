@@ -74,7 +74,7 @@ def test_values_come_through_a_shell_unharmed(
     script.write_bytes(printed + f"{sys.executable} -c {shlex.quote(say)}\n".encode())
     bare = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
     ran = subprocess.run([_shell(shell), script], env=bare, capture_output=True, cwd=tmp_path, check=True)
-    assert json.loads(ran.stdout) == [f"{LAYER_NAME}:{hostile}", f"{hostile}:{layer.manifest.parent}"]
+    assert json.loads(ran.stdout) == [f"{hostile}:{LAYER_NAME}", f"{hostile}:{layer.manifest.parent}"]
     assert not (tmp_path / "hit").exists()
 
 
@@ -101,7 +101,44 @@ def test_what_is_on_already_is_not_turned_on_twice(layer: installation.Installat
         assert {**already, **launch.variables(already, Emulate())} == already
     assert once["VK_LAYER_PATH"] == f"/mine:{folder}"
     assert once["LD_LIBRARY_PATH"] == f"{folder}:/lib/mine"
-    assert once["VK_INSTANCE_LAYERS"] == f"{LAYER_NAME}:VK_LAYER_MINE"
+    assert once["VK_INSTANCE_LAYERS"] == f"VK_LAYER_MINE:{LAYER_NAME}"
+
+
+_INVALID_CALL = """
+#include <vulkan/vulkan.h>
+int main(void) {
+    VkApplicationInfo app = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_1};
+    VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &app};
+    VkDeviceQueueCreateInfo queue = {VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, 0, 0, 0, 1, &(float){1}};
+    const char *name = "VK_FUCHSIA_external_memory";
+    VkDeviceCreateInfo create = {VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, 0, 0, 1, &queue, 0, 0, 1, &name};
+    VkExportMemoryAllocateInfo export = {VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, 0, 0x800};
+    VkMemoryAllocateInfo allocate = {VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, &export, 65536, 77};
+    VkInstance instance; VkPhysicalDevice physical; VkDevice device; VkDeviceMemory memory; uint32_t one = 1;
+    if (vkCreateInstance(&info, 0, &instance) || vkEnumeratePhysicalDevices(instance, &one, &physical) < 0 ||
+        vkCreateDevice(physical, &create, 0, &device))
+        return 1;
+    return vkAllocateMemory(device, &allocate, 0, &memory) == VK_SUCCESS; // no memory type has this number
+}
+"""
+
+
+def test_validation_sees_the_programs_own_calls(
+    vkzircon: Run, lavapipe: str, layer: installation.Installation, tmp_path: Path
+) -> None:
+    """The emulation answers an invalid export itself, so a layer below it would see nothing."""
+    assert layer.manifest.is_file()
+    (tmp_path / "invalid.c").write_text(_INVALID_CALL)
+    subprocess.run(["cc", "-w", tmp_path / "invalid.c", "-o", tmp_path / "invalid", "-lvulkan"], check=True)
+    ran = vkzircon(
+        "emulate",
+        "--",
+        str(tmp_path / "invalid"),
+        VK_DRIVER_FILES=lavapipe,
+        VK_INSTANCE_LAYERS="VK_LAYER_KHRONOS_validation",
+    )
+    assert ran.code == 0
+    assert "VUID-vkAllocateMemory-pAllocateInfo-01714" in ran.out + ran.err
 
 
 def test_signals_and_exit_codes_are_the_programs_own(layer: installation.Installation) -> None:
@@ -115,6 +152,33 @@ def test_signals_and_exit_codes_are_the_programs_own(layer: installation.Install
         running.send_signal(signal.SIGUSR1)
         assert running.stdout.read() == "got it\n"
         assert running.wait(20) == 41
+
+
+def test_programs_may_have_as_many_vmos_as_the_system_allows(layer: installation.Installation) -> None:
+    """The soft limit of open files, often 1,024, would leave fewer than the 4,096 allocations that Vulkan promises."""
+    assert layer.manifest.is_file()
+    low = 'ulimit -S -n 200; exec "$0" emulate -- sh -c "ulimit -S -n; ulimit -H -n"'
+    ran = subprocess.run(["sh", "-c", low, PROGRAM], env=environment({}), capture_output=True, text=True, check=True)
+    soft, hard = ran.stdout.split()
+    assert soft == hard
+
+
+_PROBE = """
+import resource
+from vkzircon_cli.model.request import Request
+from vkzircon_cli.worker.protocol import probe_events
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+for emulation in ({}, {"VKZIRCON_EMULATION": "persona=strict"}):
+    list(probe_events(lambda: lambda *_: iter(()), Request(environ=emulation), print, {}))
+    print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard)
+"""
+
+
+def test_only_the_probe_of_an_emulation_raises_the_limit_of_files() -> None:
+    """Without the emulation a VMO is no file, and the process stays as it was started."""
+    ran = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "True"]
 
 
 @pytest.mark.parametrize("name", ["SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP"])

@@ -4,6 +4,7 @@
 #include "recorder.h"
 
 #include "links.h"
+#include "newer.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -11,10 +12,8 @@
 #include <string.h>
 #include <zircon/syscalls.h>
 
-#define ZIRCON_VMO  VK_EXTERNAL_MEMORY_HANDLE_TYPE_ZIRCON_VMO_BIT_FUCHSIA
-#define HOST_MEMORY VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT
-#define GRANULE     4096u // required by lavapipe for a host pointer
-#define ATOM        256u  // required by PRETEND_MANY_TYPES for a range
+#define GRANULE 4096u // required by lavapipe for a host pointer
+#define ATOM    256u  // required by PRETEND_MANY_TYPES for a range
 
 struct recorder recorder;
 
@@ -70,14 +69,20 @@ static void check_chain(const void *first, const char *where) {
     }
 }
 
-static void note_chain(const VkMemoryAllocateInfo *info) {
+static void note_chain(const void *first) {
     recorder.chain_length = 0;
+    for (const VkBaseInStructure *node = first; node; node = node->pNext) {
+        if (recorder.chain_length < RECORDER_CHAIN)
+            recorder.chain[recorder.chain_length++] = node->sType;
+    }
+}
+
+static void note_allocation(const VkMemoryAllocateInfo *info) {
+    note_chain(info->pNext);
     recorder.host_pointer = NULL;
     recorder.allocation_size = info->allocationSize;
     recorder.memory_type = info->memoryTypeIndex;
     for (const VkBaseInStructure *node = info->pNext; node; node = node->pNext) {
-        if (recorder.chain_length < RECORDER_CHAIN)
-            recorder.chain[recorder.chain_length++] = node->sType;
         if (node->sType == VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT)
             recorder.host_pointer = ((const VkImportMemoryHostPointerInfoEXT *)node)->pHostPointer;
     }
@@ -101,7 +106,7 @@ static pthread_mutex_t allocation_mutex = PTHREAD_MUTEX_INITIALIZER;
 static VkResult allocate_locked(VkDevice device, const VkMemoryAllocateInfo *info,
                                 const VkAllocationCallbacks *allocator, VkDeviceMemory *memory) {
     recorder.allocations++;
-    note_chain(info);
+    note_allocation(info);
     check_chain(info->pNext, "vkAllocateMemory");
     if (recorder.host_pointer)
         check_host_memory();
@@ -143,6 +148,19 @@ static VKAPI_ATTR VkResult VKAPI_CALL record_MapMemory(VkDevice device, VkDevice
     return NEXT_DEVICE(MapMemory)(device, memory, offset, size, flags, data);
 }
 
+// Lavapipe of Mesa 22 has neither this command nor the next one.
+static VKAPI_ATTR VkResult VKAPI_CALL record_MapMemory2(VkDevice device, const struct newer_map *info, void **data) {
+    return record_MapMemory(device, info->memory, info->offset, info->size, info->flags, data);
+}
+
+static VKAPI_ATTR void VKAPI_CALL record_GetDeviceImageSubresourceLayout(VkDevice device,
+                                                                         const struct newer_image_subresource *info,
+                                                                         void *layout) {
+    (void)device, (void)layout;
+    check_chain(info->pCreateInfo->pNext, "vkGetDeviceImageSubresourceLayout");
+    note_chain(info->pCreateInfo->pNext);
+}
+
 static void record_ranges(uint32_t count, const VkMappedMemoryRange *ranges) {
     recorder.range_calls++;
     recorder.num_ranges = count;
@@ -169,6 +187,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL record_InvalidateMappedMemoryRanges(VkDevi
 static VKAPI_ATTR VkResult VKAPI_CALL record_CreateBuffer(VkDevice device, const VkBufferCreateInfo *info,
                                                           const VkAllocationCallbacks *allocator, VkBuffer *buffer) {
     check_chain(info->pNext, "vkCreateBuffer");
+    note_chain(info->pNext);
     return NEXT_DEVICE(CreateBuffer)(device, info, allocator, buffer);
 }
 
@@ -178,6 +197,7 @@ static VkImageTiling last_tiling;
 static VKAPI_ATTR VkResult VKAPI_CALL record_CreateImage(VkDevice device, const VkImageCreateInfo *info,
                                                          const VkAllocationCallbacks *allocator, VkImage *image) {
     check_chain(info->pNext, "vkCreateImage");
+    note_chain(info->pNext);
     last_tiling = info->tiling;
     return NEXT_DEVICE(CreateImage)(device, info, allocator, image);
 }
@@ -227,6 +247,14 @@ static VKAPI_ATTR void VKAPI_CALL record_GetDeviceImageMemoryRequirements(VkDevi
     check_chain(info->pCreateInfo->pNext, "vkGetDeviceImageMemoryRequirements");
     NEXT_DEVICE(GetDeviceImageMemoryRequirements)(device, info, requirements);
     pretend_requirements(&requirements->memoryRequirements, info->pCreateInfo->tiling);
+}
+
+static VKAPI_ATTR void VKAPI_CALL
+record_GetDeviceImageSparseMemoryRequirements(VkDevice device, const VkDeviceImageMemoryRequirements *info,
+                                              uint32_t *count, VkSparseImageMemoryRequirements2 *requirements) {
+    check_chain(info->pCreateInfo->pNext, "vkGetDeviceImageSparseMemoryRequirements");
+    note_chain(info->pCreateInfo->pNext);
+    NEXT_DEVICE(GetDeviceImageSparseMemoryRequirements)(device, info, count, requirements);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL
@@ -298,6 +326,31 @@ static uint32_t times_named(const VkDeviceCreateInfo *info, const char *name) {
     return times;
 }
 
+static void leave_out(VkDeviceCreateInfo *info, const char **names, const char *name) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
+        if (strcmp(info->ppEnabledExtensionNames[i], name) != 0)
+            names[count++] = info->ppEnabledExtensionNames[i];
+    }
+    info->enabledExtensionCount = count;
+    info->ppEnabledExtensionNames = names;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL record_GetMemoryZirconHandleFUCHSIA(
+    VkDevice device, const VkMemoryGetZirconHandleInfoFUCHSIA *info, zx_handle_t *handle) {
+    (void)device, (void)info;
+    *handle = RECORDER_HANDLE;
+    return VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL
+record_GetMemoryZirconHandlePropertiesFUCHSIA(VkDevice device, VkExternalMemoryHandleTypeFlagBits type,
+                                              zx_handle_t handle, VkMemoryZirconHandlePropertiesFUCHSIA *properties) {
+    (void)device, (void)type, (void)handle;
+    properties->memoryTypeBits = 1;
+    return VK_SUCCESS;
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL record_CreateDevice(VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
                                                           const VkAllocationCallbacks *allocator, VkDevice *device) {
     VkLayerDeviceCreateInfo *link = device_link(info);
@@ -307,10 +360,14 @@ static VKAPI_ATTR VkResult VKAPI_CALL record_CreateDevice(VkPhysicalDevice physi
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
     if (times_named(info, VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME) && recorder.pretense != PRETEND_NATIVE)
         violation("vkCreateDevice enables VK_FUCHSIA_external_memory");
+    const char *names[64];
+    VkDeviceCreateInfo below = *info;
+    if (recorder.pretense == PRETEND_NATIVE) // lavapipe does not know the extension
+        leave_out(&below, names, VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME);
     if (times_named(info, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) > 1)
         violation("vkCreateDevice enables VK_EXT_external_memory_host twice");
     recorder.devices++;
-    return next(physical, info, allocator, device);
+    return next(physical, &below, allocator, device);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL record_CreateInstance(const VkInstanceCreateInfo *info,
@@ -351,6 +408,9 @@ static const struct {
     RECORD(AllocateMemory)
     RECORD(FreeMemory)
     RECORD(MapMemory)
+    RECORD_KHR(MapMemory2)
+    RECORD_KHR(GetDeviceImageSubresourceLayout)
+    RECORD_KHR(GetDeviceImageSparseMemoryRequirements)
     RECORD(FlushMappedMemoryRanges)
     RECORD(InvalidateMappedMemoryRanges)
     RECORD(CreateBuffer)
@@ -362,10 +422,14 @@ static const struct {
     RECORD_KHR(GetDeviceBufferMemoryRequirements)
     RECORD_KHR(GetDeviceImageMemoryRequirements)
     RECORD(GetMemoryHostPointerPropertiesEXT)
+    RECORD(GetMemoryZirconHandleFUCHSIA)
+    RECORD(GetMemoryZirconHandlePropertiesFUCHSIA)
     // clang-format on
 };
 
 static PFN_vkVoidFunction find_command(const char *name) {
+    if (recorder.pretense != PRETEND_NATIVE && strncmp(name, "vkGetMemoryZirconHandle", 23) == 0)
+        return NULL;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(commands[i].name, name) == 0)
             return commands[i].function;

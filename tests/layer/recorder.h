@@ -21,11 +21,12 @@ enum pretense {
     PRETEND_REFUSED_IMPORTS, // every import of host memory fails
     PRETEND_HIDDEN_TYPES,    // only type 0 takes host memory, and it is not HOST_VISIBLE
     PRETEND_DENIED_IMPORTS,  // the queries report nothing for host memory, but its imports work, as in SwiftShader
-    PRETEND_NATIVE,          // the driver lists VK_FUCHSIA_external_memory itself
+    PRETEND_NATIVE,          // the driver offers VK_FUCHSIA_external_memory itself, and returns RECORDER_HANDLE
     PRETEND_LOST_HANDLES,    // closes `steal` while it allocates, as another thread of the application could
 };
 
-#define RECORDER_CHAIN 32
+#define RECORDER_CHAIN  64
+#define RECORDER_HANDLE 0x5a5a5a5bu
 
 struct recorder {
     enum pretense pretense; // set before the instance is created
@@ -36,14 +37,14 @@ struct recorder {
     uint32_t allocations;
     uint32_t live_allocations;
 
-    // The structs after the first of the last allocation, and their contents.
+    // The structs in the chain of the last allocation, buffer, image or query of one, and their contents.
     uint32_t chain_length;
     VkStructureType chain[RECORDER_CHAIN];
     VkDeviceSize allocation_size;
     uint32_t memory_type;
     void *host_pointer; // NULL: no host memory was imported
 
-    VkDeviceSize mapped_size;
+    VkDeviceSize mapped_size; // by vkMapMemory or vkMapMemory2KHR
     VkMappedMemoryRange range;
     uint32_t num_ranges; // of the last call
     uint32_t range_calls;

@@ -317,38 +317,6 @@ static void a_closed_peer_is_told_after_its_messages(void) {
     CHECK_OK(zx_handle_close(ends.reader));
 }
 
-static void *write_later(void *writer) {
-    usleep(30000);
-    zx_channel_write(*(zx_handle_t *)writer, 0, "now", 3, NULL, 0);
-    return NULL;
-}
-
-static void *close_later(void *handle) {
-    usleep(30000);
-    zx_handle_close(*(zx_handle_t *)handle);
-    return NULL;
-}
-
-static void a_wait_ends_when_something_comes(void) {
-    struct ends ends = new_channel();
-    zx_signals_t observed = 0;
-    pthread_t thread;
-    char bytes[4];
-    CHECK_OK(zx_object_wait_one(ends.reader, ZX_CHANNEL_WRITABLE, 0, &observed));
-    CHECK_EQ(observed, ZX_CHANNEL_WRITABLE);
-    CHECK_EQ(zx_object_wait_one(ends.reader, ZX_CHANNEL_READABLE, ZX_TIME_INFINITE_PAST, NULL), ZX_ERR_TIMED_OUT);
-    pthread_create(&thread, NULL, write_later, &ends.writer);
-    CHECK_OK(zx_object_wait_one(ends.reader, ZX_CHANNEL_READABLE, ZX_TIME_INFINITE, &observed));
-    CHECK_EQ(observed, ZX_CHANNEL_READABLE | ZX_CHANNEL_WRITABLE);
-    pthread_join(thread, NULL);
-    CHECK_OK(zx_channel_read(ends.reader, 0, bytes, NULL, sizeof bytes, 0, NULL, NULL));
-    pthread_create(&thread, NULL, close_later, &ends.reader);
-    CHECK_EQ(zx_object_wait_one(ends.reader, ZX_CHANNEL_READABLE, ZX_TIME_INFINITE, &observed), ZX_ERR_CANCELED);
-    pthread_join(thread, NULL);
-    CHECK_OK(zx_object_wait_one(ends.writer, ZX_CHANNEL_PEER_CLOSED, ZX_TIME_INFINITE, NULL));
-    CHECK_OK(zx_handle_close(ends.writer));
-}
-
 static void a_wrong_kernel_sends_copies(void) {
     const pid_t pid = fork(); // the child reads its own environment
     if (pid == 0) {
@@ -385,7 +353,6 @@ int main(void) {
     RUN(a_mapped_vmo_comes_home());
     RUN(an_end_travels_with_its_messages());
     RUN(a_closed_peer_is_told_after_its_messages());
-    RUN(a_wait_ends_when_something_comes());
     RUN(a_wrong_kernel_sends_copies());
     zx_vmar_root_self();
     CHECK_EQ(open_handles(), open + 1);

@@ -162,7 +162,33 @@ static void a_wait_ends_when_another_thread_acts(void) {
     CHECK_OK(zx_object_signal(event, ZX_EVENT_SIGNALED, 0));
     pthread_create(&thread, NULL, close_later, &event);
     CHECK_EQ(zx_object_wait_one(event, ZX_EVENT_SIGNALED, ZX_TIME_INFINITE, &observed), ZX_ERR_CANCELED);
+    CHECK_EQ(observed, ZX_SIGNAL_HANDLE_CLOSED);
     pthread_join(thread, NULL);
+}
+
+// Closes the handle, and gives its value to another handle of the same object at once.
+static void *close_and_duplicate_later(void *handles) {
+    zx_handle_t *event = handles;
+    usleep(20000);
+    zx_handle_close(event[0]);
+    zx_handle_duplicate(event[1], ZX_RIGHT_SAME_RIGHTS, &event[2]);
+    return NULL;
+}
+
+static void a_wait_is_cancelled_though_its_value_is_used_again(void) {
+    zx_handle_t event[3];
+    zx_signals_t observed = 0;
+    pthread_t thread;
+    CHECK_OK(zx_event_create(0, &event[0]));
+    CHECK_OK(zx_handle_duplicate(event[0], ZX_RIGHT_SAME_RIGHTS, &event[1]));
+    const zx_handle_t waited_on = event[0];
+    const zx_time_t deadline = zx_clock_get_monotonic() + 5000000000;
+    pthread_create(&thread, NULL, close_and_duplicate_later, event);
+    CHECK_EQ(zx_object_wait_one(waited_on, ZX_EVENT_SIGNALED, deadline, &observed), ZX_ERR_CANCELED);
+    CHECK_EQ(observed, ZX_SIGNAL_HANDLE_CLOSED);
+    pthread_join(thread, NULL);
+    CHECK_EQ(event[2], waited_on);
+    CHECK_OK(zx_handle_close_many(event + 1, 2));
 }
 
 static void zero_children_is_signaled(void) {
@@ -213,6 +239,7 @@ int main(void) {
     RUN(content_size_is_a_property());
     RUN(events_are_signaled_and_waited_for());
     RUN(a_wait_ends_when_another_thread_acts());
+    RUN(a_wait_is_cancelled_though_its_value_is_used_again());
     RUN(zero_children_is_signaled());
     RUN(statuses_have_names());
     RUN(the_layer_can_leave_a_reason());

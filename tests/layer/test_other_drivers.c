@@ -65,8 +65,19 @@ static void a_native_driver_is_left_alone(void) {
     gpu_open_instance(&gpu, VK_API_VERSION_1_3);
     CHECK_EQ(times_listed(&gpu, &revision), 1);
     CHECK(strstr(reason_of(&gpu), "itself"));
-    gpu_create_device(&gpu, &extension, 1, NULL); // lavapipe or the loader refuses it
-    CHECK(!gpu.get_handle);
+    REQUIRE(CHECK_OK(gpu_create_bare_device(&gpu, &extension, 1, NULL)));
+    REQUIRE(CHECK(gpu.get_handle && gpu.get_handle_properties));
+    CHECK_EQ(gpu_get_handle(&gpu, VK_NULL_HANDLE), RECORDER_HANDLE);
+    gpu.get_handle = (PFN_vkGetMemoryZirconHandleFUCHSIA)vkGetInstanceProcAddr(gpu.instance, // the layer's own
+                                                                               "vkGetMemoryZirconHandleFUCHSIA");
+    gpu.get_handle_properties = (PFN_vkGetMemoryZirconHandlePropertiesFUCHSIA)vkGetInstanceProcAddr(
+        gpu.instance, "vkGetMemoryZirconHandlePropertiesFUCHSIA");
+    CHECK_EQ(gpu_get_handle(&gpu, VK_NULL_HANDLE), RECORDER_HANDLE);
+    VkMemoryZirconHandlePropertiesFUCHSIA properties = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ZIRCON_HANDLE_PROPERTIES_FUCHSIA,
+    };
+    CHECK_OK(gpu.get_handle_properties(gpu.device, ZIRCON_VMO, RECORDER_HANDLE, &properties));
+    CHECK_EQ(properties.memoryTypeBits, 1);
     gpu_close(&gpu);
     recorder.pretense = PRETEND_NOTHING;
 }

@@ -4,13 +4,14 @@
 import os
 import shlex
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.bindings.faults import Entry, list_faults, list_personas, refuse_unknown_faults
 from vkzircon_cli.emulation import installation
+from vkzircon_cli.emulation.limits import raise_open_files
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import EMULATION_VARIABLE
@@ -20,6 +21,7 @@ from vkzircon_cli.model.text import decode, visible
 
 _LIBRARY_PATH = "LD_LIBRARY_PATH"
 _FILTER = "VK_LOADER_LAYERS_DISABLE"
+_ADDED_FOLDERS = "VK_ADD_LAYER_PATH"
 _PLAIN = range(0x20, 0x7F)  # bytes that need no escape on any terminal
 _EXAMPLE = "As in: vkzircon emulate -- vulkaninfo"
 
@@ -49,7 +51,7 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
         Usage: a persona or fault is unknown, a filter leaves the layer out, or as `installation.variables` does.
         CannotAsk: the layer is not installed.
     """
-    added = installation.variables(environ, asked)
+    added = _others_above(environ, installation.variables(environ, asked))
     if layer_filter({**environ, **added}, LAYER_NAME, is_implicit=False) is False:
         value = visible(decode(os.fsencode(environ[_FILTER]))[0])
         raise Usage(f'{_FILTER} is "{value}", which turns the emulation off.', "Unset it.")
@@ -58,6 +60,32 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
     others = [each for each in environ.get(_LIBRARY_PATH, "").split(os.pathsep) if each not in ("", folder)]
     # First, so that program and layer share one libzircon.so; the folder has no other library that could be loaded.
     return {**added, _LIBRARY_PATH: os.pathsep.join((folder, *others))}
+
+
+def _others_above(environ: Mapping[str, str], added: dict[str, str]) -> dict[str, str]:
+    """Return *added* with the layers that the user named, such as validation, above the emulation.
+
+    They then see the program's own calls. Later loaders stack layers in the order of their names, the first on top.
+    That of Debian 12 uses the order of their folders, so the usual folders come before the emulation's.
+    """
+    *others, emulation = sorted(added["VK_INSTANCE_LAYERS"].split(":"), key=LAYER_NAME.__eq__)
+    if not others:
+        return added
+    above = {"VK_INSTANCE_LAYERS": ":".join((*others, emulation))}
+    if _ADDED_FOLDERS in added:
+        *before, own = added[_ADDED_FOLDERS].split(os.pathsep)
+        above[_ADDED_FOLDERS] = os.pathsep.join((*dict.fromkeys((*before, *_usual_folders(environ))), own))
+    return added | above
+
+
+def _usual_folders(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the folders where explicit layers are installed."""
+    home = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME", "/")) / ".local" / "share")
+    shared = (environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(os.pathsep)
+    for folder in (home, "/etc", *shared):
+        layers = Path(folder) / "vulkan" / "explicit_layer.d"
+        if layers.is_dir():
+            yield str(layers)
 
 
 def become(command: Sequence[str], asked: Emulate, restore_signals: Callable[[], None]) -> NoReturn:
@@ -72,6 +100,7 @@ def become(command: Sequence[str], asked: Emulate, restore_signals: Callable[[],
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     restore_signals()
+    raise_open_files()
     try:
         os.execvpe(command[0], tuple(command), environ)
     except OSError as error:

@@ -31,6 +31,10 @@ def time_limit(timeout_s: float, moves: int) -> float:
 def probe_events(load: LoadProbe, request: Request, on_call: OnCall, answered: Answered) -> Iterator[Event]:
     """Yield the events of the probe; a missing package or a bug of ours is an error event, never an exception."""
     os.environ.update(request.environ)
+    if request.environ:  # that of the emulation
+        from vkzircon_cli.emulation.limits import raise_open_files
+
+        raise_open_files()
     try:
         yield from load()(request, on_call, answered)
     except ImportError as gone:

@@ -149,7 +149,7 @@ static void check_link(const struct run *run, const struct link *link, size_t in
     FUZZ_EXPECT_EQ(seen->sType, link->node->sType);
     if (link->rule >= 0)
         FUZZ_EXPECT((const void *)seen == run->rules[link->rule].replacement);
-    else if (!link->known || index >= run->num_kept)
+    else if (index >= run->num_kept)
         FUZZ_EXPECT((const void *)seen == link->node);
     else
         FUZZ_EXPECT(same_payload(seen, link->before, link->size));
@@ -181,16 +181,10 @@ static void check_and_free(struct run *run) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct run run = {.decisions = {data, size}};
     struct chain chain;
-    unsigned char copy[sizeof(VkImportMemoryZirconHandleInfoFUCHSIA)];
     make(&run);
     const void *first = run.num_links ? run.links[0].node : NULL;
     chain_rewrite(&chain, first, run.rules, run.num_rules);
     check_what_goes_down(&run, &chain);
-    chain_restore(&chain);
-    const VkStructureType type = VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA;
-    const VkBaseInStructure *found = chain_find(first, type);
-    FUZZ_EXPECT_EQ(chain_read(first, type, copy, sizeof copy), found != NULL);
-    FUZZ_EXPECT(!found || memcmp(copy, found, sizeof copy) == 0);
     check_and_free(&run);
     return 0;
 }

@@ -28,19 +28,24 @@ void create_vmo(struct run *run) {
     zx_handle_t value;
     const uint64_t size = decide_small_size(run);
     const uint32_t options =
-        decide_below(&run->decisions, 4) ? 0 : DECIDE_AMONG(&run->decisions, uint32_t, ZX_VMO_RESIZABLE, 4, 8, 1, 64);
-    const bool resizable = options == ZX_VMO_RESIZABLE;
-    const bool unsupported = options == ZX_VMO_DISCARDABLE;
+        decide_below(&run->decisions, 4)
+            ? 0
+            : DECIDE_AMONG(&run->decisions, uint32_t, ZX_VMO_RESIZABLE, ZX_VMO_DISCARDABLE, ZX_VMO_UNBOUNDED,
+                           ZX_VMO_RESIZABLE | ZX_VMO_UNBOUNDED, ZX_VMO_RESIZABLE | ZX_VMO_DISCARDABLE, 8, 1, 64);
+    const bool resizable = options & ZX_VMO_RESIZABLE, unbounded = options & ZX_VMO_UNBOUNDED;
     zx_status_t expected = is_possible(size) ? ZX_OK : ZX_ERR_OUT_OF_RANGE;
-    if (options && !resizable)
-        expected = unsupported ? ZX_ERR_NOT_SUPPORTED : ZX_ERR_INVALID_ARGS;
+    if ((resizable && unbounded) ||
+        (expected == ZX_OK && options & ~(ZX_VMO_RESIZABLE | ZX_VMO_DISCARDABLE | ZX_VMO_UNBOUNDED)))
+        expected = ZX_ERR_INVALID_ARGS;
     FUZZ_EXPECT_EQ(zx_vmo_create(size, options, &value), expected);
-    if (expected == ZX_OK && size > MOST_BYTES)
+    const bool modelled = size <= MOST_BYTES && !unbounded;
+    if (expected == ZX_OK && !modelled)
         FUZZ_EXPECT_EQ(zx_handle_close(value), ZX_OK);
-    if (expected != ZX_OK || size > MOST_BYTES)
+    if (expected != ZX_OK || !modelled)
         return;
     struct object *vmo = model_add_vmo(&run->model, size, NULL, false, 0);
     vmo->resizable = resizable;
+    vmo->discardable = options & ZX_VMO_DISCARDABLE;
     note_handle(run, vmo, ZX_DEFAULT_VMO_RIGHTS | (resizable ? ZX_RIGHT_RESIZE : 0), value);
 }
 
@@ -49,22 +54,46 @@ static uint32_t decide_child_options(struct run *run) {
                               ? DECIDE_AMONG(&run->decisions, uint32_t, ZX_VMO_CHILD_SLICE, ZX_VMO_CHILD_SNAPSHOT,
                                              ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, ZX_VMO_CHILD_SNAPSHOT_MODIFIED)
                               : decide(&run->decisions);
-    return kind | (decide_below(&run->decisions, 4) ? 0 : ZX_VMO_CHILD_NO_WRITE);
+    return kind | (decide_below(&run->decisions, 4) ? 0 : ZX_VMO_CHILD_NO_WRITE) |
+           (decide_below(&run->decisions, 4) ? 0 : ZX_VMO_CHILD_RESIZABLE);
 }
 
 static zx_status_t expected_of_child(const struct object *parent, uint32_t options, uint64_t offset, uint64_t size) {
-    const uint32_t kind = options & ~ZX_VMO_CHILD_NO_WRITE;
-    if (!kind || kind & (kind - 1) || offset % PAGE)
-        return ZX_ERR_INVALID_ARGS; // not exactly one kind
-    if (kind != ZX_VMO_CHILD_SLICE && !(kind & SNAPSHOTS))
+    const bool resizable = options & ZX_VMO_CHILD_RESIZABLE;
+    const uint32_t kind = options & ~(ZX_VMO_CHILD_NO_WRITE | ZX_VMO_CHILD_RESIZABLE);
+    if (parent->discardable || kind == ZX_VMO_CHILD_REFERENCE)
         return ZX_ERR_NOT_SUPPORTED;
-    if (!is_possible(size) || offset > UINT64_MAX - size)
+    if (!kind || kind & (kind - 1) || !(kind & (SNAPSHOTS | ZX_VMO_CHILD_SLICE)))
+        return ZX_ERR_INVALID_ARGS; // not exactly one kind
+    if (offset % PAGE || (kind == ZX_VMO_CHILD_SLICE && resizable))
+        return ZX_ERR_INVALID_ARGS;
+    if (kind != ZX_VMO_CHILD_SLICE && offset > UINT64_MAX - size)
         return ZX_ERR_OUT_OF_RANGE;
     if (kind == ZX_VMO_CHILD_SLICE && !is_in(parent, offset, page_round(size)))
         return ZX_ERR_INVALID_ARGS;
     if (kind == ZX_VMO_CHILD_SLICE && parent->resizable)
         return ZX_ERR_NOT_SUPPORTED;
     return kind != ZX_VMO_CHILD_SLICE && parent->cache_policy ? ZX_ERR_BAD_STATE : ZX_OK;
+}
+
+static zx_rights_t expected_rights(zx_rights_t parent, uint32_t options) {
+    zx_rights_t rights = (parent & ~ZX_RIGHT_RESIZE) | ZX_RIGHT_GET_PROPERTY | ZX_RIGHT_SET_PROPERTY;
+    if (options & ZX_VMO_CHILD_RESIZABLE)
+        rights |= ZX_RIGHT_RESIZE;
+    if (options & ZX_VMO_CHILD_NO_WRITE)
+        rights &= ~ZX_RIGHT_WRITE;
+    else if (options & SNAPSHOTS)
+        rights |= ZX_RIGHT_WRITE;
+    return rights;
+}
+
+static void note_child(struct run *run, const struct handle *parent, uint32_t options, struct object *child,
+                       zx_handle_t value) {
+    child->resizable = options & ZX_VMO_CHILD_RESIZABLE;
+    child->immutable = (options & ZX_VMO_CHILD_SNAPSHOT) && (options & ZX_VMO_CHILD_NO_WRITE);
+    if (parent->rights & ZX_RIGHT_GET_PROPERTY)
+        memcpy(child->name, parent->object->name, sizeof child->name);
+    note_handle(run, child, expected_rights(parent->rights, options), value);
 }
 
 void create_child(struct run *run) {
@@ -79,16 +108,15 @@ void create_child(struct run *run) {
     zx_status_t expected = model_check(&run->model, from, ZX_OBJ_TYPE_VMO, ZX_RIGHT_DUPLICATE | ZX_RIGHT_READ, &handle);
     if (expected == ZX_OK)
         expected = expected_of_child(handle->object, options, offset, size);
+    if ((options & ZX_VMO_CHILD_NO_WRITE) && (options & ZX_VMO_CHILD_RESIZABLE))
+        expected = ZX_ERR_INVALID_ARGS;
+    if (!is_possible(size))
+        expected = ZX_ERR_OUT_OF_RANGE;
     FUZZ_EXPECT_EQ(zx_vmo_create_child(from, options, offset, size, &value), expected);
     if (expected != ZX_OK)
         return;
     const bool slice = options & ZX_VMO_CHILD_SLICE;
-    zx_rights_t rights = handle->rights & ~ZX_RIGHT_RESIZE;
-    if (!slice)
-        rights |= ZX_RIGHT_WRITE;
-    if (options & ZX_VMO_CHILD_NO_WRITE)
-        rights &= ~ZX_RIGHT_WRITE;
-    note_handle(run, model_add_vmo(&run->model, size, handle->object, slice, offset), rights, value);
+    note_child(run, handle, options, model_add_vmo(&run->model, size, handle->object, slice, offset), value);
 }
 
 void get_size(struct run *run) {
@@ -145,7 +173,7 @@ void write_vmo(struct run *run) {
         memcpy(bytes_at(handle->object, span.offset), buffer, span.size);
 }
 
-enum { UNKNOWN, HINT, CACHE, LOCK, COMMIT, DECOMMIT, ZERO };
+enum { UNKNOWN, HINT, CACHE, INVALIDATE, LOCK, UNLOCK, COMMIT, DECOMMIT, ZERO };
 
 static const struct {
     int kind;
@@ -157,27 +185,58 @@ static const struct {
     [ZX_VMO_OP_CACHE_SYNC] = {CACHE, ZX_RIGHT_READ},
     [ZX_VMO_OP_CACHE_CLEAN] = {CACHE, ZX_RIGHT_READ},
     [ZX_VMO_OP_CACHE_CLEAN_INVALIDATE] = {CACHE, ZX_RIGHT_READ},
-    [ZX_VMO_OP_CACHE_INVALIDATE] = {CACHE, ZX_RIGHT_WRITE},
-    [ZX_VMO_OP_DONT_NEED] = {HINT, ZX_RIGHT_READ},
-    [ZX_VMO_OP_ALWAYS_NEED] = {HINT, ZX_RIGHT_READ},
+    [ZX_VMO_OP_CACHE_INVALIDATE] = {INVALIDATE, 0},
+    [ZX_VMO_OP_DONT_NEED] = {HINT, 0},
+    [ZX_VMO_OP_ALWAYS_NEED] = {HINT, 0},
     [ZX_VMO_OP_PREFETCH] = {HINT, ZX_RIGHT_READ},
     [ZX_VMO_OP_LOCK] = {LOCK, 0},
-    [ZX_VMO_OP_UNLOCK] = {LOCK, 0},
+    [ZX_VMO_OP_UNLOCK] = {UNLOCK, 0},
     [ZX_VMO_OP_TRY_LOCK] = {LOCK, 0},
 };
 
-static zx_status_t expected_of_operation(const struct object *vmo, int kind, const struct span *span) {
+static zx_status_t expected_of_lock(const struct handle *handle, int kind, const struct span *span) {
+    const struct object *vmo = handle->object;
+    if (!(handle->rights & (ZX_RIGHT_READ | ZX_RIGHT_WRITE)))
+        return ZX_ERR_ACCESS_DENIED;
+    if (!vmo->discardable)
+        return ZX_ERR_NOT_SUPPORTED;
+    if (span->offset || span->size != vmo->size)
+        return ZX_ERR_OUT_OF_RANGE; // only the whole VMO
+    return kind == UNLOCK && !vmo->locks ? ZX_ERR_BAD_STATE : ZX_OK;
+}
+
+// Whether a device has pages of the range. A VMO and its slices have the same pages.
+static bool is_pinned(const struct model *model, const struct object *vmo, const struct span *span) {
+    const uint64_t start = vmo->start + span->offset;
+    for (size_t i = 0; i < MAX_MAPPINGS; i++) {
+        const struct mapping *mapping = &model->mappings[i];
+        if (!mapping->address || !mapping->for_device || mapping->vmo->bytes != vmo->bytes)
+            continue;
+        const uint64_t from = mapping->vmo->start + mapping->offset;
+        if (from < start + span->size && start < from + mapping->length)
+            return true;
+    }
+    return false;
+}
+
+static zx_status_t expected_of_operation(const struct run *run, const struct handle *handle, int kind,
+                                         const struct span *span) {
+    const struct object *vmo = handle->object;
     if (kind == UNKNOWN)
         return ZX_ERR_INVALID_ARGS;
-    if (kind == LOCK)
-        return ZX_ERR_NOT_SUPPORTED; // no VMO is discardable
+    if (kind == LOCK || kind == UNLOCK)
+        return expected_of_lock(handle, kind, span);
+    if (kind == INVALIDATE)
+        return ZX_ERR_NOT_SUPPORTED; // a production kernel
     if (!is_in(vmo, span->offset, span->size))
         return ZX_ERR_OUT_OF_RANGE;
     if (kind == CACHE && span->size == 0)
         return ZX_ERR_INVALID_ARGS;
     if (kind == DECOMMIT && (span->offset % PAGE || span->size % PAGE))
         return ZX_ERR_INVALID_ARGS;
-    return kind == DECOMMIT && vmo->snapshot ? ZX_ERR_NOT_SUPPORTED : ZX_OK;
+    if (kind == DECOMMIT && vmo->snapshot)
+        return ZX_ERR_NOT_SUPPORTED;
+    return kind == DECOMMIT && is_pinned(&run->model, vmo, span) ? ZX_ERR_BAD_STATE : ZX_OK;
 }
 
 void operate_on_range(struct run *run) {
@@ -187,10 +246,19 @@ void operate_on_range(struct run *run) {
     const int kind = kinds[op].kind;
     zx_status_t expected = model_check(&run->model, span.vmo, ZX_OBJ_TYPE_VMO, kinds[op].right, &handle);
     if (expected == ZX_OK)
-        expected = expected_of_operation(handle->object, kind, &span);
-    FUZZ_EXPECT_EQ(zx_vmo_op_range(span.vmo, op, span.offset, span.size, NULL, 0), expected);
+        expected = expected_of_operation(run, handle, kind, &span);
+    zx_vmo_lock_state_t state;
+    FUZZ_EXPECT_EQ(zx_vmo_op_range(span.vmo, op, span.offset, span.size, &state, sizeof state), expected);
+    if (expected == ZX_OK && (kind == LOCK || kind == UNLOCK))
+        handle->object->locks += kind == LOCK ? 1 : UINT64_MAX;
     if (expected == ZX_OK && (kind == DECOMMIT || kind == ZERO))
         memset(bytes_at(handle->object, span.offset), 0, span.size);
+}
+
+static bool has_committed_pages(zx_handle_t vmo) {
+    zx_info_vmo_t info = {0};
+    FUZZ_EXPECT_EQ(zx_object_get_info(vmo, ZX_INFO_VMO, &info, sizeof info, NULL, NULL), ZX_OK);
+    return info.committed_bytes > 0;
 }
 
 void set_cache_policy(struct run *run) {
@@ -201,6 +269,8 @@ void set_cache_policy(struct run *run) {
     if (policy > ZX_CACHE_POLICY_WRITE_COMBINING)
         expected = ZX_ERR_INVALID_ARGS;
     else if (expected == ZX_OK && (handle->object->mappings || handle->object->children || handle->object->parent))
+        expected = ZX_ERR_BAD_STATE;
+    else if (expected == ZX_OK && handle->object->cache_policy && has_committed_pages(value))
         expected = ZX_ERR_BAD_STATE;
     FUZZ_EXPECT_EQ(zx_vmo_set_cache_policy(value, policy), expected);
     if (expected == ZX_OK)
@@ -219,7 +289,7 @@ static zx_status_t expected_of_map(const struct object *vmo, zx_vm_option_t opti
         return ZX_ERR_INVALID_ARGS;
     if (offset > UINT64_MAX - page_round(length))
         return ZX_ERR_OUT_OF_RANGE;
-    if (vmo->resizable && (!faults || options & ZX_VM_REQUIRE_NON_RESIZABLE))
+    if (((vmo->resizable || vmo->discardable) && !faults) || (vmo->resizable && options & ZX_VM_REQUIRE_NON_RESIZABLE))
         return ZX_ERR_NOT_SUPPORTED;
     return !faults && !is_in(vmo, offset, page_round(length)) ? ZX_ERR_BUFFER_TOO_SMALL : ZX_OK;
 }
@@ -282,6 +352,7 @@ void map_for_device(struct run *run) {
         .vmo = handle->object,
         .touchable = handle->object->size,
         .writable = true,
+        .for_device = true,
     };
     model_map(&run->model, &mapping);
 }
@@ -294,23 +365,47 @@ static struct mapping *decide_mapping(struct run *run) {
     return NULL;
 }
 
-// Only whole mappings can be unmapped.
+// Takes pages off a mapping of the model. What is left behind them is a mapping of its own.
+static void cut_mapping(struct run *run, struct mapping *mapping, size_t from, size_t to) {
+    struct mapping after = *mapping;
+    after.address += to;
+    after.offset += to;
+    after.length -= to;
+    after.touchable = mapping->touchable > to ? mapping->touchable - to : 0;
+    mapping->length = from;
+    mapping->touchable = smaller(mapping->touchable, from);
+    if (after.length)
+        model_map(&run->model, &after);
+    if (!from)
+        model_unmap(mapping);
+}
+
+static bool mapping_is_free(const struct model *model) {
+    for (size_t i = 0; i < MAX_MAPPINGS; i++) {
+        if (!model->mappings[i].address)
+            return true;
+    }
+    return false;
+}
+
 void unmap_vmo(struct run *run) {
     struct handle *root;
     struct mapping *mapping = decide_mapping(run);
     const zx_handle_t vmar = decide_below(&run->decisions, 8) ? zx_vmar_root_self() : decide_handle(run);
     const zx_status_t checked = model_check(&run->model, vmar, ZX_OBJ_TYPE_VMAR, 0, &root);
-    const bool part = decide_below(&run->decisions, 8) == 0 && mapping && mapping->length > PAGE;
     if (checked != ZX_OK || !mapping) {
         FUZZ_EXPECT_EQ(zx_vmar_unmap(vmar, 0x10000, PAGE), checked == ZX_OK ? ZX_ERR_NOT_FOUND : checked);
         return;
     }
+    const size_t pages = mapping->length / PAGE;
+    const bool part = decide_below(&run->decisions, 2) && mapping_is_free(&run->model);
+    const size_t from = part ? PAGE * decide_below(&run->decisions, (uint32_t)pages) : 0;
+    const size_t to =
+        part ? from + PAGE * (1 + decide_below(&run->decisions, (uint32_t)(pages - from / PAGE))) : mapping->length;
     FUZZ_EXPECT_EQ(zx_vmar_unmap(vmar, mapping->address + 1, PAGE), ZX_ERR_INVALID_ARGS);
     FUZZ_EXPECT_EQ(zx_vmar_unmap(vmar, mapping->address, 0), ZX_ERR_INVALID_ARGS);
-    FUZZ_EXPECT_EQ(zx_vmar_unmap(vmar, mapping->address, part ? PAGE : mapping->length),
-                   part ? ZX_ERR_NOT_SUPPORTED : ZX_OK);
-    if (!part)
-        model_unmap(mapping);
+    FUZZ_EXPECT_EQ(zx_vmar_unmap(vmar, mapping->address + from, to - from), ZX_OK);
+    cut_mapping(run, mapping, from, to);
 }
 
 void touch_mapping(struct run *run) {

@@ -133,9 +133,10 @@ static void replace(struct run *run) {
 
 static void check_vmo_info(const struct handle *handle, const zx_info_vmo_t *info) {
     const struct object *vmo = handle->object;
-    const uint32_t flags = ZX_INFO_VMO_TYPE_PAGED | ZX_INFO_VMO_VIA_HANDLE |
-                           (vmo->resizable ? ZX_INFO_VMO_RESIZABLE : 0) |
-                           (vmo->snapshot ? ZX_INFO_VMO_IS_COW_CLONE : 0);
+    const uint32_t flags =
+        ZX_INFO_VMO_TYPE_PAGED | ZX_INFO_VMO_VIA_HANDLE | (vmo->resizable ? ZX_INFO_VMO_RESIZABLE : 0) |
+        (vmo->snapshot ? ZX_INFO_VMO_IS_COW_CLONE : 0) | (vmo->discardable ? ZX_INFO_VMO_DISCARDABLE : 0) |
+        (vmo->immutable ? ZX_INFO_VMO_IMMUTABLE : 0);
     FUZZ_EXPECT_EQ(info->koid, vmo->koid);
     FUZZ_EXPECT_EQ(info->parent_koid, vmo->parent ? vmo->parent->koid : 0);
     FUZZ_EXPECT_EQ(info->size_bytes, vmo->size);
@@ -227,6 +228,14 @@ static void set_name(struct run *run) {
     memcpy(handle->object->name, name, strnlen(name, size < ZX_MAX_NAME_LEN - 1 ? size : ZX_MAX_NAME_LEN - 1));
 }
 
+// What is no content before or after becomes zeros.
+static void set_content_size(struct object *vmo, uint64_t size) {
+    const uint64_t from = size < vmo->content_size ? size : vmo->content_size;
+    if (size != vmo->content_size)
+        memset(bytes_at(vmo, from), 0, vmo->size - from);
+    vmo->content_size = size;
+}
+
 static void use_content_size(struct run *run) {
     struct handle *handle;
     uint64_t size = DECIDE_AMONG(&run->decisions, uint64_t, 0, 1, 4096, 5000, 16384, UINT64_MAX), got = 0;
@@ -238,7 +247,7 @@ static void use_content_size(struct run *run) {
         expected = ZX_ERR_OUT_OF_RANGE;
     FUZZ_EXPECT_EQ(zx_object_set_property(value, ZX_PROP_VMO_CONTENT_SIZE, &size, sizeof size), expected);
     if (expected == ZX_OK)
-        handle->object->content_size = size;
+        set_content_size(handle->object, size);
     expected = model_check(&run->model, value, ZX_OBJ_TYPE_NONE, ZX_RIGHT_GET_PROPERTY, &handle);
     if (expected == ZX_OK && handle->object->type != ZX_OBJ_TYPE_VMO)
         expected = ZX_ERR_WRONG_TYPE;

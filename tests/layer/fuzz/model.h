@@ -27,7 +27,8 @@ struct object {
     zx_signals_t signals;
     char name[ZX_MAX_NAME_LEN];
     // VMOs:
-    bool resizable, snapshot;
+    bool resizable, snapshot, discardable, immutable;
+    uint64_t locks; // of a discardable one
     uint32_t cache_policy;
     uint64_t size, content_size;
     struct bytes *bytes;
@@ -48,6 +49,7 @@ struct mapping {
     uint64_t offset;
     uint64_t touchable; // bytes that are backed and readable
     bool writable;
+    bool for_device;
 };
 
 struct model {

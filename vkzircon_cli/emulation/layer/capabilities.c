@@ -133,10 +133,7 @@ static VkResult ask_about_host_memory(const struct physical_device *physical,
     struct chain chain;
     chain_rewrite(&chain, info->pNext, &rule, 1);
     below.pNext = chain.first;
-    const VkResult result =
-        physical->instance->next.GetPhysicalDeviceImageFormatProperties2(physical->handle, &below, properties);
-    chain_restore(&chain);
-    return result;
+    return physical->instance->next.GetPhysicalDeviceImageFormatProperties2(physical->handle, &below, properties);
 }
 
 // The layer needs the external properties even if the application did not ask for them. If it did, its own struct is
@@ -181,15 +178,13 @@ static VkResult query_other_type(VkPhysicalDevice handle, const VkPhysicalDevice
 
 VKAPI_ATTR VkResult VKAPI_CALL hook_GetPhysicalDeviceImageFormatProperties2(
     VkPhysicalDevice handle, const VkPhysicalDeviceImageFormatInfo2 *info, VkImageFormatProperties2 *properties) {
-    VkPhysicalDeviceExternalImageFormatInfo external;
-    const bool shared = chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
-                                   sizeof external) &&
-                        external.handleType;
-    const struct physical_device *physical = shared ? emulated_physical_device(handle) : NULL;
+    const VkPhysicalDeviceExternalImageFormatInfo *external =
+        chain_find(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO);
+    const struct physical_device *physical = external && external->handleType ? emulated_physical_device(handle) : NULL;
     if (!physical)
         return instance_of(handle)->next.GetPhysicalDeviceImageFormatProperties2(handle, info, properties);
-    return external.handleType == ZIRCON_VMO ? query_image(physical, info, properties)
-                                             : query_other_type(handle, info, properties);
+    return external->handleType == ZIRCON_VMO ? query_image(physical, info, properties)
+                                              : query_other_type(handle, info, properties);
 }
 
 const struct hook capability_hooks[] = {

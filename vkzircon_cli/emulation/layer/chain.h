@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Removes or replaces structs of a pNext chain. The other structs stay in the chain unchanged.
+// Removes or replaces structs of a pNext chain for the layer below. The chain belongs to the application and is const,
+// so the structs up to the last one that a rule names are copied. The structs after it are linked unchanged.
 //
-// The chain is const and belongs to the application, and a copy needs the size of each struct, which the layer does not
-// know for all types. The structs after the last one that a rule names are linked unchanged. A struct before it is
-// copied if its size is in the table. Otherwise it must stay in the chain, because the application asked for it: if the
-// struct after it changes, its pNext is redirected until chain_restore(). The struct must then be writable, and threads
-// that share such a chain call the driver one after another.
+// A copy needs the size of the struct. struct_sizes.h has those of all structs that Vulkan's registry allows there,
+// also of those that the installed headers do not know. Of a struct that is newer than the table, CHAIN_UNKNOWN bytes
+// are copied, or those before memory that cannot be read.
 #ifndef VKZIRCON_CHAIN_H_
 #define VKZIRCON_CHAIN_H_
 
 #include "layer.h"
 
-#define CHAIN_BYTES   512
-#define CHAIN_PATCHES 32 // a copied struct takes at least 32 bytes, so at most half as many are copied
+#define CHAIN_UNKNOWN ((size_t)256) // more than twice the size of any struct in the table
+#define CHAIN_BYTES   ((size_t)64 * CHAIN_UNKNOWN)
 
 struct chain_rule {
     VkStructureType type;
@@ -21,26 +20,17 @@ struct chain_rule {
 };
 
 struct chain {
-    const void *first; // for the layer below
+    const void *first; // for the layer below, valid as long as this struct
     size_t used;
-    _Alignas(16) unsigned char copies[CHAIN_BYTES];
-    bool redirects; // structs of the application, and holds the lock
-    size_t num_patches;
-    struct {
-        VkBaseOutStructure *node;
-        VkBaseOutStructure *next;
-    } patches[CHAIN_PATCHES];
+    _Alignas(16) unsigned char copies[CHAIN_BYTES]; // a struct that finds no room is left out
 };
 
-// The first struct of this type, or NULL. For chains that the layer never rewrites.
+// The first struct of this type, or NULL.
 const void *chain_find(const void *first, VkStructureType type);
 
-// Copies the first struct of this type, which has `size` bytes. False without one. Waits while another thread redirects
-// this chain.
-bool chain_read(const void *first, VkStructureType type, void *copy, size_t size);
+// The size of a struct with this type, or 0 if it is not in the table.
+size_t chain_struct_size(VkStructureType type);
 
-// chain_restore() must follow after the call to the driver.
 void chain_rewrite(struct chain *chain, const void *first, const struct chain_rule *rules, size_t num_rules);
-void chain_restore(struct chain *chain);
 
 #endif

@@ -9,7 +9,26 @@
 static struct dispatch devices = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 struct device *device_of(const void *handle) {
-    return dispatch_find(&devices, handle);
+    static _Thread_local struct remembered last;
+    return dispatch_find(&devices, &last, handle);
+}
+
+void device_add(struct device *device, struct registry *registry, struct registry_entry *entry, uint64_t handle) {
+    pthread_mutex_lock(&device->mutex);
+    registry_add(registry, entry, handle);
+    device->num_external++;
+    pthread_mutex_unlock(&device->mutex);
+}
+
+void *device_take(struct device *device, struct registry *registry, uint64_t handle) {
+    if (has_nothing_external(device))
+        return NULL;
+    pthread_mutex_lock(&device->mutex);
+    struct registry_entry *entry = registry_take(registry, handle);
+    if (entry)
+        device->num_external--;
+    pthread_mutex_unlock(&device->mutex);
+    return entry;
 }
 
 static bool is_device_group(const VkDeviceCreateInfo *info) {

@@ -8,28 +8,26 @@
 
 // The spec ignores a struct without a handle type.
 static void read_import(const VkMemoryAllocateInfo *info, struct request *request) {
-    VkImportMemoryZirconHandleInfoFUCHSIA import;
-    if (!chain_read(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA, &import, sizeof import) ||
-        !import.handleType)
+    const VkImportMemoryZirconHandleInfoFUCHSIA *import =
+        chain_find(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA);
+    if (!import || !import->handleType)
         return;
     request->imports = true;
-    request->refused |= import.handleType != ZIRCON_VMO; // 04771
-    request->handle = import.handle;
+    request->refused |= import->handleType != ZIRCON_VMO; // 04771
+    request->handle = import->handle;
 }
 
 static void read_export(const VkMemoryAllocateInfo *info, struct request *request) {
-    VkExportMemoryAllocateInfo export;
-    if (!chain_read(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, &export, sizeof export) ||
-        !(export.handleTypes & ZIRCON_VMO))
+    const VkExportMemoryAllocateInfo *export = chain_find(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
+    if (!export || !(export->handleTypes & ZIRCON_VMO))
         return;
     request->exports = true;
-    request->refused |= export.handleTypes != ZIRCON_VMO; // 09860: no other type is reported as compatible
+    request->refused |= export->handleTypes != ZIRCON_VMO; // 09860: no other type is reported as compatible
 }
 
 struct request memory_request(const VkMemoryAllocateInfo *info) {
-    VkMemoryDedicatedAllocateInfo to;
-    const bool named = chain_read(info->pNext, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO, &to, sizeof to);
-    struct request request = {.dedicated = named && (to.buffer || to.image)};
+    const VkMemoryDedicatedAllocateInfo *to = chain_find(info->pNext, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
+    struct request request = {.dedicated = to && (to->buffer || to->image)};
     read_import(info, &request);
     read_export(info, &request);
     return request;
@@ -117,9 +115,7 @@ static VkResult allocate_below(const struct device *device, const struct memory 
         .allocationSize = memory->size,
         .memoryTypeIndex = info->memoryTypeIndex,
     };
-    const VkResult result = device->next.AllocateMemory(device->handle, &below, allocator, handle);
-    chain_restore(&chain);
-    return result;
+    return device->next.AllocateMemory(device->handle, &below, allocator, handle);
 }
 
 static VkResult allocate_pages(struct device *device, const struct memory_steps *with, struct memory *memory,
@@ -164,24 +160,24 @@ VkResult memory_allocate(struct device *device, const struct memory_steps *with,
         host_free(allocator, memory);
         return result;
     }
-    pthread_mutex_lock(&device->mutex);
-    registry_add(&device->memories, &memory->entry, (uint64_t)*handle);
-    pthread_mutex_unlock(&device->mutex);
+    device_add(device, &device->memories, &memory->entry, (uint64_t)*handle);
     return VK_SUCCESS;
 }
 
 // The extension has no part in this allocation, but its import struct may be in the chain with handleType 0, and the
-// driver does not know it.
+// driver does not know it. The spec ignores an export struct with handleTypes 0 too, but SwiftShader refuses it.
 static VkResult allocate_other(const struct device *device, const VkMemoryAllocateInfo *info,
                                const VkAllocationCallbacks *allocator, VkDeviceMemory *handle) {
-    const struct chain_rule rule = {VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA, NULL};
+    static const struct chain_rule rules[] = {
+        {VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA, NULL},
+        {VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, NULL},
+    };
+    const VkExportMemoryAllocateInfo *export = chain_find(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
     VkMemoryAllocateInfo below = *info;
     struct chain chain;
-    chain_rewrite(&chain, info->pNext, &rule, 1);
+    chain_rewrite(&chain, info->pNext, rules, export && !export->handleTypes ? 2 : 1);
     below.pNext = chain.first;
-    const VkResult result = device->next.AllocateMemory(device->handle, &below, allocator, handle);
-    chain_restore(&chain);
-    return result;
+    return device->next.AllocateMemory(device->handle, &below, allocator, handle);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL hook_AllocateMemory(VkDevice handle, const VkMemoryAllocateInfo *info,
@@ -190,16 +186,16 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_AllocateMemory(VkDevice handle, const VkMemo
     if (!emulates(device))
         return device->next.AllocateMemory(handle, info, allocator, memory);
     const struct request request = memory_request(info);
-    return request.imports || request.exports ? memory_allocate(device, &steps, &request, info, allocator, memory)
-                                              : allocate_other(device, info, allocator, memory);
+    if (request.imports || request.exports)
+        return memory_allocate(device, &steps, &request, info, allocator, memory);
+    return info->pNext ? allocate_other(device, info, allocator, memory)
+                       : device->next.AllocateMemory(handle, info, allocator, memory);
 }
 
 VKAPI_ATTR void VKAPI_CALL hook_FreeMemory(VkDevice handle, VkDeviceMemory memory_handle,
                                            const VkAllocationCallbacks *allocator) {
     struct device *device = device_of(handle);
-    pthread_mutex_lock(&device->mutex);
-    struct memory *memory = (struct memory *)registry_take(&device->memories, (uint64_t)memory_handle);
-    pthread_mutex_unlock(&device->mutex);
+    struct memory *memory = device_take(device, &device->memories, (uint64_t)memory_handle);
     device->next.FreeMemory(handle, memory_handle, allocator); // the driver uses the pages until here
     if (!memory)
         return;
@@ -209,11 +205,13 @@ VKAPI_ATTR void VKAPI_CALL hook_FreeMemory(VkDevice handle, VkDeviceMemory memor
 
 // The records stay allocated: the application's callbacks may be invalid by now.
 void device_forget_memories(struct device *device) {
-    for (struct entry *entry; (entry = registry_take_any(&device->memories));)
+    for (struct registry_entry *entry; (entry = registry_take_any(&device->memories));)
         unmap((struct memory *)entry);
 }
 
 bool memory_find(struct device *device, VkDeviceMemory handle, struct memory *memory) {
+    if (has_nothing_external(device))
+        return false;
     pthread_mutex_lock(&device->mutex);
     const struct memory *found = memory_find_locked(device, handle);
     if (found)
@@ -224,13 +222,24 @@ bool memory_find(struct device *device, VkDeviceMemory handle, struct memory *me
 
 // The driver's allocation may be slightly larger than the application's. A mapping to the end of one also goes to the
 // end of the other, so that it contains the ranges that widen() returns.
-VKAPI_ATTR VkResult VKAPI_CALL hook_MapMemory(VkDevice handle, VkDeviceMemory memory_handle, VkDeviceSize offset,
+static VkDeviceSize mapped_size(struct device *device, VkDeviceMemory handle, VkDeviceSize offset, VkDeviceSize size) {
+    struct memory memory;
+    const bool to_the_end =
+        memory_find(device, handle, &memory) && size != VK_WHOLE_SIZE && size == memory.asked - offset;
+    return to_the_end ? memory.size - offset : size;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL hook_MapMemory(VkDevice handle, VkDeviceMemory memory, VkDeviceSize offset,
                                               VkDeviceSize size, VkMemoryMapFlags flags, void **data) {
     struct device *device = device_of(handle);
-    struct memory memory;
-    if (memory_find(device, memory_handle, &memory) && size != VK_WHOLE_SIZE && size == memory.asked - offset)
-        size = memory.size - offset;
-    return device->next.MapMemory(handle, memory_handle, offset, size, flags, data);
+    return device->next.MapMemory(handle, memory, offset, mapped_size(device, memory, offset, size), flags, data);
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL hook_MapMemory2(VkDevice handle, const struct newer_map *info, void **data) {
+    struct device *device = device_of(handle);
+    struct newer_map below = *info;
+    below.size = mapped_size(device, info->memory, info->offset, info->size);
+    return device->next.MapMemory2(handle, &below, data);
 }
 
 // A range may end at the end of the memory instead of at a multiple of nonCoherentAtomSize, and the driver's end is
@@ -294,12 +303,16 @@ VkResult memory_export_result(zx_status_t status) {
 }
 
 // Each call returns a new handle to the same VMO. Its rights are those of zx_vmo_create() or, for imported memory,
-// those of the imported handle.
+// those of the imported handle. A driver that offers the extension itself is asked: a program that looked the command
+// up by the instance calls the layer for every device.
 VKAPI_ATTR VkResult VKAPI_CALL hook_GetMemoryZirconHandleFUCHSIA(VkDevice handle,
                                                                  const VkMemoryGetZirconHandleInfoFUCHSIA *info,
                                                                  zx_handle_t *zircon_handle) {
+    struct device *device = device_of(handle);
     struct memory memory;
-    if (!memory_find_exportable(device_of(handle), info, &memory))
+    if (!emulates(device) && device->next.GetMemoryZirconHandleFUCHSIA)
+        return device->next.GetMemoryZirconHandleFUCHSIA(handle, info, zircon_handle);
+    if (!memory_find_exportable(device, info, &memory))
         return VK_ERROR_UNKNOWN;
     return memory_export_result(zx_handle_duplicate(memory.vmo, ZX_RIGHT_SAME_RIGHTS, zircon_handle));
 }
@@ -311,6 +324,8 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_GetMemoryZirconHandlePropertiesFUCHSIA(
     const zx_rights_t needed = ZX_RIGHT_READ | ZX_RIGHT_WRITE | ZX_RIGHT_MAP;
     const struct device *device = device_of(handle);
     zx_info_handle_basic_t basic;
+    if (!emulates(device) && device->next.GetMemoryZirconHandlePropertiesFUCHSIA)
+        return device->next.GetMemoryZirconHandlePropertiesFUCHSIA(handle, type, zircon_handle, properties);
     if (!emulates(device) || type != ZIRCON_VMO || !zircon_handle ||
         zx_object_get_info(zircon_handle, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL) != ZX_OK ||
         basic.type != ZX_OBJ_TYPE_VMO) // 04773, 04774
@@ -323,6 +338,7 @@ const struct hook memory_hooks[] = {
     ROW(hook, DEVICE, AllocateMemory),
     ROW(hook, DEVICE, FreeMemory),
     ROW(hook, DEVICE, MapMemory),
+    ROW_KHR(hook, DEVICE, MapMemory2),
     ROW(hook, DEVICE, FlushMappedMemoryRanges),
     ROW(hook, DEVICE, InvalidateMappedMemoryRanges),
     ROW(hook, EXTENSION, GetMemoryZirconHandleFUCHSIA),

@@ -7,8 +7,8 @@
 #include "device.h"
 
 struct memory {
-    struct entry entry; // by VkDeviceMemory
-    zx_handle_t vmo;    // the layer's own handle, closed when the memory is freed
+    struct registry_entry entry; // by VkDeviceMemory
+    zx_handle_t vmo;             // the layer's own handle, closed when the memory is freed
     bool exportable;
     bool imported;
     uint32_t type;

@@ -4,10 +4,12 @@
 #define LOAD(name) commands->name = (PFN_vk##name)get_proc_addr(handle, "vk" #name);
 
 // The driver may know both names of a promoted command; below 1.1 only the KHR one may be used.
-#define LOAD_PROMOTED(name)                                                                                            \
-    commands->name = (PFN_vk##name)get_proc_addr(handle, core_first ? "vk" #name : "vk" #name "KHR");                  \
+#define LOAD_EITHER(name, type)                                                                                        \
+    commands->name = (type)get_proc_addr(handle, core_first ? "vk" #name : "vk" #name "KHR");                          \
     if (!commands->name)                                                                                               \
-        commands->name = (PFN_vk##name)get_proc_addr(handle, core_first ? "vk" #name "KHR" : "vk" #name);
+        commands->name = (type)get_proc_addr(handle, core_first ? "vk" #name "KHR" : "vk" #name);
+#define LOAD_PROMOTED(name) LOAD_EITHER(name, PFN_vk##name)
+#define LOAD_NEWER(name)    LOAD_EITHER(name, newer_##name)
 
 void instance_commands_load(struct instance_commands *commands, PFN_vkGetInstanceProcAddr get_proc_addr,
                             VkInstance handle, uint32_t api_version) {
@@ -19,7 +21,7 @@ void device_commands_load(struct device_commands *commands, PFN_vkGetDeviceProcA
                           uint32_t api_version) {
     const bool core_first = api_version >= VK_API_VERSION_1_1;
     commands->GetDeviceProcAddr = get_proc_addr;
-    DEVICE_COMMANDS(LOAD, LOAD_PROMOTED)
+    DEVICE_COMMANDS(LOAD, LOAD_PROMOTED, LOAD_NEWER)
 }
 
 _Static_assert(offsetof(VkLayerInstanceCreateInfo, function) == offsetof(VkLayerDeviceCreateInfo, function),

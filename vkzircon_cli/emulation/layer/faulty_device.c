@@ -240,11 +240,9 @@ static VKAPI_ATTR void VKAPI_CALL faulty_GetPhysicalDeviceExternalBufferProperti
 
 // The handle type that the query is about, 0 if none.
 static VkFlags asked_type(const VkPhysicalDeviceImageFormatInfo2 *info) {
-    VkPhysicalDeviceExternalImageFormatInfo external;
-    return chain_read(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO, &external,
-                      sizeof external)
-               ? external.handleType
-               : 0;
+    const VkPhysicalDeviceExternalImageFormatInfo *external =
+        chain_find(info->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO);
+    return external ? external->handleType : 0;
 }
 
 static VkResult misreport_image(VkImageFormatProperties2 *properties, VkExternalImageFormatProperties *external,

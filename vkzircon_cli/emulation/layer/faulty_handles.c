@@ -155,8 +155,10 @@ static void remember_given(struct device *device, VkDeviceMemory handle, zx_hand
 
 static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetMemoryZirconHandleFUCHSIA(
     VkDevice handle, const VkMemoryGetZirconHandleInfoFUCHSIA *info, zx_handle_t *zircon_handle) {
-    vkz_point(VKZ_POINT_EXPORT);
     struct device *device = device_of(handle);
+    if (!emulates(device))
+        return hook_GetMemoryZirconHandleFUCHSIA(handle, info, zircon_handle);
+    vkz_point(VKZ_POINT_EXPORT);
     struct memory memory;
     VkResult refused = refusal(device, info);
     if (refused == VK_SUCCESS)
@@ -212,9 +214,11 @@ static uint32_t wrong_types(const struct device *device, zx_handle_t handle, uin
 static VKAPI_ATTR VkResult VKAPI_CALL faulty_GetMemoryZirconHandlePropertiesFUCHSIA(
     VkDevice handle, VkExternalMemoryHandleTypeFlagBits type, zx_handle_t zircon_handle,
     VkMemoryZirconHandlePropertiesFUCHSIA *properties) {
-    vkz_point(VKZ_POINT_PROPERTIES);
     const struct device *device = device_of(handle);
-    if (emulates(device) && type == ZIRCON_VMO && zircon_handle && vkz_fault(VKZ_FAULT_PROPERTIES_ACCEPT_GARBAGE)) {
+    if (!emulates(device))
+        return hook_GetMemoryZirconHandlePropertiesFUCHSIA(handle, type, zircon_handle, properties);
+    vkz_point(VKZ_POINT_PROPERTIES);
+    if (type == ZIRCON_VMO && zircon_handle && vkz_fault(VKZ_FAULT_PROPERTIES_ACCEPT_GARBAGE)) {
         properties->memoryTypeBits = device->physical->memory_types;
         return VK_SUCCESS;
     }

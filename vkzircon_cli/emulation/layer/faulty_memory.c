@@ -65,7 +65,7 @@ static VkResult refusal(const struct request *request, VkDeviceSize asked) {
     return VK_SUCCESS;
 }
 
-static bool is_export_of_at_least(const struct entry *entry, uint64_t size) {
+static bool is_export_of_at_least(const struct registry_entry *entry, uint64_t size) {
     const struct memory *memory = (const struct memory *)entry;
     return !memory->imported && memory->asked >= size;
 }
@@ -212,13 +212,10 @@ static zx_status_t take_handle(struct memory *memory, zx_handle_t handle) {
 static const struct memory_steps steps = {make_vmo, map, take_handle};
 
 static bool lacks_handle_type(const VkMemoryAllocateInfo *info) {
-    VkImportMemoryZirconHandleInfoFUCHSIA import;
-    VkExportMemoryAllocateInfo export;
-    return (chain_read(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA, &import,
-                       sizeof import) &&
-            !import.handleType) ||
-           (chain_read(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO, &export, sizeof export) &&
-            !export.handleTypes);
+    const VkImportMemoryZirconHandleInfoFUCHSIA *import =
+        chain_find(info->pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_ZIRCON_HANDLE_INFO_FUCHSIA);
+    const VkExportMemoryAllocateInfo *export = chain_find(info->pNext, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
+    return (import && !import->handleType) || (export && !export->handleTypes);
 }
 
 static VkResult import_failure(zx_handle_t handle, VkResult result) {
@@ -264,22 +261,32 @@ static VKAPI_ATTR void VKAPI_CALL faulty_FreeMemory(VkDevice handle, VkDeviceMem
     hook_FreeMemory(handle, memory_handle, allocator);
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL faulty_MapMemory(VkDevice handle, VkDeviceMemory memory_handle,
-                                                       VkDeviceSize offset, VkDeviceSize size, VkMemoryMapFlags flags,
-                                                       void **data) {
+static VkResult map_refusal(VkDevice handle, VkDeviceMemory memory_handle) {
     struct memory memory;
     vkz_point(VKZ_POINT_MAP);
     const VkResult random = faulty_result();
     if (random != VK_SUCCESS)
         return random;
-    if (vkz_fault(VKZ_FAULT_MAP_FAILS) && memory_find(device_of(handle), memory_handle, &memory))
-        return VK_ERROR_MEMORY_MAP_FAILED;
-    return hook_MapMemory(handle, memory_handle, offset, size, flags, data);
+    return vkz_fault(VKZ_FAULT_MAP_FAILS) && memory_find(device_of(handle), memory_handle, &memory)
+               ? VK_ERROR_MEMORY_MAP_FAILED
+               : VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_MapMemory(VkDevice handle, VkDeviceMemory memory, VkDeviceSize offset,
+                                                       VkDeviceSize size, VkMemoryMapFlags flags, void **data) {
+    const VkResult refused = map_refusal(handle, memory);
+    return refused != VK_SUCCESS ? refused : hook_MapMemory(handle, memory, offset, size, flags, data);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL faulty_MapMemory2(VkDevice handle, const struct newer_map *info, void **data) {
+    const VkResult refused = map_refusal(handle, info->memory);
+    return refused != VK_SUCCESS ? refused : hook_MapMemory2(handle, info, data);
 }
 
 const struct hook faulty_memory_hooks[] = {
     ROW(faulty, DEVICE, AllocateMemory),
     ROW(faulty, DEVICE, FreeMemory),
     ROW(faulty, DEVICE, MapMemory),
+    ROW_KHR(faulty, DEVICE, MapMemory2),
     LAST_ROW,
 };

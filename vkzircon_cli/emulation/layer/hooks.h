@@ -4,7 +4,7 @@
 #ifndef VKZIRCON_HOOKS_H_
 #define VKZIRCON_HOOKS_H_
 
-#include "layer.h"
+#include "newer.h"
 
 enum hook_kind {
     GLOBAL,     // needs no instance
@@ -66,5 +66,6 @@ DECLARE(GetPhysicalDeviceExternalBufferProperties)
 DECLARE(GetPhysicalDeviceImageFormatProperties2)
 DECLARE(MapMemory)
 #undef DECLARE
+VKAPI_ATTR VkResult VKAPI_CALL hook_MapMemory2(VkDevice handle, const struct newer_map *info, void **data);
 
 #endif

@@ -14,7 +14,8 @@
 static struct dispatch instances = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 struct instance *instance_of(const void *handle) {
-    return dispatch_find(&instances, handle);
+    static _Thread_local struct remembered last;
+    return dispatch_find(&instances, &last, handle);
 }
 
 struct trial {

@@ -7,7 +7,7 @@
 #include "dispatch.h"
 
 struct instance {
-    struct entry entry;
+    struct registry_entry entry;
     VkInstance handle;                      // from the layer below, which may wrap the handle of the loader
     VkInstance loaders_handle;              // for the loader's callbacks
     VkAllocationCallbacks callbacks;        // a copy of the application's

@@ -44,8 +44,8 @@ VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL hook_GetDeviceProcAddr(VkDevice handle,
     if (!device)
         return NULL;
     const struct hook *hook = find_hook(name);
-    if (hook && hook->kind == EXTENSION)
-        return emulates(device) ? hook->function : NULL;
+    if (hook && hook->kind == EXTENSION && emulates(device))
+        return hook->function;
     const PFN_vkVoidFunction below = device->next.GetDeviceProcAddr(handle, name);
     const bool ours = hook && (hook->kind == ANY_DEVICE || (hook->kind == DEVICE && emulates(device)));
     return ours && below ? hook->function : below;

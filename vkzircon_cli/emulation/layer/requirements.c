@@ -18,37 +18,32 @@ struct rewritten {
     external_info external;
 };
 
-// False, with nothing to restore, unless the application asks for a VMO.
+// False unless the application asks for a VMO.
 static bool rewrite(struct rewritten *rewritten, const struct device *device, const void *first, VkStructureType type) {
-    external_info *external = &rewritten->external;
-    if (!emulates(device) || !chain_read(first, type, external, sizeof *external) ||
-        !(external->handleTypes & ZIRCON_VMO))
+    const external_info *asked = emulates(device) ? chain_find(first, type) : NULL;
+    if (!asked || !(asked->handleTypes & ZIRCON_VMO))
         return false;
-    external->handleTypes = (external->handleTypes & ~(VkFlags)ZIRCON_VMO) | HOST_MEMORY;
-    const struct chain_rule rule = {type, external};
+    rewritten->external = *asked;
+    rewritten->external.handleTypes = (asked->handleTypes & ~(VkFlags)ZIRCON_VMO) | HOST_MEMORY;
+    const struct chain_rule rule = {type, &rewritten->external};
     chain_rewrite(&rewritten->chain, first, &rule, 1);
     return true;
 }
 
 // Adds the record of a resource that the driver created, or frees it if the driver failed.
-static VkResult remember(struct device *device, struct registry *registry, struct entry *entry,
+static VkResult remember(struct device *device, struct registry *registry, struct registry_entry *entry,
                          const VkAllocationCallbacks *allocator, VkResult result, uint64_t handle) {
     if (result != VK_SUCCESS) {
         host_free(allocator, entry);
         return result;
     }
-    pthread_mutex_lock(&device->mutex);
-    registry_add(registry, entry, handle);
-    pthread_mutex_unlock(&device->mutex);
+    device_add(device, registry, entry, handle);
     return VK_SUCCESS;
 }
 
 static void forget(struct device *device, struct registry *registry, uint64_t handle,
                    const VkAllocationCallbacks *allocator) {
-    pthread_mutex_lock(&device->mutex);
-    struct entry *entry = registry_take(registry, handle);
-    pthread_mutex_unlock(&device->mutex);
-    host_free(allocator, entry);
+    host_free(allocator, device_take(device, registry, handle));
 }
 
 // The records stay allocated: the application's callbacks may be invalid by now.
@@ -67,6 +62,8 @@ static void cut_memory_types(const struct device *device, VkMemoryRequirements *
 
 static void cut_if_external(struct device *device, struct registry *registry, uint64_t handle,
                             VkMemoryRequirements *requirements) {
+    if (has_nothing_external(device))
+        return;
     pthread_mutex_lock(&device->mutex);
     const bool external = registry_find(registry, handle) != NULL;
     pthread_mutex_unlock(&device->mutex);
@@ -84,10 +81,9 @@ static void cut_if_external(struct device *device, struct registry *registry, ui
             return device->next.Create##Name(handle, info, allocator, name);                                           \
         Vk##Name##CreateInfo below = *info;                                                                            \
         below.pNext = rewritten.chain.first;                                                                           \
-        struct entry *entry = host_allocate(allocator, sizeof *entry, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);              \
+        struct registry_entry *entry = host_allocate(allocator, sizeof *entry, VK_SYSTEM_ALLOCATION_SCOPE_OBJECT);     \
         const VkResult result =                                                                                        \
             entry ? device->next.Create##Name(handle, &below, allocator, name) : VK_ERROR_OUT_OF_HOST_MEMORY;          \
-        chain_restore(&rewritten.chain);                                                                               \
         return remember(device, &device->name##s, entry, allocator, result, (uint64_t)*name);                          \
     }                                                                                                                  \
                                                                                                                        \
@@ -126,12 +122,46 @@ static void cut_if_external(struct device *device, struct registry *registry, ui
         create.pNext = rewritten.chain.first;                                                                          \
         below.pCreateInfo = &create;                                                                                   \
         device->next.GetDevice##Name##MemoryRequirements(handle, &below, requirements);                                \
-        chain_restore(&rewritten.chain);                                                                               \
         cut_memory_types(device, &requirements->memoryRequirements);                                                   \
     }
 
 RESOURCE_HOOKS(Buffer, buffer, BUFFER)
 RESOURCE_HOOKS(Image, image, IMAGE)
+
+// An image's create-info for the driver: the application's own, or a copy in `below`.
+struct image_below {
+    struct rewritten rewritten;
+    VkImageCreateInfo info;
+};
+
+static const VkImageCreateInfo *image_info_below(struct image_below *below, const struct device *device,
+                                                 const VkImageCreateInfo *info) {
+    if (!rewrite(&below->rewritten, device, info->pNext, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO))
+        return info;
+    below->info = *info;
+    below->info.pNext = below->rewritten.chain.first;
+    return &below->info;
+}
+
+static VKAPI_ATTR void VKAPI_CALL
+hook_GetDeviceImageSparseMemoryRequirements(VkDevice handle, const VkDeviceImageMemoryRequirements *info,
+                                            uint32_t *count, VkSparseImageMemoryRequirements2 *requirements) {
+    const struct device *device = device_of(handle);
+    VkDeviceImageMemoryRequirements below = *info;
+    struct image_below image;
+    below.pCreateInfo = image_info_below(&image, device, info->pCreateInfo);
+    device->next.GetDeviceImageSparseMemoryRequirements(handle, &below, count, requirements);
+}
+
+static VKAPI_ATTR void VKAPI_CALL hook_GetDeviceImageSubresourceLayout(VkDevice handle,
+                                                                       const struct newer_image_subresource *info,
+                                                                       void *layout) {
+    const struct device *device = device_of(handle);
+    struct newer_image_subresource below = *info;
+    struct image_below image;
+    below.pCreateInfo = image_info_below(&image, device, info->pCreateInfo);
+    device->next.GetDeviceImageSubresourceLayout(handle, &below, layout);
+}
 
 #define RESOURCE_ROWS(Name)                                                                                            \
     ROW(hook, DEVICE, Create##Name), ROW(hook, DEVICE, Destroy##Name),                                                 \
@@ -141,5 +171,7 @@ RESOURCE_HOOKS(Image, image, IMAGE)
 const struct hook resource_hooks[] = {
     RESOURCE_ROWS(Buffer),
     RESOURCE_ROWS(Image),
+    ROW_KHR(hook, DEVICE, GetDeviceImageSparseMemoryRequirements),
+    ROW_KHR(hook, DEVICE, GetDeviceImageSubresourceLayout),
     LAST_ROW,
 };

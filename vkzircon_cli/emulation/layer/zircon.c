@@ -19,6 +19,7 @@ struct slot {
     struct object *object; // NULL if the slot is free
     zx_rights_t rights;
     uint32_t next_free;
+    uint64_t generation; // counts the handles that were closed in this slot
 };
 
 static struct {
@@ -30,7 +31,7 @@ static struct {
     zx_koid_t next_koid; // koids are never reused
     zx_handle_t process_self;
     zx_handle_t vmar_root_self;
-    struct object *objects;
+    struct registry objects;
 } table = {.mutex = PTHREAD_MUTEX_INITIALIZER, .first_free = NO_SLOT, .next_koid = ZX_KOID_FIRST};
 
 void table_lock(void) {
@@ -60,9 +61,15 @@ bool table_wait_locked(zx_time_t deadline) {
     return pthread_cond_timedwait(&table.signals_changed, &table.mutex, &until) != ETIMEDOUT;
 }
 
+static void wake_waiters_locked(struct object *object) {
+    pthread_cond_broadcast(&table.signals_changed);
+    if (object->type == ZX_OBJ_TYPE_CHANNEL)
+        channel_wake_locked((struct channel *)object);
+}
+
 void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signals_t set) {
     object->signals = (object->signals & ~clear) | set;
-    pthread_cond_broadcast(&table.signals_changed);
+    wake_waiters_locked(object);
 }
 
 // Koids must be unique among all processes that exchange objects. Only a process without startup handles starts at
@@ -71,9 +78,19 @@ static zx_koid_t first_own_koid(void) {
     return ZX_KOID_FIRST + ((zx_koid_t)getpid() << 24);
 }
 
+// The parent's threads sleep in the parent only.
+static bool forget_sleepers(const struct registry_entry *entry, uint64_t unused) {
+    struct object *object = (struct object *)(uintptr_t)entry;
+    (void)unused;
+    if (object->type == ZX_OBJ_TYPE_CHANNEL)
+        ((struct channel *)object)->sleepers = NULL;
+    return false;
+}
+
 // A process on Zircon starts without its parent's handles, so a forked child gets an empty table. Its mutex is free,
 // even if another thread of the parent held it. Mapped pages stay mapped.
 static void fork_child(void) {
+    registry_find_if(&table.objects, forget_sleepers, 0);
     for (uint32_t i = 0; i < table.num_slots; i++) {
         struct object *object = table.slots[i].object;
         if (object && --object->handle_count == 0)
@@ -98,22 +115,16 @@ __attribute__((constructor)) static void library_init(void) {
     pthread_atfork(table_lock, table_unlock, fork_child);
 }
 
-void object_init_locked(struct object *object, zx_obj_type_t type, zx_signals_t signals) {
+void object_init_locked(struct object *object, zx_obj_type_t type, zx_signals_t signals, zx_koid_t koid) {
     memset(object, 0, sizeof *object);
     object->type = type;
-    object->koid = table.next_koid++;
+    object->koid = koid != ZX_KOID_INVALID ? koid : table.next_koid++;
     object->signals = signals;
-    object->next = table.objects;
-    if (object->next)
-        object->next->previous = object;
-    table.objects = object;
+    registry_add(&table.objects, &object->entry, object->koid);
 }
 
 struct object *object_find_locked(zx_koid_t koid) {
-    struct object *object = table.objects;
-    while (object && object->koid != koid)
-        object = object->next;
-    return object;
+    return (struct object *)registry_find(&table.objects, koid);
 }
 
 void object_ref_locked(struct object *object) {
@@ -121,12 +132,7 @@ void object_ref_locked(struct object *object) {
 }
 
 static void object_destroy_locked(struct object *object) {
-    if (object->next)
-        object->next->previous = object->previous;
-    if (object->previous)
-        object->previous->next = object->next;
-    else
-        table.objects = object->next;
+    registry_remove(&table.objects, &object->entry); // another process may send a VMO with any koid
     if (object->type == ZX_OBJ_TYPE_VMO)
         vmo_destroy_locked((struct vmo *)object);
     if (object->type == ZX_OBJ_TYPE_CHANNEL)
@@ -188,9 +194,10 @@ zx_status_t handle_open_locked(struct object *object, zx_rights_t rights, zx_han
 static void slot_close_locked(struct slot *slot) {
     struct object *object = slot->object;
     slot->object = NULL;
+    slot->generation++;
     slot->next_free = table.first_free;
     table.first_free = (uint32_t)(slot - table.slots);
-    pthread_cond_broadcast(&table.signals_changed); // cancels waits on this handle
+    wake_waiters_locked(object); // cancels waits on this handle
     if (--object->handle_count == 0)
         object_unref_locked(object);
 }
@@ -217,6 +224,11 @@ zx_status_t handle_lookup_locked(zx_handle_t handle, zx_obj_type_t type, zx_righ
     if (rights)
         *rights = slot->rights;
     return ZX_OK;
+}
+
+uint64_t handle_generation_locked(zx_handle_t handle) {
+    const struct slot *slot = slot_locked(handle);
+    return slot ? slot->generation + 1 : 0;
 }
 
 void handle_statistics_locked(zx_info_process_handle_stats_t *statistics) {
@@ -326,7 +338,7 @@ static zx_handle_t own_handle(zx_handle_t *own, zx_obj_type_t type, zx_rights_t 
         struct object *object = calloc(1, sizeof *object);
         *own = ZX_HANDLE_INVALID;
         if (object) {
-            object_init_locked(object, type, ZX_SIGNAL_NONE);
+            object_init_locked(object, type, ZX_SIGNAL_NONE, 0);
             object_set_name_locked(object, name, strlen(name));
             handle_open_locked(object, rights, own);
         }

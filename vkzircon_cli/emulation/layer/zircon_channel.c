@@ -15,13 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vkzircon/startup.h>
 #include <zircon/process.h>
 
-#define POLL_NS ((zx_time_t)10000000) // how long a wait polls the socket before it reads the handle table again
+// How long a thread without an alarm sleeps before it reads the handle table again.
+#define POLL_NS ((zx_time_t)10000000)
 
 void channel_destroy_locked(struct channel *channel) {
     close(channel->socket);
@@ -33,9 +35,7 @@ zx_status_t channel_open_locked(int socket, zx_koid_t koid, zx_koid_t peer, zx_r
         close(socket);
         return ZX_ERR_NO_MEMORY;
     }
-    object_init_locked(&channel->object, ZX_OBJ_TYPE_CHANNEL, ZX_SIGNAL_NONE);
-    if (koid != ZX_KOID_INVALID)
-        channel->object.koid = koid;
+    object_init_locked(&channel->object, ZX_OBJ_TYPE_CHANNEL, ZX_SIGNAL_NONE, koid);
     channel->socket = socket;
     channel->peer = peer;
     return handle_open_locked(&channel->object, rights, out);
@@ -193,23 +193,45 @@ zx_signals_t channel_signals_locked(const struct channel *channel) {
     return (readable ? ZX_CHANNEL_READABLE : 0) | (ready.revents & POLLOUT ? ZX_CHANNEL_WRITABLE : 0);
 }
 
+void channel_wake_locked(struct channel *channel) {
+    for (const struct sleeper *sleeper = channel->sleepers; sleeper; sleeper = sleeper->next) {
+        if (sleeper->alarm >= 0)
+            eventfd_write(sleeper->alarm, 1);
+    }
+}
+
+static void remove_sleeper_locked(struct channel *channel, const struct sleeper *sleeper) {
+    struct sleeper **link = &channel->sleepers;
+    while (*link != sleeper)
+        link = &(*link)->next;
+    *link = sleeper->next;
+}
+
+// What poll() must report so that channel_signals_locked() may change. It would report what is set already at once.
+static struct pollfd changes_of(const struct channel *channel) {
+    const zx_signals_t seen = channel_signals_locked(channel);
+    const int events = (seen & ZX_CHANNEL_READABLE ? 0 : POLLIN) | (seen & ZX_CHANNEL_WRITABLE ? 0 : POLLOUT);
+    const bool gone = seen & ZX_CHANNEL_PEER_CLOSED; // poll() ignores a negative descriptor
+    return (struct pollfd){.fd = gone ? -1 : channel->socket, .events = (short)(events | POLLRDHUP)};
+}
+
 bool channel_wait_locked(struct channel *channel, zx_time_t deadline) {
     const zx_time_t now = zx_clock_get_monotonic();
     if (deadline <= now)
         return false;
-    const zx_time_t until = deadline - now < POLL_NS ? deadline : now + POLL_NS;
-    const zx_signals_t seen = channel_signals_locked(channel);
-    if (seen & (ZX_CHANNEL_PEER_CLOSED | ZX_CHANNEL_READABLE)) { // poll() would return at once, with other signals
-        table_wait_locked(until);
-        return true;
-    }
-    struct pollfd ready = {.fd = channel->socket, .events = POLLIN | POLLRDHUP};
-    const struct timespec patience = {.tv_nsec = until - now};
+    struct sleeper own = {channel->sleepers, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    struct pollfd ready[2] = {changes_of(channel), {.fd = own.alarm, .events = POLLIN}};
+    const zx_time_t time = own.alarm < 0 && deadline - now > POLL_NS ? POLL_NS : deadline - now;
+    const struct timespec patience = {.tv_sec = time / 1000000000, .tv_nsec = time % 1000000000};
+    channel->sleepers = &own;
     object_ref_locked(&channel->object);
     table_unlock();
-    ppoll(&ready, 1, &patience, NULL);
+    ppoll(ready, 2, &patience, NULL);
     table_lock();
+    remove_sleeper_locked(channel, &own);
     object_unref_locked(&channel->object);
+    if (own.alarm >= 0)
+        close(own.alarm);
     return true;
 }
 

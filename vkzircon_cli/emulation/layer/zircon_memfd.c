@@ -60,23 +60,40 @@ zx_status_t memfd_write(int memfd, void *buffer, size_t size, uint64_t offset) {
     return move_all(true, memfd, buffer, size, offset);
 }
 
+#define PIECE 16384
+
+// The next piece of the range that is not a hole: false at the range's end.
+static bool next_piece(int memfd, uint64_t end, uint64_t *offset, size_t *size) {
+    const off_t data = *offset < end ? lseek(memfd, (off_t)*offset, SEEK_DATA) : -1;
+    if (data < 0 || (uint64_t)data >= end)
+        return false;
+    const off_t hole = lseek(memfd, data, SEEK_HOLE);
+    const uint64_t until = hole > data && (uint64_t)hole < end ? (uint64_t)hole : end;
+    *offset = (uint64_t)data;
+    *size = until - *offset < PIECE ? (size_t)(until - *offset) : PIECE;
+    return true;
+}
+
 zx_status_t memfd_copy(int from, uint64_t start, uint64_t size, int to) {
-    char buffer[16384];
-    const uint64_t end = start + size;
-    for (uint64_t offset = start; offset < end;) {
-        const off_t data = lseek(from, (off_t)offset, SEEK_DATA);
-        if (data < 0 || (uint64_t)data >= end)
-            return ZX_OK;
-        const uint64_t left = end - (uint64_t)data;
-        const size_t piece = left < sizeof buffer ? (size_t)left : sizeof buffer;
-        zx_status_t status = memfd_read(from, buffer, piece, (uint64_t)data);
+    char buffer[PIECE];
+    size_t piece;
+    for (uint64_t offset = start; next_piece(from, start + size, &offset, &piece); offset += piece) {
+        zx_status_t status = memfd_read(from, buffer, piece, offset);
         if (status == ZX_OK)
-            status = memfd_write(to, buffer, piece, (uint64_t)data - start);
+            status = memfd_write(to, buffer, piece, offset - start);
         if (status != ZX_OK)
             return status;
-        offset = (uint64_t)data + piece;
     }
     return ZX_OK;
+}
+
+zx_status_t memfd_zero(int memfd, uint64_t start, uint64_t size) {
+    static char zeros[PIECE];
+    zx_status_t status = ZX_OK;
+    size_t piece;
+    for (uint64_t offset = start; status == ZX_OK && next_piece(memfd, start + size, &offset, &piece); offset += piece)
+        status = memfd_write(memfd, zeros, piece, offset);
+    return status;
 }
 
 zx_status_t memfd_commit(int memfd, uint64_t offset, uint64_t size) {

@@ -23,4 +23,7 @@ zx_status_t memfd_copy(int from, uint64_t start, uint64_t size, int to);
 zx_status_t memfd_commit(int memfd, uint64_t offset, uint64_t size);
 zx_status_t memfd_decommit(int memfd, uint64_t offset, uint64_t size);
 
+// Writes zeros to the committed pages of a range, which stay the pages that a driver may hold.
+zx_status_t memfd_zero(int memfd, uint64_t offset, uint64_t size);
+
 #endif

@@ -17,7 +17,7 @@
 #define MAX_HANDLES ZX_CHANNEL_MAX_MSG_HANDLES
 
 // The members that a VMO and its description share.
-#define VMO_MEMBERS(X) X(start) X(size) X(content_size) X(flags) X(cache_policy) X(origin)
+#define VMO_MEMBERS(X) X(start) X(size) X(content_size) X(flags) X(discardable) X(cache_policy) X(origin)
 
 static int describe_vmo(const struct vmo *vmo, struct transfer *transfer) {
 #define DESCRIBE(member) transfer->member = vmo->member;
@@ -68,9 +68,8 @@ static struct vmo *new_vmo_locked(const struct transfer *transfer, int descripto
     struct vmo *vmo = calloc(1, sizeof *vmo);
     if (!vmo)
         return NULL;
-    object_init_locked(&vmo->object, ZX_OBJ_TYPE_VMO, ZX_VMO_ZERO_CHILDREN);
+    object_init_locked(&vmo->object, ZX_OBJ_TYPE_VMO, ZX_VMO_ZERO_CHILDREN, transfer->koid);
     object_set_name_locked(&vmo->object, transfer->name, sizeof transfer->name - 1);
-    vmo->object.koid = transfer->koid;
     vmo->memfd = descriptor;
     vmo->parent_koid = transfer->related_koid;
 #define RESTORE(member) vmo->member = transfer->member;
@@ -106,13 +105,24 @@ static bool is_channel_socket(int descriptor) {
            type == SOCK_SEQPACKET;
 }
 
+// An end that comes home is still known if a thread waited on its old handle and has not seen yet that it was sent.
+static zx_status_t unpack_channel_locked(const struct transfer *transfer, int descriptor, zx_handle_t *out) {
+    struct object *known = object_find_locked(transfer->koid);
+    if (!known && is_channel_socket(descriptor))
+        return channel_open_locked(descriptor, transfer->koid, transfer->related_koid, transfer->rights, out);
+    const bool came_home = known && known->type == ZX_OBJ_TYPE_CHANNEL && known->handle_count == 0 &&
+                           is_same_file(((struct channel *)known)->socket, descriptor);
+    close(descriptor);
+    return came_home ? handle_open_locked(known, transfer->rights, out) : ZX_ERR_IO_DATA_INTEGRITY;
+}
+
 // Opens a handle to the object of a message, and takes over the descriptor, on failure too. IO_DATA_INTEGRITY where
 // descriptor and description do not fit: the process at the other end can write anything.
 static zx_status_t unpack_object_locked(const struct transfer *transfer, int descriptor, zx_handle_t *out) {
     if (transfer->type == ZX_OBJ_TYPE_VMO)
         return unpack_vmo_locked(transfer, descriptor, out);
-    if (transfer->type == ZX_OBJ_TYPE_CHANNEL && is_channel_socket(descriptor) && !object_find_locked(transfer->koid))
-        return channel_open_locked(descriptor, transfer->koid, transfer->related_koid, transfer->rights, out);
+    if (transfer->type == ZX_OBJ_TYPE_CHANNEL)
+        return unpack_channel_locked(transfer, descriptor, out);
     close(descriptor);
     return ZX_ERR_IO_DATA_INTEGRITY;
 }

@@ -26,6 +26,7 @@ struct transfer {
     uint64_t content_size;
     uint32_t flags;
     uint32_t cache_policy;
+    uint32_t discardable;
     char name[ZX_MAX_NAME_LEN];
     struct vkz_origin origin;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libzircon.so: information, properties, signals and events of objects, and the calls that need no object.
+#include "zircon_memfd.h"
 #include "zircon_objects.h"
 
 #include <stdlib.h>
@@ -152,8 +153,12 @@ static zx_status_t set_content_size_locked(struct vmo *vmo, const void *value, s
     memcpy(&content_size, value, sizeof content_size);
     if (content_size > vmo->size)
         return ZX_ERR_OUT_OF_RANGE;
+    if (content_size == vmo->content_size)
+        return ZX_OK;
+    // The bytes that are no content before or after become zeros (SetStreamSize in vm_object_dispatcher.cc).
+    const uint64_t from = content_size < vmo->content_size ? content_size : vmo->content_size;
     vmo->content_size = content_size;
-    return ZX_OK;
+    return memfd_zero(vmo->memfd, vmo->start + from, vmo->size - from);
 }
 
 static zx_status_t set_property_locked(struct object *object, uint32_t property, void *value, size_t size) {
@@ -203,7 +208,7 @@ zx_status_t zx_event_create(uint32_t options, zx_handle_t *out) {
     if (!event)
         return ZX_ERR_NO_MEMORY;
     table_lock();
-    object_init_locked(event, ZX_OBJ_TYPE_EVENT, ZX_SIGNAL_NONE);
+    object_init_locked(event, ZX_OBJ_TYPE_EVENT, ZX_SIGNAL_NONE, 0);
     const zx_status_t status = handle_open_locked(event, ZX_DEFAULT_EVENT_RIGHTS, out);
     table_unlock();
     return status;
@@ -237,17 +242,20 @@ static bool sleep_locked(struct object *object, zx_time_t deadline) {
     return table_wait_locked(deadline);
 }
 
-// Looks the handle up again after each wake-up: closing it cancels the wait.
+// Looks the handle up again after each wake-up: closing it cancels the wait, even if its value names another handle by
+// then (docs/reference/syscalls/object_wait_one.md: ZX_ERR_CANCELED).
 static zx_status_t wait_locked(zx_handle_t handle, zx_signals_t signals, zx_time_t deadline, zx_signals_t *observed) {
-    struct object *object, *now;
+    struct object *object;
     zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_NONE, ZX_RIGHT_WAIT, &object, NULL);
     if (status != ZX_OK)
         return status;
-    const zx_koid_t koid = object->koid;
-    for (bool in_time = true;; in_time = sleep_locked(now, deadline)) {
-        if (handle_lookup_locked(handle, ZX_OBJ_TYPE_NONE, ZX_RIGHT_WAIT, &now, NULL) != ZX_OK || now->koid != koid)
+    const uint64_t generation = handle_generation_locked(handle);
+    for (bool in_time = true;; in_time = sleep_locked(object, deadline)) {
+        if (handle_generation_locked(handle) != generation) { // the object may be gone
+            *observed |= ZX_SIGNAL_HANDLE_CLOSED;
             return ZX_ERR_CANCELED;
-        *observed = signals_locked(now);
+        }
+        *observed = signals_locked(object);
         if (*observed & signals)
             return ZX_OK;
         if (!in_time)

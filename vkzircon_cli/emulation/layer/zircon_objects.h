@@ -6,13 +6,14 @@
 #define VKZIRCON_ZIRCON_OBJECTS_H_
 
 #include "faults.h"
+#include "registry.h"
 #include "zircon_private.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 
 struct object {
-    struct object *next, *previous; // in the list of all objects
+    struct registry_entry entry; // by koid, in the registry of all objects
     zx_obj_type_t type;
     zx_koid_t koid;
     uint32_t references; // handles, mappings, children and calls in progress each hold one
@@ -30,6 +31,8 @@ struct vmo {
     _Atomic(uint32_t) cache_policy;
     uint64_t content_size;
     uint32_t flags; // ZX_INFO_VMO_...
+    bool discardable;
+    uint64_t locks; // of a discardable VMO
     struct vmo *parent;
     zx_koid_t parent_koid; // of a parent in another process
     size_t num_children;
@@ -37,11 +40,18 @@ struct vmo {
     struct vkz_origin origin;
 };
 
+// A thread that waits on a channel and sleeps outside the mutex.
+struct sleeper {
+    struct sleeper *next;
+    int alarm; // an eventfd
+};
+
 // One end of a channel. Unread messages are in the socket.
 struct channel {
     struct object object;
     int socket;
     zx_koid_t peer;
+    struct sleeper *sleepers;
 };
 
 // A forked child reads the environment again.
@@ -54,8 +64,8 @@ void table_unlock(void);
 bool table_wait_locked(zx_time_t deadline);
 void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signals_t set);
 
-// A new object has no reference until its first handle is opened.
-void object_init_locked(struct object *object, zx_obj_type_t type, zx_signals_t signals);
+// A new object has no reference until its first handle is opened. Koid 0 means a new koid.
+void object_init_locked(struct object *object, zx_obj_type_t type, zx_signals_t signals, zx_koid_t koid);
 struct object *object_find_locked(zx_koid_t koid);
 void object_ref_locked(struct object *object);
 void object_unref_locked(struct object *object);
@@ -66,6 +76,9 @@ zx_status_t handle_open_locked(struct object *object, zx_rights_t rights, zx_han
 // Checks in the kernel's order: BAD_HANDLE, WRONG_TYPE, ACCESS_DENIED. ZX_OBJ_TYPE_NONE means any type.
 zx_status_t handle_lookup_locked(zx_handle_t handle, zx_obj_type_t type, zx_rights_t needed, struct object **object,
                                  zx_rights_t *rights);
+
+// A number that no other handle with this value has had, or 0 for a handle that is closed.
+uint64_t handle_generation_locked(zx_handle_t handle);
 
 // Closes the handle if it is valid.
 void handle_discard_locked(zx_handle_t handle);
@@ -84,8 +97,14 @@ void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *i
 void channel_destroy_locked(struct channel *channel);
 zx_signals_t channel_signals_locked(const struct channel *channel);
 
-// Unlocks the mutex until a message arrives or a short time passes. False after the deadline.
+// Whether device memory is made of these pages of the VMO, in this process.
+bool vmo_is_pinned_locked(const struct vmo *vmo, uint64_t offset, uint64_t size);
+
+// Unlocks the mutex until a signal of the channel may have changed. False after the deadline.
 bool channel_wait_locked(struct channel *channel, zx_time_t deadline);
+
+// Ends the sleep of all threads in channel_wait_locked() for this channel.
+void channel_wake_locked(struct channel *channel);
 
 // Opens an end of a channel with `socket`, which it takes over, on failure too. Koid 0 means a new koid.
 zx_status_t channel_open_locked(int socket, zx_koid_t koid, zx_koid_t peer, zx_rights_t rights, zx_handle_t *out);
@@ -98,6 +117,18 @@ void startup_forget_locked(void);
 
 static inline uint64_t round_up(uint64_t value, uint64_t power_of_two) {
     return (value + power_of_two - 1) & ~(power_of_two - 1);
+}
+
+static inline uint64_t page_round(uint64_t size) {
+    return round_up(size, zx_system_get_page_size());
+}
+
+static inline bool vmo_is_physical(const struct vmo *vmo) {
+    return !(vmo->flags & ZX_INFO_VMO_TYPE_PAGED);
+}
+
+static inline bool vmo_has_range(const struct vmo *vmo, uint64_t offset, uint64_t size) {
+    return offset <= vmo->size && size <= vmo->size - offset;
 }
 
 #endif

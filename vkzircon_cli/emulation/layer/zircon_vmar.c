@@ -3,18 +3,51 @@
 // libzircon.so: mappings into the address space, for programs and for the layer's devices.
 #include "zircon_objects.h"
 
+#include <search.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-// A mapping holds a reference to its VMO. Guarded by the table's mutex.
+// A mapping holds a reference to its VMO.
 struct mapping {
-    zx_vaddr_t address;
-    size_t length;
+    zx_vaddr_t start, end;
     struct vmo *vmo;
-    struct mapping *next;
+    uint64_t offset;
+    bool for_device;
 };
 
-static struct mapping *mappings;
+// A balanced tree for <search.h>. Guarded by the table's mutex.
+static void *mappings;
+
+// No two mappings overlap, so that a range "equals" each mapping that it overlaps.
+static int compare(const void *left, const void *right) {
+    const struct mapping *one = left, *other = right;
+    if (one->end <= other->start)
+        return -1;
+    return one->start >= other->end;
+}
+
+static struct mapping *find_locked(const struct mapping *range) {
+    struct mapping *const *found = tfind(range, &mappings, compare);
+    return found ? *found : NULL;
+}
+
+static void forget_locked(struct mapping *mapping) {
+    tdelete(mapping, &mappings, compare);
+    mapping->vmo->num_mappings--;
+    object_unref_locked(&mapping->vmo->object);
+    free(mapping);
+}
+
+static zx_status_t add_locked(struct mapping *mapping) {
+    // The program may have unmapped these pages itself.
+    for (struct mapping *gone; (gone = find_locked(mapping));)
+        forget_locked(gone);
+    if (!tsearch(mapping, &mappings, compare))
+        return ZX_ERR_NO_MEMORY;
+    object_ref_locked(&mapping->vmo->object);
+    mapping->vmo->num_mappings++;
+    return ZX_OK;
+}
 
 // Reserves `length` bytes of address space at a multiple of `alignment`.
 static char *reserve(size_t length, size_t alignment) {
@@ -45,15 +78,6 @@ static char *map_pages(const struct vmo *vmo, int protection, int flags, uint64_
     return address;
 }
 
-static void add_mapping(struct mapping *mapping) {
-    table_lock();
-    object_ref_locked(&mapping->vmo->object);
-    mapping->vmo->num_mappings++;
-    mapping->next = mappings;
-    mappings = mapping;
-    table_unlock();
-}
-
 struct span {
     uint64_t offset;
     size_t length;
@@ -61,19 +85,26 @@ struct span {
     size_t alignment;
 };
 
-static zx_status_t map_vmo(struct vmo *vmo, int protection, int flags, const struct span *span, zx_vaddr_t *out) {
+static zx_status_t map_vmo(struct vmo *vmo, int protection, int flags, const struct span *span, bool for_device,
+                           zx_vaddr_t *out) {
     struct mapping *mapping = malloc(sizeof *mapping);
-    if (!mapping)
-        return ZX_ERR_NO_MEMORY;
     char *address = map_pages(vmo, protection, flags, span->offset, span->length, span->backed, span->alignment);
-    if (!address) {
-        free(mapping);
-        return ZX_ERR_NO_MEMORY;
+    zx_status_t status = mapping && address ? ZX_OK : ZX_ERR_NO_MEMORY;
+    if (status == ZX_OK) {
+        const zx_vaddr_t start = (zx_vaddr_t)address;
+        *mapping = (struct mapping){start, start + span->length, vmo, span->offset, for_device};
+        table_lock();
+        status = add_locked(mapping);
+        table_unlock();
     }
-    *mapping = (struct mapping){.address = (zx_vaddr_t)address, .length = span->length, .vmo = vmo};
-    add_mapping(mapping);
-    *out = (zx_vaddr_t)address;
-    return ZX_OK;
+    if (status == ZX_OK) {
+        *out = (zx_vaddr_t)address;
+        return ZX_OK;
+    }
+    if (address)
+        munmap(address, span->length);
+    free(mapping);
+    return status;
 }
 
 #define PERMISSIONS   (ZX_VM_PERM_READ | ZX_VM_PERM_WRITE | ZX_VM_PERM_EXECUTE)
@@ -115,13 +146,15 @@ static zx_status_t map_checked(struct vmo *vmo, zx_vm_option_t options, uint64_t
     if (offset > UINT64_MAX - length)
         return ZX_ERR_OUT_OF_RANGE;
     const bool faults_allowed = options & ZX_VM_ALLOW_FAULTS;
-    if ((vmo->flags & ZX_INFO_VMO_RESIZABLE) && (!faults_allowed || (options & ZX_VM_REQUIRE_NON_RESIZABLE)))
+    const bool resizable = vmo->flags & ZX_INFO_VMO_RESIZABLE;
+    if (((resizable || vmo->discardable) && !faults_allowed) || (resizable && options & ZX_VM_REQUIRE_NON_RESIZABLE))
         return ZX_ERR_NOT_SUPPORTED;
     const uint64_t there = offset < vmo->size ? vmo->size - offset : 0;
     if (length > there && !faults_allowed)
         return ZX_ERR_BUFFER_TOO_SMALL;
     const struct span span = {offset, length, length < there ? length : (size_t)there, page};
-    return map_vmo(vmo, permission_for(options).protection, options & ZX_VM_MAP_RANGE ? MAP_POPULATE : 0, &span, out);
+    const int flags = options & ZX_VM_MAP_RANGE ? MAP_POPULATE : 0;
+    return map_vmo(vmo, permission_for(options).protection, flags, &span, false, out);
 }
 
 static zx_status_t check_vmar(zx_handle_t handle, zx_rights_t needed) {
@@ -161,33 +194,62 @@ zx_status_t vkz_vmo_map(zx_handle_t handle, uint64_t size, zx_vaddr_t *address, 
     } else {
         *length = round_up(size, VKZ_GRANULE);
         const struct span span = {0, *length, too_much ? vmo->size : *length, VKZ_GRANULE};
-        status = map_vmo(vmo, PROT_READ | PROT_WRITE, 0, &span, address);
+        status = map_vmo(vmo, PROT_READ | PROT_WRITE, 0, &span, true, address);
     }
     vmo_release(vmo);
     return status;
 }
 
-// Moves the mappings inside the range from the list to `taken`. NOT_SUPPORTED if one lies partly inside.
-static zx_status_t take_mappings_locked(zx_vaddr_t start, zx_vaddr_t end, struct mapping **taken) {
-    *taken = NULL;
-    for (const struct mapping *m = mappings; m; m = m->next) {
-        const bool overlaps = m->address < end && start < m->address + m->length;
-        if (overlaps && (m->address < start || m->address + m->length > end))
-            return ZX_ERR_NOT_SUPPORTED;
-    }
-    for (struct mapping **link = &mappings; *link;) {
-        struct mapping *m = *link;
-        if (m->address >= start && m->address < end) {
-            *link = m->next;
-            m->next = *taken;
-            *taken = m;
-        } else {
-            link = &m->next;
-        }
-    }
-    return *taken ? ZX_OK : ZX_ERR_NOT_FOUND;
+// What vmo_is_pinned_locked() looks for. <search.h> passes no argument.
+static struct {
+    const struct vmo *vmo;
+    uint64_t start, end; // in the memfd
+    bool found;
+} pinned;
+
+static void look_for_pins(const void *node, VISIT visit, int depth) {
+    const struct mapping *mapping = *(const struct mapping *const *)node;
+    const uint64_t start = mapping->vmo->start + mapping->offset;
+    (void)depth;
+    if ((visit == postorder || visit == leaf) && mapping->for_device && mapping->vmo->memfd == pinned.vmo->memfd)
+        pinned.found |= start < pinned.end && pinned.start < start + (mapping->end - mapping->start);
 }
 
+bool vmo_is_pinned_locked(const struct vmo *vmo, uint64_t offset, uint64_t size) {
+    pinned.vmo = vmo;
+    pinned.start = vmo->start + offset;
+    pinned.end = pinned.start + size;
+    pinned.found = false;
+    twalk(mappings, look_for_pins);
+    return pinned.found;
+}
+
+// A mapping that is only partly in the range keeps the rest, which may be two pieces.
+static zx_status_t cut_locked(struct mapping *mapping, const struct mapping *range) {
+    struct mapping before = *mapping, after = *mapping;
+    before.end = range->start;
+    after.start = range->end;
+    after.offset += range->end - mapping->start;
+    const bool keeps_before = mapping->start<range->start, keeps_after = mapping->end> range->end;
+    struct mapping *second = keeps_before && keeps_after ? malloc(sizeof *second) : NULL;
+    if (keeps_before && keeps_after && !second)
+        return ZX_ERR_NO_MEMORY;
+    const zx_vaddr_t start = keeps_before ? range->start : mapping->start;
+    munmap((void *)start, (keeps_after ? range->end : mapping->end) - start);
+    if (!keeps_before && !keeps_after) {
+        forget_locked(mapping);
+        return ZX_OK;
+    }
+    *mapping = keeps_before ? before : after; // the order in the tree stays
+    if (second) {
+        *second = after;
+        if (add_locked(second) != ZX_OK)
+            free(second); // short of memory, the pages stay mapped
+    }
+    return ZX_OK;
+}
+
+// docs/reference/syscalls/vmar_unmap.md
 zx_status_t zx_vmar_unmap(zx_handle_t handle, zx_vaddr_t addr, size_t len) {
     const size_t page = zx_system_get_page_size();
     zx_status_t status = check_vmar(handle, ZX_RIGHT_NONE);
@@ -195,16 +257,12 @@ zx_status_t zx_vmar_unmap(zx_handle_t handle, zx_vaddr_t addr, size_t len) {
         return status;
     if (addr % page || len == 0 || len > UINTPTR_MAX - addr - page)
         return ZX_ERR_INVALID_ARGS;
-    struct mapping *taken, *next;
+    const struct mapping range = {.start = addr, .end = addr + round_up(len, page)};
     table_lock();
-    status = take_mappings_locked(addr, addr + round_up(len, page), &taken);
-    for (; taken; taken = next) {
-        next = taken->next;
-        munmap((void *)taken->address, taken->length);
-        taken->vmo->num_mappings--;
-        object_unref_locked(&taken->vmo->object);
-        free(taken);
-    }
+    struct mapping *mapping = find_locked(&range);
+    status = mapping ? ZX_OK : ZX_ERR_NOT_FOUND;
+    for (; mapping && status == ZX_OK; mapping = find_locked(&range))
+        status = cut_locked(mapping, &range);
     table_unlock();
     return status;
 }

@@ -71,16 +71,15 @@ void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *i
     memcpy(info->name, vmo->object.name, sizeof info->name);
 }
 
-static uint64_t page_round(uint64_t size) {
-    return round_up(size, zx_system_get_page_size());
-}
+// Of an unbounded VMO. A file cannot be larger than INT64_MAX.
+#define LARGEST_SIZE (((uint64_t)INT64_MAX - 4 * VKZ_GRANULE) & ~(uint64_t)(VKZ_GRANULE - 1))
 
 static bool size_is_possible(uint64_t size) {
-    return size <= (uint64_t)INT64_MAX - 4 * VKZ_GRANULE;
+    return size <= LARGEST_SIZE;
 }
 
 static struct vmo *vmo_init_locked(struct vmo *vmo, int memfd, uint64_t start, uint64_t size) {
-    object_init_locked(&vmo->object, ZX_OBJ_TYPE_VMO, ZX_VMO_ZERO_CHILDREN);
+    object_init_locked(&vmo->object, ZX_OBJ_TYPE_VMO, ZX_VMO_ZERO_CHILDREN, 0);
     vmo->memfd = memfd;
     vmo->start = start;
     vmo->size = page_round(size);
@@ -89,24 +88,41 @@ static struct vmo *vmo_init_locked(struct vmo *vmo, int memfd, uint64_t start, u
     return vmo;
 }
 
-zx_status_t zx_vmo_create(uint64_t size, uint32_t options, zx_handle_t *out) {
-    if (!out || (options & ~(ZX_VMO_RESIZABLE | ZX_VMO_DISCARDABLE | ZX_VMO_UNBOUNDED)))
+// docs/reference/syscalls/vmo_create.md
+#define CREATE_OPTIONS (ZX_VMO_RESIZABLE | ZX_VMO_DISCARDABLE | ZX_VMO_UNBOUNDED)
+
+static zx_status_t create_options_status(uint64_t size, uint32_t options) {
+    const uint32_t exclusive = ZX_VMO_RESIZABLE | ZX_VMO_UNBOUNDED;
+    if ((options & exclusive) == exclusive)
         return ZX_ERR_INVALID_ARGS;
-    if (options & ~ZX_VMO_RESIZABLE)
-        return ZX_ERR_NOT_SUPPORTED;
     if (!size_is_possible(size))
         return ZX_ERR_OUT_OF_RANGE;
+    return options & ~CREATE_OPTIONS ? ZX_ERR_INVALID_ARGS : ZX_OK;
+}
+
+static uint32_t created_flags(uint32_t options) {
+    return (options & ZX_VMO_RESIZABLE ? ZX_INFO_VMO_RESIZABLE : 0) |
+           (options & ZX_VMO_DISCARDABLE ? ZX_INFO_VMO_DISCARDABLE : 0);
+}
+
+zx_status_t zx_vmo_create(uint64_t size, uint32_t options, zx_handle_t *out) {
+    zx_status_t status = out ? create_options_status(size, options) : ZX_ERR_INVALID_ARGS;
+    if (status != ZX_OK)
+        return status;
+    const uint64_t whole = options & ZX_VMO_UNBOUNDED ? LARGEST_SIZE : page_round(size);
     struct vmo *vmo = calloc(1, sizeof *vmo);
     int memfd;
-    zx_status_t status = vmo ? memfd_make(page_round(size), &memfd) : ZX_ERR_NO_MEMORY;
+    status = vmo ? memfd_make(whole, &memfd) : ZX_ERR_NO_MEMORY;
     if (status != ZX_OK) {
         free(vmo);
         return status;
     }
-    const bool resizable = options & ZX_VMO_RESIZABLE;
+    const zx_rights_t more = options & ZX_VMO_RESIZABLE ? ZX_RIGHT_RESIZE : ZX_RIGHT_NONE;
     table_lock();
-    vmo_init_locked(vmo, memfd, 0, size)->flags |= resizable ? ZX_INFO_VMO_RESIZABLE : 0;
-    status = handle_open_locked(&vmo->object, ZX_DEFAULT_VMO_RIGHTS | (resizable ? ZX_RIGHT_RESIZE : 0), out);
+    vmo_init_locked(vmo, memfd, 0, size)->flags |= created_flags(options);
+    vmo->size = whole;
+    vmo->discardable = options & ZX_VMO_DISCARDABLE; // the flag alone may come from a fault
+    status = handle_open_locked(&vmo->object, ZX_DEFAULT_VMO_RIGHTS | more, out);
     table_unlock();
     return status;
 }
@@ -123,14 +139,6 @@ zx_status_t zx_vmo_get_size(zx_handle_t handle, uint64_t *size) {
     return ZX_OK;
 }
 
-static bool is_physical(const struct vmo *vmo) {
-    return !(vmo->flags & ZX_INFO_VMO_TYPE_PAGED);
-}
-
-static bool in_range(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    return offset <= vmo->size && size <= vmo->size - offset;
-}
-
 static zx_status_t access_bytes(zx_handle_t handle, zx_rights_t right, memfd_access *perform, void *buffer,
                                 uint64_t offset, size_t size) {
     struct vmo *vmo;
@@ -139,11 +147,11 @@ static zx_status_t access_bytes(zx_handle_t handle, zx_rights_t right, memfd_acc
         return status;
     if (!buffer && size > 0)
         status = ZX_ERR_INVALID_ARGS;
-    else if (is_physical(vmo))
+    else if (vmo_is_physical(vmo))
         status = ZX_ERR_NOT_SUPPORTED;
     else if (vmo->cache_policy != ZX_CACHE_POLICY_CACHED) // the kernel's own mapping is cached
         status = ZX_ERR_BAD_STATE;
-    else if (!in_range(vmo, offset, size))
+    else if (!vmo_has_range(vmo, offset, size))
         status = ZX_ERR_OUT_OF_RANGE;
     else
         status = perform(vmo->memfd, buffer, size, vmo->start + offset);
@@ -160,74 +168,7 @@ zx_status_t zx_vmo_write(zx_handle_t handle, const void *buffer, uint64_t offset
     return access_bytes(handle, ZX_RIGHT_WRITE, memfd_write, (void *)(uintptr_t)buffer, offset, buffer_size);
 }
 
-static zx_status_t commit(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    return size ? memfd_commit(vmo->memfd, vmo->start + offset, size) : ZX_OK;
-}
-
-static zx_status_t zero(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    return size ? memfd_decommit(vmo->memfd, vmo->start + offset, size) : ZX_OK;
-}
-
-static zx_status_t decommit(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    if (offset != page_round(offset) || size != page_round(size))
-        return ZX_ERR_INVALID_ARGS;
-    if (vmo->flags & ZX_INFO_VMO_IS_COW_CLONE)
-        return ZX_ERR_NOT_SUPPORTED;
-    return zero(vmo, offset, size);
-}
-
-// Memory is coherent, because all mappings are cached ones of one process. Hints have no effect.
-static zx_status_t nothing_to_do(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    (void)vmo, (void)offset, (void)size;
-    return ZX_OK;
-}
-
-static zx_status_t cache_operation(const struct vmo *vmo, uint64_t offset, uint64_t size) {
-    (void)offset;
-    if (is_physical(vmo)) // RFC-0252
-        return ZX_ERR_NOT_SUPPORTED;
-    return size ? ZX_OK : ZX_ERR_INVALID_ARGS;
-}
-
-static const struct range_operation {
-    zx_rights_t right;
-    zx_status_t (*perform)(const struct vmo *vmo, uint64_t offset, uint64_t size);
-} range_operations[] = {
-    [ZX_VMO_OP_COMMIT] = {ZX_RIGHT_WRITE, commit},
-    [ZX_VMO_OP_DECOMMIT] = {ZX_RIGHT_WRITE, decommit},
-    [ZX_VMO_OP_CACHE_SYNC] = {ZX_RIGHT_READ, cache_operation},
-    [ZX_VMO_OP_CACHE_INVALIDATE] = {ZX_RIGHT_WRITE, cache_operation},
-    [ZX_VMO_OP_CACHE_CLEAN] = {ZX_RIGHT_READ, cache_operation},
-    [ZX_VMO_OP_CACHE_CLEAN_INVALIDATE] = {ZX_RIGHT_READ, cache_operation},
-    [ZX_VMO_OP_ZERO] = {ZX_RIGHT_WRITE, zero},
-    [ZX_VMO_OP_DONT_NEED] = {ZX_RIGHT_READ, nothing_to_do},
-    [ZX_VMO_OP_ALWAYS_NEED] = {ZX_RIGHT_READ, nothing_to_do},
-    [ZX_VMO_OP_PREFETCH] = {ZX_RIGHT_READ, nothing_to_do},
-};
-
-// Locking is for discardable VMOs, which the emulation does not offer.
-static bool is_lock_operation(uint32_t op) {
-    return op == ZX_VMO_OP_LOCK || op == ZX_VMO_OP_UNLOCK || op == ZX_VMO_OP_TRY_LOCK;
-}
-
-zx_status_t zx_vmo_op_range(zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size, void *buffer,
-                            size_t buffer_size) {
-    (void)buffer, (void)buffer_size; // used by locking only
-    const bool known = op < sizeof range_operations / sizeof range_operations[0] && range_operations[op].perform;
-    struct vmo *vmo;
-    zx_status_t status = vmo_acquire(handle, known ? range_operations[op].right : ZX_RIGHT_NONE, &vmo, NULL);
-    if (status != ZX_OK)
-        return status;
-    if (!known)
-        status = is_lock_operation(op) ? ZX_ERR_NOT_SUPPORTED : ZX_ERR_INVALID_ARGS;
-    else if (!in_range(vmo, offset, size))
-        status = ZX_ERR_OUT_OF_RANGE;
-    else
-        status = range_operations[op].perform(vmo, offset, size);
-    vmo_release(vmo);
-    return status;
-}
-
+// docs/reference/syscalls/vmo_set_cache_policy.md
 zx_status_t zx_vmo_set_cache_policy(zx_handle_t handle, uint32_t cache_policy) {
     if (cache_policy > ZX_CACHE_POLICY_WRITE_COMBINING)
         return ZX_ERR_INVALID_ARGS;
@@ -236,7 +177,8 @@ zx_status_t zx_vmo_set_cache_policy(zx_handle_t handle, uint32_t cache_policy) {
     zx_status_t status = handle_lookup_locked(handle, ZX_OBJ_TYPE_VMO, ZX_RIGHT_MAP, &object, NULL);
     if (status == ZX_OK) {
         struct vmo *vmo = (struct vmo *)object;
-        if (vmo->num_mappings || vmo->num_children || vmo->parent)
+        const bool holds_pages = vmo->cache_policy != ZX_CACHE_POLICY_CACHED && committed_bytes(vmo);
+        if (vmo->num_mappings || vmo->num_children || vmo->parent || holds_pages)
             status = ZX_ERR_BAD_STATE;
         else
             vmo->cache_policy = cache_policy;
@@ -261,30 +203,52 @@ static zx_status_t snapshot_memfd(const struct vmo *parent, uint64_t offset, uin
     return status;
 }
 
-static zx_status_t child_options_status(const struct vmo *parent, uint32_t options, uint64_t offset, uint64_t size) {
-    const uint32_t kind = options & ~ZX_VMO_CHILD_NO_WRITE;
-    const bool snapshot = kind && !(kind & ~SNAPSHOTS);
-    if (!kind || (kind & (kind - 1)) || offset != page_round(offset))
-        return ZX_ERR_INVALID_ARGS;
-    if (!snapshot && kind != ZX_VMO_CHILD_SLICE)
-        return ZX_ERR_NOT_SUPPORTED;
-    if (!size_is_possible(size) || offset > UINT64_MAX - size)
-        return ZX_ERR_OUT_OF_RANGE;
-    // A slice shares its parent's pages, which must exist and stay.
-    if (kind == ZX_VMO_CHILD_SLICE && !in_range(parent, offset, page_round(size)))
-        return ZX_ERR_INVALID_ARGS;
-    if (kind == ZX_VMO_CHILD_SLICE && (parent->flags & ZX_INFO_VMO_RESIZABLE))
-        return ZX_ERR_NOT_SUPPORTED;
-    if (snapshot && parent->cache_policy != ZX_CACHE_POLICY_CACHED)
-        return ZX_ERR_BAD_STATE;
-    return ZX_OK;
+static bool is_one_bit(uint32_t flags) {
+    return flags && !(flags & (flags - 1));
 }
 
+static zx_status_t snapshot_status(const struct vmo *parent, uint64_t offset, uint64_t size) {
+    if (offset != page_round(offset))
+        return ZX_ERR_INVALID_ARGS;
+    if (offset > UINT64_MAX - size)
+        return ZX_ERR_OUT_OF_RANGE;
+    return parent->cache_policy == ZX_CACHE_POLICY_CACHED ? ZX_OK : ZX_ERR_BAD_STATE;
+}
+
+// A slice shares its parent's pages, which must exist and stay.
+static zx_status_t slice_status(const struct vmo *parent, uint64_t offset, uint64_t size) {
+    if (offset != page_round(offset) || !vmo_has_range(parent, offset, page_round(size)))
+        return ZX_ERR_INVALID_ARGS;
+    return parent->flags & ZX_INFO_VMO_RESIZABLE ? ZX_ERR_NOT_SUPPORTED : ZX_OK;
+}
+
+// docs/reference/syscalls/vmo_create_child.md, in the order of zircon/kernel/object/vm_object_dispatcher.cc.
+static zx_status_t child_options_status(const struct vmo *parent, uint32_t options, uint64_t offset, uint64_t size) {
+    const uint32_t kind = options & ~(ZX_VMO_CHILD_NO_WRITE | ZX_VMO_CHILD_RESIZABLE);
+    if (parent->discardable)
+        return ZX_ERR_NOT_SUPPORTED;
+    if (kind == ZX_VMO_CHILD_SLICE && !(options & ZX_VMO_CHILD_RESIZABLE))
+        return slice_status(parent, offset, size);
+    if (kind == ZX_VMO_CHILD_REFERENCE) // the emulation does not offer it
+        return ZX_ERR_NOT_SUPPORTED;
+    return is_one_bit(kind) && kind & SNAPSHOTS ? snapshot_status(parent, offset, size) : ZX_ERR_INVALID_ARGS;
+}
+
+// The name is a property that a child gets, so its handle may always get and set properties.
 static zx_rights_t child_rights(zx_rights_t rights, uint32_t options) {
-    rights &= ~ZX_RIGHT_RESIZE;
+    rights = (rights & ~ZX_RIGHT_RESIZE) | ZX_RIGHTS_PROPERTY;
+    if (options & ZX_VMO_CHILD_NO_WRITE)
+        return rights & ~ZX_RIGHT_WRITE;
     if (options & SNAPSHOTS)
         rights = (rights | ZX_RIGHT_WRITE) & ~ZX_RIGHT_EXECUTE;
-    return options & ZX_VMO_CHILD_NO_WRITE ? rights & ~ZX_RIGHT_WRITE : rights;
+    return rights | (options & ZX_VMO_CHILD_RESIZABLE ? ZX_RIGHT_RESIZE : 0);
+}
+
+static uint32_t child_flags(uint32_t options) {
+    const uint32_t immutable = ZX_VMO_CHILD_SNAPSHOT | ZX_VMO_CHILD_NO_WRITE;
+    return (options & SNAPSHOTS ? ZX_INFO_VMO_IS_COW_CLONE : 0) |
+           (options & ZX_VMO_CHILD_RESIZABLE ? ZX_INFO_VMO_RESIZABLE : 0) |
+           ((options & immutable) == immutable ? ZX_INFO_VMO_IMMUTABLE : 0);
 }
 
 static zx_status_t open_child_locked(struct vmo *child, struct vmo *parent, uint32_t flags, zx_rights_t rights,
@@ -315,21 +279,26 @@ static zx_status_t make_child(struct vmo *parent, uint32_t options, uint64_t off
     }
     table_lock();
     vmo_init_locked(child, memfd, snapshot ? 0 : parent->start + offset, size);
-    status = open_child_locked(child, parent, snapshot ? ZX_INFO_VMO_IS_COW_CLONE : 0, rights, out);
+    if (rights & ZX_RIGHT_GET_PROPERTY)
+        memcpy(child->object.name, parent->object.name, sizeof child->object.name);
+    status = open_child_locked(child, parent, child_flags(options), child_rights(rights, options), out);
     table_unlock();
     return status;
 }
 
 zx_status_t zx_vmo_create_child(zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size,
                                 zx_handle_t *out) {
-    if (!out)
+    const uint32_t exclusive = ZX_VMO_CHILD_NO_WRITE | ZX_VMO_CHILD_RESIZABLE;
+    if (!size_is_possible(size))
+        return ZX_ERR_OUT_OF_RANGE;
+    if (!out || (options & exclusive) == exclusive)
         return ZX_ERR_INVALID_ARGS;
     struct vmo *parent;
     zx_rights_t rights;
     zx_status_t status = vmo_acquire(handle, ZX_RIGHT_DUPLICATE | ZX_RIGHT_READ, &parent, &rights);
     if (status != ZX_OK)
         return status;
-    status = make_child(parent, options, offset, size, child_rights(rights, options), out);
+    status = make_child(parent, options, offset, size, rights, out);
     vmo_release(parent);
     return status;
 }

@@ -17,13 +17,20 @@ typedef uint32_t zx_obj_type_t;
 typedef uint32_t zx_signals_t;
 typedef uint32_t zx_vm_option_t;
 typedef int64_t zx_time_t;
+typedef int64_t zx_duration_t;
+typedef int64_t zx_ticks_t;
+typedef uint32_t zx_clock_t;
 typedef uintptr_t zx_vaddr_t;
+typedef uintptr_t zx_paddr_t;
+typedef uint64_t zx_off_t;
 
 #define ZX_HANDLE_INVALID         ((zx_handle_t)0)
 #define ZX_HANDLE_FIXED_BITS_MASK ((zx_handle_t)3) // set in every valid handle
 #define ZX_KOID_INVALID           ((zx_koid_t)0)
 #define ZX_KOID_FIRST             ((zx_koid_t)1024)
 #define ZX_MAX_NAME_LEN           ((size_t)32) // with its NUL
+#define ZX_DURATION_INFINITE      INT64_MAX
+#define ZX_DURATION_INFINITE_PAST INT64_MIN
 #define ZX_TIME_INFINITE          INT64_MAX
 #define ZX_TIME_INFINITE_PAST     INT64_MIN
 
@@ -131,13 +138,14 @@ static_assert(ZX_DEFAULT_VMO_RIGHTS == 0xd0ef && ZX_DEFAULT_EVENT_RIGHTS == 0xd0
     ((ZX_RIGHTS_BASIC & ~ZX_RIGHT_DUPLICATE) | ZX_RIGHTS_IO | ZX_RIGHT_SIGNAL | ZX_RIGHT_SIGNAL_PEER) // 0xf00e
 static_assert(ZX_DEFAULT_CHANNEL_RIGHTS == 0xf00e, "ABI");
 
-#define ZX_SIGNAL_NONE         ((zx_signals_t)0)
-#define ZX_EVENT_SIGNALED      ((zx_signals_t)1 << 3)
-#define ZX_VMO_ZERO_CHILDREN   ((zx_signals_t)1 << 3)
-#define ZX_CHANNEL_READABLE    ((zx_signals_t)1 << 0)
-#define ZX_CHANNEL_WRITABLE    ((zx_signals_t)1 << 1)
-#define ZX_CHANNEL_PEER_CLOSED ((zx_signals_t)1 << 2)
-#define ZX_USER_SIGNAL_ALL     ((zx_signals_t)0xff << 24)
+#define ZX_SIGNAL_NONE          ((zx_signals_t)0)
+#define ZX_EVENT_SIGNALED       ((zx_signals_t)1 << 3)
+#define ZX_VMO_ZERO_CHILDREN    ((zx_signals_t)1 << 3)
+#define ZX_CHANNEL_READABLE     ((zx_signals_t)1 << 0)
+#define ZX_CHANNEL_WRITABLE     ((zx_signals_t)1 << 1)
+#define ZX_CHANNEL_PEER_CLOSED  ((zx_signals_t)1 << 2)
+#define ZX_SIGNAL_HANDLE_CLOSED ((zx_signals_t)1 << 23) // of a wait whose handle was closed
+#define ZX_USER_SIGNAL_ALL      ((zx_signals_t)0xff << 24)
 
 #define ZX_CHANNEL_MAX_MSG_BYTES    ((uint32_t)65536)
 #define ZX_CHANNEL_MAX_MSG_HANDLES  ((uint32_t)64)
@@ -178,6 +186,14 @@ static_assert(ZX_DEFAULT_CHANNEL_RIGHTS == 0xf00e, "ABI");
 #define ZX_VMO_OP_ALWAYS_NEED            ((uint32_t)13)
 #define ZX_VMO_OP_PREFETCH               ((uint32_t)14)
 
+// What ZX_VMO_OP_LOCK writes. The emulation discards no pages, so the last two are 0.
+typedef struct zx_vmo_lock_state {
+    uint64_t offset;
+    uint64_t size;
+    uint64_t discarded_offset;
+    uint64_t discarded_size;
+} zx_vmo_lock_state_t;
+
 #define ZX_VM_PERM_READ             ((zx_vm_option_t)1 << 0)
 #define ZX_VM_PERM_WRITE            ((zx_vm_option_t)1 << 1)
 #define ZX_VM_PERM_EXECUTE          ((zx_vm_option_t)1 << 2)
@@ -191,6 +207,7 @@ static_assert(ZX_DEFAULT_CHANNEL_RIGHTS == 0xf00e, "ABI");
 #define ZX_INFO_HANDLE_BASIC           ZX_INFO_TOPIC(2, 0)
 #define ZX_INFO_HANDLE_COUNT           ZX_INFO_TOPIC(19, 0)
 #define ZX_INFO_PROCESS_HANDLE_STATS   ZX_INFO_TOPIC(21, 0)
+#define ZX_INFO_TASK_RUNTIME           ZX_INFO_TOPIC(30, 1)
 #define ZX_INFO_VMO_V1                 ZX_INFO_TOPIC(23, 0)
 #define ZX_INFO_VMO_V2                 ZX_INFO_TOPIC(23, 1)
 #define ZX_INFO_VMO_V3                 ZX_INFO_TOPIC(23, 2)
@@ -206,6 +223,23 @@ typedef struct zx_info_handle_basic {
     uint8_t padding1[4];
 } zx_info_handle_basic_t;
 
+typedef struct zx_wait_item {
+    zx_handle_t handle;
+    zx_signals_t waitfor;
+    zx_signals_t pending;
+} zx_wait_item_t;
+
+typedef struct zx_channel_call_args {
+    const void *wr_bytes;
+    const zx_handle_t *wr_handles;
+    void *rd_bytes;
+    zx_handle_t *rd_handles;
+    uint32_t wr_num_bytes;
+    uint32_t wr_num_handles;
+    uint32_t rd_num_bytes;
+    uint32_t rd_num_handles;
+} zx_channel_call_args_t;
+
 typedef struct zx_info_handle_count {
     uint32_t handle_count;
 } zx_info_handle_count_t;
@@ -213,6 +247,13 @@ typedef struct zx_info_handle_count {
 typedef struct zx_info_process_handle_stats {
     uint32_t handle_count[ZX_OBJ_TYPE_UPPER_BOUND]; // one an object type
 } zx_info_process_handle_stats_t;
+
+typedef struct zx_info_task_runtime {
+    zx_duration_t cpu_time;
+    zx_duration_t queue_time;
+    zx_duration_t page_fault_time;
+    zx_duration_t lock_contention_time;
+} zx_info_task_runtime_t;
 
 #define ZX_INFO_VMO_TYPE_PAGED   ((uint32_t)1 << 0)
 #define ZX_INFO_VMO_RESIZABLE    ((uint32_t)1 << 1)
