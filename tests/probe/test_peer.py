@@ -80,14 +80,12 @@ def test_it_imports_what_is_sent(kernel: Zircon, second: Peer, emulated: Run) ->
     second.open(_device(kernel, emulated))
     handle, before = _vmo(kernel), new_pattern(SIZE)
     kept = kernel.duplicate(handle.value)
-    for offset, data in before.chunks():
-        kernel.write(kept, offset, data)
+    before.put_into(kernel, kept)
     asked = _asked(before.period.hex())
     found = second.imports(asked, handle)
     assert found.kept.value is not None
     assert (found.kept.value.count, found.kept.value.wrong) == (SIZE, 0)
-    after = bytes.fromhex(asked.after)
-    assert kernel.read(kept, 0, len(after)) == after
+    assert kernel.compare(kept, bytes.fromhex(asked.after), SIZE) == (0, 0)
     assert not kernel.valid(handle.value)
     kernel.close(kept)
 
