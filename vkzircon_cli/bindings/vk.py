@@ -260,6 +260,10 @@ class Instance:
             self._addresses[name] = self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode())
         return self._addresses[name]
 
+    def has_command(self, name: str) -> bool:
+        """Whether the loader, a layer or a driver has the command *name*."""
+        return bool(self.address(name) != self.vulkan.ffi.NULL)
+
     def physical_devices(self) -> list["PhysicalDevice"]:
         """List the physical devices. Raises `Refused` if vkEnumeratePhysicalDevices failed."""
         name = "vkEnumeratePhysicalDevices"
@@ -277,7 +281,7 @@ class PhysicalDevice:
 
     def has_function(self, name: str) -> bool:
         """Whether the loader has the command *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
-        return bool(self.instance.address(name) != self.vulkan.ffi.NULL)
+        return self.instance.has_command(name)
 
     def call(self, name: str, *arguments: Any) -> None:
         """Call the instance's command *name* with this device first; raise `Refused` unless it returns VK_SUCCESS."""

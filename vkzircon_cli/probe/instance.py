@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from vkzircon_cli.bindings import vk
-from vkzircon_cli.bindings.dynlib import LAYER_LIBRARY, LAYER_NAME
+from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import Refused
 from vkzircon_cli.model.facts import Extension, Instance, Kernel, Layer, Loader
@@ -20,6 +20,7 @@ _PORTABILITY = "VK_KHR_portability_enumeration"
 _WANTED = ("VK_KHR_get_physical_device_properties2", "VK_KHR_external_memory_capabilities", _PORTABILITY, _DEBUG_UTILS)
 _SEVERITIES = {0x1000: "error", 0x100: "warning"}
 _MOST_MESSAGES = 100
+_OF_OUR_LAYER = "vkGetPhysicalDeviceEmulationVKZIRCON"  # as in layer/interface.c
 
 
 def probe_loader(vulkan: vk.Vulkan) -> Loader:
@@ -68,7 +69,7 @@ class InstanceProbe:
             enabled_extensions=enabled,
             extensions=extensions.value or (),
             layers=self._layers(),
-            is_emulated=bool(self._vulkan.caller.file_of(LAYER_LIBRARY)),
+            is_emulated=self.opened.has_command(_OF_OUR_LAYER),
         )
 
     def devices(self) -> int:
