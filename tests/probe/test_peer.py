@@ -23,6 +23,7 @@ from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
 from vkzircon_cli.probe.patterns import new_pattern
 from vkzircon_cli.probe.peer import DeviceAsked, FarImport, Peer
 from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.worker.process import Process
 
 SIZE = 65_536
 
@@ -63,7 +64,7 @@ def _device(kernel: Zircon, run: Run) -> DeviceAsked:
 
 
 def _pid(second: Peer) -> int:
-    assert second._process is not None
+    assert isinstance(second._process, Process)
     return second._process._pid
 
 

@@ -26,7 +26,16 @@ class OpenedLibrary(Protocol):
 
 
 class Caller(Protocol):
-    """Makes structures, opens libraries and calls functions in one process."""
+    """Makes structures, opens libraries and calls functions in one process; *is_here* if that is this one."""
+
+    is_here: bool
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether no further call can be made."""
+
+    def second(self, descriptor: int, entry: str) -> Any:
+        """Start a second process that calls, which only an agent does: here, a process is forked."""
 
     def new(self, ffi: Any, type: str, value: Any = None) -> Any:
         """Make what ``ffi.new`` makes, where the functions can reach it."""
@@ -82,6 +91,13 @@ class Caller(Protocol):
 
 class LocalCaller:
     """Calls in this process."""
+
+    is_here = True
+    is_gone = False
+
+    def second(self, descriptor: int, entry: str) -> Any:
+        """Raise `NotImplementedError`: a process is forked instead."""
+        raise NotImplementedError
 
     def new(self, ffi: Any, type: str, value: Any = None) -> Any:
         """Make what ``ffi.new`` makes."""

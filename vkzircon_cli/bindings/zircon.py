@@ -49,7 +49,7 @@ class Zircon:
     """
 
     def __init__(self, lib: Any, library: str, on_call: Callable[[str], None], caller: Caller = LOCAL) -> None:
-        self._caller = caller
+        self.caller = caller
         self.lib = lib
         self.library = library
         self._on_call = on_call
@@ -57,7 +57,7 @@ class Zircon:
 
     def file(self) -> str:
         """Return the library's file, '' if it is not known."""
-        return self._caller.file_of(self.library)
+        return self.caller.file_of(self.library)
 
     def page_size(self) -> int:
         """Return zx_system_get_page_size, which need not be 4096."""
@@ -125,7 +125,7 @@ class Zircon:
             self._call("zx_vmo_write", handle, buffer.pointer, offset, length)
 
     def _buffer(self, period: bytes, size: int) -> Memory:
-        return self._caller.scratch(ffi, max((length for _, length in pieces(period, size)), default=1))
+        return self.caller.scratch(ffi, max((length for _, length in pieces(period, size)), default=1))
 
     @contextmanager
     def mapped(self, handle: int, size: int, *, writes: bool = False) -> Iterator[Memory]:
@@ -134,7 +134,7 @@ class Zircon:
         permissions = _PERM_READ | (_PERM_WRITE if writes else 0)
         self._call("zx_vmar_map", root, permissions, 0, handle, 0, size, address)
         try:
-            yield self._caller.memory(ffi, address[0], size)
+            yield self.caller.memory(ffi, address[0], size)
         finally:
             self._call("zx_vmar_unmap", root, address[0], size)
 
@@ -151,7 +151,7 @@ class Zircon:
         return self._made("zx_event_create", 0)
 
     def _new(self, type: str, value: Any = None) -> Any:
-        return self._caller.new(ffi, type, value)
+        return self.caller.new(ffi, type, value)
 
     def _made(self, name: str, *arguments: Any) -> int:
         made = self._new("zx_handle_t *")
@@ -249,7 +249,7 @@ class Zircon:
 
     def _looked_up(self, name: str) -> Any:
         # On Fuchsia zx_vmar_root_self is in libc.so, not in the vDSO; the process has loaded both.
-        for lib in (self.lib, self._caller.already_open()):
+        for lib in (self.lib, self.caller.already_open()):
             try:
                 return getattr(lib, name)
             except (AttributeError, ffi.error):
