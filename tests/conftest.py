@@ -14,6 +14,7 @@ from program import PROGRAM, Ran, Run, environment
 from wheels import CHECKOUT, build, install
 
 from vkzircon_cli.emulation import installation
+from vkzircon_cli.emulation.agent_files import build as build_agent
 from vkzircon_cli.errors import CannotAsk
 
 
@@ -152,3 +153,9 @@ def _broken_driver(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
         return str(manifest)
 
     return build
+
+
+@pytest.fixture(name="agent", scope="session")
+def _agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile the agent for this machine, as `vkzircon agent --build` does."""
+    return _shared(tmp_path_factory, "agent", lambda folder: build_agent(folder / "vkzircon-agent")) / "vkzircon-agent"

@@ -2,6 +2,7 @@
 """The walls between rooms: a module imports only its own room and rooms below it, and each name has one meaning."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,3 +117,15 @@ def test_the_top_holds_the_rooms_and_at_most_eight_files() -> None:
     for room in (path for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()):
         said = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
         assert len(said.split("\n\n")) >= 2, f"{room.name} says in its first lines what belongs there and what does not"
+
+
+def test_the_probe_makes_structures_through_the_seam_only() -> None:
+    """An agent cannot reach memory of ``ffi.new``, ``ffi.callback`` and ``from_buffer``, so the probe uses none."""
+    banned = re.compile(r"\bffi\.(new|callback|from_buffer|dlopen|memmove|string)\(|\bfrom_buffer\(|platform\(\)")
+    offences = [
+        f"{path.name}:{number}: {line.strip()}"
+        for path in sorted((PACKAGE / "probe").glob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if banned.search(line)
+    ]
+    assert not offences, "\n".join(offences)

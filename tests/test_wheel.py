@@ -16,6 +16,7 @@ from program import environment
 from wheels import CHECKOUT, build, install
 
 _LAYER = "vkzircon_cli/emulation/layer/"
+_AGENT = "vkzircon_cli/emulation/agent/"
 _LIBRARIES = {"libVkLayer_vkzircon_external_memory.so", "libzircon.so"}
 _MANIFEST = "VkLayer_vkzircon_external_memory.json"
 # Headers in folders of layer/ are for programs; those directly in it are sources of the layer.
@@ -84,7 +85,8 @@ def test_the_wheel_holds_the_layer_and_no_sources_of_it(dist: tuple[Path, Path])
     assert "zircon/syscalls.h" in _HEADERS
     assert {name.split("/")[0].split("-")[0] for name in names} == {"vkzircon_cli", "vkzircon"}
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
-    assert not [name for name in names if name.endswith((".pyc", ".c", ".in", ".map", "CMakeLists.txt"))]
+    sources = [name for name in names if name.endswith((".pyc", ".c", ".in", ".map", "CMakeLists.txt"))]
+    assert {name.removeprefix(_AGENT) for name in sources} == {"agent.c", "CMakeLists.txt"}
     path = json.loads(wheel.read(_LAYER + _MANIFEST))["layer"]["library_path"]
     assert path.startswith("./")  # relative to the manifest, wherever the wheel is installed
     assert path.removeprefix("./") in _LIBRARIES

@@ -158,6 +158,8 @@ def _file_name(path: str) -> str:
 
 def _loader_log(request: Request, watch: Callable[[Event], None]) -> Event | str:
     """Create an instance once more, with the loader's log on; *watch* receives the tick events only."""
+    if request.agent is not None:
+        return "the loader's log is on the device: set VK_LOADER_DEBUG=all there"
     if not can_fork():
         # A loaded loader does not read the variable again, and a driver that crashes would end this process.
         return "a second probe needs a process of its own, and none can be started here"
@@ -192,6 +194,7 @@ def _environment(report: Report) -> bytes:
         f"platform: {where.platform}",
         f"system: {where.system} {where.machine}",
         f"Python: {where.python}",
+        *([f"agent: {where.agent}"] if where.agent is not None else []),
         f"locale's encoding: {locale.getencoding()}",
         f"raised privileges: {'yes' if where.elevated else 'no'}",
         f"isolated: {'yes' if where.isolated else 'no'}",

@@ -8,12 +8,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from vkzircon_cli.emulation.installation import with_environment
+from vkzircon_cli.emulation.installation import find, with_environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
 from vkzircon_cli.model.base import plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.home import without_home
-from vkzircon_cli.model.host import EMULATION_VARIABLE, environment
+from vkzircon_cli.model.host import EMULATION_VARIABLE, Environment, environment, unknown_environment
 from vkzircon_cli.model.queries import hidden_commands, select_devices
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.report.report import Report, make_report
@@ -81,8 +81,13 @@ def events(request: Request) -> Generator[Event, None, None]:
     Raises:
         NoProcess: neither a process nor a thread can be started for the driver.
     """
-    run_probe = supervisor.events if can_fork() else in_process.events
+    run_probe = supervisor.events if is_isolated(request) else in_process.events
     return run_probe(load_probe, request)
+
+
+def is_isolated(request: Request) -> bool:
+    """Whether the driver is called outside this process: by a worker here, or by an agent elsewhere."""
+    return request.agent is not None or can_fork()
 
 
 def load_probe() -> Probe:
@@ -115,16 +120,21 @@ def _stream(request: Request, search: Search) -> Generator[Event, None, None]:
     """Yield the whole stream: header, probe, captured output, and the end."""
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     stop: CannotAsk | None = None
+    where, variables = None, dict(os.environ)
     try:
-        request = with_environment(request)
-    except CannotAsk as no_layer:
-        stop = no_layer
-    if stop is None and can_fork():
+        if request.agent is not None:
+            where, variables = _surroundings(request)
+        request = with_environment(request, variables)
+    except CannotAsk as not_possible:
+        stop = not_possible
+    if stop is None and is_isolated(request):
         worker.start_first(load_probe)
+    if where is None:
+        where = environment(isolated=can_fork()) if request.agent is None else unknown_environment(request.agent)
     header = make_header(
         request.depth,
-        environment(isolated=can_fork()),
-        EmulationAsked(request.emulate is not None, {**os.environ, **request.environ}.get(EMULATION_VARIABLE, "")),
+        where,
+        EmulationAsked(request.emulate is not None, {**variables, **request.environ}.get(EMULATION_VARIABLE, "")),
         started,
         request.judging,
     )
@@ -139,6 +149,28 @@ def _stream(request: Request, search: Search) -> Generator[Event, None, None]:
     yield {"event": "done", "ms": elapsed_ms()}
 
 
+def _surroundings(request: Request) -> tuple[Environment, dict[str, str]]:
+    """Ask the agent of *request* for its environment, and whether it has the emulation's files if those are needed.
+
+    Raises:
+        CannotAsk: there is no agent, or the emulation cannot be turned on there.
+    """
+    from vkzircon_cli.worker.agent_process import ask_surroundings  # imported here: only --agent needs it, and cffi
+
+    paths: tuple[str, ...] = ()
+    if request.emulate is not None:
+        installed = find()
+        paths = (str(installed.manifest), str(installed.libzircon))
+    found = interrupt.endable(lambda: ask_surroundings(request.agent or "", request.timeout_s, paths))
+    if not found.has_paths:
+        raise CannotAsk(
+            "no-layer",
+            "The agent does not find the emulation layer of this vkzircon.",
+            "Leave out --emulate, or use an agent that sees the same files.",
+        )
+    return found.environment, found.variables
+
+
 def _probed(request: Request, search: Search) -> Iterator[Event]:
     """Run the probe. If no device could be queried, search for the culprits, leave them out, and probe once more."""
     seen = Fold()
@@ -148,7 +180,7 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
         yield event
     # Without fork, the driver may hang in this process while it holds the linker's lock, so no library is opened.
     hides = request.depth is Depth.EVERYTHING and any(map(hidden_commands, seen.transcript().facts.devices))
-    if not can_fork() or not (hides or is_in_trouble(seen.transcript())):
+    if request.agent is not None or not can_fork() or not (hides or is_in_trouble(seen.transcript())):
         return
     try:
         found = search(request, seen.transcript())

@@ -9,6 +9,9 @@ import mmap
 import sys
 import time
 
+from vkzircon_cli.bindings import _abi
+from vkzircon_cli.bindings.caller import LOCAL
+from vkzircon_cli.bindings.memory import LocalMemory
 from vkzircon_cli.probe.patterns import new_pattern
 
 SIZE = 1 << 30
@@ -17,11 +20,11 @@ SIZE = 1 << 30
 def pattern_ms(size: int = SIZE) -> float:
     """Compare *size* bytes with the pattern that they hold, as a round trip does."""
     pattern = new_pattern(size)
-    with mmap.mmap(-1, size) as seen, memoryview(seen) as view:
-        pattern.put(view)
-        began = time.perf_counter()
-        assert pattern.compare(view).wrong == 0
-        return (time.perf_counter() - began) * 1000
+    memory = LOCAL.scratch(_abi.ffi, size)
+    pattern.put(memory)
+    began = time.perf_counter()
+    assert pattern.compare(memory).wrong == 0
+    return (time.perf_counter() - began) * 1000
 
 
 def memcmp_ms(size: int = SIZE) -> float:
@@ -31,8 +34,7 @@ def memcmp_ms(size: int = SIZE) -> float:
     memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
     with mmap.mmap(-1, size) as one, mmap.mmap(-1, size) as other:
         for buffer in (one, other):
-            with memoryview(buffer) as view:
-                pattern.put(view)
+            pattern.put(LocalMemory(_abi.ffi, _abi.ffi.from_buffer(buffer), size))
         first, second = (ctypes.c_char.from_buffer(buffer) for buffer in (one, other))
         began = time.perf_counter()
         assert memcmp(ctypes.addressof(first), ctypes.addressof(second), size) == 0

@@ -23,6 +23,7 @@ from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
 from vkzircon_cli.probe.patterns import new_pattern
 from vkzircon_cli.probe.peer import DeviceAsked, FarImport, Peer
 from vkzircon_cli.stream.decoding import decode
+from vkzircon_cli.worker.process import Process
 
 SIZE = 65_536
 
@@ -63,7 +64,7 @@ def _device(kernel: Zircon, run: Run) -> DeviceAsked:
 
 
 def _pid(second: Peer) -> int:
-    assert second._process is not None
+    assert isinstance(second._process, Process)
     return second._process._pid
 
 
@@ -80,14 +81,12 @@ def test_it_imports_what_is_sent(kernel: Zircon, second: Peer, emulated: Run) ->
     second.open(_device(kernel, emulated))
     handle, before = _vmo(kernel), new_pattern(SIZE)
     kept = kernel.duplicate(handle.value)
-    for offset, data in before.chunks():
-        kernel.write(kept, offset, data)
+    before.put_into(kernel, kept)
     asked = _asked(before.period.hex())
     found = second.imports(asked, handle)
     assert found.kept.value is not None
     assert (found.kept.value.count, found.kept.value.wrong) == (SIZE, 0)
-    after = bytes.fromhex(asked.after)
-    assert kernel.read(kept, 0, len(after)) == after
+    assert kernel.compare(kept, bytes.fromhex(asked.after), SIZE) == (0, 0)
     assert not kernel.valid(handle.value)
     kernel.close(kept)
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vkzircon_cli.bindings.free_memory import system_memory
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.bench import Limits, Move, Place, TimedCall, Way, moved, timing_of
 from vkzircon_cli.model.quantities import duration, times
 from vkzircon_cli.probe.bench import weights
-from vkzircon_cli.probe.bench_budget import SIZES, Budget, fitting, ladder, rate_of, repeat, system_memory, took
+from vkzircon_cli.probe.bench_budget import SIZES, Budget, fitting, ladder, rate_of, repeat, took
 from vkzircon_cli.probe.bench_moves import size_to_move
 from vkzircon_cli.render.charts import decades, log_fraction
 

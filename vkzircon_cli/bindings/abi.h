@@ -112,3 +112,6 @@ int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);
 void *dlopen(const char *name, int flags);
 void *dlsym(void *library, const char *symbol);
 char *dlerror(void);
+int memcmp(const void *, const void *, size_t);
+void *mmap(void *address, size_t, int protection, int flags, int descriptor, int64_t offset);
+int munmap(void *address, size_t);

@@ -7,9 +7,8 @@ from typing import Any
 
 # The names under which a Vulkan loader is looked for, in this order; Fuchsia has the second only.
 LOADER_NAMES = ("libvulkan.so.1", "libvulkan.so")
-# The emulation's layer, by its name in Vulkan and by its file.
+# The emulation's layer, by its name in Vulkan.
 LAYER_NAME = "VK_LAYER_VKZIRCON_external_memory"
-LAYER_LIBRARY = "libVkLayer_vkzircon_external_memory.so"
 _MAPS = "/proc/self/maps"
 
 

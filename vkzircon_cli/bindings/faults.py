@@ -4,6 +4,7 @@
 from typing import Any
 
 from vkzircon_cli.bindings import _abi
+from vkzircon_cli.bindings.caller import LOCAL, Caller
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.text import did_you_mean
@@ -19,23 +20,27 @@ class Entry:
     description: str
 
 
-def _text(characters: Any) -> str:
-    return str(_ffi.string(characters).decode())
+def _text(caller: Caller, characters: Any) -> str:
+    return caller.string(_ffi, characters).decode()
 
 
-def list_faults(lib: Any) -> list[Entry]:
-    """List the faults of an opened libzircon of ours."""
-    numbers = range(lib.vkz_fault_count())
-    return [Entry(_text(lib.vkz_fault_name(i)), _text(lib.vkz_fault_description(i))) for i in numbers]
+def list_faults(lib: Any, caller: Caller = LOCAL) -> list[Entry]:
+    """List the faults of a libzircon of ours that *caller* opened."""
+    return [
+        Entry(_text(caller, lib.vkz_fault_name(i)), _text(caller, lib.vkz_fault_description(i)))
+        for i in range(lib.vkz_fault_count())
+    ]
 
 
-def list_personas(lib: Any) -> list[Entry]:
-    """List the personas of an opened libzircon of ours."""
-    numbers = range(lib.vkz_persona_count())
-    return [Entry(_text(lib.vkz_persona_name(i)), _text(lib.vkz_persona_description(i))) for i in numbers]
+def list_personas(lib: Any, caller: Caller = LOCAL) -> list[Entry]:
+    """List the personas of a libzircon of ours that *caller* opened."""
+    return [
+        Entry(_text(caller, lib.vkz_persona_name(i)), _text(caller, lib.vkz_persona_description(i)))
+        for i in range(lib.vkz_persona_count())
+    ]
 
 
-def refuse_unknown_faults(lib: Any) -> None:
+def refuse_unknown_faults(lib: Any, caller: Caller = LOCAL) -> None:
     """Refuse names in VKZIRCON_EMULATION that *lib*, if it is our own libzircon, does not have.
 
     Raises `Usage` if there is such a name; the hint lists the nearest ones.
@@ -46,9 +51,9 @@ def refuse_unknown_faults(lib: Any) -> None:
         return  # another libzircon, which has no faults
     if error == _ffi.NULL:
         return
-    sentence = _text(error)
+    sentence = _text(caller, error)
     wanted = sentence.split('"')[1] if sentence.count('"') > 1 else sentence
-    options = {entry.name: f"--fault {entry.name}" for entry in list_faults(lib)}
-    options |= {entry.name: f"--persona {entry.name}" for entry in list_personas(lib)}
+    options = {entry.name: f"--fault {entry.name}" for entry in list_faults(lib, caller)}
+    options |= {entry.name: f"--persona {entry.name}" for entry in list_personas(lib, caller)}
     near = did_you_mean(wanted.rpartition("=")[2], options)
     raise Usage(sentence.rstrip(".") + ".", f"{near} All names: vkzircon emulate --list".lstrip())

@@ -10,7 +10,6 @@ import importlib.util
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,12 +17,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from vkzircon_cli.bindings import _abi
-from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, open_library
+from vkzircon_cli.bindings.caller import LOCAL, Caller
+from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, TimedOut
 from vkzircon_cli.model import text
 from vkzircon_cli.model.base import HUNG_EARLIER
 from vkzircon_cli.model.facts import Extension
-from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, platform
+from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE
 from vkzircon_cli.model.spec import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCCESS, VK_TIMEOUT, result_name
 
 _FENCE_LIMIT_S = 10.0
@@ -102,14 +102,24 @@ class Calls:
 
 
 class Vulkan:
-    """An opened loader. *on_call* is called with the name of each driver call before it is made."""
+    """An opened loader. *on_call* is called with the name of each driver call before *caller* makes it."""
 
-    def __init__(self, ffi: Any, lib: Any, library: str, on_call: Calls) -> None:
+    def __init__(self, ffi: Any, lib: Any, library: str, on_call: Calls, caller: Caller = LOCAL) -> None:
+        self.caller = caller
         self.ffi = ffi
         self.lib = lib
         self.library = library
         self.on_call = on_call
         self._kept: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
+        self._functions: dict[str, Any] = {}
+
+    def new(self, type: str, value: Any = None) -> Any:
+        """Make what ``ffi.new`` makes, for a call."""
+        return self.caller.new(self.ffi, type, value)
+
+    def new_zircon(self, type: str, value: Any = None) -> Any:
+        """Make a structure of the extension, or a handle, for a call."""
+        return self.caller.new(zircon_ffi, type, value)
 
     def struct(self, name: str, next: Any = None, **fields: Any) -> Any:
         """Make a zeroed structure with its sType, chained to *next*; it keeps alive what it points to."""
@@ -121,15 +131,15 @@ class Vulkan:
 
     def struct_of(self, name: str, **fields: Any) -> Any:
         """Make a zeroed structure that has no sType."""
-        made = self.ffi.new(f"{name} *")
+        made = self.new(f"{name} *")
         for field, value in fields.items():
             setattr(made, field, value)
         return made
 
     def strings(self, names: tuple[str, ...]) -> Any:
         """Make a `const char *const *` that keeps its strings alive."""
-        each = [self.ffi.new("char[]", name.encode()) for name in names]
-        array = self.ffi.new("char *[]", each)
+        each = [self.new("char[]", name.encode()) for name in names]
+        array = self.new("char *[]", each)
         self._kept[array] = tuple(each)
         return array
 
@@ -146,13 +156,13 @@ class Vulkan:
 
     def enumerate(self, name: str, function: Any, element: str, *arguments: Any) -> list[Any]:
         """Run the two-call idiom, again while the list grows, up to a limit; each element keeps the array alive."""
-        count = self.ffi.new("uint32_t *")
+        count = self.new("uint32_t *")
         for _ in range(_MOST_TRIES):
             count[0] = 0
             self.call(name, function, *arguments, count, self.ffi.NULL)
             if count[0] > _MOST_ENTRIES:
                 raise Refused(name, "", f"it counts {count[0]} entries")
-            array = self.ffi.new(f"{element}[]", max(count[0], 1))
+            array = self.new(f"{element}[]", max(count[0], 1))
             self.on_call(name)
             result = function(*arguments, count, array)
             if result == VK_SUCCESS:
@@ -180,14 +190,16 @@ class Vulkan:
 
     def global_function(self, name: str) -> Any:
         """Look up a command that needs no instance. Raises `Refused` if the loader does not have the command."""
-        return self._cast(name, self.lib.vkGetInstanceProcAddr(self.ffi.NULL, name.encode()))
+        if name not in self._functions:
+            self._functions[name] = self._cast(name, self.lib.vkGetInstanceProcAddr(self.ffi.NULL, name.encode()))
+        return self._functions[name]
 
     def _cast(self, name: str, address: Any) -> Any:
         if address == self.ffi.NULL:
             raise Refused(name, "", "there is no such entry point")
         if name in _ZIRCON_COMMANDS:
-            return zircon_ffi.cast(f"PFN_{name}", int(self.ffi.cast("uintptr_t", address)))
-        return self.ffi.cast(f"PFN_{name}", address)
+            return self.caller.function(zircon_ffi, f"PFN_{name}", int(self.ffi.cast("uintptr_t", address)))
+        return self.caller.function(self.ffi, f"PFN_{name}", address)
 
 
 @cache
@@ -199,29 +211,30 @@ def _structure_type(name: str) -> str:
 _ZIRCON_COMMANDS = ("vkGetMemoryZirconHandleFUCHSIA", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
 
 
-def open_loader(on_call: Calls) -> Vulkan:
+def open_loader(on_call: Calls, caller: Caller = LOCAL) -> Vulkan:
     """Open the Vulkan loader: the library that VKZIRCON_LIBVULKAN names, or the first of `LOADER_NAMES`.
 
     Raises:
         CannotAsk: there is no binding, or no library opened; the message has each name and the linker's reason.
     """
     ffi = binding().ffi
-    names = (os.environ[LIBVULKAN_VARIABLE],) if os.environ.get(LIBVULKAN_VARIABLE) else LOADER_NAMES
+    chosen = caller.variable(LIBVULKAN_VARIABLE)
+    names = (chosen,) if chosen else LOADER_NAMES
     reasons = []
     for name in names:
         try:
-            library = open_library(name)
+            library = caller.open(name)
         except CannotOpen as refused:
             reasons.append(str(refused))
             continue
         if library.address("vkGetInstanceProcAddr"):
-            return Vulkan(ffi, library.through(ffi), name, on_call)
+            return Vulkan(ffi, library.through(ffi), name, on_call, caller)
         reasons.append(f"{name} has no vkGetInstanceProcAddr")
-    raise CannotAsk("no-loader", f"No Vulkan loader could be opened: {'; '.join(reasons)}.", _loader_hint())
+    raise CannotAsk("no-loader", f"No Vulkan loader could be opened: {'; '.join(reasons)}.", _loader_hint(caller))
 
 
-def _loader_hint() -> str:
-    if platform() == FUCHSIA:
+def _loader_hint(caller: Caller) -> str:
+    if caller.platform() == FUCHSIA:
         return "Package libvulkan.so in the component's lib folder (//src/lib/vulkan or @fuchsia_sdk//pkg/vulkan)."
     return "Install the loader (Debian: apt-get install libvulkan1), or name one in VKZIRCON_LIBVULKAN."
 
@@ -232,11 +245,24 @@ class Instance:
     def __init__(self, vulkan: Vulkan, handle: Any) -> None:
         self.vulkan = vulkan
         self.handle = handle
+        self._addresses: dict[str, Any] = {}
+        self._functions: dict[str, Any] = {}
 
     def function(self, name: str) -> Any:
         """Look up an instance-level command. Raises `Refused` if there is no command of that name."""
-        address = self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode())
-        return self.vulkan._cast(name, address)
+        if name not in self._functions:
+            self._functions[name] = self.vulkan._cast(name, self.address(name))
+        return self._functions[name]
+
+    def address(self, name: str) -> Any:
+        """Return what vkGetInstanceProcAddr returns for *name*."""
+        if name not in self._addresses:
+            self._addresses[name] = self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode())
+        return self._addresses[name]
+
+    def has_command(self, name: str) -> bool:
+        """Whether the loader, a layer or a driver has the command *name*."""
+        return bool(self.address(name) != self.vulkan.ffi.NULL)
 
     def physical_devices(self) -> list["PhysicalDevice"]:
         """List the physical devices. Raises `Refused` if vkEnumeratePhysicalDevices failed."""
@@ -255,8 +281,7 @@ class PhysicalDevice:
 
     def has_function(self, name: str) -> bool:
         """Whether the loader has the command *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
-        address = self.vulkan.lib.vkGetInstanceProcAddr(self.instance.handle, name.encode())
-        return bool(address != self.vulkan.ffi.NULL)
+        return self.instance.has_command(name)
 
     def call(self, name: str, *arguments: Any) -> None:
         """Call the instance's command *name* with this device first; raise `Refused` unless it returns VK_SUCCESS."""
@@ -282,6 +307,7 @@ class Device:
         self.lost = False
         self.stuck = False
         self.fence_limit_s = _FENCE_LIMIT_S
+        self._addresses: dict[str, Any] = {}
         self._functions: dict[str, Any] = {}
 
     def has_function(self, name: str) -> bool:
@@ -304,13 +330,15 @@ class Device:
     def stopwatch(self, *names: str) -> Iterator[list[int]]:
         """Time the device's commands *names* in the block: the list gets the nanoseconds of each call, in order.
 
-        The clock runs around the call alone, and calls that are not timed cost no more than before.
+        The clock is the caller's. It runs around the call alone, and calls that are not timed cost no more than before.
 
         Raises `Refused` if there is no such entry point.
         """
         kept = {name: self._function(name) for name in names}
         times: list[int] = []
-        self._functions.update({name: _timed(function, times) for name, function in kept.items()})
+        self._functions.update(
+            {name: _timed(function, times, self.vulkan.caller.clock_ns) for name, function in kept.items()}
+        )
         try:
             yield times
         finally:
@@ -323,7 +351,7 @@ class Device:
         Raises `Refused` if the call failed.
         """
         vulkan, null = self.vulkan, self.vulkan.ffi.NULL
-        handle = vulkan.ffi.new(f"Vk{kind} *")
+        handle = vulkan.new(f"Vk{kind} *")
         noun = kind.removeprefix("Device")
         self.call(f"vk{by}{noun}", self.handle, info, null, handle)
         try:
@@ -346,12 +374,13 @@ class Device:
         return self._functions[name]
 
     def _address(self, name: str) -> Any:
-        return self.physical.instance.function("vkGetDeviceProcAddr")(self.handle, name.encode())
+        if name not in self._addresses:
+            look_up = self.physical.instance.function("vkGetDeviceProcAddr")
+            self._addresses[name] = look_up(self.handle, name.encode())
+        return self._addresses[name]
 
 
-def _timed(function: Any, times: list[int]) -> Callable[..., Any]:
-    clock = time.perf_counter_ns
-
+def _timed(function: Any, times: list[int], clock: Callable[[], int]) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         began = clock()
         result = function(*arguments)
@@ -364,7 +393,7 @@ def _timed(function: Any, times: list[int]) -> Callable[..., Any]:
 @contextmanager
 def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
     """Create a VkInstance and destroy it. Raises `Refused` if vkCreateInstance failed."""
-    made = vulkan.ffi.new("VkInstance *")
+    made = vulkan.new("VkInstance *")
     vulkan.call("vkCreateInstance", vulkan.global_function("vkCreateInstance"), create_info, vulkan.ffi.NULL, made)
     opened = Instance(vulkan, made[0])
     try:
@@ -378,7 +407,7 @@ def instance(vulkan: Vulkan, create_info: Any) -> Iterator[Instance]:
 @contextmanager
 def device(physical: PhysicalDevice, create_info: Any, queue_family: int | None) -> Iterator[Device]:
     """Create a VkDevice and destroy it. Raises `Refused` if vkCreateDevice failed."""
-    null, made = physical.vulkan.ffi.NULL, physical.vulkan.ffi.new("VkDevice *")
+    null, made = physical.vulkan.ffi.NULL, physical.vulkan.new("VkDevice *")
     physical.call("vkCreateDevice", create_info, null, made)
     result = Device(physical, made[0], queue_family)
     try:

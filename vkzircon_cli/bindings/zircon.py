@@ -5,14 +5,15 @@ A bad handle may kill the process under some job policies, so each number from t
 ZX_INFO_HANDLE_VALID, the only call that is safe for any number (job_set_policy.md, ZX_POL_BAD_HANDLE).
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from vkzircon_cli.bindings import _abi
-from vkzircon_cli.bindings.dynlib import CannotOpen, in_this_process, open_library
+from vkzircon_cli.bindings.caller import LOCAL, Caller
+from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.faults import refuse_unknown_faults
+from vkzircon_cli.bindings.memory import Memory, pieces
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
 from vkzircon_cli.model import spec, text
 from vkzircon_cli.model.base import Answer, not_asked
@@ -47,11 +48,16 @@ class Zircon:
     A method whose function the library lacks raises `NotAsked`, since no call was made.
     """
 
-    def __init__(self, lib: Any, library: str, on_call: Callable[[str], None]) -> None:
+    def __init__(self, lib: Any, library: str, on_call: Callable[[str], None], caller: Caller = LOCAL) -> None:
+        self.caller = caller
         self.lib = lib
         self.library = library
         self._on_call = on_call
         self._functions: dict[str, Any] = {}
+
+    def file(self) -> str:
+        """Return the library's file, '' if it is not known."""
+        return self.caller.file_of(self.library)
 
     def page_size(self) -> int:
         """Return zx_system_get_page_size, which need not be 4096."""
@@ -69,7 +75,7 @@ class Zircon:
 
     def basic(self, handle: int) -> HandleBasic:
         """Return ZX_INFO_HANDLE_BASIC."""
-        info = ffi.new("zx_info_handle_basic_t *")
+        info = self._new("zx_info_handle_basic_t *")
         self._info(handle, _HANDLE_BASIC, info, ffi.sizeof("zx_info_handle_basic_t"))
         return HandleBasic(
             str(info.koid), spec.named(info.type, spec.OBJECT_TYPES), spec.flags(info.rights, spec.RIGHT_BITS)
@@ -77,14 +83,14 @@ class Zircon:
 
     def handle_count(self, handle: int) -> int:
         """Return ZX_INFO_HANDLE_COUNT: the number of handles, in all processes, to the object."""
-        count = ffi.new("uint32_t *")
+        count = self._new("uint32_t *")
         self._info(handle, _HANDLE_COUNT, count, 4)
         return int(count[0])
 
     def vmo_info(self, handle: int) -> VmoInfo:
         """Return ZX_INFO_VMO in the newest version that the kernel has."""
         for version, size in _VMO_VERSIONS:
-            info = ffi.new("zx_info_vmo_t *")
+            info = self._new("zx_info_vmo_t *")
             try:
                 self._info(handle, _VMO | (version - 1) << 28, info, size)
             except Refused as refused:
@@ -96,28 +102,39 @@ class Zircon:
 
     def vmo_size(self, handle: int) -> int:
         """Return zx_vmo_get_size."""
-        size = ffi.new("uint64_t *")
+        size = self._new("uint64_t *")
         self._call("zx_vmo_get_size", handle, size)
         return int(size[0])
 
-    def read(self, handle: int, offset: int, size: int) -> bytes:
-        """Copy *size* bytes out of the VMO."""
-        buffer = ffi.new("uint8_t[]", size)
-        self._call("zx_vmo_read", handle, buffer, offset, size)
-        return bytes(ffi.buffer(buffer, size))
+    def compare(self, handle: int, period: bytes, size: int) -> tuple[int, int]:
+        """Read the VMO's first *size* bytes; compare them as `Memory.compare` does."""
+        wrong, first, buffer = 0, 0, self._buffer(period, size)
+        for offset, length in pieces(period, size):
+            self._call("zx_vmo_read", handle, buffer.pointer, offset, length)
+            more, at = buffer.compare(period, length)
+            first = first if wrong or not more else offset + at
+            wrong += more
+        return wrong, first
 
-    def write(self, handle: int, offset: int, data: bytes) -> None:
-        """Copy *data* into the VMO."""
-        self._call("zx_vmo_write", handle, ffi.from_buffer(data), offset, len(data))
+    def fill(self, handle: int, period: bytes, size: int) -> None:
+        """Write *size* bytes that repeat *period* to the start of the VMO."""
+        buffer = self._buffer(period, size)
+        for number, (offset, length) in enumerate(pieces(period, size)):
+            if number == 0:  # each piece begins like the first one
+                buffer.fill(period, length)
+            self._call("zx_vmo_write", handle, buffer.pointer, offset, length)
+
+    def _buffer(self, period: bytes, size: int) -> Memory:
+        return self.caller.scratch(ffi, max((length for _, length in pieces(period, size)), default=1))
 
     @contextmanager
-    def mapped(self, handle: int, size: int, *, writes: bool = False) -> Iterator[memoryview]:
+    def mapped(self, handle: int, size: int, *, writes: bool = False) -> Iterator[Memory]:
         """Map the first *size* bytes of the VMO for reading, or also for writing, and unmap them."""
-        root, address = self._function("zx_vmar_root_self")(), ffi.new("uintptr_t *")
+        root, address = self._function("zx_vmar_root_self")(), self._new("uintptr_t *")
         permissions = _PERM_READ | (_PERM_WRITE if writes else 0)
         self._call("zx_vmar_map", root, permissions, 0, handle, 0, size, address)
         try:
-            yield memoryview(ffi.buffer(ffi.cast("uint8_t *", address[0]), size))
+            yield self.caller.memory(ffi, address[0], size)
         finally:
             self._call("zx_vmar_unmap", root, address[0], size)
 
@@ -133,33 +150,36 @@ class Zircon:
         """Create an event, an object that is not a VMO; the caller closes it."""
         return self._made("zx_event_create", 0)
 
+    def _new(self, type: str, value: Any = None) -> Any:
+        return self.caller.new(ffi, type, value)
+
     def _made(self, name: str, *arguments: Any) -> int:
-        made = ffi.new("zx_handle_t *")
+        made = self._new("zx_handle_t *")
         self._call(name, *arguments, made)
         return int(made[0])
 
     def create_channel(self) -> tuple[int, int]:
         """Create a channel and return its two ends; the caller closes them."""
-        ends = ffi.new("zx_handle_t[2]")
+        ends = self._new("zx_handle_t[2]")
         self._call("zx_channel_create", 0, ends, ends + 1)
         return int(ends[0]), int(ends[1])
 
     def write_channel(self, channel: int, data: bytes, handles: Sequence[int] = ()) -> None:
         """Write a message; the *handles* leave this process even if the call fails."""
-        sent = ffi.new("zx_handle_t[]", list(handles))
-        self._call("zx_channel_write", channel, 0, ffi.from_buffer(data), len(data), sent, len(handles))
+        sent = self._new("zx_handle_t[]", list(handles))
+        self._call("zx_channel_write", channel, 0, self._new("char[]", data), len(data), sent, len(handles))
 
     def read_channel(self, channel: int) -> tuple[bytes, tuple[int, ...]]:
         """Read the first message and its handles, which the caller closes."""
-        data, handles = ffi.new("uint8_t[]", _CHANNEL_MOST_BYTES), ffi.new("zx_handle_t[]", _CHANNEL_MOST_HANDLES)
-        actual = ffi.new("uint32_t[2]")
+        data, handles = self._new("uint8_t[]", _CHANNEL_MOST_BYTES), self._new("zx_handle_t[]", _CHANNEL_MOST_HANDLES)
+        actual = self._new("uint32_t[2]")
         most = (_CHANNEL_MOST_BYTES, _CHANNEL_MOST_HANDLES)
         self._call("zx_channel_read", channel, 0, data, handles, *most, actual, actual + 1)
         return bytes(ffi.buffer(data, actual[0])), tuple(handles[0 : actual[1]])
 
     def wait_for_message(self, channel: int, limit_s: float | None = None) -> bool:
         """Wait for a message; return False if the other end was closed instead; raise `Refused` past the limit."""
-        observed, deadline = ffi.new("uint32_t *"), (1 << 63) - 1
+        observed, deadline = self._new("uint32_t *"), (1 << 63) - 1
         if limit_s is not None:
             deadline = self._function("zx_clock_get_monotonic")() + int(limit_s * 1e9)
         self._call("zx_object_wait_one", channel, _CHANNEL_READABLE | _CHANNEL_PEER_CLOSED, deadline, observed)
@@ -170,7 +190,7 @@ class Zircon:
 
         Only our own libzircon has this function; on Fuchsia, fdio starts processes.
         """
-        descriptor, entry = ffi.new("int *"), ffi.new("char[]", _STARTUP_ENTRY_SIZE)
+        descriptor, entry = self._new("int *"), self._new("char[]", _STARTUP_ENTRY_SIZE)
         self._call("vkz_startup_handle", _STARTUP_INFO, channel, descriptor, entry)
         return int(descriptor[0]), ffi.string(entry).decode("ascii")
 
@@ -180,7 +200,7 @@ class Zircon:
 
     def open_handles(self) -> int:
         """Return the number of this process's handles, by ZX_INFO_PROCESS_HANDLE_STATS."""
-        counts = ffi.new("uint32_t[64]")
+        counts = self._new("uint32_t[64]")
         process = self._function("zx_process_self")()
         self._info(process, _PROCESS_HANDLE_STATS, counts, 256)
         return sum(counts)
@@ -229,7 +249,7 @@ class Zircon:
 
     def _looked_up(self, name: str) -> Any:
         # On Fuchsia zx_vmar_root_self is in libc.so, not in the vDSO; the process has loaded both.
-        for lib in (self.lib, in_this_process()):
+        for lib in (self.lib, self.caller.already_open()):
             try:
                 return getattr(lib, name)
             except (AttributeError, ffi.error):
@@ -262,7 +282,7 @@ def _vmo_info(version: int, info: Any) -> VmoInfo:
     )
 
 
-def open_zircon(on_call: Callable[[str], None]) -> Zircon:
+def open_zircon(on_call: Callable[[str], None], caller: Caller = LOCAL) -> Zircon:
     """Open libzircon: the library that VKZIRCON_LIBZIRCON names, or the soname, mapped in every Fuchsia process.
 
     Raises:
@@ -270,14 +290,14 @@ def open_zircon(on_call: Callable[[str], None]) -> Zircon:
         CannotAsk: VKZIRCON_LIBZIRCON names a library that cannot be opened.
         Usage: VKZIRCON_EMULATION names a persona or fault that our own libzircon does not have.
     """
-    chosen = os.environ.get(LIBZIRCON_VARIABLE)
+    chosen = caller.variable(LIBZIRCON_VARIABLE)
     library = chosen or LIBRARY_NAME
     try:
-        lib = open_library(library).through(ffi)
+        lib = caller.open(library).through(ffi)
     except CannotOpen as refused:
         if chosen:
             hint = f"Set {LIBZIRCON_VARIABLE} to a library that has the zx_ functions, or unset it."
             raise CannotAsk("no-libzircon", f"{LIBZIRCON_VARIABLE} cannot be opened: {refused}.", hint) from refused
         raise Refused("dlopen", "", f"no libzircon here ({refused})") from refused
-    refuse_unknown_faults(lib)
-    return Zircon(lib, library, on_call)
+    refuse_unknown_faults(lib, caller)
+    return Zircon(lib, library, on_call, caller)

@@ -30,11 +30,11 @@ class Command(NamedTuple):
     passes_on: str = ""
 
 
-_REPORT = f"device format {_WRITTEN} no_redact {_PROBE}"
-_CHECK = f"device require select ignore format {_WRITTEN} no_redact {_PROBE}"
-_DEVICES = f"device format {_WRITTEN} {_EMULATION} version"
-_MATRIX = f"device handle_type formats format {_WRITTEN} {_EMULATION} version"
-_BENCH = f"device seconds largest format {_WRITTEN} no_redact {_EMULATION} version"
+_REPORT = f"device format {_WRITTEN} no_redact agent {_PROBE}"
+_CHECK = f"device require select ignore format {_WRITTEN} no_redact agent {_PROBE}"
+_DEVICES = f"device format {_WRITTEN} agent {_EMULATION} version"
+_MATRIX = f"device handle_type formats format {_WRITTEN} agent {_EMULATION} version"
+_BENCH = f"device seconds largest format {_WRITTEN} no_redact agent {_EMULATION} version"
 _DIFF = "before after fail_on format output quiet no_color no_redact version"
 _EMULATE = "command persona fault print_env shell cflags libs list format output no_color version"
 _EXPLAIN = "word format output no_color version"
@@ -45,8 +45,9 @@ _ALL = (
     Command("matrix", "probe", "matrix", "terminal json csv", _MATRIX),
     Command("bench", "probe", "bench", "terminal json html", _BENCH),
     Command("doctor", "doctor", "identity", "terminal json", f"format {_WRITTEN} {_EMULATION} version"),
-    Command("bundle", "bundle", "everything", "", f"device zip quiet no_redact {_PROBE}"),
+    Command("bundle", "bundle", "everything", "", f"device zip quiet no_redact agent {_PROBE}"),
     Command("emulate", "emulate", None, "terminal json", _EMULATE, passes_on="allow_interspersed_args"),
+    Command("agent", "agent", None, "", "source build version"),
     Command("show", "show", None, f"{_REPORT_FORMATS} csv", f"file format {_WRITTEN} no_redact version"),
     Command("diff", "diff", None, "terminal json markdown", _DIFF),
     # `explain` accepts a negative number; it refuses other words that look like options itself.

@@ -52,6 +52,8 @@ def _begin(command: Command, given: Mapping[str, Any]) -> Request:
     The worker starts the probe while `run` is imported, which takes 36 ms.
     """
     request = request_of(command, given)
+    if request.agent is not None:  # the device's variables are not known yet
+        return request
     from vkzircon_cli.emulation.installation import with_environment  # 2 ms, which --help does not need
 
     try:
@@ -91,6 +93,19 @@ def _emulation(given: Mapping[str, Any]) -> Emulate | None:
     if not given["emulate"] and (given["persona"] or given["fault"]):
         raise Usage("--persona and --fault belong to the emulation, which is off.", "Add --emulate.")
     return Emulate(given["persona"], tuple(given["fault"] or ())) if given["emulate"] else None
+
+
+def agent(_: Command, given: Mapping[str, Any]) -> Exit:
+    """Write the agent's source, or compile it for this machine."""
+    if (given["source"] is None) == (given["build"] is None):
+        raise Usage("vkzircon agent needs either --source DIR or --build FILE.", "See: vkzircon agent --help")
+    from vkzircon_cli.emulation.agent_files import build, write_source
+
+    if given["build"] is not None:
+        build(given["build"])
+    else:
+        write(", ".join(path.name for path in write_source(given["source"])) + "\n", None)
+    return Exit.OK
 
 
 def show(command: Command, given: Mapping[str, Any]) -> Exit:

@@ -5,6 +5,7 @@ import inspect
 import math
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -69,6 +70,16 @@ def _zip(path: Path | None) -> Path | None:
     if str(path) in NO_FILES:
         raise typer.BadParameter("a file's name is needed: a zip is not written to standard output")
     return path
+
+
+def _words(command: str | None) -> str | None:
+    try:
+        if command is None or shlex.split(command):
+            return command
+        reason = "it is empty"
+    except ValueError as error:
+        reason = str(error)
+    raise typer.BadParameter(f"{visible(repr(command))} is not a command: {reason}")
 
 
 # The functions below import the checks when they run, because the import takes a third of the time of --help.
@@ -185,6 +196,14 @@ _TEST = {
     "seconds": _time("--seconds", request.DEFAULT_SECONDS, "The total time to measure"),
     "largest": _size(request.LARGEST_SHARED, "The largest buffer to share: 64K, 64MiB, 1GiB"),
     "timeout": _time("--timeout", request.DEFAULT_TIMEOUT_S, "The time limit of one step"),
+    "agent": _option(
+        str | None,
+        None,
+        "--agent",
+        "Call the driver through the agent that COMMAND starts: 'ssh board vkzircon-agent' (vkzircon help agent).",
+        "COMMAND",
+        callback=_words,
+    ),
 }
 _EMULATION = {
     "emulate": _flag("--emulate", "On Linux: turn on the emulation layer."),
@@ -227,6 +246,12 @@ _OUTPUT = {
     "verbose": _flag("--verbose -v", "Print more rows, and the time of each step."),
     "no_color": _flag("--no-color", "Print without colour, as with NO_COLOR."),
     "no_redact": _flag("--no-redact", "Hide nothing: leave in user and host names, UUIDs, passwords and keys."),
+    "source": _option(
+        Path | None, None, "--source", "Write the agent's source to the folder DIR.", "DIR", callback=_file
+    ),
+    "build": _option(
+        Path | None, None, "--build", "Compile the agent for this machine to FILE.", "FILE", callback=_file
+    ),
     "print_env": _flag("--print-env", "Print the variables that turn the emulation on."),
     "shell": _choice(Shell, None, "--shell", "With --print-env: bash, zsh or fish (default: that of $SHELL).", "NAME"),
     "cflags": _flag("--cflags", "Print the compiler flags to find Zircon's headers."),

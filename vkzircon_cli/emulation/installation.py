@@ -66,15 +66,15 @@ def open_libzircon(environ: Mapping[str, str]) -> Any:
     return open_library(str(find().libzircon)).through(_abi.ffi)
 
 
-def with_environment(request: Request) -> Request:
-    """Return *request* with the environment that its emulation needs; a second call changes nothing.
+def with_environment(request: Request, environ: Mapping[str, str] = os.environ) -> Request:
+    """Return *request* with what its emulation needs besides *environ*; a second call changes nothing.
 
     Raises:
         Usage, CannotAsk: as `variables` does.
     """
     if request.emulate is None or request.environ:
         return request
-    return replace(request, environ=variables(os.environ, request.emulate))
+    return replace(request, environ=variables(environ, request.emulate))
 
 
 def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:

@@ -6,6 +6,7 @@ A report has only the variables that are listed here.
 
 import os
 import sys
+from collections.abc import Mapping
 
 from vkzircon_cli.model.base import BadValue, record
 from vkzircon_cli.model.text import decode
@@ -124,7 +125,10 @@ class Variable:
 
 @record
 class Environment:
-    """Where the probe ran. The loader ignores the Vulkan variables of *elevated* processes."""
+    """Where the driver was called. The loader ignores the Vulkan variables of *elevated* processes.
+
+    *agent* is the command of an agent that called it; then all but *python* are the facts of the agent's process.
+    """
 
     platform: str
     system: str
@@ -133,6 +137,7 @@ class Environment:
     elevated: bool
     isolated: bool
     variables: tuple[Variable, ...]
+    agent: str | None = None
 
 
 def platform() -> str:
@@ -141,30 +146,52 @@ def platform() -> str:
     Raises:
         BadValue: the variable names an unknown platform.
     """
-    if chosen := os.environ.get(PLATFORM_VARIABLE):
+    system = "Fuchsia" if sys.platform.startswith("fuchsia") else os.uname().sysname
+    return platform_of(os.environ.get(PLATFORM_VARIABLE), system)
+
+
+def platform_of(chosen: str | None, system: str) -> str:
+    """Return the platform of a *system*, by its name, unless its variable has *chosen* one; raises as `platform`."""
+    if chosen:
         if chosen not in (FUCHSIA, LINUX):
             raise BadValue(
                 f'{PLATFORM_VARIABLE} is "{decode(os.fsencode(chosen))[0]}".',
                 f"Set it to {FUCHSIA} or {LINUX}, or unset it.",
             )
         return chosen
-    is_fuchsia = sys.platform.startswith("fuchsia") or os.uname().sysname == "Fuchsia"
-    return FUCHSIA if is_fuchsia else LINUX
-
-
-def _variable(name: str) -> Variable:
-    return Variable(name, *decode(os.fsencode(os.environ[name])))
+    return FUCHSIA if system == "Fuchsia" else LINUX
 
 
 def environment(*, isolated: bool) -> Environment:
     """Read the surroundings of this process; *isolated* says whether the probe runs in another one."""
     system = os.uname()
-    return Environment(
+    return environment_of(
         platform=platform(),
         system=f"{system.sysname} {system.release}",
         machine=system.machine,
-        python=".".join(str(part) for part in sys.version_info[:3]),
         elevated=os.getuid() != os.geteuid() or os.getgid() != os.getegid(),
+        variables=os.environ,
         isolated=isolated,
-        variables=tuple(_variable(name) for name in REPORTED_VARIABLES if name in os.environ),
     )
+
+
+def unknown_environment(agent: str) -> Environment:
+    """Return the facts of the process of an *agent* that gave no answer."""
+    return environment_of(platform="unknown", system="unknown", machine="", elevated=False, variables={}, agent=agent)
+
+
+def environment_of(
+    *,
+    platform: str,
+    system: str,
+    machine: str,
+    elevated: bool,
+    variables: Mapping[str, str],
+    isolated: bool = True,
+    agent: str | None = None,
+) -> Environment:
+    """Return the facts of the process that calls the driver; of *variables*, only those that a report has."""
+    told = (Variable(name, *decode(os.fsencode(variables[name]))) for name in REPORTED_VARIABLES if name in variables)
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    shown = None if agent is None else decode(os.fsencode(agent))[0]
+    return Environment(platform, system, machine, python, elevated, isolated, tuple(told), shown)

@@ -83,7 +83,7 @@ class Request:
     variables to add to the environment of the probe. *timeout_s* is the limit of one step. *size* is the number of
     bytes in a round trip; *stress* and *negative* add steps. *judging* changes the verdict; *redacts* writes the home
     folder as ``~``. Only a matrix has a *handle_type* and *formats*; a bench has *seconds*, and its
-    *size* is the largest buffer that is shared.
+    *size* is the largest buffer that is shared. *agent* is the command that starts an agent, which makes all calls.
     """
 
     depth: Depth = Depth.EVERYTHING
@@ -99,6 +99,7 @@ class Request:
     judging: Judging = NOTHING_ASKED
     redacts: bool = True
     environ: dict[str, str] = field(default_factory=dict)
+    agent: str | None = None
 
     @property
     def device_shape(self) -> type:

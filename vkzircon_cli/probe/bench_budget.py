@@ -8,7 +8,6 @@ free memory, so that no other program is swapped out.
 import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from os import PathLike
 
 from vkzircon_cli.bindings.vk import PhysicalDevice
 from vkzircon_cli.model.bench import Choice, Limits
@@ -19,18 +18,11 @@ from vkzircon_cli.model.queries import find_extension, has_vulkan_1_1
 _NS_PER_S = 1_000_000_000
 _MOST_ROUNDS = 20_000  # of one measurement, which bounds its memory
 _LEAST_SHARE_S = 0.01  # of a measurement, if the earlier ones used up the time
-_File = str | PathLike[str]
 _BUDGET = "VK_EXT_memory_budget"
 _CALL = "vkGetPhysicalDeviceMemoryProperties2"
 _SHARE = 4
 _MIB = 1 << 20
 SIZES = tuple(_MIB << shift for shift in (0, 2, 4, 6, 8, 10))
-_MEMINFO = "/proc/meminfo"
-# The limit and the usage of a control group, in version 2 and in version 1.
-_GROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
 
 
 class Budget:
@@ -76,11 +68,11 @@ def repeat(once: Callable[[], int], share_s: float, *, warm_up: int = 1) -> Sequ
     return durations
 
 
-def took(action: Callable[[], object]) -> int:
-    """Return the nanoseconds that *action* takes."""
-    began = time.perf_counter_ns()
+def took(action: Callable[[], object], clock_ns: Callable[[], int] = time.perf_counter_ns) -> int:
+    """Return the nanoseconds that *action* takes by *clock_ns*."""
+    began = clock_ns()
     action()
-    return time.perf_counter_ns() - began
+    return clock_ns() - began
 
 
 def fitting(largest: int, smallest: int, bytes_per_second: float, seconds: float) -> int:
@@ -110,7 +102,7 @@ def probe_limits(
     budget = None
     if has_vulkan_1_1(identity) and find_extension(extensions, _BUDGET) and physical.has_function(_CALL):
         budget = _budget(physical, heap)
-    size, system = memory.heaps[heap].size, system_memory()
+    size, system = memory.heaps[heap].size, physical.vulkan.caller.free_memory()
     bounds = [(size, f"heap {heap}")]
     if budget is not None:
         bounds.append((budget, f"the budget left in heap {heap}"))
@@ -140,29 +132,3 @@ def _budget(physical: PhysicalDevice, heap: int) -> int:
     both = vulkan.struct("VkPhysicalDeviceMemoryProperties2", found)
     physical.get(_CALL, both)
     return max(int(found.heapBudget[heap]) - int(found.heapUsage[heap]), 0)
-
-
-def system_memory(meminfo: _File = _MEMINFO, groups: Sequence[tuple[_File, _File]] = _GROUPS) -> int | None:
-    """Return the bytes that this process can still allocate, None on systems without Linux's files."""
-    left = [_available(meminfo), *(_left_in(most, used) for most, used in groups)]
-    return min((each for each in left if each is not None), default=None)
-
-
-def _available(meminfo: _File) -> int | None:
-    lines = _read(meminfo).splitlines()
-    found = next((line.split() for line in lines if line.startswith("MemAvailable:")), None)
-    return int(found[1]) * 1024 if found and found[1].isdigit() else None
-
-
-def _read(path: _File) -> str:
-    """Return a file's text, '' if it cannot be read."""
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def _left_in(most: _File, used: _File) -> int | None:
-    limit, usage = _read(most).strip(), _read(used).strip()
-    return max(int(limit) - int(usage), 0) if limit.isdigit() and usage.isdigit() else None

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time moves of bytes by host and device, and the handover of a whole buffer by VMO or by copy."""
 
-import mmap
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -46,6 +45,7 @@ class MoveProbe:
         self._sharing = sharing
         self._device = sharing.target.device
         self._size = size
+        self._clock = self._device.vulkan.caller.clock_ns
 
     def measure(self, move: Move, place: Place, share_s: float) -> Moved:
         """Move bytes for *share_s* seconds.
@@ -68,24 +68,24 @@ class MoveProbe:
     def _by_host(self, move: Move, memory: Memory, share_s: float, stack: ExitStack) -> tuple[int, Callable[[], int]]:
         """Return the number of bytes that a round moves, and the function that runs a round."""
         view = stack.enter_context(mapped(self._device, memory))
-        own, memmove = _pages(self._size), self._device.vulkan.ffi.memmove
+        own = self._device.vulkan.caller.scratch(self._device.vulkan.ffi, self._size)
         coherent = self._sharing.is_coherent(memory)
 
         def act(size: int) -> None:
             if move is Move.HOST_READ:
                 if not coherent:
                     invalidate(self._device, memory)
-                memmove(own, view, size)
+                view.move_to(own, size)
                 return
-            memmove(view, own, size)
+            own.move_to(view, size)
             if not coherent:
                 flush(self._device, memory)
 
         self._device.vulkan.on_call(_MEMCPY)
         smallest = min(_MIB, self._size)
-        trial = min(took(lambda: act(smallest)) for _ in range(_TRIALS))
+        trial = min(took(lambda: act(smallest), self._clock) for _ in range(_TRIALS))
         size = fitting(self._size, smallest, rate_of(smallest, trial), share_s / _LEAST_ROUNDS)
-        return size, lambda: took(lambda: act(size))
+        return size, lambda: took(lambda: act(size), self._clock)
 
     def _by_gpu(self, target: object, stack: ExitStack, *, shared: bool) -> Callable[[], int]:
         source = self._sharing.buffer(Place.ORDINARY, self._size, stack)
@@ -147,24 +147,17 @@ class HandOverProbe:
             self._sharing.must_be_visible(buffer[1])
             self._sharing.fill(buffer, size)
         read, written = (stack.enter_context(mapped(self._device, buffer[1])) for buffer in (source, target))
-        memmove, coherent = self._device.vulkan.ffi.memmove, self._sharing.is_coherent(source[1])
+        coherent = self._sharing.is_coherent(source[1])
 
         def copy() -> None:
             if not coherent:
                 invalidate(self._device, source[1])
-            memmove(written, read, size)
+            read.move_to(written, size)
             if not coherent:
                 flush(self._device, target[1])
 
         self._device.vulkan.on_call(_MEMCPY)
-        return lambda: took(copy)
-
-
-def _pages(size: int) -> bytearray:
-    """Make bytes whose pages exist: pages that were never written share one zero page, which is read too fast."""
-    made = bytearray(size)
-    made[:: mmap.PAGESIZE] = b"\x5a" * -(-size // mmap.PAGESIZE)
-    return made
+        return lambda: took(copy, self._device.vulkan.caller.clock_ns)
 
 
 def _rest(share_s: float, began: float) -> float:

@@ -45,7 +45,7 @@ def _command_buffer(device: Device) -> Iterator[Any]:
     pool_info = vulkan.struct("VkCommandPoolCreateInfo", queueFamilyIndex=device.queue_family)
     with device.made("CommandPool", pool_info) as pool:
         info = vulkan.struct("VkCommandBufferAllocateInfo", commandPool=pool[0], commandBufferCount=1)
-        made = vulkan.ffi.new("VkCommandBuffer *")
+        made = vulkan.new("VkCommandBuffer *")
         device.call("vkAllocateCommandBuffers", device.handle, info, made)
         device.call("vkBeginCommandBuffer", made[0], vulkan.struct("VkCommandBufferBeginInfo"))
         yield made
@@ -74,7 +74,7 @@ def copies(device: Device, source: Any, destination: Any, size: int, *, shared: 
 def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
     """Submit and wait for *fence*, which is not signaled yet."""
     vulkan = device.vulkan
-    queue = vulkan.ffi.new("VkQueue *")
+    queue = vulkan.new("VkQueue *")
     device.get("vkGetDeviceQueue", device.handle, device.queue_family, 0, queue)
     info = vulkan.struct("VkSubmitInfo", commandBufferCount=1, pCommandBuffers=command_buffers)
     device.call("vkQueueSubmit", queue[0], 1, info, fence[0])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 
+from vkzircon_cli.bindings.memory import Memory
 from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, not_asked, record
@@ -148,8 +149,7 @@ def write(handle: OwnedHandle, pattern: Pattern) -> Pattern:
     """Write *pattern* to the start of the VMO, and return it; through a mapping if nothing else is possible."""
     kernel, value = handle.kernel("WRITE")
     try:
-        for offset, data in pattern.chunks():
-            kernel.write(value, offset, data)
+        pattern.put_into(kernel, value)
     except Refused as refused:
         with _mapped_instead(handle, pattern.size, refused, writes=True) as view:
             pattern.put(view)
@@ -166,7 +166,7 @@ def compared(handle: OwnedHandle, pattern: Pattern) -> Comparison:
 
 
 @contextmanager
-def _mapped_instead(handle: OwnedHandle, size: int, refused: Refused, *, writes: bool = False) -> Iterator[memoryview]:
+def _mapped_instead(handle: OwnedHandle, size: int, refused: Refused, *, writes: bool = False) -> Iterator[Memory]:
     """Map the VMO for an access that was *refused*; raises that again if a mapping does not help."""
     if refused.missing.result not in _ONLY_MAPPED:
         raise refused
@@ -178,4 +178,4 @@ def _mapped_instead(handle: OwnedHandle, size: int, refused: Refused, *, writes:
 def compared_by_read(handle: OwnedHandle, pattern: Pattern) -> Comparison:
     """Compare *pattern* with the start of the VMO through zx_vmo_read only."""
     kernel, value = handle.kernel("READ")
-    return pattern.compare_chunks(lambda offset, size: kernel.read(value, offset, size))
+    return pattern.compare_with(kernel, value)

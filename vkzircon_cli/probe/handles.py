@@ -110,10 +110,10 @@ def exported_handle(device: Device, kernel: Zircon | None, memory: Memory) -> It
 
 def get_handle(device: Device, memory: Memory, handle_type: int = ZIRCON_VMO) -> int:
     """Call vkGetMemoryZirconHandleFUCHSIA; return the number that it wrote, which belongs to the caller."""
-    info = zircon_ffi.new("VkMemoryGetZirconHandleInfoFUCHSIA *")
+    info = device.vulkan.new_zircon("VkMemoryGetZirconHandleInfoFUCHSIA *")
     info.sType, info.handleType = _S_TYPE_GET, handle_type
     info.memory = int(device.vulkan.ffi.cast("uintptr_t", memory.handle))
-    value = zircon_ffi.new("zx_handle_t *", _UNWRITTEN_HANDLE)
+    value = device.vulkan.new_zircon("zx_handle_t *", _UNWRITTEN_HANDLE)
     device.call(_GET, _device_pointer(device), info, value)
     return int(value[0])
 
@@ -158,7 +158,7 @@ class PropertiesAnswer:
 
 def ask_properties(device: Device, handle: int, sentinel: int, handle_type: int = ZIRCON_VMO) -> tuple[int, bool]:
     """Ask once; return the bits, *sentinel* if none were written, and whether sType and pNext are unchanged."""
-    found = zircon_ffi.new("VkMemoryZirconHandlePropertiesFUCHSIA *")
+    found = device.vulkan.new_zircon("VkMemoryZirconHandlePropertiesFUCHSIA *")
     found.sType, found.memoryTypeBits = _S_TYPE_PROPERTIES, sentinel
     device.call(_PROPERTIES, _device_pointer(device), handle_type, handle, found)
     return int(found.memoryTypeBits), found.sType == _S_TYPE_PROPERTIES and found.pNext == zircon_ffi.NULL

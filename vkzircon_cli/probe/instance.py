@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask the loader for its version and its layers, and create an instance."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 from vkzircon_cli.bindings import vk
-from vkzircon_cli.bindings.dynlib import LAYER_LIBRARY, LAYER_NAME, mapped_file
+from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import Refused
 from vkzircon_cli.model.facts import Extension, Instance, Kernel, Layer, Loader
-from vkzircon_cli.model.host import FUCHSIA, platform
 from vkzircon_cli.model.spec import api_version
 from vkzircon_cli.model.text import decode
 from vkzircon_cli.stream.events import Message, answer_of
@@ -22,11 +20,12 @@ _PORTABILITY = "VK_KHR_portability_enumeration"
 _WANTED = ("VK_KHR_get_physical_device_properties2", "VK_KHR_external_memory_capabilities", _PORTABILITY, _DEBUG_UTILS)
 _SEVERITIES = {0x1000: "error", 0x100: "warning"}
 _MOST_MESSAGES = 100
+_OF_OUR_LAYER = "vkGetPhysicalDeviceEmulationVKZIRCON"  # as in layer/interface.c
 
 
 def probe_loader(vulkan: vk.Vulkan) -> Loader:
     """Ask which library was opened, and its version of Vulkan."""
-    return Loader(vulkan.library, mapped_file(vulkan.library), api_version(_loader_version(vulkan)))
+    return Loader(vulkan.library, vulkan.caller.file_of(vulkan.library), api_version(_loader_version(vulkan)))
 
 
 def _loader_version(vulkan: vk.Vulkan) -> int:
@@ -34,14 +33,14 @@ def _loader_version(vulkan: vk.Vulkan) -> int:
         enumerate_version = vulkan.global_function("vkEnumerateInstanceVersion")
     except Refused:
         return _API_1_0  # a loader of Vulkan 1.0 has no such command (vkEnumerateInstanceVersion)
-    version = vulkan.ffi.new("uint32_t *")
+    version = vulkan.new("uint32_t *")
     vulkan.call("vkEnumerateInstanceVersion", enumerate_version, version)
     return int(version[0])
 
 
 def probe_kernel(kernel: Zircon) -> Kernel:
     """Ask which libzircon was opened, and its page size."""
-    return Kernel(kernel.library, mapped_file(kernel.library), answer_of(kernel.page_size))
+    return Kernel(kernel.library, kernel.file(), answer_of(kernel.page_size))
 
 
 class InstanceProbe:
@@ -50,7 +49,6 @@ class InstanceProbe:
     def __init__(self, vulkan: vk.Vulkan, stack: ExitStack) -> None:
         self._vulkan = vulkan
         self._stack = stack
-        self._callback: Any = None
         self.messages: list[Message] = []
         self.opened: vk.Instance | None = None
         self.physical_devices: list[vk.PhysicalDevice] = []
@@ -62,13 +60,16 @@ class InstanceProbe:
         enabled = tuple(name for name in _WANTED if name in {e.name for e in extensions.value or ()})
         version = min(_API_1_1, _loader_version(self._vulkan))
         info = self._create_info(enabled, version)
-        self.opened = self._stack.enter_context(vk.instance(self._vulkan, info))
+        try:
+            self.opened = self._stack.enter_context(vk.instance(self._vulkan, info))
+        finally:
+            self._vulkan.caller.heard()
         return Instance(
             api_version=api_version(version),
             enabled_extensions=enabled,
             extensions=extensions.value or (),
             layers=self._layers(),
-            is_emulated=bool(mapped_file(LAYER_LIBRARY)),
+            is_emulated=self.opened.has_command(_OF_OUR_LAYER),
         )
 
     def devices(self) -> int:
@@ -109,18 +110,19 @@ class InstanceProbe:
         return Layer(name, description, version, properties.implementationVersion, name_hex, description_hex)
 
     def _messenger(self) -> Any:
-        if platform() == FUCHSIA:
-            return None
         vulkan = self._vulkan
-        self._callback = vulkan.ffi.callback(
-            "PFN_vkDebugUtilsMessengerCallbackEXT", _listener(vulkan.ffi, self.messages)
-        )
-        return vulkan.struct(
+        listener = vulkan.caller.listener(vulkan.ffi, self._listen)
+        return listener and vulkan.struct(
             "VkDebugUtilsMessengerCreateInfoEXT",
             messageSeverity=sum(_SEVERITIES),
             messageType=0x7,
-            pfnUserCallback=self._callback,
+            pfnUserCallback=listener,
         )
+
+    def _listen(self, severity: int, words: bytes) -> None:
+        said = decode(words)
+        if len(self.messages) < _MOST_MESSAGES and not _is_our_doing(said[0]):
+            self.messages.append(Message(_SEVERITIES.get(severity, str(severity)), *said))
 
 
 def list_devices(vulkan: vk.Vulkan, stack: ExitStack) -> list[vk.PhysicalDevice]:
@@ -137,15 +139,3 @@ def list_devices(vulkan: vk.Vulkan, stack: ExitStack) -> list[vk.PhysicalDevice]
 def _is_our_doing(text: str) -> bool:
     """Whether the loader only reports that --emulate named our own layer, and no other."""
     return "VK_INSTANCE_LAYERS" in text and f'"{LAYER_NAME}"' in text
-
-
-def _listener(ffi: Any, messages: list[Message]) -> Callable[..., int]:
-    def listen(severity: int, _types: int, data: Any, _user: Any) -> int:
-        if len(messages) < _MOST_MESSAGES and data.pMessage != ffi.NULL:
-            said = decode(ffi.string(data.pMessage, 4096))
-            if _is_our_doing(said[0]):
-                return 0
-            messages.append(Message(_SEVERITIES.get(int(severity), str(severity)), *said))
-        return 0  # VK_TRUE is reserved for layer development
-
-    return listen

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Repeat exports and imports until a leak would show in the kernel's counts."""
 
-import mmap
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -68,12 +67,13 @@ class StressProbe:
         kernel = self.target.must_have_kernel()
         for _ in range(_WARM_UP):
             once()
-        handles, resident = _open_handles(kernel), _resident()
+        resident_bytes = self.target.device.vulkan.caller.resident
+        handles, resident = _open_handles(kernel), resident_bytes()
         deadline, done = time.monotonic() + self.limit_s, 0
         while done < rounds and time.monotonic() < deadline:
             once()
             done += 1
-        return Stressed(done, handles, _open_handles(kernel), resident, _resident())
+        return Stressed(done, handles, _open_handles(kernel), resident, resident_bytes())
 
 
 def _open_handles(kernel: Zircon) -> int | None:
@@ -82,12 +82,3 @@ def _open_handles(kernel: Zircon) -> int | None:
         return kernel.open_handles()
     except Unanswered:
         return None
-
-
-def _resident() -> int:
-    """Return the process's resident bytes, 0 on systems without /proc."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as counts:
-            return int(counts.read().split()[1]) * mmap.PAGESIZE
-    except OSError:
-        return 0

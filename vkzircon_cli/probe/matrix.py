@@ -78,7 +78,7 @@ class _ImageQuery:
         self._external = vulkan.struct("VkExternalImageFormatProperties")
         self._external.externalMemoryProperties.externalMemoryFeatures = _UNWRITTEN
         self._found = vulkan.struct("VkImageFormatProperties2", self._external)
-        features = vulkan.ffi.new("VkPhysicalDeviceFeatures *")
+        features = vulkan.new("VkPhysicalDeviceFeatures *")
         physical.get("vkGetPhysicalDeviceFeatures", features)
         # VUID-VkImageCreateInfo-flags-00969
         left_out = () if features.sparseBinding else ("SPARSE_BINDING",)

@@ -2,13 +2,13 @@
 """Known bytes, and the comparison of whole buffers with them: in bounded memory, at the speed of memcmp."""
 
 import itertools
-from collections.abc import Callable, Iterator
 
+from vkzircon_cli.bindings.memory import Memory
+from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.model.vmo import Comparison
 
 _PERIOD = 251  # a prime, so that no page, cache line or row equals the next
 _BYTES = bytes(range(1, 256))
-_CHUNK = 1 << 20
 _seeds = itertools.count(1)
 
 
@@ -18,30 +18,26 @@ class Pattern:
     def __init__(self, period: bytes, size: int) -> None:
         self.period = period
         self.size = size
-        # Whole periods, so that every chunk begins like the first.
-        self._chunk = period * max(1, min(size, _CHUNK) // len(period) + 1)
 
-    def chunks(self) -> Iterator[tuple[int, bytes]]:
-        """Yield the bytes in pieces, each with its offset."""
-        for offset in range(0, self.size, len(self._chunk)):
-            size = min(len(self._chunk), self.size - offset)
-            yield offset, self._chunk if size == len(self._chunk) else self._chunk[:size]
+    def put(self, memory: Memory) -> None:
+        """Write all of it to the start of *memory*."""
+        memory.fill(self.period, self.size)
 
-    def put(self, view: memoryview) -> None:
-        """Write all of it to the start of *view*."""
-        for offset, data in self.chunks():
-            view[offset : offset + len(data)] = data
+    def put_into(self, kernel: Zircon, handle: int) -> None:
+        """Write all of it to the start of a VMO."""
+        kernel.fill(handle, self.period, self.size)
 
-    def compare(self, view: bytes | memoryview) -> Comparison:
-        """Compare all of *view* up to the pattern's end; a short *view* counts as wrong from its end on."""
-        return self.compare_chunks(lambda offset, size: view[offset : offset + size])
+    def compare(self, memory: Memory) -> Comparison:
+        """Compare all of *memory* up to the pattern's end; a short *memory* counts as wrong from its end on."""
+        size = min(self.size, memory.size)
+        wrong, first = memory.compare(self.period, size)
+        missing = self.size - size
+        return Comparison(self.size, wrong + missing, (first if wrong else size) if wrong or missing else None)
 
-    def compare_chunks(self, read: Callable[[int, int], bytes | memoryview]) -> Comparison:
-        """Compare what *read* returns for each offset and size."""
-        total = Comparison(0, 0, None)
-        for offset, expected in self.chunks():
-            total = both(total, _compare(expected, read(offset, len(expected)), offset))
-        return total
+    def compare_with(self, kernel: Zircon, handle: int) -> Comparison:
+        """Compare all of it with the start of a VMO, through zx_vmo_read."""
+        wrong, first = kernel.compare(handle, self.period, self.size)
+        return Comparison(self.size, wrong, first if wrong else None)
 
 
 def new_pattern(size: int) -> Pattern:
@@ -62,19 +58,6 @@ def new_word(size: int) -> Pattern:
 def zeros(size: int) -> Pattern:
     """Make a pattern of zeros only."""
     return Pattern(bytes(1), size)
-
-
-def _compare(expected: bytes, seen: bytes | memoryview, offset: int) -> Comparison:
-    """Compare *seen* with what is *expected* at *offset*; a short *seen* counts as wrong from its end on."""
-    found = bytes(seen[: len(expected)])
-    if found == expected:
-        return Comparison(len(expected), 0, None)
-    missing = len(expected) - len(found)
-    # As one number each: their exclusive or, and the count of its zeros, need no Python loop over bytes.
-    ours, theirs = int.from_bytes(expected[: len(found)], "little"), int.from_bytes(found, "little")
-    unlike = (ours ^ theirs).to_bytes(len(found), "little")
-    first = len(unlike) - len(unlike.lstrip(b"\0"))
-    return Comparison(len(expected), len(unlike) - unlike.count(0) + missing, offset + first)
 
 
 def both(first: Comparison, second: Comparison) -> Comparison:

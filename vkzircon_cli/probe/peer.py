@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second process with a device of its own: VMOs are sent to it through a channel, as between programs.
 
-The process is forked before this one loads a driver, whose state would not survive a fork. A fork is ready at once: a
-new Python would take longer to start than all questions to a device. It imports the VMOs from its channel, compares
-their bytes and writes others, answers each import with an `Answer[Imported]` as JSON, and exits when the other end of
-the channel is closed.
+The process is forked, or started by an agent, before this one loads a driver, whose state would not survive a fork. A
+fork is ready at once: a new Python would take longer to start than all questions to a device. It imports the VMOs from
+its channel, compares their bytes and writes others, answers each import with an `Answer[Imported]` as JSON, and exits
+when the other end of the channel is closed.
 """
 
 import json
 import os
 import traceback
+from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import Any, NoReturn
 
 from vkzircon_cli.bindings import vk
-from vkzircon_cli.bindings.zircon import Zircon
-from vkzircon_cli.errors import Crashed, NotAsked, Refused, Stop, TimedOut
+from vkzircon_cli.bindings.caller import Caller
+from vkzircon_cli.bindings.lost import Failed, Hung, Lost
+from vkzircon_cli.bindings.zircon import Zircon, open_zircon
+from vkzircon_cli.errors import CannotAsk, Crashed, NotAsked, Refused, Stop, TimedOut
 from vkzircon_cli.model.base import Answer, MissingKind, plain, record
 from vkzircon_cli.model.facts import Identity
 from vkzircon_cli.model.vmo import Comparison, Form, Imported, MemoryRequirements
@@ -70,7 +73,7 @@ class Peer:
     def __init__(self, kernel: Zircon | None, limit_s: float) -> None:
         self._kernel = kernel
         self._limit_s = limit_s
-        self._process: process.Process | None = None
+        self._process: process.Process | _AgentsProcess | None = None
         self._channel = 0
         self._gone = ""
         self._is_ready = False
@@ -80,10 +83,13 @@ class Peer:
         try:
             if self._kernel is None:
                 raise NotAsked(NO_KERNEL)
-            if not can_fork():
+            if self._kernel.caller.is_here and not can_fork():
                 raise NotAsked("no second process can be forked here")
             self._channel, given = self._kernel.create_channel()
             descriptor, entry = self._kernel.startup_handle(given)
+            if not self._kernel.caller.is_here:  # the agent closes the descriptor
+                self._process = _AgentsProcess(self._kernel.caller, descriptor, entry)
+                return
             try:
                 serve = partial(serve_and_exit, self._kernel, descriptor, entry)
                 self._process = process.start(serve, output=_OUTPUT)
@@ -146,15 +152,22 @@ class Peer:
 
     def _received(self) -> Any:
         kernel = self._kernel
+        if isinstance(self._process, _AgentsProcess):
+            self._process.answer(self._limit_s)
+            if self._process.has_hung:
+                raise self._late()
         try:
             if kernel is not None and kernel.wait_for_message(self._channel, self._limit_s):
                 return json.loads(kernel.read_channel(self._channel)[0])
         except Refused as refused:
             if refused.missing.result != "ZX_ERR_TIMED_OUT":
                 raise
-            self._gone = "the second process gave no answer before"
-            raise TimedOut("", f"no answer from the second process within {self._limit_s:g} s") from refused
+            raise self._late() from refused
         raise self._death()
+
+    def _late(self) -> TimedOut:
+        self._gone = "the second process gave no answer before"
+        return TimedOut("", f"no answer from the second process within {self._limit_s:g} s")
 
     def _death(self) -> Crashed:
         self._gone = "the second process died before"
@@ -181,6 +194,60 @@ class Peer:
             ended.kill()
         ended.reap()
         return status
+
+
+class _AgentsProcess:
+    """An agent that the agent started, in place of a forked process: its work is done from here, when it is due."""
+
+    def __init__(self, first: Caller, descriptor: int, entry: str) -> None:
+        """Start it. Raises `NotAsked` if that fails."""
+        self._first = first
+        self._server: _Server | None = None
+        self._is_lost = False
+        self.has_hung = False
+        try:
+            self._second = first.second(descriptor, entry)
+        except (Failed, Lost, CannotAsk) as refused:
+            if first.is_gone:
+                raise
+            raise NotAsked("the agent cannot start a second one") from refused
+
+    def answer(self, limit_s: float) -> None:
+        """Answer the messages that are there, as a process would; one that hangs or dies answers nothing."""
+
+        def work() -> None:
+            self._second.caller.begin_step(limit_s)
+            if self._server is None:
+                kernel = open_zircon(lambda _: None, self._second.caller)
+                self._server = _Server(kernel, kernel.take_startup_handle(), Importer(kernel))
+            while self._server.answer():
+                pass
+            self._second.caller.flush()
+
+        self._unless_lost(work)
+
+    def _unless_lost(self, work: Callable[[], None]) -> None:
+        if self._is_lost:
+            return
+        try:
+            work()
+        except (Lost, CannotAsk) as lost:
+            if self._first.is_gone:
+                raise
+            self._is_lost, self.has_hung = True, isinstance(lost, Hung)
+
+    def exit_status(self, patience_s: float) -> int | None:
+        """Return the exit status, as `Process` does, after at most *patience_s*."""
+        if self._server is not None:
+            self._unless_lost(self._server.importer.close)
+        status: int | None = self._second.exit_status(patience_s)
+        return status
+
+    def kill(self) -> None:
+        """Do nothing: the first agent has killed it."""
+
+    def reap(self) -> None:
+        """Do nothing: the first agent has done so."""
 
 
 class Importer:
@@ -218,7 +285,7 @@ class Importer:
     def _listed(self) -> list[vk.PhysicalDevice]:
         """List the devices of an instance, which is created only once, even if that fails."""
         try:
-            return list_devices(vk.open_loader(vk.Calls(lambda _: None)), self._stack)
+            return list_devices(vk.open_loader(vk.Calls(lambda _: None), self._kernel.caller), self._stack)
         except (Refused, NotAsked, Stop) as stopped:
             self._no_instance = f"the second process has no instance: {stopped}"
             return []
@@ -262,25 +329,44 @@ def _written(target: Target, memory: Memory, period: str) -> Comparison:
         return pattern.compare(view)
 
 
-def _serve(kernel: Zircon, channel: int, importer: Importer) -> None:
-    """Answer until the other end is closed.
+class _Server:
+    """Answers the messages of *channel* on the importer's side."""
 
-    The loader is opened only when a device is asked for: until then the other process loads it, and would slow down.
-    """
-    is_ready = False
-    while kernel.wait_for_message(channel):
-        data, handles = kernel.read_channel(channel)
+    def __init__(self, kernel: Zircon, channel: int, importer: Importer) -> None:
+        self.importer = importer
+        self._kernel = kernel
+        self._channel = channel
+        self._is_ready = False
+
+    def serve(self) -> None:
+        """Answer until the other end is closed.
+
+        The loader is opened only when a device is asked for: until then the other process loads it, and would slow.
+        """
+        while self._kernel.wait_for_message(self._channel):
+            self.answer()
+
+    def answer(self) -> bool:
+        """Answer one message; return False if there is none."""
+        kernel, channel = self._kernel, self._channel
+        try:
+            data, handles = kernel.read_channel(channel)
+        except Refused as refused:
+            if refused.missing.result == "ZX_ERR_SHOULD_WAIT":
+                return False
+            raise
         message = json.loads(data)
         if DeviceAsked.__name__ in message:
-            importer.open(decode(DeviceAsked, message[DeviceAsked.__name__]))
-            if not is_ready:
+            self.importer.open(decode(DeviceAsked, message[DeviceAsked.__name__]))
+            if not self._is_ready:
                 kernel.write_channel(channel, b"{}")
-                is_ready = True
-            continue
+                self._is_ready = True
+            return True
         asked = decode(FarImport, message[FarImport.__name__])
         with owned(kernel, handles[0]) as handle:
-            answer: Answer[Imported] = answer_of(partial(importer.imported, asked, handle))
+            answer: Answer[Imported] = answer_of(partial(self.importer.imported, asked, handle))
         kernel.write_channel(channel, json.dumps(plain(answer)).encode())
+        return True
 
 
 def serve_and_exit(opened: Zircon, descriptor: int, entry: str) -> NoReturn:
@@ -293,7 +379,7 @@ def serve_and_exit(opened: Zircon, descriptor: int, entry: str) -> NoReturn:
         os.environ[_STARTUP_VARIABLE] = entry
         kernel = Zircon(opened.lib, opened.library, lambda _: None)  # its calls are not the parent's
         with closing(Importer(kernel)) as importer:
-            _serve(kernel, kernel.take_startup_handle(), importer)
+            _Server(kernel, kernel.take_startup_handle(), importer).serve()
         code = 0
     except Exception as error:  # noqa: BLE001 - written to the driver's output; the parent learns the exit code
         # A closed channel: the other process needs no more answers, for example because nothing was exported.

@@ -21,7 +21,7 @@ _PORTABILITY_SUBSET = "VK_KHR_portability_subset"
 def probe_identity(physical: vk.PhysicalDevice) -> facts.Identity:
     """Query VkPhysicalDeviceProperties, and the chained structures that the device's version has."""
     vulkan = physical.vulkan
-    found = vulkan.ffi.new("VkPhysicalDeviceProperties *")
+    found = vulkan.new("VkPhysicalDeviceProperties *")
     physical.get("vkGetPhysicalDeviceProperties", found)
     details = _Details(physical, found.apiVersion & 0x1FFFFFFF)
     driver_identity = details.driver()
@@ -107,7 +107,7 @@ def probe_extensions(physical: vk.PhysicalDevice) -> tuple[facts.Extension, ...]
 
 def probe_memory(physical: vk.PhysicalDevice) -> facts.Memory:
     """Ask for heaps and memory types; a count past the arrays' end is cut there."""
-    found = physical.vulkan.ffi.new("VkPhysicalDeviceMemoryProperties *")
+    found = physical.vulkan.new("VkPhysicalDeviceMemoryProperties *")
     physical.get("vkGetPhysicalDeviceMemoryProperties", found)
     heaps, types = found.memoryHeaps, found.memoryTypes
     return facts.Memory(
@@ -123,10 +123,10 @@ def probe_memory(physical: vk.PhysicalDevice) -> facts.Memory:
 
 
 def _queue_families(physical: vk.PhysicalDevice) -> tuple[facts.QueueFamily, ...]:
-    ffi, name = physical.vulkan.ffi, "vkGetPhysicalDeviceQueueFamilyProperties"
-    count = ffi.new("uint32_t *")
-    physical.get(name, count, ffi.NULL)
-    families = ffi.new("VkQueueFamilyProperties[]", max(count[0], 1))
+    vulkan, name = physical.vulkan, "vkGetPhysicalDeviceQueueFamilyProperties"
+    count = vulkan.new("uint32_t *")
+    physical.get(name, count, vulkan.ffi.NULL)
+    families = vulkan.new("VkQueueFamilyProperties[]", max(count[0], 1))
     physical.get(name, count, families)
     return tuple(
         facts.QueueFamily(i, spec.flags(families[i].queueFlags, spec.QUEUE_BITS), families[i].queueCount)
@@ -178,7 +178,7 @@ class DeviceOpener:
             "VkDeviceQueueCreateInfo",
             queueFamilyIndex=self.queue_family or 0,
             queueCount=1,
-            pQueuePriorities=vulkan.ffi.new("float[]", [1.0]),
+            pQueuePriorities=vulkan.new("float[]", [1.0]),
         )
         return vulkan.struct(
             "VkDeviceCreateInfo",

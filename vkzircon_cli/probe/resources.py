@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from vkzircon_cli.bindings.memory import Memory as MappedMemory
 from vkzircon_cli.bindings.vk import Device, zircon_ffi
 from vkzircon_cli.errors import NotAsked
 from vkzircon_cli.model.base import record
@@ -106,7 +107,7 @@ def _requirements(device: Device, kind: str, **resource: Any) -> MemoryRequireme
     vulkan = device.vulkan
     name = f"vkGet{kind}MemoryRequirements2"
     if not device.has_function(name):
-        found = vulkan.ffi.new("VkMemoryRequirements *")
+        found = vulkan.new("VkMemoryRequirements *")
         device.get(f"vkGet{kind}MemoryRequirements", device.handle, *resource.values(), found)
         return MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, None)
     dedicated = vulkan.struct("VkMemoryDedicatedRequirements")
@@ -133,7 +134,7 @@ def imported_memory(
     With *export* the memory may be exported again (VUID-...-handleType-04776).
     """
     chained = _dedicated(device, dedicated)
-    info = zircon_ffi.new("VkImportMemoryZirconHandleInfoFUCHSIA *")
+    info = device.vulkan.new_zircon("VkImportMemoryZirconHandleInfoFUCHSIA *")
     info.sType, info.handleType, info.handle = _S_TYPE_IMPORT, handle_type, handle
     last = _export(device, chained) if export else chained
     if last is not None:
@@ -168,14 +169,14 @@ def bind(device: Device, resource: Resource, memory: Memory, offset: int = 0) ->
 
 
 @contextmanager
-def mapped(device: Device, memory: Memory) -> Iterator[memoryview]:
+def mapped(device: Device, memory: Memory) -> Iterator[MappedMemory]:
     """Map all of *memory* for the host: invalidate at the start of the block, flush at its end."""
-    ffi = device.vulkan.ffi
-    address = ffi.new("void **")
+    vulkan = device.vulkan
+    address = vulkan.new("void **")
     device.call("vkMapMemory", device.handle, memory.handle, 0, memory.size, 0, address)
     try:
         invalidate(device, memory)
-        yield memoryview(ffi.buffer(ffi.cast("uint8_t *", address[0]), memory.size))
+        yield vulkan.caller.memory(vulkan.ffi, int(vulkan.ffi.cast("uintptr_t", address[0])), memory.size)
         flush(device, memory)
     finally:
         device.get("vkUnmapMemory", device.handle, memory.handle)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from vkzircon_cli.bindings import vk
+from vkzircon_cli.bindings.caller import LOCAL, Caller
 from vkzircon_cli.bindings.zircon import Zircon, open_zircon
 from vkzircon_cli.errors import CannotAsk, Stop
 from vkzircon_cli.model.base import BadValue, MissingKind, plain
@@ -20,18 +21,28 @@ from vkzircon_cli.probe.peer import Peer
 from vkzircon_cli.probe.physical_device import find_device, probe_identity
 from vkzircon_cli.probe.session import DeviceSession, Run
 from vkzircon_cli.stream.events import Asker, Event, error
+from vkzircon_cli.worker.protocol import time_limit
 
 _LAST_STEP = "instance.destroy"
 
 
-def probe(request: Request, on_call: Callable[[str], None], answered: Mapping[str, Any]) -> Iterator[Event]:
+def probe(
+    request: Request, on_call: Callable[[str], None], answered: Mapping[str, Any], caller: Caller = LOCAL
+) -> Iterator[Event]:
     """Ask the questions of *request*; *on_call* gets the name of each call just before it is made.
 
-    Steps that an earlier process has *answered* are not asked again; what it opened is opened again. Each event has
-    its time in milliseconds. The last one is ``done``: a stream without it was cut off.
+    *caller* makes the calls. Steps that an earlier process has *answered* are not asked again; what it opened is opened
+    again. Each event has its time in milliseconds. The last one is ``done``: a stream without it was cut off.
     """
     calls = vk.Calls(on_call, _hung(answered))
-    for event in _Machine(request, calls, Asker(answered, request.device_shape)).events():
+
+    def around(ask: Callable[[], Any], moves: int) -> Any:
+        caller.begin_step(time_limit(request.timeout_s, moves))
+        answer = ask()
+        caller.flush()
+        return answer
+
+    for event in _Machine(request, calls, Asker(answered, request.device_shape, around), caller).events():
         yield {**event, "ms": elapsed_ms()}
 
 
@@ -44,7 +55,8 @@ def _hung(answered: Mapping[str, Any]) -> frozenset[str]:
 class _Machine:
     """One run over one loader, one kernel and all of their devices."""
 
-    def __init__(self, request: Request, on_call: vk.Calls, ask: Asker) -> None:
+    def __init__(self, request: Request, on_call: vk.Calls, ask: Asker, caller: Caller) -> None:
+        self._caller = caller
         self._ask = ask
         self._request = request
         self._on_call = on_call
@@ -60,7 +72,7 @@ class _Machine:
     def _probe(self) -> Iterator[Event]:
         if self._ask.knows(_LAST_STEP):
             return
-        vulkan = vk.open_loader(self._on_call)
+        vulkan = vk.open_loader(self._on_call, self._caller)
         yield from self._ask("loader", "loader", lambda: probe_loader(vulkan))
         yield from self._ask("kernel", "kernel", self._open_kernel, live=True)
         with ExitStack() as stack:
@@ -77,7 +89,7 @@ class _Machine:
                 yield from self._ask(_LAST_STEP, "closed", instance.destroy)
 
     def _open_kernel(self) -> Any:
-        self._kernel = open_zircon(self._on_call)
+        self._kernel = open_zircon(self._on_call, self._caller)
         return probe_kernel(self._kernel)
 
     def _peer(self, stack: ExitStack) -> Peer:

@@ -182,7 +182,8 @@ def _system(environment: Environment) -> Field:
     """Return the system that a report was made on, and with which rights."""
     privileged = ", raised privileges" if environment.elevated else ""
     shared = "" if environment.isolated else ", not isolated: a driver that crashes ends this program too"
-    words = f"{environment.system} {environment.machine}, Python {environment.python}{privileged}{shared}"
+    by = f"agent: {environment.agent}" if environment.agent is not None else f"Python {environment.python}"
+    words = f"{environment.system} {environment.machine}".rstrip() + f", {by}{privileged}{shared}"
     return Field("system", (words,), prose=True)
 
 

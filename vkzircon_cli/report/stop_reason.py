@@ -22,7 +22,7 @@ DOCTOR = "Run vkzircon doctor for the cause."
 # Causes that can end a run at any time.
 ENDED_THE_RUN = ("interrupted", "our-fault")
 # Causes that are not the fault of the loader or of a driver.
-_WE_LACK = ("no-package", "no-process", "no-binding", "no-libzircon", "no-layer", "no-emulation", "cut-off")
+_WE_LACK = ("no-package", "no-process", "no-binding", "no-libzircon", "no-layer", "no-emulation", "no-agent", "cut-off")
 _NOT_DOCTORS = (*_WE_LACK, *ENDED_THE_RUN)
 _LOADER_SAYS = " The loader says: "
 _LEAVE_OUT = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."
@@ -31,7 +31,7 @@ _LEAVE_OUT = "Leave out one driver or implicit layer after another until it work
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
     """Return why no device could be queried (*emulate*: with the layer), None if one was."""
     failure = transcript.failure or _what_stopped(transcript, environment, emulate)
-    if failure is None or failure.cause in _NOT_DOCTORS:
+    if failure is None or failure.cause in _NOT_DOCTORS or environment.agent is not None:  # doctor examines this host
         return failure
     # The culprits were left out, so a problem that remains is not their fault.
     guilty = [culprit for culprit in transcript.culprits if not culprit.left_out]

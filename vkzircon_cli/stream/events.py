@@ -23,6 +23,7 @@ the bytes that the step moves, by which its time limit grows.
 
 import json
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from vkzircon_cli.errors import ERROR_EXITS, Stop, Unanswered
@@ -41,11 +42,18 @@ class Asker:
     """Asks questions, each as a pair of events.
 
     *answered* holds the answers, as JSON, that an earlier worker got before it ended. *of_device* is the dataclass
-    whose fields are the facts of a device.
+    whose fields are the facts of a device. *around* gets a question that returns its answer, and the bytes that it
+    moves, and calls it.
     """
 
-    def __init__(self, answered: Mapping[str, Any] | None = None, of_device: type = Device) -> None:
+    def __init__(
+        self,
+        answered: Mapping[str, Any] | None = None,
+        of_device: type = Device,
+        around: Callable[[Callable[[], Any], int], Any] | None = None,
+    ) -> None:
         self._answered = answered or {}
+        self._around = around or (lambda ask, _moves: ask())
         self._of_device = of_device
 
     @property
@@ -78,7 +86,7 @@ class Asker:
             known: Answer[T] = decode(fact_of(owner, fact).answer, self._answered[step])
             if not live or known.value is None:
                 return known
-            answer = answer_of(question)
+            answer: Answer[T] = self._around(partial(answer_of, question), moves)
             if answer.missing is not None:
                 why = answer.missing.reason or answer.missing.result
                 text = f"{step} was not answered again after the crash ({why}): the steps that need it were not asked"
@@ -86,9 +94,9 @@ class Asker:
             return answer
         of = {name: plain(value) for name, value in key.items()}
         yield {"event": "begin", "step": step, "fact": fact, "device": device, "key": of, "moves": moves}
-        answer = answer_of(question)
-        yield {"event": "end", "step": step, "answer": plain(answer)}
-        return answer
+        asked: Answer[T] = self._around(partial(answer_of, question), moves)
+        yield {"event": "end", "step": step, "answer": plain(asked)}
+        return asked
 
 
 def answer_of(question: Callable[[], T]) -> Answer[T]:

@@ -17,6 +17,14 @@ class NoProcess(CannotAsk):
         super().__init__("no-process", f"{what} can be started: {reason}.", hint)
 
 
+class AgentLost(Exception):
+    """An agent is gone; *missing* is the answer that it did not give, without a call if that is the last one made."""
+
+    def __init__(self, missing: Missing) -> None:
+        super().__init__(missing.reason)
+        self.missing = missing
+
+
 def can_fork() -> bool:
     """Whether the probe can run in a process of its own, as far as is known: the first fork decides it."""
     return hasattr(os, "fork") and platform() != FUCHSIA and not process.refusal()

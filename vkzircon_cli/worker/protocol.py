@@ -9,14 +9,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from vkzircon_cli.errors import OurFault, Stop, missing_package
+from vkzircon_cli.errors import CannotAsk, OurFault, Stop, missing_package
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import Event, error, to_line
+from vkzircon_cli.worker.isolation import AgentLost
 
 OnCall = Callable[[str], None]  # is called with the name of each call before it is made
 Answered = Mapping[str, Any]  # a step's answer, as JSON
-Probe = Callable[[Request, OnCall, Answered], Iterator[Event]]
+Probe = Callable[..., Iterator[Event]]  # of a request, `OnCall`, `Answered` and, with an agent, its `Caller`
 LoadProbe = Callable[[], Probe]  # imports the probe, which the main process never does, and returns it
 
 _BYTES_PER_LIMIT = 1 << 30  # 70 MB/s at the usual limit, a tenth of what a busy machine with two processors moved
@@ -30,13 +31,20 @@ def time_limit(timeout_s: float, moves: int) -> float:
 
 def probe_events(load: LoadProbe, request: Request, on_call: OnCall, answered: Answered) -> Iterator[Event]:
     """Yield the events of the probe; a missing package or a bug of ours is an error event, never an exception."""
-    os.environ.update(request.environ)
     if request.environ:  # that of the emulation
         from vkzircon_cli.emulation.limits import raise_open_files
 
         raise_open_files()
     try:
-        yield from load()(request, on_call, answered)
+        if request.agent is None:
+            os.environ.update(request.environ)
+            yield from load()(request, on_call, answered)
+        else:
+            yield from _through_agent(load, request, on_call, answered)
+    except AgentLost:
+        raise
+    except CannotAsk as no_agent:
+        yield from _last_events(no_agent, no_agent.cause)
     except ImportError as gone:
         yield from _last_events(missing_package(gone), "no-package")
     except Exception as fault:  # noqa: BLE001 - its traceback goes into the report with the driver's output
@@ -44,6 +52,19 @@ def probe_events(load: LoadProbe, request: Request, on_call: OnCall, answered: A
 
         os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
         yield from _last_events(OurFault(fault, _REPORT), "our-fault")
+
+
+def _through_agent(load: LoadProbe, request: Request, on_call: OnCall, answered: Answered) -> Iterator[Event]:
+    probe = load()
+    from vkzircon_cli.worker.agent_process import connected  # imported here: only a run with --agent needs it
+
+    with connected(request) as caller:
+
+        def note(name: str) -> None:
+            if not caller.is_gone:  # what is destroyed behind a loss is not called any more
+                on_call(name)
+
+        yield from probe(request, note, answered, caller)
 
 
 def answer(load: LoadProbe, line: bytes, on_call: OnCall) -> Iterator[bytes]:

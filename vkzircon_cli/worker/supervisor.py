@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Supervisor: runs the probe in workers. A crash or hang loses only its own step; a new worker goes on after it."""
 
+import json
+import math
 import os
 import select
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vkzircon_cli.errors import Exit, Stop
@@ -13,12 +15,13 @@ from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.model.text import decode
+from vkzircon_cli.stream.decoding import decode as decode_record
 from vkzircon_cli.stream.events import Event, ended, error, own_message
 from vkzircon_cli.worker.event_reader import EventReader
 from vkzircon_cli.worker.isolation import NoProcess, missing_from_exit, missing_in_time
 from vkzircon_cli.worker.process import is_readable
 from vkzircon_cli.worker.protocol import LoadProbe, time_limit
-from vkzircon_cli.worker.worker import Worker, next_worker
+from vkzircon_cli.worker.worker import LEFT_A_WORD, Worker, next_worker
 
 _MOST_CRASHES = 64
 _MOST_TIMEOUTS = 2
@@ -138,6 +141,7 @@ class _Listener:
     def __init__(self, worker: Worker, request: Request, capture: Capture) -> None:
         self.missing: Missing | None = None
         self._worker = worker
+        self._request = request
         self._timeout_s = self._limit_s = request.timeout_s
         self._capture = capture
         self._reader = EventReader(request.device_shape)
@@ -195,7 +199,8 @@ class _Listener:
 
     def _allow_time(self, moves: int = 0) -> None:
         self._limit_s = time_limit(self._timeout_s, moves)
-        self._deadline = time.monotonic() + self._limit_s
+        # Of an agent's calls, only the time that they take on the device counts; the worker bounds all else.
+        self._deadline = math.inf if self._request.agent is not None else time.monotonic() + self._limit_s
 
     def _take_output(self) -> bool:
         data = os.read(self._worker.output, _CHUNK)
@@ -211,4 +216,10 @@ class _Listener:
         status = self._worker.process.exit_status(self._timeout_s)
         if status is None:
             return Missing(MissingKind.TIMED_OUT, self._worker.call, "", "the process hangs while it ends")
+        if status == LEFT_A_WORD and self._request.agent is not None:
+            return self._last_word()
         return missing_from_exit(status, self._worker.call)
+
+    def _last_word(self) -> Missing:
+        missing: Missing = decode_record(Missing, json.loads(self._worker.last_word))
+        return replace(missing, call=missing.call or self._worker.call)

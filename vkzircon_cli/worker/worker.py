@@ -19,6 +19,8 @@ from vkzircon_cli.worker import process
 
 _CHUNK = 64 * 1024
 _JOURNAL_SIZE = 128
+_LAST_WORD_SIZE = 1024
+LEFT_A_WORD = 72  # the exit status of a worker that wrote why its step has no answer
 _PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"  # as in model.host, which is not imported yet
 _LoadProbe = Callable[[], Any]  # protocol.LoadProbe, which is not imported yet
 
@@ -28,7 +30,7 @@ class Worker:
 
     def __init__(self, load: _LoadProbe) -> None:
         self.request: Any = None
-        self._journal = mmap.mmap(-1, _JOURNAL_SIZE)
+        self._journal = mmap.mmap(-1, _JOURNAL_SIZE + _LAST_WORD_SIZE)
         with ExitStack() as theirs, ExitStack() as ours:
             request_end, self._requests = _closed_by(theirs, ours)
             self.events, events_end = _closed_by(ours, theirs)
@@ -54,6 +56,11 @@ class Worker:
     def call(self) -> str:
         """The name of the last call that the worker made, from its journal."""
         return self._journal[:_JOURNAL_SIZE].split(b"\0", 1)[0].decode("ascii", "replace")
+
+    @property
+    def last_word(self) -> str:
+        """The JSON text that the worker wrote before it ended with `LEFT_A_WORD`."""
+        return self._journal[_JOURNAL_SIZE:].split(b"\0", 1)[0].decode("ascii", "replace")
 
     def end(self) -> None:
         """Kill the worker if it still runs, and close this side's ends; a second time does nothing.
@@ -132,14 +139,29 @@ def _serve(load: _LoadProbe, journal: mmap.mmap, requests: int, events: int) -> 
         load()
         vk.binding()
     if line := _line(requests):
+        from vkzircon_cli.worker.isolation import AgentLost
         from vkzircon_cli.worker.protocol import answer
 
         def on_call(name: str) -> None:  # the main process can read the journal after this process has died
             entry = name.encode("ascii")[: _JOURNAL_SIZE - 1] + b"\0"
             journal[: len(entry)] = entry
 
-        for event in answer(load, line, on_call):
-            os.write(events, b"\n" + event)  # a driver may have written an unfinished line to this pipe
+        try:
+            for event in answer(load, line, on_call):
+                os.write(events, b"\n" + event)  # a driver may have written an unfinished line to this pipe
+        except AgentLost as lost:
+            _leave(journal, lost.missing)
+
+
+def _leave(journal: mmap.mmap, missing: Any) -> None:
+    """End this process, as it would have ended if the driver had crashed or hung in it."""
+    import json
+
+    from vkzircon_cli.model.base import plain
+
+    word = json.dumps(plain(missing)).encode("ascii")[: _LAST_WORD_SIZE - 1]
+    journal[_JOURNAL_SIZE : _JOURNAL_SIZE + len(word)] = word
+    os._exit(LEFT_A_WORD)
 
 
 def _line(end: int) -> bytes:

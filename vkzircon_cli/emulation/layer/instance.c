@@ -332,6 +332,7 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateInstance(const VkInstanceCreateInfo *i
     if (!link || !link->u.pLayerInfo)
         return VK_ERROR_INITIALIZATION_FAILED;
     const PFN_vkGetInstanceProcAddr next = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
+    const PFN_GetPhysicalDeviceProcAddr next_physical = link->u.pLayerInfo->pfnNextGetPhysicalDeviceProcAddr;
     const PFN_vkCreateInstance create = (PFN_vkCreateInstance)next(NULL, "vkCreateInstance");
     struct instance *instance = host_allocate(allocator, sizeof *instance, VK_SYSTEM_ALLOCATION_SCOPE_INSTANCE);
     if (!create || !instance) {
@@ -346,6 +347,7 @@ VKAPI_ATTR VkResult VKAPI_CALL hook_CreateInstance(const VkInstanceCreateInfo *i
         return result;
     }
     instance_init(instance, info, allocator, *handle, next);
+    instance->get_physical_proc_addr = next_physical;
     dispatch_add(&instances, &instance->entry, *handle);
     return VK_SUCCESS;
 }

@@ -15,7 +15,8 @@ struct instance {
     uint32_t api_version;
     bool has_capabilities_extension; // VK_KHR_external_memory_capabilities, needed below 1.1 only
     PFN_vkGetInstanceProcAddr get_proc_addr;
-    PFN_vkLayerCreateDevice create_device; // NULL if the loader has no such callback
+    PFN_GetPhysicalDeviceProcAddr get_physical_proc_addr; // NULL if the layer below has none
+    PFN_vkLayerCreateDevice create_device;                // NULL if the loader has no such callback
     PFN_vkLayerDestroyDevice destroy_device;
     struct instance_commands next;
     pthread_mutex_t mutex; // recursive; guards the list, and runs one trial at a time

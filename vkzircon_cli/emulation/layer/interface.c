@@ -51,6 +51,20 @@ VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL hook_GetDeviceProcAddr(VkDevice handle,
     return ours && below ? hook->function : below;
 }
 
+// A private command, by which a program learns that this layer is on. It has no other effect.
+static VKAPI_ATTR void VKAPI_CALL emulation_command(VkPhysicalDevice physical) {
+    (void)physical;
+}
+
+// The loader asks each layer here for the commands of physical devices that it does not know itself.
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_physical_device_proc_addr(VkInstance handle, const char *name) {
+    if (strcmp(name, "vkGetPhysicalDeviceEmulationVKZIRCON") == 0)
+        return (PFN_vkVoidFunction)emulation_command;
+    const struct instance *instance = handle ? instance_of(handle) : NULL;
+    const PFN_GetPhysicalDeviceProcAddr below = instance ? instance->get_physical_proc_addr : NULL;
+    return below ? below(instance->handle, name) : NULL;
+}
+
 static const VkExtensionProperties extension = {
     .extensionName = VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME,
     .specVersion = VK_FUCHSIA_EXTERNAL_MEMORY_SPEC_VERSION,
@@ -111,7 +125,7 @@ vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface *interface) {
     interface->loaderLayerInterfaceVersion = 2;
     interface->pfnGetInstanceProcAddr = hook_GetInstanceProcAddr;
     interface->pfnGetDeviceProcAddr = (PFN_vkGetDeviceProcAddr)find_hook("vkGetDeviceProcAddr")->function;
-    interface->pfnGetPhysicalDeviceProcAddr = NULL; // the loader knows all physical device commands that we hook
+    interface->pfnGetPhysicalDeviceProcAddr = get_physical_device_proc_addr;
     return VK_SUCCESS;
 }
 

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two pipes of an agent: its greeting, and frames to and from it, as docs/agent-protocol.md describes them.
+
+Nothing that an agent sends is trusted: lengths are bounded, and each wait has an end.
+"""
+
+import os
+import select
+import struct
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import IntEnum
+
+from vkzircon_cli.bindings.lost import Ended, Failed, Hung, Lost
+from vkzircon_cli.errors import CannotAsk
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import decode
+
+VERSION = 1
+MAGIC = b"vkzircon-agent\r\n"
+MACHINES = {62: "x86_64", 183: "aarch64"}  # e_machine of ELF
+_MOST_BANNER = 64 * 1024
+_MOST_PAYLOAD = 96 << 20
+_CHUNK = 1 << 16
+_RELAY_WAIT_S = 1.0
+_HEADER = struct.Struct("<IIII")
+_WORD = struct.Struct("<I")
+_HELLO_TEXTS = 3
+_POINTER_SIZE = 8
+_HELLO = struct.Struct("<10IQQ8Q")
+_OTHER_AGENT = "Use an agent that was built from this vkzircon: vkzircon agent --source DIR writes its source."
+
+
+class Ask(IntEnum):
+    """The kinds of a request."""
+
+    USE_ARENA = 1
+    GETENV = 2
+    SETENV = 3
+    OPEN = 4
+    SYMBOLS = 5
+    FILE_OF = 6
+    CALL = 7
+    READ = 8
+    WRITE = 9
+    STRING = 10
+    FILL = 11
+    COMPARE = 12
+    MOVE = 13
+    SCRATCH = 14
+    DROP = 15
+    EXISTS = 16
+    MEMORY = 17
+    MESSAGES = 18
+    SPAWN = 19
+    SEND_ON = 20
+    RECEIVE = 21
+    STATUS = 22
+
+
+_HELLO_KIND, _DONE, _FAILED, _STARTED, _HUNG = 1, 2, 3, 4, 5
+
+
+class AgentError(CannotAsk):
+    """The agent cannot be used."""
+
+    def __init__(self, message: str, hint: str = _OTHER_AGENT) -> None:
+        super().__init__("no-agent", message, hint)
+
+
+@record
+class Hello:
+    """What an agent says of itself: its *offers* are addresses for an arena of *arena_size* bytes."""
+
+    machine: int
+    page_size: int
+    pid: int
+    elevated: bool
+    offers: tuple[int, ...]
+    arena_size: int
+    messenger: int
+    system: str
+    release: str
+    machine_name: str
+
+
+class Connection:
+    """Speaks with one agent. *patience_s* is the limit of everything but calls, for which no driver is to blame."""
+
+    def __init__(self, read: int, write: int, patience_s: float) -> None:
+        self.banner = b""
+        self.patience_s = patience_s
+        self._read = read
+        self._write = write
+        self._broken: Exception | None = None
+        self._data = bytearray()
+        for end in (read, write):
+            if end >= 0:
+                os.set_blocking(end, False)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the agent cannot be used any more."""
+        return self._broken is not None
+
+    def lose(self, loss: Lost) -> None:
+        """Raise *loss*, which names the call, in every later request."""
+        self._broken = loss
+
+    def greet(self) -> Hello:
+        """Skip what is before the greeting, and read it.
+
+        Raises:
+            AgentError: there is none, or it is one of another agent.
+            Ended: the connection ended before.
+        """
+        until = time.monotonic() + self.patience_s
+        while (at := self._data.find(MAGIC)) < 0:
+            if len(self._data) > _MOST_BANNER:
+                raise AgentError(f"The agent's command wrote {len(self._data):,} bytes without an agent's greeting.")
+            self._more(until, "its greeting")
+        self.banner = bytes(self._data[:at])
+        del self._data[: at + len(MAGIC)]
+        kind, _, payload = self._frame(until)
+        if kind != _HELLO_KIND or len(payload) < _WORD.size:
+            raise self._malformed("a greeting was expected")
+        (version,) = _WORD.unpack_from(payload)
+        if version != VERSION:
+            raise AgentError(
+                f"The agent speaks version {version} of the protocol, and this vkzircon version {VERSION}."
+            )
+        return self._hello(payload)
+
+    def _hello(self, payload: bytes) -> Hello:
+        texts = payload[_HELLO.size :].split(b"\0")
+        if len(payload) < _HELLO.size or len(texts) < _HELLO_TEXTS or len(payload) > _CHUNK:
+            raise self._malformed("the greeting has another shape")
+        found = _HELLO.unpack_from(payload)
+        _, machine, pointer_size, page_size, pid, uid, euid, gid, egid, offers, arena_size, messenger, *addresses = (
+            found
+        )
+        if machine not in MACHINES or pointer_size != _POINTER_SIZE:
+            text = f"The agent's architecture is not supported: {machine}, with {pointer_size}-byte pointers."
+            raise AgentError(text, f"Supported are {' and '.join(MACHINES.values())}.")
+        if not 1 << 20 <= arena_size <= 1 << 30 or offers > len(addresses):
+            raise self._malformed("it offers no arena")
+        elevated = uid != euid or gid != egid
+        words = (decode(text)[0] for text in texts[:_HELLO_TEXTS])
+        kept = tuple(filter(None, addresses[:offers]))
+        return Hello(machine, page_size, pid, elevated, kept, arena_size, messenger, *words)
+
+    def ask(
+        self,
+        kind: Ask,
+        payload: bytes = b"",
+        *,
+        limit_s: float = 0.0,
+        calls: int = 1,
+        started: Callable[[int], None] = lambda _: None,
+    ) -> bytes:
+        """Send a request and return the answer. *limit_s* is the limit of each of its *calls*, 0 for none.
+
+        Raises:
+            Failed: the agent says that it cannot.
+            AgentError: the answer is not one, or too late.
+            Ended, Hung: the agent is gone; the number of the call is that of the last one that began.
+        """
+        if self._broken is not None:
+            raise self._broken
+        limit_ms = max(1, int(limit_s * 1000)) if limit_s else 0
+        try:
+            return self._answer(
+                _HEADER.pack(len(payload), kind, limit_ms, 0) + payload, limit_s * calls, calls, started
+            )
+        except (AgentError, Lost) as broken:
+            self._broken = broken
+            raise
+
+    def _answer(self, frame: bytes, limit_s: float, calls: int, started: Callable[[int], None]) -> bytes:
+        call = 0
+        until = time.monotonic() + limit_s + self.patience_s
+        try:
+            self._send(frame, until)
+            while True:
+                kind, number, payload = self._frame(until)
+                if kind == _DONE:
+                    return payload
+                if kind == _FAILED:
+                    raise Failed(decode(payload)[0])
+                if kind == _HUNG and not payload:
+                    raise Hung(call)
+                if kind != _STARTED or payload or not call < number < calls:
+                    raise self._malformed(f"a frame of kind {kind}")
+                call = number
+                started(call)
+        except Ended:
+            raise Ended(call) from None
+
+    def _send(self, data: bytes, until: float) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._write, view) :]
+            except BlockingIOError:
+                self._wait(until, "a request", writes=True)
+            except OSError:
+                raise Ended(0) from None
+
+    def _frame(self, until: float) -> tuple[int, int, bytes]:
+        while len(self._data) < _HEADER.size:
+            self._more(until, "an answer")
+        size, kind, number, _ = _HEADER.unpack_from(self._data)
+        if size > _MOST_PAYLOAD:
+            raise self._malformed(f"a frame of {size:,} bytes")
+        end = _HEADER.size + size
+        while len(self._data) < end:
+            self._more(until, "an answer")
+        payload = bytes(self._data[_HEADER.size : end])
+        del self._data[:end]
+        return kind, number, payload
+
+    def _more(self, until: float, what: str) -> None:
+        self._wait(until, what)
+        with suppress(BlockingIOError):
+            try:
+                data = os.read(self._read, _CHUNK)
+            except ConnectionError:
+                data = b""
+            if not data:
+                raise Ended(0)
+            self._data += data
+
+    def _wait(self, until: float, what: str, *, writes: bool = False) -> None:
+        ends: Sequence[int] = (self._write if writes else self._read,)
+        left = until - time.monotonic()
+        if left <= 0 or not any(select.select(() if writes else ends, ends if writes else (), (), left)):
+            text = f"The agent's command did not {'take' if writes else 'send'} {what} within {self.patience_s:g} s."
+            raise AgentError(text, "Check the connection; --timeout allows more.")
+
+    def _malformed(self, what: str) -> AgentError:
+        return AgentError(f"The agent's command sent what the protocol does not allow: {what}.")
+
+    def refuse(self, what: str) -> AgentError:
+        """Return the error for an answer with a wrong content, and use the agent no more."""
+        error = self._malformed(what)
+        self._broken = error
+        return error
+
+
+class RelayedConnection(Connection):
+    """Speaks with an agent that another one has started, through that one's connection *through*."""
+
+    def __init__(self, through: Connection) -> None:
+        super().__init__(-1, -1, through.patience_s)
+        self._through = through
+
+    def _send(self, data: bytes, until: float) -> None:
+        del until
+        try:
+            self._through.ask(Ask.SEND_ON, data)
+        except Failed:
+            raise Ended(0) from None
+
+    def _more(self, until: float, what: str) -> None:
+        left = until - time.monotonic()
+        if left <= 0:
+            text = f"The second agent did not send {what} within {self.patience_s:g} s."
+            raise AgentError(text, "--timeout allows more.")
+        try:
+            # Asked in short waits: the answer of a wait counts as one of the first agent's.
+            self._data += self._through.ask(Ask.RECEIVE, limit_s=min(left, _RELAY_WAIT_S))
+        except Failed:
+            raise Ended(0) from None

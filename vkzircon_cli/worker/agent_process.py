@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command of --agent: starts it, connects to the agent behind it, and tells how it ended."""
+
+import os
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+from vkzircon_cli.bindings.agent import AgentCaller, exists, variable
+from vkzircon_cli.bindings.connection import AgentError, Connection, Hello
+from vkzircon_cli.bindings.lost import Ended, Hung, Lost
+from vkzircon_cli.model.base import Missing, MissingKind, record
+from vkzircon_cli.model.host import PLATFORM_VARIABLE, REPORTED_VARIABLES, Environment, environment_of, platform_of
+from vkzircon_cli.model.request import Request
+from vkzircon_cli.model.text import decode
+from vkzircon_cli.worker import process
+from vkzircon_cli.worker.isolation import AgentLost, missing_from_exit, missing_in_time
+
+_PATIENCE_S = 0.5  # for the end of a command whose pipes are closed
+_POLL_S = 0.002
+_MOST_WORDS = 300
+_BUILD = "vkzircon agent --build FILE makes an agent for this machine."
+
+
+class AgentProcess:
+    """The running command; *error* is the read end of its standard error, if that was asked for."""
+
+    def __init__(self, command: str, *, keeps_errors: bool = False) -> None:
+        """Start it. Raises `AgentError` if the system refuses."""
+        words = shlex.split(command)
+        self.error = -1
+        with ExitStack() as theirs, ExitStack() as ours:
+            given, self.write = _closed_by(theirs, ours)
+            self.read, taken = _closed_by(ours, theirs)
+            actions = [(os.POSIX_SPAWN_DUP2, given, 0), (os.POSIX_SPAWN_DUP2, taken, 1)]
+            if keeps_errors:
+                self.error, errors = _closed_by(ours, theirs)
+                actions.append((os.POSIX_SPAWN_DUP2, errors, 2))
+            try:
+                self.pid = os.posix_spawnp(words[0], words, os.environ, file_actions=actions)
+            except OSError as refused:
+                text = f"The agent's command cannot be started: {decode(os.fsencode(words[0]))[0]}: {refused.strerror}."
+                raise AgentError(text, _BUILD) from refused
+            ours.pop_all()
+        self._status: int | None = None
+
+    def exit_status(self) -> int | None:
+        """Return the exit status, or minus the signal; None if it runs on for longer than `_PATIENCE_S`."""
+        until = time.monotonic() + _PATIENCE_S
+        while self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() >= until:
+                return None
+            else:
+                time.sleep(_POLL_S)
+        return self._status
+
+    def end(self) -> None:
+        """Close the pipes, at which an agent ends, and kill what does not end."""
+        for end in (self.read, self.write, self.error):
+            with suppress(OSError):
+                os.close(end)
+        if self.exit_status() is None:
+            with suppress(OSError):
+                os.kill(self.pid, 9)
+            self.exit_status()
+
+    def last_words(self) -> str:
+        """Return the last line of its standard error so far."""
+        if self.error < 0:
+            return ""
+        os.set_blocking(self.error, False)
+        with suppress(OSError):
+            lines = os.read(self.error, 1 << 16).split(b"\n")
+            return " ".join(decode(next((line for line in reversed(lines) if line.strip()), b""))[0].split())[
+                :_MOST_WORDS
+            ]
+        return ""
+
+
+def _closed_by(first: ExitStack, second: ExitStack) -> tuple[int, int]:
+    """Return a pipe's read end and write end, each closed by its stack."""
+    ends = process.pipe()
+    for end, stack in zip(ends, (first, second), strict=True):
+        stack.callback(os.close, end)
+    return ends
+
+
+@contextmanager
+def _greeted(command: str, timeout_s: float, *, keeps_errors: bool) -> Iterator[tuple[AgentProcess, Connection, Hello]]:
+    """Start *command*, and wait for its agent's greeting.
+
+    Raises:
+        AgentError: there is no agent.
+    """
+    agent = AgentProcess(command, keeps_errors=keeps_errors)
+    try:
+        connection = Connection(agent.read, agent.write, timeout_s)
+        try:
+            hello = connection.greet()
+        except Ended:
+            raise AgentError(*_no_greeting(agent)) from None
+        yield agent, connection, hello
+    finally:
+        agent.end()
+
+
+def _no_greeting(agent: AgentProcess) -> tuple[str, str]:
+    status, words = agent.exit_status(), agent.last_words()
+    how = "closed its output"
+    if status is not None:
+        how = f"ended with exit status {status}" if status >= 0 else f"was killed by {process.signal_name(-status)}"
+    said = f" It wrote: {words}" if words else ""
+    return f"The agent's command {how} before the agent's greeting.{said}", f"Run the command by itself. {_BUILD}"
+
+
+@contextmanager
+def connected(request: Request) -> Iterator[AgentCaller]:
+    """Start the command of *request*'s agent, give it the request's environment, and yield the caller.
+
+    Raises:
+        AgentError: there is no agent, or it cannot be used.
+        AgentLost: the agent ended, or a call hung in it.
+    """
+    with _greeted(request.agent or "", request.timeout_s, keeps_errors=False) as (agent, connection, hello):
+        try:
+            if connection.banner:
+                os.write(2, connection.banner)
+            caller = AgentCaller(connection, hello)
+            for name, value in request.environ.items():
+                caller.set_variable(name, value)
+            yield caller
+        except Lost as lost:
+            raise AgentLost(_missing(lost, agent, hello)) from lost
+
+
+def _missing(lost: Lost, agent: AgentProcess, hello: Hello) -> Missing:
+    if isinstance(lost, Hung):
+        return missing_in_time(lost.limit_s, lost.name)
+    # Only if the command is the agent itself is its end the agent's.
+    status = agent.exit_status() if agent.pid == hello.pid else None
+    if status is None:
+        return Missing(MissingKind.CRASHED, lost.name, "", "the connection to the agent ended")
+    return missing_from_exit(status, lost.name)
+
+
+@record
+class Surroundings:
+    """What a device says before anything is asked: its environment as facts, and its variables by name."""
+
+    environment: Environment
+    variables: dict[str, str]
+    has_paths: bool
+
+
+def ask_surroundings(command: str, timeout_s: float, paths: tuple[str, ...]) -> Surroundings:
+    """Ask the agent that *command* starts for its system and variables, and whether all *paths* exist there.
+
+    Raises:
+        AgentError: there is no agent, or it cannot be used.
+    """
+    with _greeted(command, timeout_s, keeps_errors=True) as (_, connection, hello):
+        try:
+            asked = {name: variable(connection, name) for name in REPORTED_VARIABLES}
+            has_paths = all(exists(connection, path) for path in paths)
+        except Lost:
+            raise AgentError("The connection to the agent ended before anything was asked.") from None
+    variables = {name: value for name, value in asked.items() if value is not None}
+    where = environment_of(
+        platform=platform_of(variables.get(PLATFORM_VARIABLE), hello.system),
+        system=f"{hello.system} {hello.release}",
+        machine=hello.machine_name,
+        elevated=hello.elevated,
+        variables=variables,
+        agent=command,
+    )
+    return Surroundings(where, variables, has_paths)
