@@ -145,7 +145,7 @@ SILENT = {
     ),
 }
 # Faults whose first cause is a check that another fault tests, and why that is right.
-_SAME_CALL = "The call fails, whatever its result, and the check of the result follows."
+_SAME_CALL = "The call fails with any result, and the check of the result follows."
 OTHER_CAUSES = {
     "import-needs-extra-page": ("import.same-device", _SAME_CALL),
     "odd-result-in-export": ("export.memory-type", _SAME_CALL),

@@ -217,7 +217,7 @@ static void *watch(void *unused) {
     for (;;) {
         nanosleep(&pause, NULL);
         uint64_t until = atomic_load(&deadline);
-        // Whoever sets the deadline to 0 first may write: this thread, or the one whose call has returned.
+        // The first thread that sets the deadline to 0 may write: this one, or the one whose call has returned.
         if (until && now() > until && atomic_compare_exchange_strong(&deadline, &until, 0)) {
             put(&hung, sizeof(hung));
             _exit(HUNG_UP);
