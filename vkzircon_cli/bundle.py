@@ -93,7 +93,7 @@ def make_bundle(request: Request, command_line: str, watch: Callable[[Event], No
 
     report = pipeline.run(request, hear, find_culprits)
     # One redactor for all parts, so that a UUID has the same mark in all files.
-    redactor = Redactor(people() if request.redacts else None)
+    redactor = Redactor(people(report.environment.agent) if request.redacts else None)
     told = redactor.facts(report)
     about = _about(told, redactor.text(command_line))
     parts = (*_of_probe(redactor, told, events), *_of_loader(redactor, _loader_log(request, watch)))

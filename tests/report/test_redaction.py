@@ -88,6 +88,23 @@ def test_what_was_hidden_is_counted() -> None:
     assert redactor.hidden == (Hidden("home folder", 2), Hidden("user name", 1), Hidden("UUID", 2))
 
 
+@pytest.mark.parametrize(
+    ("command", "hidden"),
+    [
+        ("ssh carol@board.corp.example /opt/agent", "ssh <user>@<host> /opt/agent"),
+        ("ssh -p 2222 board.corp.example vkzircon-agent", "ssh -p 2222 <host> vkzircon-agent"),
+        ("reach --to ssh://carol:pw@board:22 agent", "reach --to ssh://<hidden>@<host>:22 agent"),
+        ("./vkzircon-agent", "./vkzircon-agent"),
+    ],
+)
+def test_the_address_of_an_agent_is_hidden(command: str, hidden: str) -> None:
+    """The user and the host that a command names are hidden wherever they occur, as those of this machine are."""
+    redactor = Redactor(people(command))
+    assert redactor.text(command) == hidden
+    if "board" in command:
+        assert redactor.text("the agent on board ended") == "the agent on <host> ended"
+
+
 @pytest.mark.parametrize("name", ["host", "hidden", "UUID", "user"])
 def test_a_mark_is_not_hidden(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Somebody who is called as our marks are is left alone, so that hiding twice is hiding once."""

@@ -132,10 +132,18 @@ def write_document(document: Any, style: Style, place: Place) -> None:
     if style.redacts and style.format in FOR_STRANGERS:
         from vkzircon_cli.report.redaction import Redactor, people  # its patterns take 20 ms
 
-        redactor = Redactor(people())
+        redactor = Redactor(people(*_agents(document)))
         document, hidden = redactor.facts(document), redactor.hidden
     text = render(document, style, page_of(place), hidden)
     write(text, place.path, as_utf8=style.format is not Format.TERMINAL)
+
+
+def _agents(document: Any) -> tuple[str | None, ...]:
+    """Return the commands of the agents that a document is about; a difference has those of both reports."""
+    if isinstance(document, Document):
+        return (document.environment.agent,)
+    changes = (change for change in getattr(document, "facts", ()) if change.what == "agent")
+    return tuple(agent for change in changes for agent in (change.before, change.after))
 
 
 def _is_written(place: Place) -> bool:

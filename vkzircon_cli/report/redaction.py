@@ -77,16 +77,29 @@ class People:
     hosts: tuple[str, ...] = ()
 
 
-def people() -> People:
-    """Return the identifying texts of this process's user and host."""
+def people(*agents: str | None) -> People:
+    """Return the identifying texts of this process's user and host, and of the addresses in *agents*, commands."""
     home = variable("HOME").rstrip("/")
     of_home = home.rpartition("/")[2] if home.startswith(tuple(f"{folder}/" for folder in _HOMES)) else ""
-    host = os.uname().nodename
+    addressed = [_addressed(agent) for agent in agents if agent]
+    users = [user for named, _ in addressed for user in named]
+    hosts = [host for _, named in addressed for host in named]
     return People(
         home=home,
-        users=_names(of_home, *map(variable, ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")), _account()),
-        hosts=_names(host, host.partition(".")[0]),
+        users=_names(of_home, *map(variable, ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")), _account(), *users),
+        hosts=_names(*(name for host in (os.uname().nodename, *hosts) for name in (host, host.partition(".")[0]))),
     )
+
+
+def _addressed(command: str) -> tuple[list[str], list[str]]:
+    """Return the users and hosts that a command names: in USER@HOST, and the destination of ssh."""
+    program, *words = command.split() or [""]
+    addresses = [word for word in words if "@" in word]
+    hosts = [word.rpartition("@")[2].partition(":")[0] for word in addresses]
+    if program.rpartition("/")[2] == "ssh" and not addresses:
+        named = (word for word in words if not word.startswith("-") and not word.isdigit() and "/" not in word)
+        hosts += [next(named, "")]
+    return [word.rpartition("@")[0].rpartition("/")[2].partition(":")[0] for word in addresses], hosts
 
 
 def _account() -> str:
