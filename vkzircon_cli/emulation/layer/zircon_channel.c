@@ -207,20 +207,20 @@ static void remove_sleeper_locked(struct channel *channel, const struct sleeper 
     *link = sleeper->next;
 }
 
-// What poll() must report so that channel_signals_locked() may change. It would report what is set already at once.
-static struct pollfd changes_of(const struct channel *channel) {
-    const zx_signals_t seen = channel_signals_locked(channel);
+// What poll() must report so that the signals may differ from those seen: it would report what is set already at once.
+// They are not asked for again here: what another process sends after the caller looked must end the sleep.
+static struct pollfd changes_of(const struct channel *channel, zx_signals_t seen) {
     const int events = (seen & ZX_CHANNEL_READABLE ? 0 : POLLIN) | (seen & ZX_CHANNEL_WRITABLE ? 0 : POLLOUT);
     const bool gone = seen & ZX_CHANNEL_PEER_CLOSED; // poll() ignores a negative descriptor
     return (struct pollfd){.fd = gone ? -1 : channel->socket, .events = (short)(events | POLLRDHUP)};
 }
 
-bool channel_wait_locked(struct channel *channel, zx_time_t deadline) {
+bool channel_wait_locked(struct channel *channel, zx_signals_t seen, zx_time_t deadline) {
     const zx_time_t now = zx_clock_get_monotonic();
     if (deadline <= now)
         return false;
     struct sleeper own = {channel->sleepers, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    struct pollfd ready[2] = {changes_of(channel), {.fd = own.alarm, .events = POLLIN}};
+    struct pollfd ready[2] = {changes_of(channel, seen), {.fd = own.alarm, .events = POLLIN}};
     const zx_time_t time = own.alarm < 0 && deadline - now > POLL_NS ? POLL_NS : deadline - now;
     const struct timespec patience = {.tv_sec = time / 1000000000, .tv_nsec = time % 1000000000};
     channel->sleepers = &own;

@@ -236,9 +236,9 @@ static zx_signals_t signals_locked(const struct object *object) {
     return object->signals | (is_channel ? channel_signals_locked((const struct channel *)object) : ZX_SIGNAL_NONE);
 }
 
-static bool sleep_locked(struct object *object, zx_time_t deadline) {
+static bool sleep_locked(struct object *object, zx_signals_t seen, zx_time_t deadline) {
     if (object->type == ZX_OBJ_TYPE_CHANNEL)
-        return channel_wait_locked((struct channel *)object, deadline);
+        return channel_wait_locked((struct channel *)object, seen, deadline);
     return table_wait_locked(deadline);
 }
 
@@ -250,7 +250,7 @@ static zx_status_t wait_locked(zx_handle_t handle, zx_signals_t signals, zx_time
     if (status != ZX_OK)
         return status;
     const uint64_t generation = handle_generation_locked(handle);
-    for (bool in_time = true;; in_time = sleep_locked(object, deadline)) {
+    for (bool in_time = true;; in_time = sleep_locked(object, *observed, deadline)) {
         if (handle_generation_locked(handle) != generation) { // the object may be gone
             *observed |= ZX_SIGNAL_HANDLE_CLOSED;
             return ZX_ERR_CANCELED;

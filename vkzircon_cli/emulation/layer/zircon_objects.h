@@ -100,8 +100,9 @@ zx_signals_t channel_signals_locked(const struct channel *channel);
 // Whether device memory is made of these pages of the VMO, in this process.
 bool vmo_is_pinned_locked(const struct vmo *vmo, uint64_t offset, uint64_t size);
 
-// Unlocks the mutex until a signal of the channel may have changed. False after the deadline.
-bool channel_wait_locked(struct channel *channel, zx_time_t deadline);
+// Unlocks the mutex until the channel's signals may differ from those that the caller has seen. False after the
+// deadline.
+bool channel_wait_locked(struct channel *channel, zx_signals_t seen, zx_time_t deadline);
 
 // Ends the sleep of all threads in channel_wait_locked() for this channel.
 void channel_wake_locked(struct channel *channel);
