@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark works, and RESULTS.md shows its results. No test depends on how fast a machine is."""
+"""The benchmark works, and docs/performance.md shows its results. No test depends on how fast a machine is."""
 
 import json
 import subprocess
@@ -57,8 +57,8 @@ def test_a_target_is_a_ratio_and_for_memory_a_difference(unit: str, ours: float,
 
 
 def test_the_results_are_what_was_measured() -> None:
-    """The tables in RESULTS.md are rendered from the JSON files beside it."""
+    """The tables in docs/performance.md are rendered from the JSON files beside it."""
     documents = [json.loads(file.read_text(encoding="utf-8")) for file in sorted((HERE / "results").glob("*.json"))]
     assert documents
-    text = (HERE / "RESULTS.md").read_text(encoding="utf-8")
+    text = (HERE.parents[1] / "docs" / "performance.md").read_text(encoding="utf-8")
     assert text.partition(BEGIN)[2].partition(END)[0].strip("\n") == render(documents).strip("\n")
