@@ -228,7 +228,7 @@ _INTRODUCTION = f"""# Faults, and the checks that notice them
 
 Each row is one run on lavapipe of
 
-```sh
+```
 vkzircon check --emulate {" ".join(OPTIONS)} --fault FAULT
 ```
 
