@@ -84,6 +84,8 @@ def test_the_wheel_holds_the_layer_and_no_sources_of_it(dist: tuple[Path, Path])
     assert layer == {_MANIFEST, *_LIBRARIES, *_HEADERS}
     assert "zircon/syscalls.h" in _HEADERS
     assert {name.split("/")[0].split("-")[0] for name in names} == {"vkzircon_cli", "vkzircon"}
+    data = [name.partition(".data/data/")[2] for name in names if ".data/" in name]
+    assert all(name.startswith("share/") for name in data)
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     sources = [name for name in names if name.endswith((".pyc", ".c", ".in", ".map", "CMakeLists.txt"))]
     assert {name.removeprefix(_AGENT) for name in sources} == {"agent.c", "CMakeLists.txt"}
@@ -98,6 +100,15 @@ def test_the_wheel_fits_every_python_but_one_platform(dist: tuple[Path, Path], p
     assert "linux" in dist[1].name
     assert pure.name.endswith("-py3-none-any.whl")
     assert not [name for name in ZipFile(pure).namelist() if name.startswith(_LAYER)]
+
+
+def test_the_wheel_installs_the_man_page_and_completions(installed: Path, pure: Path) -> None:
+    """They are below share/ of the environment, where pip and pipx users find them; the pure wheel leaves them out."""
+    share = installed.parents[1] / "share"
+    completions = ("bash-completion/completions/vkzircon", "zsh/site-functions/_vkzircon", "fish/vendor_completions.d")
+    for name in ("man/man1/vkzircon.1", *completions):
+        assert (share / name).exists(), name
+    assert not [name for name in ZipFile(pure).namelist() if "/share/" in name]
 
 
 def test_the_libraries_are_stripped_and_find_each_other(dist: tuple[Path, Path], tmp_path: Path) -> None:

@@ -6,38 +6,35 @@ import re
 from pathlib import Path
 
 import pytest
+from tables import checks, commands, facts, formats, man_page, options
 
-from vkzircon_cli.checks import in_order
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.report.conditions import FACTS, Kind, NamedFact
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 
 
-def _checks() -> list[str]:
-    rows = [f"| `{check.id}` | {check.text.meaning} | {check.rule} |" for check in in_order()]
-    return ["| check | holds when | rests on |", "|---|---|---|", *rows]
+TABLES = {"checks": checks, "facts": facts, "commands": commands, "options": options, "formats": formats}
 
 
-def _facts() -> list[str]:
-    rows = [f"| `{fact.name}` | {_kind(fact)} | {fact.meaning} |" for fact in FACTS.values()]
-    return ["| fact | is a | what it is |", "|---|---|---|", *rows]
-
-
-def _kind(fact: NamedFact) -> str:
-    return f"{fact.kind}: {', '.join(fact.words)}" if fact.words and fact.kind is Kind.WORD else fact.kind
-
-
-@pytest.mark.parametrize(("name", "lines"), [("checks", _checks()), ("facts", _facts())])
-def test_a_generated_table_is_fresh(name: str, lines: list[str]) -> None:
-    """docs/reference.md lists every registered check, and every fact that can be required, as the code does."""
+@pytest.mark.parametrize("name", TABLES)
+def test_a_generated_table_is_fresh(name: str) -> None:
+    """docs/reference.md lists every check, fact, command, option and format as the code does."""
     begin, end = f"<!-- {name}: generated, see tests/docs -->", f"<!-- /{name} -->"
     text = REFERENCE.read_text()
-    wanted = "\n".join([begin, *lines, end])
+    wanted = "\n".join([begin, *TABLES[name](), end])
     if os.environ.get("VKZIRCON_UPDATE_GOLDEN"):
         text = re.sub(f"{re.escape(begin)}.*{re.escape(end)}", lambda _: wanted, text, flags=re.DOTALL)
         REFERENCE.write_text(text)
     assert wanted in text
+
+
+def test_the_man_page_is_fresh() -> None:
+    """docs/vkzircon.1 is made from the help of the program."""
+    page = REFERENCE.with_name("vkzircon.1")
+    wanted = "\n".join([*man_page(), ""])
+    if os.environ.get("VKZIRCON_UPDATE_GOLDEN"):
+        page.write_text(wanted)
+    assert page.read_text() == wanted
 
 
 def test_every_exit_code_is_in_the_reference() -> None:
