@@ -77,7 +77,7 @@ def test_the_sdist_is_what_git_has(dist: tuple[Path, Path]) -> None:
 
 
 def test_the_wheel_holds_the_layer_and_no_sources_of_it(dist: tuple[Path, Path]) -> None:
-    """The wheel has the libraries, manifest, headers and licence, and the agent's files, but no other C sources or caches."""
+    """The wheel has the libraries, manifest, headers and licence, and the files of the agent, but no other C source."""
     wheel = ZipFile(dist[1])
     names = set(wheel.namelist())
     layer = {name.removeprefix(_LAYER) for name in names if name.startswith(_LAYER)}
