@@ -77,9 +77,9 @@ def test_the_sdist_is_what_git_has(dist: tuple[Path, Path]) -> None:
 
 
 def test_the_wheel_holds_the_layer_and_no_sources_of_it(dist: tuple[Path, Path]) -> None:
-    """The wheel has the libraries, manifest, headers and licence, but no C sources, tests or caches."""
+    """The wheel has the libraries, manifest, headers and licence, and the files of the agent, but no other C source."""
     wheel = ZipFile(dist[1])
-    names = wheel.namelist()
+    names = set(wheel.namelist())
     layer = {name.removeprefix(_LAYER) for name in names if name.startswith(_LAYER)}
     assert layer == {_MANIFEST, *_LIBRARIES, *_HEADERS}
     assert "zircon/syscalls.h" in _HEADERS
@@ -87,8 +87,10 @@ def test_the_wheel_holds_the_layer_and_no_sources_of_it(dist: tuple[Path, Path])
     data = [name.partition(".data/data/")[2] for name in names if ".data/" in name]
     assert all(name.startswith("share/") for name in data)
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
-    sources = [name for name in names if name.endswith((".pyc", ".c", ".in", ".map", "CMakeLists.txt"))]
-    assert {name.removeprefix(_AGENT) for name in sources} == {"agent.c", "CMakeLists.txt"}
+    agent = {name for name in names if name.startswith(_AGENT)}
+    assert agent == {_AGENT + path.name for path in (CHECKOUT / _AGENT).iterdir()}
+    others = names - agent
+    assert not [name for name in others if name.endswith((".pyc", ".c", ".in", ".map", "CMakeLists.txt"))]
     path = json.loads(wheel.read(_LAYER + _MANIFEST))["layer"]["library_path"]
     assert path.startswith("./")  # relative to the manifest, wherever the wheel is installed
     assert path.removeprefix("./") in _LIBRARIES
@@ -100,6 +102,7 @@ def test_the_wheel_fits_every_python_but_one_platform(dist: tuple[Path, Path], p
     assert "linux" in dist[1].name
     assert pure.name.endswith("-py3-none-any.whl")
     assert not [name for name in ZipFile(pure).namelist() if name.startswith(_LAYER)]
+    assert _AGENT + "agent.c" in ZipFile(pure).namelist()
 
 
 def test_the_wheel_installs_the_man_page_and_completions(installed: Path, pure: Path) -> None:

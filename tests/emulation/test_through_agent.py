@@ -138,7 +138,7 @@ def test_the_emulation_needs_files_that_the_agent_sees(agent: Path) -> None:
 def test_its_source_compiles_without_a_warning(vkzircon: Run, tmp_path: Path) -> None:
     """`vkzircon agent --source` writes what a build elsewhere needs, and replaces no file."""
     ran = vkzircon("agent", "--source", "source")
-    assert (ran.code, ran.out) == (0, "CMakeLists.txt, agent.c\n")
+    assert (ran.code, ran.out) == (0, "BUILD.bazel, BUILD.gn, CMakeLists.txt, agent.c, vkzircon-agent.cml\n")
     strict = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-O2")
     subprocess.run(["cc", *strict, "-o", "a", "source/agent.c", "-pthread", "-ldl"], cwd=tmp_path, check=True)
     again = vkzircon("agent", "--source", "source")

@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #endif
 
@@ -475,7 +476,9 @@ static enum reply spawn_child(struct frame *frame) {
     posix_spawn_file_actions_adddup2(&actions, requests[0], STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, replies[1], STDOUT_FILENO);
     fcntl(inherited, F_SETFD, 0);
-    const int refused = posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environ);
+    int refused = posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environ);
+    if (refused) // without /proc, the path by which this agent was started
+        refused = posix_spawn(&child, (const char *)getauxval(AT_EXECFN), &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     unsetenv("VKZIRCON_STARTUP_HANDLES");
     close(inherited); // the child alone has it, so that its end closes it
