@@ -5,8 +5,12 @@
 #include "zircon_private.h"
 
 #include <pthread.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <vkzircon/startup.h>
+#include <zircon/process.h>
+#include <zircon/processargs.h>
 
 struct ends {
     zx_handle_t writer;
@@ -131,10 +135,56 @@ static void a_user_signal_ends_a_wait(void) {
     close_channel(ends);
 }
 
+#define ROUNDS 20000
+#define SOON   (zx_clock_get_monotonic() + (zx_time_t)5000000000)
+
+// Answers every message. The pauses differ, so that an answer comes at every step of the other process's wait.
+static int answer_all(const char *entry) {
+    setenv(VKZ_STARTUP_VARIABLE, entry, 1);
+    const zx_handle_t channel = zx_take_startup_handle(PA_HND(PA_USER0, 0));
+    for (int i = 0; i < ROUNDS; i++) {
+        int round;
+        CHECK_OK(zx_object_wait_one(channel, ZX_CHANNEL_READABLE, SOON, NULL));
+        if (zx_channel_read(channel, 0, &round, NULL, sizeof round, 0, NULL, NULL) != ZX_OK || round != i)
+            return EXIT_FAILURE;
+        for (volatile int pause = 0; pause < i % 500 * 4; pause++)
+            ;
+        CHECK_OK(zx_channel_write(channel, 0, &round, sizeof round, NULL, 0));
+    }
+    return test_result();
+}
+
+static bool is_answered(zx_handle_t channel, int round) {
+    int answer = -1;
+    return CHECK_OK(zx_channel_write(channel, 0, &round, sizeof round, NULL, 0)) &&
+           CHECK_OK(zx_object_wait_one(channel, ZX_CHANNEL_READABLE, SOON, NULL)) &&
+           CHECK_OK(zx_channel_read(channel, 0, &answer, NULL, sizeof answer, 0, NULL, NULL)) &&
+           CHECK_EQ(answer, round);
+}
+
+// Another process does not take this one's mutex: its message may arrive between the look at the signals and the sleep.
+static void no_message_of_another_process_is_missed(void) {
+    const struct ends ends = new_channel();
+    char entry[VKZ_STARTUP_ENTRY_SIZE];
+    int descriptor, round = 0, status = -1;
+    REQUIRE(CHECK_OK(vkz_startup_handle(PA_HND(PA_USER0, 0), ends.reader, &descriptor, entry)));
+    const pid_t pid = fork(); // the child reads its own environment
+    if (pid == 0)
+        _exit(answer_all(entry));
+    close(descriptor);
+    while (round < ROUNDS && is_answered(ends.writer, round))
+        round++;
+    CHECK_EQ(round, ROUNDS);
+    CHECK_OK(zx_handle_close(ends.writer)); // which ends the other process's wait
+    waitpid(pid, &status, 0);
+    CHECK_EQ(status, 0);
+}
+
 int main(void) {
     RUN(a_wait_ends_when_something_comes());
     RUN(an_end_comes_home_while_a_thread_waits_on_it());
     RUN(an_idle_wait_uses_no_processor());
     RUN(a_user_signal_ends_a_wait());
+    RUN(no_message_of_another_process_is_missed());
     return test_result();
 }

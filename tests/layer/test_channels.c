@@ -139,6 +139,19 @@ static void limits_are_zircons(void) {
     close_channel(ends);
 }
 
+// As many as Linux's smallest usual limit (net.core.wmem_max of 212,992) allows. Zircon allows 3,500.
+static void five_hundred_messages_wait(void) {
+    const struct ends ends = new_channel();
+    for (int i = 0; i < 500; i++)
+        REQUIRE(CHECK_OK(zx_channel_write(ends.writer, 0, &i, sizeof i, NULL, 0)));
+    for (int i = 0; i < 500; i++) {
+        int read = -1;
+        CHECK_OK(zx_channel_read(ends.reader, 0, &read, NULL, sizeof read, 0, NULL, NULL));
+        CHECK_EQ(read, i);
+    }
+    close_channel(ends);
+}
+
 static void a_full_channel_says_so(void) {
     const struct ends ends = new_channel();
     static char bytes[ZX_CHANNEL_MAX_MSG_BYTES];
@@ -346,6 +359,7 @@ int main(void) {
     RUN(messages_stay_whole_and_in_order());
     RUN(too_little_room_keeps_the_message());
     RUN(limits_are_zircons());
+    RUN(five_hundred_messages_wait());
     RUN(a_full_channel_says_so());
     RUN(a_write_closes_handles_on_failure_too());
     RUN(a_vmo_is_the_same_behind_a_channel());

@@ -3,6 +3,8 @@
 // libzircon.so: several threads at once, with their own handles and with the same ones.
 #include "together.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
 #include <zircon/syscalls.h>
 
 #define ROUNDS 300
@@ -156,10 +158,41 @@ static void threads_wait_for_each_other(void) {
     CHECK_OK(zx_handle_close(event));
 }
 
+static long times_slept(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+}
+
+static void *count_sleeps(void *event) {
+    const long before = times_slept();
+    const zx_status_t status = zx_object_wait_one(*(zx_handle_t *)event, ZX_EVENT_SIGNALED, ZX_TIME_INFINITE, NULL);
+    return (void *)(intptr_t)(status == ZX_OK ? times_slept() - before : -1);
+}
+
+static void other_objects_do_not_end_a_sleep(void) {
+    zx_handle_t event, other;
+    pthread_t thread;
+    void *sleeps = NULL;
+    REQUIRE(CHECK_OK(zx_event_create(0, &event)));
+    pthread_create(&thread, NULL, count_sleeps, &event);
+    for (int i = 0; i < 300; i++) {
+        CHECK_OK(zx_event_create(0, &other));
+        CHECK_OK(zx_object_signal(other, 0, ZX_EVENT_SIGNALED));
+        CHECK_OK(zx_handle_close(other));
+        usleep(100);
+    }
+    CHECK_OK(zx_object_signal(event, 0, ZX_EVENT_SIGNALED));
+    pthread_join(thread, &sleeps);
+    CHECK((intptr_t)sleeps >= 0 && (intptr_t)sleeps < 30); // sleeps for the mutex count too
+    CHECK_OK(zx_handle_close(event));
+}
+
 int main(void) {
     RUN(threads_have_handles_of_their_own());
     RUN(threads_share_a_handle());
     RUN(one_of_many_closes_it());
     RUN(threads_wait_for_each_other());
+    RUN(other_objects_do_not_end_a_sleep());
     return test_result();
 }

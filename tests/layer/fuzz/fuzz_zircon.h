@@ -23,6 +23,7 @@ zx_handle_t decide_handle(struct run *run);
 void note_handle(struct run *run, struct object *object, zx_rights_t rights, zx_handle_t value);
 
 // fuzz_vmos.c
+uint64_t decide_small_size(struct run *run);
 void create_vmo(struct run *run);
 void create_child(struct run *run);
 void get_size(struct run *run);
@@ -30,6 +31,8 @@ void read_vmo(struct run *run);
 void write_vmo(struct run *run);
 void operate_on_range(struct run *run);
 void set_cache_policy(struct run *run);
+
+// fuzz_mappings.c
 void map_vmo(struct run *run);
 void map_for_device(struct run *run);
 void unmap_vmo(struct run *run);

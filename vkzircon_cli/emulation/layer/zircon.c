@@ -3,11 +3,9 @@
 // libzircon.so: the handle table, the lifetime of objects, the calls on handles, and notes about devices.
 #include "zircon_objects.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 // Set in every handle value, so that a small number such as a file descriptor is never a valid handle.
@@ -24,7 +22,6 @@ struct slot {
 
 static struct {
     pthread_mutex_t mutex;
-    pthread_cond_t signals_changed;
     struct slot *slots;
     uint32_t num_slots;
     uint32_t first_free; // the last one freed, so that a stale value soon names another object, as it can on Zircon
@@ -42,36 +39,6 @@ void table_unlock(void) {
     pthread_mutex_unlock(&table.mutex);
 }
 
-static void condition_init(void) {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&table.signals_changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
-bool table_wait_locked(zx_time_t deadline) {
-    if (deadline == ZX_TIME_INFINITE) {
-        pthread_cond_wait(&table.signals_changed, &table.mutex);
-        return true;
-    }
-    if (deadline < 0)
-        return false;
-    const struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-    return pthread_cond_timedwait(&table.signals_changed, &table.mutex, &until) != ETIMEDOUT;
-}
-
-static void wake_waiters_locked(struct object *object) {
-    pthread_cond_broadcast(&table.signals_changed);
-    if (object->type == ZX_OBJ_TYPE_CHANNEL)
-        channel_wake_locked((struct channel *)object);
-}
-
-void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signals_t set) {
-    object->signals = (object->signals & ~clear) | set;
-    wake_waiters_locked(object);
-}
-
 // Koids must be unique among all processes that exchange objects. Only a process without startup handles starts at
 // ZX_KOID_FIRST.
 static zx_koid_t first_own_koid(void) {
@@ -80,10 +47,8 @@ static zx_koid_t first_own_koid(void) {
 
 // The parent's threads sleep in the parent only.
 static bool forget_sleepers(const struct registry_entry *entry, uint64_t unused) {
-    struct object *object = (struct object *)(uintptr_t)entry;
     (void)unused;
-    if (object->type == ZX_OBJ_TYPE_CHANNEL)
-        ((struct channel *)object)->sleepers = NULL;
+    ((struct object *)(uintptr_t)entry)->sleepers = NULL;
     return false;
 }
 
@@ -102,14 +67,12 @@ static void fork_child(void) {
     table.first_free = NO_SLOT;
     table.process_self = table.vmar_root_self = ZX_HANDLE_INVALID;
     table.next_koid = first_own_koid();
-    condition_init();
     faults_forget();
     startup_forget_locked();
     table_unlock();
 }
 
 __attribute__((constructor)) static void library_init(void) {
-    condition_init();
     if (startup_is_given())
         table.next_koid = first_own_koid();
     pthread_atfork(table_lock, table_unlock, fork_child);
@@ -197,7 +160,7 @@ static void slot_close_locked(struct slot *slot) {
     slot->generation++;
     slot->next_free = table.first_free;
     table.first_free = (uint32_t)(slot - table.slots);
-    wake_waiters_locked(object); // cancels waits on this handle
+    signals_changed_locked(object, 0, 0); // cancels waits on this handle
     if (--object->handle_count == 0)
         object_unref_locked(object);
 }

@@ -11,19 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vkzircon/startup.h>
 #include <zircon/process.h>
-
-// How long a thread without an alarm sleeps before it reads the handle table again.
-#define POLL_NS ((zx_time_t)10000000)
 
 void channel_destroy_locked(struct channel *channel) {
     close(channel->socket);
@@ -62,12 +57,21 @@ static zx_status_t open_pair_locked(const int sockets[2], zx_handle_t *out0, zx_
     return status;
 }
 
+// Zircon lets 3,500 messages wait (kMaxPendingMessageCount in channel_dispatcher.cc), Linux some 280 small ones by
+// default. Linux grants less than is asked for where it must.
+static void hold_many_messages(int socket) {
+    const int size = 2 << 20; // Linux doubles it, and counts some 770 bytes for a small message
+    setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
 zx_status_t zx_channel_create(uint32_t options, zx_handle_t *out0, zx_handle_t *out1) {
     int sockets[2];
     if (options || !out0 || !out1)
         return ZX_ERR_INVALID_ARGS;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
         return errno == EMFILE || errno == ENFILE ? ZX_ERR_NO_RESOURCES : ZX_ERR_NO_MEMORY;
+    hold_many_messages(sockets[0]);
+    hold_many_messages(sockets[1]);
     table_lock();
     const zx_status_t status = open_pair_locked(sockets, out0, out1);
     table_unlock();
@@ -193,46 +197,12 @@ zx_signals_t channel_signals_locked(const struct channel *channel) {
     return (readable ? ZX_CHANNEL_READABLE : 0) | (ready.revents & POLLOUT ? ZX_CHANNEL_WRITABLE : 0);
 }
 
-void channel_wake_locked(struct channel *channel) {
-    for (const struct sleeper *sleeper = channel->sleepers; sleeper; sleeper = sleeper->next) {
-        if (sleeper->alarm >= 0)
-            eventfd_write(sleeper->alarm, 1);
-    }
-}
-
-static void remove_sleeper_locked(struct channel *channel, const struct sleeper *sleeper) {
-    struct sleeper **link = &channel->sleepers;
-    while (*link != sleeper)
-        link = &(*link)->next;
-    *link = sleeper->next;
-}
-
-// What poll() must report so that the signals may differ from those seen: it would report what is set already at once.
-// They are not asked for again here: what another process sends after the caller looked must end the sleep.
-static struct pollfd changes_of(const struct channel *channel, zx_signals_t seen) {
+// poll() would report what is set already at once. The signals are not asked for again here: what another process sends
+// after the caller looked must end the sleep.
+struct pollfd channel_changes(const struct channel *channel, zx_signals_t seen) {
     const int events = (seen & ZX_CHANNEL_READABLE ? 0 : POLLIN) | (seen & ZX_CHANNEL_WRITABLE ? 0 : POLLOUT);
     const bool gone = seen & ZX_CHANNEL_PEER_CLOSED; // poll() ignores a negative descriptor
     return (struct pollfd){.fd = gone ? -1 : channel->socket, .events = (short)(events | POLLRDHUP)};
-}
-
-bool channel_wait_locked(struct channel *channel, zx_signals_t seen, zx_time_t deadline) {
-    const zx_time_t now = zx_clock_get_monotonic();
-    if (deadline <= now)
-        return false;
-    struct sleeper own = {channel->sleepers, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    struct pollfd ready[2] = {changes_of(channel, seen), {.fd = own.alarm, .events = POLLIN}};
-    const zx_time_t time = own.alarm < 0 && deadline - now > POLL_NS ? POLL_NS : deadline - now;
-    const struct timespec patience = {.tv_sec = time / 1000000000, .tv_nsec = time % 1000000000};
-    channel->sleepers = &own;
-    object_ref_locked(&channel->object);
-    table_unlock();
-    ppoll(ready, 2, &patience, NULL);
-    table_lock();
-    remove_sleeper_locked(channel, &own);
-    object_unref_locked(&channel->object);
-    if (own.alarm >= 0)
-        close(own.alarm);
-    return true;
 }
 
 #define MAX_ENTRIES 32

@@ -6,8 +6,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
+
+// How long a thread without an alarm sleeps before it reads the handle table again.
+#define POLL_NS ((zx_time_t)10000000)
 
 // Zircon returns both counts for a buffer that is too small, too.
 static zx_status_t single_record(const void *record, size_t size, void *buffer, size_t buffer_size, size_t *actual,
@@ -214,6 +218,14 @@ zx_status_t zx_event_create(uint32_t options, zx_handle_t *out) {
     return status;
 }
 
+void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signals_t set) {
+    object->signals = (object->signals & ~clear) | set;
+    for (const struct sleeper *sleeper = object->sleepers; sleeper; sleeper = sleeper->next) {
+        if (sleeper->alarm >= 0)
+            eventfd_write(sleeper->alarm, 1);
+    }
+}
+
 // Programs may set an event's own signal. Other types have the user signals only.
 static zx_signals_t settable_signals(const struct object *object) {
     return object->type == ZX_OBJ_TYPE_EVENT ? ZX_USER_SIGNAL_ALL | ZX_EVENT_SIGNALED : ZX_USER_SIGNAL_ALL;
@@ -236,10 +248,34 @@ static zx_signals_t signals_locked(const struct object *object) {
     return object->signals | (is_channel ? channel_signals_locked((const struct channel *)object) : ZX_SIGNAL_NONE);
 }
 
+static void remove_sleeper_locked(struct object *object, const struct sleeper *sleeper) {
+    struct sleeper **link = &object->sleepers;
+    while (*link != sleeper)
+        link = &(*link)->next;
+    *link = sleeper->next;
+}
+
+// Unlocks the mutex until the object's signals may differ from those seen. False after the deadline.
 static bool sleep_locked(struct object *object, zx_signals_t seen, zx_time_t deadline) {
+    const zx_time_t now = zx_clock_get_monotonic();
+    if (deadline <= now)
+        return false;
+    struct sleeper own = {object->sleepers, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    struct pollfd ready[2] = {{.fd = own.alarm, .events = POLLIN}, {.fd = -1}}; // poll() ignores a negative descriptor
     if (object->type == ZX_OBJ_TYPE_CHANNEL)
-        return channel_wait_locked((struct channel *)object, seen, deadline);
-    return table_wait_locked(deadline);
+        ready[1] = channel_changes((const struct channel *)object, seen);
+    const zx_time_t time = own.alarm < 0 && deadline - now > POLL_NS ? POLL_NS : deadline - now;
+    const struct timespec patience = {.tv_sec = time / 1000000000, .tv_nsec = time % 1000000000};
+    object->sleepers = &own;
+    object_ref_locked(object);
+    table_unlock();
+    ppoll(ready, 2, &patience, NULL);
+    table_lock();
+    remove_sleeper_locked(object, &own);
+    object_unref_locked(object);
+    if (own.alarm >= 0)
+        close(own.alarm);
+    return true;
 }
 
 // Looks the handle up again after each wake-up: closing it cancels the wait, even if its value names another handle by

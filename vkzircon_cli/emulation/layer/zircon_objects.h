@@ -9,8 +9,15 @@
 #include "registry.h"
 #include "zircon_private.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
+
+// A thread that waits on an object and sleeps outside the mutex.
+struct sleeper {
+    struct sleeper *next;
+    int alarm; // an eventfd
+};
 
 struct object {
     struct registry_entry entry; // by koid, in the registry of all objects
@@ -20,6 +27,7 @@ struct object {
     uint32_t handle_count;
     uint32_t times_counted; // by ZX_INFO_HANDLE_COUNT
     zx_signals_t signals;
+    struct sleeper *sleepers;
     char name[ZX_MAX_NAME_LEN];
 };
 
@@ -40,18 +48,11 @@ struct vmo {
     struct vkz_origin origin;
 };
 
-// A thread that waits on a channel and sleeps outside the mutex.
-struct sleeper {
-    struct sleeper *next;
-    int alarm; // an eventfd
-};
-
 // One end of a channel. Unread messages are in the socket.
 struct channel {
     struct object object;
     int socket;
     zx_koid_t peer;
-    struct sleeper *sleepers;
 };
 
 // A forked child reads the environment again.
@@ -60,8 +61,7 @@ void faults_forget(void);
 void table_lock(void);
 void table_unlock(void);
 
-// Waits for signals_changed_locked(). False after the deadline.
-bool table_wait_locked(zx_time_t deadline);
+// Ends the sleep of all threads that wait on the object.
 void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signals_t set);
 
 // A new object has no reference until its first handle is opened. Koid 0 means a new koid.
@@ -97,15 +97,11 @@ void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *i
 void channel_destroy_locked(struct channel *channel);
 zx_signals_t channel_signals_locked(const struct channel *channel);
 
+// What poll() must report so that the signals may differ from those seen.
+struct pollfd channel_changes(const struct channel *channel, zx_signals_t seen);
+
 // Whether device memory is made of these pages of the VMO, in this process.
 bool vmo_is_pinned_locked(const struct vmo *vmo, uint64_t offset, uint64_t size);
-
-// Unlocks the mutex until the channel's signals may differ from those that the caller has seen. False after the
-// deadline.
-bool channel_wait_locked(struct channel *channel, zx_signals_t seen, zx_time_t deadline);
-
-// Ends the sleep of all threads in channel_wait_locked() for this channel.
-void channel_wake_locked(struct channel *channel);
 
 // Opens an end of a channel with `socket`, which it takes over, on failure too. Koid 0 means a new koid.
 zx_status_t channel_open_locked(int socket, zx_koid_t koid, zx_koid_t peer, zx_rights_t rights, zx_handle_t *out);
