@@ -10,7 +10,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from vkzircon_cli.bindings.agent import AgentCaller, exists, variable
 from vkzircon_cli.bindings.connection import AgentError, Connection, Hello
 from vkzircon_cli.bindings.lost import Ended, Hung, Lost
-from vkzircon_cli.model.base import Missing, MissingKind, record
+from vkzircon_cli.model.base import CONNECTION_ENDED, Missing, MissingKind, record
+from vkzircon_cli.model.home import NAMING
 from vkzircon_cli.model.host import PLATFORM_VARIABLE, REPORTED_VARIABLES, Environment, environment_of, platform_of
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.model.text import decode
