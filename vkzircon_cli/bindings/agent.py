@@ -286,6 +286,11 @@ class AgentCaller:
         self.flush()
         return self._in_calls_ns
 
+    def timer(self, limit_s: float) -> Callable[[], bool]:
+        """Return a function that says whether *limit_s* seconds were spent in calls: a slow line is no slow driver."""
+        until = self._in_calls_ns + int(limit_s * 1e9)
+        return lambda: self._in_calls_ns >= until
+
     def moved(self, answer: bytes) -> None:
         """Count the time of a copy."""
         self._spend(int.from_bytes(answer, "little"))
@@ -359,6 +364,10 @@ class AgentCaller:
         """Set a variable of the agent's environment."""
         self._connection.ask(Ask.SETENV, _text(name) + _text(value))
         self._variables.pop(name, None)
+
+    def exists(self, path: str) -> bool:
+        """Whether the agent's process sees a file or a folder of this name."""
+        return exists(self._connection, path)
 
     def platform(self) -> str:
         """Return the platform of the agent's system."""

@@ -119,16 +119,18 @@ def _no_greeting(agent: AgentProcess) -> tuple[str, str]:
 
 
 @contextmanager
-def connected(request: Request) -> Iterator[AgentCaller]:
+def connected(request: Request, *, is_silent: bool = False) -> Iterator[AgentCaller]:
     """Start the command of *request*'s agent, give it the request's environment, and yield the caller.
+
+    With *is_silent*, nothing that the command writes is passed on to standard error.
 
     Raises:
         AgentError: there is no agent, or it cannot be used.
         AgentLost: the agent ended, or a call hung in it.
     """
-    with _greeted(request.agent or "", request.timeout_s, keeps_errors=False) as (agent, connection, hello):
+    with _greeted(request.agent or "", request.timeout_s, keeps_errors=is_silent) as (agent, connection, hello):
         try:
-            if connection.banner:
+            if connection.banner and not is_silent:
                 os.write(2, connection.banner)
             caller = AgentCaller(connection, hello)
             for name, value in request.environ.items():
@@ -144,16 +146,17 @@ def _missing(lost: Lost, agent: AgentProcess, hello: Hello) -> Missing:
     # Only if the command is the agent itself is its end the agent's.
     status = agent.exit_status() if agent.pid == hello.pid else None
     if status is None:
-        return Missing(MissingKind.CRASHED, lost.name, "", "the connection to the agent ended")
+        return Missing(MissingKind.CRASHED, lost.name, "", CONNECTION_ENDED)
     return missing_from_exit(status, lost.name)
 
 
 @record
 class Surroundings:
-    """What a device says before anything is asked: its environment as facts, and its variables by name."""
+    """What a device says before anything is asked: its environment as facts, its variables by name, its host's name."""
 
     environment: Environment
     variables: dict[str, str]
+    host: str
     has_paths: bool
 
 
@@ -165,7 +168,7 @@ def ask_surroundings(command: str, timeout_s: float, paths: tuple[str, ...]) -> 
     """
     with _greeted(command, timeout_s, keeps_errors=True) as (_, connection, hello):
         try:
-            asked = {name: variable(connection, name) for name in REPORTED_VARIABLES}
+            asked = {name: variable(connection, name) for name in (*REPORTED_VARIABLES, *NAMING)}
             has_paths = all(exists(connection, path) for path in paths)
         except Lost:
             raise AgentError("The connection to the agent ended before anything was asked.") from None
@@ -178,4 +181,4 @@ def ask_surroundings(command: str, timeout_s: float, paths: tuple[str, ...]) -> 
         variables=variables,
         agent=command,
     )
-    return Surroundings(where, variables, has_paths)
+    return Surroundings(where, variables, hello.host, has_paths)

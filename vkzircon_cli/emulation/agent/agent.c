@@ -683,6 +683,7 @@ static void say_hello(void) {
     add(system.sysname, strlen(system.sysname) + 1);
     add(system.release, strlen(system.release) + 1);
     add(system.machine, strlen(system.machine) + 1);
+    add(system.nodename, strlen(system.nodename) + 1);
     send_answer(HELLO);
 }
 
