@@ -17,7 +17,7 @@ from vkzircon_cli.emulation import agent_files
 from vkzircon_cli.saved.load import read
 from vkzircon_cli.worker.agent_process import ask_surroundings
 
-# Passes bytes on between vkzircon and an agent; after so many bytes of the agent it ends, or writes zeros for ever.
+# Passes bytes on between vkzircon and an agent; after so many bytes of the agent it ends, stalls, or writes zeros.
 RELAY = """
 import os, select, subprocess, sys
 agent, most, way = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -32,6 +32,8 @@ while True:
             most -= len(data)
             if most < 0 and way == "end":
                 sys.exit()
+            if most < 0 and way == "stall":
+                continue
             data = bytes(len(data)) if most < 0 else data
         os.write(ends[end], data)
 """
@@ -77,6 +79,20 @@ def _compared(emulated: Run, folder: Path, options: str, agent: str) -> Differen
     return compare(*(read(folder / name) for name in ways))
 
 
+def test_a_library_that_hangs_while_it_is_opened_hangs_there_too(vkzircon: Run, agent: Path, tmp_path: Path) -> None:
+    """The limit of a step covers the constructors of the loader, by the clock of the agent."""
+    start = "__attribute__((constructor)) static void start(void) { for (;;) pause(); }"
+    (tmp_path / "hang.c").write_text(f"#include <unistd.h>\n{start}\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "hang.so", "hang.c"], cwd=tmp_path, check=True)
+    library = {"VKZIRCON_LIBVULKAN": str(tmp_path / "hang.so"), "VK_DRIVER_FILES": "/none"}
+    with ThreadPoolExecutor(2) as both:
+        ways = ((), ("--agent", str(agent)))
+        made = [both.submit(vkzircon, "check", "-f", "json", "--timeout", "2", *way, **library) for way in ways]
+    direct, through = (each.result() for each in made)
+    assert (through.code, through.json["error"]["cause"]) == (direct.code, direct.json["error"]["cause"])
+    assert through.json["error"]["message"] == direct.json["error"]["message"]
+
+
 def test_how_an_agent_behind_another_program_died_does_not_count(
     emulated: Run, vkzircon: Run, agent: Path, tmp_path: Path
 ) -> None:
@@ -119,13 +135,20 @@ def test_a_connection_that_ends_is_a_crash_in_the_call(emulated: Run, agent: Pat
     assert "the connection to the agent ended" in json.dumps(lost)
 
 
-def test_an_agent_that_sends_rubbish_is_not_the_drivers_fault(emulated: Run, agent: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("way", "said"), [("zeros", "what the protocol does not allow"), ("stall", "did not send an answer within 1 s")]
+)
+def test_a_connection_that_fails_is_not_the_drivers_fault(
+    emulated: Run, agent: Path, tmp_path: Path, way: str, said: str
+) -> None:
     """The results up to there are a whole report, with exit code 4."""
     (tmp_path / "relay.py").write_text(RELAY)
-    ran = emulated("check", "-f", "json", "--agent", f"{sys.executable} relay.py {agent} 100000 zeros")
+    command = f"{sys.executable} relay.py {agent} 100000 {way}"
+    ran = emulated("check", "-f", "json", "--timeout", "1", "--agent", command)
     assert ran.code == 4
     assert ran.json["error"]["cause"] == "no-agent"
-    assert "what the protocol does not allow" in ran.err
+    assert said in ran.err
+    assert not {check["outcome"] for check in ran.json["checks"]} & {"crash", "timeout"}
     assert ran.json["devices"][0]["identity"]["value"]
 
 

@@ -30,7 +30,6 @@ def findings(request: Request, report: Report) -> tuple[Finding, ...]:
     fate: Missing | None = None
     try:
         with connected(replace(request, environ={}), is_silent=True) as caller:
-            caller.begin_step(request.timeout_s)
             parts[2:] = _of_paths(replace(where, exists=caller.exists), caller)
             if _must_try(report, names):
                 answers.extend(loader.try_names(caller, names))  # those before the agent's end are kept

@@ -133,6 +133,7 @@ def connected(request: Request, *, is_silent: bool = False) -> Iterator[AgentCal
             if connection.banner and not is_silent:
                 os.write(2, connection.banner)
             caller = AgentCaller(connection, hello)
+            caller.begin_step(request.timeout_s)  # for what is called before the first step
             for name, value in request.environ.items():
                 caller.set_variable(name, value)
             yield caller
