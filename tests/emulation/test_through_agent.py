@@ -180,6 +180,13 @@ def test_a_command_without_a_driver_has_no_agent(vkzircon: Run) -> None:
     assert "vkzircon diff has no option --agent. It belongs to: vkzircon report, check" in ran.err
 
 
+def test_the_cause_is_searched_for_through_the_same_agent(vkzircon: Run, agent: Path) -> None:
+    """The hint and the next commands name the agent: without it they would ask this machine."""
+    ran = vkzircon("check", "-f", "json", "--agent", str(agent), VK_DRIVER_FILES="/none")
+    assert ran.code == 4
+    assert f"Run vkzircon doctor --agent {agent} for the cause." in ran.err
+
+
 def test_an_error_is_told_once(vkzircon: Run) -> None:
     """Where nothing stands between the beginning of the page and its end, the end is left out."""
     ran = vkzircon("check", "--agent", "true")

@@ -19,7 +19,7 @@ from vkzircon_cli.model.queries import HOST_MEMORY, dependency_leg, display_name
 from vkzircon_cli.model.spec import EXTENSION, SIBLING_INSTANCE_EXTENSIONS
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.report.stop_reason import DOCTOR, ENDED_THE_RUN, FIRST_ONLY, filter_of_emulation
+from vkzircon_cli.report.stop_reason import ENDED_THE_RUN, FIRST_ONLY, doctors_hint, filter_of_emulation
 from vkzircon_cli.stream.events import Failure
 
 _FUCHSIAN = "VK_FUCHSIA_"
@@ -92,7 +92,8 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
         return
     words = [visible(m.text) for m in report.run.messages if m.severity == "error"]
     evidence = tuple(dict.fromkeys(words))[:_MOST_MESSAGES]
-    message, hint = visible(failure.message), visible(failure.hint.removesuffix(DOCTOR).rstrip())
+    doctor = doctors_hint(report.environment)
+    message, hint = visible(failure.message), visible(failure.hint.removesuffix(doctor).rstrip())
     guilty = [culprit for culprit in report.culprits if not culprit.left_out]
     if not report.devices and (is_explained or guilty):
         cause = "it follows from the problems above"
