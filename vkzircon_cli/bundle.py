@@ -18,7 +18,7 @@ from pathlib import Path
 
 from vkzircon_cli import pipeline
 from vkzircon_cli.doctor.bisect import find_culprits
-from vkzircon_cli.doctor.loader_log import read_manifests
+from vkzircon_cli.doctor.loader_log import name_manifests, read_manifests
 from vkzircon_cli.emulation.installation import with_environment
 from vkzircon_cli.errors import Stop
 from vkzircon_cli.model.base import record
@@ -30,9 +30,9 @@ from vkzircon_cli.render.frame import hidden_words, opening_of
 from vkzircon_cli.render.style import Format, Page, Style, View
 from vkzircon_cli.report.redaction import Hidden, Redactor, people
 from vkzircon_cli.report.report import Report
+from vkzircon_cli.report.stop_reason import NO_AGENT
 from vkzircon_cli.stream.events import Event, to_line
 from vkzircon_cli.worker import interrupt
-from vkzircon_cli.worker.isolation import can_fork
 
 FOLDER = "vkzircon-bundle"
 USUAL_NAME = Path(f"{FOLDER}.zip")
@@ -96,7 +96,7 @@ def make_bundle(request: Request, command_line: str, watch: Callable[[Event], No
     redactor = Redactor(people(report.environment.agent) if request.redacts else None)
     told = redactor.facts(report)
     about = _about(told, redactor.text(command_line))
-    parts = (*_of_probe(redactor, told, events), *_of_loader(redactor, _loader_log(request, watch)))
+    parts = (*_of_probe(redactor, told, events), *_of_loader(redactor, _loader_log(request, report, watch), request))
     contents = Part("CONTENTS.txt", "this list", _contents(about, parts, redactor.hidden))
     parts = (contents, *parts)
     return Bundle(zipped(parts, report.run.started), report, about, parts, redactor.hidden)
@@ -122,12 +122,12 @@ def _of_probe(redactor: Redactor, report: Report, events: list[Event]) -> Iterat
     yield Part("versions.txt", "the versions of all software", _versions(report))
 
 
-def _of_loader(redactor: Redactor, log: Event | str) -> Iterator[Part]:
+def _of_loader(redactor: Redactor, log: Event | str, request: Request) -> Iterator[Part]:
     """Yield the loader's log and the manifests; *log* is the loader's output event, or the reason why there is none."""
     text, raw, missing = ("", b"", log) if isinstance(log, str) else (*_printed(log), "")
     lines = redactor.text(text).removesuffix("\n").split("\n")
     yield Part("loader.log", "the loader's output with VK_LOADER_DEBUG=all", _lines(lines), missing)
-    found = list(read_manifests(raw))
+    found = list(read_manifests(raw) if request.agent is None else name_manifests(raw, "it is on the device"))
     if not found:
         yield Part("manifests/", "the manifests that the loader read", missing="its log names none")
     for number, manifest in enumerate(found, start=1):
@@ -156,16 +156,17 @@ def _file_name(path: str) -> str:
     return name[-_LONGEST_NAME:]
 
 
-def _loader_log(request: Request, watch: Callable[[Event], None]) -> Event | str:
+def _loader_log(request: Request, report: Report, watch: Callable[[Event], None]) -> Event | str:
     """Create an instance once more, with the loader's log on; *watch* receives the tick events only."""
-    if request.agent is not None:
-        return "the loader's log is on the device: set VK_LOADER_DEBUG=all there"
-    if not can_fork():
+    if report.error is not None and report.error.cause == NO_AGENT:
+        return report.error.message.rstrip(".")
+    if not pipeline.is_isolated(request):
         # A loaded loader does not read the variable again, and a driver that crashes would end this process.
         return "a second probe needs a process of its own, and none can be started here"
     log: Event | str = "the loader printed nothing"
     try:
-        request = with_environment(request)
+        there = {variable.name: variable.value for variable in report.environment.variables}
+        request = with_environment(request, os.environ if request.agent is None else there)
         environ = {**request.environ, "VK_LOADER_DEBUG": "all"}
         with closing(pipeline.events(replace(request, depth=Depth.IDENTITY, environ=environ))) as stream:
             for event in interrupt.each(stream):

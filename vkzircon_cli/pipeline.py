@@ -12,7 +12,7 @@ from vkzircon_cli.emulation.installation import find, with_environment
 from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
 from vkzircon_cli.model.base import plain, record
 from vkzircon_cli.model.clock import elapsed_ms
-from vkzircon_cli.model.home import without_home
+from vkzircon_cli.model.home import also_name, without_home
 from vkzircon_cli.model.host import EMULATION_VARIABLE, Environment, environment, unknown_environment
 from vkzircon_cli.model.queries import hidden_commands, select_devices
 from vkzircon_cli.model.request import Depth, Request
@@ -162,6 +162,8 @@ def _surroundings(request: Request) -> tuple[Environment, dict[str, str]]:
         installed = find()
         paths = (str(installed.manifest), str(installed.libzircon))
     found = interrupt.endable(lambda: ask_surroundings(request.agent or "", request.timeout_s, paths))
+    also_name(found.variables)
+    also_name({"HOSTNAME": found.host})
     if not found.has_paths:
         raise CannotAsk(
             "no-layer",

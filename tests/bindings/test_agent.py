@@ -5,6 +5,7 @@ import fcntl
 import os
 import random
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -27,9 +28,11 @@ def _frame(kind: int, payload: bytes = b"", number: int = 0) -> bytes:
     return struct.pack("<IIII", len(payload), kind, number, 0) + payload
 
 
-def _hello(version: int = VERSION, machine: int = X86_64, pointer: int = 8, arena: int = SIZE) -> bytes:
+def _hello(
+    version: int = VERSION, machine: int = X86_64, pointer: int = 8, arena: int = SIZE, host: bytes = b""
+) -> bytes:
     words = struct.pack("<10IQQ8Q", version, machine, pointer, 4096, 1, 0, 0, 0, 0, 8, arena, 0, ADDRESS, *[0] * 7)
-    return MAGIC + _frame(1, words + b"Linux\x006.1\0x86_64\0")
+    return MAGIC + _frame(1, words + b"Linux\x006.1\0x86_64\0" + host)
 
 
 @contextmanager
@@ -182,6 +185,28 @@ def test_no_answer_makes_the_host_fail_otherwise(seed: int) -> None:
     cut = whole[: random_one.randrange(len(_hello()), len(whole))]
     with _answering(cut) as connection, pytest.raises((AgentError, Lost)):
         _use(connection)
+
+
+def test_only_time_in_calls_counts() -> None:
+    """A slow line is no slow driver: a timer stands still between calls."""
+    took_ns = 3_000_000
+    answer = struct.pack("<QQQII", 0, took_ns, took_ns, 0, 0)
+    with _answering(_hello(), _frame(DONE), _frame(DONE, answer)) as connection:
+        caller = AgentCaller(connection, connection.greet())
+        call = caller.function(_abi.ffi, "PFN_zx_process_self", 4096)
+        is_over = caller.timer(0.002)
+        time.sleep(0.003)
+        assert not is_over()
+        call()
+        assert is_over()
+        caller.close()
+
+
+def test_the_name_of_the_agents_host_may_be_missing() -> None:
+    """It is the last text of the greeting."""
+    for said, host in ((_hello(), ""), (_hello(host=b"board\0"), "board")):
+        with _answering(said) as connection:
+            assert connection.greet().host == host
 
 
 def test_blocks_outside_the_arena_are_refused() -> None:

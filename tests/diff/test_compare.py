@@ -33,7 +33,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Area, ChangeKind, compare
 from vkzircon_cli.diff.differ import Differ, group_mismatches
 from vkzircon_cli.diff.labels import FactPath, table_of
-from vkzircon_cli.model.base import Answer, not_asked, record
+from vkzircon_cli.model.base import Answer, Missing, MissingKind, not_asked, record
 from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.spec import (
     BUFFER_USAGE_BITS,
@@ -46,11 +46,14 @@ from vkzircon_cli.model.spec import (
     flags,
 )
 from vkzircon_cli.model.vmo import Export, Form, HandleBasic, Stress, Stressed, Tiling
+from vkzircon_cli.render.difference import headline
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import Message
 from vkzircon_cli.stream.fold import StepTime
 
+_CRASH = Missing(MissingKind.CRASHED, "vkFreeMemory", "SIGSEGV", "the process was killed by SIGSEGV")
+_LOST = Missing(MissingKind.CRASHED, "vkFreeMemory", "", "the connection to the agent ended")
 CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.json"))
 GOOD = good_report()
 DEVICE = GOOD.devices[0]
@@ -307,6 +310,33 @@ def test_emulated_and_real_differ() -> None:
     changes = {change.what: change.after for change in compare(GOOD, _emulated_report()).facts}
     assert changes["emulation, active"] == "yes"
     assert changes["emulation, settings"] == "persona=strict"
+
+
+def test_where_an_agent_called_the_driver_makes_no_difference() -> None:
+    """What another place causes is listed in an area that does not count; the variables there still count."""
+    loader = GOOD.loader.value
+    assert loader is not None
+    there = replace(GOOD.environment, agent="ssh board agent", system="Fuchsia 1", machine="aarch64", isolated=False)
+    moved = replace(GOOD, environment=there, loader=Answer(replace(loader, path="/pkg/lib/libvulkan.so")))
+    found = compare(GOOD, moved)
+    assert (found.differs, set(found.areas.values())) == (False, {0})
+    assert {change.what for change in found.facts} == {"agent", "system", "machine", "isolated", "loader, path"}
+    assert {change.area for change in found.facts} == {Area.PLACE}
+    assert headline(found) == "Nothing differs but where the driver was called."
+    with_variable = compare(GOOD, with_variables(moved, VK_DRIVER_FILES="/x.json"))
+    assert {name for name, count in with_variable.areas.items() if count} == {Area.MACHINE}
+
+
+def test_how_a_process_ended_counts_only_where_it_is_known() -> None:
+    """Behind a connection, a crash in the same call is the same crash; one in another call is not."""
+
+    def crashed(missing: Missing) -> Report:
+        return replace(GOOD, closed=Answer(None, missing))
+
+    assert compare(crashed(_CRASH), crashed(_LOST)).facts == ()
+    assert compare(crashed(_LOST), crashed(_CRASH)).facts == ()
+    assert compare(crashed(_CRASH), crashed(replace(_CRASH, result="SIGABRT", reason="x"))).facts
+    assert compare(crashed(_CRASH), crashed(replace(_LOST, call="vkMapMemory"))).facts
 
 
 def test_flags_say_what_was_added_and_removed() -> None:

@@ -4,15 +4,20 @@
 import json
 import subprocess
 import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from program import Run
 
+from vkzircon_cli.cli.command_table import COMMANDS
+from vkzircon_cli.diff import ChangeKind, Difference, compare
 from vkzircon_cli.emulation import agent_files
+from vkzircon_cli.saved.load import read
 from vkzircon_cli.worker.agent_process import ask_surroundings
 
-# Passes bytes on between vkzircon and an agent; after so many bytes of the agent it ends, or writes zeros for ever.
+# Passes bytes on between vkzircon and an agent; after so many bytes of the agent it ends, stalls, or writes zeros.
 RELAY = """
 import os, select, subprocess, sys
 agent, most, way = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -27,6 +32,8 @@ while True:
             most -= len(data)
             if most < 0 and way == "end":
                 sys.exit()
+            if most < 0 and way == "stall":
+                continue
             data = bytes(len(data)) if most < 0 else data
         os.write(ends[end], data)
 """
@@ -35,26 +42,69 @@ while True:
 @pytest.mark.parametrize(
     "options",
     [
-        ("--negative",),
-        ("--persona", "goldfish"),
-        ("--fault", "segfault-in-import"),
-        ("--fault", "abort-in-free"),
-        ("--fault", "hang-in-export", "--timeout", "2"),
+        "--persona strict --stress --negative",
+        "--persona goldfish --negative",
+        "--persona magma --negative",
+        "--persona swiftshader --negative",
+        "--fault bad-handle-kills --negative",
+        "--fault fewer-rights --fault name-not-utf8 --fault talks-on-stdout",
+        "--fault import-copies --fault leak-handle --stress",
+        "--fault odd-result-in-properties --fault second-get-child",
+        "--fault refuse-export",
+        "--fault large-refused --size 1M",
+        "--fault segfault-in-destroy-device",
+        "--fault abort-in-create-device",
+        "--fault exit-in-vmar-map",
+        "--fault hang-in-export --timeout 2",
     ],
-    ids=" ".join,
 )
-def test_a_report_through_it_differs_only_in_where(
-    emulated: Run, vkzircon: Run, agent: Path, tmp_path: Path, options: tuple[str, ...]
-) -> None:
+def test_a_report_through_it_differs_only_in_where(emulated: Run, agent: Path, tmp_path: Path, options: str) -> None:
     """Verdicts, answers, crashes, hangs and the calls that they happened in are the same."""
-    direct = emulated("report", *options, "-o", "direct.json")
-    through = emulated("report", *options, "--agent", str(agent), "-o", "agent.json")
+    found = _compared(emulated, tmp_path, options, str(agent))
+    assert not found.differs, (found.verdicts, found.facts)
+    assert [fact.what for fact in found.facts] == ["agent"]
+    assert not [change for change in found.verdicts if change.kind is not ChangeKind.REWORDED]
+
+
+def _compared(emulated: Run, folder: Path, options: str, agent: str) -> Difference:
+    """Compare the direct report with that through *agent*; both are made at once."""
+    ways = {"direct.json": (), "agent.json": ("--agent", agent)}
+    with ThreadPoolExecutor(len(ways)) as both:
+        made = [
+            both.submit(emulated, "report", *options.split(), *way, "-o", name, NODEVICE_SELECT="1")
+            for name, way in ways.items()
+        ]
+    direct, through = (each.result() for each in made)
     assert (through.code, through.err) == (direct.code, direct.err)
-    found = vkzircon("diff", "direct.json", "agent.json", "-f", "json").json
-    assert found["verdicts"] == []
-    assert [fact["what"] for fact in found["facts"]] == ["agent"]
-    where = json.loads((tmp_path / "agent.json").read_text())["environment"]
-    assert (where["agent"], where["isolated"]) == (str(agent), True)
+    return compare(*(read(folder / name) for name in ways))
+
+
+def test_a_library_that_hangs_while_it_is_opened_hangs_there_too(vkzircon: Run, agent: Path, tmp_path: Path) -> None:
+    """The limit of a step covers the constructors of the loader, by the clock of the agent."""
+    start = "__attribute__((constructor)) static void start(void) { for (;;) pause(); }"
+    (tmp_path / "hang.c").write_text(f"#include <unistd.h>\n{start}\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "hang.so", "hang.c"], cwd=tmp_path, check=True)
+    library = {"VKZIRCON_LIBVULKAN": str(tmp_path / "hang.so"), "VK_DRIVER_FILES": "/none"}
+    with ThreadPoolExecutor(2) as both:
+        ways = ((), ("--agent", str(agent)))
+        made = [both.submit(vkzircon, "check", "-f", "json", "--timeout", "2", *way, **library) for way in ways]
+    direct, through = (each.result() for each in made)
+    assert (through.code, through.json["error"]["cause"]) == (direct.code, direct.json["error"]["cause"])
+    assert through.json["error"]["message"] == direct.json["error"]["message"]
+
+
+def test_how_an_agent_behind_another_program_died_does_not_count(
+    emulated: Run, vkzircon: Run, agent: Path, tmp_path: Path
+) -> None:
+    """The connection ended in a call; the program exits with 0 for two such reports, and shows where they were made."""
+    found = _compared(emulated, tmp_path, "--fault segfault-in-create-device", f"sh -c '{agent}; true'")
+    assert "the connection to the agent ended" in (tmp_path / "agent.json").read_text()
+    assert "the process was killed by SIGSEGV" in (tmp_path / "direct.json").read_text()
+    assert not found.differs, (found.verdicts, found.facts)
+    ran = vkzircon("diff", "direct.json", "agent.json")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Nothing differs but" in ran.out
+    assert "Where the driver was called, which makes no difference" in ran.out
 
 
 @pytest.mark.parametrize("command", ["devices", "matrix", "bench --seconds 0.5 --size 64K", "check --quiet"])
@@ -85,13 +135,20 @@ def test_a_connection_that_ends_is_a_crash_in_the_call(emulated: Run, agent: Pat
     assert "the connection to the agent ended" in json.dumps(lost)
 
 
-def test_an_agent_that_sends_rubbish_is_not_the_drivers_fault(emulated: Run, agent: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("way", "said"), [("zeros", "what the protocol does not allow"), ("stall", "did not send an answer within 1 s")]
+)
+def test_a_connection_that_fails_is_not_the_drivers_fault(
+    emulated: Run, agent: Path, tmp_path: Path, way: str, said: str
+) -> None:
     """The results up to there are a whole report, with exit code 4."""
     (tmp_path / "relay.py").write_text(RELAY)
-    ran = emulated("check", "-f", "json", "--agent", f"{sys.executable} relay.py {agent} 100000 zeros")
+    command = f"{sys.executable} relay.py {agent} 100000 {way}"
+    ran = emulated("check", "-f", "json", "--timeout", "1", "--agent", command)
     assert ran.code == 4
     assert ran.json["error"]["cause"] == "no-agent"
-    assert "what the protocol does not allow" in ran.err
+    assert said in ran.err
+    assert not {check["outcome"] for check in ran.json["checks"]} & {"crash", "timeout"}
     assert ran.json["devices"][0]["identity"]["value"]
 
 
@@ -114,6 +171,28 @@ def test_no_agent_is_one_sentence(vkzircon: Run, command: str, said: str) -> Non
     assert len(ran.err.splitlines()) == 1
 
 
+def test_a_command_without_a_driver_has_no_agent(vkzircon: Run) -> None:
+    """Each command that asks the driver has the option, and the others say which ones do, in one sentence."""
+    having = {name for name, command in COMMANDS.items() if "agent" in command.options.split()}
+    assert having == {name for name, command in COMMANDS.items() if command.depth}
+    ran = vkzircon("diff", "--agent", "true", "a.json", "b.json")
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
+    assert "vkzircon diff has no option --agent. It belongs to: vkzircon report, check" in ran.err
+
+
+def test_the_cause_is_searched_for_through_the_same_agent(vkzircon: Run, agent: Path) -> None:
+    """The hint and the next commands name the agent: without it they would ask this machine."""
+    ran = vkzircon("check", "-f", "json", "--agent", str(agent), VK_DRIVER_FILES="/none")
+    assert ran.code == 4
+    assert f"Run vkzircon doctor --agent {agent} for the cause." in ran.err
+
+
+def test_an_error_is_told_once(vkzircon: Run) -> None:
+    """Where nothing stands between the beginning of the page and its end, the end is left out."""
+    ran = vkzircon("check", "--agent", "true")
+    assert (ran.code, ran.out.count("ERROR")) == (4, 1)
+
+
 def test_an_empty_command_is_a_mistake_of_usage(vkzircon: Run) -> None:
     """So is one whose quotes do not end."""
     for command in ("", "ssh 'board"):
@@ -127,6 +206,25 @@ def test_a_banner_does_not_matter(emulated: Run, agent: Path) -> None:
     ran = emulated("devices", "-f", "json", "--agent", f"sh -c 'echo Welcome to the board.; exec {agent}'")
     assert ran.code == 0
     assert "Welcome to the board." in ran.json["run"]["output"]["text"]
+
+
+def test_no_name_of_the_device_is_left_in_a_bundle(emulated: Run, agent: Path, tmp_path: Path) -> None:
+    """Home, user and host of the agent are hidden in each part; the loader's log is that of the device."""
+    names = {"HOME": "/data/zaphod", "USER": "beeblebrox", "LOGNAME": "trillian", "HOSTNAME": "heartofgold"}
+    script = tmp_path / "agent.sh"
+    there = {**names, "VK_LAYER_PATH": "/data/zaphod/beeblebrox"}
+    exports = "".join(f"export {name}={value}\n" for name, value in there.items())
+    script.write_text(f"#!/bin/sh\n{exports}echo trillian@heartofgold >&2\nexec {agent}\n")
+    script.chmod(0o755)
+    ran = emulated("bundle", "--agent", str(script))
+    with zipfile.ZipFile(tmp_path / "vkzircon-bundle.zip") as archive:
+        parts = {name.partition("/")[2]: archive.read(name).decode() for name in archive.namelist()}
+    assert "Vulkan Loader Version" in parts["loader.log"]
+    assert ".json: it is on the device." in " ".join(ran.out.split())
+    assert "VK_LAYER_PATH=~/<user>" in parts["environment.txt"]
+    assert "<user>@<host>" in parts["report.json"]
+    for name in ("zaphod", "beeblebrox", "trillian", "heartofgold"):
+        assert [part for part, text in parts.items() if name in text] == []
 
 
 def test_the_emulation_needs_files_that_the_agent_sees(agent: Path) -> None:

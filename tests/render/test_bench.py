@@ -157,6 +157,14 @@ def test_bars_are_longer_for_longer_times() -> None:
     assert "from 1.00 µs to 100 ms" in _chart("A whole buffer").scale
 
 
+def test_the_overhead_is_that_of_who_called() -> None:
+    """Python makes no call behind an agent."""
+    bench = _bench(_device())
+    through = replace(bench, environment=replace(bench.environment, agent="ssh board agent"))
+    assert "the time that Python and the clock add to each call" in " ".join(_text(bench).split())
+    assert "the time that the agent and the clock add to each call" in " ".join(_text(through).split())
+
+
 def test_every_row_has_as_many_cells_as_headers() -> None:
     """So that a number stands below what it is."""
     for chart in charts(_device()):

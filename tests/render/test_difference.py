@@ -221,5 +221,6 @@ def test_json_has_the_areas_and_the_verdict() -> None:
         "device": 0,
         "memory": 0,
         "machine": 0,
+        "place": 0,
     }
-    assert (document["schema_version"], document["kind"]) == ("1.3", "diff")
+    assert (document["schema_version"], document["kind"]) == ("1.4", "diff")

@@ -362,6 +362,14 @@ def test_what_to_do_next_comes_last_and_fits_the_outcome(report: Report, command
     assert [command.strip() for command, mark, _ in lines if mark] == commands
 
 
+def test_what_to_do_next_goes_through_the_same_agent() -> None:
+    """A command without it would ask this machine."""
+    report = _not_offered()
+    through = replace(report, environment=replace(report.environment, agent="ssh board agent"))
+    commands = [command for command, _ in steps_after(through, verbose=False, advice=ANY_ADVICE)]
+    assert commands == ["vkzircon --emulate --agent 'ssh board agent'", "vkzircon doctor --agent 'ssh board agent'"]
+
+
 def test_no_command_is_advised_that_cannot_help() -> None:
     """None after `show`; no emulation that cannot work; a longer --timeout than that of the run."""
 

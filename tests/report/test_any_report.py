@@ -43,5 +43,5 @@ def test_every_format_takes_any_report(report: Report) -> None:
 @given(reports())
 def test_what_is_hidden_leaves_a_report(report: Report) -> None:
     """Redaction keeps every type, so that the result is written and read like any other."""
-    hidden = Redactor(People("/home/x", ("someone",), ("example",))).facts(report)
+    hidden = Redactor(People(("/home/x",), ("someone",), ("example",))).facts(report)
     assert parse(Report, render_json(hidden)) == hidden

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.model import home
 from vkzircon_cli.model.home import without_home
 from vkzircon_cli.model.host import Variable
 from vkzircon_cli.render.json import render_json
@@ -18,7 +19,7 @@ from vkzircon_cli.report.redaction import Hidden, People, Redactor, people
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.schema import parse
 
-ALICE = People("/home/alice", ("alice",), ("wonder.example.org", "wonder"))
+ALICE = People(("/home/alice",), ("alice",), ("wonder.example.org", "wonder"))
 UUID = "6d657361-3232-2e33-2e36-000000000000"
 
 
@@ -105,6 +106,15 @@ def test_the_address_of_an_agent_is_hidden(command: str, hidden: str) -> None:
         assert redactor.text("the agent on board ended") == "the agent on <host> ended"
 
 
+def test_the_names_on_a_device_are_hidden_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent's home, user and host are hidden as those of this machine are."""
+    monkeypatch.setattr(home, "_elsewhere", [])
+    home.also_name({"HOME": "/data/zaphod", "LOGNAME": "trillian", "HOSTNAME": "heart.example.org"})
+    text = "/data/zaphod/x of trillian on heart and heart.example.org"
+    assert Redactor(people()).text(text) == "~/x of <user> on <host> and <host>"
+    assert without_home("/data/zaphod/x") == "~/x"
+
+
 @pytest.mark.parametrize("name", ["host", "hidden", "UUID", "user"])
 def test_a_mark_is_not_hidden(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Somebody who is called as our marks are is left alone, so that hiding twice is hiding once."""
@@ -158,7 +168,7 @@ def test_a_report_tells_nobody() -> None:
 def test_our_own_words_stay(user: str) -> None:
     """Ids, rules, steps, names of the spec and keys are the same for a user who is called like one."""
     report = reports.good_report()
-    hidden = Redactor(People("", (user,), ())).facts(report)
+    hidden = Redactor(People((), (user,), ())).facts(report)
     assert [(each.id, each.rule, each.steps) for each in hidden.checks] == [
         (each.id, each.rule, each.steps) for each in report.checks
     ]

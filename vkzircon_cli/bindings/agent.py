@@ -170,9 +170,11 @@ class AgentCaller:
     def open(self, name: str) -> _Library:
         """Open a library. Raises `CannotOpen` if the device's linker refuses it."""
         try:
-            handle = self._number(Ask.OPEN, _text(name))
+            handle = self._number(Ask.OPEN, _text(name), self._limit_s and max(self._left_s, 0.1))
         except Failed as refused:
             raise CannotOpen(name, str(refused)) from refused
+        except Lost as lost:
+            raise self._first_loss(lost, "") from None
         self._libraries[name] = _Library(self, handle)
         return self._libraries[name]
 
@@ -186,8 +188,8 @@ class AgentCaller:
             self._symbols[library, name] = self._number(Ask.SYMBOLS, _NUMBER.pack(library) + _text(name))
         return self._symbols[library, name]
 
-    def _number(self, kind: Ask, payload: bytes) -> int:
-        answer = self._connection.ask(kind, payload)
+    def _number(self, kind: Ask, payload: bytes, limit_s: float = 0.0) -> int:
+        answer = self._connection.ask(kind, payload, limit_s=limit_s)
         if len(answer) != _NUMBER.size:
             raise self.refuse("a number has another length")
         return int.from_bytes(answer, "little")
@@ -286,6 +288,11 @@ class AgentCaller:
         self.flush()
         return self._in_calls_ns
 
+    def timer(self, limit_s: float) -> Callable[[], bool]:
+        """Return a function that says whether *limit_s* seconds were spent in calls: a slow line is no slow driver."""
+        until = self._in_calls_ns + int(limit_s * 1e9)
+        return lambda: self._in_calls_ns >= until
+
     def moved(self, answer: bytes) -> None:
         """Count the time of a copy."""
         self._spend(int.from_bytes(answer, "little"))
@@ -359,6 +366,10 @@ class AgentCaller:
         """Set a variable of the agent's environment."""
         self._connection.ask(Ask.SETENV, _text(name) + _text(value))
         self._variables.pop(name, None)
+
+    def exists(self, path: str) -> bool:
+        """Whether the agent's process sees a file or a folder of this name."""
+        return exists(self._connection, path)
 
     def platform(self) -> str:
         """Return the platform of the agent's system."""

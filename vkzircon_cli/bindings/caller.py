@@ -70,11 +70,17 @@ class Caller(Protocol):
     def variable(self, name: str) -> str | None:
         """Return a variable of the process's environment."""
 
+    def exists(self, path: str) -> bool:
+        """Whether the process sees a file or a folder of this name."""
+
     def platform(self) -> str:
         """Return the platform of the process."""
 
     def clock_ns(self) -> int:
         """Return a time in nanoseconds; two of them enclose what was called in between."""
+
+    def timer(self, limit_s: float) -> Callable[[], bool]:
+        """Return a function that says whether *limit_s* seconds are over, of which only those in the process count."""
 
     def resident(self) -> int:
         """Return the process's resident bytes, 0 if they are not known."""
@@ -152,6 +158,10 @@ class LocalCaller:
         """Return a variable of the environment."""
         return os.environ.get(name)
 
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or a folder of this name."""
+        return os.path.exists(path)
+
     def platform(self) -> str:
         """Return the platform of this process."""
         return platform()
@@ -159,6 +169,11 @@ class LocalCaller:
     def clock_ns(self) -> int:
         """Return the time of a clock that only grows."""
         return time.perf_counter_ns()
+
+    def timer(self, limit_s: float) -> Callable[[], bool]:
+        """Return a function that says whether *limit_s* seconds are over."""
+        until = time.monotonic() + limit_s
+        return lambda: time.monotonic() >= until
 
     def resident(self) -> int:
         """Return this process's resident bytes, 0 on systems without /proc."""

@@ -83,6 +83,7 @@ class Hello:
     system: str
     release: str
     machine_name: str
+    host: str = ""
 
 
 class Connection:
@@ -146,7 +147,7 @@ class Connection:
         if not 1 << 20 <= arena_size <= 1 << 30 or offers > len(addresses):
             raise self._malformed("it offers no arena")
         elevated = uid != euid or gid != egid
-        words = (decode(text)[0] for text in texts[:_HELLO_TEXTS])
+        words = (decode(text)[0] for text in texts[: _HELLO_TEXTS + 1])
         kept = tuple(filter(None, addresses[:offers]))
         return Hello(machine, page_size, pid, elevated, kept, arena_size, messenger, *words)
 

@@ -44,7 +44,7 @@ _ALL = (
     Command("devices", "probe", "identity", "terminal json trace", _DEVICES, view="devices"),
     Command("matrix", "probe", "matrix", "terminal json csv", _MATRIX),
     Command("bench", "probe", "bench", "terminal json html", _BENCH),
-    Command("doctor", "doctor", "identity", "terminal json", f"format {_WRITTEN} {_EMULATION} version"),
+    Command("doctor", "doctor", "identity", "terminal json", f"format {_WRITTEN} agent {_EMULATION} version"),
     Command("bundle", "bundle", "everything", "", f"device zip quiet no_redact agent {_PROBE}"),
     Command("emulate", "emulate", None, "terminal json", _EMULATE, passes_on="allow_interspersed_args"),
     Command("agent", "agent", None, "", "source build version"),

@@ -30,6 +30,10 @@ def probe(command: Command, given: Mapping[str, Any]) -> Exit:
 def doctor(command: Command, given: Mapping[str, Any]) -> Exit:
     """Examine everything between this process and the extension, and write the diagnosis."""
     request = _begin(command, given)
+    if request.agent is not None:
+        from vkzircon_cli.cli.run import examine
+
+        return examine(command, request, None, given)
     from vkzircon_cli.doctor.background import Trials
 
     with Trials(request) as trials:  # its tasks run while `run` and the rest of doctor are imported

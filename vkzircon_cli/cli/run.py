@@ -43,12 +43,14 @@ def carry_out(command: Command, request: Request, given: Given) -> Exit:
     return deliver(watched(lambda watch: pipeline.run_to_depth(request, watch, _find_culprits)), style, place)
 
 
-def examine(command: Command, request: Request, trials: "Trials", given: Given) -> Exit:
-    """Diagnose, and write the document."""
-    from vkzircon_cli.doctor.diagnosis import diagnose
+def examine(command: Command, request: Request, trials: "Trials | None", given: Given) -> Exit:
+    """Diagnose, and write the document; a device behind an agent has no *trials* on this machine."""
+    from vkzircon_cli.doctor.diagnosis import diagnose, diagnose_elsewhere
 
     style, place = looks_of(command, given)
     _preload("doctor", style, place)
+    if trials is None:
+        return deliver(watched(lambda watch: diagnose_elsewhere(request, watch)), style, place)
     return deliver(watched(lambda watch: diagnose(request, trials, watch)), style, place)
 
 

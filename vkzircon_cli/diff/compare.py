@@ -4,7 +4,7 @@
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome
 from vkzircon_cli.checks.registry import describe
@@ -38,6 +38,13 @@ _ELSEWHERE = (
     "seconds",
     "notes",
     "savings",
+)
+# What differs if the driver was called in another place. Culprits are searched for on this machine only.
+_OF_PLACE = (
+    *(f"report.environment.{name}" for name in ("agent", "isolated", "system", "machine", "python")),
+    "report.loader.path",
+    "report.kernel.path",
+    "report.culprits",
 )
 _OF_ALL = ("index", "selected", "identity")
 _AREAS = list(Area)
@@ -114,6 +121,7 @@ def compare(before: Comparable, after: Comparable) -> model.Difference:
 
 def _areas(verdicts: tuple[VerdictChange, ...], facts: list[model.FactChange]) -> dict[str, int]:
     counts = {str(area): sum(change.area is area for change in facts) for area in Area}
+    counts[Area.PLACE] = 0
     counts[Area.VERDICTS] = sum(change.kind is not ChangeKind.REWORDED for change in verdicts)
     return counts
 
@@ -146,7 +154,9 @@ def _facts(before: Comparable, after: Comparable, pairs: list[DevicePair]) -> It
 
 def _of_machine(differ: Differ, before: Comparable, after: Comparable) -> Iterator[Mismatch]:
     root = FactPath("report", None)
-    yield from differ.records(before, after, root, leave=_ELSEWHERE)
+    found = differ.records(before, after, root, leave=_ELSEWHERE)
+    has_moved = before.environment.agent != after.environment.agent
+    yield from map(_placed, found) if has_moved else found
     if before.schema_version != after.schema_version:
         path = root.into(Report, "schema_version")
         yield Mismatch(path, ChangeKind.CHANGED, before.schema_version, after.schema_version)
@@ -156,6 +166,12 @@ def _of_machine(differ: Differ, before: Comparable, after: Comparable) -> Iterat
     if any(count.missing for count in counts) and counts[0] != counts[1]:
         was, now = (describe(count.missing) if count.missing else str(count.value) for count in counts)
         yield Mismatch(root.into(Report, "device_count"), ChangeKind.CHANGED, was, now)
+
+
+def _placed(mismatch: Mismatch) -> Mismatch:
+    """Return the mismatch in the area of the place, if it is one of those that another place causes."""
+    is_of_place = mismatch.path.path.startswith(_OF_PLACE)
+    return replace(mismatch, path=replace(mismatch.path, about=Area.PLACE)) if is_of_place else mismatch
 
 
 def _of_device(

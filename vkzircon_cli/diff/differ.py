@@ -11,7 +11,7 @@ from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.diff.labels import KIN, FactPath, RowLabel, Table, label_of_row, table_of
 from vkzircon_cli.diff.model import Area, ChangeKind, FactChange
 from vkzircon_cli.diff.values import LEFT_OUT, brief, brief_row, is_value, words_of
-from vkzircon_cli.model.base import Answer, MissingKind, record
+from vkzircon_cli.model.base import CONNECTION_ENDED, Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.quantities import counted, plural, ranges
 
@@ -62,7 +62,7 @@ class Differ:
     ) -> Iterator[Mismatch]:
         if before.missing is None and after.missing is None:
             yield from self._field(owner, field, before.value, after.value, path)
-        elif before.missing != after.missing and not _NOT_ASKED.issuperset((_why(before), _why(after))):
+        elif not _is_same(before.missing, after.missing) and not _NOT_ASKED.issuperset((_why(before), _why(after))):
             was, now = (
                 describe(each.missing) if each.missing else brief(each.value, field, owner) for each in (before, after)
             )
@@ -82,6 +82,13 @@ class Differ:
                 yield from self.records(was[key], now[key], here)
             elif not _was_not_asked(record):
                 yield _alone(was.get(key), now.get(key), here, table.key)
+
+
+def _is_same(before: Missing | None, after: Missing | None) -> bool:
+    """Whether two answers are missing for the same reason; how a process ended is not known behind a connection."""
+    if before is None or after is None or CONNECTION_ENDED not in (before.reason, after.reason):
+        return before == after
+    return (before.kind, before.call) == (after.kind, after.call)
 
 
 def _is_table(value: Any) -> bool:

@@ -11,11 +11,14 @@ from typing import Literal
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import record
 
-DIFFERENCE_SCHEMA_VERSION = "1.3"
+DIFFERENCE_SCHEMA_VERSION = "1.4"
 
 
 class Area(StrEnum):
-    """What a change is about, most important first."""
+    """What a change is about, most important first.
+
+    Place is where the driver was called, if one report was made through another agent than the other, or through none.
+    """
 
     VERDICTS = "verdicts"
     EXTENSION = "extension"
@@ -25,6 +28,7 @@ class Area(StrEnum):
     DEVICE = "device"
     MEMORY = "memory"
     MACHINE = "machine"
+    PLACE = "place"
 
 
 class ChangeKind(StrEnum):
@@ -130,7 +134,7 @@ class Timings:
 class Difference:
     """What differs between two reports, matrices or benches.
 
-    Reworded sentences and the times of steps are listed, but make no difference.
+    Reworded sentences, the times of steps, and the place are listed, but make no difference.
 
     *areas* counts for each area the changes that make a difference.
     """

@@ -4,7 +4,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -127,6 +127,19 @@ def _with(node: Node, reason: Any, missing: Missing | None) -> Node:
     return replace(node, opens=reason == "", reason=reason)
 
 
+# Nodes whose names have no number that differs from machine to machine.
+_USUAL = ("/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/mali0", "/dev/magma0")
+
+
+def nodes_behind(exists: Callable[[str], bool]) -> Finding:
+    """Return which usual nodes an agent sees; *exists* asks that for a path. None is opened there."""
+    found = ", ".join(path for path in _USUAL if exists(path))
+    words = f"On the device there are: {found or 'no usual nodes of a GPU'}."
+    cause = "a device that hangs while its node is opened would hang the agent"
+    child = Finding("access.not-tried", "/dev", Outcome.SKIP, words, (), cause)
+    return branch("access", "device nodes", "No device node was opened on the device.", [child])
+
+
 @record
 class Reach:
     """The user of this process (a name, or a number), and how many devices Vulkan listed."""
@@ -238,10 +251,20 @@ def routes_finding(svc: Path = SVC) -> Finding:
         routed, why = frozenset(entry.name for entry in svc.iterdir()), ""
     except OSError as error:
         routed, why = frozenset(), error.strerror or type(error).__name__
+    return _routes(routed, svc, why)
+
+
+def routes_behind(exists: Callable[[str], bool], svc: Path = SVC) -> Finding:
+    """Return whether each service is routed to an agent's component; *exists* asks that for a path."""
+    routed = frozenset(route.protocol for route in _ROUTES if exists(f"{svc}/{route.protocol}"))
+    return _routes(routed, svc, "", "to the agent")
+
+
+def _routes(routed: frozenset[str], svc: Path, why: str, place: str = "here") -> Finding:
     has_sysmem = any(protocol in routed for protocol in _EITHER)
     children = [_route(route, svc, routed, why, has_sysmem) for route in _ROUTES]
     there = sum(child.outcome is Outcome.PASS for child in children)
-    return branch("access", "services", f"{there} of {len(children)} services are routed here.", children)
+    return branch("access", "services", f"{there} of {len(children)} services are routed {place}.", children)
 
 
 def _route(route: _Route, svc: Path, routed: frozenset[str], why: str, has_sysmem: bool) -> Finding:

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from vkzircon_cli import pipeline
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
-from vkzircon_cli.doctor import access, bisect, extension, loader, manifest_check, search
+from vkzircon_cli.doctor import access, bisect, elsewhere, extension, loader, manifest_check, search
 from vkzircon_cli.doctor.background import Trials
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.manifest import ManifestKind
@@ -26,7 +26,7 @@ from vkzircon_cli.model.queries import display_name, offers_extension
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.model.spec import DEVICE_TYPE_CPU, EXTENSION
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.report.stop_reason import ENDED_THE_RUN
+from vkzircon_cli.report.stop_reason import ENDED_THE_RUN, NO_AGENT
 from vkzircon_cli.report.summary import count_outcomes, list_names
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import Document, Summary
@@ -94,6 +94,27 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
     known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
     suspects = [exam.manifest.path for exam in drivers if exam.is_usable]
     explained = extension.extension_finding(report, hidden, known, suspects, emulate=bool(request.emulate))
+    finished = tuple(_finished(each, redacts=request.redacts) for each in (*found, explained))
+    return conclude(report, finished, emulate=bool(request.emulate))
+
+
+def diagnose_elsewhere(request: Request, watch: Callable[[Event], None]) -> Diagnosis:
+    """Examine the device behind the agent of *request*, as far as the agent can; a signal ends this as `diagnose`.
+
+    Raises:
+        Usage: the requested emulation is not possible.
+    """
+    report = pipeline.run(request, watch, bisect.find_culprits)
+    found = tuple(elsewhere.unseen(request, report, loader.NO_TIME))
+    if report.error is not None and report.error.cause == NO_AGENT:
+        found = tuple(elsewhere.unseen(request, report, "there is no agent"))
+    elif not _is_over(report.error):
+        try:
+            found = interrupt.endable(lambda: elsewhere.findings(request, report))
+        except interrupt.Interrupted:
+            report = replace(report, error=decode(Failure, pipeline.interruption()))
+    known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
+    explained = extension.extension_finding(report, {}, known, (), emulate=bool(request.emulate))
     finished = tuple(_finished(each, redacts=request.redacts) for each in (*found, explained))
     return conclude(report, finished, emulate=bool(request.emulate))
 

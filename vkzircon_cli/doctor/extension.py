@@ -19,7 +19,7 @@ from vkzircon_cli.model.queries import HOST_MEMORY, dependency_leg, display_name
 from vkzircon_cli.model.spec import EXTENSION, SIBLING_INSTANCE_EXTENSIONS
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.report.stop_reason import DOCTOR, ENDED_THE_RUN, FIRST_ONLY, filter_of_emulation
+from vkzircon_cli.report.stop_reason import ENDED_THE_RUN, FIRST_ONLY, doctors_hint, filter_of_emulation
 from vkzircon_cli.stream.events import Failure
 
 _FUCHSIAN = "VK_FUCHSIA_"
@@ -53,7 +53,8 @@ def extension_finding(
 
 def is_starnix(report: Report) -> bool:
     """Whether this Linux is Fuchsia's Starnix, where no Vulkan driver can export a VMO."""
-    return _STARNIX in report.environment.system.lower() or _STARNIX_NODE.exists()
+    where = report.environment
+    return _STARNIX in where.system.lower() or (where.agent is None and _STARNIX_NODE.exists())
 
 
 def _passed(report: Report) -> Iterator[Finding]:
@@ -61,7 +62,7 @@ def _passed(report: Report) -> Iterator[Finding]:
     for message in report.run.messages:
         if message.text.startswith(FIRST_ONLY):
             cause = "a driver or a layer fails occasionally, or the machine was very slow"
-            command = f"vkzircon check{report.emulation.options} --stress"
+            command = f"vkzircon check{report.options} --stress"
             yield Finding("probe.passed", "Vulkan", Outcome.WARN, visible(message.text), (), cause, command)
 
 
@@ -91,7 +92,8 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
         return
     words = [visible(m.text) for m in report.run.messages if m.severity == "error"]
     evidence = tuple(dict.fromkeys(words))[:_MOST_MESSAGES]
-    message, hint = visible(failure.message), visible(failure.hint.removesuffix(DOCTOR).rstrip())
+    doctor = doctors_hint(report.environment)
+    message, hint = visible(failure.message), visible(failure.hint.removesuffix(doctor).rstrip())
     guilty = [culprit for culprit in report.culprits if not culprit.left_out]
     if not report.devices and (is_explained or guilty):
         cause = "it follows from the problems above"
@@ -119,7 +121,8 @@ def _remedy(failure: Failure, report: Report) -> str:
         return f"unset {LIBZIRCON_VARIABLE}"
     if failure.cause == "no-emulation" and (variable := filter_of_emulation(report.environment)):
         return f"unset {variable.name}"
-    usual = "" if report.environment.platform == FUCHSIA else "VK_LOADER_DEBUG=all vulkaninfo --summary"
+    is_elsewhere = report.environment.agent is not None
+    usual = "" if is_elsewhere or report.environment.platform == FUCHSIA else "VK_LOADER_DEBUG=all vulkaninfo --summary"
     return _REMEDIES.get(failure.cause, usual)
 
 
@@ -128,7 +131,8 @@ class _Explained:
 
     def __init__(self, report: Report, device: Device, seen: Hidden | None) -> None:
         self._report, self._device, self._seen = report, device, seen or Hidden()
-        self._options = report.emulation.options
+        self._options, self._through = report.options, report.environment.options
+        self._devices, self._check = (f"vkzircon {command}{self._through}" for command in ("devices", "check"))
         self._identity = device.identity.value
         self._name = display_name(self._identity)
         self._extensions = device.extensions.value or ()
@@ -154,11 +158,15 @@ class _Explained:
             return self._not_emulated(sentence)
         if self._neighbours:
             cause = "this driver is for Fuchsia, but is too old for memory sharing or was built without it"
-            return self._made("neighbours-only", Outcome.FAIL, sentence, self._neighbours, cause, "vkzircon devices")
+            return self._made(
+                "neighbours-only", Outcome.FAIL, sentence, self._neighbours, cause, f"vkzircon devices{self._through}"
+            )
         if self._report.environment.platform == FUCHSIA:
             cause = "this driver does not implement it, so no component can export this device's memory as a VMO"
             evidence = (*self._driver(), *self._too_low())
-            return self._made("not-in-driver", Outcome.FAIL, sentence, evidence, cause, "vkzircon devices")
+            return self._made(
+                "not-in-driver", Outcome.FAIL, sentence, evidence, cause, f"vkzircon devices{self._through}"
+            )
         return self._on_linux(sentence)
 
     def _made(self, word: str, outcome: Outcome, *rest: Any) -> Finding:
@@ -179,11 +187,15 @@ class _Explained:
             if self._seen.hidden_by:
                 return self._hidden(sentence)
             cause = "no layer hides them, so the driver lists an extension that it does not implement"
-            return self._made("no-commands", Outcome.FAIL, sentence, self._neighbours, cause, "vkzircon check")
+            return self._made(
+                "no-commands", Outcome.FAIL, sentence, self._neighbours, cause, f"vkzircon check{self._through}"
+            )
         if self._leg is None and self._identity is not None:
             sentence = f"{self._name} lists {EXTENSION}, but supports only Vulkan {self._identity.api_version.text}."
             cause = "the extension needs Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities"
-            return self._made("api-too-low", Outcome.FAIL, sentence, self._neighbours, cause, "vkzircon check")
+            return self._made(
+                "api-too-low", Outcome.FAIL, sentence, self._neighbours, cause, f"vkzircon check{self._through}"
+            )
         emulated = " (emulated)" if self._report.emulation.active else ""
         sentence = f"{self._name} offers {EXTENSION} revision {found.revision}{emulated}, on {self._leg}."
         return self._made("offered", Outcome.PASS, sentence, self._neighbours)
@@ -209,13 +221,13 @@ class _Explained:
         if is_starnix(self._report):
             cause = "this is Starnix, whose Linux programs have no VMOs; only a native Fuchsia component can use it"
             return self._made("starnix", Outcome.INFO, sentence, (self._report.environment.system,), cause)
-        cause, command = "only drivers for Fuchsia have it", "vkzircon devices"
+        cause, command = "only drivers for Fuchsia have it", self._devices
         if find_extension(self._extensions, HOST_MEMORY) is None:
             cause += f", and without {HOST_MEMORY} it cannot be emulated on this device either"
         elif is_installed():
             cause += f"; vkzircon can emulate it on {HOST_MEMORY}, which this driver has"
             chosen = f" --device {self._device.index}" if len(self._report.devices) > 1 else ""
-            command = f"vkzircon --emulate{chosen}"
+            command = f"vkzircon --emulate{chosen}{self._through}"
         return self._made("not-fuchsia", Outcome.INFO, sentence, (*self._driver(), *self._too_low()), cause, command)
 
     def _not_emulated(self, sentence: str) -> Finding:
@@ -235,7 +247,7 @@ class _Explained:
                 f"this driver lists {HOST_MEMORY}, but does not import the pages of a VMO",
             )
             cause += f": {refusal}" if refusal else ""
-        command = "vkzircon devices  # another device may support it"
+        command = f"{self._devices}  # another device may support it"
         return self._made(word, Outcome.FAIL, sentence, evidence, cause, command)
 
 

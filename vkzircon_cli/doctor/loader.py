@@ -3,8 +3,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
+from typing import Any
 
-from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, Library, can_open, mapped_file, open_library
+from vkzircon_cli.bindings.caller import LOCAL, Caller, OpenedLibrary
+from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, can_open
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.search import Surroundings
@@ -47,9 +49,14 @@ def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...]
     names = names_tried(where.environ)
     if (loader := probed.value) is not None and loader.library == names[0]:
         return (Attempt(shown(loader.library), shown(loader.path), loader.api_version),)
-    answers, fate = Task(lambda: _try(names), where.timeout_s).answers()
+    answers, fate = Task(lambda: try_names(LOCAL, names), where.timeout_s).answers()
     if fate is not None and fate.kind is MissingKind.NOT_ASKED:
         return None
+    return attempts_of(names, answers, fate)
+
+
+def attempts_of(names: Sequence[str], answers: Sequence[Any], fate: Missing | None) -> tuple[Attempt, ...]:
+    """Return the result for each of *names*, by the *answers* of `try_names`, which *fate* ended."""
     made = [
         Attempt(name, path, None if version is None else api_version(version), reason)
         for name, path, version, reason in answers
@@ -65,29 +72,29 @@ def names_tried(environ: Mapping[str, str]) -> tuple[str, ...]:
     return (chosen,) if chosen else LOADER_NAMES
 
 
-def _try(names: Sequence[str]) -> Iterator[tuple[str, str, int | None, str]]:
-    """Open the names in order up to the first Vulkan loader. Runs only in a task's process."""
+def try_names(caller: Caller, names: Sequence[str]) -> Iterator[tuple[str, str, int | None, str]]:
+    """Open the names in order up to the first Vulkan loader. Runs only in a task's process, or in an agent's."""
     for name in names:
         try:
-            library = open_library(name)
+            library = caller.open(name)
         except CannotOpen as refused:
             yield shown(name), "", None, visible(refused.words)
             continue
-        version = _version(library) if library.address("vkGetInstanceProcAddr") else None
-        yield shown(name), shown(mapped_file(name)), version, ""
+        version = _version(caller, library) if library.address("vkGetInstanceProcAddr") else None
+        yield shown(name), shown(caller.file_of(name)), version, ""
         if version is not None:
             return
 
 
-def _version(library: Library) -> int:
+def _version(caller: Caller, library: OpenedLibrary) -> int:
     from vkzircon_cli.bindings._abi import ffi  # 0.4 ms, for a task only
 
-    look_up = ffi.cast("void *(*)(void *, const char *)", library.address("vkGetInstanceProcAddr"))
+    look_up = caller.function(ffi, "void *(*)(void *, const char *)", library.address("vkGetInstanceProcAddr"))
     address = look_up(ffi.NULL, b"vkEnumerateInstanceVersion")
     if address == ffi.NULL:
         return _API_1_0  # only a 1.0 loader lacks the command (spec)
-    version = ffi.new("uint32_t *", _API_1_0)
-    ffi.cast("int32_t (*)(uint32_t *)", address)(version)
+    version = caller.new(ffi, "uint32_t *", _API_1_0)
+    caller.function(ffi, "int32_t (*)(uint32_t *)", address)(version)
     return int(version[0])
 
 

@@ -63,6 +63,11 @@ def read_manifests(log: bytes) -> Iterator[LoggedManifest]:
             yield LoggedManifest(shown, raw[:_MOST_BYTES], "", max(0, len(raw) - _MOST_BYTES))
 
 
+def name_manifests(log: bytes, missing: str) -> Iterator[LoggedManifest]:
+    """Yield the manifests that the loader's *log* names without their bytes, and why they are *missing*."""
+    yield from (LoggedManifest(decode(path)[0], b"", missing, 0) for path in manifests_in(log))
+
+
 def _manifest(path: str) -> bytes:
     """Read a file that has the keys of a manifest.
 

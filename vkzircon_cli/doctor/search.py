@@ -29,7 +29,8 @@ class Surroundings:
 
     *environ* has those variables of a fixed list that are set (bytes that are not UTF-8 as surrogate escapes). *lookup*
     reads any variable: an implicit layer's manifest names the one that turns it on or off. In *elevated* processes the
-    loader ignores most variables. *timeout_s* is how long a library may take to load.
+    loader ignores most variables. *timeout_s* is how long a library may take to load. *exists* says whether there is
+    a file of this name, or a dangling link.
     """
 
     platform: str
@@ -37,6 +38,7 @@ class Surroundings:
     environ: Mapping[str, str]
     lookup: Callable[[str], str | None]
     timeout_s: float
+    exists: Callable[[str], bool] = os.path.lexists
 
     @property
     def trusted(self) -> Mapping[str, str]:
@@ -166,11 +168,11 @@ def layer_variables(where: Surroundings, known: Collection[str]) -> Iterator[Fin
             yield Finding("layer.not-installed", layer, Outcome.WARN, words, command="vulkaninfo --summary")
 
 
-def missing_entries(where: Surroundings, variable: str) -> Iterator[Finding]:
-    """Yield the entries that do not exist, except those that are reported as unreadable manifests."""
+def missing_entries(where: Surroundings, variable: str, *, with_manifests: bool = False) -> Iterator[Finding]:
+    """Yield the entries that do not exist, without manifests, which are else reported as unreadable."""
     for entry in entries(where, variable):
         slip = _slip(entry)
-        if not os.path.lexists(entry) and (slip or not entry.endswith(".json")):
+        if not where.exists(entry) and (with_manifests or slip or not entry.endswith(_SUFFIX)):
             words = f'{variable} names "{entry}", which does not exist{f": {slip}" if slip else ""}.'
             yield Finding("variable.not-found", entry, Outcome.FAIL, words, command=f"unset {variable}")
 

@@ -98,6 +98,7 @@ def not_asked(reason: str) -> Answer[T]:
     return Answer(None, Missing(MissingKind.NOT_ASKED, "", "", reason))
 
 
+CONNECTION_ENDED = "the connection to the agent ended"  # how the process on the other side ended is not known
 HUNG_EARLIER = "hung in an earlier step"  # behind the name of a call that is not made again
 NEVER_REACHED: Missing = Missing(MissingKind.NOT_ASKED, "", "", "not reached")
 

@@ -153,7 +153,8 @@ class HandOver:
 class BenchDevice:
     """One physical device; only the first selected one that offers the extension is measured.
 
-    *overhead* is the time of a call that does almost nothing: what Python and the clock add to each time.
+    *overhead* is the time of a call that does almost nothing: what Python, or an agent,
+    and the clock add to each time.
     """
 
     index: int

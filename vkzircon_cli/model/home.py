@@ -3,6 +3,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -21,15 +22,31 @@ def not_behind(characters: str) -> str:
     return rf"(?:(?<![{characters}])|{_AFTER_ESCAPE})"
 
 
-def variable(name: str) -> str:
-    """Return a variable as facts have it, with escapes for bytes that are not UTF-8."""
-    return decode(os.fsencode(os.environ.get(name, "")))[0]
+NAMING = ("HOME", "USER", "LOGNAME", "SUDO_USER", "DOAS_USER", "HOSTNAME")
+_elsewhere: list[Mapping[str, str]] = []
+
+
+def also_name(variables: Mapping[str, str]) -> None:
+    """Add the *variables* of an agent's process, of which those of `NAMING` name people and hosts as ours do."""
+    _elsewhere.append(variables)
+
+
+def variables(name: str) -> tuple[str, ...]:
+    """Return a variable of this process and of agents' as facts have it, with escapes for bytes that are not UTF-8."""
+    return tuple(decode(os.fsencode(each.get(name, "")))[0] for each in (os.environ, *_elsewhere))
+
+
+def homes() -> tuple[str, ...]:
+    """Return the home folders here and of agents, without the root and without an end in a slash."""
+    folders = (folder.rstrip("/") for folder in variables("HOME"))
+    return tuple(dict.fromkeys(folder for folder in folders if len(folder) > 1))
 
 
 def without_home(value: Any) -> Any:
-    """Write the home folder as ``~`` in every string of *value*, which has JSON's types."""
-    folder = variable("HOME").rstrip("/")
-    return _shortened(value, folder) if len(folder) > 1 else value
+    """Write each home folder as ``~`` in every string of *value*, which has JSON's types."""
+    for folder in homes():
+        value = _shortened(value, folder)
+    return value
 
 
 @cache

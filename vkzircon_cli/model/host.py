@@ -7,6 +7,7 @@ A report has only the variables that are listed here.
 import os
 import sys
 from collections.abc import Mapping
+from shlex import quote
 
 from vkzircon_cli.model.base import BadValue, record
 from vkzircon_cli.model.text import decode
@@ -138,6 +139,11 @@ class Environment:
     isolated: bool
     variables: tuple[Variable, ...]
     agent: str | None = None
+
+    @property
+    def options(self) -> str:
+        """The option for the same agent, '' without one."""
+        return "" if self.agent is None else f" --agent {quote(self.agent)}"
 
 
 def platform() -> str:

@@ -25,7 +25,7 @@ from vkzircon_cli.probe.resources import Memory, Resource, Shape, bind, external
 from vkzircon_cli.probe.target import ImportTargets, Target, before_import
 from vkzircon_cli.stream.events import answer_of
 
-_RELEASE_S = 1.0
+_RELEASE_S, _LEAST_PAUSES = 1.0, 5
 _SMALL = 1024  # bytes, less than a page, as in the conformance tests (zircon_vmo)
 _TRIALS = 4  # sizes to try between one that works and its double, to find the largest
 # How often a round trip moves its bytes at most: two new buffers, two writes and a copy, five comparisons.
@@ -346,15 +346,17 @@ def _released(kept: OwnedHandle, import_once: Callable[[], None]) -> Released:
 
 
 def _settled(kernel: Zircon, handle: int, wanted: int | None = None) -> tuple[int, bool]:
-    """Query the count until two in a row are equal, and are *wanted* if that is set, but for a second at most.
+    """Query the count until two in a row are equal, and are *wanted* if that is set, but for about a second at most.
 
     Returns the count, and whether the last two were equal.
 
-    A driver may free memory in a thread of its own, and a service may take or close a handle late.
+    A driver may free memory in a thread of its own, and a service may take or close a handle late. A few queries are
+    made even if the line to an agent takes all the time.
     """
-    deadline = time.monotonic() + _RELEASE_S
+    deadline, pauses = time.monotonic() + _RELEASE_S, 0
     last, count = kernel.handle_count(handle), kernel.handle_count(handle)
-    while (count != last or wanted not in (None, count)) and time.monotonic() < deadline:
+    while (count != last or wanted not in (None, count)) and (pauses < _LEAST_PAUSES or time.monotonic() < deadline):
         time.sleep(0.01)
+        pauses += 1
         last, count = count, kernel.handle_count(handle)
     return count, count == last

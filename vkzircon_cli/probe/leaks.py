@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Repeat exports and imports until a leak would show in the kernel's counts."""
 
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -67,13 +66,13 @@ class StressProbe:
         kernel = self.target.must_have_kernel()
         for _ in range(_WARM_UP):
             once()
-        resident_bytes = self.target.device.vulkan.caller.resident
-        handles, resident = _open_handles(kernel), resident_bytes()
-        deadline, done = time.monotonic() + self.limit_s, 0
-        while done < rounds and time.monotonic() < deadline:
+        caller = self.target.device.vulkan.caller
+        handles, resident = _open_handles(kernel), caller.resident()
+        is_over, done = caller.timer(self.limit_s), 0
+        while done < rounds and not is_over():
             once()
             done += 1
-        return Stressed(done, handles, _open_handles(kernel), resident, resident_bytes())
+        return Stressed(done, handles, _open_handles(kernel), resident, caller.resident())
 
 
 def _open_handles(kernel: Zircon) -> int | None:

@@ -178,7 +178,8 @@ def conditions(bench: BenchReport, device: BenchDevice) -> Iterator[Field]:
     if limits := device.limits.value:
         yield Field("at most", (f"{about(limits.largest)} at once: {limits.bound}",), prose=True)
     if overhead := device.overhead.value:
-        yield Field("overhead", (f"{duration(overhead.median_ns)}: {OF_OVERHEAD}",), prose=True)
+        caller = "Python" if bench.environment.agent is None else "the agent"
+        yield Field("overhead", (f"{duration(overhead.median_ns)}: {OF_OVERHEAD.format(caller)}",), prose=True)
     yield Field("time", (f"{bench.run.duration_ms / 1000:.1f} of {bench.seconds:g} s",))
 
 

@@ -26,6 +26,7 @@ _AREAS = {
     Area.DEVICE: ("Device", "fact", " of the device"),
     Area.MEMORY: ("Memory", "fact", " of the memory"),
     Area.MACHINE: ("Machine", "fact", " of the machine"),
+    Area.PLACE: ("Where the driver was called, which makes no difference", "fact", " of the place"),
 }
 _TIMES = (*(Column(header, right=True) for header in ("ms before", "ms after", "ratio")), Column("step"))
 _MOST_IDS = 3
@@ -66,7 +67,9 @@ def headline(difference: Difference) -> str:
         counts = (f"{counted(number, _AREAS[area][1])}{_AREAS[area][2]}" for area, number in numbers.items())
         return f"{', '.join(counts)} {'differs' if sum(numbers.values()) == 1 else 'differ'}."
     reworded = sum(change.kind is ChangeKind.REWORDED for change in difference.verdicts)
-    return f"Nothing differs but the wording of {counted(reworded, 'verdict')}." if reworded else "Nothing differs."
+    but = [f"the wording of {counted(reworded, 'verdict')}"] if reworded else []
+    but += ["where the driver was called"] if any(change.area is Area.PLACE for change in difference.facts) else []
+    return f"Nothing differs but {' and '.join(but)}." if but else "Nothing differs."
 
 
 def parts(difference: Difference) -> Iterator[Part]:

@@ -32,7 +32,7 @@ def render_diagnosis_terminal(diagnosis: Diagnosis, page: Page, verbose: bool = 
     if verbose:
         write_printed(sheet, diagnosis, verbose)
     if diagnosis.exit_code is Exit.OK and any(device.offers for device in diagnosis.devices):
-        sheet.commands([(f"vkzircon{diagnosis.emulation.options}", "test whether memory is really shared")])
+        sheet.commands([(f"vkzircon{diagnosis.options}", "test whether memory is really shared")])
     return sheet.finish()
 
 

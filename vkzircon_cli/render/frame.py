@@ -112,7 +112,7 @@ def emulating(report: "Probed", command: str, advice: Advice) -> Iterator[Step]:
     missing = report.summary.exit_code == Exit.NOT_OFFERED
     can_help = advice.emulates and report.environment.platform == LINUX and any(map(_can_emulate, report.devices))
     if missing and can_help and not report.emulation.active:
-        yield f"{command} --emulate", "run again with the extension emulated"
+        yield f"{command} --emulate{report.environment.options}", "run again with the extension emulated"
 
 
 def _can_emulate(device: "Device | BenchDevice | MatrixDevice") -> bool:
@@ -143,11 +143,11 @@ def steps_after(report: "Report", verbose: bool, advice: Advice) -> Iterator[Ste
     choices += "".join(f" --size {size}" for size in _sizes(report) - {DEFAULT_SIZE})
     choices += " --stress" if any(device.stress for device in report.devices) else ""
     choices += " --negative" if any(device.negative for device in report.devices) else ""
-    options = f"{report.emulation.options}{choices}"
+    options = f"{report.options}{choices}"
     code = report.summary.exit_code
     yield from emulating(report, f"vkzircon{choices}", advice)
     if code == Exit.NOT_OFFERED:
-        yield f"vkzircon doctor{report.emulation.options}", "find out why the extension is missing"
+        yield f"vkzircon doctor{report.options}", "find out why the extension is missing"
     if code in (Exit.FAILED, Exit.CRASHED, Exit.OUR_FAULT):
         yield f"vkzircon bundle{options}", "write one file for a bug report"
     if report.summary.outcome is Outcome.TIMEOUT and (longer := _longer(report)) <= MOST_SECONDS:

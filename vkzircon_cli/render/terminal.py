@@ -36,6 +36,7 @@ def render_report(
     sheet = Sheet(page)
     # A list of devices has a result only if it is an error.
     write_opening(sheet, report, with_result=view is not View.DEVICES or report.error is not None)
+    opening = sheet.height
     if view is View.REPORT:
         sheet.heading("Machine")
         sheet.fields(machine_fields(report), verbose)
@@ -45,7 +46,7 @@ def render_report(
         _write_findings(sheet, report, verbose, view)
     if view is View.REPORT:
         sheet.commands(steps_after(report, verbose, advice))
-    if view is not View.DEVICES and report.exit_code not in _CALM:
+    if view is not View.DEVICES and report.exit_code not in _CALM and sheet.height > opening:
         sheet.blank()
         write_result(sheet, opening_of(report))
     return sheet.finish()

@@ -78,6 +78,11 @@ class Sheet:
         """Put parts side by side."""
         return Text.assemble(*(self.text(part) if isinstance(part, str) else part for part in parts), end="")
 
+    @property
+    def height(self) -> int:
+        """The number of lines so far."""
+        return len(self._lines)
+
     def blank(self) -> None:
         """Leave one line free, never two."""
         if self._lines and self._lines[-1]:

@@ -27,7 +27,7 @@ OF_EMULATION = (
     "The extension is emulated: these are times of the real driver and of vkzircon's own layer above it, and "
     "no measure of a Fuchsia driver."
 )
-OF_OVERHEAD = "the time that Python and the clock add to each call; it is not subtracted"
+OF_OVERHEAD = "the time that {} and the clock add to each call; it is not subtracted"
 OF_HAND_OVER = (
     "By VMO: the calls that get a handle, query its properties, import it and bind a buffer to it. By copy: memcpy to "
     "a mapped buffer that exists already. Neither includes what follows: mapping, or the first access to the pages. "

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from vkzircon_cli.model.base import Missing, plain, record
 from vkzircon_cli.model.facts import Device, EntryPoint, Facts
-from vkzircon_cli.model.home import home_pattern, not_behind, told_once, variable
+from vkzircon_cli.model.home import home_pattern, homes, not_behind, told_once, variables
 from vkzircon_cli.model.host import Variable
 from vkzircon_cli.model.spec import Flags, Named, Version
 from vkzircon_cli.report.summary import REQUIRED, CheckResult
@@ -26,6 +26,7 @@ from vkzircon_cli.stream.fold import StepTime
 T = TypeVar("T")
 
 _HOMES = ("/home", "/Users", "/var/home", "/export/home")
+_USERS = ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")
 _SHORTEST_NAME = 2
 # Names that identify no person, and that occur in many paths and messages.
 _COMMON = frozenset({"root", "user", "localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "linux", "fuchsia"})
@@ -70,24 +71,25 @@ class Hidden:
 
 @record
 class People:
-    """The texts that identify people here: the home folder ('' without one), names of the user, names of the host."""
+    """The texts that identify people here and on an agent's device: home folders, names of users, names of hosts."""
 
-    home: str = ""
+    homes: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
 
 
 def people(*agents: str | None) -> People:
-    """Return the identifying texts of this process's user and host, and of the addresses in *agents*, commands."""
-    home = variable("HOME").rstrip("/")
-    of_home = home.rpartition("/")[2] if home.startswith(tuple(f"{folder}/" for folder in _HOMES)) else ""
+    """Return the identifying texts here and on agents' devices, and of the addresses in *agents*, commands."""
+    of_homes = [home.rpartition("/")[2] for home in homes() if home.startswith(tuple(f"{each}/" for each in _HOMES))]
     addressed = [_addressed(agent) for agent in agents if agent]
     users = [user for named, _ in addressed for user in named]
     hosts = [host for _, named in addressed for host in named]
+    users += [user for name in _USERS for user in variables(name)]
+    hosts += [os.uname().nodename, *variables("HOSTNAME")]
     return People(
-        home=home,
-        users=_names(of_home, *map(variable, ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")), _account(), *users),
-        hosts=_names(*(name for host in (os.uname().nodename, *hosts) for name in (host, host.partition(".")[0]))),
+        homes=homes(),
+        users=_names(*of_homes, *users, _account()),
+        hosts=_names(*(name for host in hosts for name in (host, host.partition(".")[0]))),
     )
 
 
@@ -124,7 +126,7 @@ class Redactor:
         patterns: tuple[tuple[re.Pattern[str] | None, str, str], ...] = (
             (_SECRET, r"\1<hidden>", "secret"),
             (_URL_PASSWORD, "<hidden>", "password in an address"),
-            (home_pattern(of.home), "~", "home folder"),
+            *((home_pattern(home), "~", "home folder") for home in of.homes),
             (_OTHERS_HOME, r"\1/<user>", "home folder"),
             (_words(of.hosts), "<host>", "host name"),
             (_words(of.users), "<user>", "user name"),

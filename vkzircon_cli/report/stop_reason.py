@@ -18,30 +18,36 @@ _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
 _MOST_WORDS = 3
 FIRST_ONLY = "The first attempt failed: "
 NOT_ISOLATED = "No process could be started"
-DOCTOR = "Run vkzircon doctor for the cause."
 # Causes that can end a run at any time.
 ENDED_THE_RUN = ("interrupted", "our-fault")
+NO_AGENT = "no-agent"
 # Causes that are not the fault of the loader or of a driver.
-_WE_LACK = ("no-package", "no-process", "no-binding", "no-libzircon", "no-layer", "no-emulation", "no-agent", "cut-off")
+_WE_LACK = ("no-package", "no-process", "no-binding", "no-libzircon", "no-layer", "no-emulation", NO_AGENT, "cut-off")
 _NOT_DOCTORS = (*_WE_LACK, *ENDED_THE_RUN)
 _LOADER_SAYS = " The loader says: "
 _LEAVE_OUT = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."
 
 
+def doctors_hint(environment: Environment) -> str:
+    """Return the sentence that leads to the command that finds causes."""
+    return f"Run vkzircon doctor{environment.options} for the cause."
+
+
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
     """Return why no device could be queried (*emulate*: with the layer), None if one was."""
     failure = transcript.failure or _what_stopped(transcript, environment, emulate)
-    if failure is None or failure.cause in _NOT_DOCTORS or environment.agent is not None:  # doctor examines this host
+    if failure is None or failure.cause in _NOT_DOCTORS:
         return failure
+    doctor = doctors_hint(environment)
     # The culprits were left out, so a problem that remains is not their fault.
     guilty = [culprit for culprit in transcript.culprits if not culprit.left_out]
     if not guilty:
         is_loaders = failure.exit_code == Exit.CANNOT_ASK
-        return replace(failure, hint=f"{failure.hint} {DOCTOR}".strip()) if is_loaders else failure
+        return replace(failure, hint=f"{failure.hint} {doctor}".strip()) if is_loaders else failure
     named = " ".join(culprit.sentence for culprit in guilty[:_MOST_WORDS])
     # The culprits' sentences replace the loader's messages and the general advice.
     hint = failure.hint.partition(_LOADER_SAYS)[0].removeprefix(_LEAVE_OUT).strip()
-    return replace(failure, hint=" ".join(filter(None, (named, hint, DOCTOR))))
+    return replace(failure, hint=" ".join(filter(None, (named, hint, doctor))))
 
 
 def _what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:

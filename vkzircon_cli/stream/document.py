@@ -114,6 +114,11 @@ class Document:
     culprits: tuple[Culprit, ...] = ()
 
     @property
+    def options(self) -> str:
+        """The options for the same emulation, through the same agent."""
+        return f"{self.emulation.options}{self.environment.options}"
+
+    @property
     def exit_code(self) -> Exit:
         """The exit code of the command."""
         return Exit(self.summary.exit_code)

@@ -10,7 +10,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from vkzircon_cli.bindings.agent import AgentCaller, exists, variable
 from vkzircon_cli.bindings.connection import AgentError, Connection, Hello
 from vkzircon_cli.bindings.lost import Ended, Hung, Lost
-from vkzircon_cli.model.base import Missing, MissingKind, record
+from vkzircon_cli.model.base import CONNECTION_ENDED, Missing, MissingKind, record
+from vkzircon_cli.model.home import NAMING
 from vkzircon_cli.model.host import PLATFORM_VARIABLE, REPORTED_VARIABLES, Environment, environment_of, platform_of
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.model.text import decode
@@ -118,18 +119,21 @@ def _no_greeting(agent: AgentProcess) -> tuple[str, str]:
 
 
 @contextmanager
-def connected(request: Request) -> Iterator[AgentCaller]:
+def connected(request: Request, *, is_silent: bool = False) -> Iterator[AgentCaller]:
     """Start the command of *request*'s agent, give it the request's environment, and yield the caller.
+
+    With *is_silent*, nothing that the command writes is passed on to standard error.
 
     Raises:
         AgentError: there is no agent, or it cannot be used.
         AgentLost: the agent ended, or a call hung in it.
     """
-    with _greeted(request.agent or "", request.timeout_s, keeps_errors=False) as (agent, connection, hello):
+    with _greeted(request.agent or "", request.timeout_s, keeps_errors=is_silent) as (agent, connection, hello):
         try:
-            if connection.banner:
+            if connection.banner and not is_silent:
                 os.write(2, connection.banner)
             caller = AgentCaller(connection, hello)
+            caller.begin_step(request.timeout_s)  # for what is called before the first step
             for name, value in request.environ.items():
                 caller.set_variable(name, value)
             yield caller
@@ -143,16 +147,17 @@ def _missing(lost: Lost, agent: AgentProcess, hello: Hello) -> Missing:
     # Only if the command is the agent itself is its end the agent's.
     status = agent.exit_status() if agent.pid == hello.pid else None
     if status is None:
-        return Missing(MissingKind.CRASHED, lost.name, "", "the connection to the agent ended")
+        return Missing(MissingKind.CRASHED, lost.name, "", CONNECTION_ENDED)
     return missing_from_exit(status, lost.name)
 
 
 @record
 class Surroundings:
-    """What a device says before anything is asked: its environment as facts, and its variables by name."""
+    """What a device says before anything is asked: its environment as facts, its variables by name, its host's name."""
 
     environment: Environment
     variables: dict[str, str]
+    host: str
     has_paths: bool
 
 
@@ -164,7 +169,7 @@ def ask_surroundings(command: str, timeout_s: float, paths: tuple[str, ...]) -> 
     """
     with _greeted(command, timeout_s, keeps_errors=True) as (_, connection, hello):
         try:
-            asked = {name: variable(connection, name) for name in REPORTED_VARIABLES}
+            asked = {name: variable(connection, name) for name in (*REPORTED_VARIABLES, *NAMING)}
             has_paths = all(exists(connection, path) for path in paths)
         except Lost:
             raise AgentError("The connection to the agent ended before anything was asked.") from None
@@ -177,4 +182,4 @@ def ask_surroundings(command: str, timeout_s: float, paths: tuple[str, ...]) -> 
         variables=variables,
         agent=command,
     )
-    return Surroundings(where, variables, has_paths)
+    return Surroundings(where, variables, hello.host, has_paths)

@@ -552,8 +552,10 @@ static enum reply on_child(struct frame *frame) {
 
 // ---- requests ----
 
-static enum reply open_library(const char *name) {
+static enum reply open_library(const char *name, uint32_t limit_ms) {
+    arm(limit_ms); // a library's constructors may hang
     void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    disarm(limit_ms);
     if (!library) {
         const char *why = dlerror();
         add(why ? why : "", why ? strlen(why) : 0);
@@ -633,7 +635,7 @@ static enum reply serve(struct frame *frame) {
         name = take_text(frame);
         return setenv(name, take_text(frame), 1) == 0 ? DONE : FAILED;
     case OPEN:
-        return open_library(take_text(frame));
+        return open_library(take_text(frame), frame->limit_ms);
     case SYMBOLS:
         library = pointer(take64(frame));
         while (frame->size)
@@ -686,6 +688,7 @@ static void say_hello(void) {
     add(system.sysname, strlen(system.sysname) + 1);
     add(system.release, strlen(system.release) + 1);
     add(system.machine, strlen(system.machine) + 1);
+    add(system.nodename, strlen(system.nodename) + 1);
     send_answer(HELLO);
 }
 
