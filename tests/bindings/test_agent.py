@@ -5,7 +5,8 @@ import fcntl
 import os
 import random
 import struct
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -16,19 +17,26 @@ from vkzircon_cli.bindings.arena import BLOCK, Arena, Malformed
 from vkzircon_cli.bindings.connection import MAGIC, VERSION, AgentError, Ask, Connection
 from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.lost import Ended, Failed, Hung, Lost
-from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.errors import Exit, NotAsked
 
-ADDRESS, SIZE = 0x1234560000, 1 << 20
+ADDRESS, ELSEWHERE, SIZE = 0x1234560000, 0x2234560000, 1 << 20
 X86_64, SPARC = 62, 43
-DONE, STARTED, HUNG = 2, 4, 5
+DONE, FAILED, STARTED, HUNG = 2, 3, 4, 5
 
 
 def _frame(kind: int, payload: bytes = b"", number: int = 0) -> bytes:
     return struct.pack("<IIII", len(payload), kind, number, 0) + payload
 
 
-def _hello(version: int = VERSION, machine: int = X86_64, pointer: int = 8, arena: int = SIZE) -> bytes:
-    words = struct.pack("<10IQQ8Q", version, machine, pointer, 4096, 1, 0, 0, 0, 0, 8, arena, 0, ADDRESS, *[0] * 7)
+def _hello(
+    version: int = VERSION,
+    machine: int = X86_64,
+    pointer: int = 8,
+    arena: int = SIZE,
+    offers: Sequence[int] = (ADDRESS,),
+) -> bytes:
+    words = struct.pack("<10IQQ", version, machine, pointer, 4096, 1, 0, 0, 0, 0, 8, arena, 0)
+    words += struct.pack("<8Q", *offers, *[0] * (8 - len(offers)))
     return MAGIC + _frame(1, words + b"Linux\x006.1\0x86_64\0")
 
 
@@ -59,15 +67,17 @@ def test_only_blocks_that_changed_are_sent(arena: Arena) -> None:
     new = _abi.ffi.new_allocator(arena.allocate, arena.free)
     first, second = new("uint8_t[]", 3 * BLOCK), new("uint8_t[]", 20_000)
     first[BLOCK], second[19_999] = 1, 2
-    blocks, changes = arena.changes()
+    used, changes = arena.changes()
     assert [(number, len(data)) for number, data in changes] == [(1, BLOCK), ((3 * BLOCK + 19_999) // BLOCK, BLOCK)]
-    assert arena.changes() == (blocks, [])
-    arena.apply(0, memoryview(b"\7" * BLOCK), blocks)
+    assert arena.changes() == (used, [])
+    arena.apply(0, memoryview(b"\7" * BLOCK), used)
     assert first[0] == 7
-    assert arena.changes() == (blocks, [])
+    assert arena.changes() == (used, [])
+    blocks, at_end = used
+    assert at_end == 0
     for number, data in ((blocks, b"\0" * BLOCK), (0, b""), (0, b"\0" * BLOCK * (blocks + 1))):
         with pytest.raises(Malformed):
-            arena.apply(number, memoryview(data), blocks)
+            arena.apply(number, memoryview(data), used)
 
 
 def test_freed_memory_is_used_again_and_zeroed(arena: Arena) -> None:
@@ -79,7 +89,7 @@ def test_freed_memory_is_used_again_and_zeroed(arena: Arena) -> None:
         assert made[0] == 0
         made[0] = 1
         del made
-    assert arena.changes()[0] <= 5
+    assert arena.changes()[0] <= (5, 0)
     with pytest.raises(NotAsked, match="too long for the agent"):
         new("uint8_t[]", SIZE)
     assert kept[0] == 0
@@ -98,9 +108,11 @@ def test_two_arenas_cannot_have_one_address(arena: Arena) -> None:
     [
         (b"\0" * 70_000, "without an agent's greeting"),
         (_hello(version=9), f"speaks version 9 of the protocol, and this vkzircon version {VERSION}"),
-        (_hello(machine=SPARC), "architecture is not supported: 43"),
-        (_hello(pointer=4), "4-byte pointers"),
+        (_hello(machine=SPARC), "architecture is not supported: number 43 of ELF"),
+        (_hello(pointer=4), "pointers have 4 bytes, and this machine's 8"),
+        (MAGIC + struct.pack(">IIII", 200, 1, 0, 0), "numbers are big-endian"),
         (_hello(arena=1 << 40), "offers no arena"),
+        (_hello(arena=SIZE + BLOCK), "offers no arena"),
         (MAGIC + _frame(DONE), "a greeting was expected"),
         (MAGIC + struct.pack("<IIII", 1 << 31, 1, 0, 0), "a frame of 2,147,483,648 bytes"),
         (MAGIC + _frame(1, struct.pack("<I", VERSION)), "the greeting has another shape"),
@@ -111,6 +123,48 @@ def test_a_greeting_that_cannot_be_used_is_one_sentence(said: bytes, message: st
     with _answering(said) as connection, pytest.raises(AgentError, match=message) as refused:
         connection.greet()
     assert refused.value.hint.endswith(".")
+    assert refused.value.exit_code == Exit.CANNOT_ASK
+
+
+def test_a_big_endian_host_has_no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Structures travel as they are, so both sides have one order of bytes."""
+    monkeypatch.setattr(sys, "byteorder", "big")
+    with _answering(_hello()) as connection, pytest.raises(AgentError, match="this machine big-endian"):
+        connection.greet()
+
+
+def test_an_arena_that_cannot_be_mapped_is_one_sentence(arena: Arena) -> None:
+    """Taken here, refused there, or offered nowhere; the address is free again afterwards."""
+    assert arena.allocate(16)
+    for said, message in (
+        ((_hello(),), "None of the addresses"),
+        ((_hello(offers=[]),), "has no address space"),
+        ((_hello(offers=[ELSEWHERE]), _frame(FAILED, b"Cannot allocate memory")), "arena: Cannot allocate memory"),
+    ):
+        with _answering(*said) as connection, pytest.raises(AgentError, match=message) as refused:
+            AgentCaller(connection, connection.greet())
+        assert refused.value.exit_code == Exit.CANNOT_ASK
+    Arena(ELSEWHERE, SIZE).close()
+
+
+def test_a_large_structure_is_compared_only_while_it_lives(arena: Arena) -> None:
+    """It is at the end, so a small one that is made later and kept does not stand behind it."""
+    new = _abi.ffi.new_allocator(arena.allocate, arena.free)
+    large, larger = new("uint8_t[]", 65_537), new("uint8_t[]", 300_000)
+    small = new("uint8_t[]", 65_536)
+    large[65_536], larger[299_999], small[0] = 1, 2, 3
+    (at_start, at_end), changes = arena.changes()
+    assert (at_start, sum(len(data) for _, data in changes)) == (65_536 // BLOCK, 3 * BLOCK)
+    assert at_end >= (65_537 + 300_000) // BLOCK
+    last = SIZE // BLOCK - 1
+    arena.apply(last, memoryview(bytes(BLOCK)), (at_start, at_end))
+    for number, data in ((last - at_end, bytes(BLOCK)), (last, bytes(2 * BLOCK)), (at_start, bytes(BLOCK))):
+        with pytest.raises(Malformed):
+            arena.apply(number, memoryview(data), (at_start, at_end))
+    del large
+    assert arena.changes() == ((at_start, at_end), [])
+    del larger
+    assert arena.changes() == ((at_start, 0), [])
 
 
 def test_what_comes_before_the_greeting_is_skipped() -> None:
@@ -186,7 +240,7 @@ def test_no_answer_makes_the_host_fail_otherwise(seed: int) -> None:
 
 def test_blocks_outside_the_arena_are_refused() -> None:
     """The host checks the place of each block that comes back."""
-    answer = struct.pack("<QQQII", 0, 0, 0, 1, 0) + struct.pack("<II", 1 << 20, 1) + bytes(BLOCK)
+    answer = struct.pack("<QQII", 0, 0, 1, 0) + struct.pack("<II", 1 << 20, 1) + bytes(BLOCK)
     with _answering(_hello(), _frame(DONE), _frame(DONE, answer)) as connection:
         caller = AgentCaller(connection, connection.greet())
         with pytest.raises(AgentError, match="a block is outside the arena"):
