@@ -149,7 +149,9 @@ class Connection:
         if sys.byteorder != "little":
             raise AgentError("The agent is little-endian, and this machine big-endian.", _SUPPORTED)
         if pointer_size != _POINTER_SIZE:
-            raise AgentError(f"The agent's pointers have {pointer_size} bytes, and this machine's {_POINTER_SIZE}.", _SUPPORTED)
+            raise AgentError(
+                f"The agent's pointers have {pointer_size} bytes, and this machine's {_POINTER_SIZE}.", _SUPPORTED
+            )
         if machine not in MACHINES:
             raise AgentError(f"The agent's architecture is not supported: number {machine} of ELF.", _SUPPORTED)
         if not 1 << 20 <= arena_size <= 1 << 30 or arena_size % _CHUNK or offers > len(addresses):
@@ -193,9 +195,7 @@ class Connection:
             self._broken = broken
             raise
 
-    def _answer(
-        self, frame: bytes, limit_s: float, calls: int, started: Callable[[int], None], most: int
-    ) -> bytes:
+    def _answer(self, frame: bytes, limit_s: float, calls: int, started: Callable[[int], None], most: int) -> bytes:
         call = 0
         until = time.monotonic() + limit_s + self.patience_s
         try:

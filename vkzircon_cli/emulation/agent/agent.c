@@ -664,9 +664,9 @@ int main(void) {
     struct header header;
     pthread_t watchdog;
     move_streams();
-    offer_arenas();
     if (pthread_create(&watchdog, NULL, watch, NULL) != 0)
         stop("no thread can be started");
+    offer_arenas();
     say_hello();
     for (;;) {
         get(&header, sizeof(header));
