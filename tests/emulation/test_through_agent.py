@@ -190,17 +190,8 @@ def test_sanitizers_find_nothing(
 ) -> None:
     """A whole report, also one in which the watchdog's thread ends the agent."""
     flags = (f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1")
-    command = [
-        "cc",
-        "-std=c11",
-        *flags,
-        "-o",
-        tmp_path / "agent",
-        agent_files._folder() / "agent.c",
-        "-pthread",
-        "-ldl",
-    ]
-    subprocess.run(command, check=True)
+    source = agent_files._folder() / "agent.c"
+    subprocess.run(["cc", "-std=c11", *flags, "-o", tmp_path / "agent", source, "-pthread", "-ldl"], check=True)
     ran = emulated("check", "-f", "json", *options, "--agent", "./agent", TSAN_OPTIONS="halt_on_error=1")
     printed = ran.json["run"]["output"]["text"]
     assert "Sanitizer" not in printed

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The caller that has an agent make every call: the other side of the seam in `caller`."""
 
+import os
 import struct
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -15,7 +16,9 @@ from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.lost import Failed, Lost
 from vkzircon_cli.bindings.memory import Memory
 from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.model.host import PLATFORM_VARIABLE, platform_of
+from vkzircon_cli.model.text import decode
 
 _ffi: Any = _abi.ffi
 _UINTPTR = _ffi.typeof("uintptr_t")
@@ -31,6 +34,7 @@ _MOST_TEXT = 4096
 # Calls without a result and without output: they travel with the next call.
 _PUT_OFF = ("vkDestroy", "vkFree", "vkUnmap", "vkCmd")
 _KEPT_SCRATCH = 2 << 20
+_LONGEST_NS = 1 << 62
 _LIMIT = "A limit of address space (ulimit -v) may be in the way."
 _NUMBER = struct.Struct("<Q")
 _TWO = struct.Struct("<QQ")
@@ -184,7 +188,7 @@ class AgentCaller:
         try:
             handle = self._number(Ask.OPEN, _text(name))
         except Failed as refused:
-            raise CannotOpen(name, str(refused)) from refused
+            raise CannotOpen(decode(os.fsencode(name))[0], str(refused)) from refused
         self._libraries[name] = _Library(self, handle)
         return self._libraries[name]
 
@@ -209,7 +213,7 @@ class AgentCaller:
         opened = self._libraries.get(library)
         if opened is None or not opened.inside:
             return ""
-        return _shown(self._connection.ask(Ask.FILE_OF, _NUMBER.pack(opened.inside)))
+        return decode(self._connection.ask(Ask.FILE_OF, _NUMBER.pack(opened.inside)))[0]
 
     def function(self, ffi: Any, type: str, address: Any) -> Callable[..., Any]:
         """Return the function at *address*."""
@@ -292,6 +296,8 @@ class AgentCaller:
     def _spend(self, took_ns: int) -> None:
         self._in_calls_ns += took_ns
         self._left_s -= took_ns / 1e9
+        if self._in_calls_ns > _LONGEST_NS:
+            raise self.refuse("calls took longer than any could")
 
     def begin_step(self, limit_s: float) -> None:
         """Allow the calls of one step *limit_s* seconds, by the agent's clock."""
@@ -381,7 +387,10 @@ class AgentCaller:
 
     def platform(self) -> str:
         """Return the platform of the agent's system."""
-        return platform_of(self.variable(PLATFORM_VARIABLE), self.hello.system)
+        try:
+            return platform_of(self.variable(PLATFORM_VARIABLE), self.hello.system)
+        except BadValue as bad:
+            raise AgentError(f"On the device, {bad.message}", bad.hint) from bad
 
     def resident(self) -> int:
         """Return the resident bytes of the agent's process, 0 if they are not known."""
@@ -441,7 +450,7 @@ def _word(pointer: Any) -> int:
 def _text(text: str) -> bytes:
     encoded = text.encode("utf-8", "surrogateescape")
     if b"\0" in encoded:
-        raise CannotOpen(text, "embedded null byte")
+        raise CannotOpen(decode(encoded)[0], "embedded null byte")
     return encoded + b"\0"
 
 
