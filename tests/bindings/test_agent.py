@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host's side of an agent: the arena, and what is made of answers that no agent should give."""
 
-import fcntl
 import os
 import random
 import struct
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from agent_side import ADDRESS, DONE, ELSEWHERE, FAILED, HUNG, SIZE, SPARC, STARTED, answering, frame_of, greeting
 
 from vkzircon_cli.bindings import _abi, vk
 from vkzircon_cli.bindings.agent import AgentCaller
@@ -19,41 +19,6 @@ from vkzircon_cli.bindings.connection import MAGIC, VERSION, AgentError, Ask, Co
 from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.lost import Ended, Failed, Hung, Lost
 from vkzircon_cli.errors import Exit, NotAsked
-
-ADDRESS, ELSEWHERE, SIZE = 0x1234560000, 0x2234560000, 1 << 20
-X86_64, SPARC = 62, 43
-DONE, FAILED, STARTED, HUNG = 2, 3, 4, 5
-
-
-def _frame(kind: int, payload: bytes = b"", number: int = 0) -> bytes:
-    return struct.pack("<IIII", len(payload), kind, number, 0) + payload
-
-
-def _hello(
-    version: int = VERSION,
-    machine: int = X86_64,
-    pointer: int = 8,
-    arena: int = SIZE,
-    offers: Sequence[int] = (ADDRESS,),
-) -> bytes:
-    words = struct.pack("<10IQQ", version, machine, pointer, 4096, 1, 0, 0, 0, 0, 8, arena, 0)
-    words += struct.pack("<8Q", *offers, *[0] * (8 - len(offers)))
-    return MAGIC + _frame(1, words + b"Linux\x006.1\0x86_64\0")
-
-
-@contextmanager
-def _answering(*said: bytes, made: type[Connection] = Connection) -> Iterator[Connection]:
-    """Connect to an agent that has said everything at once, and ends then."""
-    read, write = os.pipe()
-    taken, requests = os.pipe()
-    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 1 << 20)
-    try:
-        os.write(write, b"".join(said))
-        os.close(write)
-        yield made(read, requests, 0.2)
-    finally:
-        for end in (read, taken, requests):
-            os.close(end)
 
 
 @pytest.fixture(name="arena")
@@ -108,20 +73,20 @@ def test_two_arenas_cannot_have_one_address(arena: Arena) -> None:
     ("said", "message"),
     [
         (b"\0" * 70_000, "without an agent's greeting"),
-        (_hello(version=9), f"speaks version 9 of the protocol, and this vkzircon version {VERSION}"),
-        (_hello(machine=SPARC), "architecture is not supported: number 43 of ELF"),
-        (_hello(pointer=4), "pointers have 4 bytes, and this machine's 8"),
+        (greeting(version=9), f"speaks version 9 of the protocol, and this vkzircon version {VERSION}"),
+        (greeting(machine=SPARC), "architecture is not supported: number 43 of ELF"),
+        (greeting(pointer=4), "pointers have 4 bytes, and this machine's 8"),
         (MAGIC + struct.pack(">IIII", 200, 1, 0, 0), "numbers are big-endian"),
-        (_hello(arena=1 << 40), "offers no arena"),
-        (_hello(arena=SIZE + BLOCK), "offers no arena"),
-        (MAGIC + _frame(DONE), "a greeting was expected"),
+        (greeting(arena=1 << 40), "offers no arena"),
+        (greeting(arena=SIZE + BLOCK), "offers no arena"),
+        (MAGIC + frame_of(DONE), "a greeting was expected"),
         (MAGIC + struct.pack("<IIII", 1 << 31, 1, 0, 0), "a frame of 2,147,483,648 bytes"),
-        (MAGIC + _frame(1, struct.pack("<I", VERSION)), "the greeting has another shape"),
+        (MAGIC + frame_of(1, struct.pack("<I", VERSION)), "the greeting has another shape"),
     ],
 )
 def test_a_greeting_that_cannot_be_used_is_one_sentence(said: bytes, message: str) -> None:
     """Another version, another architecture, garbage: what it is, and what to do."""
-    with _answering(said) as connection, pytest.raises(AgentError, match=message) as refused:
+    with answering(said) as connection, pytest.raises(AgentError, match=message) as refused:
         connection.greet()
     assert refused.value.hint.endswith(".")
     assert refused.value.exit_code == Exit.CANNOT_ASK
@@ -130,7 +95,7 @@ def test_a_greeting_that_cannot_be_used_is_one_sentence(said: bytes, message: st
 def test_a_big_endian_host_has_no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Structures travel as they are, so both sides have one order of bytes."""
     monkeypatch.setattr(sys, "byteorder", "big")
-    with _answering(_hello()) as connection, pytest.raises(AgentError, match="this machine big-endian"):
+    with answering(greeting()) as connection, pytest.raises(AgentError, match="this machine big-endian"):
         connection.greet()
 
 
@@ -138,11 +103,11 @@ def test_an_arena_that_cannot_be_mapped_is_one_sentence(arena: Arena) -> None:
     """Taken here, refused there, or offered nowhere; the address is free again afterwards."""
     assert arena.allocate(16)
     for said, message in (
-        ((_hello(),), "None of the addresses"),
-        ((_hello(offers=[]),), "has no address space"),
-        ((_hello(offers=[ELSEWHERE]), _frame(FAILED, b"Cannot allocate memory")), "arena: Cannot allocate memory"),
+        ((greeting(),), "None of the addresses"),
+        ((greeting(offers=[]),), "has no address space"),
+        ((greeting(offers=[ELSEWHERE]), frame_of(FAILED, b"Cannot allocate memory")), "arena: Cannot allocate memory"),
     ):
-        with _answering(*said) as connection, pytest.raises(AgentError, match=message) as refused:
+        with answering(*said) as connection, pytest.raises(AgentError, match=message) as refused:
             AgentCaller(connection, connection.greet())
         assert refused.value.exit_code == Exit.CANNOT_ASK
     Arena(ELSEWHERE, SIZE).close()
@@ -170,7 +135,7 @@ def test_a_large_structure_is_compared_only_while_it_lives(arena: Arena) -> None
 
 def test_what_comes_before_the_greeting_is_skipped() -> None:
     """A shell's banner does not matter."""
-    with _answering(b"Welcome!\nvkzircon-", _hello()) as connection:
+    with answering(b"Welcome!\nvkzircon-", greeting()) as connection:
         hello = connection.greet()
     assert (hello.system, hello.machine_name, hello.offers) == ("Linux", "x86_64", (ADDRESS,))
     assert connection.banner == b"Welcome!\nvkzircon-"
@@ -189,13 +154,13 @@ def test_a_silent_agent_is_waited_for_no_longer_than_the_limit() -> None:
     ("said", "lost", "call"),
     [
         ((), Ended, 0),
-        ((_frame(STARTED, number=1),), Ended, 1),
-        ((_frame(STARTED, number=1), _frame(STARTED, number=2), _frame(HUNG)), Hung, 2),
+        ((frame_of(STARTED, number=1),), Ended, 1),
+        ((frame_of(STARTED, number=1), frame_of(STARTED, number=2), frame_of(HUNG)), Hung, 2),
     ],
 )
 def test_a_loss_names_the_call(said: tuple[bytes, ...], lost: type[Lost], call: int) -> None:
     """Of several calls in one frame, it is the last that began; later requests fail alike."""
-    with _answering(_hello(), *said) as connection:
+    with answering(greeting(), *said) as connection:
         connection.greet()
         for _ in range(2):
             with pytest.raises(lost) as gone:
@@ -254,17 +219,23 @@ def _use(connection: Connection) -> None:
 
 def _good_answers() -> list[bytes]:
     """Return the frames of an agent that answers all of `_use`."""
-    nothing, number = _frame(DONE), _frame(DONE, struct.pack("<Q", 4096))
-    called = _frame(DONE, struct.pack("<QQII", 0, 1000, 0, 0))
-    wrote = _frame(DONE, struct.pack("<QQIIII", 0, 1000, 1, 0, 0, 1) + bytes(BLOCK))
+    nothing, number = frame_of(DONE), frame_of(DONE, struct.pack("<Q", 4096))
+    called = frame_of(DONE, struct.pack("<QQII", 0, 1000, 0, 0))
+    wrote = frame_of(DONE, struct.pack("<QQIIII", 0, 1000, 1, 0, 0, 1) + bytes(BLOCK))
     message = struct.pack("<III", 1, 4096, 5) + b"hello"
-    greeted = _frame(DONE, _hello(offers=[ELSEWHERE]))
+    greeted = frame_of(DONE, greeting(offers=[ELSEWHERE]))
     return [
-        *(_hello(), nothing, _frame(DONE, b"value"), nothing, number, number, _frame(DONE, b"/lib/libvulkan.so")),
-        *(wrote, _frame(DONE, b"text"), number, nothing, _frame(DONE, bytes(16)), number),
-        *(_frame(STARTED, number=1), _frame(STARTED, number=2), called, _frame(DONE, message), _frame(DONE, bytes(16))),
-        *(nothing, greeted, nothing, _frame(DONE, _frame(DONE)), _frame(DONE, struct.pack("<Ii", 1, 0))),
-        _frame(DONE, bytes(16)),
+        *(greeting(), nothing, frame_of(DONE, b"value"), nothing, number, number, frame_of(DONE, b"/lib/libvulkan.so")),
+        *(wrote, frame_of(DONE, b"text"), number, nothing, frame_of(DONE, bytes(16)), number),
+        *(
+            frame_of(STARTED, number=1),
+            frame_of(STARTED, number=2),
+            called,
+            frame_of(DONE, message),
+            frame_of(DONE, bytes(16)),
+        ),
+        *(nothing, greeted, nothing, frame_of(DONE, frame_of(DONE)), frame_of(DONE, struct.pack("<Ii", 1, 0))),
+        frame_of(DONE, bytes(16)),
     ]
 
 
@@ -272,7 +243,7 @@ def _spoil(frames: list[bytes], chance: random.Random) -> bytes:
     """Return the bytes of *frames*, of which something is wrong."""
     for _ in range(chance.choice((1, 1, 2, 5))):
         at = chance.randrange(len(frames))
-        frame = bytearray(frames[at] or _frame(DONE))
+        frame = bytearray(frames[at] or frame_of(DONE))
         place = chance.randrange(len(frame))
         match chance.randrange(7):
             case 0:
@@ -284,7 +255,7 @@ def _spoil(frames: list[bytes], chance: random.Random) -> bytes:
             case 3:
                 kind = chance.choice((DONE, FAILED, STARTED, HUNG, 77))
                 size = chance.choice((0, 4, 8, 16, 32, 300, 2000))
-                frame = bytearray(_frame(kind, chance.randbytes(size), chance.choice((0, 1, 5))))
+                frame = bytearray(frame_of(kind, chance.randbytes(size), chance.choice((0, 1, 5))))
             case 4:
                 frame[16:] = chance.randbytes(len(frame))[: chance.randrange(len(frame))]
                 frame[0:4] = struct.pack("<I", len(frame) - 16)
@@ -308,7 +279,7 @@ class _Counting(Connection):
 
 def test_an_agent_that_answers_well_is_used_to_the_end() -> None:
     """What the next test spoils is all right."""
-    with _answering(*_good_answers()) as connection:
+    with answering(*_good_answers()) as connection:
         _use(connection)
 
 
@@ -322,7 +293,7 @@ def test_no_answer_makes_the_host_fail_otherwise() -> None:
     Path("/proc/self/clear_refs").write_text("5")  # begins VmHWM anew
     _Counting.taken = 0
     while _Counting.taken < frames:
-        with _answering(_spoil(list(good), random.Random(seed)), made=_Counting) as connection:
+        with answering(_spoil(list(good), random.Random(seed)), made=_Counting) as connection:
             try:
                 _use(connection)
             except (AgentError, Lost):
@@ -342,7 +313,7 @@ def _memory(name: str) -> int:
 
 def test_an_answer_that_no_request_has_is_not_read() -> None:
     """Its length is refused, before memory is taken for it."""
-    with _answering(_hello(), struct.pack("<IIII", (1 << 20) + 1, DONE, 0, 0)) as connection:
+    with answering(greeting(), struct.pack("<IIII", (1 << 20) + 1, DONE, 0, 0)) as connection:
         connection.greet()
         with pytest.raises(AgentError, match="a frame of 1,048,577 bytes"):
             connection.ask(Ask.MEMORY)
@@ -350,7 +321,7 @@ def test_an_answer_that_no_request_has_is_not_read() -> None:
 
 def test_a_request_that_cannot_be_refused_is_the_agents_mistake() -> None:
     """Only some may fail; of the others, the reason is told once."""
-    with _answering(_hello(), _frame(FAILED, b"no way")) as connection:
+    with answering(greeting(), frame_of(FAILED, b"no way")) as connection:
         connection.greet()
         with pytest.raises(AgentError, match=r"The agent refused a request of kind 17 \(no way\)\."):
             connection.ask(Ask.MEMORY)
@@ -360,7 +331,7 @@ def test_a_request_that_cannot_be_refused_is_the_agents_mistake() -> None:
 def test_blocks_outside_the_arena_are_refused() -> None:
     """The host checks the place of each block that comes back."""
     answer = struct.pack("<QQII", 0, 0, 1, 0) + struct.pack("<II", 1 << 20, 1) + bytes(BLOCK)
-    with _answering(_hello(), _frame(DONE), _frame(DONE, answer)) as connection:
+    with answering(greeting(), frame_of(DONE), frame_of(DONE, answer)) as connection:
         caller = AgentCaller(connection, connection.greet())
         with pytest.raises(AgentError, match="a block is outside the arena"):
             caller.function(_abi.ffi, "PFN_zx_process_self", 4096)()
