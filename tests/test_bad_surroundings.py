@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from program import PROGRAM, Run, environment
 
+from vkzircon_cli.emulation.installation import Installation
+
 NO_VULKAN = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 
 
@@ -187,6 +189,52 @@ def test_escape_sequences_never_reach_a_terminal(vkzircon: Run) -> None:
         for arguments in ((), ("--format", "json"), ("--output", f"/gone{hostile}")):
             ran = vkzircon(*arguments, **env)
             assert not set(ran.out + ran.err) & set("\x1b\x9b\u202e")
+
+
+def test_a_library_may_have_any_name(vkzircon: Run, lavapipe: str, layer: Installation, tmp_path: Path) -> None:
+    """One that is not UTF-8 is shown with escapes, and costs no event of the probe."""
+    library = tmp_path / "lib\udc92zircon.so"
+    library.symlink_to(layer.libzircon)
+    ran = vkzircon("devices", "-f", "json", VK_DRIVER_FILES=lavapipe, VKZIRCON_LIBZIRCON=str(library))
+    assert ran.json["kernel"]["value"]["library"] == f"{tmp_path}/lib\\x92zircon.so"
+    assert "Refused" not in ran.out
+
+
+_LIAR = """
+#include <stdint.h>
+#include <string.h>
+static int32_t none(void) { return 0; }
+static int32_t version(uint32_t *version) { return *version = 1 << 22 | 1 << 12, 0; }
+static void properties(void *device, uint32_t *properties) { version(properties); }
+static int32_t create(const void *info, const void *allocator, void **made) { return *made = &made, 0; }
+static int32_t devices(void *instance, uint32_t *count, void **list) {
+    if (list) list[0] = instance;
+    return *count = 1, 0;
+}
+static int32_t extensions(void *device, const char *layer, uint32_t *count, char *list) {
+    if (list) strcpy(list, "VK_FUCHSIA_external_memory");
+    return *count = 1, 0;
+}
+static void families(void *device, uint32_t *count, void *list) { *count = UINT32_MAX; }
+void (*vkGetInstanceProcAddr(void *instance, const char *name))(void) {
+    if (!strcmp(name, "vkEnumerateInstanceVersion")) return (void (*)(void))version;
+    if (!strcmp(name, "vkGetPhysicalDeviceProperties")) return (void (*)(void))properties;
+    if (!strcmp(name, "vkCreateInstance")) return (void (*)(void))create;
+    if (!strcmp(name, "vkEnumeratePhysicalDevices")) return (void (*)(void))devices;
+    if (!strcmp(name, "vkEnumerateDeviceExtensionProperties")) return (void (*)(void))extensions;
+    if (!strcmp(name, "vkGetPhysicalDeviceQueueFamilyProperties")) return (void (*)(void))families;
+    return (void (*)(void))none;
+}
+"""
+
+
+def test_a_driver_that_counts_four_billion_queues_is_reported(vkzircon: Run, tmp_path: Path) -> None:
+    """A wrong count takes neither memory nor a fault of vkzircon's own."""
+    (tmp_path / "liar.c").write_text(_LIAR)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "liar.so", "liar.c"], cwd=tmp_path, check=True)
+    ran = vkzircon("check", "-f", "json", VKZIRCON_LIBVULKAN=str(tmp_path / "liar.so"))
+    assert ran.code in (1, 3)
+    assert len(ran.json["devices"][0]["opened"]["value"]["queue_families"]) == 1000
 
 
 def test_the_home_folder_is_nowhere(vkzircon: Run, tmp_path: Path) -> None:

@@ -125,10 +125,12 @@ def _stream(request: Request, search: Search) -> Generator[Event, None, None]:
         if request.agent is not None:
             where, variables = _surroundings(request)
         request = with_environment(request, variables)
+        if is_isolated(request):
+            worker.start_first(load_probe)
     except CannotAsk as not_possible:
         stop = not_possible
-    if stop is None and is_isolated(request):
-        worker.start_first(load_probe)
+    except interrupt.Interrupted:  # raised once more after the header, which every report needs
+        pass
     if where is None:
         where = environment(isolated=can_fork()) if request.agent is None else unknown_environment(request.agent)
     header = make_header(

@@ -2,20 +2,28 @@
 """The program with --agent: the same report as without it, and one sentence where there is no agent."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from program import Run
+from program import PROGRAM, Run, environment
 
+from vkzircon_cli.bindings import _abi
+from vkzircon_cli.bindings.agent import AgentCaller
+from vkzircon_cli.bindings.connection import MAGIC, Connection
 from vkzircon_cli.cli.command_table import COMMANDS
 from vkzircon_cli.diff import ChangeKind, Difference, compare
 from vkzircon_cli.emulation import agent_files
+from vkzircon_cli.emulation.installation import Installation
 from vkzircon_cli.saved.load import read
-from vkzircon_cli.worker.agent_process import ask_surroundings
+from vkzircon_cli.worker.agent_process import AgentProcess, ask_surroundings
 
 # Passes bytes on between vkzircon and an agent; after so many bytes of the agent it ends, stalls, or writes zeros.
 RELAY = """
@@ -191,6 +199,101 @@ def test_an_error_is_told_once(vkzircon: Run) -> None:
     """Where nothing stands between the beginning of the page and its end, the end is left out."""
     ran = vkzircon("check", "--agent", "true")
     assert (ran.code, ran.out.count("ERROR")) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("kib", "said"),
+    [(50_000, "The agent has no address space for its arena."), (90_000, "The agent cannot map its arena: Cannot")],
+)
+def test_an_agent_without_memory_is_one_sentence(vkzircon: Run, agent: Path, kib: int, said: str) -> None:
+    """It is no driver's fault."""
+    ran = vkzircon("check", "-f", "json", "--agent", f"sh -c 'ulimit -v {kib}; exec {agent}'")
+    assert (ran.code, ran.json["error"]["cause"]) == (4, "no-agent")
+    assert ran.err.startswith(f"vkzircon: {said}")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_an_agent_that_ends_before_it_is_asked_is_no_crash(emulated: Run, agent: Path, tmp_path: Path) -> None:
+    """The driver was not called yet."""
+    (tmp_path / "relay.py").write_text(RELAY)
+    texts = (os.uname().sysname, os.uname().release, os.uname().machine, os.uname().nodename)
+    greeting = len(MAGIC) + 16 + 120 + sum(len(text) + 1 for text in texts)
+    ran = emulated("check", "-f", "json", "--agent", _later(agent, f"{sys.executable} relay.py {agent} {greeting} end"))
+    assert (ran.code, ran.json["error"]["cause"]) == (4, "no-agent")
+    assert "The connection to the agent ended before anything was asked." in ran.err
+
+
+def _later(agent: Path, command: str) -> str:
+    """Return a command that starts *agent*, and *command* from the second time on."""
+    return f"sh -c '[ -e once ] || {{ touch once; exec {agent}; }}; exec {command}'"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_ctrl_c_during_the_greeting_ends_with_a_report(agent: Path, tmp_path: Path, is_first: bool) -> None:
+    """Exit code 130, one sentence, a document, and no process that is left; for the worker's agent too."""
+    if is_first:
+        (tmp_path / "once").touch()
+    (tmp_path / "silent.sh").write_text("echo $$ > started\nmv started pid\nexec sleep 60\n")
+    running = subprocess.Popen(
+        [PROGRAM, "check", "-f", "json", "--agent", _later(agent, "sh silent.sh")],
+        env=environment({}),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    while not (tmp_path / "pid").exists() and running.poll() is None:
+        time.sleep(0.005)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=10)
+    document = json.loads(out)
+    assert (running.returncode, document["error"]["cause"]) == (130, "interrupted")
+    assert (document["environment"]["platform"] == "unknown") is is_first
+    assert err.decode().splitlines() == [f"vkzircon: {document['error']['message']}"]
+    until = time.monotonic() + 5
+    while _runs(tmp_path / "pid"):
+        assert time.monotonic() < until
+
+
+def _runs(file: Path) -> bool:
+    """Whether the process runs whose number is in *file*; one that is not reaped has no command line."""
+    command_line = Path("/proc", file.read_text().strip(), "cmdline")
+    return command_line.exists() and bool(command_line.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("sanitizers", "options", "code"),
+    [("address,undefined", ("--negative",), 0), ("thread", ("--fault", "hang-in-export", "--timeout", "1"), 5)],
+)
+def test_sanitizers_find_nothing(
+    emulated: Run, tmp_path: Path, sanitizers: str, options: tuple[str, ...], code: int
+) -> None:
+    """A whole report, also one in which the watchdog's thread ends the agent."""
+    flags = (f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1")
+    source = agent_files._folder() / "agent.c"
+    subprocess.run(["cc", "-std=c11", *flags, "-o", tmp_path / "agent", source, "-pthread", "-ldl"], check=True)
+    ran = emulated("check", "-f", "json", *options, "--agent", "./agent", TSAN_OPTIONS="halt_on_error=1")
+    printed = ran.json["run"]["output"]["text"]
+    assert "Sanitizer" not in printed
+    assert "runtime error" not in printed
+    assert (ran.code, ran.json["summary"]["counts"]["crash"]) == (code, 0)
+
+
+def test_an_agent_needs_little_memory(agent: Path, layer: Installation) -> None:
+    """At most 8 MiB, after its greeting and a thousand calls."""
+    process = AgentProcess(str(agent))
+    try:
+        connection = Connection(process.read, process.write, 5)
+        caller = AgentCaller(connection, connection.greet())
+        address = caller.open(str(layer.libzircon)).address("zx_system_get_page_size")
+        page_size = caller.function(_abi.ffi, "PFN_zx_system_get_page_size", address)
+        caller.begin_step(5)
+        assert {page_size() for _ in range(1000)} == {os.sysconf("SC_PAGESIZE")}
+        highest = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+        caller.close()
+    finally:
+        process.end()
+    assert highest is not None
+    assert int(highest[1]) <= 8 * 1024
 
 
 def test_an_empty_command_is_a_mistake_of_usage(vkzircon: Run) -> None:

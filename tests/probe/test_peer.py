@@ -21,7 +21,7 @@ from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
 from vkzircon_cli.probe.patterns import new_pattern
-from vkzircon_cli.probe.peer import DeviceAsked, FarImport, Peer
+from vkzircon_cli.probe.peer import DeviceAsked, FarImport, Importer, Peer, _Server
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.worker.process import Process
 
@@ -207,3 +207,14 @@ def test_without_a_kernel_both_are_skipped(vkzircon: Run, lavapipe: str, layer: 
     told = {row["id"]: (row["outcome"], row["sentence"]) for row in ran.json["checks"]}
     for name in ("export.survives-channel", "import.second-process"):
         assert told[name] == ("skip", f"Memory type 0: {NO_KERNEL}.")
+
+
+@pytest.mark.parametrize("message", [b"\xff", b"[]", b"{}", b'{"DeviceAsked": 5}', b'{"FarImport": {}}'])
+def test_a_message_that_changed_on_its_way_is_not_the_drivers_fault(kernel: Zircon, message: bytes) -> None:
+    """A channel of an agent's device may return anything."""
+    ours, theirs = kernel.create_channel()
+    kernel.write_channel(ours, message)
+    with pytest.raises(NotAsked, match="a message changed in the channel"):
+        _Server(kernel, theirs, Importer(kernel)).answer()
+    for end in (ours, theirs):
+        kernel.close(end)

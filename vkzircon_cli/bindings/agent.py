@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The caller that has an agent make every call: the other side of the seam in `caller`."""
 
+import os
 import struct
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import Any
 from weakref import finalize
 
 from vkzircon_cli.bindings import _abi
-from vkzircon_cli.bindings.arena import BLOCK, Arena, Malformed
+from vkzircon_cli.bindings.arena import BLOCK, Arena, Malformed, Used
 from vkzircon_cli.bindings.caller import Listener
 from vkzircon_cli.bindings.connection import AgentError, Ask, Connection, Hello, RelayedConnection
 from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.lost import Failed, Lost
 from vkzircon_cli.bindings.memory import Memory
+from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.model.host import PLATFORM_VARIABLE, platform_of
+from vkzircon_cli.model.text import decode
 
 _ffi: Any = _abi.ffi
 _UINTPTR = _ffi.typeof("uintptr_t")
@@ -22,13 +27,15 @@ _CALLS = struct.Struct("<IIII")
 _RUN = struct.Struct("<II")
 _WORD = struct.Struct("<I")
 _ENDED = struct.Struct("<Ii")
-_RESULT = struct.Struct("<QQQII")
+_RESULT = struct.Struct("<QQII")
 _MOST_WORDS = 12
 _MOST_PUT_OFF = 64
 _MOST_TEXT = 4096
 # Calls without a result and without output: they travel with the next call.
 _PUT_OFF = ("vkDestroy", "vkFree", "vkUnmap", "vkCmd")
 _KEPT_SCRATCH = 2 << 20
+_LONGEST_NS = 1 << 62
+_LIMIT = "A limit of address space (ulimit -v) may be in the way."
 _NUMBER = struct.Struct("<Q")
 _TWO = struct.Struct("<QQ")
 
@@ -147,14 +154,23 @@ class AgentCaller:
         return self._connection.is_broken
 
     def _mapped(self) -> Arena:
+        if not self.hello.offers:
+            raise AgentError("The agent has no address space for its arena.", _LIMIT)
         for address in self.hello.offers:
-            try:
+            with suppress(OSError):
                 arena = Arena(address, self.hello.arena_size)
-            except OSError:
-                continue
-            self._connection.ask(Ask.USE_ARENA, _NUMBER.pack(address))
-            return arena
-        raise AgentError("None of the addresses that the agent offers is free here.", "Run the same command again.")
+                break
+        else:
+            text = "None of the addresses that the agent offers for its arena can be mapped here."
+            raise AgentError(text, f"Run the same command again. {_LIMIT}")
+        with ExitStack() as unless_used:
+            unless_used.callback(arena.close)
+            try:
+                self._connection.ask(Ask.USE_ARENA, _NUMBER.pack(address))
+            except Failed as failed:
+                raise AgentError(f"The agent cannot map its arena: {failed}.", _LIMIT) from None
+            unless_used.pop_all()
+        return arena
 
     def close(self) -> None:
         """Unmap the arena, whose structures may not be used any more."""
@@ -172,7 +188,7 @@ class AgentCaller:
         try:
             handle = self._number(Ask.OPEN, _text(name), self._limit_s and max(self._left_s, 0.1))
         except Failed as refused:
-            raise CannotOpen(name, str(refused)) from refused
+            raise CannotOpen(decode(os.fsencode(name))[0], str(refused)) from refused
         except Lost as lost:
             raise self._first_loss(lost, "") from None
         self._libraries[name] = _Library(self, handle)
@@ -199,7 +215,7 @@ class AgentCaller:
         opened = self._libraries.get(library)
         if opened is None or not opened.inside:
             return ""
-        return _shown(self._connection.ask(Ask.FILE_OF, _NUMBER.pack(opened.inside)))
+        return decode(self._connection.ask(Ask.FILE_OF, _NUMBER.pack(opened.inside)))[0]
 
     def function(self, ffi: Any, type: str, address: Any) -> Callable[..., Any]:
         """Return the function at *address*."""
@@ -238,18 +254,22 @@ class AgentCaller:
 
     def _make_calls(self) -> int:
         calls, self._put_off = self._put_off, []
-        blocks, runs = self._arena.changes()
-        parts = [_CALLS.pack(blocks, len(runs), len(calls), 0)]
+        used, runs = self._arena.changes()
+        parts = [_CALLS.pack(*used, len(runs), len(calls))]
         for first, data in runs:
             parts += (_RUN.pack(first, len(data) // BLOCK), data)
         parts += [made for _, made, _ in calls]
         try:
-            answer = self._connection.ask(Ask.CALL, b"".join(parts), limit_s=max(self._left_s, 0.1), calls=len(calls))
-        except Failed as failed:
-            raise self.refuse(f"a refused call ({failed})") from failed
+            answer = self._connection.ask(
+                Ask.CALL,
+                b"".join(parts),
+                limit_s=max(self._left_s, 0.1),
+                calls=len(calls),
+                size=sum(used) * (BLOCK + _RUN.size),
+            )
         except Lost as lost:
             raise self._first_loss(lost, calls[lost.call][0] if len(calls) > 1 else "") from None
-        return self._results(answer, blocks)
+        return self._results(answer, used)
 
     def _first_loss(self, lost: Lost, name: str) -> Lost:
         """Return the loss of the agent: objects that are destroyed behind it lead here again."""
@@ -258,10 +278,10 @@ class AgentCaller:
             self._connection.lose(self._loss)
         return self._loss
 
-    def _results(self, answer: bytes, blocks: int) -> int:
+    def _results(self, answer: bytes, used: Used) -> int:
         if len(answer) < _RESULT.size:
             raise self.refuse("an answer is too short")
-        result, _, took_ns, runs, _ = _RESULT.unpack_from(answer)
+        result, took_ns, runs, _ = _RESULT.unpack_from(answer)
         at, view = _RESULT.size, memoryview(answer)
         try:
             for _ in range(runs):
@@ -269,7 +289,7 @@ class AgentCaller:
                 at += _RUN.size + count * BLOCK
                 if at > len(answer):
                     raise Malformed("an answer is too short")
-                self._arena.apply(first, view[at - count * BLOCK : at], blocks)
+                self._arena.apply(first, view[at - count * BLOCK : at], used)
         except (Malformed, struct.error) as malformed:
             raise self.refuse(str(malformed)) from malformed
         self._spend(took_ns)
@@ -278,6 +298,8 @@ class AgentCaller:
     def _spend(self, took_ns: int) -> None:
         self._in_calls_ns += took_ns
         self._left_s -= took_ns / 1e9
+        if self._in_calls_ns > _LONGEST_NS:
+            raise self.refuse("calls took longer than any could")
 
     def begin_step(self, limit_s: float) -> None:
         """Allow the calls of one step *limit_s* seconds, by the agent's clock."""
@@ -303,8 +325,6 @@ class AgentCaller:
         payload = _TWO.pack(address, size) + data
         try:
             answer = self._connection.ask(kind, payload, limit_s=max(self._left_s, 0.1))
-        except Failed as failed:
-            raise self.refuse(f"a refused access ({failed})") from failed
         except Lost as lost:
             raise self._first_loss(lost, "") from None
         if answers is not None and len(answer) != answers:
@@ -331,13 +351,18 @@ class AgentCaller:
         while self._unused:
             self.on_memory(Ask.DROP, *self._unused.pop())
         if size > _KEPT_SCRATCH:
-            made = AgentMemory(self, self._number(Ask.SCRATCH, _NUMBER.pack(size)), size)
+            made = AgentMemory(self, self._scratch_address(size), size)
             finalize(made, self._unused.append, (made.pointer, size))  # dropped later: a request may be under way
             return made
         if not self._scratch:
-            address = self._number(Ask.SCRATCH, _NUMBER.pack(_KEPT_SCRATCH))
-            self._scratch.append(AgentMemory(self, address, _KEPT_SCRATCH))
+            self._scratch.append(AgentMemory(self, self._scratch_address(_KEPT_SCRATCH), _KEPT_SCRATCH))
         return self._scratch[0]
+
+    def _scratch_address(self, size: int) -> int:
+        try:
+            return self._number(Ask.SCRATCH, _NUMBER.pack(size))
+        except Failed as failed:
+            raise NotAsked(f"the agent has no memory for {size:,} bytes") from failed
 
     def listener(self, ffi: Any, listen: Listener) -> Any:
         """Return the agent's own messenger: what a driver gives to a messenger are pointers of its process."""
@@ -373,7 +398,10 @@ class AgentCaller:
 
     def platform(self) -> str:
         """Return the platform of the agent's system."""
-        return platform_of(self.variable(PLATFORM_VARIABLE), self.hello.system)
+        try:
+            return platform_of(self.variable(PLATFORM_VARIABLE), self.hello.system)
+        except BadValue as bad:
+            raise AgentError(f"On the device, {bad.message}", bad.hint) from bad
 
     def resident(self) -> int:
         """Return the resident bytes of the agent's process, 0 if they are not known."""
@@ -433,7 +461,7 @@ def _word(pointer: Any) -> int:
 def _text(text: str) -> bytes:
     encoded = text.encode("utf-8", "surrogateescape")
     if b"\0" in encoded:
-        raise CannotOpen(text, "embedded null byte")
+        raise CannotOpen(decode(encoded)[0], "embedded null byte")
     return encoded + b"\0"
 
 

@@ -10,6 +10,7 @@ from vkzircon_cli.errors import NotAsked
 BLOCK = 256
 _PAGE = 8192  # compared at once
 _STEP = 64
+_LARGE = 64 * 1024  # from here on, an allocation is at the arena's end, so that little is compared once it is freed
 _PROT_READ_WRITE = 3
 _MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022
 _MAP_FIXED_NOREPLACE = 0x100000
@@ -17,6 +18,9 @@ _FAILED = (1 << 64) - 1
 
 _ffi: Any = _abi.ffi
 _UINTPTR = _ffi.typeof("uintptr_t")
+
+
+Used = tuple[int, int]  # how many blocks are in use at the arena's start, and how many at its end
 
 
 class Malformed(Exception):
@@ -37,7 +41,9 @@ class Arena:
         self._known = memoryview(_ffi.buffer(self._shadow, size))
         self._sizes: dict[int, int] = {}
         self._free: dict[int, list[int]] = {}
-        self._top = 0
+        self._top = 0  # the end of the small ones
+        self._large = {size}  # the start of each large one, and the arena's end
+        self._bottom = size  # the first of those
 
     def close(self) -> None:
         """Unmap both; nothing allocated here may be used any more."""
@@ -46,12 +52,16 @@ class Arena:
 
     def allocate(self, size: int) -> Any:
         """Return a pointer to *size* bytes, for ``ffi.new_allocator``. Raises `NotAsked` if the arena is full."""
-        rounded = max(_STEP, -(-size // _STEP) * _STEP)
+        step = _PAGE if size > _LARGE else _STEP
+        rounded = max(step, -(-size // step) * step)
         free = self._free.get(rounded)
         if free:
             at = free.pop()
-        elif self._top + rounded > self._size:
+        elif self._top + rounded > self._bottom:
             raise NotAsked("the list is too long for the agent")
+        elif size > _LARGE:
+            at = self._bottom = self._bottom - rounded
+            self._large.add(at)
         else:
             at, self._top = self._top, self._top + rounded
         self._sizes[at] = rounded
@@ -61,21 +71,25 @@ class Arena:
         """Release what `allocate` returned."""
         at = int(_ffi.cast(_UINTPTR, pointer)) - self._address
         size = self._sizes.pop(at)
-        if at + size == self._top:
+        if at in self._large:
+            self._large.remove(at)
+            self._bottom = min(self._large)
+        elif at + size == self._top:
             self._top = at
         else:
             self._free.setdefault(size, []).append(at)
 
-    def changes(self) -> tuple[int, list[tuple[int, bytes]]]:
-        """Return the number of blocks that are compared, and those that differ from what the agent has.
+    def changes(self) -> tuple[Used, list[tuple[int, bytes]]]:
+        """Return what is compared, and the blocks that differ from what the agent has, as first block and bytes.
 
-        They are first block and bytes, and known there from now on.
+        They are known there from now on.
         """
         found = []
-        blocks = -(-self._top // BLOCK)
-        used, memcmp, own, shadow = blocks * BLOCK, self._libc.memcmp, self._own, self._shadow
-        for page in range(0, used, _PAGE):
-            length = min(_PAGE, used - page)
+        blocks = -(-self._top // BLOCK), (self._size - self._bottom) // BLOCK
+        used, large = blocks[0] * BLOCK, self._size - blocks[1] * BLOCK
+        memcmp, own, shadow = self._libc.memcmp, self._own, self._shadow
+        for page in (*range(0, used, _PAGE), *range(large, self._size, _PAGE)):
+            length = min(_PAGE, used - page) if page < large else _PAGE
             if not memcmp(own + page, shadow + page, length):
                 continue
             first = -1
@@ -94,10 +108,11 @@ class Arena:
         self._known[start:end] = data
         return start // BLOCK, bytes(data)
 
-    def apply(self, first: int, data: memoryview, blocks: int) -> None:
-        """Write blocks that the agent sent. Raises `Malformed` if they are not in the first *blocks*."""
+    def apply(self, first: int, data: memoryview, used: Used) -> None:
+        """Write blocks that the agent sent. Raises `Malformed` if they are not in *used*."""
         start, end = first * BLOCK, first * BLOCK + len(data)
-        if not data or end > blocks * BLOCK:
+        large = self._size - used[1] * BLOCK
+        if not data or not (end <= used[0] * BLOCK or large <= start < end <= self._size):
             raise Malformed("a block is outside the arena")
         self._bytes[start:end] = data
         self._known[start:end] = data

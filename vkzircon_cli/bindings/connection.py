@@ -7,6 +7,7 @@ Nothing that an agent sends is trusted: lengths are bounded, and each wait has a
 import os
 import select
 import struct
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,14 +22,16 @@ VERSION = 1
 MAGIC = b"vkzircon-agent\r\n"
 MACHINES = {62: "x86_64", 183: "aarch64"}  # e_machine of ELF
 _MOST_BANNER = 64 * 1024
-_MOST_PAYLOAD = 96 << 20
+_MOST_ANSWER = 1 << 20  # of an answer without blocks of the arena
+_MOST_WORDS = 300
 _CHUNK = 1 << 16
 _RELAY_WAIT_S = 1.0
 _HEADER = struct.Struct("<IIII")
 _WORD = struct.Struct("<I")
 _HELLO_TEXTS = 3
-_POINTER_SIZE = 8
+_POINTER_SIZE = struct.calcsize("P")
 _HELLO = struct.Struct("<10IQQ8Q")
+_SUPPORTED = f"Supported are {' and '.join(MACHINES.values())}, both little-endian with 64-bit pointers."
 _OTHER_AGENT = "Use an agent that was built from this vkzircon: vkzircon agent --source DIR writes its source."
 
 
@@ -42,8 +45,6 @@ class Ask(IntEnum):
     SYMBOLS = 5
     FILE_OF = 6
     CALL = 7
-    READ = 8
-    WRITE = 9
     STRING = 10
     FILL = 11
     COMPARE = 12
@@ -60,6 +61,11 @@ class Ask(IntEnum):
 
 
 _HELLO_KIND, _DONE, _FAILED, _STARTED, _HUNG = 1, 2, 3, 4, 5
+_OTHER_ORDER = _HELLO_KIND << 24  # the kind of a greeting in the other order of bytes
+_MAY_FAIL = {
+    *(Ask.USE_ARENA, Ask.GETENV, Ask.OPEN, Ask.SCRATCH, Ask.EXISTS),
+    *(Ask.SPAWN, Ask.SEND_ON, Ask.RECEIVE),
+}
 
 
 class AgentError(CannotAsk):
@@ -123,7 +129,7 @@ class Connection:
             self._more(until, "its greeting")
         self.banner = bytes(self._data[:at])
         del self._data[: at + len(MAGIC)]
-        kind, _, payload = self._frame(until)
+        kind, _, payload = self._frame(until, _CHUNK)
         if kind != _HELLO_KIND or len(payload) < _WORD.size:
             raise self._malformed("a greeting was expected")
         (version,) = _WORD.unpack_from(payload)
@@ -135,16 +141,21 @@ class Connection:
 
     def _hello(self, payload: bytes) -> Hello:
         texts = payload[_HELLO.size :].split(b"\0")
-        if len(payload) < _HELLO.size or len(texts) < _HELLO_TEXTS or len(payload) > _CHUNK:
+        if len(payload) < _HELLO.size or len(texts) < _HELLO_TEXTS:
             raise self._malformed("the greeting has another shape")
         found = _HELLO.unpack_from(payload)
         _, machine, pointer_size, page_size, pid, uid, euid, gid, egid, offers, arena_size, messenger, *addresses = (
             found
         )
-        if machine not in MACHINES or pointer_size != _POINTER_SIZE:
-            text = f"The agent's architecture is not supported: {machine}, with {pointer_size}-byte pointers."
-            raise AgentError(text, f"Supported are {' and '.join(MACHINES.values())}.")
-        if not 1 << 20 <= arena_size <= 1 << 30 or offers > len(addresses):
+        if sys.byteorder != "little":
+            raise AgentError("The agent is little-endian, and this machine big-endian.", _SUPPORTED)
+        if pointer_size != _POINTER_SIZE:
+            raise AgentError(
+                f"The agent's pointers have {pointer_size} bytes, and this machine's {_POINTER_SIZE}.", _SUPPORTED
+            )
+        if machine not in MACHINES:
+            raise AgentError(f"The agent's architecture is not supported: number {machine} of ELF.", _SUPPORTED)
+        if not 1 << 20 <= arena_size <= 1 << 30 or arena_size % _CHUNK or offers > len(addresses):
             raise self._malformed("it offers no arena")
         elevated = uid != euid or gid != egid
         words = (decode(text)[0] for text in texts[: _HELLO_TEXTS + 1])
@@ -159,36 +170,43 @@ class Connection:
         limit_s: float = 0.0,
         calls: int = 1,
         started: Callable[[int], None] = lambda _: None,
+        size: int = 0,
     ) -> bytes:
         """Send a request and return the answer. *limit_s* is the limit of each of its *calls*, 0 for none.
 
+        *size* is that of the arena's blocks which the answer may have.
+
         Raises:
-            Failed: the agent says that it cannot.
+            Failed: the agent says that it cannot; only for the kinds `_MAY_FAIL`.
             AgentError: the answer is not one, or too late.
             Ended, Hung: the agent is gone; the number of the call is that of the last one that began.
         """
         if self._broken is not None:
             raise self._broken
         limit_ms = max(1, int(limit_s * 1000)) if limit_s else 0
+        frame = _HEADER.pack(len(payload), kind, limit_ms, 0) + payload
         try:
-            return self._answer(
-                _HEADER.pack(len(payload), kind, limit_ms, 0) + payload, limit_s * calls, calls, started
-            )
+            return self._answer(frame, limit_s * calls, calls, started, _MOST_ANSWER + size)
+        except Failed as failed:
+            if kind in _MAY_FAIL:
+                raise
+            self._broken = AgentError(f"The agent refused a request of kind {kind.value} ({failed}).")
+            raise self._broken from None
         except (AgentError, Lost) as broken:
             self._broken = broken
             raise
 
-    def _answer(self, frame: bytes, limit_s: float, calls: int, started: Callable[[int], None]) -> bytes:
+    def _answer(self, frame: bytes, limit_s: float, calls: int, started: Callable[[int], None], most: int) -> bytes:
         call = 0
         until = time.monotonic() + limit_s + self.patience_s
         try:
             self._send(frame, until)
             while True:
-                kind, number, payload = self._frame(until)
+                kind, number, payload = self._frame(until, most)
                 if kind == _DONE:
                     return payload
                 if kind == _FAILED:
-                    raise Failed(decode(payload)[0])
+                    raise Failed(decode(payload[:_MOST_WORDS])[0])
                 if kind == _HUNG and not payload:
                     raise Hung(call)
                 if kind != _STARTED or payload or not call < number < calls:
@@ -208,11 +226,13 @@ class Connection:
             except OSError:
                 raise Ended(0) from None
 
-    def _frame(self, until: float) -> tuple[int, int, bytes]:
+    def _frame(self, until: float, most: int) -> tuple[int, int, bytes]:
         while len(self._data) < _HEADER.size:
             self._more(until, "an answer")
         size, kind, number, _ = _HEADER.unpack_from(self._data)
-        if size > _MOST_PAYLOAD:
+        if kind == _OTHER_ORDER:
+            raise AgentError("The agent's numbers are big-endian, which the protocol does not allow.", _SUPPORTED)
+        if size > most:
             raise self._malformed(f"a frame of {size:,} bytes")
         end = _HEADER.size + size
         while len(self._data) < end:

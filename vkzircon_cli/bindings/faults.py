@@ -7,9 +7,10 @@ from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.caller import LOCAL, Caller
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.text import did_you_mean
+from vkzircon_cli.model.text import decode, did_you_mean
 
 _ffi: Any = _abi.ffi
+_MOST = 1000  # of either, if the count is wrong
 
 
 @record
@@ -21,14 +22,14 @@ class Entry:
 
 
 def _text(caller: Caller, characters: Any) -> str:
-    return caller.string(_ffi, characters).decode()
+    return decode(caller.string(_ffi, characters))[0]
 
 
 def list_faults(lib: Any, caller: Caller = LOCAL) -> list[Entry]:
     """List the faults of a libzircon of ours that *caller* opened."""
     return [
         Entry(_text(caller, lib.vkz_fault_name(i)), _text(caller, lib.vkz_fault_description(i)))
-        for i in range(lib.vkz_fault_count())
+        for i in range(min(lib.vkz_fault_count(), _MOST))
     ]
 
 
@@ -36,7 +37,7 @@ def list_personas(lib: Any, caller: Caller = LOCAL) -> list[Entry]:
     """List the personas of a libzircon of ours that *caller* opened."""
     return [
         Entry(_text(caller, lib.vkz_persona_name(i)), _text(caller, lib.vkz_persona_description(i)))
-        for i in range(lib.vkz_persona_count())
+        for i in range(min(lib.vkz_persona_count(), _MOST))
     ]
 
 

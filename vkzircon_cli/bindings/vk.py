@@ -165,6 +165,8 @@ class Vulkan:
             array = self.new(f"{element}[]", max(count[0], 1))
             self.on_call(name)
             result = function(*arguments, count, array)
+            if count[0] > len(array):
+                raise Refused(name, "", f"it counts {count[0]} entries in room for {len(array)}")
             if result == VK_SUCCESS:
                 return self._elements(array, count[0])
             if result != VK_INCOMPLETE:
@@ -229,7 +231,7 @@ def open_loader(on_call: Calls, caller: Caller = LOCAL) -> Vulkan:
             continue
         if library.address("vkGetInstanceProcAddr"):
             return Vulkan(ffi, library.through(ffi), name, on_call, caller)
-        reasons.append(f"{name} has no vkGetInstanceProcAddr")
+        reasons.append(f"{text.decode(os.fsencode(name))[0]} has no vkGetInstanceProcAddr")
     raise CannotAsk("no-loader", f"No Vulkan loader could be opened: {'; '.join(reasons)}.", _loader_hint(caller))
 
 

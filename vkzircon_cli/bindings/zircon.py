@@ -5,6 +5,7 @@ A bad handle may kill the process under some job policies, so each number from t
 ZX_INFO_HANDLE_VALID, the only call that is safe for any number (job_set_policy.md, ZX_POL_BAD_HANDLE).
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -175,6 +176,8 @@ class Zircon:
         actual = self._new("uint32_t[2]")
         most = (_CHANNEL_MOST_BYTES, _CHANNEL_MOST_HANDLES)
         self._call("zx_channel_read", channel, 0, data, handles, *most, actual, actual + 1)
+        if actual[0] > len(data) or actual[1] > len(handles):
+            raise Refused("zx_channel_read", "", f"it counts {actual[0]} bytes and {actual[1]} handles")
         return bytes(ffi.buffer(data, actual[0])), tuple(handles[0 : actual[1]])
 
     def wait_for_message(self, channel: int, limit_s: float | None = None) -> bool:
@@ -192,7 +195,7 @@ class Zircon:
         """
         descriptor, entry = self._new("int *"), self._new("char[]", _STARTUP_ENTRY_SIZE)
         self._call("vkz_startup_handle", _STARTUP_INFO, channel, descriptor, entry)
-        return int(descriptor[0]), ffi.string(entry).decode("ascii")
+        return int(descriptor[0]), text.decode(ffi.string(entry))[0]
 
     def take_startup_handle(self) -> int:
         """Return the channel's end that this process was started with, 0 if there is none."""
@@ -254,7 +257,7 @@ class Zircon:
                 return getattr(lib, name)
             except (AttributeError, ffi.error):
                 continue
-        raise NotAsked(f"{self.library} has no {name}")
+        raise NotAsked(f"{text.decode(os.fsencode(self.library))[0]} has no {name}")
 
 
 def undescribed(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask the loader for its version and its layers, and create an instance."""
 
+import os
 from contextlib import ExitStack
 from typing import Any
 
@@ -25,7 +26,7 @@ _OF_OUR_LAYER = "vkGetPhysicalDeviceEmulationVKZIRCON"  # as in layer/interface.
 
 def probe_loader(vulkan: vk.Vulkan) -> Loader:
     """Ask which library was opened, and its version of Vulkan."""
-    return Loader(vulkan.library, vulkan.caller.file_of(vulkan.library), api_version(_loader_version(vulkan)))
+    return Loader(_shown(vulkan.library), vulkan.caller.file_of(vulkan.library), api_version(_loader_version(vulkan)))
 
 
 def _loader_version(vulkan: vk.Vulkan) -> int:
@@ -40,7 +41,11 @@ def _loader_version(vulkan: vk.Vulkan) -> int:
 
 def probe_kernel(kernel: Zircon) -> Kernel:
     """Ask which libzircon was opened, and its page size."""
-    return Kernel(kernel.library, kernel.file(), answer_of(kernel.page_size))
+    return Kernel(_shown(kernel.library), kernel.file(), answer_of(kernel.page_size))
+
+
+def _shown(library: str) -> str:
+    return decode(os.fsencode(library))[0]
 
 
 class InstanceProbe:

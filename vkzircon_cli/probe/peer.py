@@ -37,6 +37,7 @@ from vkzircon_cli.worker.isolation import can_fork, missing_from_exit
 _PATIENCE_S = 0.05  # for a process that has finished its work
 _DYING_S = 5.0  # for a process that closed its end of the channel
 _OUTPUT = 1  # the worker's own
+_CHANGED = "a message changed in the channel"
 _WHO = "the second process"
 _STARTUP_VARIABLE = "VKZIRCON_STARTUP_HANDLES"
 
@@ -121,7 +122,7 @@ class Peer:
         value = handle.usable("TRANSFER")
         handle.taken = True
         self._send(asked, value)
-        answer: Answer[Imported] = decode(Answer[Imported], self._received())
+        answer: Answer[Imported] = _record(Answer[Imported], self._received())
         if answer.value is not None:
             return answer.value
         missing = answer.missing
@@ -158,7 +159,7 @@ class Peer:
                 raise self._late()
         try:
             if kernel is not None and kernel.wait_for_message(self._channel, self._limit_s):
-                return json.loads(kernel.read_channel(self._channel)[0])
+                return _message(kernel.read_channel(self._channel)[0])
         except Refused as refused:
             if refused.missing.result != "ZX_ERR_TIMED_OUT":
                 raise
@@ -355,18 +356,37 @@ class _Server:
             if refused.missing.result == "ZX_ERR_SHOULD_WAIT":
                 return False
             raise
-        message = json.loads(data)
+        message = _message(data)
         if DeviceAsked.__name__ in message:
-            self.importer.open(decode(DeviceAsked, message[DeviceAsked.__name__]))
+            self.importer.open(_record(DeviceAsked, message[DeviceAsked.__name__]))
             if not self._is_ready:
                 kernel.write_channel(channel, b"{}")
                 self._is_ready = True
             return True
-        asked = decode(FarImport, message[FarImport.__name__])
+        asked = _record(FarImport, message.get(FarImport.__name__))
+        if not handles:
+            raise NotAsked(_CHANGED)
         with owned(kernel, handles[0]) as handle:
             answer: Answer[Imported] = answer_of(partial(self.importer.imported, asked, handle))
         kernel.write_channel(channel, json.dumps(plain(answer)).encode())
         return True
+
+
+def _message(data: bytes) -> dict[str, Any]:
+    """Read a message. Raises `NotAsked` if it cannot be the one that was sent."""
+    with suppress(ValueError, RecursionError):
+        message = json.loads(data)
+        if isinstance(message, dict):
+            return message
+    raise NotAsked(_CHANGED)
+
+
+def _record(shape: Any, value: Any) -> Any:
+    """Read a record from a message. Raises `NotAsked` if it cannot be the one that was sent."""
+    try:
+        return decode(shape, value)
+    except (KeyError, TypeError, ValueError) as other:
+        raise NotAsked(_CHANGED) from other
 
 
 def serve_and_exit(opened: Zircon, descriptor: int, entry: str) -> NoReturn:

@@ -15,6 +15,7 @@ from vkzircon_cli.stream.events import answer_of
 _API_1_1, _API_1_2 = 1 << 22 | 1 << 12, 1 << 22 | 2 << 12
 _DRIVER_PROPERTIES = "VK_KHR_driver_properties"
 _DEPENDENCY = "VK_KHR_external_memory"
+_MOST_FAMILIES = 1000  # if the driver's count is wrong
 _PORTABILITY_SUBSET = "VK_KHR_portability_subset"
 
 
@@ -126,11 +127,12 @@ def _queue_families(physical: vk.PhysicalDevice) -> tuple[facts.QueueFamily, ...
     vulkan, name = physical.vulkan, "vkGetPhysicalDeviceQueueFamilyProperties"
     count = vulkan.new("uint32_t *")
     physical.get(name, count, vulkan.ffi.NULL)
-    families = vulkan.new("VkQueueFamilyProperties[]", max(count[0], 1))
+    families = vulkan.new("VkQueueFamilyProperties[]", min(max(count[0], 1), _MOST_FAMILIES))
+    count[0] = min(count[0], len(families))
     physical.get(name, count, families)
     return tuple(
         facts.QueueFamily(i, spec.flags(families[i].queueFlags, spec.QUEUE_BITS), families[i].queueCount)
-        for i in range(count[0])
+        for i in range(min(count[0], len(families)))
     )
 
 

@@ -21,6 +21,7 @@ from vkzircon_cli.worker.isolation import AgentLost, missing_from_exit, missing_
 _PATIENCE_S = 0.5  # for the end of a command whose pipes are closed
 _POLL_S = 0.002
 _MOST_WORDS = 300
+_NOTHING_ASKED = "The connection to the agent ended before anything was asked."
 _BUILD = "vkzircon agent --build FILE makes an agent for this machine."
 
 
@@ -132,13 +133,20 @@ def connected(request: Request, *, is_silent: bool = False) -> Iterator[AgentCal
         try:
             if connection.banner and not is_silent:
                 os.write(2, connection.banner)
-            caller = AgentCaller(connection, hello)
-            caller.begin_step(request.timeout_s)  # for what is called before the first step
-            for name, value in request.environ.items():
-                caller.set_variable(name, value)
-            yield caller
+            yield _prepared(connection, hello, request)
         except Lost as lost:
             raise AgentLost(_missing(lost, agent, hello)) from lost
+
+
+def _prepared(connection: Connection, hello: Hello, request: Request) -> AgentCaller:
+    try:
+        caller = AgentCaller(connection, hello)
+        caller.begin_step(request.timeout_s)  # for what is called before the first step
+        for name, value in request.environ.items():
+            caller.set_variable(name, value)
+    except Lost:
+        raise AgentError(_NOTHING_ASKED) from None
+    return caller
 
 
 def _missing(lost: Lost, agent: AgentProcess, hello: Hello) -> Missing:
@@ -172,7 +180,7 @@ def ask_surroundings(command: str, timeout_s: float, paths: tuple[str, ...]) -> 
             asked = {name: variable(connection, name) for name in (*REPORTED_VARIABLES, *NAMING)}
             has_paths = all(exists(connection, path) for path in paths)
         except Lost:
-            raise AgentError("The connection to the agent ended before anything was asked.") from None
+            raise AgentError(_NOTHING_ASKED) from None
     variables = {name: value for name, value in asked.items() if value is not None}
     where = environment_of(
         platform=platform_of(variables.get(PLATFORM_VARIABLE), hello.system),

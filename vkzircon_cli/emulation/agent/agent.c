@@ -4,6 +4,7 @@
 // output carry the frames that docs/agent-protocol.md describes. It needs libc and dlopen only.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/auxv.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #endif
 
@@ -53,32 +55,7 @@ enum {
 };
 #define ARENA_SIZE   ((uint64_t)64 << 20)
 #define MOST_PAYLOAD ((uint64_t)96 << 20)
-#define MOST_READ    ((uint64_t)16 << 20)
 
-enum request {
-    USE_ARENA = 1,
-    GETENV,
-    SETENV,
-    OPEN,
-    SYMBOLS,
-    FILE_OF,
-    CALL,
-    READ,
-    WRITE,
-    STRING,
-    FILL,
-    COMPARE,
-    MOVE,
-    SCRATCH,
-    DROP,
-    EXISTS,
-    MEMORY,
-    MESSAGES,
-    SPAWN,
-    SEND_ON,
-    RECEIVE,
-    STATUS
-};
 enum reply { HELLO = 1, DONE, FAILED, STARTED, HUNG };
 
 struct header {
@@ -89,14 +66,12 @@ struct header {
 };
 
 struct frame {
-    uint32_t kind, limit_ms;
+    uint32_t limit_ms;
     const uint8_t *data;
     uint64_t size;
 };
 
 static int input, output;
-static uint64_t offers[OFFERS];
-static uint8_t *arena, *shadow;
 static const uint8_t magic[16] = "vkzircon-agent\r\n";
 
 static _Noreturn void stop(const char *why) {
@@ -104,33 +79,29 @@ static _Noreturn void stop(const char *why) {
     _exit(NOT_SPOKEN);
 }
 
-static void *checked(void *made) {
-    if (!made)
-        stop("out of memory");
-    return made;
+static void *pointer(uint64_t address) {
+    return (void *)(uintptr_t)address;
 }
 
 // ---- frames ----
 
 static void put(const void *data, uint64_t size) {
-    for (const uint8_t *at = data; size;) {
-        const ssize_t done = write(output, at, size);
-        if (done <= 0)
+    for (const uint8_t *at = data, *end = at + size; at < end;) {
+        const ssize_t done = write(output, at, (size_t)(end - at));
+        if (done <= 0 && errno != EINTR)
             _exit(NOT_SPOKEN); // the host has gone
-        at += done;
-        size -= (uint64_t)done;
+        at += done > 0 ? done : 0;
     }
 }
 
-static bool get(void *data, uint64_t size) {
-    for (uint8_t *at = data; size;) {
-        const ssize_t done = read(input, at, size);
-        if (done <= 0)
-            return false;
-        at += done;
-        size -= (uint64_t)done;
+// Reads from the host, whose end is the end of this process.
+static void get(void *data, uint64_t size) {
+    for (uint8_t *at = data, *end = at + size; at < end;) {
+        const ssize_t done = read(input, at, (size_t)(end - at));
+        if (done == 0 || (done < 0 && errno != EINTR))
+            _exit(0); // without a driver's destructors, which may take long, or crash
+        at += done > 0 ? done : 0;
     }
-    return true;
 }
 
 static uint8_t *answer; // the reply that is being written: a header, then the payload
@@ -139,7 +110,9 @@ static uint64_t answer_size, answer_room;
 static void add(const void *data, uint64_t size) {
     if (answer_size + size > answer_room) {
         answer_room = (answer_size + size) * 2;
-        answer = checked(realloc(answer, answer_room));
+        answer = realloc(answer, answer_room);
+        if (!answer)
+            stop("out of memory");
     }
     if (size)
         memcpy(answer + answer_size, data, size);
@@ -154,10 +127,18 @@ static void add64(uint64_t value) {
     add(&value, sizeof(value));
 }
 
+static void add_address(const void *address) {
+    add64((uint64_t)(uintptr_t)address);
+}
+
+static void add_text(const char *text) {
+    if (text)
+        add(text, strlen(text));
+}
+
 static void begin(void) {
-    const struct header blank = {0};
     answer_size = 0;
-    add(&blank, sizeof(blank));
+    add(&(struct header){0}, sizeof(struct header));
 }
 
 static void send_answer(enum reply kind) {
@@ -186,6 +167,10 @@ static uint64_t take64(struct frame *frame) {
     return value;
 }
 
+static void *take_address(struct frame *frame) {
+    return pointer(take64(frame));
+}
+
 static const char *take_text(struct frame *frame) {
     const char *text = (const char *)frame->data;
     const uint8_t *end = frame->size ? memchr(frame->data, 0, frame->size) : NULL;
@@ -194,10 +179,6 @@ static const char *take_text(struct frame *frame) {
     frame->size -= (uint64_t)(end + 1 - frame->data);
     frame->data = end + 1;
     return text;
-}
-
-static void *pointer(uint64_t address) {
-    return (void *)(uintptr_t)address;
 }
 
 // ---- the watchdog: a thread, since not every system has signals; it only writes and exits, because the call that
@@ -270,7 +251,8 @@ static uint32_t messenger(uint32_t severity, uint32_t types, const struct messag
     return 0;
 }
 
-static void list_messages(void) {
+static enum reply list_messages(struct frame *frame) {
+    (void)frame;
     pthread_mutex_lock(&messages_lock);
     add32(message_count);
     for (uint32_t i = 0; i < message_count; i++) {
@@ -280,11 +262,29 @@ static void list_messages(void) {
     }
     message_count = 0;
     pthread_mutex_unlock(&messages_lock);
+    return DONE;
 }
 
 // ---- the arena: memory that has the same address here and in the host ----
 
-static void use_arena(uint64_t address) {
+static uint64_t offers[OFFERS];
+static uint8_t *arena, *shadow;
+
+static void *reserve(void *hint, int protection) {
+    return mmap(hint, ARENA_SIZE, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static void offer_arenas(void) {
+    for (uint64_t i = 0; i < OFFERS; i++) {
+        // Below 2^38, where few systems map anything by themselves; the last ones are wherever the system likes.
+        void *hint = i < OFFERS - 2 ? pointer((i + 1) << 34) : NULL;
+        void *made = reserve(hint, PROT_NONE);
+        offers[i] = made == MAP_FAILED ? 0 : (uint64_t)(uintptr_t)made;
+    }
+}
+
+static enum reply use_arena(struct frame *frame) {
+    const uint64_t address = take64(frame);
     bool known = false;
     for (int i = 0; i < OFFERS; i++) {
         known = known || (offers[i] && offers[i] == address);
@@ -294,18 +294,11 @@ static void use_arena(uint64_t address) {
     if (!known || arena)
         stop("the host chose an arena that was not offered");
     arena = pointer(address);
-    shadow = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (shadow == MAP_FAILED || mprotect(arena, ARENA_SIZE, PROT_READ | PROT_WRITE) != 0)
-        stop("no memory for the arena");
-}
-
-static void offer_arenas(void) {
-    for (uint64_t i = 0; i < OFFERS; i++) {
-        // Below 2^38, where few systems map anything by themselves; the last ones are wherever the system likes.
-        void *hint = i < OFFERS - 2 ? pointer((i + 1) << 34) : NULL;
-        void *made = mmap(hint, ARENA_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        offers[i] = made == MAP_FAILED ? 0 : (uint64_t)(uintptr_t)made;
-    }
+    shadow = reserve(NULL, PROT_READ | PROT_WRITE);
+    if (shadow != MAP_FAILED && mprotect(arena, ARENA_SIZE, PROT_READ | PROT_WRITE) == 0)
+        return DONE;
+    add_text(strerror(errno));
+    return FAILED;
 }
 
 static void apply_runs(struct frame *frame, uint32_t runs) {
@@ -325,22 +318,22 @@ static uint32_t add_run(uint64_t from, uint64_t to) {
     return 1;
 }
 
-// Appends the blocks of the arena's first *used* bytes that differ from the shadow; returns the number of runs.
-static uint32_t add_changes(uint64_t used) {
+// Appends the blocks between two places that differ from the shadow; returns the number of runs.
+static uint32_t add_changes(uint64_t begin, uint64_t end) {
     uint32_t runs = 0;
-    uint64_t first = used; // of the run that goes on, *used* for none
-    for (uint64_t at = 0; at < used; at += BLOCK) {
-        if (first == used && at % PAGE == 0 && used - at >= PAGE && memcmp(arena + at, shadow + at, PAGE) == 0) {
+    uint64_t first = end; // of the run that goes on, *end* for none
+    for (uint64_t at = begin; at < end; at += BLOCK) {
+        if (first == end && at % PAGE == 0 && end - at >= PAGE && memcmp(arena + at, shadow + at, PAGE) == 0) {
             at += PAGE - BLOCK;
         } else if (memcmp(arena + at, shadow + at, BLOCK) != 0) {
             memcpy(shadow + at, arena + at, BLOCK);
-            first = first == used ? at : first;
-        } else if (first != used) {
+            first = first == end ? at : first;
+        } else if (first != end) {
             runs += add_run(first, at);
-            first = used;
+            first = end;
         }
     }
-    return first == used ? runs : runs + add_run(first, used);
+    return first == end ? runs : runs + add_run(first, end);
 }
 
 typedef uint64_t function(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
@@ -351,40 +344,43 @@ static uint64_t call(uint64_t address, const uint64_t *w) {
     return called(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10], w[11]);
 }
 
-static void make_calls(struct frame *frame) {
-    const uint64_t used = (uint64_t)take32(frame) * BLOCK;
-    const uint32_t runs = take32(frame), calls = take32(frame);
-    uint64_t result = 0, took = 0, took_by_all = 0;
-    if (!arena || used > ARENA_SIZE)
-        stop("a call without an arena");
+// Makes the next call of a frame; returns its result, and adds its nanoseconds to *took*.
+static uint64_t make_call(struct frame *frame, uint64_t *took) {
+    const uint64_t address = take64(frame);
+    const uint32_t words = take32(frame);
+    uint64_t w[MOST_WORDS] = {0};
     (void)take32(frame);
+    if (words > MOST_WORDS || !address)
+        stop("a call with too many arguments, or without an address");
+    take(frame, w, words * sizeof(w[0]));
+    arm(frame->limit_ms);
+    const uint64_t began = now(), result = call(address, w);
+    *took += now() - began;
+    disarm(frame->limit_ms);
+    return result;
+}
+
+static enum reply make_calls(struct frame *frame) {
+    const uint64_t small = (uint64_t)take32(frame) * BLOCK, large = (uint64_t)take32(frame) * BLOCK;
+    const uint32_t runs = take32(frame), calls = take32(frame);
+    uint64_t result = 0, took = 0;
+    if (!arena || small + large > ARENA_SIZE)
+        stop("a call without an arena");
     apply_runs(frame, runs);
     for (uint32_t i = 0; i < calls; i++) {
-        const uint64_t address = take64(frame);
-        const uint32_t words = take32(frame);
-        uint64_t w[MOST_WORDS] = {0};
-        (void)take32(frame);
-        if (words > MOST_WORDS || !address)
-            stop("a call with too many arguments, or without an address");
-        take(frame, w, words * sizeof(w[0]));
-        if (i > 0) { // names the call if it ends this process; the host knows the first one
-            const struct header started = {.kind = STARTED, .limit_ms = i};
+        const struct header started = {.kind = STARTED, .limit_ms = i};
+        if (i > 0) // names the call if it ends this process; the host knows the first one
             put(&started, sizeof(started));
-        }
-        arm(frame->limit_ms);
-        const uint64_t began = now();
-        result = call(address, w);
-        took = now() - began;
-        disarm(frame->limit_ms);
-        took_by_all += took;
+        result = make_call(frame, &took);
     }
     add64(result);
     add64(took);
-    add64(took_by_all);
     const uint64_t at = answer_size;
     add64(0);
-    const uint32_t changed = add_changes(used);
+    uint32_t changed = add_changes(0, small);
+    changed += add_changes(ARENA_SIZE - large, ARENA_SIZE);
     memcpy(answer + at, &changed, sizeof(changed));
+    return DONE;
 }
 
 // ---- memory outside the arena ----
@@ -401,14 +397,24 @@ static uint64_t repeat(const struct frame *period) {
     return whole;
 }
 
-static void fill(uint8_t *target, uint64_t size, const struct frame *period) {
-    const uint64_t whole = repeat(period);
-    for (uint64_t at = 0; at < size; at += whole)
-        memcpy(target + at, chunk, size - at < whole ? size - at : whole);
+static enum reply read_string(struct frame *frame) {
+    const char *text = take_address(frame);
+    const uint64_t most = take64(frame);
+    add(text, strnlen(text, most < MOST_TEXT ? most : MOST_TEXT));
+    return DONE;
 }
 
-static void compare(const uint8_t *seen, uint64_t size, const struct frame *period) {
-    const uint64_t whole = repeat(period);
+static enum reply fill(struct frame *frame) {
+    uint8_t *target = take_address(frame);
+    const uint64_t size = take64(frame), whole = repeat(frame);
+    for (uint64_t at = 0; at < size; at += whole)
+        memcpy(target + at, chunk, size - at < whole ? size - at : whole);
+    return DONE;
+}
+
+static enum reply compare(struct frame *frame) {
+    const uint8_t *seen = take_address(frame);
+    const uint64_t size = take64(frame), whole = repeat(frame);
     uint64_t wrong = 0, first = 0;
     for (uint64_t at = 0; at < size; at += whole) {
         const uint64_t length = size - at < whole ? size - at : whole;
@@ -423,10 +429,161 @@ static void compare(const uint8_t *seen, uint64_t size, const struct frame *peri
     }
     add64(wrong);
     add64(first);
+    return DONE;
 }
 
-static void add_memory(void) {
-    uint64_t resident = 0, size = 0, available = 0;
+static enum reply move(struct frame *frame) {
+    void *target = take_address(frame);
+    const uint64_t size = take64(frame);
+    const void *source = take_address(frame);
+    const uint64_t began = now();
+    memmove(target, source, size);
+    add64(now() - began);
+    return DONE;
+}
+
+static enum reply make_scratch(struct frame *frame) {
+    const uint64_t size = take64(frame);
+    void *made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made == MAP_FAILED)
+        return FAILED;
+    memset(made, 0x5a, size); // pages that were never written share one page of zeros, which is read too fast
+    add_address(made);
+    return DONE;
+}
+
+static enum reply drop_scratch(struct frame *frame) {
+    void *address = take_address(frame);
+    munmap(address, take64(frame));
+    return DONE;
+}
+
+// ---- another agent, whose frames pass through this one: a second process that has a handle of this one's ----
+
+#ifndef __Fuchsia__ // fdio starts processes there, which is not tried yet
+extern char **environ;
+static pid_t child;
+static int to_child = -1; // a socket, from which its answers come too
+
+static enum reply start_child(struct frame *frame) {
+    const int inherited = (int)take32(frame);
+    char *const arguments[] = {"vkzircon-agent", NULL};
+    posix_spawn_file_actions_t actions;
+    int ends[2];
+    if (child || setenv("VKZIRCON_STARTUP_HANDLES", take_text(frame), 1) != 0)
+        return FAILED;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return FAILED;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    fcntl(inherited, F_SETFD, 0);
+    int refused = posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environ);
+    if (refused) // without /proc, the path by which this agent was started
+        refused = posix_spawn(&child, (const char *)getauxval(AT_EXECFN), &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    unsetenv("VKZIRCON_STARTUP_HANDLES");
+    close(inherited); // the child alone has it, so that its end closes it
+    close(ends[1]);
+    to_child = ends[0];
+    child = refused ? 0 : child;
+    return refused ? FAILED : DONE;
+}
+
+static enum reply send_on(struct frame *frame) {
+    while (frame->size) {
+        const ssize_t done = send(to_child, frame->data, frame->size, MSG_NOSIGNAL);
+        if (done <= 0)
+            return FAILED;
+        frame->data += done;
+        frame->size -= (uint64_t)done;
+    }
+    return DONE;
+}
+
+static enum reply receive(struct frame *frame) {
+    struct pollfd ready = {.fd = to_child, .events = POLLIN};
+    if (poll(&ready, 1, (int)frame->limit_ms) == 0)
+        return DONE; // nothing yet
+    const ssize_t size = read(to_child, chunk, sizeof(chunk));
+    if (size <= 0)
+        return FAILED;
+    add(chunk, (uint64_t)size);
+    return DONE;
+}
+
+// Answers whether the child has ended within the limit, and with its exit status or minus the signal.
+static enum reply end_child(struct frame *frame) {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    int status = 0;
+    pid_t ended = 0;
+    close(to_child); // at which it ends
+    for (uint32_t waited = 0; child && !ended && waited <= frame->limit_ms; waited++) {
+        ended = waitpid(child, &status, WNOHANG);
+        if (!ended)
+            nanosleep(&pause, NULL);
+    }
+    if (!ended && child) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    add32(child && ended == child);
+    add32((uint32_t)(WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status)));
+    to_child = -1;
+    child = 0;
+    return DONE;
+}
+#endif
+
+// ---- the system ----
+
+static enum reply get_variable(struct frame *frame) {
+    const char *value = getenv(take_text(frame));
+    add_text(value);
+    return value ? DONE : FAILED;
+}
+
+static enum reply set_variable(struct frame *frame) {
+    const char *name = take_text(frame);
+    return setenv(name, take_text(frame), 1) == 0 ? DONE : FAILED;
+}
+
+static enum reply open_library(struct frame *frame) {
+    void *library = dlopen(take_text(frame), RTLD_NOW | RTLD_LOCAL);
+    if (library)
+        add_address(library);
+    else
+        add_text(dlerror());
+    return library ? DONE : FAILED;
+}
+
+static enum reply find_symbols(struct frame *frame) {
+    void *library = take_address(frame);
+    while (frame->size)
+        add_address(dlsym(library ? library : RTLD_DEFAULT, take_text(frame)));
+    return DONE;
+}
+
+static enum reply find_file(struct frame *frame) {
+    Dl_info found;
+    if (dladdr(take_address(frame), &found) == 0 || !found.dli_fname)
+        return DONE;
+    char *real = realpath(found.dli_fname, NULL);
+    add_text(real ? real : found.dli_fname);
+    free(real);
+    return DONE;
+}
+
+static enum reply path_exists(struct frame *frame) {
+    struct stat found;
+    return stat(take_text(frame), &found) == 0 ? DONE : FAILED;
+}
+
+// Answers with the resident and the available bytes, 0 on systems without Linux's files.
+static enum reply measure_memory(struct frame *frame) {
+    unsigned long resident = 0, size = 0, available = 0;
+    char line[128];
+    (void)frame;
     FILE *file = fopen("/proc/self/statm", "re");
     if (file) {
         if (fscanf(file, "%lu %lu", &size, &resident) != 2)
@@ -435,236 +592,40 @@ static void add_memory(void) {
     }
     file = fopen("/proc/meminfo", "re");
     if (file) {
-        char line[128];
-        while (fgets(line, sizeof(line), file)) {
-            if (sscanf(line, "MemAvailable: %lu kB", &available) == 1)
-                break;
-        }
+        while (fgets(line, sizeof(line), file) && sscanf(line, "MemAvailable: %lu kB", &available) != 1)
+            continue;
         fclose(file);
     }
     add64(resident * (uint64_t)sysconf(_SC_PAGESIZE));
-    add64(available * 1024); // 0 on systems without Linux's files
-}
-
-// ---- another agent, whose frames pass through this one: a second process that has a handle of this one's ----
-
-#ifdef __Fuchsia__
-static enum reply on_child(struct frame *frame) {
-    (void)frame;
-    return FAILED; // fdio starts processes there, which is not tried yet
-}
-#else
-extern char **environ;
-static pid_t child;
-static int to_child = -1, from_child = -1;
-
-static enum reply spawn_child(struct frame *frame) {
-    const int inherited = (int)take32(frame);
-    char *const arguments[] = {"vkzircon-agent", NULL};
-    int requests[2], replies[2];
-    posix_spawn_file_actions_t actions;
-    if (child || setenv("VKZIRCON_STARTUP_HANDLES", take_text(frame), 1) != 0)
-        return FAILED;
-    if (pipe2(requests, O_CLOEXEC) != 0)
-        return FAILED;
-    if (pipe2(replies, O_CLOEXEC) != 0) {
-        close(requests[0]);
-        close(requests[1]);
-        return FAILED;
-    }
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, requests[0], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, replies[1], STDOUT_FILENO);
-    fcntl(inherited, F_SETFD, 0);
-    int refused = posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environ);
-    if (refused) // without /proc, the path by which this agent was started
-        refused = posix_spawn(&child, (const char *)getauxval(AT_EXECFN), &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    unsetenv("VKZIRCON_STARTUP_HANDLES");
-    close(inherited); // the child alone has it, so that its end closes it
-    close(requests[0]);
-    close(replies[1]);
-    to_child = requests[1];
-    from_child = replies[0];
-    if (refused)
-        child = 0;
-    return refused ? FAILED : DONE;
-}
-
-static enum reply send_on(const struct frame *frame) {
-    signal(SIGPIPE, SIG_IGN);
-    for (uint64_t at = 0; at < frame->size;) {
-        const ssize_t done = write(to_child, frame->data + at, frame->size - at);
-        if (done <= 0)
-            return FAILED;
-        at += (uint64_t)done;
-    }
+    add64(available * (uint64_t)1024);
     return DONE;
 }
-
-static enum reply receive(const struct frame *frame) {
-    struct pollfd ready = {.fd = from_child, .events = POLLIN};
-    if (poll(&ready, 1, (int)frame->limit_ms) == 0)
-        return DONE; // nothing yet
-    const ssize_t size = read(from_child, chunk, sizeof(chunk));
-    if (size <= 0)
-        return FAILED;
-    add(chunk, (uint64_t)size);
-    return DONE;
-}
-
-// Answers with minus the signal or the exit status of the child, and whether it has ended.
-static enum reply child_status(const struct frame *frame) {
-    int status = 0;
-    uint32_t ended = 0;
-    close(to_child); // at which it ends
-    for (uint32_t waited = 0; child && !ended && waited <= frame->limit_ms; waited++) {
-        const struct timespec pause = {.tv_nsec = 1000000};
-        ended = waitpid(child, &status, WNOHANG) == child;
-        if (!ended)
-            nanosleep(&pause, NULL);
-    }
-    if (!ended && child) {
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
-    }
-    close(from_child);
-    to_child = from_child = -1;
-    child = 0;
-    add32(ended);
-    add32((uint32_t)(WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status)));
-    return DONE;
-}
-
-static enum reply on_child(struct frame *frame) {
-    switch (frame->kind) {
-    case SPAWN:
-        return spawn_child(frame);
-    case SEND_ON:
-        return send_on(frame);
-    case RECEIVE:
-        return receive(frame);
-    default:
-        return child_status(frame);
-    }
-}
-#endif
 
 // ---- requests ----
 
-static enum reply open_library(const char *name, uint32_t limit_ms) {
-    arm(limit_ms); // a library's constructors may hang
-    void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    disarm(limit_ms);
-    if (!library) {
-        const char *why = dlerror();
-        add(why ? why : "", why ? strlen(why) : 0);
+typedef enum reply serve(struct frame *);
+
+static serve *const requests[] = {
+    [1] = use_arena,    [2] = get_variable,    [3] = set_variable,   [5] = find_symbols,
+    [6] = find_file,    [7] = make_calls,      [14] = make_scratch,  [15] = drop_scratch,
+    [16] = path_exists, [17] = measure_memory, [18] = list_messages,
+#ifndef __Fuchsia__
+    [19] = start_child, [20] = send_on,        [21] = receive,       [22] = end_child,
+#endif
+};
+
+// These have a deadline, as a call has: a library's constructors may hang, and so may memory that a driver gave.
+static serve *const limited[] = {[4] = open_library, [10] = read_string, [11] = fill, [12] = compare, [13] = move};
+
+static enum reply answer_to(uint32_t kind, struct frame *frame) {
+    if (kind < sizeof(requests) / sizeof(requests[0]) && requests[kind])
+        return requests[kind](frame);
+    if (kind >= sizeof(limited) / sizeof(limited[0]) || !limited[kind])
         return FAILED;
-    }
-    add64((uint64_t)(uintptr_t)library);
-    return DONE;
-}
-
-static void file_of(void *address) {
-    Dl_info found;
-    if (dladdr(address, &found) == 0 || !found.dli_fname)
-        return;
-    char *real = realpath(found.dli_fname, NULL);
-    const char *path = real ? real : found.dli_fname;
-    add(path, strlen(path));
-    free(real);
-}
-
-static enum reply variable(const char *name) {
-    const char *value = getenv(name);
-    if (value)
-        add(value, strlen(value));
-    return value ? DONE : FAILED;
-}
-
-static enum reply scratch(uint64_t size) {
-    void *made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (made == MAP_FAILED)
-        return FAILED;
-    memset(made, 0x5a, size); // pages that were never written share one page of zeros, which is read too fast
-    add64((uint64_t)(uintptr_t)made);
-    return DONE;
-}
-
-static void move(void *target, const void *source, uint64_t size) {
-    const uint64_t began = now();
-    memmove(target, source, size);
-    add64(now() - began);
-}
-
-static enum reply on_memory(struct frame *frame) {
-    const uint64_t address = take64(frame), size = take64(frame);
-    enum reply reply = DONE;
     arm(frame->limit_ms);
-    if (frame->kind == READ)
-        add(pointer(address), size < MOST_READ ? size : MOST_READ);
-    else if (frame->kind == WRITE && size <= frame->size)
-        memcpy(pointer(address), frame->data, size);
-    else if (frame->kind == STRING)
-        add(pointer(address), strnlen(pointer(address), size < MOST_TEXT ? size : MOST_TEXT));
-    else if (frame->kind == FILL)
-        fill(pointer(address), size, frame);
-    else if (frame->kind == COMPARE)
-        compare(pointer(address), size, frame);
-    else if (frame->kind == MOVE)
-        move(pointer(address), pointer(take64(frame)), size);
-    else if (frame->kind == DROP)
-        munmap(pointer(address), size);
-    else
-        reply = FAILED;
+    const enum reply reply = limited[kind](frame);
     disarm(frame->limit_ms);
     return reply;
-}
-
-static enum reply serve(struct frame *frame) {
-    const char *name;
-    struct stat found;
-    void *library;
-    switch (frame->kind) {
-    case USE_ARENA:
-        use_arena(take64(frame));
-        return DONE;
-    case GETENV:
-        return variable(take_text(frame));
-    case SETENV:
-        name = take_text(frame);
-        return setenv(name, take_text(frame), 1) == 0 ? DONE : FAILED;
-    case OPEN:
-        return open_library(take_text(frame), frame->limit_ms);
-    case SYMBOLS:
-        library = pointer(take64(frame));
-        while (frame->size)
-            add64((uint64_t)(uintptr_t)dlsym(library ? library : RTLD_DEFAULT, take_text(frame)));
-        return DONE;
-    case FILE_OF:
-        file_of(pointer(take64(frame)));
-        return DONE;
-    case CALL:
-        make_calls(frame);
-        return DONE;
-    case SCRATCH:
-        return scratch(take64(frame));
-    case EXISTS:
-        return stat(take_text(frame), &found) == 0 ? DONE : FAILED;
-    case MEMORY:
-        add_memory();
-        return DONE;
-    case MESSAGES:
-        list_messages();
-        return DONE;
-    case SPAWN:
-    case SEND_ON:
-    case RECEIVE:
-    case STATUS:
-        return on_child(frame);
-    default:
-        return on_memory(frame);
-    }
 }
 
 static void say_hello(void) {
@@ -707,20 +668,19 @@ int main(void) {
     struct header header;
     pthread_t watchdog;
     move_streams();
-    offer_arenas();
     if (pthread_create(&watchdog, NULL, watch, NULL) != 0)
         stop("no thread can be started");
+    offer_arenas();
     say_hello();
-    while (get(&header, sizeof(header))) {
-        if (header.size > MOST_PAYLOAD)
+    for (;;) {
+        get(&header, sizeof(header));
+        uint8_t *data = header.size > MOST_PAYLOAD ? NULL : malloc((size_t)header.size + 1);
+        if (!data)
             stop("a frame is too long");
-        uint8_t *data = checked(malloc((size_t)header.size + 1));
-        if (!get(data, header.size))
-            break;
-        struct frame frame = {.kind = header.kind, .limit_ms = header.limit_ms, .data = data, .size = header.size};
+        get(data, header.size);
+        struct frame frame = {.limit_ms = header.limit_ms, .data = data, .size = header.size};
         begin();
-        send_answer(serve(&frame));
+        send_answer(answer_to(header.kind, &frame));
         free(data);
     }
-    _exit(0); // a driver's destructors may take long, or crash
 }
