@@ -246,9 +246,12 @@ def _example(layer: installation.Installation, tmp_path_factory: pytest.TempPath
     return build / "two_processes"
 
 
-def test_the_example_shares_a_buffer_between_two_processes(vkzircon: Run, lavapipe: str, example: Path) -> None:
+@pytest.mark.parametrize("layers", [None, f"{LAYER_NAME}:VK_LAYER_KHRONOS_validation"])
+def test_the_example_shares_a_buffer_between_two_processes(
+    vkzircon: Run, lavapipe: str, example: Path, layers: str | None
+) -> None:
     """It is built against the emulation's headers, and needs only `vkzircon emulate --` in front."""
-    ran = vkzircon("emulate", "--", str(example), VK_DRIVER_FILES=lavapipe)
+    ran = vkzircon("emulate", "--", str(example), VK_DRIVER_FILES=lavapipe, VK_INSTANCE_LAYERS=layers)
     assert (ran.code, ran.out) == (0, "65536 bytes went from one process to another and back.\n")
 
 

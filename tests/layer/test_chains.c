@@ -11,6 +11,7 @@
 #include "test.h"
 
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define UNKNOWN ((VkStructureType)2000000000)
@@ -204,22 +205,51 @@ static void sizes_are_those_of_the_headers(void) {
 #undef SAME
 }
 
+// Debian 12's lavapipe does not have these commands, but the recorder offers them.
+static newer_MapMemory2 newer_map(const struct gpu *gpu, const char *name) {
+    return (newer_MapMemory2)vkGetDeviceProcAddr(gpu->device, name);
+}
+
+static const char *const newer_names[] = {"vkMapMemory2", "vkMapMemory2KHR"};
+
 // The driver's allocation is larger than the application's, and a mapping to the end goes to the driver's end.
-static void both_commands_map_to_the_end(struct gpu *gpu) {
-    const newer_MapMemory2 map = (newer_MapMemory2)vkGetDeviceProcAddr(gpu->device, "vkMapMemory2KHR");
+static void all_commands_map_to_the_end(struct gpu *gpu) {
     VkDeviceMemory memory;
     void *data;
-    REQUIRE(CHECK(map));
     REQUIRE(CHECK_OK(gpu_export(gpu, 100, gpu->shared_type, &memory)));
     const struct newer_map info = {(VkStructureType)1000271000, NULL, 0, memory, 36, 64};
     CHECK_OK(vkMapMemory(gpu->device, memory, 36, 64, 0, &data));
     CHECK_EQ(recorder.mapped_size, 4096 - 36);
     vkUnmapMemory(gpu->device, memory);
-    recorder.mapped_size = 0;
-    CHECK_OK(map(gpu->device, &info, &data));
-    CHECK_EQ(recorder.mapped_size, 4096 - 36);
-    vkUnmapMemory(gpu->device, memory);
+    for (size_t i = 0; i < 2; i++) {
+        const newer_MapMemory2 map = newer_map(gpu, newer_names[i]);
+        recorder.mapped_size = 0;
+        REQUIRE(CHECK(map));
+        CHECK_OK(map(gpu->device, &info, &data));
+        CHECK_EQ(recorder.mapped_size, 4096 - 36);
+        vkUnmapMemory(gpu->device, memory);
+    }
     vkFreeMemory(gpu->device, memory, NULL);
+}
+
+static void a_fault_of_mappings_reaches_all_commands(void) {
+    const pid_t pid = fork(); // the child reads its own environment
+    if (pid == 0) {
+        struct gpu gpu;
+        VkDeviceMemory memory;
+        void *data;
+        setenv("VKZIRCON_EMULATION", "fault=map-fails", 1);
+        gpu_open_zircon(&gpu);
+        CHECK_OK(gpu_export(&gpu, 100, gpu.shared_type, &memory));
+        const struct newer_map info = {(VkStructureType)1000271000, NULL, 0, memory, 36, 64};
+        CHECK_EQ(vkMapMemory(gpu.device, memory, 36, 64, 0, &data), VK_ERROR_MEMORY_MAP_FAILED);
+        for (size_t i = 0; i < 2; i++)
+            CHECK_EQ(newer_map(&gpu, newer_names[i])(gpu.device, &info, &data), VK_ERROR_MEMORY_MAP_FAILED);
+        _exit(test_result());
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    CHECK_EQ(status, 0);
 }
 
 // The spec ignores an export struct without handle types, and SwiftShader refuses it.
@@ -244,13 +274,14 @@ int main(void) {
     struct gpu gpu;
     RUN(sizes_are_those_of_the_headers());
     RUN(an_unknown_struct_is_copied_wherever_it_ends());
+    RUN(a_fault_of_mappings_reaches_all_commands());
     gpu_open_zircon(&gpu);
     RUN(a_struct_newer_than_the_headers_is_copied(&gpu));
     RUN(buffers_keep_all_structs(&gpu));
     RUN(images_keep_all_structs(&gpu));
     RUN(queries_of_images_keep_all_structs(&gpu));
     RUN(allocations_keep_all_structs(&gpu));
-    RUN(both_commands_map_to_the_end(&gpu));
+    RUN(all_commands_map_to_the_end(&gpu));
     RUN(an_export_of_nothing_stays_above(&gpu));
     gpu_close(&gpu);
     CHECK_EQ(recorder.violations, 0);

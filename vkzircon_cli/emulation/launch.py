@@ -21,6 +21,7 @@ from vkzircon_cli.model.text import decode, visible
 
 _LIBRARY_PATH = "LD_LIBRARY_PATH"
 _FILTER = "VK_LOADER_LAYERS_DISABLE"
+_FOLDERS = "VK_LAYER_PATH"
 _ADDED_FOLDERS = "VK_ADD_LAYER_PATH"
 _PLAIN = range(0x20, 0x7F)  # bytes that need no escape on any terminal
 _EXAMPLE = "As in: vkzircon emulate -- vulkaninfo"
@@ -51,7 +52,7 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
         Usage: a persona or fault is unknown, a filter leaves the layer out, or as `installation.variables` does.
         CannotAsk: the layer is not installed.
     """
-    added = _others_above(environ, installation.variables(environ, asked))
+    added = _stacked(environ, installation.variables(environ, asked))
     if layer_filter({**environ, **added}, LAYER_NAME, is_implicit=False) is False:
         value = visible(decode(os.fsencode(environ[_FILTER]))[0])
         raise Usage(f'{_FILTER} is "{value}", which turns the emulation off.', "Unset it.")
@@ -62,20 +63,25 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
     return {**added, _LIBRARY_PATH: os.pathsep.join((folder, *others))}
 
 
-def _others_above(environ: Mapping[str, str], added: dict[str, str]) -> dict[str, str]:
-    """Return *added* with the layers that the user named, such as validation, above the emulation.
+def _stacked(environ: Mapping[str, str], added: dict[str, str]) -> dict[str, str]:
+    """Return *added* with the emulation where the user named it, or else below the layers that the user named.
 
-    They then see the program's own calls. Later loaders stack layers in the order of their names, the first on top.
-    That of Debian 12 uses the order of their folders, so the usual folders come before the emulation's.
+    Validation, for example, then sees the program's own calls. Later loaders stack layers in the order of their names,
+    the first on top. That of Debian 12 uses the order of their folders: the emulation's comes first or last.
     """
-    *others, emulation = sorted(added["VK_INSTANCE_LAYERS"].split(":"), key=LAYER_NAME.__eq__)
-    if not others:
+    named = [name for name in environ.get("VK_INSTANCE_LAYERS", "").split(":") if name]
+    if set(named) <= {LAYER_NAME}:
         return added
-    above = {"VK_INSTANCE_LAYERS": ":".join((*others, emulation))}
-    if _ADDED_FOLDERS in added:
-        *before, own = added[_ADDED_FOLDERS].split(os.pathsep)
-        above[_ADDED_FOLDERS] = os.pathsep.join((*dict.fromkeys((*before, *_usual_folders(environ))), own))
-    return added | above
+    path = _FOLDERS if _FOLDERS in added else _ADDED_FOLDERS
+    own = str(installation.find().manifest.parent)
+    folders = [each for each in added[path].split(os.pathsep) if each != own]
+    if named[0] == LAYER_NAME:
+        folders.insert(0, own)
+    else:
+        usual = _usual_folders(environ) if path == _ADDED_FOLDERS else ()
+        folders = [*dict.fromkeys((*folders, *usual)), own]
+    names = ":".join(dict.fromkeys((*named, LAYER_NAME)))
+    return {**added, "VK_INSTANCE_LAYERS": names, path: os.pathsep.join(folders)}
 
 
 def _usual_folders(environ: Mapping[str, str]) -> Iterator[str]:
