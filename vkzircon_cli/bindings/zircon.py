@@ -12,7 +12,7 @@ from typing import Any
 from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.caller import LOCAL, Caller
 from vkzircon_cli.bindings.dynlib import CannotOpen
-from vkzircon_cli.bindings.faults import refuse_unknown_faults
+from vkzircon_cli.bindings.faults import refuse_unusable
 from vkzircon_cli.bindings.memory import Memory, pieces
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
 from vkzircon_cli.model import spec, text
@@ -288,7 +288,7 @@ def open_zircon(on_call: Callable[[str], None], caller: Caller = LOCAL) -> Zirco
     Raises:
         Refused: there is no libzircon; the Vulkan side can still be tested.
         CannotAsk: VKZIRCON_LIBZIRCON names a library that cannot be opened.
-        Usage: VKZIRCON_EMULATION names a persona or fault that our own libzircon does not have.
+        Usage, CannotAsk: as `refuse_unusable` does.
     """
     chosen = caller.variable(LIBZIRCON_VARIABLE)
     library = chosen or LIBRARY_NAME
@@ -299,5 +299,5 @@ def open_zircon(on_call: Callable[[str], None], caller: Caller = LOCAL) -> Zirco
             hint = f"Set {LIBZIRCON_VARIABLE} to a library that has the zx_ functions, or unset it."
             raise CannotAsk("no-libzircon", f"{LIBZIRCON_VARIABLE} cannot be opened: {refused}.", hint) from refused
         raise Refused("dlopen", "", f"no libzircon here ({refused})") from refused
-    refuse_unknown_faults(lib, caller)
+    refuse_unusable(lib, caller)
     return Zircon(lib, library, on_call, caller)

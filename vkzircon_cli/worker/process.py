@@ -118,7 +118,7 @@ def _run(work: Callable[[], None], output: int | None, mask: set[int | signal.Si
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.setpgid(0, 0)
-        nothing = os.open(os.devnull, os.O_RDWR)
+        nothing = _open_nothing()
         for descriptor, target in enumerate((nothing, output or nothing, output or nothing)):
             os.dup2(target, descriptor)
         die_with(parent)
@@ -126,6 +126,13 @@ def _run(work: Callable[[], None], output: int | None, mask: set[int | signal.Si
         os._exit(0)
     finally:
         os._exit(_UNFINISHED)
+
+
+def _open_nothing() -> int:
+    """Open the null device, or a folder, which cannot be read or written, in a sandbox without devices."""
+    with suppress(OSError):
+        return os.open(os.devnull, os.O_RDWR)
+    return os.open("/", os.O_RDONLY)
 
 
 def end_all() -> None:
