@@ -14,7 +14,7 @@ from vkzircon_cli.bindings.caller import LOCAL, Caller
 from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.faults import refuse_unusable
 from vkzircon_cli.bindings.memory import Memory, pieces
-from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
+from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, of_newer_glibc
 from vkzircon_cli.model import spec, text
 from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.host import LIBZIRCON_VARIABLE
@@ -295,6 +295,8 @@ def open_zircon(on_call: Callable[[str], None], caller: Caller = LOCAL) -> Zirco
     try:
         lib = caller.open(library).through(ffi)
     except CannotOpen as refused:
+        if newer := of_newer_glibc(refused):
+            raise newer from refused
         if chosen:
             hint = f"Set {LIBZIRCON_VARIABLE} to a library that has the zx_ functions, or unset it."
             raise CannotAsk("no-libzircon", f"{LIBZIRCON_VARIABLE} cannot be opened: {refused}.", hint) from refused
