@@ -113,7 +113,9 @@ def test_a_missing_package_is_one_line(vkzircon: Run, tmp_path: Path, package: s
     )
     ran = vkzircon(PYTHONPATH=str(tmp_path))
     assert ran.code == 4
-    assert f"pip install {package.removeprefix('_').removesuffix('_backend')}" in " ".join((ran.out + ran.err).split())
+    assert f"pip install --upgrade {package.removeprefix('_').removesuffix('_backend')}" in " ".join(
+        (ran.out + ran.err).split()
+    )
     assert "Traceback" not in ran.out + ran.err
 
 

@@ -173,7 +173,7 @@ def test_what_is_for_a_host_says_so(fuchsia: Process) -> None:
     for arguments, package in needing.items():
         ran = fuchsia(*arguments)
         assert (ran.code, ran.out) == (4, "")
-        assert f"pip install {package}" in ran.err
+        assert f"pip install --upgrade {package}" in ran.err
         assert ran.err.count("\n") == 1
 
 

@@ -8,10 +8,12 @@ import json
 import os
 import subprocess
 import tarfile
+import tomllib
 from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
 from program import environment
 from wheels import CHECKOUT, build, install
 
@@ -50,6 +52,22 @@ def _run(python: Path, cwd: Path, *arguments: str, **env: str) -> subprocess.Com
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("python", "unfit"),
+    [("3.13", ("cffi", "1.16.0")), ("3.14", ("cffi", "1.17.1")), ("3.14", ("pydantic", "2.11.10"))],
+)
+def test_a_package_that_does_not_fit_a_python_is_not_allowed_there(python: str, unfit: tuple[str, str]) -> None:
+    """These build without an error, or not at all; with Python 3.11 the older ones still do."""
+    asked = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["dependencies"]
+
+    def allowed(on: str) -> bool:
+        of_it = [each for each in map(Requirement, asked) if each.name == unfit[0]]
+        env = {"python_version": on, "sys_platform": "linux"}
+        return all(unfit[1] in each.specifier for each in of_it if not each.marker or each.marker.evaluate(env))
+
+    assert (allowed(python), allowed("3.11")) == (False, True)
 
 
 def test_a_build_without_a_compiler_says_what_to_do(unpacked: Path, tmp_path: Path) -> None:

@@ -118,8 +118,18 @@ class CannotAsk(Stop):
 def missing_package(error: ImportError) -> CannotAsk:
     """Return the error for a Python package that cannot be imported, with the command that installs it."""
     package = {"_cffi_backend": "cffi"}.get(error.name or "", error.name or "vkzircon")
-    fix = f"Install it with: python3 -m pip install {package}"
+    fix = f"Install it with: python3 -m pip install --upgrade {package}"
     return CannotAsk("no-package", f"A Python package is missing or broken: {error}.", fix)
+
+
+def of_newer_glibc(refused: OSError) -> CannotAsk | None:
+    """Return the error for a libzircon that the linker *refused* for its glibc, None for another reason."""
+    if "GLIBC_" not in str(refused):
+        return None
+    fix = (
+        "It was built elsewhere, with a newer glibc. Build it here: python3 -m pip install . in a checkout of vkzircon."
+    )
+    return CannotAsk("no-libzircon", f"libzircon does not fit this system's glibc: {refused}.", fix)
 
 
 class OurFault(Stop):

@@ -2,12 +2,13 @@
 """`show` renders what was captured elsewhere in any format, without Vulkan, as if it had been made here."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from program import Run
+from program import PROGRAM, Run, environment
 
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.render import RENDERERS, render
@@ -83,6 +84,7 @@ def test_a_trace_and_the_report_made_of_it_are_one(
         (b'{"schema_version": "\x1b[31m9"}', "is not JSON"),
         (b'{"schema_version": "\\u001b[31m9"}', "has schema version \\x1b[31m9"),
         (b"", "is empty"),
+        (b'{"event":"header","schema_vers', "is the beginning of a trace, cut off within its first line"),
         (b'{"event": "header", "schema_vers', "is the beginning of a trace, cut off within its first line"),
         (b"{", "is not JSON"),
         (b"[1, 2]", "not a report of vkzircon"),
@@ -91,7 +93,7 @@ def test_a_trace_and_the_report_made_of_it_are_one(
         (b'{"schema_version": "1.0"}', "not a complete report"),
         (b"[" * 20000, "nested too deeply"),
         (b'\xff\xfe{"a": 1}', "is not JSON"),
-        (b'{"event": "header", "schema_version": "1.1"}\nnonsense\n{"event": "done"}\n', "line 2"),
+        (b'foreign\n{"event": "header", "schema_version": "2.0"}\n{"event": "done"}\n', "schema version 2.0"),
         (b'{"event": "header", "schema_version": "1.1"}\n{"event": "end", "step": "x"}\n{"event": "done"}\n', "line 2"),
         (b'{"event": "header", "schema_version": "1.1"}\n{"event": "done"}\n', "do not fit together"),
     ],
@@ -105,6 +107,39 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: bytes, said: str)
     assert said in refused.value.message
     assert str(file) in refused.value.message
     assert refused.value.message.isprintable()
+
+
+def test_foreign_lines_in_a_trace_are_counted_and_left_out(vkzircon: Run, tmp_path: Path) -> None:
+    """A layer, ssh or a log may write before, between and behind the events; the report is the same."""
+    assert vkzircon("--format", "trace", "--output", "trace", **NO_VULKAN).code == 4
+    clean = (tmp_path / "trace").read_bytes()
+    lines = clean.splitlines(keepends=True)
+    foreign = [b"Warning: known host\n", b'{"level": "info"}\n', b"\n", b"[1]\n"]
+    (tmp_path / "mixed").write_bytes(b"".join([foreign[0], *lines[:1], *foreign[1:], *lines[1:], b"bye\n"]))
+    found = read(tmp_path / "mixed")
+    *_, told = found.run.messages
+    assert (told.severity, told.own) == ("warning", True)
+    assert told.text == "The trace has 4 lines of other programs, not read."
+    assert replace(found, run=replace(found.run, messages=found.run.messages[:-1])) == read(tmp_path / "trace")
+    assert "4 lines of other programs" in " ".join(vkzircon("show", "mixed", **NO_VULKAN).out.split())
+
+
+@pytest.mark.parametrize("arguments", [("show", "-", "--format", "json"), ("diff", "-", "{}"), ("diff", "{}", "-")])
+def test_a_dash_is_standard_input(arguments: tuple[str, ...]) -> None:
+    """As in a pipe behind --format json; a difference to itself is none."""
+    file = str(CAPTURES[0])
+    command = [str(PROGRAM), *(word.format(file) for word in arguments)]
+    with CAPTURES[0].open("rb") as stream:
+        done = subprocess.run(command, env=environment(NO_VULKAN), stdin=stream, capture_output=True, check=False)
+    expected = read(CAPTURES[0]).exit_code if "show" in arguments else 0
+    assert (done.returncode, done.stderr) == (expected, b"")
+
+
+def test_nothing_on_standard_input_is_said(vkzircon: Run) -> None:
+    """It is named in words, not as a file."""
+    ran = vkzircon("show", "-", **NO_VULKAN)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Standard input is empty" in ran.err
 
 
 def test_a_report_cut_anywhere_is_one_sentence(vkzircon: Run, tmp_path: Path) -> None:

@@ -116,23 +116,23 @@ def _matched(difference: Difference) -> list[tuple[int | None, int | None, str |
     return [(pair.before, pair.after, pair.matched_by) for pair in difference.devices]
 
 
-def test_devices_are_matched_by_uuid_then_name_then_index() -> None:
+def test_devices_are_matched_by_uuid_then_ids_then_index() -> None:
     """A device is matched though its index or its UUID changed; one without a match is gone or new."""
     a, b = _uuid(device(0, identity("A")), "a" * 8), _uuid(device(1, identity("B")), "b" * 8)
     moved = _two(_uuid(device(0, identity("B")), "b" * 8), _uuid(device(1, identity("A")), "a" * 8))
     assert _matched(compare(_two(a, b), moved)) == [(0, 1, "UUID"), (1, 0, "UUID")]
     driver_changed = _two(_uuid(a, "c" * 8), _uuid(b, "d" * 8))
-    assert _matched(compare(_two(a, b), driver_changed)) == [(0, 0, "name"), (1, 1, "name")]
-    other = with_devices(GOOD, _uuid(device(0, identity("C")), "e" * 8))
+    assert _matched(compare(_two(a, b), driver_changed)) == [(0, 0, "ids"), (1, 1, "ids")]
+    other = with_devices(GOOD, _uuid(device(0, identity("C", vendor_id=1)), "e" * 8))
     assert _matched(compare(_two(a, b), other)) == [(0, 0, "index"), (1, None, None)]
 
 
 def test_a_uuid_of_zeros_matches_no_device() -> None:
-    """Devices of a driver that fills in no UUID are matched by their names."""
+    """Devices of a driver that fills in no UUID are matched by their ids and names."""
     none = "00000000-0000-0000-0000-000000000000"
     a, b = (_uuid(device(index, identity(name)), none) for index, name in enumerate("AB"))
     swapped = _two(replace(b, index=0), replace(a, index=1))
-    assert _matched(compare(_two(a, b), swapped)) == [(0, 1, "name"), (1, 0, "name")]
+    assert _matched(compare(_two(a, b), swapped)) == [(0, 1, "ids"), (1, 0, "ids")]
 
 
 def test_a_device_in_one_report_only_is_one_change() -> None:

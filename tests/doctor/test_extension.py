@@ -118,9 +118,12 @@ def test_an_emulation_that_is_not_installed_is_not_advised(monkeypatch: pytest.M
 
 
 def test_the_emulations_own_reason_is_evidence() -> None:
-    """The layer's own reason is shown."""
+    """The layer's own reason is shown, with the name of a result that the layer has as a number."""
     report = emulated(_on(LINUX, _listing(device(), HOST_MEMORY)))
-    assert "VkResult -2" in _only(report, Hidden(refusal="failed (VkResult -2)"), emulate=True).evidence[-1]
+    assert (
+        "(VK_ERROR_OUT_OF_DEVICE_MEMORY)"
+        in _only(report, Hidden(refusal="failed (VkResult -2)"), emulate=True).evidence[-1]
+    )
 
 
 def test_neighbours_are_told() -> None:

@@ -21,7 +21,9 @@ from vkzircon_cli.model.spec import api_version
 FIRST = reports.identity("NVIDIA T1000", uuids=Answer(Uuids("aaaa0000-1111-2222-3333-444444444444", "d")))
 SECOND = reports.identity("NVIDIA T1000", uuids=Answer(Uuids("aaaa1111-1111-2222-3333-444444444444", "d")))
 THIRD = reports.identity("llvmpipe (256 bits)", uuids=not_asked("needs Vulkan 1.1"))
-MACHINE = (FIRST, SECOND, THIRD)
+FOURTH = reports.identity("SwiftShader", uuids=Answer(Uuids("53776966-7453-6861-6465-725555494400", "d")))
+NO_UUID = "00000000-0000-0000-0000-000000000000"
+MACHINE = (FIRST, SECOND, THIRD, FOURTH)
 VULKAN_1_1 = 1 << 22 | 1 << 12
 
 
@@ -36,16 +38,20 @@ VULKAN_1_1 = 1 << 22 | 1 << 12
         ("aaaa11111111", 1),
         ("llvm", 2),
         ("256 BITS", 2),
+        ("5377", 3),
+        ("53776966", 3),
+        ("GPU-aaaa1111", 1),
+        ("gpu-AAAA0000-11", 0),
     ],
 )
 def test_a_device_is_chosen_by_index_uuid_or_name(selector: str, index: int) -> None:
-    """Digits are an index; else a UUID's prefix, dashes or not, or a part of the name, in any case."""
+    """An index; else a UUID's prefix, as Vulkan or nvidia-smi writes it, or a part of the name, in any case."""
     assert select_devices(MACHINE, selector) == {index}
 
 
 def test_no_selector_is_every_device() -> None:
     """All devices are probed unless one is chosen."""
-    assert select_devices(MACHINE, None) == {0, 1, 2}
+    assert select_devices(MACHINE, None) == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("selector", ["T1000", "aaaa", "nvidia"])
@@ -57,6 +63,15 @@ def test_an_ambiguous_selector_lists_the_ones_it_could_mean(selector: str) -> No
     assert "0 (NVIDIA T1000, aaaa0000-" in refused.value.hint
     assert "1 (NVIDIA T1000, aaaa1111-" in refused.value.hint
     assert "llvmpipe" not in refused.value.hint
+
+
+@pytest.mark.parametrize("selector", ["4", "0000-0000", "9" * 5000])
+def test_digits_that_are_no_index_and_no_uuid_choose_nothing(selector: str) -> None:
+    """A UUID of zeros identifies no device: neither does it answer, nor is it offered."""
+    with pytest.raises(BadValue) as refused:
+        select_devices((None, _card(NO_UUID, "A")) if "-" in selector else MACHINE, selector)
+    assert "No device matches" in refused.value.message
+    assert NO_UUID not in refused.value.hint
 
 
 @given(st.text())
@@ -75,13 +90,16 @@ def _card(uuid: str, name: str = "Card", vendor_id: int = 2) -> Identity:
     return reports.identity(name, uuids=Answer(Uuids(uuid, "d")), vendor_id=vendor_id)
 
 
-def test_a_device_is_found_again_by_uuid_then_ids_and_name_then_index() -> None:
-    """Whether the devices are in another order, the driver has another version, or neither tells."""
-    a, b, updated = _card("aa"), _card("bb"), _card("cc")
-    other_vendor = _card("dd", vendor_id=1)
+def test_a_device_is_found_again_by_uuid_then_ids_then_name_then_index() -> None:
+    """Whether the devices are in another order, the driver was updated, or neither tells."""
+    a, b, updated = _card("aa"), _card("bb"), _card("cc", "Card (2.0)")
+    other_vendor, new = _card("dd", vendor_id=1), _card("ee", "New", vendor_id=3)
     assert match_devices({0: a, 1: b}, {0: b, 1: a}) == {0: (1, "UUID"), 1: (0, "UUID")}
-    assert match_devices({0: a, 1: b}, {0: updated, 1: a}) == {0: (1, "UUID"), 1: (0, "name")}
-    assert match_devices({0: a, 1: b}, {0: other_vendor}) == {0: (0, "index")}
+    assert match_devices({0: a, 1: b}, {0: updated, 1: a}) == {0: (1, "UUID"), 1: (0, "ids")}
+    assert match_devices({0: a}, {0: new, 1: updated}) == {0: (1, "ids")}
+    assert match_devices({0: a}, {0: updated, 1: _card("ff")}) == {0: (1, "ids")}  # the same name is nearer
+    assert match_devices({0: a}, {0: new, 1: other_vendor}) == {0: (1, "name")}
+    assert match_devices({0: a, 1: b}, {0: new}) == {0: (0, "index")}
     assert match_devices({0: None}, {0: a}) == {0: (0, "index")}
 
 
@@ -95,13 +113,12 @@ def test_equal_devices_keep_their_place() -> None:
 
 def test_a_uuid_of_zeros_identifies_no_device() -> None:
     """A driver that fills in no UUID has the same for all of its devices."""
-    none = "00000000-0000-0000-0000-000000000000"
-    assert find_again(_card(none, "B"), 0, {0: _card(none, "A"), 1: _card(none, "B")}) == 1
+    assert find_again(_card(NO_UUID, "B"), 0, {0: _card(NO_UUID, "A"), 1: _card(NO_UUID, "B")}) == 1
 
 
 def test_the_index_alone_is_not_enough_where_the_device_is_imported_on() -> None:
     """Another device at the same index is none, unless the caller takes it."""
-    among = {0: _card("bb", "Other")}
+    among = {0: _card("bb", "Other", vendor_id=1)}
     assert find_again(_card("aa"), 0, among) == 0
     assert find_again(_card("aa"), 0, among, by_index=False) is None
     assert find_again(_card("aa"), 1, among) is None

@@ -100,9 +100,9 @@ def test_it_sees_when_the_bytes_are_others(kernel: Zircon, second: Peer, emulate
 
 
 def test_another_device_is_not_taken_for_it(kernel: Zircon, second: Peer, emulated: Run) -> None:
-    """A device at the same index with another UUID and name is not imported on."""
+    """A device at the same index with no UUID, another vendor and another name is not imported on."""
     asked = _device(kernel, emulated)
-    other = replace(asked.identity, name="another", uuids=not_asked("needs Vulkan 1.1"))
+    other = replace(asked.identity, name="another", vendor_id=1, uuids=not_asked("needs Vulkan 1.1"))
     second.open(replace(asked, identity=other))
     with pytest.raises(NotAsked, match="does not find the device"):
         second.imports(_asked(), _vmo(kernel))

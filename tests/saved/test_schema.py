@@ -23,6 +23,13 @@ LARGEST = (1 << 64) - 1
 
 
 @pytest.mark.parametrize("kind", list(DocumentKind))
+def test_python_without_docstrings_writes_the_same_schema(vkzircon: Run, kind: DocumentKind) -> None:
+    """PYTHONOPTIMIZE=2 drops docstrings, which are the descriptions."""
+    ran = vkzircon("schema", kind, PYTHONOPTIMIZE="2", VKZIRCON_LIBVULKAN="/nonexistent/libvulkan.so")
+    assert ran.json == vkzircon("schema", kind).json
+
+
+@pytest.mark.parametrize("kind", list(DocumentKind))
 def test_a_schema_is_one_of_2020_12(vkzircon: Run, kind: DocumentKind) -> None:
     """`schema` needs no Vulkan, and prints what the dialect's own schema takes."""
     ran = vkzircon("schema", kind, VKZIRCON_LIBVULKAN="/nonexistent/libvulkan.so")

@@ -2,6 +2,7 @@
 """Forked processes: an exit status can be read again, and each wait ends."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -35,6 +36,18 @@ def test_how_a_process_ended_can_be_asked_again(begin: Start) -> None:
     """A signal between the kernel's answer and ours would lose a status that can be read once."""
     process = begin(lambda: None)
     assert [process.exit_status(5) for _ in range(3)] == [7, 7, 7]
+
+
+def test_a_crash_leaves_no_core() -> None:
+    """Where a user allows them, a probe that crashes a driver many times would fill the folder."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        process = start(lambda: os._exit(resource.getrlimit(resource.RLIMIT_CORE)[0] == 0))
+        assert process.exit_status(5) == 1
+    finally:
+        end_all()
+        resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
 def test_a_signal_is_told_by_its_number(begin: Start) -> None:

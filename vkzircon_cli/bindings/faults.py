@@ -5,8 +5,9 @@ from typing import Any
 
 from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.caller import LOCAL, Caller
-from vkzircon_cli.errors import Usage
+from vkzircon_cli.errors import CannotAsk, Usage
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.host import EMULATION_VARIABLE
 from vkzircon_cli.model.text import decode, did_you_mean
 
 _ffi: Any = _abi.ffi
@@ -41,10 +42,12 @@ def list_personas(lib: Any, caller: Caller = LOCAL) -> list[Entry]:
     ]
 
 
-def refuse_unknown_faults(lib: Any, caller: Caller = LOCAL) -> None:
-    """Refuse names in VKZIRCON_EMULATION that *lib*, if it is our own libzircon, does not have.
+def refuse_unusable(lib: Any, caller: Caller = LOCAL) -> None:
+    """Refuse *lib*, if it is our own libzircon, where it cannot emulate.
 
-    Raises `Usage` if there is such a name; the hint lists the nearest ones.
+    Raises:
+        Usage: VKZIRCON_EMULATION names a persona or fault that *lib* does not have; the hint lists the nearest ones.
+        CannotAsk: the system refuses what a VMO is made of.
     """
     try:
         error = lib.vkz_emulation_error()
@@ -53,6 +56,9 @@ def refuse_unknown_faults(lib: Any, caller: Caller = LOCAL) -> None:
     if error == _ffi.NULL:
         return
     sentence = _text(caller, error)
+    if not sentence.startswith(EMULATION_VARIABLE):
+        message = f"The emulation cannot make a VMO here: {sentence}"
+        raise CannotAsk("no-memfd", message, "Raise the limit (ulimit -a), or allow the call in the sandbox.")
     wanted = sentence.split('"')[1] if sentence.count('"') > 1 else sentence
     options = {entry.name: f"--fault {entry.name}" for entry in list_faults(lib, caller)}
     options |= {entry.name: f"--persona {entry.name}" for entry in list_personas(lib, caller)}

@@ -49,7 +49,7 @@ def binding() -> Any:
 
 
 def _declarations() -> str:
-    fix = "Install it with: python3 -m pip install vulkan cffi"
+    fix = "Install it with: python3 -m pip install --upgrade vulkan cffi"
     try:
         spec = importlib.util.find_spec("vulkan")
     except (ImportError, ValueError) as error:

@@ -13,9 +13,9 @@ from typing import Any
 from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.caller import LOCAL, Caller
 from vkzircon_cli.bindings.dynlib import CannotOpen
-from vkzircon_cli.bindings.faults import refuse_unknown_faults
+from vkzircon_cli.bindings.faults import refuse_unusable
 from vkzircon_cli.bindings.memory import Memory, pieces
-from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
+from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, of_newer_glibc
 from vkzircon_cli.model import spec, text
 from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.host import LIBZIRCON_VARIABLE
@@ -291,16 +291,18 @@ def open_zircon(on_call: Callable[[str], None], caller: Caller = LOCAL) -> Zirco
     Raises:
         Refused: there is no libzircon; the Vulkan side can still be tested.
         CannotAsk: VKZIRCON_LIBZIRCON names a library that cannot be opened.
-        Usage: VKZIRCON_EMULATION names a persona or fault that our own libzircon does not have.
+        Usage, CannotAsk: as `refuse_unusable` does.
     """
     chosen = caller.variable(LIBZIRCON_VARIABLE)
     library = chosen or LIBRARY_NAME
     try:
         lib = caller.open(library).through(ffi)
     except CannotOpen as refused:
+        if newer := of_newer_glibc(refused):
+            raise newer from refused
         if chosen:
             hint = f"Set {LIBZIRCON_VARIABLE} to a library that has the zx_ functions, or unset it."
             raise CannotAsk("no-libzircon", f"{LIBZIRCON_VARIABLE} cannot be opened: {refused}.", hint) from refused
         raise Refused("dlopen", "", f"no libzircon here ({refused})") from refused
-    refuse_unknown_faults(lib, caller)
+    refuse_unusable(lib, caller)
     return Zircon(lib, library, on_call, caller)

@@ -263,8 +263,10 @@ OPTIONS: Mapping[str, Parameter] = {
     **_panel("Emulation", _EMULATION),
     **_panel("Output", _OUTPUT),
     "command": _argument(list[str] | None, None, "-- COMMAND ...", "The program and its arguments."),
-    "file": _argument(Path, REQUIRED, "FILE", "A saved document (--format json) or a trace (--format trace)."),
-    "before": _argument(Path, REQUIRED, "A", "A saved document or a trace, the earlier one."),
+    "file": _argument(
+        Path, REQUIRED, "FILE", "A saved document (--format json) or a trace (--format trace); - is standard input."
+    ),
+    "before": _argument(Path, REQUIRED, "A", "A saved document or a trace, the earlier one; - is standard input."),
     "after": _argument(Path, REQUIRED, "B", "The later one."),
     "word": _argument(
         str | None, None, "[WORD]", "What to explain, in upper or lower case.", autocompletion=completion.words

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Explains for each device why VK_FUCHSIA_external_memory is there or is missing."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.queries import HOST_MEMORY, dependency_leg, display_name, find_extension
-from vkzircon_cli.model.spec import EXTENSION, SIBLING_INSTANCE_EXTENSIONS
+from vkzircon_cli.model.spec import EXTENSION, SIBLING_INSTANCE_EXTENSIONS, result_name
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.stop_reason import ENDED_THE_RUN, FIRST_ONLY, doctors_hint, filter_of_emulation
@@ -24,6 +25,7 @@ from vkzircon_cli.stream.events import Failure
 
 _FUCHSIAN = "VK_FUCHSIA_"
 _MOST_MESSAGES = 5
+_VK_RESULT = re.compile(r"VkResult (-?\d+)")  # the layer has no table of names
 _DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
 # The name of Starnix' kernel and one of its nodes (fuchsia's src/starnix/kernel; not tried there).
 _STARNIX, _STARNIX_NODE = "starnix", Path("/dev/magma0")
@@ -110,7 +112,11 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
 
 
 # By the cause of a failure; `_remedy` has those that need more than a fixed command.
-_REMEDIES = {"no-process": "ulimit -a", "no-layer": "python3 -m pip install --force-reinstall vkzircon"}
+_REMEDIES = {
+    "no-process": "ulimit -a",
+    "no-memfd": "ulimit -a",
+    "no-layer": "python3 -m pip install --force-reinstall vkzircon",
+}
 
 
 def _remedy(failure: Failure, report: Report) -> str:
@@ -231,7 +237,7 @@ class _Explained:
         return self._made("not-fuchsia", Outcome.INFO, sentence, (*self._driver(), *self._too_low()), cause, command)
 
     def _not_emulated(self, sentence: str) -> Finding:
-        refusal = visible(self._seen.refusal)
+        refusal = _VK_RESULT.sub(lambda found: result_name(int(found[1])), visible(self._seen.refusal))
         evidence = (*self._driver(), *filter(None, [refusal]))
         if not self._report.emulation.active:
             cause = "it follows from the problems above: the emulation layer was not loaded"
@@ -244,7 +250,7 @@ class _Explained:
         else:
             word, cause = (
                 "host-memory-unusable",
-                f"this driver lists {HOST_MEMORY}, but does not import the pages of a VMO",
+                f"this driver lists {HOST_MEMORY}, but the emulation cannot use it",
             )
             cause += f": {refusal}" if refusal else ""
         command = f"{self._devices}  # another device may support it"

@@ -13,12 +13,22 @@ from typing import Any
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor import search
 from vkzircon_cli.doctor.finding import Finding, branch, shown
-from vkzircon_cli.doctor.library import Fate, Header, LibraryTrial, Loading, NoFile, header_of, own_header
+from vkzircon_cli.doctor.library import (
+    Fate,
+    Header,
+    LibraryTrial,
+    Loading,
+    NoFile,
+    address_limit,
+    header_of,
+    own_header,
+)
 from vkzircon_cli.doctor.manifest import Manifest, ManifestKind, examine, passed_over
 from vkzircon_cli.doctor.search import Surroundings
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
+from vkzircon_cli.model.quantities import about
 from vkzircon_cli.model.text import with_article
 
 NOT_TRIED = "manifest.not-tried"
@@ -219,7 +229,12 @@ def _refused(manifest: Manifest, words: str) -> Finding:
         said = f"names {manifest.library}, which the linker does not find"
         command = f"ldconfig -p | grep {quote(name)}"
         return _lacking(manifest, "library-missing", said, evidence=(words,), command=command)
-    return _lacking(manifest, "not-loaded", f"names {manifest.resolved}, which cannot be loaded", evidence=(words,))
+    more = {}
+    if "failed to map segment" in rest and (limit := address_limit()) is not None:  # the linker gives no reason
+        cause = f"the limit on this process's address space, {about(limit)}, leaves no room for it"
+        more = {"cause": cause, "command": "ulimit -v unlimited"}
+    said = f"names {manifest.resolved}, which cannot be loaded"
+    return _lacking(manifest, "not-loaded", said, evidence=(words,), **more)
 
 
 def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:

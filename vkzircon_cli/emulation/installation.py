@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import vkzircon_cli
-from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
-from vkzircon_cli.errors import CannotAsk, Usage, missing_package
+from vkzircon_cli.bindings.dynlib import LAYER_NAME, CannotOpen, open_library
+from vkzircon_cli.errors import CannotAsk, Usage, missing_package, of_newer_glibc
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import EMULATION_VARIABLE, LIBZIRCON_VARIABLE
 from vkzircon_cli.model.request import Emulate, Request
@@ -56,14 +56,19 @@ def open_libzircon(environ: Mapping[str, str]) -> Any:
     """Open the emulation's libzircon, which reads VKZIRCON_EMULATION of *environ* while it is opened.
 
     Raises:
-        CannotAsk: libzircon or cffi is missing.
+        CannotAsk: libzircon or cffi is missing, or libzircon needs a newer glibc.
     """
     try:
         from vkzircon_cli.bindings import _abi
     except ImportError as gone:
         raise missing_package(gone) from gone
     os.environ[EMULATION_VARIABLE] = environ.get(EMULATION_VARIABLE, "")
-    return open_library(str(find().libzircon)).through(_abi.ffi)
+    try:
+        return open_library(str(find().libzircon)).through(_abi.ffi)
+    except CannotOpen as refused:
+        if newer := of_newer_glibc(refused):
+            raise newer from refused
+        raise
 
 
 def with_environment(request: Request, environ: Mapping[str, str] = os.environ) -> Request:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
-from vkzircon_cli.bindings.faults import Entry, list_faults, list_personas, refuse_unknown_faults
+from vkzircon_cli.bindings.faults import Entry, list_faults, list_personas, refuse_unusable
 from vkzircon_cli.emulation import installation
 from vkzircon_cli.emulation.limits import raise_open_files
 from vkzircon_cli.errors import Usage
@@ -50,13 +50,13 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
 
     Raises:
         Usage: a persona or fault is unknown, a filter leaves the layer out, or as `installation.variables` does.
-        CannotAsk: the layer is not installed.
+        CannotAsk: the layer is not installed, or the system refuses what a VMO is made of.
     """
     added = _stacked(environ, installation.variables(environ, asked))
     if layer_filter({**environ, **added}, LAYER_NAME, is_implicit=False) is False:
         value = visible(decode(os.fsencode(environ[_FILTER]))[0])
         raise Usage(f'{_FILTER} is "{value}", which turns the emulation off.', "Unset it.")
-    refuse_unknown_faults(installation.open_libzircon({**environ, **added}))
+    refuse_unusable(installation.open_libzircon({**environ, **added}))
     folder = str(installation.find().libzircon.parent)
     others = [each for each in environ.get(_LIBRARY_PATH, "").split(os.pathsep) if each not in ("", folder)]
     # First, so that program and layer share one libzircon.so; the folder has no other library that could be loaded.

@@ -5,7 +5,7 @@ The probe, the doctor, the checks and the comparison of reports all use these fu
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.model.facts import Device, Extension, Identity, Instance, MemoryType
@@ -17,6 +17,7 @@ UNNAMED = "(no name)"
 HOST_MEMORY = "VK_EXT_external_memory_host"  # what the emulation is made of
 CAPABILITIES_EXTENSION = "VK_KHR_external_memory_capabilities"
 _SHORTEST_UUID = 4  # digits of a prefix; a shorter one is more likely a part of a name
+_OF_NVIDIA = "gpu-"  # before a UUID in nvidia-smi's list
 
 
 def display_name(identity: Identity | None) -> str:
@@ -25,15 +26,15 @@ def display_name(identity: Identity | None) -> str:
 
 
 def select_devices(identities: Sequence[Identity | None], selector: str | None) -> frozenset[int]:
-    """Choose devices: all digits are an index, anything else a UUID's prefix or a part of the name.
+    """Choose devices: by the index of one, else by a UUID's prefix or a part of the name.
 
     Raises `BadValue` if no device, or more than one, matches *selector*, and the hint lists the candidates.
     """
     if selector is None:
         return frozenset(range(len(identities)))
-    if selector.isascii() and selector.isdigit():
-        matches = [int(selector)] if int(selector) < len(identities) else []
-    else:
+    digits = selector.lstrip("0") or selector[:1]
+    matches = [index for index in range(len(identities)) if digits == str(index)]
+    if not matches:
         matches = [index for index, identity in enumerate(identities) if identity and _answers(identity, selector)]
     if len(matches) == 1:
         return frozenset(matches)
@@ -49,17 +50,17 @@ def _answers(identity: Identity, selector: str) -> bool:
     wanted = selector.casefold()
     if not wanted.strip():
         return False
-    uuid = identity.uuids.value.device_uuid if identity.uuids.value else ""
-    compact = wanted.replace("-", "")
-    is_uuid = len(compact) >= _SHORTEST_UUID and uuid.replace("-", "").startswith(compact)
+    compact = wanted.removeprefix(_OF_NVIDIA).replace("-", "")
+    uuid = (known_uuid(identity) or "").replace("-", "")
+    is_uuid = len(compact) >= _SHORTEST_UUID and uuid.startswith(compact)
     return is_uuid or wanted in display_name(identity).casefold()
 
 
 def _candidate(index: int, identity: Identity | None) -> str:
     if identity is None:
         return str(index)
-    uuid = f", {identity.uuids.value.device_uuid}" if identity.uuids.value else ""
-    return f"{index} ({display_name(identity)}{uuid})"
+    uuid = known_uuid(identity)
+    return f"{index} ({display_name(identity)}{f', {uuid}' if uuid else ''})"
 
 
 def known_uuid(identity: Identity) -> str | None:
@@ -68,12 +69,26 @@ def known_uuid(identity: Identity) -> str | None:
     return uuid if uuid.strip("0-") else None
 
 
-def _ids_and_name(identity: Identity) -> object:
+def _ids(identity: Identity) -> object:
     driver = identity.driver.value.id.value if identity.driver.value else None
-    return identity.vendor_id, identity.device_id, driver, identity.name
+    return (identity.vendor_id, identity.device_id, driver) if identity.vendor_id else None
 
 
-UUID, NAME, INDEX = "UUID", "name", "index"
+def _ids_and_name(identity: Identity) -> object:
+    return (_ids(identity), identity.name) if identity.vendor_id else None
+
+
+def _name(identity: Identity) -> object:
+    return identity.name or None
+
+
+UUID, IDS, NAME, INDEX = "UUID", "ids", "name", "index"
+_KEYS: tuple[tuple[str, Callable[[Identity], object]], ...] = (
+    (UUID, known_uuid),
+    (IDS, _ids_and_name),
+    (IDS, _ids),
+    (NAME, _name),
+)
 
 
 def match_devices(
@@ -81,12 +96,13 @@ def match_devices(
 ) -> dict[int, tuple[int, str]]:
     """Return for each index of *before* the index of the same device in *after*, and the key that matched.
 
-    Devices are matched by UUID first, then by the ids of vendor, device and driver with the name (a UUID changes with
-    the driver's version), then by index. Of several equal devices the one at the same index is preferred.
+    Devices are matched by UUID first, then by the ids of vendor, device and driver (an update of the driver can change
+    UUID and name), if possible with the same name, then by name alone, then by index. Of several equal devices the one
+    at the same index is preferred.
     """
     found: dict[int, tuple[int, str]] = {}
     left = dict(after)
-    for matched_by, key in ((UUID, known_uuid), (NAME, _ids_and_name)):
+    for matched_by, key in _KEYS:
         waiting: dict[object, dict[int, None]] = {}
         for index, identity in left.items():
             if identity is not None and (same := key(identity)) is not None:

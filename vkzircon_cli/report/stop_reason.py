@@ -22,7 +22,17 @@ NOT_ISOLATED = "No process could be started"
 ENDED_THE_RUN = ("interrupted", "our-fault")
 NO_AGENT = "no-agent"
 # Causes that are not the fault of the loader or of a driver.
-_WE_LACK = ("no-package", "no-process", "no-binding", "no-libzircon", "no-layer", "no-emulation", NO_AGENT, "cut-off")
+_WE_LACK = (
+    "no-package",
+    "no-process",
+    "no-binding",
+    "no-libzircon",
+    "no-layer",
+    "no-memfd",
+    "no-emulation",
+    NO_AGENT,
+    "cut-off",
+)
 _NOT_DOCTORS = (*_WE_LACK, *ENDED_THE_RUN)
 _LOADER_SAYS = " The loader says: "
 _LEAVE_OUT = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."

@@ -3,18 +3,20 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vkzircon_cli.errors import ERROR_EXITS, Exit, Usage
 from vkzircon_cli.model.base import plain
+from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.report.bench import BenchReport
 from vkzircon_cli.report.matrix import MatrixReport
 from vkzircon_cli.report.report import Report, make_report
 from vkzircon_cli.saved.schema import parse
 from vkzircon_cli.stream.document import SCHEMA_VERSION, Document, Header
-from vkzircon_cli.stream.events import Event
+from vkzircon_cli.stream.events import Event, own_message
 from vkzircon_cli.stream.fold import Fold, Transcript
 
 _MOST_BYTES = 64 << 20
@@ -22,7 +24,8 @@ _WHAT_IT_TAKES = (
     "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace, or that vkzircon "
     "matrix or bench wrote with --format json."
 )
-_BEGINNING = b'{"event": "header"'
+_BEGINNING = re.compile(rb'^\{"event": ?"header"', re.MULTILINE)
+_STANDARD_INPUT = Path("-")
 _MOST_WORDS = 300
 _ZIP = b"PK\x03\x04"
 # Documents besides reports that can be read: the class, and the key that identifies one of schema 1.3 or older.
@@ -38,6 +41,8 @@ _OTHERS = {
 def read(path: Path) -> Any:
     """Read the `Report`, `MatrixReport` or `BenchReport` in *path*, or fold the trace in it to a `Report`.
 
+    ``-`` is standard input. Lines of other programs in a trace are left out, and a message in the report counts them.
+
     Raises:
         Usage: the file cannot be read, or is neither.
     """
@@ -46,19 +51,26 @@ def read(path: Path) -> Any:
         raise _unfit(path, " is a zip, as vkzircon bundle writes them: unzip it, and pass the report.json in it")
     if not raw.strip():
         raise _unfit(path, " is empty")
-    first, newline, rest = raw.partition(b"\n")
-    if not newline and raw.startswith(_BEGINNING) and _parsed(first) is None:
-        raise _unfit(path, " is the beginning of a trace, cut off within its first line: no step is in it")
-    header = _parsed(first)
-    if not isinstance(header, dict) or header.get("event") != "header":
+    header = _header(path, raw)
+    if header is None:
         return _document(path, raw)
     _check_version(path, str(header.get("schema_version", "?")))
-    return _trace(path, first, rest if newline else b"")
+    return _trace(path, raw.split(b"\n"))
+
+
+def _header(path: Path, raw: bytes) -> Event | None:
+    """Return the header of a trace, which other programs' lines may precede; None if *raw* is not a trace."""
+    beginning = _BEGINNING.search(raw)
+    line, newline, _ = raw[beginning.start() if beginning else 0 :].partition(b"\n")
+    header = _parsed(line)
+    if beginning and header is None and not newline:
+        raise _unfit(path, " is the beginning of a trace, cut off within its first line: no step is in it")
+    return header if _is_event(header) and header["event"] == "header" else None
 
 
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open(0, "rb", closefd=False) if path == _STANDARD_INPUT else path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise _unfit(path, f" cannot be read: {error.strerror}") from error
@@ -69,6 +81,7 @@ def _bytes(path: Path) -> bytes:
 
 def _unfit(path: Path, why: str) -> Usage:
     name = visible(str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    name = "Standard input" if path == _STANDARD_INPUT else name
     return Usage(f"{name}{visible(why)[:_MOST_WORDS]}.", _WHAT_IT_TAKES)
 
 
@@ -91,26 +104,26 @@ def _finite(number: str) -> float:
     return float(number) if math.isfinite(float(number)) else _refuse(f"{number[:20]}, an infinite number,")
 
 
-def _trace(path: Path, header: bytes, rest: bytes) -> Report:
-    fold = Fold()
-    lines = [header, *rest.split(b"\n")]
+def _trace(path: Path, lines: list[bytes]) -> Report:
+    fold, foreign = Fold(), 0
     for number, line in enumerate(lines, start=1):
         event = _parsed(line)
-        is_last = number == len(lines)
-        if event is None and (is_last or not line):
-            fold.is_broken_off = bool(line)
-            continue  # a truncated event, or the end of a complete stream
-        try:
-            fold.add(_event(event))
-        except (KeyError, TypeError, ValueError) as error:
-            raise _unfit(path, f", line {number}: this is not an event of a trace") from error
+        if event is None and number == len(lines):
+            fold.is_broken_off = bool(line)  # a truncated event, or the end of a complete stream
+        elif not _is_event(event):
+            foreign += bool(line.strip())
+        else:
+            try:
+                fold.add(event)
+            except (KeyError, TypeError, ValueError) as error:
+                raise _unfit(path, f", line {number}: this is not an event of a trace") from error
+    if foreign:
+        fold.add(own_message("warning", f"The trace has {counted(foreign, 'line')} of other programs, not read."))
     return _judged(path, fold)
 
 
-def _event(event: Any) -> Event:
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        raise TypeError(event)
-    return event
+def _is_event(event: Any) -> bool:
+    return isinstance(event, dict) and isinstance(event.get("event"), str)
 
 
 def _judged(path: Path, fold: Fold) -> Report:

@@ -4,10 +4,16 @@
 Both use pydantic; a Fuchsia device has no pydantic and needs neither function.
 """
 
-from collections.abc import Iterator
+import ast
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from functools import cache
-from typing import Any, get_args
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -66,12 +72,23 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 def schema_of(shape: Any, title: str) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of documents of this *shape*, which have all of its keys."""
+    of_class = {each.__name__: each for each in _classes(shape)}
+    if sys.flags.optimize > 1:
+        _restore_docstrings(of_class.values())
     schema = _adapter(shape).json_schema(mode="serialization")
-    of_class = {each.__name__: each for each in _dataclasses(shape)}
     for part in (schema, *schema.get("$defs", {}).values()):
         if "properties" in part:
             _complete(part, of_class.get(part["title"]))
     return {"$schema": _DIALECT, **schema, "title": title}
+
+
+def _restore_docstrings(shapes: Iterable[Any]) -> None:
+    """Set the docstrings, which are the schema's descriptions: Python drops them with -OO or PYTHONOPTIMIZE=2."""
+    for module, declared in groupby(sorted(shapes, key=attrgetter("__module__")), attrgetter("__module__")):
+        bodies = ast.parse(inspect.getsource(sys.modules[module])).body
+        found = {body.name: ast.get_docstring(body) for body in bodies if isinstance(body, ast.ClassDef)}
+        for shape in declared:
+            shape.__doc__ = found[shape.__name__]
 
 
 def _complete(part: dict[str, Any], shape: Any) -> None:
@@ -90,13 +107,14 @@ def _complete(part: dict[str, Any], shape: Any) -> None:
     part["properties"], part["required"] = properties, list(properties)
 
 
-def _dataclasses(shape: Any) -> Iterator[Any]:
-    """Yield every dataclass that *shape* is made of, itself included."""
+def _classes(shape: Any) -> Iterator[Any]:
+    """Yield every dataclass and every enumeration that *shape* is made of, itself included."""
     waiting, known = [shape], set()
     while waiting:
         each = waiting.pop()
-        waiting += get_args(each)
-        if is_dataclass(each) and each not in known:
+        if origin := get_origin(each):
+            waiting += [origin, *get_args(each)]
+        if isinstance(each, type) and (is_dataclass(each) or issubclass(each, Enum)) and each not in known:
             known.add(each)
             yield each
-            waiting += [f.type for f in fields(each)]
+            waiting += [f.type for f in fields(each)] if is_dataclass(each) else []

@@ -118,14 +118,29 @@ def _run(work: Callable[[], None], output: int | None, mask: set[int | signal.Si
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.setpgid(0, 0)
-        nothing = os.open(os.devnull, os.O_RDWR)
+        nothing = _open_nothing()
         for descriptor, target in enumerate((nothing, output or nothing, output or nothing)):
             os.dup2(target, descriptor)
         die_with(parent)
+        _leave_no_core()
         work()
         os._exit(0)
     finally:
         os._exit(_UNFINISHED)
+
+
+def _leave_no_core() -> None:
+    """Turn off core dumps: the report tells of a crash, and a core of a driver with its memory may have gigabytes."""
+    import resource  # not in Python for Fuchsia, which has no fork either
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def _open_nothing() -> int:
+    """Open the null device, or a folder, which cannot be read or written, in a sandbox without devices."""
+    with suppress(OSError):
+        return os.open(os.devnull, os.O_RDWR)
+    return os.open("/", os.O_RDONLY)
 
 
 def end_all() -> None:

@@ -2,8 +2,10 @@
 //
 // libzircon.so: the list of faults and personas, and the faults that are on.
 #include "faults.h"
+#include "zircon_memfd.h"
 #include "zircon_objects.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,7 +208,13 @@ bool vkz_any_fault(void) {
 
 const char *vkz_emulation_error(void) {
     pthread_once(&once, read_environment);
-    return emulation.error[0] ? emulation.error : NULL;
+    if (emulation.error[0])
+        return emulation.error;
+    static _Thread_local char refused[128];
+    const char *call = memfd_refused_call();
+    if (call)
+        snprintf(refused, sizeof refused, "%s: %s.", call, strerror(errno));
+    return call ? refused : NULL;
 }
 
 // Not address 0, which sanitizers report as another error.

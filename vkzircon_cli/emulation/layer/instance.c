@@ -137,7 +137,7 @@ static bool open_scratch(struct trial *trial) {
                                                     &physical->scratch, hook_GetInstanceProcAddr, &next);
     if (result != VK_SUCCESS || !next) {
         physical->scratch = NULL;
-        return refuse(trial, "no trial device could be created (VkResult %d)", result);
+        return refuse(trial, "the driver creates no device, with the emulation or without it (VkResult %d)", result);
     }
     device_commands_load(&physical->scratch_next, next, physical->scratch, physical->api_version);
     return true;
@@ -315,8 +315,8 @@ static void instance_init(struct instance *instance, const VkInstanceCreateInfo 
     instance_commands_load(&instance->next, next, handle, instance->api_version);
 }
 
-// A misspelled setting must not pass for an emulation without it.
-static bool settings_are_understood(void) {
+// A misspelled setting must not pass for an emulation without it, nor a sandbox for a driver that cannot be emulated.
+static bool can_emulate(void) {
     const char *error = vkz_emulation_error();
     if (error)
         fprintf(stderr, "%s\n", error);
@@ -325,7 +325,7 @@ static bool settings_are_understood(void) {
 
 VKAPI_ATTR VkResult VKAPI_CALL hook_CreateInstance(const VkInstanceCreateInfo *info,
                                                    const VkAllocationCallbacks *allocator, VkInstance *handle) {
-    if (!settings_are_understood())
+    if (!can_emulate())
         return VK_ERROR_INITIALIZATION_FAILED;
     VkLayerInstanceCreateInfo *link =
         loader_info(info->pNext, VK_STRUCTURE_TYPE_LOADER_INSTANCE_CREATE_INFO, VK_LAYER_LINK_INFO);

@@ -13,19 +13,36 @@
 // The file has one granule more than the size, so that a device's mapping stays inside it wherever a slice begins. It
 // is sparse, so the granule takes no memory. It is sealed, because a file that shrinks under a mapping kills the
 // process.
-zx_status_t memfd_make(uint64_t size, int *out) {
-    const int memfd = memfd_create("vmo", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (memfd < 0)
-        return errno == EMFILE || errno == ENFILE ? ZX_ERR_NO_RESOURCES : ZX_ERR_NO_MEMORY;
+// On failure, returns the refused call, whose errno is set.
+static const char *make(uint64_t size, int *out) {
+    *out = memfd_create("vmo", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (*out < 0)
+        return "memfd_create";
     const uint64_t backed = round_up(size, VKZ_GRANULE) + VKZ_GRANULE;
-    if (ftruncate(memfd, (off_t)backed) != 0) {
-        const bool too_big = errno == EFBIG || errno == EINVAL;
-        close(memfd);
-        return too_big ? ZX_ERR_OUT_OF_RANGE : ZX_ERR_NO_MEMORY;
+    if (ftruncate(*out, (off_t)backed) != 0) {
+        const int error = errno;
+        close(*out);
+        errno = error;
+        return "ftruncate of a memfd";
     }
-    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-    *out = memfd;
-    return ZX_OK;
+    fcntl(*out, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    return NULL;
+}
+
+zx_status_t memfd_make(uint64_t size, int *out) {
+    if (!make(size, out))
+        return ZX_OK;
+    if (errno == EMFILE || errno == ENFILE)
+        return ZX_ERR_NO_RESOURCES;
+    return errno == EFBIG || errno == EINVAL ? ZX_ERR_OUT_OF_RANGE : ZX_ERR_NO_MEMORY;
+}
+
+const char *memfd_refused_call(void) {
+    int memfd;
+    const char *call = make(VKZ_GRANULE, &memfd);
+    if (!call)
+        close(memfd);
+    return call;
 }
 
 uint64_t memfd_committed(int memfd) {

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a sandbox or a limit refuses is named as that, and never a failure of the driver.
+
+A refused fork is in tests/worker/test_refused_fork.py.
+"""
+
+import resource
+import subprocess
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pytest
+from program import PROGRAM, Ran, environment
+
+# Runs a program with one system call refused, as a container's profile does.
+REFUSING = """
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CALL, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (count < 2 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 99;
+    execv(words[1], words + 1);
+    return 98;
+}
+"""
+NO_VMO = "The emulation cannot make a VMO here: "
+JSON = ("--emulate", "--format", "json")
+
+pytestmark = pytest.mark.usefixtures("layer")
+
+
+@pytest.fixture(name="refusing", scope="module")
+def _refusing(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Build the program that refuses a system call, and return its path."""
+    folder = tmp_path_factory.mktemp("refusing")
+    (folder / "refusing.c").write_text(REFUSING)
+
+    def build(call: str) -> str:
+        subprocess.run(["cc", f"-DCALL=SYS_{call}", "-o", call, "refusing.c"], cwd=folder, check=True)
+        return str(folder / call)
+
+    return build
+
+
+def _ran(driver: str, before: Sequence[str], *arguments: str, limit: tuple[int, int] | None = None) -> Ran:
+    """Run the program behind the command *before*, with a resource's *limit*."""
+    done = subprocess.run(
+        [*before, str(PROGRAM), *arguments],
+        env=environment({"VK_DRIVER_FILES": driver}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        preexec_fn=limit and partial(resource.setrlimit, limit[0], (limit[1], limit[1])),
+    )
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def _without(folder: str) -> list[str]:
+    """Return the words that run a command with *folder* empty; skips where that is not permitted."""
+    words = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o ro none {folder} && exec "$@"', "sh"]
+    if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system does not let a test mount anything")
+    return words
+
+
+@pytest.mark.parametrize("command", ["check", "doctor"])
+def test_without_memfds_there_is_no_emulation(refusing: Callable[[str], str], lavapipe: str, command: str) -> None:
+    """Exit code 4 with the refused call and the system's reason; the rest of doctor goes on."""
+    ran = _ran(lavapipe, [refusing("memfd_create")], command, *JSON)
+    message = f"{NO_VMO}memfd_create: Operation not permitted."
+    assert (ran.code, ran.json["error"]["cause"], ran.json["error"]["message"]) == (4, "no-memfd", message)
+    if command == "doctor":
+        found = {each["id"]: each["outcome"] for each in ran.json["findings"]}
+        assert (found["loader"], found["drivers"]) == ("pass", "pass")
+
+
+def test_a_program_is_not_started_with_an_emulation_that_cannot_work(
+    refusing: Callable[[str], str], lavapipe: str
+) -> None:
+    """The message is there before the program runs, which could not tell the reason."""
+    ran = _ran(lavapipe, [refusing("memfd_create")], "emulate", "--", "echo", "started")
+    assert (ran.code, ran.out) == (4, "")
+    assert "memfd_create: Operation not permitted" in ran.err
+
+
+def test_a_limit_on_the_size_of_files_is_named(lavapipe: str) -> None:
+    """A VMO is a file."""
+    ran = _ran(lavapipe, [], "check", *JSON, limit=(resource.RLIMIT_FSIZE, 0))
+    assert (ran.code, ran.json["error"]["message"]) == (4, f"{NO_VMO}ftruncate of a memfd: File too large.")
+    assert "ulimit" in ran.json["error"]["hint"]
+
+
+def test_without_socketpairs_only_channels_are_skipped(refusing: Callable[[str], str], lavapipe: str) -> None:
+    """All other checks pass."""
+    ran = _ran(lavapipe, [refusing("socketpair")], "check", *JSON)
+    assert ran.code == 0
+    skipped = {check["id"] for check in ran.json["checks"] if "zx_channel_create" in check["sentence"]}
+    assert skipped == {"export.survives-channel", "import.second-process"}
+
+
+def test_a_driver_that_may_not_start_threads_is_not_called_unfit(refusing: Callable[[str], str], lavapipe: str) -> None:
+    """glibc starts threads by clone3: doctor has the result's name, and that the emulation makes no difference."""
+    ran = _ran(lavapipe, [refusing("clone3")], "doctor", "--emulate")
+    said = " ".join(ran.out.split())
+    assert "the driver creates no device, with the emulation or without it (VK_ERROR_" in said
+    assert "does not import" not in said
+
+
+def test_a_driver_that_the_limit_on_memory_keeps_out_is_not_called_broken(lavapipe: str) -> None:
+    """The linker says only that it could not map the library."""
+    ran = _ran(lavapipe, [], "doctor", limit=(resource.RLIMIT_AS, 150 << 20))
+    said = " ".join(ran.out.split())
+    assert "failed to map segment" in said
+    assert "The limit on this process's address space, 150 MiB, leaves no room for it." in said
+    assert "try: ulimit -v unlimited" in said
+
+
+@pytest.mark.parametrize("folder", ["/proc", "/dev", "/dev/shm"])
+def test_empty_system_folders_change_no_verdict(lavapipe: str, folder: str) -> None:
+    """Without /proc the layer's presence is asked of Vulkan; without /dev there is no null device."""
+    ran = _ran(lavapipe, _without(folder), "check", *JSON)
+    assert (ran.code, ran.json["emulation"]["active"]) == (0, True)
+    assert ran.json["error"] is None
