@@ -14,7 +14,7 @@ from vkzircon_cli.bindings.agent import AgentCaller
 from vkzircon_cli.bindings.arena import BLOCK
 from vkzircon_cli.bindings.connection import AgentError
 from vkzircon_cli.bindings.dynlib import CannotOpen
-from vkzircon_cli.bindings.faults import list_faults, refuse_unknown_faults
+from vkzircon_cli.bindings.faults import list_faults, refuse_unusable
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused, Usage
 
@@ -93,7 +93,7 @@ def test_a_buffer_that_the_device_has_no_memory_for_is_not_asked() -> None:
 
 def test_a_libzircon_that_lists_without_end_is_cut() -> None:
     """Its texts may have any bytes."""
-    caller: Any = SimpleNamespace(string=lambda _ffi, _characters: b"\xff")
+    caller: Any = SimpleNamespace(string=lambda _ffi, _characters: b"VKZIRCON_EMULATION: \xff")
     lib = SimpleNamespace(
         vkz_emulation_error=lambda: 1,
         **{f"vkz_{kind}_count": lambda: 1 << 31 for kind in ("fault", "persona")},
@@ -103,4 +103,4 @@ def test_a_libzircon_that_lists_without_end_is_cut() -> None:
     )
     assert len(list_faults(lib, caller)) == 1000
     with pytest.raises(Usage, match=r"\\xff\."):
-        refuse_unknown_faults(lib, caller)
+        refuse_unusable(lib, caller)

@@ -116,7 +116,7 @@ def test_libraries_that_hang_are_waited_for_together(broken_driver: Callable[[st
 )
 def test_every_end_has_a_name(broken_driver: Callable[[str], str], statement: str, words: str) -> None:
     """Also a signal without a name."""
-    (exam,) = _exams(broken_driver(statement))
+    (exam,) = _exams(broken_driver(statement), limit_s=10)
     assert words in exam.finding.sentence
 
 
