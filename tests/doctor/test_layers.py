@@ -231,7 +231,7 @@ def test_a_layer_is_judged_as_the_loader_does(name: str, tmp_path: Path, library
     assert str(path) in exam.finding.sentence
     code, log = _loader(given, lavapipe)
     assert f'Insert instance layer "{NAME}"' not in log
-    assert (code < 0) == exam.manifest.stops_loader
+    assert (code < 0) == exam.stops
 
 
 @pytest.mark.parametrize("name", SWITCHES)

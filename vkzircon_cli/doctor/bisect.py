@@ -17,7 +17,7 @@ from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.doctor.manifest import ManifestKind
-from vkzircon_cli.doctor.manifest_check import NOT_TRIED, ManifestExam, examine_drivers, examine_layers
+from vkzircon_cli.doctor.manifest_check import NOT_TRIED, ManifestExam, examine_both, examine_layers
 from vkzircon_cli.doctor.search import Surroundings, surroundings
 from vkzircon_cli.model.base import MissingKind, record
 from vkzircon_cli.model.facts import Device
@@ -64,13 +64,13 @@ def find_culprits(request: Request, seen: Transcript) -> Found:
 
 
 def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> Found:
-    drivers, layers = examine_drivers(where), examine_layers(where)
+    drivers, layers = examine_both(where)
     every = (*drivers, *layers)
     if any(exam.finding.id == NOT_TRIED for exam in every):  # no process could be started
         return Found()
     asked = replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None)
     trial = _Trial(asked, _trouble(seen))
-    bad = [exam for exam in every if exam.manifest.stops_loader or (exam.kills and exam.is_on is not False)]
+    bad = [exam for exam in every if exam.stops or (exam.kills and exam.is_on is not False)]
     if not bad and not any(exam.is_usable for exam in drivers):
         tried = (exam for exam in drivers if not driver_filter(where.trusted, exam.manifest.path))
         return Found(tuple(_culprit(exam, left_out=False) for exam in tried))
@@ -271,7 +271,7 @@ def _without(
     environ = _only_drivers(good) if good else None
     for exam in bad:
         if environ is not None and exam in layers:
-            off = _folder_off(exam.manifest.path, where) if exam.manifest.stops_loader else _layers_off([exam], where)
+            off = _folder_off(exam.manifest.path, where) if exam.stops else _layers_off([exam], where)
             environ = environ | off if off is not None else None
     return environ
 

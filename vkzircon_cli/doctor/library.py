@@ -146,11 +146,15 @@ class LibraryTrial:
                 yield library, _loading(*task.answers())
 
 
+def fate_of(missing: Missing) -> Fate:
+    """Return how a process ended that gave no answer."""
+    kinds = {MissingKind.TIMED_OUT: Fate.HUNG, MissingKind.NOT_ASKED: Fate.NOT_TRIED}
+    return kinds.get(missing.kind, Fate.CRASHED if missing.result else Fate.EXITED)
+
+
 def _loading(answers: Sequence[Any], fate: Missing | None) -> Loading:
     if fate is not None:
-        kinds = {MissingKind.TIMED_OUT: Fate.HUNG, MissingKind.NOT_ASKED: Fate.NOT_TRIED}
-        kind = kinds.get(fate.kind, Fate.CRASHED if fate.result else Fate.EXITED)
-        return Loading(kind, fate.result or fate.reason)
+        return Loading(fate_of(fate), fate.result or fate.reason)
     if not answers or not _is_answer(answers[0]):
         return Loading(Fate.EXITED, "the process wrote a line that is not an answer")
     kind, words = Fate(answers[0][0]), answers[0][1:]

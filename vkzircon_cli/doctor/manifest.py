@@ -15,7 +15,7 @@ from typing import Any
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.manifest_file import CRASHES, Unreadable, read_manifest
+from vkzircon_cli.doctor.manifest_file import Unreadable, read_manifest
 from vkzircon_cli.model.base import record
 
 _BITS = struct.calcsize("P") * 8
@@ -45,8 +45,8 @@ class Manifest:
     *name* is the layer's ('' of a driver), *library* as written, *resolved* what the loader opens: a path, or a bare
     name that the linker searches for. *switch* is the variable that turns an implicit layer off, with its value, and
     *enabler* the one that turns it on. A layer's library must have one of the functions *entry_points*.
-    *problem* is why the loader does not use it, *notes* are faults that the loader accepts. *stops_loader*: this file
-    alone makes vkCreateInstance fail for all drivers.
+    *problem* is why the loader does not use it, *notes* are faults that the loader accepts. *may_stop*: because of this
+    file some loaders give up on all drivers.
     """
 
     path: str
@@ -59,7 +59,7 @@ class Manifest:
     entry_points: tuple[str, ...] = ()
     problem: Finding | None = None
     notes: tuple[Finding, ...] = ()
-    stops_loader: bool = False
+    may_stop: bool = False
 
 
 def examine(path: str, kind: ManifestKind) -> tuple[Manifest, ...]:
@@ -68,7 +68,7 @@ def examine(path: str, kind: ManifestKind) -> tuple[Manifest, ...]:
     try:
         root = read_manifest(path)
     except Unreadable as unreadable:
-        return (replace(blank, problem=_unreadable(path, unreadable), stops_loader=unreadable.stops),)
+        return (replace(blank, problem=_unreadable(path, unreadable), may_stop=unreadable.stops),)
     if problem := _misplaced(blank, root):
         return (replace(blank, problem=problem),)
     if kind is ManifestKind.DRIVER:
@@ -88,7 +88,7 @@ _COMMANDS = {
 def _unreadable(path: str, why: Unreadable) -> Finding:
     line = f"{path}:{why.place}" if why.place else path
     command = _COMMANDS.get(why.id, "ls -ld {}").format(quote(path))
-    found = _fault(why.id, path, why.words, evidence=(line,), cause=why.cause if why.stops else "", command=command)
+    found = _fault(why.id, path, why.words, evidence=(line,), command=command)
     return found if why.read else replace(found, outcome=Outcome.SKIP)
 
 
@@ -99,8 +99,8 @@ def _fault(id: str, path: str, words: str, **more: Any) -> Finding:
 
 
 def _wrong_type(blank: Manifest, words: str, *, is_deadly: bool = True) -> Manifest:
-    problem = _fault("manifest.wrong-type", blank.path, words, cause=CRASHES if is_deadly else "")
-    return replace(blank, problem=problem, stops_loader=is_deadly)
+    problem = _fault("manifest.wrong-type", blank.path, words)
+    return replace(blank, problem=problem, may_stop=is_deadly)
 
 
 def _driver(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:

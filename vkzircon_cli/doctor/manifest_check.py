@@ -4,7 +4,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -13,7 +13,17 @@ from typing import Any
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor import search
 from vkzircon_cli.doctor.finding import Finding, branch, shown
-from vkzircon_cli.doctor.library import Fate, Header, LibraryTrial, Loading, NoFile, header_of, own_header
+from vkzircon_cli.doctor.library import (
+    Fate,
+    Header,
+    LibraryTrial,
+    Loading,
+    NoFile,
+    fate_of,
+    header_of,
+    own_header,
+)
+from vkzircon_cli.doctor.loader_trial import Asked, LoaderTrial
 from vkzircon_cli.doctor.manifest import Manifest, ManifestKind, examine, passed_over
 from vkzircon_cli.doctor.search import Surroundings
 from vkzircon_cli.model.base import record
@@ -21,12 +31,13 @@ from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.text import with_article
 
+_STOPS = "The loader gives up on all drivers because of this file."
 NOT_TRIED = "manifest.not-tried"
 _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
 _DEATHS = {
-    Fate.HUNG: ("library.hangs", Outcome.TIMEOUT, "hangs when it is loaded"),
-    Fate.CRASHED: ("library.crashes", Outcome.CRASH, "crashes when it is loaded"),
-    Fate.EXITED: ("library.exits", Outcome.CRASH, "ends the program when it is loaded"),
+    Fate.HUNG: ("library.hangs", Outcome.TIMEOUT, "hangs"),
+    Fate.CRASHED: ("library.crashes", Outcome.CRASH, "crashes"),
+    Fate.EXITED: ("library.exits", Outcome.CRASH, "ends the program"),
 }
 
 
@@ -35,7 +46,7 @@ class ManifestExam:
     """The result of a manifest and its library.
 
     *is_usable*: the loader gets a working driver or layer. *kills*: loading it crashes, ends or hangs the process.
-    *is_on* is None for drivers.
+    *stops*: because of it the loader gives up on all drivers. *is_on* is None for drivers.
     """
 
     manifest: Manifest
@@ -43,10 +54,11 @@ class ManifestExam:
     kills: bool
     is_on: bool | None
     finding: Finding
+    stops: bool = False
 
 
 class ManifestTrial:
-    """Reads manifests and starts a task that loads their libraries; layers that are off are not loaded.
+    """Reads manifests, and starts tasks that ask the loader and load libraries, but not those of layers that are off.
 
     *kinds* are functions that find manifests; each kind is examined by itself.
     """
@@ -57,28 +69,45 @@ class ManifestTrial:
         ready = [manifest for manifest, problem, is_on in every if problem is None and is_on is not False]
         names = (name for each in ready for name in each.entry_points)
         libraries = [each.resolved for each in ready if each.resolved]
-        self.task = LibraryTrial(libraries, where.timeout_s, names)
+        drivers = [each.path for each, _, _ in every if each.kind is ManifestKind.DRIVER]
+        switches = [pair[0] for each, _, _ in every for pair in (each.switch, each.enabler) if pair]
+        self._library = LibraryTrial(libraries, where.timeout_s, names)
+        self._loader = LoaderTrial(where, drivers, switches)
+        self.tasks = (self._library, self._loader)
 
     def exams(self) -> list[tuple[ManifestExam, ...]]:
         """Return the results, kind by kind."""
-        loaded = self.task.loadings()
-        return [_judged(group, loaded) for group in self._groups]
+        loaded = self._library.loadings()
+        dead = {each.path for group in self._groups for each, _, _ in group if _dies(each, loaded)}
+        asked = self._loader.asked(dead)
+        return [_judged(group, loaded, asked) for group in self._groups]
 
 
-def _examined(where: Surroundings, found: Callable[[Surroundings], list[Manifest]]) -> tuple[ManifestExam, ...]:
-    trial = ManifestTrial(where, [found])
-    with closing(trial.task):
-        return trial.exams()[0]
+def _dies(manifest: Manifest, loaded: Mapping[str, Loading]) -> bool:
+    return manifest.resolved in loaded and loaded[manifest.resolved].fate in _DEATHS
+
+
+def examine_both(where: Surroundings) -> list[tuple[ManifestExam, ...]]:
+    """Examine the manifests of drivers, and those of layers."""
+    return _examined(where, driver_manifests, layer_manifests)
+
+
+def _examined(where: Surroundings, *kinds: Callable[[Surroundings], list[Manifest]]) -> list[tuple[ManifestExam, ...]]:
+    trial = ManifestTrial(where, kinds)
+    with ExitStack() as tasks:
+        for task in trial.tasks:
+            tasks.callback(task.close)
+        return trial.exams()
 
 
 def examine_drivers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine every driver manifest that the loader reads."""
-    return _examined(where, driver_manifests)
+    return _examined(where, driver_manifests)[0]
 
 
 def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine the layers' manifests."""
-    return _examined(where, layer_manifests)
+    return _examined(where, layer_manifests)[0]
 
 
 def driver_manifests(where: Surroundings) -> list[Manifest]:
@@ -102,9 +131,9 @@ def _looked_at(manifests: list[Manifest], where: Surroundings) -> list[_LookedAt
     return [(each, each.problem or _unloadable(each, ours, where), _is_on(each, where)) for each in manifests]
 
 
-def _judged(group: list[_LookedAt], loaded: Mapping[str, Loading]) -> tuple[ManifestExam, ...]:
+def _judged(group: list[_LookedAt], loaded: Mapping[str, Loading], asked: Asked) -> tuple[ManifestExam, ...]:
     seen: dict[str, str] = {}
-    return tuple(_exam(*each, loaded, seen) for each in group)
+    return tuple(verdict(_exam(*each, loaded, seen), asked) for each in group)
 
 
 def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
@@ -179,6 +208,67 @@ def _exam(
     return ManifestExam(manifest, usable, kills, on, finding)
 
 
+def verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
+    """Return the *exam* with the verdict of the loader; our own finding explains it, or is told beside it."""
+    stops = asked.stops_at(exam.manifest.path, exam.manifest.may_stop)
+    cause = _STOPS if stops and exam.manifest.problem else exam.finding.cause
+    told = replace(exam, finding=replace(exam.finding, cause=cause), stops=stops)
+    return _driver_verdict(told, asked) if exam.manifest.kind is ManifestKind.DRIVER else _layer_verdict(told, asked)
+
+
+def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
+    manifest, own = exam.manifest, exam.finding
+    tried = asked.alone.get(manifest.path)
+    if tried is None or exam.kills:
+        return exam
+    words = tried.last_words()
+    if tried.is_used and asked.loads(manifest.resolved) is not False:
+        return exam if exam.is_usable else replace(exam, is_usable=True, finding=_used(manifest, own))
+    if not exam.is_usable and own.id != NOT_TRIED:
+        is_told = own.outcome is not Outcome.FAIL or own.evidence
+        return exam if is_told else replace(exam, finding=replace(own, evidence=words))
+    if tried.fate is not None:
+        word, outcome, does = _DEATHS[fate_of(tried.fate)]
+        how = tried.fate.result or tried.fate.reason
+        sentence = f"{manifest.path} names {manifest.resolved}, which {does} in vkCreateInstance ({how})."
+    elif tried.is_used:
+        word, outcome = "manifest.not-used", Outcome.FAIL
+        sentence = f"{manifest.path} names {manifest.resolved}, which the loader does not load."
+    else:
+        word, outcome = "manifest.not-used", Outcome.FAIL
+        sentence = (
+            f"{manifest.path} names {manifest.resolved}, with which alone vkCreateInstance returns {tried.result}."
+        )
+    finding = Finding(word, manifest.path, outcome, sentence, words, "", f"ls -l {quote(manifest.path)}", own.children)
+    return replace(exam, is_usable=False, kills=tried.fate is not None, finding=finding)
+
+
+def _used(manifest: Manifest, own: Finding) -> Finding:
+    """Return that the loader uses a driver, with our *own* finding, which says otherwise, as a note."""
+    words = f"{manifest.path} is used by this loader; other loaders may leave it out."
+    return Finding("manifest.fine", manifest.path, Outcome.PASS, words, children=(_note(own), *own.children))
+
+
+def _note(own: Finding) -> Finding:
+    return replace(own, outcome=Outcome.INFO, cause="", command="", children=())
+
+
+def _layer_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
+    manifest = exam.manifest
+    loads = asked.loads(manifest.resolved)
+    if loads is None or loads == bool(exam.is_on and exam.is_usable) or asked.whole is None:
+        return exam
+    if loads:
+        finding = _layer_finding(manifest, True)
+        return replace(exam, is_on=True, is_usable=True, finding=replace(finding, children=(_note(exam.finding),)))
+    words = asked.whole.words_on(manifest.path, manifest.resolved, manifest.name)
+    sentence = f"{manifest.path} should be on, but the loader does not load it."
+    finding = Finding(
+        "layer.not-used", manifest.path, Outcome.FAIL, sentence, words, "", f"ls -l {quote(manifest.path)}"
+    )
+    return replace(exam, is_on=False, is_usable=False, finding=finding)
+
+
 def _earlier(manifest: Manifest, seen: dict[str, str]) -> str:
     """Return an earlier manifest of the same library, '' if there is none, and remember this one in *seen*."""
     library = manifest.resolved
@@ -192,7 +282,7 @@ def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
     if loading.fate in _DEATHS:
         word, outcome, words = _DEATHS[loading.fate]
         how = f" ({loading.words})" if loading.words else ""
-        sentence = f"{manifest.path} names {manifest.resolved}, which {words}{how}."
+        sentence = f"{manifest.path} names {manifest.resolved}, which {words} when it is loaded{how}."
         leave = f"export {'='.join(manifest.switch)}" if manifest.switch else f"ls -l {quote(manifest.path)}"
         return Finding(word, manifest.path, outcome, sentence, (manifest.resolved,), "", leave)
     if loading.fate is Fate.REFUSED:
@@ -265,7 +355,7 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
 
 def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
     found = exam.finding
-    if not beside_good or exam.manifest.stops_loader or exam.kills or found.outcome is not Outcome.FAIL:
+    if not beside_good or exam.stops or exam.kills or found.outcome is not Outcome.FAIL:
         return found
     outcome = Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN
     return replace(found, outcome=outcome)
@@ -305,7 +395,7 @@ def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Find
 def _layer(exam: ManifestExam) -> Finding:
     """Return the finding about a layer; a broken layer that is off is only a warning unless it stops the loader."""
     found = exam.finding
-    if exam.is_on or exam.manifest.stops_loader or exam.manifest.problem or found.outcome is not Outcome.FAIL:
+    if exam.is_on or exam.stops or exam.manifest.problem or found.outcome is not Outcome.FAIL:
         return found
     return replace(found, outcome=Outcome.WARN)
 
