@@ -127,12 +127,11 @@ def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
         return _wrong_type(blank, "has a layer that is a list")
     if missing := _missing(path, root, "layer", part, REQUIRED):
         return replace(blank, problem=missing)
-    if is_implicit and (words := _deadly_switch(part)):
-        return _wrong_type(blank, words)
+    deadly = _deadly_switch(part) if is_implicit else ""
     library = part.get("library_path")
     library = library if isinstance(library, str) else ""
     names = part.get("functions") if isinstance(part.get("functions"), dict) else {}
-    problem = _layer_problem(part, is_implicit=is_implicit)
+    problem = ("manifest.wrong-type", deadly) if deadly else _layer_problem(part, is_implicit=is_implicit)
     return replace(
         blank,
         name=part["name"] if isinstance(part["name"], str) else "",
@@ -143,6 +142,7 @@ def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
         entry_points=tuple(str(names.get(name, name)) for name in _ENTRY_POINTS),
         notes=tuple(_notes(path, root, part, is_driver=False)),
         problem=_fault(problem[0], path, problem[1]) if problem else _left_out(path, part),
+        may_stop=bool(deadly),
     )
 
 
