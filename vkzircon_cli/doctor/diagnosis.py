@@ -86,7 +86,7 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
     where = trials.where
     found = (
         loader.loader_finding(tried, report.loader, where, loader.NO_TIME if _is_over(report.error) else ""),
-        search.variables_finding(search.surroundings(where.timeout_s), loader.loader_version(tried, report.loader)),
+        search.variables_finding(search.surroundings(where.timeout_s), loader.loader_file(tried, report.loader)),
         manifest_check.driver_findings(drivers, where),
         manifest_check.layer_findings(layers, where),
         _access(nodes, report),

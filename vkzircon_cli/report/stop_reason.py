@@ -142,23 +142,28 @@ def _driver_hint(environment: Environment) -> str:
             "fuchsia.vulkan.loader.Loader and fuchsia.sysmem2.Allocator (older drivers: fuchsia.sysmem.Allocator), and "
             '"vulkan/offer.shard.cml" in its parent\'s, which must offer them: without them the loader finds no driver.'
         )
+    return _hiding(environment, "drivers") or "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
+
+
+def _hiding(environment: Environment, what: str) -> str:
+    """Return a hint for each variable that may hide *what*."""
     ignored = " (ignored: the process runs with raised privileges)" if environment.elevated else ""
     known = {v.name: v.value for v in environment.variables if v.name in VARIABLES}
     given = {
         name: value
         for name, value in known.items()
-        if VARIABLES[name].hides_drivers and known.keys().isdisjoint(VARIABLES[name].yields_to)
+        if VARIABLES[name].hides == what and known.keys().isdisjoint(VARIABLES[name].yields_to)
     }
-    filters = {name: value for name, value in given.items() if name.startswith("VK_LOADER_")}
-    told = {name: value for name, value in given.items() if value or name not in filters}
+    told = {name: value for name, value in given.items() if value or VARIABLES[name].removes}
     hints = [f'Check {name}="{value}"{ignored}: it {VARIABLES[name].effect}.' for name, value in told.items()]
-    return " ".join(hints) if told else "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
+    return " ".join(hints)
 
 
 def _device_hint(environment: Environment) -> str:
     if environment.platform == FUCHSIA:
         return "Check that the driver is in the product's image and runs: ffx component list | grep vulkan."
-    return "Check that the GPU's device nodes are there and may be opened: ls -l /dev/dri /dev/nvidia*."
+    usual = "Check that the GPU's device nodes are there and may be opened: ls -l /dev/dri /dev/nvidia*."
+    return _hiding(environment, "devices") or usual
 
 
 def _with_words(hint: str, messages: tuple[Message, ...]) -> str:
