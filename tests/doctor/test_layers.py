@@ -11,8 +11,8 @@ import pytest
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.manifest import REQUIRED
-from vkzircon_cli.doctor.manifest_check import ManifestExam, examine_layers, layer_findings
+from vkzircon_cli.doctor.manifest import REQUIRED, ManifestExam
+from vkzircon_cli.doctor.manifest_check import examine_layers, layer_findings
 from vkzircon_cli.doctor.search import DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS, Surroundings, folders
 
 

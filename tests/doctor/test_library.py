@@ -15,7 +15,8 @@ import pytest
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.library import Fate, LibraryTrial
-from vkzircon_cli.doctor.manifest_check import ManifestExam, driver_findings, examine_drivers
+from vkzircon_cli.doctor.manifest import ManifestExam
+from vkzircon_cli.doctor.manifest_check import driver_findings, examine_drivers
 from vkzircon_cli.doctor.search import Surroundings
 
 

@@ -12,9 +12,10 @@ from program import Run
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.loader_trial import Asked, Tried
-from vkzircon_cli.doctor.manifest import Manifest, ManifestKind
-from vkzircon_cli.doctor.manifest_check import ManifestExam, driver_findings, examine_drivers, verdict
+from vkzircon_cli.doctor.manifest import Manifest, ManifestExam, ManifestKind
+from vkzircon_cli.doctor.manifest_check import driver_findings, examine_drivers
 from vkzircon_cli.doctor.search import Surroundings
+from vkzircon_cli.doctor.verdict import verdict
 
 # A driver that loads; what it is asked then depends on what is defined.
 DRIVER = r"""

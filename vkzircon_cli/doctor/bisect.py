@@ -16,9 +16,10 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.doctor.manifest import ManifestKind
-from vkzircon_cli.doctor.manifest_check import NOT_TRIED, ManifestExam, examine_both, examine_layers
+from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
+from vkzircon_cli.doctor.manifest_check import examine_all, examine_layers
 from vkzircon_cli.doctor.search import Surroundings, surroundings
+from vkzircon_cli.doctor.verdict import NOT_TRIED
 from vkzircon_cli.model.base import MissingKind, record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
@@ -64,7 +65,8 @@ def find_culprits(request: Request, seen: Transcript) -> Found:
 
 
 def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> Found:
-    drivers, layers = examine_both(where)
+    examined = examine_all(where)
+    drivers, layers = examined.drivers, examined.layers
     every = (*drivers, *layers)
     if any(exam.finding.id == NOT_TRIED for exam in every):  # no process could be started
         return Found()

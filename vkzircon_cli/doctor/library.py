@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from vkzircon_cli.bindings.dynlib import CannotOpen, can_open, open_library
+from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import Task
@@ -83,6 +84,13 @@ class Fate(StrEnum):
     EXITED = "exited"
     HUNG = "hung"
     NOT_TRIED = "not-tried"
+
+
+DEATHS = {
+    Fate.HUNG: ("library.hangs", Outcome.TIMEOUT, "hangs"),
+    Fate.CRASHED: ("library.crashes", Outcome.CRASH, "crashes"),
+    Fate.EXITED: ("library.exits", Outcome.CRASH, "ends the program"),
+}
 
 
 @record

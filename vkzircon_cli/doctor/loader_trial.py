@@ -7,6 +7,7 @@ log is searched for paths and names, since its sentences differ between versions
 """
 
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
@@ -28,6 +29,7 @@ _PIPE_SIZE, _SET_PIPE_SIZE = 1 << 18, 1031  # F_SETPIPE_SZ (linux/fcntl.h)
 # Asked beside the manifests: an instance without any driver, and one with all that the user has.
 _NOWHERE, _AS_IT_IS = "/nonexistent.json", ""
 _MOST_LINES = 3
+_JSON = re.compile(r"/[^\s\"',]*?\.json(?![\w.])")
 _WORDS_OF_LIST = 4  # a line of a list is a path after a prefix of at most three words
 _NO_EXTENSION = -7
 _PORTABILITY = b"VK_KHR_portability_enumeration"
@@ -100,11 +102,32 @@ class Asked:
             return None
         return None if _is_among(library, self.control.files) else _is_among(library, self.whole.files)
 
+    @property
+    def log(self) -> tuple[str, ...]:
+        """Return the log of the whole."""
+        return self.whole.log if self.whole else ()
+
+    def named_files(self) -> tuple[str, ...]:
+        """Return the JSON files that the log of the whole names, whatever it says of them."""
+        found = (os.path.normpath(path) for line in self.log for path in _json_in(line))
+        return tuple(dict.fromkeys(path for path in found if os.path.isfile(path)))  # noqa: PTH113
+
+    def passes_over(self, manifest: str) -> bool:
+        """Whether the loader reads all that it looks for, but not this manifest."""
+        gives_up = self.whole is None or self.whole.stops
+        return not gives_up and bool(self.named_files()) and not any(manifest in line for line in self.log)
+
     def stops_at(self, manifest: str, suspect: bool) -> bool:
         """Whether the loader gives up on all drivers because of a *manifest*, which is *suspect* by its text."""
         if (tried := self.alone.get(manifest)) is not None:
             return tried.stops
         return suspect and (self.control is None or self.control.stops)
+
+
+def _json_in(line: str) -> list[str]:
+    """Return the absolute paths in a *line*: one that ends it may have blanks."""
+    start = line.find("/")
+    return [line[start:].strip()] if line.rstrip().endswith(".json") and start >= 0 else _JSON.findall(line)
 
 
 def _is_among(library: str, files: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,100 +14,94 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor import search
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.library import (
+    DEATHS,
     Fate,
     Header,
     LibraryTrial,
     Loading,
     NoFile,
-    fate_of,
     header_of,
     own_header,
 )
 from vkzircon_cli.doctor.loader_trial import Asked, LoaderTrial
-from vkzircon_cli.doctor.manifest import Manifest, ManifestKind, examine, passed_over
+from vkzircon_cli.doctor.manifest import (
+    Manifest,
+    ManifestExam,
+    ManifestKind,
+    examine,
+    examine_any,
+    layer_finding,
+    passed_over,
+)
 from vkzircon_cli.doctor.search import Surroundings
+from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, verdict
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.text import with_article
 
-_STOPS = "The loader gives up on all drivers because of this file."
-NOT_TRIED = "manifest.not-tried"
 _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
-_DEATHS = {
-    Fate.HUNG: ("library.hangs", Outcome.TIMEOUT, "hangs"),
-    Fate.CRASHED: ("library.crashes", Outcome.CRASH, "crashes"),
-    Fate.EXITED: ("library.exits", Outcome.CRASH, "ends the program"),
-}
 
 
 @record
-class ManifestExam:
-    """The result of a manifest and its library.
+class Examined:
+    """All manifests of drivers and layers, and the loader's word on them."""
 
-    *is_usable*: the loader gets a working driver or layer. *kills*: loading it crashes, ends or hangs the process.
-    *stops*: because of it the loader gives up on all drivers. *is_on* is None for drivers.
-    """
-
-    manifest: Manifest
-    is_usable: bool
-    kills: bool
-    is_on: bool | None
-    finding: Finding
-    stops: bool = False
+    drivers: tuple[ManifestExam, ...]
+    layers: tuple[ManifestExam, ...]
+    asked: Asked
 
 
 class ManifestTrial:
-    """Reads manifests, and starts tasks that ask the loader and load libraries, but not those of layers that are off.
+    """Reads manifests, asks the loader in a task and loads libraries in another, but none of layers that are off."""
 
-    *kinds* are functions that find manifests; each kind is examined by itself.
-    """
-
-    def __init__(self, where: Surroundings, kinds: Sequence[Callable[[Surroundings], list[Manifest]]]) -> None:
-        self._groups = [_looked_at(found(where), where) for found in kinds]
-        every = [each for group in self._groups for each in group]
-        ready = [manifest for manifest, problem, is_on in every if problem is None and is_on is not False]
+    def __init__(self, where: Surroundings) -> None:
+        self._where = where
+        self._found = _looked_at([*driver_manifests(where), *layer_manifests(where)], where)
+        ready = [manifest for manifest, problem, is_on in self._found if problem is None and is_on is not False]
         names = (name for each in ready for name in each.entry_points)
         libraries = [each.resolved for each in ready if each.resolved]
-        drivers = [each.path for each, _, _ in every if each.kind is ManifestKind.DRIVER]
-        switches = [pair[0] for each, _, _ in every for pair in (each.switch, each.enabler) if pair]
+        drivers = [each.path for each, _, _ in self._found if each.kind is ManifestKind.DRIVER]
+        switches = [pair[0] for each, _, _ in self._found for pair in (each.switch, each.enabler) if pair]
         self._library = LibraryTrial(libraries, where.timeout_s, names)
         self._loader = LoaderTrial(where, drivers, switches)
         self.tasks = (self._library, self._loader)
 
-    def exams(self) -> list[tuple[ManifestExam, ...]]:
-        """Return the results, kind by kind."""
+    def examined(self) -> Examined:
+        """Return the results, also of manifests that only the loader found."""
         loaded = self._library.loadings()
-        dead = {each.path for group in self._groups for each, _, _ in group if _dies(each, loaded)}
-        asked = self._loader.asked(dead)
-        return [_judged(group, loaded, asked) for group in self._groups]
+        asked = self._loader.asked({each.path for each, _, _ in self._found if _dies(each, loaded)})
+        known = {os.path.normpath(each.path) for each, _, _ in self._found}
+        more = [each for path in asked.named_files() if path not in known for each in examine_any(path)]
+        seen: dict[str, str] = {}
+        every = [_exam(*each, loaded, seen) for each in (*self._found, *_looked_at(more, self._where))]
+        told = [verdict(exam, asked) for exam in every]
+        drivers = tuple(exam for exam in told if exam.manifest.kind is ManifestKind.DRIVER)
+        layers = tuple(exam for exam in told if exam.manifest.kind is not ManifestKind.DRIVER)
+        return Examined(drivers, explained(layers), asked)
 
 
 def _dies(manifest: Manifest, loaded: Mapping[str, Loading]) -> bool:
-    return manifest.resolved in loaded and loaded[manifest.resolved].fate in _DEATHS
+    return manifest.resolved in loaded and loaded[manifest.resolved].fate in DEATHS
 
 
-def examine_both(where: Surroundings) -> list[tuple[ManifestExam, ...]]:
-    """Examine the manifests of drivers, and those of layers."""
-    return _examined(where, driver_manifests, layer_manifests)
-
-
-def _examined(where: Surroundings, *kinds: Callable[[Surroundings], list[Manifest]]) -> list[tuple[ManifestExam, ...]]:
-    trial = ManifestTrial(where, kinds)
+def examine_all(where: Surroundings) -> Examined:
+    """Examine the manifests of drivers and layers."""
+    trial = ManifestTrial(where)
     with ExitStack() as tasks:
         for task in trial.tasks:
             tasks.callback(task.close)
-        return trial.exams()
+        return trial.examined()
 
 
 def examine_drivers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine every driver manifest that the loader reads."""
-    return _examined(where, driver_manifests)[0]
+    return examine_all(where).drivers
 
 
 def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine the layers' manifests."""
-    return _examined(where, layer_manifests)[0]
+    return examine_all(where).layers
 
 
 def driver_manifests(where: Surroundings) -> list[Manifest]:
@@ -129,11 +123,6 @@ _LookedAt = tuple[Manifest, Finding | None, bool | None]
 def _looked_at(manifests: list[Manifest], where: Surroundings) -> list[_LookedAt]:
     ours = own_header()
     return [(each, each.problem or _unloadable(each, ours, where), _is_on(each, where)) for each in manifests]
-
-
-def _judged(group: list[_LookedAt], loaded: Mapping[str, Loading], asked: Asked) -> tuple[ManifestExam, ...]:
-    seen: dict[str, str] = {}
-    return tuple(verdict(_exam(*each, loaded, seen), asked) for each in group)
 
 
 def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
@@ -198,7 +187,7 @@ def _exam(
     manifest: Manifest, problem: Finding | None, on: bool | None, loaded: Mapping[str, Loading], seen: dict[str, str]
 ) -> ManifestExam:
     loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED))
-    kills = problem is None and on is not False and loading.fate in _DEATHS
+    kills = problem is None and on is not False and loading.fate in DEATHS
     if problem is None and on is not False:
         problem = _loading_problem(manifest, loading)
     finding = problem or _fine(manifest, loading, on, _earlier(manifest, seen))
@@ -206,67 +195,6 @@ def _exam(
         finding = replace(finding, children=manifest.notes)
     usable = problem is None and (loading.fate is Fate.LOADED or manifest.kind is not ManifestKind.DRIVER)
     return ManifestExam(manifest, usable, kills, on, finding)
-
-
-def verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
-    """Return the *exam* with the verdict of the loader; our own finding explains it, or is told beside it."""
-    stops = asked.stops_at(exam.manifest.path, exam.manifest.may_stop)
-    cause = _STOPS if stops and exam.manifest.problem else exam.finding.cause
-    told = replace(exam, finding=replace(exam.finding, cause=cause), stops=stops)
-    return _driver_verdict(told, asked) if exam.manifest.kind is ManifestKind.DRIVER else _layer_verdict(told, asked)
-
-
-def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
-    manifest, own = exam.manifest, exam.finding
-    tried = asked.alone.get(manifest.path)
-    if tried is None or exam.kills:
-        return exam
-    words = tried.last_words()
-    if tried.is_used and asked.loads(manifest.resolved) is not False:
-        return exam if exam.is_usable else replace(exam, is_usable=True, finding=_used(manifest, own))
-    if not exam.is_usable and own.id != NOT_TRIED:
-        is_told = own.outcome is not Outcome.FAIL or own.evidence
-        return exam if is_told else replace(exam, finding=replace(own, evidence=words))
-    if tried.fate is not None:
-        word, outcome, does = _DEATHS[fate_of(tried.fate)]
-        how = tried.fate.result or tried.fate.reason
-        sentence = f"{manifest.path} names {manifest.resolved}, which {does} in vkCreateInstance ({how})."
-    elif tried.is_used:
-        word, outcome = "manifest.not-used", Outcome.FAIL
-        sentence = f"{manifest.path} names {manifest.resolved}, which the loader does not load."
-    else:
-        word, outcome = "manifest.not-used", Outcome.FAIL
-        sentence = (
-            f"{manifest.path} names {manifest.resolved}, with which alone vkCreateInstance returns {tried.result}."
-        )
-    finding = Finding(word, manifest.path, outcome, sentence, words, "", f"ls -l {quote(manifest.path)}", own.children)
-    return replace(exam, is_usable=False, kills=tried.fate is not None, finding=finding)
-
-
-def _used(manifest: Manifest, own: Finding) -> Finding:
-    """Return that the loader uses a driver, with our *own* finding, which says otherwise, as a note."""
-    words = f"{manifest.path} is used by this loader; other loaders may leave it out."
-    return Finding("manifest.fine", manifest.path, Outcome.PASS, words, children=(_note(own), *own.children))
-
-
-def _note(own: Finding) -> Finding:
-    return replace(own, outcome=Outcome.INFO, cause="", command="", children=())
-
-
-def _layer_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
-    manifest = exam.manifest
-    loads = asked.loads(manifest.resolved)
-    if loads is None or loads == bool(exam.is_on and exam.is_usable) or asked.whole is None:
-        return exam
-    if loads:
-        finding = _layer_finding(manifest, True)
-        return replace(exam, is_on=True, is_usable=True, finding=replace(finding, children=(_note(exam.finding),)))
-    words = asked.whole.words_on(manifest.path, manifest.resolved, manifest.name)
-    sentence = f"{manifest.path} should be on, but the loader does not load it."
-    finding = Finding(
-        "layer.not-used", manifest.path, Outcome.FAIL, sentence, words, "", f"ls -l {quote(manifest.path)}"
-    )
-    return replace(exam, is_on=False, is_usable=False, finding=finding)
 
 
 def _earlier(manifest: Manifest, seen: dict[str, str]) -> str:
@@ -279,8 +207,8 @@ def _earlier(manifest: Manifest, seen: dict[str, str]) -> str:
 
 
 def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
-    if loading.fate in _DEATHS:
-        word, outcome, words = _DEATHS[loading.fate]
+    if loading.fate in DEATHS:
+        word, outcome, words = DEATHS[loading.fate]
         how = f" ({loading.words})" if loading.words else ""
         sentence = f"{manifest.path} names {manifest.resolved}, which {words} when it is loaded{how}."
         leave = f"export {'='.join(manifest.switch)}" if manifest.switch else f"ls -l {quote(manifest.path)}"
@@ -314,7 +242,7 @@ def _refused(manifest: Manifest, words: str) -> Finding:
 
 def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:
     if manifest.kind is not ManifestKind.DRIVER:
-        return _layer_finding(manifest, on)
+        return layer_finding(manifest, on)
     if first:
         same = "is read twice" if first == manifest.path else f"names the same library as {first}"
         words, command = (
@@ -327,13 +255,6 @@ def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> 
         return Finding(NOT_TRIED, manifest.path, Outcome.SKIP, words)
     words = f"{manifest.path} names {manifest.resolved}, which loads."
     return Finding("manifest.fine", manifest.path, Outcome.PASS, words)
-
-
-def _layer_finding(manifest: Manifest, on: bool | None) -> Finding:
-    switch = f"; {'='.join(manifest.switch)} turns it off" if manifest.switch and on else ""
-    state = "on" if on else "off"
-    words = f"{manifest.name}, {with_article(manifest.kind)}, is {state}{switch}."
-    return Finding(f"layer.{state}", manifest.path, Outcome.INFO, words, (manifest.path,))
 
 
 def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
