@@ -16,13 +16,15 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
+from vkzircon_cli.doctor.loader_trial import Asked
 from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
 from vkzircon_cli.doctor.manifest_check import examine_all, examine_layers
 from vkzircon_cli.doctor.search import Surroundings, surroundings
+from vkzircon_cli.doctor.settings import settings_in_force, without_settings
 from vkzircon_cli.doctor.verdict import NOT_TRIED
 from vkzircon_cli.model.base import MissingKind, record
 from vkzircon_cli.model.facts import Device
-from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
+from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE, VARIABLES
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.queries import find_again, hidden_commands, offers_extension
 from vkzircon_cli.model.request import Depth, Request
@@ -72,6 +74,8 @@ def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> F
         return Found()
     asked = replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None)
     trial = _Trial(asked, _trouble(seen))
+    if hiders := _hiders(trial, where, examined.asked):
+        return Found(hiders)
     bad = [exam for exam in every if exam.stops or (exam.kills and exam.is_on is not False)]
     if not bad and not any(exam.is_usable for exam in drivers):
         tried = (exam for exam in drivers if not driver_filter(where.trusted, exam.manifest.path))
@@ -81,6 +85,23 @@ def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> F
         works = environ is not None and not trial.result(environ).words
         return Found(tuple(_culprit(exam, left_out=works) for exam in bad), environ if works else None)
     return _by_trial(trial, drivers, layers, where)
+
+
+def _hiders(trial: "_Trial", where: Surroundings, asked: Asked) -> tuple[Culprit, ...]:
+    """Return the loader's settings, or the variables, that leave out every device."""
+    if trial.trouble.is_death:
+        return ()
+    settings = settings_in_force(asked)
+    if settings is not None and (settings.drivers is not None or settings.devices is not None):
+        sentence = f"{settings.path}, the loader's settings, {' and '.join(settings.effects)}."
+        return (Culprit("settings", settings.path, sentence, without_settings(settings), left_out=False),)
+    given = [known for known in VARIABLES.values() if known.hides == "devices" and where.trusted.get(known.name)]
+    if not given or trial.result({known.name: "" for known in given}).words:
+        return ()
+    return tuple(
+        Culprit("variable", known.name, f"{known.name} {known.effect}.", f"unset {known.name}", left_out=False)
+        for known in given
+    )
 
 
 def layers_on(layers: Sequence[ManifestExam]) -> list[ManifestExam]:

@@ -96,11 +96,16 @@ class Asked:
     whole: Tried | None = None
     alone: Mapping[str, Tried] = field(default_factory=dict)
 
-    def loads(self, library: str) -> bool | None:
-        """Whether the loader keeps *library*, a path or a name for the linker, None if that is not known."""
+    def loads(self, library: str, *, is_driver: bool = False) -> bool | None:
+        """Whether the loader keeps *library*, a path or a name for the linker, None if that is not known.
+
+        Unless it *is_driver*, nothing is known of a library that the process has mapped without layers too.
+        """
         if self.control is None or self.whole is None or not self.whole.is_used or not self.whole.files or not library:
             return None
-        return None if _is_among(library, self.control.files) else _is_among(library, self.whole.files)
+        if not is_driver and _is_among(library, self.control.files):
+            return None
+        return _is_among(library, self.whole.files)
 
     @property
     def log(self) -> tuple[str, ...]:

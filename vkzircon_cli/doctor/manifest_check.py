@@ -34,7 +34,8 @@ from vkzircon_cli.doctor.manifest import (
     passed_over,
 )
 from vkzircon_cli.doctor.search import Surroundings
-from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, verdict
+from vkzircon_cli.doctor.settings import settings_in_force
+from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, hidden_by, verdict
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
@@ -78,7 +79,7 @@ class ManifestTrial:
         told = [verdict(exam, asked) for exam in every]
         drivers = tuple(exam for exam in told if exam.manifest.kind is ManifestKind.DRIVER)
         layers = tuple(exam for exam in told if exam.manifest.kind is not ManifestKind.DRIVER)
-        return Examined(drivers, explained(layers), asked)
+        return Examined(hidden_by(settings_in_force(asked), drivers), explained(layers), asked)
 
 
 def _dies(manifest: Manifest, loaded: Mapping[str, Loading]) -> bool:

@@ -10,6 +10,7 @@ from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.library import DEATHS, fate_of
 from vkzircon_cli.doctor.loader_trial import Asked
 from vkzircon_cli.doctor.manifest import Manifest, ManifestExam, ManifestKind, layer_finding, passed_over
+from vkzircon_cli.doctor.settings import Settings
 
 _STOPS = "The loader gives up on all drivers because of this file."
 NOT_TRIED = "manifest.not-tried"
@@ -29,12 +30,12 @@ def verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
 def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
     manifest, own = exam.manifest, exam.finding
     tried = asked.alone.get(manifest.path)
-    if tried is None and own.id == NOT_TRIED and asked.loads(manifest.resolved):
+    if tried is None and own.id == NOT_TRIED and asked.loads(manifest.resolved, is_driver=True):
         return replace(exam, is_usable=True, finding=_used(manifest, own))
     if tried is None or exam.kills:
         return exam
     words = tried.last_words()
-    if tried.is_used and asked.loads(manifest.resolved) is not False:
+    if tried.is_used and asked.loads(manifest.resolved, is_driver=True) is not False:
         return exam if exam.is_usable else replace(exam, is_usable=True, finding=_used(manifest, own))
     if not exam.is_usable and own.id != NOT_TRIED:
         is_told = own.outcome is not Outcome.FAIL or own.evidence
@@ -79,6 +80,17 @@ def _layer_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
         "layer.not-used", manifest.path, Outcome.FAIL, sentence, words, "", f"ls -l {quote(manifest.path)}"
     )
     return replace(exam, is_on=False, is_usable=False, finding=finding)
+
+
+def hidden_by(settings: Settings | None, exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:
+    """Return the drivers; those that the loader's *settings* leave out are no problem of their own."""
+    if settings is None or settings.drivers is None:
+        return tuple(exams)
+    why = f"{settings.path} names the only drivers that it uses"
+    return tuple(
+        replace(exam, finding=passed_over(exam.manifest.path, why)) if exam.finding.id == "manifest.not-used" else exam
+        for exam in exams
+    )
 
 
 def explained(exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:

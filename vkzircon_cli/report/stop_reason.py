@@ -41,6 +41,8 @@ def what_stopped(transcript: Transcript, environment: Environment, emulate: bool
     named = " ".join(culprit.sentence for culprit in guilty[:_MOST_WORDS])
     # The culprits' sentences replace the loader's messages and the general advice.
     hint = failure.hint.partition(_LOADER_SAYS)[0].removeprefix(_LEAVE_OUT).strip()
+    if any(culprit.kind in ("settings", "variable") for culprit in guilty):
+        hint = ""  # neither a driver nor a device is missing
     return replace(failure, hint=" ".join(filter(None, (named, hint, DOCTOR))))
 
 
