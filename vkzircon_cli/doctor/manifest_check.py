@@ -263,16 +263,27 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
     good = [exam for exam in exams if exam.is_usable]
     children = [
         *search.missing_entries(where, search.driver_variable(where) or "VK_ADD_DRIVER_FILES"),
-        *(_softened(exam, bool(good)) for exam in exams),
+        *(_by_the_linker(_softened(exam, bool(good)), where) for exam in exams),
     ]
-    if not exams:
+    hidden = search.hidden_drivers(where, Outcome.INFO if good else Outcome.FAIL)
+    if not exams and not hidden:
         children.append(_none_found(where))
-    children += _all_filtered(exams, where)
+    children += (*_all_filtered(exams, where), *hidden)
     untried = sum(exam.finding.id == NOT_TRIED for exam in exams)
     said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."
     if untried:
         said = f"{untried} of {len(exams)} drivers were not tried."
     return branch("drivers", "", said, children)
+
+
+def _by_the_linker(found: Finding, where: Surroundings) -> Finding:
+    """Return the finding with LD_LIBRARY_PATH as its cause if the linker's words name a file from there."""
+    words = " ".join(found.evidence)
+    folder = next((each for each in search.entries(where, "LD_LIBRARY_PATH") if f"{each.rstrip('/')}/" in words), "")
+    if not folder:
+        return found
+    cause = f"LD_LIBRARY_PATH puts {shown(folder)} before the system's folders, and that file is from there"
+    return replace(found, cause=cause, command="unset LD_LIBRARY_PATH")
 
 
 def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
@@ -310,7 +321,7 @@ def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Find
         *_same_names(exams),
         *(_layer(exam) for exam in exams),
     ]
-    on = sum(bool(exam.is_on) for exam in exams)
+    on = sum(bool(exam.is_on and exam.is_usable) for exam in exams)
     return branch("layers", "", f"{on} of {len(exams)} layers {'is' if on == 1 else 'are'} on.", children)
 
 

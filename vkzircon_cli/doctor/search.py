@@ -6,6 +6,7 @@ Source: Vulkan-Loader, LoaderDriverInterface.md and LoaderLayerInterface.md; tri
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from vkzircon_cli.checks import Outcome
@@ -59,6 +60,19 @@ def drivers(where: Surroundings) -> tuple[str, ...]:
     """Return the driver manifests that the loader reads."""
     chosen = driver_variable(where)
     return _of_variable(where, chosen) if chosen else _added(where, "VK_ADD_DRIVER_FILES", DRIVERS)
+
+
+def hidden_drivers(where: Surroundings, outcome: Outcome) -> list[Finding]:
+    """Return each variable of search folders without which the loader would read more drivers."""
+    seen, found = set(drivers(where)), []
+    for name in ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS"):
+        others = {other: value for other, value in where.environ.items() if other != name}
+        hidden = [path for path in drivers(replace(where, environ=others)) if path not in seen]
+        if name in where.trusted and hidden:
+            words = f"{name} hides {counted(len(hidden), 'driver manifest')} of the usual folders."
+            evidence = (f"{name}={shown(where.environ[name])}", *map(shown, hidden))
+            found.append(Finding("variable.hides", name, outcome, words, evidence, "", f"unset {name}"))
+    return found
 
 
 def driver_variable(where: Surroundings) -> str:
