@@ -47,8 +47,8 @@ _WITHOUT_LAYERS = {
 class Tried:
     """What the loader did: *result* of vkCreateInstance by name, '' if the process ended before, by *fate*.
 
-    *files* are those that the process had mapped then, empty where that is not known. *log* has the loader's lines, and
-    what drivers and layers printed among them.
+    *files* are those that the loader had mapped by then, empty where that is not known. *log* has the loader's lines,
+    and what drivers and layers printed among them.
     """
 
     result: str = ""
@@ -96,14 +96,9 @@ class Asked:
     whole: Tried | None = None
     alone: Mapping[str, Tried] = field(default_factory=dict)
 
-    def loads(self, library: str, *, is_driver: bool = False) -> bool | None:
-        """Whether the loader keeps *library*, a path or a name for the linker, None if that is not known.
-
-        Unless it *is_driver*, nothing is known of a library that the process has mapped without layers too.
-        """
-        if self.control is None or self.whole is None or not self.whole.is_used or not self.whole.files or not library:
-            return None
-        if not is_driver and _is_among(library, self.control.files):
+    def loads(self, library: str) -> bool | None:
+        """Whether the loader keeps *library*, a path or a name for the linker, None if that is not known."""
+        if self.whole is None or not self.whole.is_used or not self.whole.files or not library:
             return None
         return _is_among(library, self.whole.files)
 
@@ -187,7 +182,8 @@ class LoaderTrial:
         answers, fate = task.answers()
         if not answers:  # no loader opens, or opening it ends the process
             return {}
-        made = [Tried(result, tuple(files), tuple(log)) for result, files, log in answers[1:]]
+        before, *rest_of = answers
+        made = [Tried(result, tuple({*files} - {*before}), tuple(log)) for result, files, log in rest_of]
         tried = dict(zip(questions, made, strict=False))
         if fate is None or len(made) >= len(questions):
             return tried
@@ -211,7 +207,7 @@ def _ask(names: Sequence[str], environ: Mapping[str, str | None], questions: Seq
     _change(environ)  # the loader reads VK_LOADER_DEBUG when it is loaded
     if (loader := _opened(names)) is None:
         return
-    yield True
+    yield list(mapped_files())
     for manifest in questions:
         alone = {**_WITHOUT_LAYERS, **dict.fromkeys(_ONLY, manifest)}
         _change({name: environ.get(name) for name in alone} if manifest == _AS_IT_IS else alone)

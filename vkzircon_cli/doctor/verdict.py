@@ -30,12 +30,12 @@ def verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
 def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
     manifest, own = exam.manifest, exam.finding
     tried = asked.alone.get(manifest.path)
-    if tried is None and own.id == NOT_TRIED and asked.loads(manifest.resolved, is_driver=True):
+    if tried is None and own.id == NOT_TRIED and asked.loads(manifest.resolved):
         return replace(exam, is_usable=True, finding=_used(manifest, own))
     if tried is None or exam.kills:
         return exam
     words = tried.last_words()
-    if tried.is_used and asked.loads(manifest.resolved, is_driver=True) is not False:
+    if tried.is_used and asked.loads(manifest.resolved) is not False:
         return exam if exam.is_usable else replace(exam, is_usable=True, finding=_used(manifest, own))
     if not exam.is_usable and own.id != NOT_TRIED:
         is_told = own.outcome is not Outcome.FAIL or own.evidence
