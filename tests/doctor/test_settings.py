@@ -105,3 +105,15 @@ def test_a_meta_layer_turns_on_its_components_or_is_ignored(vkzircon: Run, loade
         validation = next(each for path, each in layers.items() if "khronos_validation" in path)
         assert validation["id"] == ("layer.on" if word == "layer.on" else "layer.off")
         assert (f"{name} ({meta}) turns it on" in validation["cause"]) == (word == "layer.on")
+
+
+def test_a_meta_layer_that_keeps_the_emulation_out_is_named(vkzircon: Run, lavapipe: str, tmp_path: Path) -> None:
+    """It says where the loader looks for layers; report and doctor name its file and its switch."""
+    switch = {"disable_environment": {"NO_OVERRIDE": "1"}, "component_layers": ["VK_LAYER_KHRONOS_validation"]}
+    paths = {"override_paths": ["/usr/share/vulkan/explicit_layer.d"]}
+    folder = tmp_path / ".local/share/vulkan/implicit_layer.d"
+    path = _layer(folder, "VK_LAYER_LUNARG_override", **switch, **paths)
+    ran = vkzircon("check", "--emulate", "--format", "json", HOME=str(tmp_path), VK_DRIVER_FILES=lavapipe)
+    assert (ran.code, ran.json["error"]["cause"]) == (4, "no-emulation")
+    assert path.name in ran.json["error"]["hint"]
+    assert "export NO_OVERRIDE=1" in ran.json["error"]["hint"]

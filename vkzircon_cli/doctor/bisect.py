@@ -30,7 +30,7 @@ from vkzircon_cli.model.queries import find_again, hidden_commands, offers_exten
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible, with_article
 from vkzircon_cli.pipeline import Found
-from vkzircon_cli.report.stop_reason import is_in_trouble
+from vkzircon_cli.report.stop_reason import is_in_trouble, lacks_emulation
 from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker.isolation import NoProcess, can_fork
@@ -63,7 +63,24 @@ def find_culprits(request: Request, seen: Transcript) -> Found:
     where = surroundings(min(request.timeout_s, max(_USUAL_S, request.timeout_s * _OF_LIMIT)), request.environ)
     if where.platform == FUCHSIA or where.elevated:
         return Found()
-    return _reaching_none(request, where, seen) if is_in_trouble(seen) else _hiding_layers(request, where, seen)
+    if is_in_trouble(seen):
+        return _reaching_none(request, where, seen)
+    if request.emulate is not None and lacks_emulation(seen.facts):
+        return Found(tuple(_leaving_emulation_out(where)))
+    return _hiding_layers(request, where, seen)
+
+
+def _leaving_emulation_out(where: Surroundings) -> Iterator[Culprit]:
+    """Yield the meta-layers that are on while the emulation is not: such a layer may limit the search for layers."""
+    layers = examine_all(where).layers
+    if any(exam.is_on for exam in layers if exam.manifest.name == LAYER_NAME):
+        return
+    for exam in layers:
+        found = exam.manifest
+        if found.components and exam.is_on:
+            sentence = f"{found.name} ({found.path}) is on, and then the loader looks for layers where that file says."
+            off = f"export {found.switch[0]}={found.switch[1] or 1}" if found.switch else f"ls -l {quote(found.path)}"
+            yield Culprit("layer", found.path, sentence, off, left_out=False)
 
 
 def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> Found:

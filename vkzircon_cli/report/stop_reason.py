@@ -7,6 +7,7 @@ from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
+from vkzircon_cli.model.facts import Facts
 from vkzircon_cli.model.host import FUCHSIA, VARIABLES, Environment, Variable
 from vkzircon_cli.model.loader_filters import layer_filter
 from vkzircon_cli.model.text import visible
@@ -31,6 +32,9 @@ _LEAVE_OUT = "Leave out one driver or implicit layer after another until it work
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
     """Return why no device could be queried (*emulate*: with the layer), None if one was."""
     failure = transcript.failure or _what_stopped(transcript, environment, emulate)
+    if failure is not None and failure.cause == "no-emulation" and transcript.culprits:
+        (culprit, *_) = transcript.culprits
+        return replace(failure, hint=f"{culprit.sentence} To leave it out: {culprit.command}")
     if failure is None or failure.cause in _NOT_DOCTORS or environment.agent is not None:  # doctor examines this host
         return failure
     # The culprits were left out, so a problem that remains is not their fault.
@@ -57,11 +61,16 @@ def _what_stopped(transcript: Transcript, environment: Environment, emulate: boo
             return _died(missing, said)
     if facts.instance.missing is not None:
         return _no_instance(facts.instance.missing, said, environment)
-    if emulate and facts.instance.value is not None and not facts.instance.value.is_emulated:
+    if emulate and lacks_emulation(facts):
         return _no_emulation(environment)
     if facts.device_count.missing is not None or facts.device_count.value == 0:
         return _no_device(facts.device_count.missing, environment)
     return None
+
+
+def lacks_emulation(facts: Facts) -> bool:
+    """Whether there is an instance without the emulation layer."""
+    return facts.instance.value is not None and not facts.instance.value.is_emulated
 
 
 def is_in_trouble(transcript: Transcript) -> bool:
