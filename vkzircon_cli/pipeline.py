@@ -17,7 +17,7 @@ from vkzircon_cli.model.host import EMULATION_VARIABLE, Environment, environment
 from vkzircon_cli.model.queries import hidden_commands, select_devices
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.report.report import Report, make_report
-from vkzircon_cli.report.stop_reason import FIRST_ONLY, is_in_trouble
+from vkzircon_cli.report.stop_reason import FIRST_ONLY, is_in_trouble, lacks_emulation
 from vkzircon_cli.stream.document import Document, EmulationAsked, make_header
 from vkzircon_cli.stream.events import Culprit, Event, error, own_message
 from vkzircon_cli.stream.fold import Fold, Transcript
@@ -184,7 +184,8 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
         yield event
     # Without fork, the driver may hang in this process while it holds the linker's lock, so no library is opened.
     hides = request.depth is Depth.EVERYTHING and any(map(hidden_commands, seen.transcript().facts.devices))
-    if request.agent is not None or not can_fork() or not (hides or is_in_trouble(seen.transcript())):
+    is_lost = request.emulate is not None and lacks_emulation(seen.transcript().facts)
+    if request.agent is not None or not can_fork() or not (hides or is_lost or is_in_trouble(seen.transcript())):
         return
     try:
         found = search(request, seen.transcript())

@@ -9,9 +9,11 @@ import pytest
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.access import Node, NodeTrial, Reach, nodes_finding, routes_finding
+from vkzircon_cli.doctor.place import Place, place
 
 RENDER = Node("/dev/dri/renderD128", True, stat.S_IFCHR | 0o660, "root", "render", (), True)
-SOFTWARE_ONLY = Reach("someone", False, 0, 1)
+DOCKER = Place("Docker", "docker run --device /dev/dri ...")
+SOFTWARE_ONLY = Reach("someone", 0, 1)
 DENIED = replace(RENDER, opens=False, reason="EACCES")
 
 
@@ -26,7 +28,7 @@ DENIED = replace(RENDER, opens=False, reason="EACCES")
             "sudo setfacl -m u:someone:rw /dev/dri/renderD128",
         ),
         (replace(DENIED, group="root"), "access.no-right", "sudo setfacl -m u:someone:rw /dev/dri/renderD128"),
-        (replace(DENIED, reason="EPERM"), "access.kept-out", "docker run --device /dev/dri/renderD128 ..."),
+        (replace(DENIED, reason="EPERM"), "access.kept-out", "ls -l /dev/dri/renderD128"),
         (replace(DENIED, reason="ENXIO"), "access.no-answer", "ls -l /dev/dri/renderD128"),
         (replace(RENDER, mode=stat.S_IFREG | 0o644, opens=False), "access.no-device", "ls -lL /dev/dri/renderD128"),
         (
@@ -74,9 +76,54 @@ def test_no_node_at_all_is_told_and_in_a_container_why() -> None:
     """A machine without a GPU is healthy."""
     (child,) = nodes_finding([], SOFTWARE_ONLY).children
     assert (child.id, child.outcome) == ("access.no-nodes", Outcome.INFO)
-    (child,) = nodes_finding([], replace(SOFTWARE_ONLY, in_container=True)).children
+    (child,) = nodes_finding([], replace(SOFTWARE_ONLY, place=DOCKER)).children
     assert child.command == "docker run --device /dev/dri ..."
+    assert "Docker" in child.cause
     assert nodes_finding([], replace(SOFTWARE_ONLY, hardware=1)).children == ()
+
+
+@pytest.mark.parametrize(
+    ("mark", "environ", "name"),
+    [
+        (".flatpak-info", {}, "Flatpak"),
+        ("", {"SNAP": "/snap/x/1"}, "Snap"),
+        (".dockerenv", {}, "Docker"),
+        ("run/.containerenv", {}, "Podman"),
+        ("run/systemd/container", {}, "container"),
+        ("dev/dxg", {}, "WSL"),
+        ("proc/sys/fs/binfmt_misc/WSLInterop", {}, "WSL"),
+        ("", {}, ""),
+    ],
+)
+def test_a_container_or_sandbox_is_known_by_its_mark(
+    tmp_path: Path, mark: str, environ: dict[str, str], name: str
+) -> None:
+    """Each has a command of its own that gives it a GPU."""
+    if mark:
+        (tmp_path / mark).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / mark).touch()
+    found = place(environ, tmp_path)
+    assert found.name == name
+    assert found.devices
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "words", "command"),
+    [
+        ("/dev/dxg", Place("WSL"), "dzn", "sudo apt-get install mesa-vulkan-drivers"),
+        ("/dev/nvidia0", DOCKER, "a capability of its own", "NVIDIA_DRIVER_CAPABILITIES=graphics"),
+        ("/dev/nvidia0", Place(), "NVIDIA's Vulkan driver", "ls /usr/share/vulkan/icd.d"),
+        ("/dev/dri/renderD128", Place(), "no driver for this GPU", "sudo apt-get install mesa-vulkan-drivers"),
+    ],
+)
+def test_the_driver_that_is_missing_is_that_of_the_vendor_and_the_place(
+    path: str, where: Place, words: str, command: str
+) -> None:
+    """A node that opens beside software devices only: Mesa is no answer for every one."""
+    found = nodes_finding([replace(RENDER, path=path)], replace(SOFTWARE_ONLY, place=where)).children[-1]
+    assert (found.id, found.outcome) == ("access.no-driver", Outcome.WARN)
+    assert words in found.cause
+    assert command in found.command
 
 
 def test_nodes_are_really_opened(tmp_path: Path) -> None:

@@ -115,12 +115,13 @@ def _late_driver(tmp_path: Path) -> Broken:
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"), [("raise(SIGSEGV);", "crashed in vkCreateInstance"), ("pause();", "hung")]
+    ("statement", "said"),
+    [("raise(SIGSEGV);", "crashes in vkCreateInstance (SIGSEGV)"), ("pause();", "hangs in vkCreateInstance")],
 )
 def test_a_driver_that_fails_later_is_found_by_trying(
     vkzircon: Run, lavapipe: str, late_driver: Broken, statement: str, said: str
 ) -> None:
-    """Its library loads, so only probing with each driver alone shows which one fails."""
+    """Its library loads, so only the loader with each driver alone shows which one fails."""
     bad = late_driver(statement)
     ran = vkzircon("--emulate", "--format", "json", "--timeout", "1", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
     assert ran.code == 0

@@ -11,8 +11,8 @@ import pytest
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.manifest import REQUIRED
-from vkzircon_cli.doctor.manifest_check import ManifestExam, examine_layers, layer_findings
+from vkzircon_cli.doctor.manifest import REQUIRED, ManifestExam
+from vkzircon_cli.doctor.manifest_check import examine_layers, layer_findings
 from vkzircon_cli.doctor.search import DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS, Surroundings, folders
 
 
@@ -205,8 +205,9 @@ SWITCHES: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
 
 
 def _loader(environ: dict[str, str], lavapipe: str) -> tuple[int, str]:
-    """Run the real loader; return how it ended and what it printed."""
+    """Run the real loader, the one of VKZIRCON_LIBVULKAN if that is set; return how it ended and what it printed."""
     env = {"PATH": os.environ["PATH"], "VK_LOADER_DEBUG": "all", "VK_DRIVER_FILES": lavapipe, **environ}
+    env["LD_LIBRARY_PATH"] = str(Path(environ["VKZIRCON_LIBVULKAN"]).parent) if "VKZIRCON_LIBVULKAN" in environ else ""
     ran = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, text=True, check=False)
     return ran.returncode, ran.stderr
 
@@ -221,25 +222,31 @@ def _laid(base: Path, kind: str, library: str, changes: dict[str, Any]) -> Path:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_layer_is_judged_as_the_loader_does(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
-    """If named, it is not enabled, or the loader crashes where doctor says so."""
+def test_a_layer_is_judged_as_the_loader_does(
+    name: str, loader: dict[str, str], tmp_path: Path, library: str, lavapipe: str
+) -> None:
+    """If named, it is enabled only where the loader takes it all the same, or crashes where doctor says so."""
     kind, changes, word = FAULTS[name]
     path = _laid(tmp_path, kind, library, changes)
-    given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": NAME}
+    given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": NAME, **loader}
+    given["VK_DRIVER_FILES"] = lavapipe
     exam = _exam(Surroundings("linux", False, given, given.get, 1.0), path)
-    assert (exam.finding.id, exam.is_usable) == (word, False)
-    assert str(path) in exam.finding.sentence
     code, log = _loader(given, lavapipe)
-    assert f'Insert instance layer "{NAME}"' not in log
-    assert (code < 0) == exam.manifest.stops_loader
+    assert exam.is_usable == (f'Insert instance layer "{NAME}"' in log)
+    assert (code < 0) == exam.stops
+    if not loader:
+        assert (exam.finding.id, exam.is_usable) == (word, False)
+        assert str(path) in exam.finding.sentence
 
 
 @pytest.mark.parametrize("name", SWITCHES)
-def test_a_layer_is_on_where_the_loader_has_it_on(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
+def test_a_layer_is_on_where_the_loader_has_it_on(
+    name: str, loader: dict[str, str], tmp_path: Path, library: str, lavapipe: str
+) -> None:
     """A layer is on if the loader enables it."""
     kind, changes, environ = SWITCHES[name]
     path = _laid(tmp_path, kind, library, changes)
-    given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), **environ}
+    given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_DRIVER_FILES": lavapipe, **environ, **loader}
     exam = _exam(Surroundings("linux", False, given, given.get, 1.0), path)
     _, log = _loader(given, lavapipe)
     assert exam.is_on == (f'Insert instance layer "{NAME}"' in log)

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from program import Run
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.library import Fate, LibraryTrial
-from vkzircon_cli.doctor.manifest_check import ManifestExam, driver_findings, examine_drivers
+from vkzircon_cli.doctor.manifest import ManifestExam
+from vkzircon_cli.doctor.manifest_check import driver_findings, examine_drivers
 from vkzircon_cli.doctor.search import Surroundings
 
 
@@ -198,3 +200,24 @@ def test_on_fuchsia_the_service_has_the_library(tmp_path: Path) -> None:
         exams = examine_drivers(where)
     assert exams[0].finding.outcome is Outcome.SKIP
     assert driver_findings(exams, where).outcome is Outcome.SKIP
+
+
+def test_a_library_of_ld_library_path_that_does_not_fit_is_named(vkzircon: Run, tmp_path: Path) -> None:
+    """The driver is fine without it: the variable and its folder are the cause, with the linker's words."""
+    (tmp_path / "needed.c").write_text("int needed(void) { return 1; }")
+    (tmp_path / "driver.c").write_text("int needed(void); int use(void) { return needed(); }")
+    for version in (1, 2):
+        (tmp_path / f"{version}.map").write_text(f"NEEDED_{version} {{ global: needed; }};")
+    (tmp_path / "old").mkdir()
+    for command in (
+        ["-Wl,--version-script=2.map", "-o", "libneeded.so", "needed.c"],
+        ["-o", "libdriver.so", "driver.c", "-L.", "-lneeded", f"-Wl,--enable-new-dtags,-rpath,{tmp_path}"],
+        ["-Wl,--version-script=1.map", "-o", "old/libneeded.so", "needed.c"],
+    ):
+        subprocess.run(["cc", "-shared", "-fPIC", *command], cwd=tmp_path, check=True)
+    manifest = _naming(tmp_path / "driver.json", "./libdriver.so")
+    environ = {"VK_DRIVER_FILES": str(manifest), "LD_LIBRARY_PATH": str(tmp_path / "old")}
+    ran = vkzircon("doctor", "--format", "json", **environ)
+    (found,) = next(each for each in ran.json["findings"] if each["id"] == "drivers")["children"]
+    assert (found["id"], found["command"]) == ("manifest.not-loaded", "unset LD_LIBRARY_PATH")
+    assert "LD_LIBRARY_PATH puts" in found["cause"]

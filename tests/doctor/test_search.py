@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from program import Run
 
 from vkzircon_cli.doctor.manifest_check import examine_drivers
 from vkzircon_cli.doctor.search import (
@@ -179,3 +180,16 @@ def test_fuchsia_has_folders_of_its_own() -> None:
     given = {"HOME": "/h", "XDG_DATA_DIRS": "/x"}
     found = list(folders(_where(given, "fuchsia"), DRIVERS))
     assert found == [f"{base}/vulkan/icd.d" for base in ("/vulkan-loader-configuration", "/config", "/pkg/data")]
+
+
+def test_a_variable_that_hides_the_usual_drivers_is_named(vkzircon: Run, lavapipe: str) -> None:
+    """A folder of conda's instead of /usr/share: the installed driver is not told to be missing."""
+    ran = vkzircon("doctor", "--format", "json", XDG_DATA_DIRS="/nonexistent/conda/share", HOME="/nonexistent")
+    assert ran.code == 4
+    assert "XDG_DATA_DIRS hides" in ran.json["summary"]["sentence"]
+    (found,) = [
+        each for branch in ran.json["findings"] for each in branch["children"] if each["id"] == "variable.hides"
+    ]
+    assert (found["outcome"], found["command"]) == ("fail", "unset XDG_DATA_DIRS")
+    assert lavapipe in found["evidence"]
+    assert "apt-get" not in json.dumps(ran.json["findings"][2])

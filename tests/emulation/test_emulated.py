@@ -41,6 +41,13 @@ def test_the_report_says_that_it_is_emulated(report: Any, emulated: Run) -> None
     assert "emulat" in emulated().out.splitlines()[0].lower()
 
 
+def test_a_loader_that_passes_on_only_what_it_knows_is_enough(emulated: Run, swiftshader: str) -> None:
+    """Chromium's loader hides commands that it does not know; the layer lists itself as a tool too."""
+    loader = Path(swiftshader).with_name("libvulkan.so.1")
+    ran = emulated("check", "-f", "json", VKZIRCON_LIBVULKAN=str(loader))
+    assert (ran.code, ran.json["emulation"]["active"]) == (0, True)
+
+
 def test_the_report_names_what_a_reader_of_json_wants(report: Any) -> None:
     """Driver, memory types, VMO size, rights, koid, memory_type_bits and the round trip's bytes are all there."""
     (device,) = report["devices"]

@@ -46,6 +46,22 @@ static void the_layer_lists_its_own(const struct gpu *gpu) {
     CHECK_EQ(count, 0);
 }
 
+static void the_layer_is_a_tool(const struct gpu *gpu) {
+    const PFN_vkGetPhysicalDeviceToolPropertiesEXT list =
+        (PFN_vkGetPhysicalDeviceToolPropertiesEXT)vkGetInstanceProcAddr(gpu->instance,
+                                                                        "vkGetPhysicalDeviceToolPropertiesEXT");
+    VkPhysicalDeviceToolProperties tools[8];
+    uint32_t all = 0, count = 8, ours = 0;
+    CHECK_OK(list(gpu->physical, &all, NULL));
+    for (uint32_t i = 0; i < count; i++)
+        tools[i] = (VkPhysicalDeviceToolProperties){.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TOOL_PROPERTIES};
+    CHECK_OK(list(gpu->physical, &count, tools));
+    CHECK_EQ(count, all);
+    for (uint32_t i = 0; i < count; i++)
+        ours += strcmp(tools[i].layer, LAYER) == 0;
+    CHECK_EQ(ours, 1);
+}
+
 // The result for an unknown layer depends on the loader (1.3.239: VK_SUCCESS with no extension).
 static void another_layer_does_not_list_it(const struct gpu *gpu) {
     uint32_t count = 0;
@@ -170,6 +186,7 @@ int main(void) {
     gpu_open_zircon(&gpu);
     RUN(a_list_may_be_short(&gpu));
     RUN(the_layer_lists_its_own(&gpu));
+    RUN(the_layer_is_a_tool(&gpu));
     RUN(another_layer_does_not_list_it(&gpu));
     RUN(both_commands_are_there_when_enabled(&gpu));
     gpu_close(&gpu);

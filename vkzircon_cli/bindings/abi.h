@@ -26,6 +26,32 @@ typedef struct {
     uint32_t handleType;
 } VkMemoryGetZirconHandleInfoFUCHSIA;
 
+/* For a question to the loader alone, without the binding, which takes longer to import. */
+typedef struct {
+    int32_t sType;
+    const void *pNext;
+    const char *pApplicationName;
+    uint32_t applicationVersion;
+    const char *pEngineName;
+    uint32_t engineVersion;
+    uint32_t apiVersion;
+} VkApplicationInfo;
+
+typedef struct {
+    int32_t sType;
+    const void *pNext;
+    uint32_t flags;
+    const VkApplicationInfo *pApplicationInfo;
+    uint32_t enabledLayerCount;
+    const char *const *ppEnabledLayerNames;
+    uint32_t enabledExtensionCount;
+    const char *const *ppEnabledExtensionNames;
+} VkInstanceCreateInfo;
+
+typedef void *(*PFN_vkGetInstanceProcAddr)(void *, const char *);
+typedef int32_t (*PFN_vkCreateInstance)(const VkInstanceCreateInfo *, const void *, void **);
+typedef void (*PFN_vkDestroyInstance)(void *, const void *);
+
 typedef int32_t (*PFN_vkGetMemoryZirconHandleFUCHSIA)(void *, const VkMemoryGetZirconHandleInfoFUCHSIA *,
                                                       zx_handle_t *);
 typedef int32_t (*PFN_vkGetMemoryZirconHandlePropertiesFUCHSIA)(void *, uint32_t, zx_handle_t,

@@ -2,6 +2,7 @@
 """Shared libraries: opening one, its symbols, the linker's reason for a refusal, and its file."""
 
 import os
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -95,12 +96,16 @@ def _text(raw: bytes) -> str:
 def mapped_file(library: str) -> str:
     """Return the file behind an opened *library*, '' on systems without /proc."""
     stem = _file_name(library).split(".so", 1)[0] + ".so"
+    return next((path for path in mapped_files() if _file_name(path).startswith(stem)), "")
+
+
+def mapped_files() -> Iterator[str]:
+    """Yield the files that this process has mapped, none on systems without /proc."""
     try:
         with open(_MAPS, encoding="utf-8", errors="backslashreplace") as maps:
-            paths = (line.partition("/")[2].rstrip("\n") for line in maps)
-            return next(("/" + path for path in paths if _file_name(path).startswith(stem)), "")
+            yield from dict.fromkeys("/" + line.partition("/")[2].rstrip("\n") for line in maps if "/" in line)
     except OSError:
-        return ""
+        return
 
 
 def _file_name(path: str) -> str:

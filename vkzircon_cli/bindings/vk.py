@@ -29,6 +29,8 @@ from vkzircon_cli.model.spec import VK_ERROR_DEVICE_LOST, VK_INCOMPLETE, VK_SUCC
 _FENCE_LIMIT_S = 10.0
 
 _MOST_ENTRIES = 65_536  # of an enumeration; a larger count was never written
+_MOST_TOOLS = 16
+_TOOLS = "vkGetPhysicalDeviceToolPropertiesEXT"
 _MOST_TRIES = 5  # of an enumeration that returns VK_INCOMPLETE
 
 _BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -284,6 +286,17 @@ class PhysicalDevice:
     def has_function(self, name: str) -> bool:
         """Whether the loader has the command *name*: a loader of Vulkan 1.0 has no 1.1 commands."""
         return self.instance.has_command(name)
+
+    def tools(self) -> list[str]:
+        """List the names of tools that are on; a layer may list itself (VK_EXT_tooling_info)."""
+        count, array = (
+            self.vulkan.new("uint32_t *", _MOST_TOOLS),
+            self.vulkan.new("VkPhysicalDeviceToolProperties[]", _MOST_TOOLS),
+        )
+        for tool in array:
+            tool.sType = self.vulkan.lib.VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TOOL_PROPERTIES
+        self.get(_TOOLS, count, array)
+        return [self.vulkan.string(tool.name)[0] for tool in list(array)[: count[0]]]
 
     def call(self, name: str, *arguments: Any) -> None:
         """Call the instance's command *name* with this device first; raise `Refused` unless it returns VK_SUCCESS."""

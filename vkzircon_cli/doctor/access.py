@@ -13,6 +13,7 @@ from typing import Any
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
+from vkzircon_cli.doctor.place import NO_PLACE, Place, missing_driver, place
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import Task
@@ -24,7 +25,6 @@ _OTHERS = ("dri/card*", "nvidia-modeset", "nvidia-uvm", "kfd")
 _MOST_NODES = 64
 SVC = Path("/svc")
 _GROUP_MAY = stat.S_IRGRP | stat.S_IWGRP
-_CONTAINERS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
 
 
 @record
@@ -142,17 +142,17 @@ def nodes_behind(exists: Callable[[str], bool]) -> Finding:
 
 @record
 class Reach:
-    """The user of this process (a name, or a number), and how many devices Vulkan listed."""
+    """The user of this process (a name, or a number), how many devices Vulkan listed, and where it runs."""
 
     user: str
-    in_container: bool
     hardware: int
     software: int
+    place: Place = NO_PLACE
 
 
 def reach(hardware: int, software: int) -> Reach:
     """Return the reach of this process."""
-    return Reach(user_name(os.geteuid()), any(Path(path).exists() for path in _CONTAINERS), hardware, software)
+    return Reach(user_name(os.geteuid()), hardware, software, place(os.environ))
 
 
 def nodes_finding(nodes: Sequence[Node], of: Reach) -> Finding:
@@ -189,7 +189,8 @@ def _denied(node: Node, of: Reach) -> tuple[str, str, str]:
     path = quote(node.path)
     if node.reason == "EPERM":
         cause = "the file's permissions allow it, but the container or the system's device rules do not"
-        return "kept-out", cause, f"docker run --device {path} ..."
+        command = of.place.devices.replace("/dev/dri", path) if of.place.name else f"ls -l {path}"
+        return "kept-out", cause, command
     if node.reason != "EACCES":
         return "no-answer", "the node exists, but no driver of the kernel serves it", f"ls -l {path}"
     if node.mode & _GROUP_MAY != _GROUP_MAY or node.group in ("root", "0"):
@@ -201,9 +202,6 @@ def _denied(node: Node, of: Reach) -> tuple[str, str, str]:
     return "not-in-group", cause, f"sudo usermod -aG {quote(node.group)} $USER"
 
 
-_NO_GPU = "this machine has no GPU, or its kernel driver is not loaded", "lspci -k | grep -EA3 'VGA|3D|Display'"
-
-
 def _software(nodes: Sequence[Node], of: Reach) -> Iterator[Finding]:
     if of.hardware:
         return
@@ -211,15 +209,14 @@ def _software(nodes: Sequence[Node], of: Reach) -> Iterator[Finding]:
     opening = [shown(node.path) for node in nodes if node.needed and node.opens]
     if opening:
         sentence = f"{opening[0]} can be opened, but {only}."
-        cause = "no driver for this GPU is installed, or it does not load: see the driver manifests"
-        command = "sudo apt-get install mesa-vulkan-drivers"
+        cause, command = missing_driver(opening[0], of.place)
         yield Finding("access.no-driver", opening[0], Outcome.WARN, sentence, tuple(opening), cause, command)
     elif not nodes:
-        cause, command = _NO_GPU
-        if of.in_container:
-            cause, command = "a container has only the devices that it was given", "docker run --device /dev/dri ..."
+        cause = "this machine has no GPU, or its kernel driver is not loaded"
+        if of.place.name:
+            cause = f"a container or sandbox has only the devices that it was given; this one is of {of.place.name}"
         sentence = f"There is no device node of a GPU in /dev, and {only}."
-        yield Finding("access.no-nodes", "/dev", Outcome.INFO, sentence, (), cause, command)
+        yield Finding("access.no-nodes", "/dev", Outcome.INFO, sentence, (), cause, of.place.devices)
 
 
 @record

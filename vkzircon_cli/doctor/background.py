@@ -8,7 +8,8 @@ from typing import Self
 
 from vkzircon_cli.doctor.access import NodeTrial
 from vkzircon_cli.doctor.library import LibraryTrial
-from vkzircon_cli.doctor.manifest_check import ManifestTrial, driver_manifests, layer_manifests
+from vkzircon_cli.doctor.loader_trial import LoaderTrial
+from vkzircon_cli.doctor.manifest_check import ManifestTrial
 from vkzircon_cli.doctor.search import surroundings
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.request import Request
@@ -20,9 +21,9 @@ class Trials:
     def __init__(self, request: Request) -> None:
         self.are_over = False
         self.where = surroundings(request.timeout_s, request.environ)
-        self.manifests = ManifestTrial(self.where, [driver_manifests, layer_manifests])
+        self.manifests = ManifestTrial(self.where)
         self.nodes = None if self.where.platform == FUCHSIA else NodeTrial(request.timeout_s)
-        self._tasks: list[LibraryTrial | NodeTrial] = [self.manifests.task, *filter(None, [self.nodes])]
+        self._tasks: list[LibraryTrial | LoaderTrial | NodeTrial] = [*self.manifests.tasks, *filter(None, [self.nodes])]
 
     def give_up(self) -> None:
         """Stop waiting for answers; nodes and libraries without one count as not tried."""

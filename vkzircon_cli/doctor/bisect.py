@@ -16,18 +16,21 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.doctor.manifest import ManifestKind
-from vkzircon_cli.doctor.manifest_check import NOT_TRIED, ManifestExam, examine_drivers, examine_layers
+from vkzircon_cli.doctor.loader_trial import Asked
+from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
+from vkzircon_cli.doctor.manifest_check import examine_all, examine_layers
 from vkzircon_cli.doctor.search import Surroundings, surroundings
+from vkzircon_cli.doctor.settings import settings_in_force, without_settings
+from vkzircon_cli.doctor.verdict import NOT_TRIED
 from vkzircon_cli.model.base import MissingKind, record
 from vkzircon_cli.model.facts import Device
-from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
+from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE, VARIABLES
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.queries import find_again, hidden_commands, offers_extension
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible, with_article
 from vkzircon_cli.pipeline import Found
-from vkzircon_cli.report.stop_reason import is_in_trouble
+from vkzircon_cli.report.stop_reason import is_in_trouble, lacks_emulation
 from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker.isolation import NoProcess, can_fork
@@ -60,17 +63,37 @@ def find_culprits(request: Request, seen: Transcript) -> Found:
     where = surroundings(min(request.timeout_s, max(_USUAL_S, request.timeout_s * _OF_LIMIT)), request.environ)
     if where.platform == FUCHSIA or where.elevated:
         return Found()
-    return _reaching_none(request, where, seen) if is_in_trouble(seen) else _hiding_layers(request, where, seen)
+    if is_in_trouble(seen):
+        return _reaching_none(request, where, seen)
+    if request.emulate is not None and lacks_emulation(seen.facts):
+        return Found(tuple(_leaving_emulation_out(where)))
+    return _hiding_layers(request, where, seen)
+
+
+def _leaving_emulation_out(where: Surroundings) -> Iterator[Culprit]:
+    """Yield the meta-layers that are on while the emulation is not: such a layer may limit the search for layers."""
+    layers = examine_all(where).layers
+    if any(exam.is_on for exam in layers if exam.manifest.name == LAYER_NAME):
+        return
+    for exam in layers:
+        found = exam.manifest
+        if found.components and exam.is_on:
+            sentence = f"{found.name} ({found.path}) is on, and then the loader looks for layers where that file says."
+            off = f"export {found.switch[0]}={found.switch[1] or 1}" if found.switch else f"ls -l {quote(found.path)}"
+            yield Culprit("layer", found.path, sentence, off, left_out=False)
 
 
 def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> Found:
-    drivers, layers = examine_drivers(where), examine_layers(where)
+    examined = examine_all(where)
+    drivers, layers = examined.drivers, examined.layers
     every = (*drivers, *layers)
     if any(exam.finding.id == NOT_TRIED for exam in every):  # no process could be started
         return Found()
     asked = replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None)
     trial = _Trial(asked, _trouble(seen))
-    bad = [exam for exam in every if exam.manifest.stops_loader or (exam.kills and exam.is_on is not False)]
+    if hiders := _hiders(trial, where, examined.asked):
+        return Found(hiders)
+    bad = [exam for exam in every if exam.stops or (exam.kills and exam.is_on is not False)]
     if not bad and not any(exam.is_usable for exam in drivers):
         tried = (exam for exam in drivers if not driver_filter(where.trusted, exam.manifest.path))
         return Found(tuple(_culprit(exam, left_out=False) for exam in tried))
@@ -79,6 +102,23 @@ def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> F
         works = environ is not None and not trial.result(environ).words
         return Found(tuple(_culprit(exam, left_out=works) for exam in bad), environ if works else None)
     return _by_trial(trial, drivers, layers, where)
+
+
+def _hiders(trial: "_Trial", where: Surroundings, asked: Asked) -> tuple[Culprit, ...]:
+    """Return the loader's settings, or the variables, that leave out every device."""
+    if trial.trouble.is_death:
+        return ()
+    settings = settings_in_force(asked)
+    if settings is not None and (settings.drivers is not None or settings.devices is not None):
+        sentence = f"{settings.path}, the loader's settings, {' and '.join(settings.effects)}."
+        return (Culprit("settings", settings.path, sentence, without_settings(settings), left_out=False),)
+    given = [known for known in VARIABLES.values() if known.hides == "devices" and where.trusted.get(known.name)]
+    if not given or trial.result({known.name: "" for known in given}).words:
+        return ()
+    return tuple(
+        Culprit("variable", known.name, f"{known.name} {known.effect}.", f"unset {known.name}", left_out=False)
+        for known in given
+    )
 
 
 def layers_on(layers: Sequence[ManifestExam]) -> list[ManifestExam]:
@@ -271,7 +311,7 @@ def _without(
     environ = _only_drivers(good) if good else None
     for exam in bad:
         if environ is not None and exam in layers:
-            off = _folder_off(exam.manifest.path, where) if exam.manifest.stops_loader else _layers_off([exam], where)
+            off = _folder_off(exam.manifest.path, where) if exam.stops else _layers_off([exam], where)
             environ = environ | off if off is not None else None
     return environ
 

@@ -15,8 +15,8 @@ from vkzircon_cli.checks.registry import sentence_case
 from vkzircon_cli.doctor import access, bisect, elsewhere, extension, loader, manifest_check, search
 from vkzircon_cli.doctor.background import Trials
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.manifest import ManifestKind
-from vkzircon_cli.doctor.manifest_check import ManifestExam
+from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
+from vkzircon_cli.doctor.settings import settings_findings
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
@@ -77,7 +77,8 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
         trials.give_up()
         return at()
 
-    drivers, layers = look(trials.manifests.exams)
+    examined = look(trials.manifests.examined)
+    drivers, layers = examined.drivers, examined.layers
     nodes = look(trials.nodes.nodes) if trials.nodes else None
     tried = look(lambda: None if trials.are_over else loader.attempts(trials.where, report.loader))
     hidden = look(lambda: {} if trials.are_over else _hidden(request, trials.where, report, layers))
@@ -86,7 +87,11 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
     where = trials.where
     found = (
         loader.loader_finding(tried, report.loader, where, loader.NO_TIME if _is_over(report.error) else ""),
-        search.variables_finding(search.surroundings(where.timeout_s), loader.loader_version(tried, report.loader)),
+        search.variables_finding(
+            search.surroundings(where.timeout_s),
+            loader.loader_file(tried, report.loader),
+            settings_findings(examined.asked, has_devices=bool(report.devices)),
+        ),
         manifest_check.driver_findings(drivers, where),
         manifest_check.layer_findings(layers, where),
         _access(nodes, report),

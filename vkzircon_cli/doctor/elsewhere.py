@@ -64,10 +64,9 @@ def _must_try(report: Report, names: Sequence[str]) -> bool:
 def _of_loader(
     attempts: tuple[loader.Attempt, ...] | None, report: Report, where: search.Surroundings, why: str = ""
 ) -> list[Finding]:
-    version = loader.loader_version(attempts, report.loader)
     return [
         loader.loader_finding(attempts, report.loader, where, why),
-        search.variables_finding(where, version),
+        search.variables_finding(where, ""),  # the loader's file is on the device
     ]
 
 

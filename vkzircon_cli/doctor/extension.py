@@ -81,7 +81,8 @@ def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
                 else "No device could be probed beside it."
             )
             evidence = (path,) if path not in culprit.sentence else ()
-            sentence = f"{visible(culprit.sentence)} {rest}"
+            is_beside = culprit.kind in ("driver", "layer")
+            sentence = f"{visible(culprit.sentence)} {rest}" if is_beside else visible(culprit.sentence)
             # If the probe fails also without the culprit, the other failure is the problem.
             outcome = Outcome.WARN if culprit.left_out and is_bad else Outcome.FAIL
             yield Finding("probe.culprit", path, outcome, sentence, evidence, "", visible(culprit.command))

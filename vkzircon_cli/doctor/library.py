@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from vkzircon_cli.bindings.dynlib import CannotOpen, can_open, open_library
+from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import Task
@@ -95,6 +96,13 @@ class Fate(StrEnum):
     NOT_TRIED = "not-tried"
 
 
+DEATHS = {
+    Fate.HUNG: ("library.hangs", Outcome.TIMEOUT, "hangs"),
+    Fate.CRASHED: ("library.crashes", Outcome.CRASH, "crashes"),
+    Fate.EXITED: ("library.exits", Outcome.CRASH, "ends the program"),
+}
+
+
 @record
 class Loading:
     """The result of loading: *words* are the linker's, or the signal; *symbols* are the entry points found."""
@@ -156,11 +164,15 @@ class LibraryTrial:
                 yield library, _loading(*task.answers())
 
 
+def fate_of(missing: Missing) -> Fate:
+    """Return how a process ended that gave no answer."""
+    kinds = {MissingKind.TIMED_OUT: Fate.HUNG, MissingKind.NOT_ASKED: Fate.NOT_TRIED}
+    return kinds.get(missing.kind, Fate.CRASHED if missing.result else Fate.EXITED)
+
+
 def _loading(answers: Sequence[Any], fate: Missing | None) -> Loading:
     if fate is not None:
-        kinds = {MissingKind.TIMED_OUT: Fate.HUNG, MissingKind.NOT_ASKED: Fate.NOT_TRIED}
-        kind = kinds.get(fate.kind, Fate.CRASHED if fate.result else Fate.EXITED)
-        return Loading(kind, fate.result or fate.reason)
+        return Loading(fate_of(fate), fate.result or fate.reason)
     if not answers or not _is_answer(answers[0]):
         return Loading(Fate.EXITED, "the process wrote a line that is not an answer")
     kind, words = Fate(answers[0][0]), answers[0][1:]

@@ -98,11 +98,11 @@ def _version(caller: Caller, library: OpenedLibrary) -> int:
     return int(version[0])
 
 
-def loader_version(attempts: Sequence[Attempt] | None, probed: Answer[Loader]) -> Version | None:
-    """Return the version of the loader that opens, None if none does."""
+def loader_file(attempts: Sequence[Attempt] | None, probed: Answer[Loader]) -> str:
+    """Return the file of the loader that opens, '' if none does."""
     if attempts is None:
-        return probed.value.api_version if probed.value else None
-    return next((attempt.version for attempt in attempts if attempt.version), None)
+        return probed.value.path if probed.value else ""
+    return next((attempt.path for attempt in attempts if attempt.version), "")
 
 
 def loader_finding(

@@ -15,8 +15,9 @@ from typing import Any
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.manifest_file import CRASHES, Unreadable, read_manifest
+from vkzircon_cli.doctor.manifest_file import Unreadable, read_manifest
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import with_article
 
 _BITS = struct.calcsize("P") * 8
 _KNOWN_FORMATS = ("1.0.0", "1.0.1")
@@ -43,10 +44,11 @@ class Manifest:
     """A manifest, read but not loaded.
 
     *name* is the layer's ('' of a driver), *library* as written, *resolved* what the loader opens: a path, or a bare
-    name that the linker searches for. *switch* is the variable that turns an implicit layer off, with its value, and
+    name that the linker searches for. A meta-layer has *components*, the layers that it turns on, and *blocks* others.
+    *switch* is the variable that turns an implicit layer off, with its value, and
     *enabler* the one that turns it on. A layer's library must have one of the functions *entry_points*.
-    *problem* is why the loader does not use it, *notes* are faults that the loader accepts. *stops_loader*: this file
-    alone makes vkCreateInstance fail for all drivers.
+    *problem* is why the loader does not use it, *notes* are faults that the loader accepts. *may_stop*: because of this
+    file some loaders give up on all drivers.
     """
 
     path: str
@@ -54,12 +56,43 @@ class Manifest:
     name: str = ""
     library: str = ""
     resolved: str = ""
+    components: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
     switch: tuple[str, str] | None = None
     enabler: tuple[str, str] | None = None
     entry_points: tuple[str, ...] = ()
     problem: Finding | None = None
     notes: tuple[Finding, ...] = ()
-    stops_loader: bool = False
+    may_stop: bool = False
+
+
+@record
+class ManifestExam:
+    """The result of a manifest and its library.
+
+    *is_usable*: the loader gets a working driver or layer. *kills*: loading it crashes, ends or hangs the process.
+    *stops*: because of it the loader gives up on all drivers. *is_on* is None for drivers.
+    """
+
+    manifest: Manifest
+    is_usable: bool
+    kills: bool
+    is_on: bool | None
+    finding: Finding
+    stops: bool = False
+
+
+def examine_any(path: str) -> tuple[Manifest, ...]:
+    """Read a manifest of unknown kind; nothing if it is none."""
+    try:
+        root = read_manifest(path)
+    except Unreadable:
+        return ()
+    if "ICD" in root:
+        return examine(path, ManifestKind.DRIVER)
+    is_implicit = any(isinstance(part, dict) and "disable_environment" in part for part in _entries_of(root))
+    kind = ManifestKind.IMPLICIT_LAYER if is_implicit else ManifestKind.EXPLICIT_LAYER
+    return examine(path, kind) if "layer" in root or "layers" in root else ()
 
 
 def examine(path: str, kind: ManifestKind) -> tuple[Manifest, ...]:
@@ -68,7 +101,7 @@ def examine(path: str, kind: ManifestKind) -> tuple[Manifest, ...]:
     try:
         root = read_manifest(path)
     except Unreadable as unreadable:
-        return (replace(blank, problem=_unreadable(path, unreadable), stops_loader=unreadable.stops),)
+        return (replace(blank, problem=_unreadable(path, unreadable), may_stop=unreadable.stops),)
     if problem := _misplaced(blank, root):
         return (replace(blank, problem=problem),)
     if kind is ManifestKind.DRIVER:
@@ -88,7 +121,7 @@ _COMMANDS = {
 def _unreadable(path: str, why: Unreadable) -> Finding:
     line = f"{path}:{why.place}" if why.place else path
     command = _COMMANDS.get(why.id, "ls -ld {}").format(quote(path))
-    found = _fault(why.id, path, why.words, evidence=(line,), cause=why.cause if why.stops else "", command=command)
+    found = _fault(why.id, path, why.words, evidence=(line,), command=command)
     return found if why.read else replace(found, outcome=Outcome.SKIP)
 
 
@@ -99,8 +132,8 @@ def _fault(id: str, path: str, words: str, **more: Any) -> Finding:
 
 
 def _wrong_type(blank: Manifest, words: str, *, is_deadly: bool = True) -> Manifest:
-    problem = _fault("manifest.wrong-type", blank.path, words, cause=CRASHES if is_deadly else "")
-    return replace(blank, problem=problem, stops_loader=is_deadly)
+    problem = _fault("manifest.wrong-type", blank.path, words)
+    return replace(blank, problem=problem, may_stop=is_deadly)
 
 
 def _driver(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
@@ -127,22 +160,24 @@ def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
         return _wrong_type(blank, "has a layer that is a list")
     if missing := _missing(path, root, "layer", part, REQUIRED):
         return replace(blank, problem=missing)
-    if is_implicit and (words := _deadly_switch(part)):
-        return _wrong_type(blank, words)
+    deadly = _deadly_switch(part) if is_implicit else ""
     library = part.get("library_path")
     library = library if isinstance(library, str) else ""
     names = part.get("functions") if isinstance(part.get("functions"), dict) else {}
-    problem = _layer_problem(part, is_implicit=is_implicit)
+    problem = ("manifest.wrong-type", deadly) if deadly else _layer_problem(part, is_implicit=is_implicit)
     return replace(
         blank,
         name=part["name"] if isinstance(part["name"], str) else "",
         library=library,
         resolved=_resolved(path, library),
+        components=_texts(part.get("component_layers")),
+        blocks=_texts(part.get("blacklisted_layers")),
         switch=_variable(part.get("disable_environment")) if is_implicit else None,
         enabler=_variable(part.get("enable_environment")) if is_implicit else None,
         entry_points=tuple(str(names.get(name, name)) for name in _ENTRY_POINTS),
         notes=tuple(_notes(path, root, part, is_driver=False)),
         problem=_fault(problem[0], path, problem[1]) if problem else _left_out(path, part),
+        may_stop=bool(deadly),
     )
 
 
@@ -152,6 +187,10 @@ def _entries_of(root: dict[str, Any]) -> list[Any]:
     if isinstance(several, list | dict):
         return [*(several if isinstance(several, list) else several.values())]
     return [root.get("layer")]
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 def _variable(value: Any) -> tuple[str, str] | None:
@@ -281,3 +320,11 @@ def _notes(path: str, root: dict[str, Any], part: dict[str, Any], *, is_driver: 
         words = f"{path} names {part['library_path']}: a backslash does not separate folders here."
         mend = f"grep -n library_path {quote(path)}"
         yield Finding("manifest.backslashes", path, Outcome.WARN, words, command=mend)
+
+
+def layer_finding(manifest: Manifest, on: bool | None) -> Finding:
+    """Return that a layer is *on* or off."""
+    switch = f"; {'='.join(manifest.switch)} turns it off" if manifest.switch and on else ""
+    state = "on" if on else "off"
+    words = f"{manifest.name}, {with_article(manifest.kind)}, is {state}{switch}."
+    return Finding(f"layer.{state}", manifest.path, Outcome.INFO, words, (manifest.path,))

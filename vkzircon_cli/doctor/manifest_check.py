@@ -3,8 +3,8 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -14,6 +14,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor import search
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.library import (
+    DEATHS,
     Fate,
     Header,
     LibraryTrial,
@@ -23,72 +24,87 @@ from vkzircon_cli.doctor.library import (
     header_of,
     own_header,
 )
-from vkzircon_cli.doctor.manifest import Manifest, ManifestKind, examine, passed_over
+from vkzircon_cli.doctor.loader_trial import Asked, LoaderTrial
+from vkzircon_cli.doctor.manifest import (
+    Manifest,
+    ManifestExam,
+    ManifestKind,
+    examine,
+    examine_any,
+    layer_finding,
+    passed_over,
+)
 from vkzircon_cli.doctor.search import Surroundings
+from vkzircon_cli.doctor.settings import settings_in_force
+from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, hidden_by, verdict
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.quantities import about
 from vkzircon_cli.model.text import with_article
 
-NOT_TRIED = "manifest.not-tried"
 _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
-_DEATHS = {
-    Fate.HUNG: ("library.hangs", Outcome.TIMEOUT, "hangs when it is loaded"),
-    Fate.CRASHED: ("library.crashes", Outcome.CRASH, "crashes when it is loaded"),
-    Fate.EXITED: ("library.exits", Outcome.CRASH, "ends the program when it is loaded"),
-}
 
 
 @record
-class ManifestExam:
-    """The result of a manifest and its library.
+class Examined:
+    """All manifests of drivers and layers, and the loader's word on them."""
 
-    *is_usable*: the loader gets a working driver or layer. *kills*: loading it crashes, ends or hangs the process.
-    *is_on* is None for drivers.
-    """
-
-    manifest: Manifest
-    is_usable: bool
-    kills: bool
-    is_on: bool | None
-    finding: Finding
+    drivers: tuple[ManifestExam, ...]
+    layers: tuple[ManifestExam, ...]
+    asked: Asked
 
 
 class ManifestTrial:
-    """Reads manifests and starts a task that loads their libraries; layers that are off are not loaded.
+    """Reads manifests, asks the loader in a task and loads libraries in another, but none of layers that are off."""
 
-    *kinds* are functions that find manifests; each kind is examined by itself.
-    """
-
-    def __init__(self, where: Surroundings, kinds: Sequence[Callable[[Surroundings], list[Manifest]]]) -> None:
-        self._groups = [_looked_at(found(where), where) for found in kinds]
-        every = [each for group in self._groups for each in group]
-        ready = [manifest for manifest, problem, is_on in every if problem is None and is_on is not False]
+    def __init__(self, where: Surroundings) -> None:
+        self._where = where
+        self._found = _looked_at([*driver_manifests(where), *layer_manifests(where)], where)
+        ready = [manifest for manifest, problem, is_on in self._found if problem is None and is_on is not False]
         names = (name for each in ready for name in each.entry_points)
         libraries = [each.resolved for each in ready if each.resolved]
-        self.task = LibraryTrial(libraries, where.timeout_s, names)
+        drivers = [each.path for each, _, _ in self._found if each.kind is ManifestKind.DRIVER]
+        switches = [pair[0] for each, _, _ in self._found for pair in (each.switch, each.enabler) if pair]
+        self._library = LibraryTrial(libraries, where.timeout_s, names)
+        self._loader = LoaderTrial(where, drivers, switches)
+        self.tasks = (self._library, self._loader)
 
-    def exams(self) -> list[tuple[ManifestExam, ...]]:
-        """Return the results, kind by kind."""
-        loaded = self.task.loadings()
-        return [_judged(group, loaded) for group in self._groups]
+    def examined(self) -> Examined:
+        """Return the results, also of manifests that only the loader found."""
+        loaded = self._library.loadings()
+        asked = self._loader.asked({each.path for each, _, _ in self._found if _dies(each, loaded)})
+        known = {os.path.normpath(each.path) for each, _, _ in self._found}
+        more = [each for path in asked.named_files() if path not in known for each in examine_any(path)]
+        seen: dict[str, str] = {}
+        every = [_exam(*each, loaded, seen) for each in (*self._found, *_looked_at(more, self._where))]
+        told = [verdict(exam, asked) for exam in every]
+        drivers = tuple(exam for exam in told if exam.manifest.kind is ManifestKind.DRIVER)
+        layers = tuple(exam for exam in told if exam.manifest.kind is not ManifestKind.DRIVER)
+        return Examined(hidden_by(settings_in_force(asked), drivers), explained(layers), asked)
 
 
-def _examined(where: Surroundings, found: Callable[[Surroundings], list[Manifest]]) -> tuple[ManifestExam, ...]:
-    trial = ManifestTrial(where, [found])
-    with closing(trial.task):
-        return trial.exams()[0]
+def _dies(manifest: Manifest, loaded: Mapping[str, Loading]) -> bool:
+    return manifest.resolved in loaded and loaded[manifest.resolved].fate in DEATHS
+
+
+def examine_all(where: Surroundings) -> Examined:
+    """Examine the manifests of drivers and layers."""
+    trial = ManifestTrial(where)
+    with ExitStack() as tasks:
+        for task in trial.tasks:
+            tasks.callback(task.close)
+        return trial.examined()
 
 
 def examine_drivers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine every driver manifest that the loader reads."""
-    return _examined(where, driver_manifests)
+    return examine_all(where).drivers
 
 
 def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
     """Examine the layers' manifests."""
-    return _examined(where, layer_manifests)
+    return examine_all(where).layers
 
 
 def driver_manifests(where: Surroundings) -> list[Manifest]:
@@ -110,11 +126,6 @@ _LookedAt = tuple[Manifest, Finding | None, bool | None]
 def _looked_at(manifests: list[Manifest], where: Surroundings) -> list[_LookedAt]:
     ours = own_header()
     return [(each, each.problem or _unloadable(each, ours, where), _is_on(each, where)) for each in manifests]
-
-
-def _judged(group: list[_LookedAt], loaded: Mapping[str, Loading]) -> tuple[ManifestExam, ...]:
-    seen: dict[str, str] = {}
-    return tuple(_exam(*each, loaded, seen) for each in group)
 
 
 def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
@@ -179,7 +190,7 @@ def _exam(
     manifest: Manifest, problem: Finding | None, on: bool | None, loaded: Mapping[str, Loading], seen: dict[str, str]
 ) -> ManifestExam:
     loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED))
-    kills = problem is None and on is not False and loading.fate in _DEATHS
+    kills = problem is None and on is not False and loading.fate in DEATHS
     if problem is None and on is not False:
         problem = _loading_problem(manifest, loading)
     finding = problem or _fine(manifest, loading, on, _earlier(manifest, seen))
@@ -199,10 +210,10 @@ def _earlier(manifest: Manifest, seen: dict[str, str]) -> str:
 
 
 def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
-    if loading.fate in _DEATHS:
-        word, outcome, words = _DEATHS[loading.fate]
+    if loading.fate in DEATHS:
+        word, outcome, words = DEATHS[loading.fate]
         how = f" ({loading.words})" if loading.words else ""
-        sentence = f"{manifest.path} names {manifest.resolved}, which {words}{how}."
+        sentence = f"{manifest.path} names {manifest.resolved}, which {words} when it is loaded{how}."
         leave = f"export {'='.join(manifest.switch)}" if manifest.switch else f"ls -l {quote(manifest.path)}"
         return Finding(word, manifest.path, outcome, sentence, (manifest.resolved,), "", leave)
     if loading.fate is Fate.REFUSED:
@@ -239,7 +250,7 @@ def _refused(manifest: Manifest, words: str) -> Finding:
 
 def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:
     if manifest.kind is not ManifestKind.DRIVER:
-        return _layer_finding(manifest, on)
+        return layer_finding(manifest, on)
     if first:
         same = "is read twice" if first == manifest.path else f"names the same library as {first}"
         words, command = (
@@ -254,23 +265,17 @@ def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> 
     return Finding("manifest.fine", manifest.path, Outcome.PASS, words)
 
 
-def _layer_finding(manifest: Manifest, on: bool | None) -> Finding:
-    switch = f"; {'='.join(manifest.switch)} turns it off" if manifest.switch and on else ""
-    state = "on" if on else "off"
-    words = f"{manifest.name}, {with_article(manifest.kind)}, is {state}{switch}."
-    return Finding(f"layer.{state}", manifest.path, Outcome.INFO, words, (manifest.path,))
-
-
 def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
     """Return the branch of all drivers; beside a good driver, one that does not stop the loader is only a warning."""
     good = [exam for exam in exams if exam.is_usable]
     children = [
         *search.missing_entries(where, search.driver_variable(where) or "VK_ADD_DRIVER_FILES"),
-        *(_softened(exam, bool(good)) for exam in exams),
+        *(_by_the_linker(_softened(exam, bool(good)), where) for exam in exams),
     ]
-    if not exams:
+    hidden = search.hidden_drivers(where, Outcome.INFO if good else Outcome.FAIL)
+    if not exams and not hidden:
         children.append(_none_found(where))
-    children += _all_filtered(exams, where)
+    children += (*_all_filtered(exams, where), *hidden)
     untried = sum(exam.finding.id == NOT_TRIED for exam in exams)
     said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."
     if untried:
@@ -278,9 +283,19 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
     return branch("drivers", "", said, children)
 
 
+def _by_the_linker(found: Finding, where: Surroundings) -> Finding:
+    """Return the finding with LD_LIBRARY_PATH as its cause if the linker's words name a file from there."""
+    words = " ".join(found.evidence)
+    folder = next((each for each in search.entries(where, "LD_LIBRARY_PATH") if f"{each.rstrip('/')}/" in words), "")
+    if not folder:
+        return found
+    cause = f"LD_LIBRARY_PATH puts {shown(folder)} before the system's folders, and that file is from there"
+    return replace(found, cause=cause, command="unset LD_LIBRARY_PATH")
+
+
 def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
     found = exam.finding
-    if not beside_good or exam.manifest.stops_loader or exam.kills or found.outcome is not Outcome.FAIL:
+    if not beside_good or exam.stops or exam.kills or found.outcome is not Outcome.FAIL:
         return found
     outcome = Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN
     return replace(found, outcome=outcome)
@@ -313,14 +328,14 @@ def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Find
         *_same_names(exams),
         *(_layer(exam) for exam in exams),
     ]
-    on = sum(bool(exam.is_on) for exam in exams)
+    on = sum(bool(exam.is_on and exam.is_usable) for exam in exams)
     return branch("layers", "", f"{on} of {len(exams)} layers {'is' if on == 1 else 'are'} on.", children)
 
 
 def _layer(exam: ManifestExam) -> Finding:
     """Return the finding about a layer; a broken layer that is off is only a warning unless it stops the loader."""
     found = exam.finding
-    if exam.is_on or exam.manifest.stops_loader or exam.manifest.problem or found.outcome is not Outcome.FAIL:
+    if exam.is_on or exam.stops or exam.manifest.problem or found.outcome is not Outcome.FAIL:
         return found
     return replace(found, outcome=Outcome.WARN)
 

@@ -25,8 +25,6 @@ from vkzircon_cli.model.text import decode
 _MOST_BYTES = 1 << 20
 _MOST_LINKS = 40  # as many as Linux follows
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_PARSE_ERROR = "The loader mistakes a parse error for running out of memory and gives up on all drivers."
-_WAITS = "The loader waits until another program writes into it."
 _KINDS = (
     (stat.S_ISDIR, "folder"),
     (stat.S_ISFIFO, "named pipe"),
@@ -36,7 +34,6 @@ _KINDS = (
 )
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = b"\xef\xbb\xbf"
-CRASHES = "The loader expects a text there and does not check it, so the whole program crashes."
 
 # An unterminated text matches as well, so that no start of one is tried twice.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|-?[0-9][0-9.eE+-]*|-|[\x01-\x08\x0b\x0c\x0e-\x1f]', re.DOTALL)
@@ -52,7 +49,7 @@ _MOST_DIGITS = 18
 class Unreadable(Exception):
     """A manifest that cannot be read: *id* is the finding's, *words* what is wrong, *place* ``line:column`` or ''.
 
-    *stops*: the loader then gives up on all drivers, and *cause* says why. A file that was not *read* may be valid.
+    *stops*: some loaders then give up on all drivers. A file that was not *read* may be valid.
     """
 
     id: str
@@ -60,7 +57,6 @@ class Unreadable(Exception):
     _: KW_ONLY
     place: str = ""
     stops: bool = True
-    cause: str = _PARSE_ERROR
     read: bool = True
 
 
@@ -136,7 +132,7 @@ def _not_regular(mode: int) -> Unreadable:
     kind = next((kind for is_one, kind in _KINDS if is_one(mode)), "something else")
     is_pipe = stat.S_ISFIFO(mode)
     words = f"is not a regular file, but a {kind}"
-    return Unreadable("manifest.unreadable", words, stops=is_pipe, cause=_WAITS)
+    return Unreadable("manifest.unreadable", words, stops=is_pipe)
 
 
 def _shown(path: str) -> str:
@@ -169,7 +165,7 @@ def parse(raw: bytes) -> dict[str, Any]:
     value = _parsed(raw.partition(b"\0")[0].decode("utf-8", "surrogateescape"))
     if not isinstance(value, dict):
         crashes = isinstance(value, list) and bool(value)
-        raise Unreadable("manifest.not-an-object", "is JSON, but not an object", stops=crashes, cause=CRASHES)
+        raise Unreadable("manifest.not-an-object", "is JSON, but not an object", stops=crashes)
     return value
 
 

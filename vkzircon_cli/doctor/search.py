@@ -5,7 +5,8 @@ Source: Vulkan-Loader, LoaderDriverInterface.md and LoaderLayerInterface.md; tri
 """
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from vkzircon_cli.checks import Outcome
@@ -13,14 +14,13 @@ from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA, VARIABLES, KnownVariable, platform
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.model.spec import Version, api_version
 
 DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS = "icd.d", "explicit_layer.d", "implicit_layer.d"
 _SUFFIX = ".json"
 # The first was /config in older trees; the loader of Fuchsia reads no XDG variables.
 _ON_FUCHSIA = ("/vulkan-loader-configuration", "/config", "/pkg/data")
 _MOST_FILES = 512
-_EMPTY = {"driver": Outcome.FAIL, "explicit layer": Outcome.WARN}
+_EMPTY = {"driver": Outcome.FAIL, "explicit layer": Outcome.WARN, "implicit layer": Outcome.INFO}
 
 
 @record
@@ -64,6 +64,19 @@ def drivers(where: Surroundings) -> tuple[str, ...]:
     return _of_variable(where, chosen) if chosen else _added(where, "VK_ADD_DRIVER_FILES", DRIVERS)
 
 
+def hidden_drivers(where: Surroundings, outcome: Outcome) -> list[Finding]:
+    """Return each variable of search folders without which the loader would read more drivers."""
+    seen, found = set(drivers(where)), []
+    for name in ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS"):
+        others = {other: value for other, value in where.environ.items() if other != name}
+        hidden = [path for path in drivers(replace(where, environ=others)) if path not in seen]
+        if name in where.trusted and hidden:
+            words = f"{name} hides {counted(len(hidden), 'driver manifest')} of the usual folders."
+            evidence = (f"{name}={shown(where.environ[name])}", *map(shown, hidden))
+            found.append(Finding("variable.hides", name, outcome, words, evidence, "", f"unset {name}"))
+    return found
+
+
 def driver_variable(where: Surroundings) -> str:
     """Return the variable that replaces the search for drivers, even if it is empty; '' if there is none."""
     return next((name for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES") if name in where.trusted), "")
@@ -77,8 +90,9 @@ def explicit_layers(where: Surroundings) -> tuple[str, ...]:
 
 
 def implicit_layers(where: Surroundings) -> tuple[str, ...]:
-    """Return the manifests of layers that are on by default."""
-    return _added(where, "", IMPLICIT_LAYERS)
+    """Return the manifests of layers that are on by default; older loaders read the usual folders in any case."""
+    chosen = _of_variable(where, "VK_IMPLICIT_LAYER_PATH")
+    return tuple(dict.fromkeys((*chosen, *_added(where, "VK_ADD_IMPLICIT_LAYER_PATH", IMPLICIT_LAYERS))))
 
 
 def entries(where: Surroundings, variable: str) -> tuple[str, ...]:
@@ -126,15 +140,26 @@ def _files(path: str) -> list[str]:
     return [f"{path}/{name}" for name in names if name.endswith(_SUFFIX)][:_MOST_FILES]
 
 
-def variables_finding(where: Surroundings, loader: Version | None) -> Finding:
-    """Return the effect of each variable that is set; *loader* is the version of the loader, None if none opens."""
-    children = [_effect(known, where, loader) for name, known in VARIABLES.items() if name in where.environ]
+def variables_finding(where: Surroundings, loader: str, settings: Iterable[Finding] = ()) -> Finding:
+    """Return the effect of each variable that is set, and of the loader's *settings* file.
+
+    *loader* is the loader's file, '' if none opens: a loader that reads a variable has its name in its file.
+    """
+    text = _bytes_of(loader)
+    children = [_effect(known, where, text) for name, known in VARIABLES.items() if name in where.environ]
     number = counted(len(children), "variable") if children else "No variable"
     words = "affect the loader are" if len(children) > 1 else "affects the loader is"
-    return branch("variables", "environment", f"{number} that {words} set.", children)
+    return branch("variables", "environment", f"{number} that {words} set.", (*children, *settings))
 
 
-def _effect(known: KnownVariable, where: Surroundings, loader: Version | None) -> Finding:
+def _bytes_of(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes() if path else b""
+    except OSError:
+        return b""
+
+
+def _effect(known: KnownVariable, where: Surroundings, loader: bytes) -> Finding:
     name, value = known.name, where.environ[known.name]
     by = next((other for other in known.yields_to if other in where.environ), "")
 
@@ -145,9 +170,8 @@ def _effect(known: KnownVariable, where: Surroundings, loader: Version | None) -
     if where.elevated and known.is_secure:
         cause = "the loader ignores it in a process with raised privileges (set-user-ID, set-group-ID)"
         return finding("ignored", Outcome.WARN, "is ignored", cause, "id")
-    if loader is not None and loader.value < known.since:
-        cause = f"the loader is of Vulkan {loader.text}, and {api_version(known.since).text} introduced the variable"
-        return finding("unknown", Outcome.WARN, "is ignored", cause)
+    if loader and name.startswith("VK_") and name.encode() not in loader:
+        return finding("unknown", Outcome.WARN, "is ignored", "the loader that opens does not have this variable")
     if by:
         cause = f"{by} is set{'' if where.environ[by] else ' (to nothing)'} and overrides it"
         return finding("overridden", Outcome.INFO, f"is ignored beside {by}", cause, f"unset {by}")

@@ -18,26 +18,23 @@ LIBVULKAN_VARIABLE = "VKZIRCON_LIBVULKAN"
 LIBZIRCON_VARIABLE = "VKZIRCON_LIBZIRCON"
 FUCHSIA, LINUX = "fuchsia", "linux"
 
-_1_3_207, _1_3_234, _1_3_262 = (1 << 22 | 3 << 12 | patch for patch in (207, 234, 262))
-
 
 @record
 class KnownVariable:
     """An environment variable that changes what Vulkan or vkzircon does.
 
     *effect* is a sentence without its subject, the variable. *removes*: the loader finds none of these if the variable
-    is set but empty. *yields_to* are variables that make the loader ignore this one, *since* is the first version of
-    the loader that reads it. *is_secure*: ignored in a process with raised privileges. *hides_drivers*: it may be why
-    no driver is found. *in_report*: its value is written into reports.
+    is set but empty. *yields_to* are variables that make the loader ignore this one. *is_secure*: ignored in a process
+    with raised privileges. *hides*: "drivers" or "devices", if it may be why none are found. *in_report*: its value is
+    written into reports.
     """
 
     name: str
     effect: str
     removes: str = ""
     yields_to: tuple[str, ...] = ()
-    since: int = 0
     is_secure: bool = True
-    hides_drivers: bool = False
+    hides: str = ""
     in_report: bool = True
 
 
@@ -48,21 +45,19 @@ _KNOWN = (
         "VK_DRIVER_FILES",
         f"makes the loader read only {_DRIVERS} that it names",
         removes="driver",
-        since=_1_3_207,
-        hides_drivers=True,
+        hides="drivers",
     ),
     KnownVariable(
         "VK_ICD_FILENAMES",
         f"makes the loader read only {_DRIVERS} that it names",
         removes="driver",
         yields_to=("VK_DRIVER_FILES",),
-        hides_drivers=True,
+        hides="drivers",
     ),
     KnownVariable(
         "VK_ADD_DRIVER_FILES",
         f"adds {_DRIVERS} that it names to the usual ones",
         yields_to=("VK_DRIVER_FILES", "VK_ICD_FILENAMES"),
-        since=_1_3_207,
     ),
     KnownVariable(
         "VK_LAYER_PATH",
@@ -73,34 +68,62 @@ _KNOWN = (
         "VK_ADD_LAYER_PATH",
         f"makes the loader look for {_LAYERS} also in the folders that it names",
         yields_to=("VK_LAYER_PATH",),
-        since=_1_3_207,
+    ),
+    KnownVariable(
+        "VK_IMPLICIT_LAYER_PATH",
+        "makes the loader look for implicit layers only in the folders that it names",
+        removes="implicit layer",
+    ),
+    KnownVariable(
+        "VK_ADD_IMPLICIT_LAYER_PATH",
+        "makes the loader look for implicit layers also in the folders that it names",
+        yields_to=("VK_IMPLICIT_LAYER_PATH",),
     ),
     KnownVariable("VK_INSTANCE_LAYERS", "turns on the layers that it names", is_secure=False),
     KnownVariable("VK_LOADER_DEBUG", "makes the loader print what it does", is_secure=False),
     KnownVariable(
         "VK_LOADER_DRIVERS_SELECT",
         f"leaves out every driver {_MATCHES} does not match",
-        since=_1_3_234,
-        hides_drivers=True,
+        hides="drivers",
     ),
     KnownVariable(
         "VK_LOADER_DRIVERS_DISABLE",
         f"leaves out the drivers {_MATCHES} matches",
-        since=_1_3_234,
-        hides_drivers=True,
+        hides="drivers",
     ),
-    KnownVariable("VK_LOADER_LAYERS_ENABLE", "turns on the layers whose name matches", since=_1_3_234),
-    KnownVariable("VK_LOADER_LAYERS_DISABLE", "turns off the layers whose name matches", since=_1_3_234),
+    KnownVariable("VK_LOADER_LAYERS_ENABLE", "turns on the layers whose name matches"),
+    KnownVariable("VK_LOADER_LAYERS_DISABLE", "turns off the layers whose name matches"),
     KnownVariable(
         "VK_LOADER_LAYERS_ALLOW",
         "exempts the layers whose name matches from VK_LOADER_LAYERS_DISABLE",
-        since=_1_3_262,
     ),
     KnownVariable("VK_LOADER_DEVICE_SELECT", "puts the device that it names first", is_secure=False),
+    *(
+        KnownVariable(
+            f"VK_LOADER_{of}_ID_FILTER", f"leaves out every device whose {word} is not in it", hides="devices"
+        )
+        for of, word in (("VENDOR", "vendorID"), ("DEVICE", "deviceID"), ("DRIVER", "driverID"))
+    ),
+    # Read by Mesa's device-select layer (docs/envvars.rst of Mesa).
+    KnownVariable(
+        "MESA_VK_DEVICE_SELECT",
+        'puts the device that it names first, and with a "!" at its end leaves out all others',
+        is_secure=False,
+        hides="devices",
+    ),
+    KnownVariable(
+        "MESA_VK_DEVICE_SELECT_FORCE_DEFAULT_DEVICE",
+        "leaves out every device but the first one",
+        is_secure=False,
+        hides="devices",
+    ),
     KnownVariable(EMULATION_VARIABLE, "sets how the emulation behaves where it is on", is_secure=False),
     KnownVariable(PLATFORM_VARIABLE, "sets the platform that vkzircon assumes", is_secure=False),
     KnownVariable(LIBVULKAN_VARIABLE, "makes vkzircon open the library that it names as the loader", is_secure=False),
     KnownVariable(LIBZIRCON_VARIABLE, "makes vkzircon open the library that it names as libzircon", is_secure=False),
+    KnownVariable(
+        "LD_LIBRARY_PATH", "makes the linker look for libraries in the folders that it names first", in_report=False
+    ),
     *(
         KnownVariable(name, f"is searched for manifests instead of {default}", in_report=False)
         for name, default in (

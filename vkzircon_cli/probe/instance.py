@@ -69,13 +69,20 @@ class InstanceProbe:
             self.opened = self._stack.enter_context(vk.instance(self._vulkan, info))
         finally:
             self._vulkan.caller.heard()
+        layers = self._layers()
         return Instance(
             api_version=api_version(version),
             enabled_extensions=enabled,
             extensions=extensions.value or (),
-            layers=self._layers(),
-            is_emulated=self.opened.has_command(_OF_OUR_LAYER),
+            layers=layers,
+            is_emulated=self.opened.has_command(_OF_OUR_LAYER) or self._lists_itself(layers, self.opened),
         )
+
+    def _lists_itself(self, layers: tuple[Layer, ...], opened: vk.Instance) -> bool:
+        """Whether our layer is on though the loader, as some are built, does not pass on commands it does not know."""
+        if LAYER_NAME not in {layer.name for layer in layers}:
+            return False
+        return any(LAYER_NAME in device.tools() for device in opened.physical_devices())
 
     def devices(self) -> int:
         """List the physical devices and return their number. Raises `Refused` if vkEnumeratePhysicalDevices failed."""

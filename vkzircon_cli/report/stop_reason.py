@@ -7,6 +7,7 @@ from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
+from vkzircon_cli.model.facts import Facts
 from vkzircon_cli.model.host import FUCHSIA, VARIABLES, Environment, Variable
 from vkzircon_cli.model.loader_filters import layer_filter
 from vkzircon_cli.model.text import visible
@@ -46,6 +47,9 @@ def doctors_hint(environment: Environment) -> str:
 def what_stopped(transcript: Transcript, environment: Environment, emulate: bool) -> Failure | None:
     """Return why no device could be queried (*emulate*: with the layer), None if one was."""
     failure = transcript.failure or _what_stopped(transcript, environment, emulate)
+    if failure is not None and failure.cause == "no-emulation" and transcript.culprits:
+        (culprit, *_) = transcript.culprits
+        return replace(failure, hint=f"{culprit.sentence} To leave it out: {culprit.command}")
     if failure is None or failure.cause in _NOT_DOCTORS:
         return failure
     doctor = doctors_hint(environment)
@@ -57,6 +61,8 @@ def what_stopped(transcript: Transcript, environment: Environment, emulate: bool
     named = " ".join(culprit.sentence for culprit in guilty[:_MOST_WORDS])
     # The culprits' sentences replace the loader's messages and the general advice.
     hint = failure.hint.partition(_LOADER_SAYS)[0].removeprefix(_LEAVE_OUT).strip()
+    if any(culprit.kind in ("settings", "variable") for culprit in guilty):
+        hint = ""  # neither a driver nor a device is missing
     return replace(failure, hint=" ".join(filter(None, (named, hint, doctor))))
 
 
@@ -71,11 +77,16 @@ def _what_stopped(transcript: Transcript, environment: Environment, emulate: boo
             return _died(missing, said)
     if facts.instance.missing is not None:
         return _no_instance(facts.instance.missing, said, environment)
-    if emulate and facts.instance.value is not None and not facts.instance.value.is_emulated:
+    if emulate and lacks_emulation(facts):
         return _no_emulation(environment)
     if facts.device_count.missing is not None or facts.device_count.value == 0:
         return _no_device(facts.device_count.missing, environment)
     return None
+
+
+def lacks_emulation(facts: Facts) -> bool:
+    """Whether there is an instance without the emulation layer."""
+    return facts.instance.value is not None and not facts.instance.value.is_emulated
 
 
 def is_in_trouble(transcript: Transcript) -> bool:
@@ -158,23 +169,28 @@ def _driver_hint(environment: Environment) -> str:
             "fuchsia.vulkan.loader.Loader and fuchsia.sysmem2.Allocator (older drivers: fuchsia.sysmem.Allocator), and "
             '"vulkan/offer.shard.cml" in its parent\'s, which must offer them: without them the loader finds no driver.'
         )
+    return _hiding(environment, "drivers") or "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
+
+
+def _hiding(environment: Environment, what: str) -> str:
+    """Return a hint for each variable that may hide *what*."""
     ignored = " (ignored: the process runs with raised privileges)" if environment.elevated else ""
     known = {v.name: v.value for v in environment.variables if v.name in VARIABLES}
     given = {
         name: value
         for name, value in known.items()
-        if VARIABLES[name].hides_drivers and known.keys().isdisjoint(VARIABLES[name].yields_to)
+        if VARIABLES[name].hides == what and known.keys().isdisjoint(VARIABLES[name].yields_to)
     }
-    filters = {name: value for name, value in given.items() if name.startswith("VK_LOADER_")}
-    told = {name: value for name, value in given.items() if value or name not in filters}
+    told = {name: value for name, value in given.items() if value or VARIABLES[name].removes}
     hints = [f'Check {name}="{value}"{ignored}: it {VARIABLES[name].effect}.' for name, value in told.items()]
-    return " ".join(hints) if told else "Install a driver (Debian: apt-get install mesa-vulkan-drivers)."
+    return " ".join(hints)
 
 
 def _device_hint(environment: Environment) -> str:
     if environment.platform == FUCHSIA:
         return "Check that the driver is in the product's image and runs: ffx component list | grep vulkan."
-    return "Check that the GPU's device nodes are there and may be opened: ls -l /dev/dri /dev/nvidia*."
+    usual = "Check that the GPU's device nodes are there and may be opened: ls -l /dev/dri /dev/nvidia*."
+    return _hiding(environment, "devices") or usual
 
 
 def _with_words(hint: str, messages: tuple[Message, ...]) -> str:

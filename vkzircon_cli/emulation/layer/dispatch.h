@@ -23,7 +23,8 @@
     Y(GetPhysicalDeviceProperties2)                                                                                    \
     Y(GetPhysicalDeviceExternalBufferProperties)                                                                       \
     Y(GetPhysicalDeviceExternalSemaphoreProperties)                                                                    \
-    Y(GetPhysicalDeviceImageFormatProperties2)
+    Y(GetPhysicalDeviceImageFormatProperties2)                                                                         \
+    X(GetPhysicalDeviceToolPropertiesEXT)
 
 // Z: as Y, with the type of newer.h.
 #define DEVICE_COMMANDS(X, Y, Z)                                                                                       \

@@ -65,6 +65,26 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_physical_device_proc_addr(Vk
     return below ? below(instance->handle, name) : NULL;
 }
 
+// The layer lists itself as a tool (VK_EXT_tooling_info): some builds of the loader return NULL for the command above,
+// since they only pass on commands that they know.
+static VKAPI_ATTR VkResult VKAPI_CALL hook_GetPhysicalDeviceToolPropertiesEXT(VkPhysicalDevice handle, uint32_t *count,
+                                                                              VkPhysicalDeviceToolProperties *tools) {
+    const PFN_vkGetPhysicalDeviceToolPropertiesEXT below = instance_of(handle)->next.GetPhysicalDeviceToolPropertiesEXT;
+    uint32_t others = tools && *count ? *count - 1 : 0;
+    if (tools && *count) {
+        VkPhysicalDeviceToolProperties own = {
+            .sType = tools->sType, .pNext = tools->pNext, .purposes = VK_TOOL_PURPOSE_ADDITIONAL_FEATURES_BIT};
+        snprintf(own.name, sizeof(own.name), "%s", LAYER_NAME);
+        snprintf(own.description, sizeof(own.description), "emulates VK_FUCHSIA_external_memory");
+        snprintf(own.layer, sizeof(own.layer), "%s", LAYER_NAME);
+        *tools = own;
+    }
+    const bool fits = !tools || *count;
+    const VkResult result = below ? below(handle, &others, tools && fits ? tools + 1 : NULL) : VK_SUCCESS;
+    *count = fits ? others + 1 : 0;
+    return fits ? result : VK_INCOMPLETE;
+}
+
 static const VkExtensionProperties extension = {
     .extensionName = VK_FUCHSIA_EXTERNAL_MEMORY_EXTENSION_NAME,
     .specVersion = VK_FUCHSIA_EXTERNAL_MEMORY_SPEC_VERSION,
@@ -133,5 +153,7 @@ const struct hook interface_hooks[] = {
     ROW(hook, GLOBAL, GetInstanceProcAddr),
     ROW(hook, ANY_DEVICE, GetDeviceProcAddr),
     ROW(hook, INSTANCE, EnumerateDeviceExtensionProperties),
+    ROW(hook, EXTENSION, GetPhysicalDeviceToolPropertiesEXT),
+    {"vkGetPhysicalDeviceToolProperties", (PFN_vkVoidFunction)hook_GetPhysicalDeviceToolPropertiesEXT, INSTANCE},
     LAST_ROW,
 };

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The opened loader's own word is the verdict on each driver and layer, however it words its log."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from program import Run
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.loader_trial import Asked, Tried
+from vkzircon_cli.doctor.manifest import Manifest, ManifestExam, ManifestKind
+from vkzircon_cli.doctor.manifest_check import driver_findings, examine_drivers
+from vkzircon_cli.doctor.search import Surroundings
+from vkzircon_cli.doctor.verdict import verdict
+
+# A driver that loads; what it is asked then depends on what is defined.
+DRIVER = r"""
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#ifndef VERSION
+#define VERSION 0
+#endif
+#ifndef RESULT
+#define RESULT 0
+#endif
+static int create_instance(const void *info, const void *allocator, void **instance) {
+    (void)info; (void)allocator; (void)instance;
+    fputs("example: libneeded.so.1 is not there\n", stderr);
+    return RESULT;
+}
+static int extensions(const char *layer, unsigned *count, void *properties) {
+    (void)layer; (void)properties;
+    *count = 0;
+    return 0;
+}
+void *vk_icdGetInstanceProcAddr(void *instance, const char *name) {
+    (void)instance;
+    if (RESULT && strcmp(name, "vkCreateInstance") == 0) return (void *)create_instance;
+    if (RESULT && strcmp(name, "vkEnumerateInstanceExtensionProperties") == 0) return (void *)extensions;
+    return NULL;
+}
+int vk_icdNegotiateLoaderICDInterfaceVersion(unsigned *version) {
+    if (*version > 5) *version = 5;
+    return VERSION;
+}
+"""
+FAILS = {"no-create": "-DRESULT=0", "refuses": "-DVERSION=-9", "fails-3": "-DRESULT=-3", "fails-9": "-DRESULT=-9"}
+Driver = Callable[[str], str]
+
+
+@pytest.fixture(name="driver")
+def _driver(tmp_path: Path) -> Driver:
+    """Build a driver with a definition, and return its manifest."""
+
+    def build(define: str) -> str:
+        library, manifest, source = tmp_path / "libd.so", tmp_path / "d.json", tmp_path / "d.c"
+        source.write_text(DRIVER)
+        subprocess.run(["cc", "-shared", "-fPIC", define, "-o", library, source], check=True)
+        icd = {"library_path": str(library), "api_version": "1.1.0"}
+        manifest.write_text(json.dumps({"file_format_version": "1.0.0", "ICD": icd}))
+        return str(manifest)
+
+    return build
+
+
+def _where(**environ: str) -> Surroundings:
+    return Surroundings("linux", False, environ, environ.get, 5.0)
+
+
+@pytest.mark.parametrize("fails", FAILS)
+def test_a_driver_that_loads_and_does_not_work_is_named(
+    fails: str, driver: Driver, loader: dict[str, str], lavapipe: str
+) -> None:
+    """Alone it fails, beside a good one it is a warning; the loader's or the driver's own line is the evidence."""
+    bad = driver(FAILS[fails])
+    for beside, outcome in (("", Outcome.FAIL), (f":{lavapipe}", Outcome.WARN)):
+        where = _where(VK_DRIVER_FILES=f"{bad}{beside}", **loader)
+        exams = examine_drivers(where)
+        tree = driver_findings(exams, where)
+        found = next(child for child in tree.children if child.subject == bad)
+        assert (found.id, found.outcome) == ("manifest.not-used", outcome)
+        assert "vkCreateInstance returns VK_ERROR_INCOMPATIBLE_DRIVER" in found.sentence
+        line = "example: libneeded.so.1 is not there" if "fails" in fails else "libd.so"
+        assert any(line in each for each in found.evidence)
+        assert sum(exam.is_usable for exam in exams) == bool(beside)
+
+
+def test_doctor_says_so_in_its_first_line(vkzircon: Run, driver: Driver, lavapipe: str) -> None:
+    """It was "4 of 4 lead to a driver", although the loader left one out."""
+    bad = driver("-DRESULT=-9")
+    ran = vkzircon("doctor", "--format", "json", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
+    assert (ran.code, ran.json["summary"]["outcome"]) == (1, "warn")
+    drivers = next(each for each in ran.json["findings"] if each["id"] == "drivers")
+    assert drivers["sentence"] == "1 of 2 driver manifests leads to a driver."
+    assert bad in ran.json["summary"]["sentence"].replace("~", str(Path.home()))
+
+
+def _exam(kind: ManifestKind, *, works: bool) -> ManifestExam:
+    own = Finding("own", "/a/x.json", Outcome.PASS if works else Outcome.FAIL, "Our own reading.")
+    manifest = Manifest("/a/x.json", kind, name="VK_LAYER_x", library="./x.so", resolved="/a/./x.so")
+    return ManifestExam(manifest, works, False, None if kind is ManifestKind.DRIVER else works, own)
+
+
+CONTROL = Tried("VK_ERROR_INCOMPATIBLE_DRIVER", ("/lib/libc.so.6",))
+WHOLE = Tried(
+    "VK_SUCCESS", ("/lib/libc.so.6", "/a/x.so"), ("<4> rejected: VK_LAYER_x in file /a/./x.so", "~> /a/x.json")
+)
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_the_log_of_an_unknown_loader_is_read_by_its_paths(works: bool) -> None:
+    """Other prefixes, another order and other sentences: what names the file is the evidence, a listing is not."""
+    log = ("<7> /a/x.json", "<4> rejected: (pas de pilote) /a/./x.so", "libx: no such device here")
+    asked = Asked(CONTROL, WHOLE, {"/a/x.json": Tried("VK_ERROR_INCOMPATIBLE_DRIVER", (), log)})
+    told = verdict(_exam(ManifestKind.DRIVER, works=works), asked)
+    assert (told.is_usable, told.finding.outcome) == (False, Outcome.FAIL)
+    assert told.finding.evidence == log[1:]
+    assert told.finding.id == ("manifest.not-used" if works else "own")
+
+
+def test_the_loader_is_right_where_our_reading_is_not() -> None:
+    """A driver or a layer that the loader uses works, and our own finding is a note beside it."""
+    asked = Asked(CONTROL, WHOLE, {"/a/x.json": Tried("VK_SUCCESS")})
+    for kind in (ManifestKind.DRIVER, ManifestKind.EXPLICIT_LAYER):
+        told = verdict(_exam(kind, works=False), asked)
+        assert (told.is_usable, told.finding.children[0].id) == (True, "own")
+        assert told.finding.outcome in (Outcome.PASS, Outcome.INFO)
+        assert told.finding.children[0].outcome is Outcome.INFO
+
+
+def test_a_layer_that_should_be_on_and_is_not_loaded_is_told() -> None:
+    """The evidence is the line that names it, not the one that lists its file."""
+    whole = Tried("VK_SUCCESS", ("/lib/libc.so.6",), WHOLE.log)
+    told = verdict(_exam(ManifestKind.IMPLICIT_LAYER, works=True), Asked(CONTROL, whole))
+    assert (told.is_on, told.finding.id, told.finding.outcome) == (False, "layer.not-used", Outcome.FAIL)
+    assert told.finding.evidence == WHOLE.log[:1]
+
+
+def test_without_the_loaders_word_our_own_reading_stands() -> None:
+    """Nothing is known where the loader was not asked, fails without any driver, or does not show what it maps."""
+    for asked in (Asked(), Asked(Tried("VK_ERROR_OUT_OF_HOST_MEMORY")), Asked(CONTROL, Tried("VK_SUCCESS"))):
+        for kind in ManifestKind:
+            exam = _exam(kind, works=True)
+            assert verdict(exam, asked) == exam

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loader's settings file: what it hides, and what it turns on or off.
+
+Loaders since 1.3.262 read vk_loader_settings.json. Which file is in force, if any, is the loader's word: its log names
+the path. Keys: Vulkan-Loader, loader/settings.c.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from shlex import quote
+from typing import Any
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.finding import Finding, shown
+from vkzircon_cli.doctor.loader_trial import Asked
+from vkzircon_cli.doctor.manifest_file import Unreadable, read_manifest
+from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import visible
+
+FILE = "vk_loader_settings.json"
+_UNORDERED = "unordered_layer_location"
+
+
+@record
+class Settings:
+    """What a settings file does: *drivers* and *devices* are the only ones left, None without such a limit.
+
+    *layers* are those that it turns on or off, by name.
+    """
+
+    path: str
+    drivers: tuple[str, ...] | None = None
+    devices: tuple[str, ...] | None = None
+    layers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """Format what the file hides or changes, a phrase each."""
+        told = []
+        if self.drivers is not None:
+            told.append(f"makes the loader use only the drivers that it names ({_listed(self.drivers)})")
+        if self.devices is not None:
+            told.append(f"makes the loader list only the devices that it names ({_listed(self.devices)})")
+        told += [f"turns {name} {control}" for name, control in self.layers]
+        return tuple(told)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(visible(name) for name in names) or "none"
+
+
+def settings_in_force(asked: Asked) -> Settings | None:
+    """Return the settings that the loader's log names, None if it names none."""
+    path = next((each for each in asked.named_files() if os.path.basename(each) == FILE), "")  # noqa: PTH119
+    if not path:
+        return None
+    try:
+        root = read_manifest(path)
+    except Unreadable:
+        return Settings(path)
+    part = _of_this_program(root)
+    drivers = _names(part.get("additional_drivers"), "path")
+    devices = _names(part.get("device_configurations"), "deviceName")
+    layers = [(each.get("name"), each.get("control")) for each in _objects(part.get("layers"))]
+    return Settings(
+        path,
+        drivers if part.get("additional_drivers_use_exclusively") is True else None,
+        devices if "device_configurations" in part else None,
+        tuple((str(name), str(control)) for name, control in layers if control in ("on", "off")),
+    )
+
+
+def _of_this_program(root: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings for this program by its path, else those for every program."""
+    several = root.get("settings_array")
+    parts = _objects(several if several is not None else [root.get("settings")])
+    own = [part for part in parts if os.path.realpath(sys.executable) in (part.get("app_keys") or ())]
+    return next(iter([*own, *(part for part in parts if "app_keys" not in part)]), {})
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _names(value: Any, key: str) -> tuple[str, ...]:
+    return tuple(str(each.get(key, "")) for each in _objects(value))
+
+
+def settings_findings(asked: Asked, *, has_devices: bool) -> Iterator[Finding]:
+    """Yield what the settings in force do; it is a failure if they hide something and no device is listed."""
+    if (found := settings_in_force(asked)) is None:
+        return
+    hides = found.drivers is not None or found.devices is not None
+    outcome = Outcome.INFO if not hides else Outcome.WARN if has_devices else Outcome.FAIL
+    effects = " and ".join(found.effects) or "is read and changes nothing here"
+    sentence = f"{shown(found.path)}, the loader's settings, {effects}."
+    yield Finding("settings.in-force", shown(found.path), outcome, sentence, command=without_settings(found))
+
+
+def without_settings(found: Settings) -> str:
+    """Return the command that puts the settings out of force."""
+    return f"mv {quote(found.path)} {quote(found.path + '.off')}"

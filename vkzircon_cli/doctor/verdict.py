@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict on each manifest: what the loader did with it. Our own reading explains it, or is told beside it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from shlex import quote
+
+from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.library import DEATHS, fate_of
+from vkzircon_cli.doctor.loader_trial import Asked
+from vkzircon_cli.doctor.manifest import Manifest, ManifestExam, ManifestKind, layer_finding, passed_over
+from vkzircon_cli.doctor.settings import Settings
+
+_STOPS = "The loader gives up on all drivers because of this file."
+NOT_TRIED = "manifest.not-tried"
+
+
+def verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
+    """Return the *exam* with the verdict of the loader; our own finding explains it, or is told beside it."""
+    stops = asked.stops_at(exam.manifest.path, exam.manifest.may_stop)
+    cause = _STOPS if stops and exam.manifest.problem else exam.finding.cause
+    told = replace(exam, finding=replace(exam.finding, cause=cause), stops=stops)
+    if exam.manifest.problem is None and not exam.kills and asked.passes_over(exam.manifest.path):
+        finding = passed_over(exam.manifest.path, "it does not look there")
+        return replace(told, is_usable=False, is_on=None if exam.is_on is None else False, finding=finding)
+    return _driver_verdict(told, asked) if exam.manifest.kind is ManifestKind.DRIVER else _layer_verdict(told, asked)
+
+
+def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
+    manifest, own = exam.manifest, exam.finding
+    tried = asked.alone.get(manifest.path)
+    if tried is None and own.id == NOT_TRIED and asked.loads(manifest.resolved):
+        return replace(exam, is_usable=True, finding=_used(manifest, own))
+    if tried is None or exam.kills:
+        return exam
+    words = tried.last_words()
+    if tried.is_used and asked.loads(manifest.resolved) is not False:
+        return exam if exam.is_usable else replace(exam, is_usable=True, finding=_used(manifest, own))
+    if not exam.is_usable and own.id != NOT_TRIED:
+        is_told = own.outcome is not Outcome.FAIL or own.evidence
+        return exam if is_told else replace(exam, finding=replace(own, evidence=words))
+    if tried.fate is not None:
+        word, outcome, does = DEATHS[fate_of(tried.fate)]
+        how = tried.fate.result or tried.fate.reason
+        sentence = f"{manifest.path} names {manifest.resolved}, which {does} in vkCreateInstance ({how})."
+    elif tried.is_used:
+        word, outcome = "manifest.not-used", Outcome.FAIL
+        sentence = f"{manifest.path} names {manifest.resolved}, which the loader does not load."
+    else:
+        word, outcome = "manifest.not-used", Outcome.FAIL
+        sentence = (
+            f"{manifest.path} names {manifest.resolved}, with which alone vkCreateInstance returns {tried.result}."
+        )
+    finding = Finding(word, manifest.path, outcome, sentence, words, "", f"ls -l {quote(manifest.path)}", own.children)
+    return replace(exam, is_usable=False, kills=tried.fate is not None, finding=finding)
+
+
+def _used(manifest: Manifest, own: Finding) -> Finding:
+    """Return that the loader uses a driver, with our *own* finding, which says otherwise, as a note."""
+    words = f"{manifest.path} is used by this loader; other loaders may leave it out."
+    return Finding("manifest.fine", manifest.path, Outcome.PASS, words, children=(_note(own), *own.children))
+
+
+def _note(own: Finding) -> Finding:
+    return replace(own, outcome=Outcome.INFO, cause="", command="", children=())
+
+
+def _layer_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
+    manifest = exam.manifest
+    loads = asked.loads(manifest.resolved)
+    if loads is None or loads == bool(exam.is_on and exam.is_usable) or asked.whole is None:
+        return exam
+    if loads:
+        finding = layer_finding(manifest, True)
+        return replace(exam, is_on=True, is_usable=True, finding=replace(finding, children=(_note(exam.finding),)))
+    words = asked.whole.words_on(manifest.path, manifest.resolved, manifest.name)
+    sentence = f"{manifest.path} should be on, but the loader does not load it."
+    finding = Finding(
+        "layer.not-used", manifest.path, Outcome.FAIL, sentence, words, "", f"ls -l {quote(manifest.path)}"
+    )
+    return replace(exam, is_on=False, is_usable=False, finding=finding)
+
+
+def hidden_by(settings: Settings | None, exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:
+    """Return the drivers; those that the loader's *settings* leave out are no problem of their own."""
+    if settings is None or settings.drivers is None:
+        return tuple(exams)
+    why = f"{settings.path} names the only drivers that it uses"
+    return tuple(
+        replace(exam, finding=passed_over(exam.manifest.path, why)) if exam.finding.id == "manifest.not-used" else exam
+        for exam in exams
+    )
+
+
+def explained(exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:
+    """Return the layers; those that a meta-layer turns on or keeps off have it as their cause.
+
+    A meta-layer has no library: it is on if all its components are. Source: Vulkan-Loader, LoaderLayerInterface.md.
+    """
+    every = list(exams)
+    by_name = {exam.manifest.name: exam for exam in reversed(every)}
+    every = [_meta(exam, by_name) if exam.manifest.components and exam.is_usable else exam for exam in every]
+    return tuple(_under(exam, [each for each in every if each.manifest.components and each.is_on]) for exam in every)
+
+
+def _meta(exam: ManifestExam, by_name: dict[str, ManifestExam]) -> ManifestExam:
+    manifest = exam.manifest
+    missing = [name for name in manifest.components if name not in by_name]
+    if missing:
+        sentence = f"{manifest.path} needs the layer {missing[0]}, which is not installed: the loader ignores both."
+        command = f"ls -l {quote(manifest.path)}"
+        finding = Finding("layer.component-missing", manifest.path, Outcome.WARN, sentence, command=command)
+        return replace(exam, is_on=False, is_usable=False, finding=finding)
+    if exam.is_on and not all(by_name[name].is_on for name in manifest.components):
+        return replace(exam, is_on=False, finding=layer_finding(manifest, False))
+    return exam
+
+
+def _under(exam: ManifestExam, metas: list[ManifestExam]) -> ManifestExam:
+    name, found = exam.manifest.name, exam.finding
+    for meta in metas:
+        by = f"{meta.manifest.name} ({meta.manifest.path})"
+        if name in meta.manifest.components and found.id == "layer.on":
+            return replace(exam, finding=replace(found, cause=f"{by} turns it on", children=()))
+        if name in meta.manifest.blocks and found.id == "layer.not-used":
+            return replace(exam, finding=passed_over(exam.manifest.path, f"{by} blocks it"))
+    return exam
