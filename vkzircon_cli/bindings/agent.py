@@ -2,13 +2,13 @@
 """The caller that has an agent make every call: the other side of the seam in `caller`."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import finalize
 
 from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.arena import BLOCK, Arena, Malformed
-from vkzircon_cli.bindings.caller import Listener
+from vkzircon_cli.bindings.caller import LOCAL, Call, Listener
 from vkzircon_cli.bindings.connection import AgentError, Ask, Connection, Hello, RelayedConnection
 from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.lost import Failed, Lost
@@ -22,7 +22,7 @@ _CALLS = struct.Struct("<IIII")
 _RUN = struct.Struct("<II")
 _WORD = struct.Struct("<I")
 _ENDED = struct.Struct("<Ii")
-_RESULT = struct.Struct("<QQQII")
+_RESULT = struct.Struct("<QII")
 _MOST_WORDS = 12
 _MOST_PUT_OFF = 64
 _MOST_TEXT = 4096
@@ -36,18 +36,22 @@ _TWO = struct.Struct("<QQ")
 class _Function:
     """A function of the agent's process."""
 
-    __slots__ = ("_caller", "_convert", "address", "is_put_off", "name")
+    __slots__ = ("_caller", "_convert", "address", "has_result", "is_put_off", "name")
 
     def __init__(self, caller: "AgentCaller", ffi: Any, name: str, type: Any, address: int) -> None:
         self._caller = caller
         self._convert = _converter(ffi, type.result)
         self.address = address
         self.name = name
-        self.is_put_off = type.result.kind == "void" and name.startswith(_PUT_OFF)
+        self.has_result = type.result.kind != "void"
+        self.is_put_off = not self.has_result and name.startswith(_PUT_OFF)
 
     def __call__(self, *arguments: Any) -> Any:
-        result = self._caller.call(self, arguments)
-        return self._convert(result) if self._convert is not None else None
+        return self.result(self._caller.call(self, arguments))
+
+    def result(self, word: int) -> Any:
+        """Return a result, as its type converts it, None for a function without one."""
+        return self._convert(word) if self._convert is not None else None
 
 
 def _converter(ffi: Any, type: Any) -> Callable[[int], Any] | None:
@@ -205,6 +209,32 @@ class AgentCaller:
 
     def call(self, function: _Function, arguments: tuple[Any, ...]) -> int:
         """Call *function* after all calls that were put off, and return its result as a word."""
+        self._put(function, arguments)
+        if function.is_put_off and len(self._put_off) < _MOST_PUT_OFF:
+            return 0
+        return self._make_calls()[-1]
+
+    def in_turn(self, calls: Sequence[Call], on_call: Callable[[str], None]) -> list[int]:
+        """Make calls, in one frame, up to the first that returns anything but 0."""
+        functions = [function for _, function, _ in calls if isinstance(function, _Function)]
+        if len(functions) < len(calls):
+            return LOCAL.in_turn(calls, on_call)  # some of them are timed, each by itself
+        for name, _, _ in calls:
+            on_call(name)
+        before = len(self._put_off)
+        for function, (_, _, arguments) in zip(functions, calls, strict=True):
+            self._put(function, arguments, must_be_0=function.has_result)
+        results = self._make_calls()[before:]
+        return [function.result(word) or 0 for function, word in zip(functions, results, strict=False)]
+
+    def look_up(self, function: Any, owner: Any, names: Sequence[str]) -> list[Any]:
+        """Look up each of *names*, in one frame."""
+        before = len(self._put_off)
+        for name in names:
+            self._put(function, (owner, name.encode()))
+        return list(map(function.result, self._make_calls()[before:]))
+
+    def _put(self, function: _Function, arguments: tuple[Any, ...], *, must_be_0: bool = False) -> None:
         kept, words = [], []
         for argument in arguments:
             value = argument
@@ -212,12 +242,9 @@ class AgentCaller:
                 value = self.new(_ffi, "char[]", argument)
                 kept.append(value)
             words.append(value & _MASK if type(value) is int else int(_ffi.cast(_UINTPTR, value)))
-        made = struct.pack(f"<QII{len(words)}Q", function.address, len(words), 0, *words)
+        made = struct.pack(f"<QII{len(words)}Q", function.address, len(words), must_be_0, *words)
         # Kept alive, so that nothing else is allocated in their place before the call.
         self._put_off.append((function.name, made, (arguments, kept)))
-        if function.is_put_off and len(self._put_off) < _MOST_PUT_OFF:
-            return 0
-        return self._make_calls()
 
     def second(self, descriptor: int, entry: str) -> "SecondAgent":
         """Start another agent, which inherits *descriptor* of this one with the startup *entry*.
@@ -234,7 +261,8 @@ class AgentCaller:
         if self._put_off:
             self._make_calls()
 
-    def _make_calls(self) -> int:
+    def _make_calls(self) -> tuple[int, ...]:
+        """Make the calls that were put off, in one frame; return the results of those that were made."""
         calls, self._put_off = self._put_off, []
         blocks, runs = self._arena.changes()
         parts = [_CALLS.pack(blocks, len(runs), len(calls), 0)]
@@ -247,7 +275,7 @@ class AgentCaller:
             raise self.refuse(f"a refused call ({failed})") from failed
         except Lost as lost:
             raise self._first_loss(lost, calls[lost.call][0] if len(calls) > 1 else "") from None
-        return self._results(answer, blocks)
+        return self._results(answer, len(calls), blocks)
 
     def _first_loss(self, lost: Lost, name: str) -> Lost:
         """Return the loss of the agent: objects that are destroyed behind it lead here again."""
@@ -256,11 +284,13 @@ class AgentCaller:
             self._connection.lose(self._loss)
         return self._loss
 
-    def _results(self, answer: bytes, blocks: int) -> int:
+    def _results(self, answer: bytes, calls: int, blocks: int) -> tuple[int, ...]:
         if len(answer) < _RESULT.size:
             raise self.refuse("an answer is too short")
-        result, _, took_ns, runs, _ = _RESULT.unpack_from(answer)
-        at, view = _RESULT.size, memoryview(answer)
+        took_ns, runs, made = _RESULT.unpack_from(answer)
+        at, view = _RESULT.size + made * _NUMBER.size, memoryview(answer)
+        if not 1 <= made <= calls or len(answer) < at:
+            raise self.refuse("the results of other calls")
         try:
             for _ in range(runs):
                 first, count = _RUN.unpack_from(answer, at)
@@ -271,7 +301,7 @@ class AgentCaller:
         except (Malformed, struct.error) as malformed:
             raise self.refuse(str(malformed)) from malformed
         self._spend(took_ns)
-        return int(result)
+        return struct.unpack_from(f"<{made}Q", answer, _RESULT.size)
 
     def _spend(self, took_ns: int) -> None:
         self._in_calls_ns += took_ns

@@ -3,7 +3,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from vkzircon_cli.bindings.dynlib import in_this_process, mapped_file, open_library
@@ -12,6 +12,7 @@ from vkzircon_cli.bindings.memory import LocalMemory, Memory
 from vkzircon_cli.model.host import FUCHSIA, platform
 
 Listener = Callable[[int, bytes], None]  # a message's severity and its text
+Call = tuple[str, Callable[..., Any], tuple[Any, ...]]  # a function's name, the function, its arguments
 _MOST_TEXT = 4096
 
 
@@ -51,6 +52,15 @@ class Caller(Protocol):
 
     def function(self, ffi: Any, type: str, address: Any) -> Callable[..., Any]:
         """Return the function at *address*, a pointer, of the function type *type*."""
+
+    def in_turn(self, calls: Sequence[Call], on_call: Callable[[str], None]) -> list[int]:
+        """Make calls, as one message to an agent, up to the first that returns anything but 0.
+
+        Return the results of those that were made, 0 for a call without a result. *on_call* gets the name of each.
+        """
+
+    def look_up(self, function: Any, owner: Any, names: Sequence[str]) -> list[Any]:
+        """Call *function*, a vkGet*ProcAddr, with *owner* and each of *names*; return the addresses."""
 
     def string(self, ffi: Any, pointer: Any, most: int = _MOST_TEXT) -> bytes:
         """Read the C string at *pointer*, which a function returned."""
@@ -118,6 +128,20 @@ class LocalCaller:
     def function(self, ffi: Any, type: str, address: Any) -> Callable[..., Any]:
         """Return the function at *address*."""
         return ffi.cast(type, address)  # type: ignore[no-any-return]
+
+    def in_turn(self, calls: Sequence[Call], on_call: Callable[[str], None]) -> list[int]:
+        """Make calls up to the first that returns anything but 0."""
+        results: list[int] = []
+        for name, function, arguments in calls:
+            on_call(name)
+            results.append(function(*arguments) or 0)
+            if results[-1] != 0:
+                break
+        return results
+
+    def look_up(self, function: Any, owner: Any, names: Sequence[str]) -> list[Any]:
+        """Look up each of *names*."""
+        return [function(owner, name.encode()) for name in names]
 
     def string(self, ffi: Any, pointer: Any, most: int = _MOST_TEXT) -> bytes:
         """Read the C string at *pointer*."""

@@ -307,6 +307,7 @@ class Device:
         self.lost = False
         self.stuck = False
         self.fence_limit_s = _FENCE_LIMIT_S
+        self._queue: Any = None
         self._addresses: dict[str, Any] = {}
         self._functions: dict[str, Any] = {}
 
@@ -320,11 +321,25 @@ class Device:
         self.vulkan.on_call(name)
         self._check(name, function(*arguments))
 
+    def in_turn(self, *calls: tuple[Any, ...]) -> None:
+        """Make calls, each a name and arguments, up to the first one that fails; raise as `call`."""
+        made = [(name, self._function(name), tuple(arguments)) for name, *arguments in calls]
+        results = self.vulkan.caller.in_turn(made, self.vulkan.on_call)
+        self._check(made[len(results) - 1][0], results[-1])
+
     def get(self, name: str, *arguments: Any) -> None:
         """Call the device's command *name*, which returns no result; nothing is destroyed if that would hang."""
         if (self.stuck or self.vulkan.on_call.hangs(name)) and name.startswith(("vkDestroy", "vkFree")):
             return
         self.vulkan.call_void(name, self._function(name), *arguments)
+
+    def queue(self) -> Any:
+        """Return the queue, which stays the same."""
+        if self._queue is None:
+            queue = self.vulkan.new("VkQueue *")
+            self.get("vkGetDeviceQueue", self.handle, self.queue_family, 0, queue)
+            self._queue = queue[0]
+        return self._queue
 
     @contextmanager
     def stopwatch(self, *names: str) -> Iterator[list[int]]:

@@ -65,21 +65,20 @@ class Zircon:
 
     def valid(self, handle: int) -> bool:
         """Whether *handle* is an open handle; safe for any number."""
-        try:
-            self._call("zx_object_get_info", handle, _HANDLE_VALID, ffi.NULL, 0, ffi.NULL, ffi.NULL)
-        except Refused as refused:
-            if refused.missing.result == "ZX_ERR_BAD_HANDLE":
-                return False
-            raise
-        return True
+        return self._if_valid(handle)
 
     def basic(self, handle: int) -> HandleBasic:
         """Return ZX_INFO_HANDLE_BASIC."""
         info = self._new("zx_info_handle_basic_t *")
         self._info(handle, _HANDLE_BASIC, info, ffi.sizeof("zx_info_handle_basic_t"))
-        return HandleBasic(
-            str(info.koid), spec.named(info.type, spec.OBJECT_TYPES), spec.flags(info.rights, spec.RIGHT_BITS)
-        )
+        return _handle_basic(info)
+
+    def basic_if_valid(self, handle: int) -> HandleBasic | None:
+        """Return ZX_INFO_HANDLE_BASIC, None if *handle* is no open handle; safe for any number."""
+        info = self._new("zx_info_handle_basic_t *")
+        size = ffi.sizeof("zx_info_handle_basic_t")
+        basic = ("zx_object_get_info", handle, _HANDLE_BASIC, info, size, ffi.NULL, ffi.NULL)
+        return _handle_basic(info) if self._if_valid(handle, basic) else None
 
     def handle_count(self, handle: int) -> int:
         """Return ZX_INFO_HANDLE_COUNT: the number of handles, in all processes, to the object."""
@@ -218,8 +217,8 @@ class Zircon:
 
     def close(self, handle: int) -> None:
         """Close *handle*, if it is open."""
-        if spec.looks_like_handle(handle) and self.valid(handle):
-            self._call("zx_handle_close", handle)
+        if spec.looks_like_handle(handle):
+            self._if_valid(handle, ("zx_handle_close", handle))
 
     def describe(self, value: int, written: bool) -> Handle:
         """Collect everything that is safe to ask about a number that the driver returned as a handle."""
@@ -232,6 +231,18 @@ class Zircon:
         size, info = answer_of(lambda: self.vmo_size(value)), answer_of(lambda: self.vmo_info(value))
         count = answer_of(lambda: self.handle_count(value))
         return Handle(spec.handle_text(value), written, valid, basic, size, info, count)
+
+    def _if_valid(self, handle: int, *calls: tuple[Any, ...]) -> bool:
+        """Make *calls* if *handle* is an open handle, which is safe to ask for any number; return whether it is."""
+        asked = ("zx_object_get_info", handle, _HANDLE_VALID, ffi.NULL, 0, ffi.NULL, ffi.NULL)
+        all_calls = [(name, self._function(name), tuple(arguments)) for name, *arguments in (asked, *calls)]
+        results = self.caller.in_turn(all_calls, self._on_call)
+        status = spec.status_name(results[-1])
+        if len(results) == 1 and status == "ZX_ERR_BAD_HANDLE":
+            return False
+        if results[-1] != 0:
+            raise Refused(all_calls[len(results) - 1][0], status)
+        return True
 
     def _info(self, handle: int, topic: int, record: Any, size: int) -> None:
         self._call("zx_object_get_info", handle, topic, record, size, ffi.NULL, ffi.NULL)
@@ -263,6 +274,12 @@ def undescribed(
     """Return the record of a handle that cannot be queried further, with the *reason*."""
     missing: Answer[Any] = not_asked(reason)
     return Handle(spec.handle_text(value), written, valid, basic or missing, missing, missing, missing)
+
+
+def _handle_basic(info: Any) -> HandleBasic:
+    return HandleBasic(
+        str(info.koid), spec.named(info.type, spec.OBJECT_TYPES), spec.flags(info.rights, spec.RIGHT_BITS)
+    )
 
 
 def _vmo_info(version: int, info: Any) -> VmoInfo:

@@ -106,7 +106,7 @@ class Sharing:
         """Write to every page of a buffer, so that no copy reads pages that do not exist yet."""
         handle, memory = buffer
         if self.target.is_visible(memory.memory_type):
-            with suppress(Refused), mapped(self.target.device, memory) as view:  # else the device fills it
+            with suppress(Refused), self.target.mapped(memory) as view:  # else the device fills it
                 new_pattern(size).put(view)
                 return
         fill(self.target.device, handle, int.from_bytes(new_word(size).period, "little"))

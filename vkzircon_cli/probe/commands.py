@@ -27,9 +27,8 @@ def commands(device: Device) -> Iterator[Any]:
     """
     with _command_buffer(device) as buffers:
         yield buffers[0]
-        device.call("vkEndCommandBuffer", buffers[0])
         with _fence(device) as fence:
-            _submit(device, buffers, fence)
+            device.in_turn(("vkEndCommandBuffer", buffers[0]), *_submission(device, buffers, fence))
 
 
 @contextmanager
@@ -65,20 +64,19 @@ def copies(device: Device, source: Any, destination: Any, size: int, *, shared: 
         device.call("vkEndCommandBuffer", buffers[0])
 
         def run() -> None:
-            device.call("vkResetFences", device.handle, 1, fence)
-            _submit(device, buffers, fence)
+            device.in_turn(("vkResetFences", device.handle, 1, fence), *_submission(device, buffers, fence))
 
         yield run
 
 
-def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
-    """Submit and wait for *fence*, which is not signaled yet."""
-    vulkan = device.vulkan
-    queue = vulkan.new("VkQueue *")
-    device.get("vkGetDeviceQueue", device.handle, device.queue_family, 0, queue)
-    info = vulkan.struct("VkSubmitInfo", commandBufferCount=1, pCommandBuffers=command_buffers)
-    device.call("vkQueueSubmit", queue[0], 1, info, fence[0])
-    device.call("vkWaitForFences", device.handle, 1, fence, 1, int(device.fence_limit_s * _NS_PER_S))
+def _submission(device: Device, command_buffers: Any, fence: Any) -> tuple[tuple[Any, ...], ...]:
+    """Return the calls that submit and wait for *fence*, which is not signaled yet."""
+    info = device.vulkan.struct("VkSubmitInfo", commandBufferCount=1, pCommandBuffers=command_buffers)
+    limit_ns = int(device.fence_limit_s * _NS_PER_S)
+    return (
+        ("vkQueueSubmit", device.queue(), 1, info, fence[0]),
+        ("vkWaitForFences", device.handle, 1, fence, 1, limit_ns),
+    )
 
 
 def fill(device: Device, buffer: Any, word: int) -> None:

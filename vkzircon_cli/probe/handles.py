@@ -35,9 +35,9 @@ class OwnedHandle:
         self._basic = self._ask_basic()
 
     def _ask_basic(self) -> HandleBasic | None:
-        if self._kernel is None or not looks_like_handle(self.value) or not self._kernel.valid(self.value):
+        if self._kernel is None or not looks_like_handle(self.value):
             return None
-        return self._kernel.basic(self.value)
+        return self._kernel.basic_if_valid(self.value)
 
     def describe(self) -> Handle:
         """Collect the kernel's information about the handle, or the reason why there is none."""

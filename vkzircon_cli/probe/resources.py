@@ -169,15 +169,20 @@ def bind(device: Device, resource: Resource, memory: Memory, offset: int = 0) ->
 
 
 @contextmanager
-def mapped(device: Device, memory: Memory) -> Iterator[MappedMemory]:
-    """Map all of *memory* for the host: invalidate at the start of the block, flush at its end."""
+def mapped(device: Device, memory: Memory, *, is_coherent: bool) -> Iterator[MappedMemory]:
+    """Map all of *memory* for the host; unless it *is_coherent*, invalidate at the start of the block, flush at its end.
+
+    What is coherent needs neither (memory.adoc, VK_MEMORY_PROPERTY_HOST_COHERENT_BIT).
+    """
     vulkan = device.vulkan
     address = vulkan.new("void **")
     device.call("vkMapMemory", device.handle, memory.handle, 0, memory.size, 0, address)
     try:
-        invalidate(device, memory)
+        if not is_coherent:
+            invalidate(device, memory)
         yield vulkan.caller.memory(vulkan.ffi, int(vulkan.ffi.cast("uintptr_t", address[0])), memory.size)
-        flush(device, memory)
+        if not is_coherent:
+            flush(device, memory)
     finally:
         device.get("vkUnmapMemory", device.handle, memory.handle)
 

@@ -353,37 +353,39 @@ static uint64_t call(uint64_t address, const uint64_t *w) {
 static void make_calls(struct frame *frame) {
     const uint64_t used = (uint64_t)take32(frame) * BLOCK;
     const uint32_t runs = take32(frame), calls = take32(frame);
-    uint64_t result = 0, took = 0, took_by_all = 0;
+    const uint64_t at = answer_size;
+    uint64_t took = 0;
+    uint32_t made = 0;
+    bool goes_on = true;
     if (!arena || used > ARENA_SIZE)
         stop("a call without an arena");
     (void)take32(frame);
     apply_runs(frame, runs);
-    for (uint32_t i = 0; i < calls; i++) {
+    add64(0); // the three are known at the end
+    add32(0);
+    add32(0);
+    for (; made < calls && goes_on; made++) {
         const uint64_t address = take64(frame);
-        const uint32_t words = take32(frame);
+        const uint32_t words = take32(frame), must_be_0 = take32(frame);
         uint64_t w[MOST_WORDS] = {0};
-        (void)take32(frame);
         if (words > MOST_WORDS || !address)
             stop("a call with too many arguments, or without an address");
         take(frame, w, words * sizeof(w[0]));
-        if (i > 0) { // names the call if it ends this process; the host knows the first one
-            const struct header started = {.kind = STARTED, .limit_ms = i};
+        if (made > 0) { // names the call if it ends this process; the host knows the first one
+            const struct header started = {.kind = STARTED, .limit_ms = made};
             put(&started, sizeof(started));
         }
         arm(frame->limit_ms);
         const uint64_t began = now();
-        result = call(address, w);
-        took = now() - began;
+        const uint64_t result = call(address, w);
+        took += now() - began;
         disarm(frame->limit_ms);
-        took_by_all += took;
+        add64(result);
+        goes_on = !must_be_0 || (uint32_t)result == 0; // VkResult and zx_status_t have 32 bits
     }
-    add64(result);
-    add64(took);
-    add64(took_by_all);
-    const uint64_t at = answer_size;
-    add64(0);
-    const uint32_t changed = add_changes(used);
-    memcpy(answer + at, &changed, sizeof(changed));
+    const uint32_t changed = add_changes(used), counts[] = {changed, made};
+    memcpy(answer + at, &took, sizeof(took));
+    memcpy(answer + at + sizeof(took), counts, sizeof(counts));
 }
 
 // ---- memory outside the arena ----
