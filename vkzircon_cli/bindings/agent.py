@@ -108,7 +108,7 @@ class AgentMemory:
 
     def fill(self, period: bytes, size: int) -> None:
         """Write *size* bytes that repeat *period* to the start."""
-        self._caller.on_memory(Ask.FILL, self.pointer, size, period)
+        self._caller.post_fill(self.pointer, size, period)
 
     def compare(self, period: bytes, size: int) -> tuple[int, int]:
         """Compare the first *size* bytes with a repeated *period*; return the number of wrong ones, and the first."""
@@ -142,6 +142,7 @@ class AgentCaller:
         self._limit_s = self._left_s = 0.0
         self._in_calls_ns = 0
         self._loss: Lost | None = None
+        self._last = ""  # the last call that was made
         self._scratch: list[AgentMemory] = []
         self._unused: list[tuple[int, int]] = []
 
@@ -275,12 +276,14 @@ class AgentCaller:
             raise self.refuse(f"a refused call ({failed})") from failed
         except Lost as lost:
             raise self._first_loss(lost, calls[lost.call][0] if len(calls) > 1 else "") from None
+        finally:
+            self._last = calls[-1][0]
         return self._results(answer, len(calls), blocks)
 
     def _first_loss(self, lost: Lost, name: str) -> Lost:
         """Return the loss of the agent: objects that are destroyed behind it lead here again."""
         if self._loss is None:
-            self._loss = type(lost)(lost.call, name, self._limit_s)
+            self._loss = type(lost)(lost.call, lost.name or name, self._limit_s)
             self._connection.lose(self._loss)
         return self._loss
 
@@ -333,6 +336,15 @@ class AgentCaller:
         if answers is not None and len(answer) != answers:
             raise self.refuse("an answer has another length")
         return answer
+
+    def post_fill(self, address: int, size: int, period: bytes) -> None:
+        """Write a repeated *period*, as `on_memory`, but read the answer with the next one."""
+        self.flush()
+        payload = _TWO.pack(address, size) + period
+        try:
+            self._connection.post(Ask.FILL, payload, limit_s=max(self._left_s, 0.1), name=self._last)
+        except Lost as lost:
+            raise self._first_loss(lost, self._last) from None
 
     def refuse(self, what: str) -> AgentError:
         """Return the error for an answer with a wrong content, and use the agent no more."""

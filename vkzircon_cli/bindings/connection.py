@@ -8,7 +8,7 @@ import os
 import select
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from enum import IntEnum
 
@@ -94,6 +94,7 @@ class Connection:
         self._read = read
         self._write = write
         self._broken: Exception | None = None
+        self._owed: list[tuple[str, float]] = []
         self._data = bytearray()
         for end in (read, write):
             if end >= 0:
@@ -157,7 +158,6 @@ class Connection:
         *,
         limit_s: float = 0.0,
         calls: int = 1,
-        started: Callable[[int], None] = lambda _: None,
     ) -> bytes:
         """Send a request and return the answer. *limit_s* is the limit of each of its *calls*, 0 for none.
 
@@ -168,20 +168,57 @@ class Connection:
         """
         if self._broken is not None:
             raise self._broken
-        limit_ms = max(1, int(limit_s * 1000)) if limit_s else 0
         try:
-            return self._answer(
-                _HEADER.pack(len(payload), kind, limit_ms, 0) + payload, limit_s * calls, calls, started
-            )
+            return self._answer(_request(kind, payload, limit_s), limit_s * calls, calls)
         except (AgentError, Lost) as broken:
             self._broken = broken
             raise
 
-    def _answer(self, frame: bytes, limit_s: float, calls: int, started: Callable[[int], None]) -> bytes:
-        call = 0
-        until = time.monotonic() + limit_s + self.patience_s
+    def post(self, kind: Ask, payload: bytes, *, limit_s: float = 0.0, name: str = "") -> None:
+        """Send a request whose answer says nothing: the next `ask` reads it, and raises for it, with *name*."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            self._send_behind(_request(kind, payload, limit_s), time.monotonic() + self.patience_s)
+        except (AgentError, Lost) as broken:
+            self._broken = broken
+            raise
+        self._owed.append((name, limit_s))
+
+    def _send_behind(self, frame: bytes, until: float) -> None:
+        """Send a frame; if the agent is gone already, what was posted says more about that."""
         try:
             self._send(frame, until)
+        except Ended:
+            self._settle(until)
+            raise
+
+    def _settle(self, until: float) -> Failed | None:
+        """Read the answers to what was posted; return the last failure."""
+        failed = None
+        while self._owed:
+            name, limit_s = self._owed.pop(0)
+            try:
+                if self._reply(until + limit_s, 1):
+                    raise self._malformed("a result where there is none")
+            except Failed as refused:
+                failed = refused
+            except Lost as lost:
+                raise type(lost)(0, name) from None
+        return failed
+
+    def _answer(self, frame: bytes, limit_s: float, calls: int) -> bytes:
+        until = time.monotonic() + limit_s + self.patience_s
+        self._send_behind(frame, until)
+        failed = self._settle(until)
+        answer = self._reply(until, calls)
+        if failed is not None:
+            raise failed
+        return answer
+
+    def _reply(self, until: float, calls: int) -> bytes:
+        call = 0
+        try:
             while True:
                 kind, number, payload = self._frame(until)
                 if kind == _DONE:
@@ -193,7 +230,6 @@ class Connection:
                 if kind != _STARTED or payload or not call < number < calls:
                     raise self._malformed(f"a frame of kind {kind}")
                 call = number
-                started(call)
         except Ended:
             raise Ended(call) from None
 
@@ -248,6 +284,11 @@ class Connection:
         return error
 
 
+def _request(kind: Ask, payload: bytes, limit_s: float) -> bytes:
+    limit_ms = max(1, int(limit_s * 1000)) if limit_s else 0
+    return _HEADER.pack(len(payload), kind, limit_ms, 0) + payload
+
+
 class RelayedConnection(Connection):
     """Speaks with an agent that another one has started, through that one's connection *through*."""
 
@@ -257,10 +298,7 @@ class RelayedConnection(Connection):
 
     def _send(self, data: bytes, until: float) -> None:
         del until
-        try:
-            self._through.ask(Ask.SEND_ON, data)
-        except Failed:
-            raise Ended(0) from None
+        self._through.post(Ask.SEND_ON, data)  # that the second agent is gone, the next wait for its answer finds
 
     def _more(self, until: float, what: str) -> None:
         left = until - time.monotonic()

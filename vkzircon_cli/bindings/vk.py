@@ -10,7 +10,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -30,6 +30,23 @@ _FENCE_LIMIT_S = 10.0
 
 _MOST_ENTRIES = 65_536  # of an enumeration; a larger count was never written
 _MOST_TRIES = 5  # of an enumeration that returns VK_INCOMPLETE
+
+# Commands that most steps need: they are looked up together, because each look-up is a message to an agent.
+_OF_INSTANCES = """
+vkGetDeviceProcAddr vkDestroyInstance vkEnumeratePhysicalDevices vkEnumerateDeviceExtensionProperties vkCreateDevice
+vkGetPhysicalDeviceProperties vkGetPhysicalDeviceProperties2 vkGetPhysicalDeviceMemoryProperties
+vkGetPhysicalDeviceQueueFamilyProperties vkGetPhysicalDeviceExternalBufferProperties
+vkGetPhysicalDeviceImageFormatProperties2
+""".split()
+_OF_DEVICES = """
+vkDestroyDevice vkGetDeviceQueue vkAllocateMemory vkFreeMemory vkMapMemory vkUnmapMemory
+vkGetMemoryZirconHandleFUCHSIA vkGetMemoryZirconHandlePropertiesFUCHSIA
+vkCreateBuffer vkDestroyBuffer vkGetBufferMemoryRequirements2 vkBindBufferMemory
+vkCreateImage vkDestroyImage vkGetImageMemoryRequirements2 vkBindImageMemory
+vkCreateCommandPool vkDestroyCommandPool vkAllocateCommandBuffers vkBeginCommandBuffer vkEndCommandBuffer
+vkCreateFence vkDestroyFence vkQueueSubmit vkWaitForFences
+vkCmdFillBuffer vkCmdCopyBuffer vkCmdClearColorImage vkCmdCopyImageToBuffer vkCmdPipelineBarrier
+""".split()
 
 _BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -202,6 +219,10 @@ class Vulkan:
         return self.caller.function(self.ffi, f"PFN_{name}", address)
 
 
+def _names(name: str, often: Sequence[str]) -> Sequence[str]:
+    return often if name in often else (name, *often)
+
+
 @cache
 def _structure_type(name: str) -> str:
     """Return the VkStructureType of a structure: the registry derives it from the words in the structure's *name*."""
@@ -257,7 +278,9 @@ class Instance:
     def address(self, name: str) -> Any:
         """Return what vkGetInstanceProcAddr returns for *name*."""
         if name not in self._addresses:
-            self._addresses[name] = self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode())
+            names = _names(name, () if self._addresses else _OF_INSTANCES)
+            look_up = self.vulkan.lib.vkGetInstanceProcAddr
+            self._addresses |= zip(names, self.vulkan.caller.look_up(look_up, self.handle, names), strict=True)
         return self._addresses[name]
 
     def has_command(self, name: str) -> bool:
@@ -360,15 +383,26 @@ class Device:
             self._functions.update(kept)
 
     @contextmanager
-    def made(self, kind: str, info: Any, *, by: str = "Create", freed_by: str = "Destroy") -> Iterator[Any]:
-        """Create an object of the device and destroy it; yield the pointer to its handle.
+    def made(
+        self,
+        kind: str,
+        info: Any,
+        *,
+        by: str = "Create",
+        freed_by: str = "Destroy",
+        handle: Any = None,
+        then: Sequence[tuple[Any, ...]] = (),
+    ) -> Iterator[Any]:
+        """Create an object of the device and destroy it; yield the pointer to its handle, *handle* if that is set.
+
+        *then* are calls without a result that follow the one which creates.
 
         Raises `Refused` if the call failed.
         """
-        vulkan, null = self.vulkan, self.vulkan.ffi.NULL
-        handle = vulkan.new(f"Vk{kind} *")
+        null = self.vulkan.ffi.NULL
+        handle = self.vulkan.new(f"Vk{kind} *") if handle is None else handle
         noun = kind.removeprefix("Device")
-        self.call(f"vk{by}{noun}", self.handle, info, null, handle)
+        self.in_turn((f"vk{by}{noun}", self.handle, info, null, handle), *then)
         try:
             yield handle
         finally:
@@ -390,8 +424,9 @@ class Device:
 
     def _address(self, name: str) -> Any:
         if name not in self._addresses:
+            names = _names(name, () if self._addresses else _OF_DEVICES)
             look_up = self.physical.instance.function("vkGetDeviceProcAddr")
-            self._addresses[name] = look_up(self.handle, name.encode())
+            self._addresses |= zip(names, self.vulkan.caller.look_up(look_up, self.handle, names), strict=True)
         return self._addresses[name]
 
 
