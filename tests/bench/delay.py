@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A slow line to an agent: `delay.py MS FILE COMMAND...` starts COMMAND, and passes on what it reads and writes.
 
-Each piece arrives MS milliseconds late, in each direction; a later piece does not wait for an earlier one. FILE gets one
-byte for each round trip: each time that the host writes and the agent has written since.
+Each piece arrives MS milliseconds late, in each direction; a later piece does not wait for an earlier one. FILE gets
+one byte for each round trip: each time that the host writes and the agent has written since.
 """
 
 import os
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from pathlib import Path
 
 _PIECE = 1 << 16
 
@@ -53,7 +54,7 @@ def main(delay_ms: str, count: str, *command: str) -> int:
     assert agent.stdout is not None
     there = Direction(0, agent.stdin.fileno(), float(delay_ms) / 1000)
     back = Direction(agent.stdout.fileno(), 1, float(delay_ms) / 1000)
-    with open(count, "ab", buffering=0) as trips:
+    with Path(count).open("ab", buffering=0) as trips:
         has_answered = True
         while back.is_open or back.left_s() is not None:
             sources = [each.source for each in (there, back) if each.is_open]

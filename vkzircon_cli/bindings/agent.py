@@ -8,12 +8,14 @@ from weakref import finalize
 
 from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.arena import BLOCK, Arena, Malformed
-from vkzircon_cli.bindings.caller import LOCAL, Call, Listener
+from vkzircon_cli.bindings.caller import LOCAL, Call, Later, Listener
 from vkzircon_cli.bindings.connection import AgentError, Ask, Connection, Hello, RelayedConnection
 from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.lost import Failed, Lost
 from vkzircon_cli.bindings.memory import Memory
+from vkzircon_cli.errors import Refused
 from vkzircon_cli.model.host import PLATFORM_VARIABLE, platform_of
+from vkzircon_cli.model.spec import status_name
 
 _ffi: Any = _abi.ffi
 _UINTPTR = _ffi.typeof("uintptr_t")
@@ -24,10 +26,12 @@ _WORD = struct.Struct("<I")
 _ENDED = struct.Struct("<Ii")
 _RESULT = struct.Struct("<QII")
 _MOST_WORDS = 12
+_STATUS = (1 << 32) - 1
+_LATER = 1 << 16  # of the first argument
 _MOST_PUT_OFF = 64
 _MOST_TEXT = 4096
-# Calls without a result and without output: they travel with the next call.
-_PUT_OFF = ("vkDestroy", "vkFree", "vkUnmap", "vkCmd")
+# Calls without output: they travel with the next call, which raises the failure of the last one.
+_PUT_OFF = ("vkDestroy", "vkFree", "vkUnmap", "vkCmd", _CLOSE := "zx_handle_close")
 _KEPT_SCRATCH = 2 << 20
 _NUMBER = struct.Struct("<Q")
 _TWO = struct.Struct("<QQ")
@@ -44,7 +48,7 @@ class _Function:
         self.address = address
         self.name = name
         self.has_result = type.result.kind != "void"
-        self.is_put_off = not self.has_result and name.startswith(_PUT_OFF)
+        self.is_put_off = name.startswith(_PUT_OFF)
 
     def __call__(self, *arguments: Any) -> Any:
         return self.result(self._caller.call(self, arguments))
@@ -215,18 +219,19 @@ class AgentCaller:
             return 0
         return self._make_calls()[-1]
 
-    def in_turn(self, calls: Sequence[Call], on_call: Callable[[str], None]) -> list[int]:
+    def in_turn(self, calls: Sequence[Call]) -> None:
         """Make calls, in one frame, up to the first that returns anything but 0."""
-        functions = [function for _, function, _ in calls if isinstance(function, _Function)]
+        functions = [call.function for call in calls if isinstance(call.function, _Function)]
         if len(functions) < len(calls):
-            return LOCAL.in_turn(calls, on_call)  # some of them are timed, each by itself
-        for name, _, _ in calls:
-            on_call(name)
+            LOCAL.in_turn(calls)  # some of them are timed, each by itself
+            return
+        for call in calls:
+            call.on_call(call.name)
         before = len(self._put_off)
-        for function, (_, _, arguments) in zip(functions, calls, strict=True):
-            self._put(function, arguments, must_be_0=function.has_result)
-        results = self._make_calls()[before:]
-        return [function.result(word) or 0 for function, word in zip(functions, results, strict=False)]
+        for function, call in zip(functions, calls, strict=True):
+            self._put(function, call.arguments, must_be_0=function.has_result)
+        for function, call, word in zip(functions, calls, self._make_calls()[before:], strict=False):
+            call.check(call.name, function.result(word) or 0)
 
     def look_up(self, function: Any, owner: Any, names: Sequence[str]) -> list[Any]:
         """Look up each of *names*, in one frame."""
@@ -236,14 +241,17 @@ class AgentCaller:
         return list(map(function.result, self._make_calls()[before:]))
 
     def _put(self, function: _Function, arguments: tuple[Any, ...], *, must_be_0: bool = False) -> None:
-        kept, words = [], []
-        for argument in arguments:
+        kept, words, flags = [], [], int(must_be_0)
+        for number, argument in enumerate(arguments):
             value = argument
-            if isinstance(argument, bytes):
+            if isinstance(argument, Later):
+                value = argument.pointer
+                flags |= _LATER << number
+            elif isinstance(argument, bytes):
                 value = self.new(_ffi, "char[]", argument)
                 kept.append(value)
             words.append(value & _MASK if type(value) is int else int(_ffi.cast(_UINTPTR, value)))
-        made = struct.pack(f"<QII{len(words)}Q", function.address, len(words), must_be_0, *words)
+        made = struct.pack(f"<QII{len(words)}Q", function.address, len(words), flags, *words)
         # Kept alive, so that nothing else is allocated in their place before the call.
         self._put_off.append((function.name, made, (arguments, kept)))
 
@@ -278,7 +286,11 @@ class AgentCaller:
             raise self._first_loss(lost, calls[lost.call][0] if len(calls) > 1 else "") from None
         finally:
             self._last = calls[-1][0]
-        return self._results(answer, len(calls), blocks)
+        results = self._results(answer, len(calls), blocks)
+        for (name, *_), word in zip(calls, results, strict=False):
+            if name == _CLOSE and word & _STATUS:
+                raise Refused(name, status_name(int(_ffi.cast("int32_t", word))))
+        return results
 
     def _first_loss(self, lost: Lost, name: str) -> Lost:
         """Return the loss of the agent: objects that are destroyed behind it lead here again."""

@@ -17,7 +17,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from vkzircon_cli.bindings import _abi
-from vkzircon_cli.bindings.caller import LOCAL, Caller
+from vkzircon_cli.bindings.caller import LOCAL, Call, Caller
 from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, TimedOut
 from vkzircon_cli.model import text
@@ -32,21 +32,24 @@ _MOST_ENTRIES = 65_536  # of an enumeration; a larger count was never written
 _MOST_TRIES = 5  # of an enumeration that returns VK_INCOMPLETE
 
 # Commands that most steps need: they are looked up together, because each look-up is a message to an agent.
-_OF_INSTANCES = """
-vkGetDeviceProcAddr vkDestroyInstance vkEnumeratePhysicalDevices vkEnumerateDeviceExtensionProperties vkCreateDevice
-vkGetPhysicalDeviceProperties vkGetPhysicalDeviceProperties2 vkGetPhysicalDeviceMemoryProperties
-vkGetPhysicalDeviceQueueFamilyProperties vkGetPhysicalDeviceExternalBufferProperties
-vkGetPhysicalDeviceImageFormatProperties2
-""".split()
-_OF_DEVICES = """
-vkDestroyDevice vkGetDeviceQueue vkAllocateMemory vkFreeMemory vkMapMemory vkUnmapMemory
-vkGetMemoryZirconHandleFUCHSIA vkGetMemoryZirconHandlePropertiesFUCHSIA
-vkCreateBuffer vkDestroyBuffer vkGetBufferMemoryRequirements2 vkBindBufferMemory
-vkCreateImage vkDestroyImage vkGetImageMemoryRequirements2 vkBindImageMemory
-vkCreateCommandPool vkDestroyCommandPool vkAllocateCommandBuffers vkBeginCommandBuffer vkEndCommandBuffer
-vkCreateFence vkDestroyFence vkQueueSubmit vkWaitForFences
-vkCmdFillBuffer vkCmdCopyBuffer vkCmdClearColorImage vkCmdCopyImageToBuffer vkCmdPipelineBarrier
-""".split()
+# fmt: off
+_OF_INSTANCES = (
+    "vkGetDeviceProcAddr", "vkDestroyInstance", "vkEnumeratePhysicalDevices",
+    "vkEnumerateDeviceExtensionProperties", "vkCreateDevice", "vkGetPhysicalDeviceProperties",
+    "vkGetPhysicalDeviceProperties2", "vkGetPhysicalDeviceMemoryProperties",
+    "vkGetPhysicalDeviceQueueFamilyProperties", "vkGetPhysicalDeviceExternalBufferProperties",
+    "vkGetPhysicalDeviceImageFormatProperties2",
+)
+_OF_DEVICES = (
+    "vkDestroyDevice", "vkGetDeviceQueue", "vkAllocateMemory", "vkFreeMemory", "vkMapMemory", "vkUnmapMemory",
+    "vkGetMemoryZirconHandleFUCHSIA", "vkGetMemoryZirconHandlePropertiesFUCHSIA", "vkCreateBuffer",
+    "vkDestroyBuffer", "vkGetBufferMemoryRequirements2", "vkBindBufferMemory", "vkCreateImage", "vkDestroyImage",
+    "vkGetImageMemoryRequirements2", "vkBindImageMemory", "vkCreateCommandPool", "vkDestroyCommandPool",
+    "vkAllocateCommandBuffers", "vkBeginCommandBuffer", "vkEndCommandBuffer", "vkCreateFence", "vkDestroyFence",
+    "vkQueueSubmit", "vkWaitForFences", "vkCmdFillBuffer", "vkCmdCopyBuffer", "vkCmdClearColorImage",
+    "vkCmdCopyImageToBuffer", "vkCmdPipelineBarrier",
+)
+# fmt: on
 
 _BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -346,9 +349,11 @@ class Device:
 
     def in_turn(self, *calls: tuple[Any, ...]) -> None:
         """Make calls, each a name and arguments, up to the first one that fails; raise as `call`."""
-        made = [(name, self._function(name), tuple(arguments)) for name, *arguments in calls]
-        results = self.vulkan.caller.in_turn(made, self.vulkan.on_call)
-        self._check(made[len(results) - 1][0], results[-1])
+        self.vulkan.caller.in_turn([self.to_call(*call) for call in calls])
+
+    def to_call(self, name: str, *arguments: Any) -> Call:
+        """Return the call of a command, to be made in turn."""
+        return Call(name, self._function(name), arguments, self.vulkan.on_call, self._check)
 
     def get(self, name: str, *arguments: Any) -> None:
         """Call the device's command *name*, which returns no result; nothing is destroyed if that would hang."""
@@ -395,18 +400,27 @@ class Device:
     ) -> Iterator[Any]:
         """Create an object of the device and destroy it; yield the pointer to its handle, *handle* if that is set.
 
-        *then* are calls without a result that follow the one which creates.
+        *then* are calls that follow the one which creates, if that succeeds.
 
-        Raises `Refused` if the call failed.
+        Raises `Refused` if a call failed.
         """
+        is_there = False
+
+        def made(name: str, result: int) -> None:
+            nonlocal is_there
+            self._check(name, result)
+            is_there = True
+
         null = self.vulkan.ffi.NULL
         handle = self.vulkan.new(f"Vk{kind} *") if handle is None else handle
         noun = kind.removeprefix("Device")
-        self.in_turn((f"vk{by}{noun}", self.handle, info, null, handle), *then)
+        create = self.to_call(f"vk{by}{noun}", self.handle, info, null, handle)._replace(check=made)
         try:
+            self.vulkan.caller.in_turn([create, *(self.to_call(*call) for call in then)])
             yield handle
         finally:
-            self.get(f"vk{freed_by}{noun}", self.handle, handle[0], null)
+            if is_there:
+                self.get(f"vk{freed_by}{noun}", self.handle, handle[0], null)
 
     def _check(self, name: str, result: int) -> None:
         if result == VK_TIMEOUT and name == "vkWaitForFences":  # no other call here waits

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vkzircon_cli.bindings import _abi
-from vkzircon_cli.bindings.caller import LOCAL, Caller
+from vkzircon_cli.bindings.caller import LOCAL, Call, Caller, Later
 from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.faults import refuse_unknown_faults
 from vkzircon_cli.bindings.memory import Memory, pieces
@@ -73,12 +73,16 @@ class Zircon:
         self._info(handle, _HANDLE_BASIC, info, ffi.sizeof("zx_info_handle_basic_t"))
         return _handle_basic(info)
 
-    def basic_if_valid(self, handle: int) -> HandleBasic | None:
-        """Return ZX_INFO_HANDLE_BASIC, None if *handle* is no open handle; safe for any number."""
-        info = self._new("zx_info_handle_basic_t *")
-        size = ffi.sizeof("zx_info_handle_basic_t")
+    def basic_if_valid(self, handle: int | Later, *before: Call) -> HandleBasic | None:
+        """Make the calls *before*, and return ZX_INFO_HANDLE_BASIC, None if *handle* is no open handle.
+
+        Safe for any number. Raises what the calls raise.
+        """
+        if isinstance(handle, int) and not spec.looks_like_handle(handle):
+            return None
+        info, size = self._new("zx_info_handle_basic_t *"), ffi.sizeof("zx_info_handle_basic_t")
         basic = ("zx_object_get_info", handle, _HANDLE_BASIC, info, size, ffi.NULL, ffi.NULL)
-        return _handle_basic(info) if self._if_valid(handle, basic) else None
+        return _handle_basic(info) if self._if_valid(handle, basic, before) else None
 
     def handle_count(self, handle: int) -> int:
         """Return ZX_INFO_HANDLE_COUNT: the number of handles, in all processes, to the object."""
@@ -137,9 +141,10 @@ class Zircon:
         finally:
             self._call("zx_vmar_unmap", root, address[0], size)
 
-    def duplicate(self, handle: int, rights: int = SAME_RIGHTS) -> int:
-        """Make another handle to the same object, with the same rights by default; the caller closes it."""
-        return self._made("zx_handle_duplicate", handle, rights)
+    def duplicate(self, handle: int, rights: int) -> tuple[Any, Call]:
+        """Return the call that makes another handle, and the pointer to it; the caller closes that handle."""
+        made = self._new("zx_handle_t *")
+        return made, self.to_call("zx_handle_duplicate", handle, rights, made)
 
     def create(self, size: int) -> int:
         """Create a VMO of our own; the caller closes it."""
@@ -215,6 +220,10 @@ class Zircon:
             if refused.missing.result != "ZX_ERR_NOT_SUPPORTED":
                 raise
 
+    def close_open(self, handle: int) -> None:
+        """Close *handle*, which is known to be open."""
+        self._call("zx_handle_close", handle)
+
     def close(self, handle: int) -> None:
         """Close *handle*, if it is open."""
         if spec.looks_like_handle(handle):
@@ -232,17 +241,19 @@ class Zircon:
         count = answer_of(lambda: self.handle_count(value))
         return Handle(spec.handle_text(value), written, valid, basic, size, info, count)
 
-    def _if_valid(self, handle: int, *calls: tuple[Any, ...]) -> bool:
-        """Make *calls* if *handle* is an open handle, which is safe to ask for any number; return whether it is."""
-        asked = ("zx_object_get_info", handle, _HANDLE_VALID, ffi.NULL, 0, ffi.NULL, ffi.NULL)
-        all_calls = [(name, self._function(name), tuple(arguments)) for name, *arguments in (asked, *calls)]
-        results = self.caller.in_turn(all_calls, self._on_call)
-        status = spec.status_name(results[-1])
-        if len(results) == 1 and status == "ZX_ERR_BAD_HANDLE":
+    def _if_valid(self, handle: int | Later, call: tuple[Any, ...] | None = None, before: Sequence[Call] = ()) -> bool:
+        """Make *call* if *handle* is an open handle, which is safe to ask for any number; return whether it is."""
+        valid = self.to_call("zx_object_get_info", handle, _HANDLE_VALID, ffi.NULL, 0, ffi.NULL, ffi.NULL)
+        after = [] if call is None else [self.to_call(*call)]
+        try:
+            self.caller.in_turn((*before, valid._replace(check=_must_be_open), *after))
+        except _NotOpen:
             return False
-        if results[-1] != 0:
-            raise Refused(all_calls[len(results) - 1][0], status)
         return True
+
+    def to_call(self, name: str, *arguments: Any) -> Call:
+        """Return a system call, to be made in turn."""
+        return Call(name, self._function(name), arguments, self._on_call, _check)
 
     def _info(self, handle: int, topic: int, record: Any, size: int) -> None:
         self._call("zx_object_get_info", handle, topic, record, size, ffi.NULL, ffi.NULL)
@@ -250,8 +261,7 @@ class Zircon:
     def _call(self, name: str, *arguments: Any) -> None:
         function = self._function(name)
         self._on_call(name)
-        if (status := function(*arguments)) != 0:
-            raise Refused(name, spec.status_name(status))
+        _check(name, function(*arguments))
 
     def _function(self, name: str) -> Any:
         if name not in self._functions:
@@ -266,6 +276,21 @@ class Zircon:
             except (AttributeError, ffi.error):
                 continue
         raise NotAsked(f"{self.library} has no {name}")
+
+
+class _NotOpen(Exception):
+    """The number is no open handle."""
+
+
+def _must_be_open(name: str, status: int) -> None:
+    if spec.status_name(status) == "ZX_ERR_BAD_HANDLE":
+        raise _NotOpen
+    _check(name, status)
+
+
+def _check(name: str, status: int) -> None:
+    if status != 0:
+        raise Refused(name, spec.status_name(status))
 
 
 def undescribed(

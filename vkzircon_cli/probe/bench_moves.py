@@ -11,7 +11,7 @@ from vkzircon_cli.probe.bench_budget import fitting, rate_of, repeat, took
 from vkzircon_cli.probe.bench_sharing import Sharing
 from vkzircon_cli.probe.commands import copies
 from vkzircon_cli.probe.handles import ask_properties
-from vkzircon_cli.probe.resources import Memory, bind, flush, invalidate, mapped
+from vkzircon_cli.probe.resources import Memory, bind, flush, invalidate
 
 _MIB = 1 << 20
 _MOST_MOVED = 64 * _MIB

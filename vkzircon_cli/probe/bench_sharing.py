@@ -14,7 +14,7 @@ from vkzircon_cli.model.queries import cannot_export, is_host_coherent, is_host_
 from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.probe.commands import fill
 from vkzircon_cli.probe.patterns import new_pattern, new_word
-from vkzircon_cli.probe.resources import Memory, Resource, Shape, bind, external_buffer, host_buffer, mapped
+from vkzircon_cli.probe.resources import Memory, Resource, Shape, bind, external_buffer, host_buffer
 from vkzircon_cli.probe.target import Target
 
 Buffer = tuple[Any, Memory]

@@ -173,9 +173,9 @@ def bind(device: Device, resource: Resource, memory: Memory, offset: int = 0) ->
 
 @contextmanager
 def mapped(device: Device, memory: Memory, *, is_coherent: bool) -> Iterator[MappedMemory]:
-    """Map all of *memory* for the host; unless it *is_coherent*, invalidate at the start of the block, flush at its end.
+    """Map all of *memory* for the host, and unless it *is_coherent*, invalidate at the block's start, flush at its end.
 
-    What is coherent needs neither (memory.adoc, VK_MEMORY_PROPERTY_HOST_COHERENT_BIT).
+    Coherent memory needs neither (memory.adoc, VK_MEMORY_PROPERTY_HOST_COHERENT_BIT).
     """
     vulkan = device.vulkan
     address = vulkan.new("void **")

@@ -44,6 +44,8 @@ enum {
     BLOCK = 256,
     PAGE = 8192, // compared at once
     MOST_WORDS = 12,
+    MUST_BE_0 = 1,      // flags of a call
+    LATER = 1 << 16,    // of its first argument
     MOST_MESSAGES = 100,
     MOST_TEXT = 4096,
     CHUNK = 65536,
@@ -366,11 +368,15 @@ static void make_calls(struct frame *frame) {
     add32(0);
     for (; made < calls && goes_on; made++) {
         const uint64_t address = take64(frame);
-        const uint32_t words = take32(frame), must_be_0 = take32(frame);
+        const uint32_t words = take32(frame), flags = take32(frame);
         uint64_t w[MOST_WORDS] = {0};
         if (words > MOST_WORDS || !address)
             stop("a call with too many arguments, or without an address");
         take(frame, w, words * sizeof(w[0]));
+        for (uint32_t i = 0; i < words; i++) {
+            if (flags & LATER << i) // the argument is what a call before has written there
+                memcpy(&w[i], pointer(w[i]), sizeof(w[i]));
+        }
         if (made > 0) { // names the call if it ends this process; the host knows the first one
             const struct header started = {.kind = STARTED, .limit_ms = made};
             put(&started, sizeof(started));
@@ -381,7 +387,7 @@ static void make_calls(struct frame *frame) {
         took += now() - began;
         disarm(frame->limit_ms);
         add64(result);
-        goes_on = !must_be_0 || (uint32_t)result == 0; // VkResult and zx_status_t have 32 bits
+        goes_on = !(flags & MUST_BE_0) || (uint32_t)result == 0; // VkResult and zx_status_t have 32 bits
     }
     const uint32_t changed = add_changes(used), counts[] = {changed, made};
     memcpy(answer + at, &took, sizeof(took));
