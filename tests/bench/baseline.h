@@ -76,6 +76,8 @@ struct block {
     uint32_t type;
 };
 
+extern uint32_t coherent_types; // the mask of the memory types that need no flush
+
 struct block block_create(const struct device *device, const struct shape *shape);
 VkResult block_allocate(struct block *block, uint32_t type); // external memory is exportable
 void block_import(struct block *block, zx_handle_t handle, VkDeviceSize size, uint32_t type, bool can_export);

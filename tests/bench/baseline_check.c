@@ -304,7 +304,7 @@ static void copy_to(const struct block *imported) {
 }
 
 static void make_coherent(zx_handle_t handle) {
-    if (!(types_with(VK_MEMORY_PROPERTY_HOST_COHERENT_BIT) & 1u << scene.type))
+    if (!(coherent_types & 1u << scene.type))
         MUST(zx_vmo_op_range, handle, ZX_VMO_OP_CACHE_CLEAN_INVALIDATE, 0, BUFFER_SIZE, NULL, 0);
 }
 
@@ -422,6 +422,7 @@ void check_device(const struct instance *instance, uint32_t index) {
     const bool is_listed = lists_extension(physical);
     scene = (struct scene){0};
     CALL(vkGetPhysicalDeviceMemoryProperties, physical, &scene.memory);
+    coherent_types = types_with(VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
     if (!is_listed)
         return;
     query_capabilities(physical);

@@ -186,7 +186,7 @@ def test_no_answer_makes_the_host_fail_otherwise(seed: int) -> None:
 
 def test_blocks_outside_the_arena_are_refused() -> None:
     """The host checks the place of each block that comes back."""
-    answer = struct.pack("<QQQII", 0, 0, 0, 1, 0) + struct.pack("<II", 1 << 20, 1) + bytes(BLOCK)
+    answer = struct.pack("<QIIQ", 0, 1, 1, 0) + struct.pack("<II", 1 << 20, 1) + bytes(BLOCK)
     with _answering(_hello(), _frame(DONE), _frame(DONE, answer)) as connection:
         caller = AgentCaller(connection, connection.greet())
         with pytest.raises(AgentError, match="a block is outside the arena"):
