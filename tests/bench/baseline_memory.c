@@ -188,11 +188,11 @@ void handle_describe(zx_handle_t handle) {
     handle_count(handle);
 }
 
-uint32_t handle_types(const struct device *device, zx_handle_t handle) {
+uint32_t handle_types(const struct device *device, zx_handle_t handle, int times) {
     VkMemoryZirconHandlePropertiesFUCHSIA found = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ZIRCON_HANDLE_PROPERTIES_FUCHSIA,
     };
-    for (uint32_t i = 0; i < 2; i++) { // as in query_buffer()
+    for (int i = 0; i < times; i++) {
         note("vkGetMemoryZirconHandlePropertiesFUCHSIA");
         must("vkGetMemoryZirconHandlePropertiesFUCHSIA",
              device->get_handle_properties(device->handle, ZIRCON_VMO, handle, &found));

@@ -2,6 +2,7 @@
 """The program with --agent: the same report as without it, and one sentence where there is no agent."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,15 @@ while True:
             data = bytes(len(data)) if most < 0 else data
         os.write(ends[end], data)
 """
+
+
+DELAY = Path(__file__).parents[1] / "bench" / "delay.py"
+MOST_TRIPS = 1400
+
+
+def _line(agent: Path, folder: Path, *, delay_ms: int) -> str:
+    """Return the command of an agent at the end of a slow line, whose round trips are counted."""
+    return shlex.join([sys.executable, "-SE", str(DELAY), str(delay_ms), str(folder / "trips"), str(agent)])
 
 
 @pytest.mark.parametrize(
@@ -127,6 +137,33 @@ def test_a_banner_does_not_matter(emulated: Run, agent: Path) -> None:
     ran = emulated("devices", "-f", "json", "--agent", f"sh -c 'echo Welcome to the board.; exec {agent}'")
     assert ran.code == 0
     assert "Welcome to the board." in ran.json["run"]["output"]["text"]
+
+
+def test_a_check_needs_few_round_trips(emulated: Run, agent: Path, tmp_path: Path) -> None:
+    """Each costs the time of the line: a change that needs more raises the number here."""
+    ran = emulated("check", "--quiet", "--agent", _line(agent, tmp_path, delay_ms=2))
+    assert (ran.code, ran.err) == (0, "")
+    assert 500 < (tmp_path / "trips").stat().st_size <= MOST_TRIPS
+
+
+def test_the_limit_of_a_step_does_not_count_the_line(emulated: Run, agent: Path, tmp_path: Path) -> None:
+    """A step may take longer than its limit on a slow line; a hang on the device is found all the same."""
+    line = _line(agent, tmp_path, delay_ms=60)
+    ran = emulated("devices", "--agent", line, "--timeout", "1", "--trace", "trace.jsonl")
+    assert (ran.code, ran.err) == (0, "")
+    events = [json.loads(event) for event in (tmp_path / "trace.jsonl").read_text().splitlines()]
+    began, ended = (event["ms"] for event in events if event.get("step") == "instance" and "ms" in event)
+    assert ended - began > 1000
+    hung = emulated("devices", "-f", "json", "--fault", "hang-in-enumerate-devices", "--agent", line, "--timeout", "1")
+    assert hung.code == 5
+    assert hung.json["device_count"]["missing"]["call"] == "vkEnumeratePhysicalDevices"
+
+
+def test_a_line_that_is_too_slow_is_not_the_drivers_fault(emulated: Run, agent: Path, tmp_path: Path) -> None:
+    """The connection has a limit of its own, for each answer."""
+    ran = emulated("devices", "--agent", _line(agent, tmp_path, delay_ms=700), "--timeout", "1")
+    assert ran.code == 4
+    assert "The agent's command did not send an answer within 1 s." in ran.err
 
 
 def test_the_emulation_needs_files_that_the_agent_sees(agent: Path) -> None:

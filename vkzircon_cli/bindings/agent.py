@@ -2,7 +2,7 @@
 """The caller that has an agent make every call: the other side of the seam in `caller`."""
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import finalize
 
@@ -81,6 +81,8 @@ class _Library:
 
     def through(self, ffi: Any) -> Any:
         """Return the library with the functions and constants that *ffi* declares."""
+        if ffi is _ffi:  # of Vulkan's hundreds of functions, only the look-up is a symbol
+            self._caller.look_for(self._handle, [name[4:] for name in ffi.list_types()[0] if name.startswith("PFN_zx")])
         return _Functions(self._caller, self, ffi)
 
 
@@ -192,8 +194,15 @@ class AgentCaller:
     def symbol(self, library: int, name: str) -> int:
         """Return the address of a symbol, 0 if there is none."""
         if (library, name) not in self._symbols:
-            self._symbols[library, name] = self._number(Ask.SYMBOLS, _NUMBER.pack(library) + _text(name))
+            self.look_for(library, [name])
         return self._symbols[library, name]
+
+    def look_for(self, library: int, names: Sequence[str]) -> None:
+        """Ask for the addresses of symbols."""
+        answer = self._connection.ask(Ask.SYMBOLS, _NUMBER.pack(library) + b"".join(map(_text, names)))
+        if len(answer) != _NUMBER.size * len(names):
+            raise self.refuse("the addresses of other symbols")
+        self._symbols |= {(library, name): at for name, (at,) in zip(names, _NUMBER.iter_unpack(answer), strict=True)}
 
     def _number(self, kind: Ask, payload: bytes) -> int:
         answer = self._connection.ask(kind, payload)
@@ -406,13 +415,15 @@ class AgentCaller:
     def variable(self, name: str) -> str | None:
         """Return a variable of the agent's environment."""
         if name not in self._variables:
-            self._variables[name] = variable(self._connection, name)
+            self._variables |= variables(self._connection, [name])
         return self._variables[name]
 
-    def set_variable(self, name: str, value: str) -> None:
-        """Set a variable of the agent's environment."""
-        self._connection.ask(Ask.SETENV, _text(name) + _text(value))
-        self._variables.pop(name, None)
+    def set_variables(self, environ: Mapping[str, str]) -> None:
+        """Set variables of the agent's environment."""
+        answers = self._connection.ask_each(Ask.SETENV, [_text(name) + _text(environ[name]) for name in environ])
+        if None in answers:
+            raise self.refuse("a variable that cannot be set")
+        self._variables.clear()
 
     def platform(self) -> str:
         """Return the platform of the agent's system."""
@@ -452,21 +463,15 @@ class SecondAgent:
         return status if ended else None
 
 
-def variable(connection: Connection, name: str) -> str | None:
-    """Return a variable of an agent's environment."""
-    try:
-        return _shown(connection.ask(Ask.GETENV, _text(name)))
-    except Failed:
-        return None
+def variables(connection: Connection, names: Sequence[str]) -> dict[str, str | None]:
+    """Return variables of an agent's environment."""
+    answers = connection.ask_each(Ask.GETENV, list(map(_text, names)))
+    return {name: None if answer is None else _shown(answer) for name, answer in zip(names, answers, strict=True)}
 
 
-def exists(connection: Connection, path: str) -> bool:
-    """Whether *path* exists for an agent."""
-    try:
-        connection.ask(Ask.EXISTS, _text(path))
-    except Failed:
-        return False
-    return True
+def exist(connection: Connection, paths: Sequence[str]) -> bool:
+    """Whether all *paths* exist for an agent."""
+    return None not in connection.ask_each(Ask.EXISTS, list(map(_text, paths)))
 
 
 def _word(pointer: Any) -> int:

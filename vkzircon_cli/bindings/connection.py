@@ -174,6 +174,26 @@ class Connection:
             self._broken = broken
             raise
 
+    def ask_each(self, kind: Ask, payloads: Sequence[bytes]) -> list[bytes | None]:
+        """Send all requests before the first answer is read; the answer is None where the agent says that it cannot.
+
+        Raises as `ask`.
+        """
+        answers: list[bytes | None] = []
+        until = time.monotonic() + self.patience_s
+        try:
+            self._send_behind(b"".join(_request(kind, payload, 0) for payload in payloads), until)
+            self._settle(until)
+            for _ in payloads:
+                try:
+                    answers.append(self._reply(until, 1))
+                except Failed:
+                    answers.append(None)
+        except (AgentError, Lost) as broken:
+            self._broken = broken
+            raise
+        return answers
+
     def post(self, kind: Ask, payload: bytes, *, limit_s: float = 0.0, name: str = "") -> None:
         """Send a request whose answer says nothing: the next `ask` reads it, and raises for it, with *name*."""
         if self._broken is not None:

@@ -270,9 +270,9 @@ class Zircon:
 
     def _looked_up(self, name: str) -> Any:
         # On Fuchsia zx_vmar_root_self is in libc.so, not in the vDSO; the process has loaded both.
-        for lib in (self.lib, self.caller.already_open()):
+        for is_open in (False, True):
             try:
-                return getattr(lib, name)
+                return getattr(self.caller.already_open() if is_open else self.lib, name)
             except (AttributeError, ffi.error):
                 continue
         raise NotAsked(f"{self.library} has no {name}")

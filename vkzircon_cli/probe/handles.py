@@ -157,16 +157,17 @@ def taking(handle: OwnedHandle, importing: AbstractContextManager[Memory]) -> It
 
 
 class PropertiesAnswer:
-    """vkGetMemoryZirconHandlePropertiesFUCHSIA, called twice with a usable *handle*.
+    """vkGetMemoryZirconHandlePropertiesFUCHSIA, called *twice* with a usable *handle*, or only if one call is in doubt.
 
-    Every mask is a legal answer, so only two calls with complementary sentinels show whether one was *written*. If the
-    driver closed the handle in the first call (*kept* is then False), there is no second call with the stale number.
+    Every mask is a legal answer, so only two calls with complementary sentinels show whether all bits were *written*.
+    If the driver closed the handle in the first call (*kept* is then False), there is no second one with the stale
+    number.
     """
 
-    def __init__(self, device: Device, handle: OwnedHandle) -> None:
+    def __init__(self, device: Device, handle: OwnedHandle, *, twice: bool = True) -> None:
         self.bits, self.header_kept, self.kept = _ask_and_keep(device, handle, _SENTINEL)
         self.written = self.bits != _SENTINEL
-        if self.kept.value is not False:
+        if (twice or not self.written) and self.kept.value is not False:
             again, header_kept, self.kept = _ask_and_keep(device, handle, _SENTINEL ^ 0xFFFFFFFF)
             self.written = again == self.bits
             self.header_kept = self.header_kept and header_kept
@@ -211,7 +212,7 @@ def types_taking(device: Device, handle: OwnedHandle) -> int:
     Raises `NotAsked` if there was no answer, so no type can be chosen.
     """
     try:
-        answer = PropertiesAnswer(device, handle)
+        answer = PropertiesAnswer(device, handle, twice=False)
     except Refused as refused:
         raise NotAsked(f"{refused.said}, so no type is known") from refused
     if not answer.written or answer.kept.value is False:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from vkzircon_cli.bindings.agent import AgentCaller, exists, variable
+from vkzircon_cli.bindings.agent import AgentCaller, exist, variables
 from vkzircon_cli.bindings.connection import AgentError, Connection, Hello
 from vkzircon_cli.bindings.lost import Ended, Hung, Lost
 from vkzircon_cli.model.base import Missing, MissingKind, record
@@ -130,8 +130,7 @@ def connected(request: Request) -> Iterator[AgentCaller]:
             if connection.banner:
                 os.write(2, connection.banner)
             caller = AgentCaller(connection, hello)
-            for name, value in request.environ.items():
-                caller.set_variable(name, value)
+            caller.set_variables(request.environ)
             yield caller
         except Lost as lost:
             raise AgentLost(_missing(lost, agent, hello)) from lost
@@ -164,17 +163,17 @@ def ask_surroundings(command: str, timeout_s: float, paths: tuple[str, ...]) -> 
     """
     with _greeted(command, timeout_s, keeps_errors=True) as (_, connection, hello):
         try:
-            asked = {name: variable(connection, name) for name in REPORTED_VARIABLES}
-            has_paths = all(exists(connection, path) for path in paths)
+            asked = variables(connection, REPORTED_VARIABLES)
+            has_paths = exist(connection, paths)
         except Lost:
             raise AgentError("The connection to the agent ended before anything was asked.") from None
-    variables = {name: value for name, value in asked.items() if value is not None}
+    found = {name: value for name, value in asked.items() if value is not None}
     where = environment_of(
-        platform=platform_of(variables.get(PLATFORM_VARIABLE), hello.system),
+        platform=platform_of(found.get(PLATFORM_VARIABLE), hello.system),
         system=f"{hello.system} {hello.release}",
         machine=hello.machine_name,
         elevated=hello.elevated,
-        variables=variables,
+        variables=found,
         agent=command,
     )
-    return Surroundings(where, variables, has_paths)
+    return Surroundings(where, found, has_paths)
