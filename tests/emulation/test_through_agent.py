@@ -147,23 +147,19 @@ def test_a_check_needs_few_round_trips(emulated: Run, agent: Path, tmp_path: Pat
 
 
 def test_the_limit_of_a_step_does_not_count_the_line(emulated: Run, agent: Path, tmp_path: Path) -> None:
-    """A step may take longer than its limit on a slow line; a hang on the device is found all the same."""
-    line = _line(agent, tmp_path, delay_ms=60)
-    ran = emulated("devices", "--agent", line, "--timeout", "1", "--trace", "trace.jsonl")
+    """A step may take longer than its limit on a slow line: what hangs is a call on the device."""
+    ran = emulated("devices", "-f", "trace", "--agent", _line(agent, tmp_path, delay_ms=60), "--timeout", "1")
     assert (ran.code, ran.err) == (0, "")
-    events = [json.loads(event) for event in (tmp_path / "trace.jsonl").read_text().splitlines()]
-    began, ended = (event["ms"] for event in events if event.get("step") == "instance" and "ms" in event)
+    events = [json.loads(event) for event in ran.out.splitlines()]
+    began, ended = (event["ms"] for event in events if event.get("step") == "instance")
     assert ended - began > 1000
-    hung = emulated("devices", "-f", "json", "--fault", "hang-in-enumerate-devices", "--agent", line, "--timeout", "1")
-    assert hung.code == 5
-    assert hung.json["device_count"]["missing"]["call"] == "vkEnumeratePhysicalDevices"
 
 
 def test_a_line_that_is_too_slow_is_not_the_drivers_fault(emulated: Run, agent: Path, tmp_path: Path) -> None:
     """The connection has a limit of its own, for each answer."""
     ran = emulated("devices", "--agent", _line(agent, tmp_path, delay_ms=700), "--timeout", "1")
     assert ran.code == 4
-    assert "The agent's command did not send an answer within 1 s." in ran.err
+    assert "The agent's command did not send an answer within 1 s." in ran.out
 
 
 def test_the_emulation_needs_files_that_the_agent_sees(agent: Path) -> None:
