@@ -179,11 +179,6 @@ ROWS: tuple[tuple[Row, Callable[[Command], float], Sides], ...] = (
         wall_ms,
         lambda where: (where.through_agent(*_CHECK, delay_ms=2.0), Command(["sleep", "6"], where.environ)),
     ),
-    (
-        Row("agent-peak", "largest process of report --emulate through an agent, and without", "MiB", 40.0),
-        peak_mib,
-        lambda where: (where.through_agent("report", "--emulate"), where.vkzircon("report", "--emulate")),
-    ),
 )
 
 
