@@ -192,3 +192,20 @@ def test_blocks_outside_the_arena_are_refused() -> None:
         with pytest.raises(AgentError, match="a block is outside the arena"):
             caller.function(_abi.ffi, "PFN_zx_process_self", 4096)()
         caller.close()
+
+
+def test_a_request_that_was_posted_fails_in_the_next_one() -> None:
+    """Its answer is read then: a hang has the name of the posted one, and a failure leaves the next answer in place."""
+    with _answering(
+        _hello(), _frame(DONE), _frame(DONE, b"x"), _frame(3), _frame(DONE, b"y"), _frame(HUNG)
+    ) as connection:
+        connection.greet()
+        connection.post(Ask.FILL, b"")
+        assert connection.ask(Ask.MEMORY) == b"x"
+        connection.post(Ask.SEND_ON, b"")
+        with pytest.raises(Failed):
+            connection.ask(Ask.RECEIVE)
+        connection.post(Ask.FILL, b"", name="vkMapMemory")
+        with pytest.raises(Hung) as hung:
+            connection.ask(Ask.MEMORY)
+        assert hung.value.name == "vkMapMemory"

@@ -44,8 +44,8 @@ enum {
     BLOCK = 256,
     PAGE = 8192, // compared at once
     MOST_WORDS = 12,
-    MUST_BE_0 = 1,      // flags of a call
-    LATER = 1 << 16,    // of its first argument
+    MUST_BE_0 = 1,   // flags of a call
+    LATER = 1 << 16, // of its first argument
     MOST_MESSAGES = 100,
     MOST_TEXT = 4096,
     CHUNK = 65536,
