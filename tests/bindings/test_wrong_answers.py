@@ -14,16 +14,17 @@ from vkzircon_cli.bindings.agent import AgentCaller
 from vkzircon_cli.bindings.arena import BLOCK
 from vkzircon_cli.bindings.connection import AgentError
 from vkzircon_cli.bindings.dynlib import CannotOpen
-from vkzircon_cli.bindings.faults import list_faults, refuse_unknown_faults
+from vkzircon_cli.bindings.faults import list_faults, refuse_unusable
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused, Usage
 
 NUMBER = frame_of(DONE, struct.pack("<Q", 4096))
+SYMBOLS = frame_of(DONE, struct.pack("<Q", 4096) * sum(name.startswith("PFN_zx") for name in _abi.ffi.list_types()[0]))
 OF_MESSAGE = 65_536 // BLOCK + 1  # the blocks of a channel's message and of its handles
 
 
 def _called(result: int = 0, nanoseconds: int = 0, runs: bytes = b"", count: int = 0) -> bytes:
-    return frame_of(DONE, struct.pack("<QQII", result, nanoseconds, count, 0) + runs)
+    return frame_of(DONE, struct.pack("<QIIQ", nanoseconds, count, 1, result) + runs)
 
 
 def _told(ask: Callable[[AgentCaller], Any], *said: bytes) -> Any:
@@ -58,7 +59,7 @@ def test_a_message_that_is_longer_than_its_room_is_refused() -> None:
         kernel.read_channel(1)
 
     with pytest.raises(Refused, match="it counts 4294967295 bytes and 4294967295 handles"):
-        _told(ask, NUMBER, NUMBER, _called(runs=runs, count=1))
+        _told(ask, NUMBER, SYMBOLS, _called(runs=runs, count=1))
 
 
 def test_a_time_that_no_call_takes_is_refused() -> None:
@@ -93,7 +94,7 @@ def test_a_buffer_that_the_device_has_no_memory_for_is_not_asked() -> None:
 
 def test_a_libzircon_that_lists_without_end_is_cut() -> None:
     """Its texts may have any bytes."""
-    caller: Any = SimpleNamespace(string=lambda _ffi, _characters: b"\xff")
+    caller: Any = SimpleNamespace(string=lambda _ffi, _characters: b"VKZIRCON_EMULATION=\xff")
     lib = SimpleNamespace(
         vkz_emulation_error=lambda: 1,
         **{f"vkz_{kind}_count": lambda: 1 << 31 for kind in ("fault", "persona")},
@@ -103,4 +104,4 @@ def test_a_libzircon_that_lists_without_end_is_cut() -> None:
     )
     assert len(list_faults(lib, caller)) == 1000
     with pytest.raises(Usage, match=r"\\xff\."):
-        refuse_unknown_faults(lib, caller)
+        refuse_unusable(lib, caller)
