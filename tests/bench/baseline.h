@@ -76,6 +76,8 @@ struct block {
     uint32_t type;
 };
 
+extern uint32_t coherent_types; // the mask of the memory types that need no flush
+
 struct block block_create(const struct device *device, const struct shape *shape);
 VkResult block_allocate(struct block *block, uint32_t type); // external memory is exportable
 void block_import(struct block *block, zx_handle_t handle, VkDeviceSize size, uint32_t type, bool can_export);
@@ -92,7 +94,8 @@ void handle_close(zx_handle_t handle);
 void handle_count(zx_handle_t handle);
 void handle_size(zx_handle_t handle);
 void handle_describe(zx_handle_t handle);
-uint32_t handle_types(const struct device *device, zx_handle_t handle); // bits of the memory types that can import it
+// Returns the bits of the memory types that can import it, after so many calls.
+uint32_t handle_types(const struct device *device, zx_handle_t handle, int times);
 void handle_write(zx_handle_t handle, uint64_t size);
 void handle_compare(zx_handle_t handle, uint64_t size);
 void handle_compare_mapped(zx_handle_t handle, uint64_t size);

@@ -93,8 +93,8 @@ static void export_new(void) {
 static void export_and_query(void) {
     const struct block block = allocate(&scene.here);
     const zx_handle_t handle = handle_export(&block), duplicate = handle_duplicate(handle);
-    handle_types(&scene.here, handle);
-    handle_types(&scene.here, duplicate);
+    handle_types(&scene.here, handle, 2);
+    handle_types(&scene.here, duplicate, 2);
     handle_close(duplicate);
     handle_close(handle);
     block_free(&block);
@@ -145,7 +145,7 @@ struct shared {
 };
 
 static void import(struct block *imported, zx_handle_t handle, const struct block *exported, enum how how) {
-    const uint32_t bits = handle_types(imported->device, handle) & imported->needs.memoryTypeBits;
+    const uint32_t bits = handle_types(imported->device, handle, 1) & imported->needs.memoryTypeBits;
     const uint32_t type = bits & 1u << exported->type ? exported->type : first_type(bits);
     block_import(imported, handle, exported->size, type, how == EXPORT_AGAIN);
 }
@@ -281,7 +281,7 @@ static void query_own_vmo(void) {
     MUST(zx_vmo_create, BUFFER_SIZE, 0, &handle);
     handle_check(handle);
     const zx_handle_t duplicate = handle_duplicate(handle); // the probe: once without rights
-    handle_types(&scene.here, duplicate);
+    handle_types(&scene.here, duplicate, 2);
     handle_close(duplicate);
     handle_close(handle);
 }
@@ -304,7 +304,7 @@ static void copy_to(const struct block *imported) {
 }
 
 static void make_coherent(zx_handle_t handle) {
-    if (!(types_with(VK_MEMORY_PROPERTY_HOST_COHERENT_BIT) & 1u << scene.type))
+    if (!(coherent_types & 1u << scene.type))
         MUST(zx_vmo_op_range, handle, ZX_VMO_OP_CACHE_CLEAN_INVALIDATE, 0, BUFFER_SIZE, NULL, 0);
 }
 
@@ -422,6 +422,7 @@ void check_device(const struct instance *instance, uint32_t index) {
     const bool is_listed = lists_extension(physical);
     scene = (struct scene){0};
     CALL(vkGetPhysicalDeviceMemoryProperties, physical, &scene.memory);
+    coherent_types = types_with(VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
     if (!is_listed)
         return;
     query_capabilities(physical);

@@ -94,17 +94,25 @@ void block_bind(const struct block *block) {
         MUST(vkBindBufferMemory, block->device->handle, block->buffer, block->memory, 0);
 }
 
+uint32_t coherent_types;
+
+static bool is_coherent(const struct block *block) {
+    return coherent_types >> block->type & 1;
+}
+
 static void *map(const struct block *block) {
     const VkMappedMemoryRange range = {VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE, NULL, block->memory, 0, VK_WHOLE_SIZE};
     void *bytes;
     MUST(vkMapMemory, block->device->handle, block->memory, 0, block->size, 0, &bytes);
-    MUST(vkInvalidateMappedMemoryRanges, block->device->handle, 1, &range);
+    if (!is_coherent(block))
+        MUST(vkInvalidateMappedMemoryRanges, block->device->handle, 1, &range);
     return bytes;
 }
 
 static void unmap(const struct block *block) {
     const VkMappedMemoryRange range = {VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE, NULL, block->memory, 0, VK_WHOLE_SIZE};
-    MUST(vkFlushMappedMemoryRanges, block->device->handle, 1, &range);
+    if (!is_coherent(block))
+        MUST(vkFlushMappedMemoryRanges, block->device->handle, 1, &range);
     CALL(vkUnmapMemory, block->device->handle, block->memory);
 }
 
@@ -159,7 +167,6 @@ zx_handle_t handle_duplicate(zx_handle_t handle) {
 
 void handle_close(zx_handle_t handle) {
     handle_check(handle);
-    check_valid(handle);
     MUST(zx_handle_close, handle);
 }
 
@@ -181,11 +188,11 @@ void handle_describe(zx_handle_t handle) {
     handle_count(handle);
 }
 
-uint32_t handle_types(const struct device *device, zx_handle_t handle) {
+uint32_t handle_types(const struct device *device, zx_handle_t handle, int times) {
     VkMemoryZirconHandlePropertiesFUCHSIA found = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ZIRCON_HANDLE_PROPERTIES_FUCHSIA,
     };
-    for (uint32_t i = 0; i < 2; i++) { // as in query_buffer()
+    for (int i = 0; i < times; i++) {
         note("vkGetMemoryZirconHandlePropertiesFUCHSIA");
         must("vkGetMemoryZirconHandlePropertiesFUCHSIA",
              device->get_handle_properties(device->handle, ZIRCON_VMO, handle, &found));
@@ -259,10 +266,13 @@ static void execute(const struct device *device, VkCommandBuffer commands) {
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     const VkSubmitInfo info = {
         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
-    VkQueue queue;
+    static VkDevice owner; // of the queue
+    static VkQueue queue;
     VkFence fence;
+    if (owner != device->handle)
+        CALL(vkGetDeviceQueue, device->handle, 0, 0, &queue);
+    owner = device->handle;
     MUST(vkCreateFence, device->handle, &fence_info, NULL, &fence);
-    CALL(vkGetDeviceQueue, device->handle, 0, 0, &queue);
     MUST(vkQueueSubmit, queue, 1, &info, fence);
     MUST(vkWaitForFences, device->handle, 1, &fence, VK_TRUE, FENCE_TIMEOUT_NS);
     CALL(vkDestroyFence, device->handle, fence, NULL);

@@ -4,8 +4,10 @@
 import re
 import statistics
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from measure import Command, printed_ms, wall_ms
 from rows import Where
@@ -13,10 +15,11 @@ from rows import Where
 
 @dataclass(frozen=True)
 class Part:
-    """The median time of one part."""
+    """The median of one part, in ms unless it has another *unit*."""
 
     what: str
     ms: float
+    unit: str = "ms"
 
 
 def parts(where: Where) -> list[Part]:
@@ -32,10 +35,19 @@ def parts(where: Where) -> list[Part]:
     if where.baseline is not None:
         measured["the calls of devices from C"] = (printed_ms, where.c("--time", "devices"))
         measured["the calls of check from C"] = (printed_ms, where.c("--time", "check"))
-    return [
+    found = [
         Part(what, statistics.median(measure(command) for _ in range(where.pairs)))
         for what, (measure, command) in measured.items()
     ]
+    return [*found, *round_trips(where)]
+
+
+def round_trips(where: Where) -> Iterator[Part]:
+    """Count those of a check through an agent that is 2 ms away in each direction."""
+    if where.agent is not None:
+        with tempfile.NamedTemporaryFile() as count:
+            wall_ms(where.through_agent("check", "--emulate", "--quiet", delay_ms=2.0, count=count.name))
+            yield Part("round trips of check through an agent", float(Path(count.name).stat().st_size), "times")
 
 
 def _python(where: Where, code: str) -> Command:

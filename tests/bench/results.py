@@ -30,7 +30,7 @@ def _section(document: Document) -> Iterator[str]:
     if document["parts"]:
         yield "| part | median |"
         yield "| --- | ---: |"
-        yield from (f"| {part['what']} | {part['ms']:.0f} ms |" for part in document["parts"])
+        yield from (f"| {part['what']} | {part['ms']:.0f} {part.get('unit', 'ms')} |" for part in document["parts"])
         yield ""
     if document["growth"]:
         yield "| growing number of | counts | cost of one more, between two counts, in ms |"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of the benchmark: each compares vkzircon with another program, and has a target for the ratio."""
 
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ class Where:
     emulating: Mapping[str, str]  # shows every program the layer that `--emulate` shows vkzircon
     python: Path
     baseline: Path | None
+    agent: Path | None
     pairs: int
     more: bool
 
@@ -58,6 +60,21 @@ class Where:
             raise Missing("no C compiler")
         return Command([str(self.baseline), *arguments], self.emulating)
 
+    def through_agent(self, *arguments: str, delay_ms: float | None = None, count: str = "/dev/null") -> Command:
+        """Return a command line of the installed vkzircon through an agent, on a line that is *delay_ms* slow.
+
+        The file *count* gets one byte for each round trip on such a line.
+
+        Raises:
+            Missing: the agent could not be built.
+        """
+        if self.agent is None:
+            raise Missing("no C compiler")
+        agent = str(self.agent)
+        if delay_ms is not None:
+            agent = shlex.join([str(self.python), "-SE", str(HERE / "delay.py"), str(delay_ms), count, agent])
+        return self.vkzircon(*arguments, "--agent", agent)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -85,6 +102,7 @@ Sides = Callable[[Where], tuple[Command, Command]]
 _ALONE = {"VKZIRCON_PLATFORM": "fuchsia"}
 _COMPLETE = {"_VKZIRCON_COMPLETE": "complete_bash", "COMP_WORDS": "vkzircon ch", "COMP_CWORD": "1"}
 _ONE_COMPLETE = {"_ONE_OPTION_COMPLETE": "complete_bash", "COMP_WORDS": "one-option --v", "COMP_CWORD": "1"}
+_CHECK = ("check", "--emulate", "--quiet")
 _COUNTED = {"version", "help"}  # with --more, the instructions of these rows are counted too
 
 ROWS: tuple[tuple[Row, Callable[[Command], float], Sides], ...] = (
@@ -150,6 +168,16 @@ ROWS: tuple[tuple[Row, Callable[[Command], float], Sides], ...] = (
         Row("peak", "largest process of report --emulate, and of vulkaninfo", "MiB", 40.0),
         peak_mib,
         lambda where: (where.vkzircon("report", "--emulate"), where.vulkaninfo()),
+    ),
+    (
+        Row("agent", "check --emulate --quiet through an agent over the same without", "ms", 4.0),
+        wall_ms,
+        lambda where: (where.through_agent(*_CHECK), where.vkzircon(*_CHECK)),
+    ),
+    (
+        Row("slow-agent", "the same with 2 ms of delay in each direction over sleep 6", "ms", 1.0),
+        wall_ms,
+        lambda where: (where.through_agent(*_CHECK, delay_ms=2.0), Command(["sleep", "6"], where.environ)),
     ),
 )
 

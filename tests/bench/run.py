@@ -80,7 +80,10 @@ def _where(asked: Any, folder: Path) -> Where:
     layer = Path(_output([str(python), "-P", "-c", _PRINT_LAYER]).strip())
     compiler = shutil.which("cc") or shutil.which("gcc")
     baseline = compile_baseline(compiler, layer, folder, "-O2") if compiler else None
-    return Where(dict(os.environ), emulating, python, baseline, asked.pairs, asked.more)
+    agent = folder / "vkzircon-agent" if compiler else None
+    if agent is not None:
+        _output([program, "agent", "--build", str(agent)])
+    return Where(dict(os.environ), emulating, python, baseline, agent, asked.pairs, asked.more)
 
 
 def compile_baseline(compiler: str, layer: Path, into: Path, *flags: str) -> Path:

@@ -197,7 +197,7 @@ def _use(connection: Connection) -> None:
     caller.listener(vk.binding().ffi, lambda _severity, _text: None)
     steps: list[Callable[[], object]] = [
         lambda: caller.variable("X"),
-        lambda: caller.set_variable("X", "Y"),
+        lambda: caller.set_variables({"X": "Y"}),
         lambda: caller.open("libvulkan.so").address("vkGetInstanceProcAddr"),
         lambda: caller.file_of("libvulkan.so"),
         lambda: caller.function(_abi.ffi, "PFN_zx_vmo_create", 4096)(1, 2, caller.new(_abi.ffi, "uint32_t *")),
@@ -221,8 +221,8 @@ def _use(connection: Connection) -> None:
 def _good_answers() -> list[bytes]:
     """Return the frames of an agent that answers all of `_use`."""
     nothing, number = frame_of(DONE), frame_of(DONE, struct.pack("<Q", 4096))
-    called = frame_of(DONE, struct.pack("<QQII", 0, 1000, 0, 0))
-    wrote = frame_of(DONE, struct.pack("<QQIIII", 0, 1000, 1, 0, 0, 1) + bytes(BLOCK))
+    called = frame_of(DONE, struct.pack("<QII3Q", 1000, 0, 3, 0, 0, 0))
+    wrote = frame_of(DONE, struct.pack("<QIIQII", 1000, 1, 1, 0, 0, 1) + bytes(BLOCK))
     message = struct.pack("<III", 1, 4096, 5) + b"hello"
     greeted = frame_of(DONE, greeting(offers=[ELSEWHERE]))
     return [
@@ -287,7 +287,7 @@ def test_an_agent_that_answers_well_is_used_to_the_end() -> None:
 def test_only_time_in_calls_counts() -> None:
     """A slow line is no slow driver: a timer stands still between calls."""
     took_ns = 3_000_000
-    answer = struct.pack("<QQII", 0, took_ns, 0, 0)
+    answer = struct.pack("<QIIQ", took_ns, 0, 1, 0)
     with answering(greeting(), frame_of(DONE), frame_of(DONE, answer)) as connection:
         caller = AgentCaller(connection, connection.greet())
         call = caller.function(_abi.ffi, "PFN_zx_process_self", 4096)
@@ -353,9 +353,62 @@ def test_a_request_that_cannot_be_refused_is_the_agents_mistake() -> None:
 
 def test_blocks_outside_the_arena_are_refused() -> None:
     """The host checks the place of each block that comes back."""
-    answer = struct.pack("<QQII", 0, 0, 1, 0) + struct.pack("<II", 1 << 20, 1) + bytes(BLOCK)
+    answer = struct.pack("<QIIQ", 0, 1, 1, 0) + struct.pack("<II", 1 << 20, 1) + bytes(BLOCK)
     with answering(greeting(), frame_of(DONE), frame_of(DONE, answer)) as connection:
         caller = AgentCaller(connection, connection.greet())
         with pytest.raises(AgentError, match="a block is outside the arena"):
+            caller.function(_abi.ffi, "PFN_zx_process_self", 4096)()
+        caller.close()
+
+
+def test_a_request_that_was_posted_fails_in_the_next_one() -> None:
+    """Its answer is read then: a hang has the name of the posted one, and a failure leaves the next answer in place."""
+    said = [frame_of(DONE), frame_of(DONE, b"x"), frame_of(FAILED), frame_of(DONE, b"y"), frame_of(FAILED)]
+    with answering(greeting(), *said, frame_of(HUNG)) as connection:
+        connection.greet()
+        connection.post(Ask.FILL, b"")
+        assert connection.ask(Ask.MEMORY) == b"x"
+        connection.post(Ask.SEND_ON, b"")
+        assert connection.ask(Ask.MEMORY) == b"y"
+        with pytest.raises(Failed):
+            connection.ask(Ask.RECEIVE)
+        connection.post(Ask.FILL, b"", name="vkMapMemory")
+        with pytest.raises(Hung) as hung:
+            connection.ask(Ask.MEMORY)
+        assert hung.value.name == "vkMapMemory"
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind"),
+    [
+        (lambda connection: connection.ask_each(Ask.SETENV, [b"x\0y\0"] * 2), 3),
+        (lambda connection: (connection.post(Ask.FILL, b""), connection.ask(Ask.OPEN)), 11),
+    ],
+)
+def test_no_other_request_is_named_for_one_that_the_agent_refused(
+    ask: Callable[[Connection], object], kind: int
+) -> None:
+    """Neither one that was sent with it, nor the one that finds the answer, which may fail itself."""
+    with answering(greeting(), frame_of(FAILED), frame_of(DONE)) as connection:
+        connection.greet()
+        with pytest.raises(AgentError, match=rf"The agent refused a request of kind {kind} "):
+            ask(connection)
+        assert connection.is_broken
+
+
+def test_of_requests_that_were_sent_together_each_may_fail() -> None:
+    """The others keep their answers."""
+    with answering(greeting(), frame_of(DONE, b"x"), frame_of(FAILED), frame_of(DONE, b"")) as connection:
+        connection.greet()
+        assert connection.ask_each(Ask.GETENV, [b"a\0", b"b\0", b"c\0"]) == [b"x", None, b""]
+
+
+@pytest.mark.parametrize(("made", "results"), [(0, 0), (2, 2), (1, 0), ((1 << 32) - 1, 1)])
+def test_results_of_other_calls_are_refused(made: int, results: int) -> None:
+    """As many calls were made as the answer has results, and at least one, and no more than were asked for."""
+    answer = frame_of(DONE, struct.pack("<QII", 0, 0, made) + bytes(8 * results))
+    with answering(greeting(), frame_of(DONE), answer) as connection:
+        caller = AgentCaller(connection, connection.greet())
+        with pytest.raises(AgentError, match="the results of other calls"):
             caller.function(_abi.ffi, "PFN_zx_process_self", 4096)()
         caller.close()

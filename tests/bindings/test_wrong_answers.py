@@ -19,11 +19,12 @@ from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused, Usage
 
 NUMBER = frame_of(DONE, struct.pack("<Q", 4096))
+SYMBOLS = frame_of(DONE, struct.pack("<Q", 4096) * sum(name.startswith("PFN_zx") for name in _abi.ffi.list_types()[0]))
 OF_MESSAGE = 65_536 // BLOCK + 1  # the blocks of a channel's message and of its handles
 
 
 def _called(result: int = 0, nanoseconds: int = 0, runs: bytes = b"", count: int = 0) -> bytes:
-    return frame_of(DONE, struct.pack("<QQII", result, nanoseconds, count, 0) + runs)
+    return frame_of(DONE, struct.pack("<QIIQ", nanoseconds, count, 1, result) + runs)
 
 
 def _told(ask: Callable[[AgentCaller], Any], *said: bytes) -> Any:
@@ -58,7 +59,7 @@ def test_a_message_that_is_longer_than_its_room_is_refused() -> None:
         kernel.read_channel(1)
 
     with pytest.raises(Refused, match="it counts 4294967295 bytes and 4294967295 handles"):
-        _told(ask, NUMBER, NUMBER, _called(runs=runs, count=1))
+        _told(ask, NUMBER, SYMBOLS, _called(runs=runs, count=1))
 
 
 def test_a_time_that_no_call_takes_is_refused() -> None:

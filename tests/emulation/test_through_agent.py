@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -45,6 +46,15 @@ while True:
             data = bytes(len(data)) if most < 0 else data
         os.write(ends[end], data)
 """
+
+
+DELAY = Path(__file__).parents[1] / "bench" / "delay.py"
+MOST_TRIPS = 1400
+
+
+def _line(agent: Path, folder: Path, *, delay_ms: int) -> str:
+    """Return the command of an agent at the end of a slow line, whose round trips are counted."""
+    return shlex.join([sys.executable, "-SE", str(DELAY), str(delay_ms), str(folder / "trips"), str(agent)])
 
 
 @pytest.mark.parametrize(
@@ -328,6 +338,29 @@ def test_no_name_of_the_device_is_left_in_a_bundle(emulated: Run, agent: Path, t
     assert "<user>@<host>" in parts["report.json"]
     for name in ("zaphod", "beeblebrox", "trillian", "heartofgold"):
         assert [part for part, text in parts.items() if name in text] == []
+
+
+def test_a_check_needs_few_round_trips(emulated: Run, agent: Path, tmp_path: Path) -> None:
+    """Each costs the time of the line: a change that needs more raises the number here."""
+    ran = emulated("check", "--quiet", "--agent", _line(agent, tmp_path, delay_ms=2))
+    assert (ran.code, ran.err) == (0, "")
+    assert 500 < (tmp_path / "trips").stat().st_size <= MOST_TRIPS
+
+
+def test_the_limit_of_a_step_does_not_count_the_line(emulated: Run, agent: Path, tmp_path: Path) -> None:
+    """A step may take longer than its limit on a slow line: what hangs is a call on the device."""
+    ran = emulated("devices", "-f", "trace", "--agent", _line(agent, tmp_path, delay_ms=60), "--timeout", "1")
+    assert (ran.code, ran.err) == (0, "")
+    events = [json.loads(event) for event in ran.out.splitlines()]
+    began, ended = (event["ms"] for event in events if event.get("step") == "instance")
+    assert ended - began > 1000
+
+
+def test_a_line_that_is_too_slow_is_not_the_drivers_fault(emulated: Run, agent: Path, tmp_path: Path) -> None:
+    """The connection has a limit of its own, for each answer."""
+    ran = emulated("devices", "--agent", _line(agent, tmp_path, delay_ms=700), "--timeout", "1")
+    assert ran.code == 4
+    assert "The agent's command did not send an answer within 1 s." in ran.out
 
 
 def test_the_emulation_needs_files_that_the_agent_sees(agent: Path) -> None:

@@ -19,7 +19,7 @@ from vkzircon_cli.model.facts import Identity
 from vkzircon_cli.model.request import Emulate
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.model.vmo import Form
-from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle
+from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, duplicated
 from vkzircon_cli.probe.patterns import new_pattern
 from vkzircon_cli.probe.peer import DeviceAsked, FarImport, Importer, Peer, _Server
 from vkzircon_cli.stream.decoding import decode
@@ -80,15 +80,14 @@ def test_it_imports_what_is_sent(kernel: Zircon, second: Peer, emulated: Run) ->
     """It sees what was in the VMO, and what it writes is in there; the handle left this process."""
     second.open(_device(kernel, emulated))
     handle, before = _vmo(kernel), new_pattern(SIZE)
-    kept = kernel.duplicate(handle.value)
-    before.put_into(kernel, kept)
-    asked = _asked(before.period.hex())
-    found = second.imports(asked, handle)
-    assert found.kept.value is not None
-    assert (found.kept.value.count, found.kept.value.wrong) == (SIZE, 0)
-    assert kernel.compare(kept, bytes.fromhex(asked.after), SIZE) == (0, 0)
-    assert not kernel.valid(handle.value)
-    kernel.close(kept)
+    with duplicated(kernel, handle.value) as kept:
+        before.put_into(kernel, kept.value)
+        asked = _asked(before.period.hex())
+        found = second.imports(asked, handle)
+        assert found.kept.value is not None
+        assert (found.kept.value.count, found.kept.value.wrong) == (SIZE, 0)
+        assert kernel.compare(kept.value, bytes.fromhex(asked.after), SIZE) == (0, 0)
+        assert not kernel.valid(handle.value)
 
 
 def test_it_sees_when_the_bytes_are_others(kernel: Zircon, second: Peer, emulated: Run) -> None:

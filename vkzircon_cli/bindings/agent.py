@@ -3,21 +3,22 @@
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 from weakref import finalize
 
 from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.arena import BLOCK, Arena, Malformed, Used
-from vkzircon_cli.bindings.caller import Listener
+from vkzircon_cli.bindings.caller import LOCAL, Call, Later, Listener
 from vkzircon_cli.bindings.connection import AgentError, Ask, Connection, Hello, RelayedConnection
 from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.lost import Failed, Lost
 from vkzircon_cli.bindings.memory import Memory
-from vkzircon_cli.errors import NotAsked
+from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.model.host import PLATFORM_VARIABLE, platform_of
+from vkzircon_cli.model.spec import status_name
 from vkzircon_cli.model.text import decode
 
 _ffi: Any = _abi.ffi
@@ -27,12 +28,14 @@ _CALLS = struct.Struct("<IIII")
 _RUN = struct.Struct("<II")
 _WORD = struct.Struct("<I")
 _ENDED = struct.Struct("<Ii")
-_RESULT = struct.Struct("<QQII")
+_RESULT = struct.Struct("<QII")
 _MOST_WORDS = 12
+_STATUS = (1 << 32) - 1
+_LATER = 1 << 16  # of the first argument
 _MOST_PUT_OFF = 64
 _MOST_TEXT = 4096
-# Calls without a result and without output: they travel with the next call.
-_PUT_OFF = ("vkDestroy", "vkFree", "vkUnmap", "vkCmd")
+# Calls without output: they travel with the next call, which raises the failure of the last one.
+_PUT_OFF = ("vkDestroy", "vkFree", "vkUnmap", "vkCmd", _CLOSE := "zx_handle_close")
 _KEPT_SCRATCH = 2 << 20
 _LONGEST_NS = 1 << 62
 _LIMIT = "A limit of address space (ulimit -v) may be in the way."
@@ -43,18 +46,22 @@ _TWO = struct.Struct("<QQ")
 class _Function:
     """A function of the agent's process."""
 
-    __slots__ = ("_caller", "_convert", "address", "is_put_off", "name")
+    __slots__ = ("_caller", "_convert", "address", "has_result", "is_put_off", "name")
 
     def __init__(self, caller: "AgentCaller", ffi: Any, name: str, type: Any, address: int) -> None:
         self._caller = caller
         self._convert = _converter(ffi, type.result)
         self.address = address
         self.name = name
-        self.is_put_off = type.result.kind == "void" and name.startswith(_PUT_OFF)
+        self.has_result = type.result.kind != "void"
+        self.is_put_off = name.startswith(_PUT_OFF)
 
     def __call__(self, *arguments: Any) -> Any:
-        result = self._caller.call(self, arguments)
-        return self._convert(result) if self._convert is not None else None
+        return self.result(self._caller.call(self, arguments))
+
+    def result(self, word: int) -> Any:
+        """Return a result, as its type converts it, None for a function without one."""
+        return self._convert(word) if self._convert is not None else None
 
 
 def _converter(ffi: Any, type: Any) -> Callable[[int], Any] | None:
@@ -80,6 +87,8 @@ class _Library:
 
     def through(self, ffi: Any) -> Any:
         """Return the library with the functions and constants that *ffi* declares."""
+        if ffi is _ffi:  # of Vulkan's hundreds of functions, only the look-up is a symbol
+            self._caller.look_for(self._handle, [name[4:] for name in ffi.list_types()[0] if name.startswith("PFN_zx")])
         return _Functions(self._caller, self, ffi)
 
 
@@ -111,7 +120,7 @@ class AgentMemory:
 
     def fill(self, period: bytes, size: int) -> None:
         """Write *size* bytes that repeat *period* to the start."""
-        self._caller.on_memory(Ask.FILL, self.pointer, size, period)
+        self._caller.post_fill(self.pointer, size, period)
 
     def compare(self, period: bytes, size: int) -> tuple[int, int]:
         """Compare the first *size* bytes with a repeated *period*; return the number of wrong ones, and the first."""
@@ -145,6 +154,7 @@ class AgentCaller:
         self._limit_s = self._left_s = 0.0
         self._in_calls_ns = 0
         self._loss: Lost | None = None
+        self._last = ""  # the last call that was made
         self._scratch: list[AgentMemory] = []
         self._unused: list[tuple[int, int]] = []
 
@@ -201,8 +211,15 @@ class AgentCaller:
     def symbol(self, library: int, name: str) -> int:
         """Return the address of a symbol, 0 if there is none."""
         if (library, name) not in self._symbols:
-            self._symbols[library, name] = self._number(Ask.SYMBOLS, _NUMBER.pack(library) + _text(name))
+            self.look_for(library, [name])
         return self._symbols[library, name]
+
+    def look_for(self, library: int, names: Sequence[str]) -> None:
+        """Ask for the addresses of symbols."""
+        answer = self._connection.ask(Ask.SYMBOLS, _NUMBER.pack(library) + b"".join(map(_text, names)))
+        if len(answer) != _NUMBER.size * len(names):
+            raise self.refuse("the addresses of other symbols")
+        self._symbols |= {(library, name): at for name, (at,) in zip(names, _NUMBER.iter_unpack(answer), strict=True)}
 
     def _number(self, kind: Ask, payload: bytes, limit_s: float = 0.0) -> int:
         answer = self._connection.ask(kind, payload, limit_s=limit_s)
@@ -223,19 +240,46 @@ class AgentCaller:
 
     def call(self, function: _Function, arguments: tuple[Any, ...]) -> int:
         """Call *function* after all calls that were put off, and return its result as a word."""
-        kept, words = [], []
-        for argument in arguments:
+        self._put(function, arguments)
+        if function.is_put_off and len(self._put_off) < _MOST_PUT_OFF:
+            return 0
+        return self._make_calls()[-1]
+
+    def in_turn(self, calls: Sequence[Call]) -> None:
+        """Make calls, in one frame, up to the first that returns anything but 0."""
+        functions = [call.function for call in calls if isinstance(call.function, _Function)]
+        if len(functions) < len(calls):
+            LOCAL.in_turn(calls)  # some of them are timed, each by itself
+            return
+        for call in calls:
+            call.on_call(call.name)
+        before = len(self._put_off)
+        for function, call in zip(functions, calls, strict=True):
+            self._put(function, call.arguments, must_be_0=function.has_result)
+        for function, call, word in zip(functions, calls, self._make_calls()[before:], strict=False):
+            call.check(call.name, function.result(word) or 0)
+
+    def look_up(self, function: Any, owner: Any, names: Sequence[str]) -> list[Any]:
+        """Look up each of *names*, in one frame."""
+        before = len(self._put_off)
+        for name in names:
+            self._put(function, (owner, name.encode()))
+        return list(map(function.result, self._make_calls()[before:]))
+
+    def _put(self, function: _Function, arguments: tuple[Any, ...], *, must_be_0: bool = False) -> None:
+        kept, words, flags = [], [], int(must_be_0)
+        for number, argument in enumerate(arguments):
             value = argument
-            if isinstance(argument, bytes):
+            if isinstance(argument, Later):
+                value = argument.pointer
+                flags |= _LATER << number
+            elif isinstance(argument, bytes):
                 value = self.new(_ffi, "char[]", argument)
                 kept.append(value)
             words.append(value & _MASK if type(value) is int else int(_ffi.cast(_UINTPTR, value)))
-        made = struct.pack(f"<QII{len(words)}Q", function.address, len(words), 0, *words)
+        made = struct.pack(f"<QII{len(words)}Q", function.address, len(words), flags, *words)
         # Kept alive, so that nothing else is allocated in their place before the call.
         self._put_off.append((function.name, made, (arguments, kept)))
-        if function.is_put_off and len(self._put_off) < _MOST_PUT_OFF:
-            return 0
-        return self._make_calls()
 
     def second(self, descriptor: int, entry: str) -> "SecondAgent":
         """Start another agent, which inherits *descriptor* of this one with the startup *entry*.
@@ -252,7 +296,8 @@ class AgentCaller:
         if self._put_off:
             self._make_calls()
 
-    def _make_calls(self) -> int:
+    def _make_calls(self) -> tuple[int, ...]:
+        """Make the calls that were put off, in one frame; return the results of those that were made."""
         calls, self._put_off = self._put_off, []
         used, runs = self._arena.changes()
         parts = [_CALLS.pack(*used, len(runs), len(calls))]
@@ -265,24 +310,32 @@ class AgentCaller:
                 b"".join(parts),
                 limit_s=max(self._left_s, 0.1),
                 calls=len(calls),
-                size=sum(used) * (BLOCK + _RUN.size),
+                size=sum(used) * (BLOCK + _RUN.size) + len(calls) * _NUMBER.size,
             )
         except Lost as lost:
             raise self._first_loss(lost, calls[lost.call][0] if len(calls) > 1 else "") from None
-        return self._results(answer, used)
+        finally:
+            self._last = calls[-1][0]
+        results = self._results(answer, len(calls), used)
+        for (name, *_), word in zip(calls, results, strict=False):
+            if name == _CLOSE and word & _STATUS:
+                raise Refused(name, status_name(int(_ffi.cast("int32_t", word))))
+        return results
 
     def _first_loss(self, lost: Lost, name: str) -> Lost:
         """Return the loss of the agent: objects that are destroyed behind it lead here again."""
         if self._loss is None:
-            self._loss = type(lost)(lost.call, name, self._limit_s)
+            self._loss = type(lost)(lost.call, lost.name or name, self._limit_s)
             self._connection.lose(self._loss)
         return self._loss
 
-    def _results(self, answer: bytes, used: Used) -> int:
+    def _results(self, answer: bytes, calls: int, used: Used) -> tuple[int, ...]:
         if len(answer) < _RESULT.size:
             raise self.refuse("an answer is too short")
-        result, took_ns, runs, _ = _RESULT.unpack_from(answer)
-        at, view = _RESULT.size, memoryview(answer)
+        took_ns, runs, made = _RESULT.unpack_from(answer)
+        at, view = _RESULT.size + made * _NUMBER.size, memoryview(answer)
+        if not 1 <= made <= calls or len(answer) < at:
+            raise self.refuse("the results of other calls")
         try:
             for _ in range(runs):
                 first, count = _RUN.unpack_from(answer, at)
@@ -293,7 +346,7 @@ class AgentCaller:
         except (Malformed, struct.error) as malformed:
             raise self.refuse(str(malformed)) from malformed
         self._spend(took_ns)
-        return int(result)
+        return struct.unpack_from(f"<{made}Q", answer, _RESULT.size)
 
     def _spend(self, took_ns: int) -> None:
         self._in_calls_ns += took_ns
@@ -330,6 +383,15 @@ class AgentCaller:
         if answers is not None and len(answer) != answers:
             raise self.refuse("an answer has another length")
         return answer
+
+    def post_fill(self, address: int, size: int, period: bytes) -> None:
+        """Write a repeated *period*, as `on_memory`, but read the answer with the next one."""
+        self.flush()
+        payload = _TWO.pack(address, size) + period
+        try:
+            self._connection.post(Ask.FILL, payload, limit_s=max(self._left_s, 0.1), name=self._last)
+        except Lost as lost:
+            raise self._first_loss(lost, self._last) from None
 
     def refuse(self, what: str) -> AgentError:
         """Return the error for an answer with a wrong content, and use the agent no more."""
@@ -384,17 +446,17 @@ class AgentCaller:
     def variable(self, name: str) -> str | None:
         """Return a variable of the agent's environment."""
         if name not in self._variables:
-            self._variables[name] = variable(self._connection, name)
+            self._variables |= variables(self._connection, [name])
         return self._variables[name]
 
-    def set_variable(self, name: str, value: str) -> None:
-        """Set a variable of the agent's environment."""
-        self._connection.ask(Ask.SETENV, _text(name) + _text(value))
-        self._variables.pop(name, None)
+    def set_variables(self, environ: Mapping[str, str]) -> None:
+        """Set variables of the agent's environment."""
+        self._connection.ask_each(Ask.SETENV, [_text(name) + _text(environ[name]) for name in environ])
+        self._variables.clear()
 
     def exists(self, path: str) -> bool:
         """Whether the agent's process sees a file or a folder of this name."""
-        return exists(self._connection, path)
+        return exist(self._connection, (path,))
 
     def platform(self) -> str:
         """Return the platform of the agent's system."""
@@ -437,21 +499,15 @@ class SecondAgent:
         return status if ended else None
 
 
-def variable(connection: Connection, name: str) -> str | None:
-    """Return a variable of an agent's environment."""
-    try:
-        return _shown(connection.ask(Ask.GETENV, _text(name)))
-    except Failed:
-        return None
+def variables(connection: Connection, names: Sequence[str]) -> dict[str, str | None]:
+    """Return variables of an agent's environment."""
+    answers = connection.ask_each(Ask.GETENV, list(map(_text, names)))
+    return {name: None if answer is None else _shown(answer) for name, answer in zip(names, answers, strict=True)}
 
 
-def exists(connection: Connection, path: str) -> bool:
-    """Whether *path* exists for an agent."""
-    try:
-        connection.ask(Ask.EXISTS, _text(path))
-    except Failed:
-        return False
-    return True
+def exist(connection: Connection, paths: Sequence[str]) -> bool:
+    """Whether all *paths* exist for an agent."""
+    return None not in connection.ask_each(Ask.EXISTS, list(map(_text, paths)))
 
 
 def _word(pointer: Any) -> int:

@@ -3,8 +3,8 @@
 
 import os
 import time
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from vkzircon_cli.bindings.dynlib import in_this_process, mapped_file, open_library
 from vkzircon_cli.bindings.free_memory import system_memory
@@ -13,6 +13,23 @@ from vkzircon_cli.model.host import FUCHSIA, platform
 
 Listener = Callable[[int, bytes], None]  # a message's severity and its text
 _MOST_TEXT = 4096
+
+
+class Later:
+    """As an argument of a call in turn: the handle that a call before it writes to *pointer*."""
+
+    def __init__(self, pointer: Any) -> None:
+        self.pointer = pointer
+
+
+class Call(NamedTuple):
+    """A call to make in turn: *on_call* gets its name before, and *check* raises for a result other than 0."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    on_call: Callable[[str], None]
+    check: Callable[[str, int], None]
 
 
 class OpenedLibrary(Protocol):
@@ -51,6 +68,15 @@ class Caller(Protocol):
 
     def function(self, ffi: Any, type: str, address: Any) -> Callable[..., Any]:
         """Return the function at *address*, a pointer, of the function type *type*."""
+
+    def in_turn(self, calls: Sequence[Call]) -> None:
+        """Make calls, in one message to an agent, up to the first that returns anything but 0; raise what it raises.
+
+        A call without a result returns 0.
+        """
+
+    def look_up(self, function: Any, owner: Any, names: Sequence[str]) -> list[Any]:
+        """Call *function*, a vkGet*ProcAddr, with *owner* and each of *names*; return the addresses."""
 
     def string(self, ffi: Any, pointer: Any, most: int = _MOST_TEXT) -> bytes:
         """Read the C string at *pointer*, which a function returned."""
@@ -124,6 +150,17 @@ class LocalCaller:
     def function(self, ffi: Any, type: str, address: Any) -> Callable[..., Any]:
         """Return the function at *address*."""
         return ffi.cast(type, address)  # type: ignore[no-any-return]
+
+    def in_turn(self, calls: Sequence[Call]) -> None:
+        """Make calls, and check the result of each."""
+        for name, function, arguments, on_call, check in calls:
+            now = [given.pointer[0] if isinstance(given, Later) else given for given in arguments]
+            on_call(name)
+            check(name, function(*now) or 0)
+
+    def look_up(self, function: Any, owner: Any, names: Sequence[str]) -> list[Any]:
+        """Look up each of *names*."""
+        return [function(owner, name.encode()) for name in names]
 
     def string(self, ffi: Any, pointer: Any, most: int = _MOST_TEXT) -> bytes:
         """Read the C string at *pointer*."""

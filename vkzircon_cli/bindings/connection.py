@@ -9,8 +9,8 @@ import select
 import struct
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 
 from vkzircon_cli.bindings.lost import Ended, Failed, Hung, Lost
@@ -101,6 +101,7 @@ class Connection:
         self._read = read
         self._write = write
         self._broken: Exception | None = None
+        self._owed: list[tuple[Ask, str, float]] = []
         self._data = bytearray()
         for end in (read, write):
             if end >= 0:
@@ -169,7 +170,6 @@ class Connection:
         *,
         limit_s: float = 0.0,
         calls: int = 1,
-        started: Callable[[int], None] = lambda _: None,
         size: int = 0,
     ) -> bytes:
         """Send a request and return the answer. *limit_s* is the limit of each of its *calls*, 0 for none.
@@ -181,40 +181,91 @@ class Connection:
             AgentError: the answer is not one, or too late.
             Ended, Hung: the agent is gone; the number of the call is that of the last one that began.
         """
+        until = time.monotonic() + limit_s * calls + self.patience_s
+        with self._breaking():
+            self._send_behind(_request(kind, payload, limit_s), until)
+            self._settle(until)
+            return self._reply(kind, until, calls, _MOST_ANSWER + size)
+
+    @contextmanager
+    def _breaking(self) -> Iterator[None]:
+        """Raise what the agent was lost by, and keep what it is lost by in the block."""
         if self._broken is not None:
             raise self._broken
-        limit_ms = max(1, int(limit_s * 1000)) if limit_s else 0
-        frame = _HEADER.pack(len(payload), kind, limit_ms, 0) + payload
         try:
-            return self._answer(frame, limit_s * calls, calls, started, _MOST_ANSWER + size)
-        except Failed as failed:
-            if kind in _MAY_FAIL:
-                raise
-            self._broken = AgentError(f"The agent refused a request of kind {kind.value} ({failed}).")
-            raise self._broken from None
+            yield
         except (AgentError, Lost) as broken:
             self._broken = broken
             raise
 
-    def _answer(self, frame: bytes, limit_s: float, calls: int, started: Callable[[int], None], most: int) -> bytes:
-        call = 0
-        until = time.monotonic() + limit_s + self.patience_s
+    def ask_each(self, kind: Ask, payloads: Sequence[bytes]) -> list[bytes | None]:
+        """Send all requests before the first answer is read; the answer is None where `ask` raises `Failed`.
+
+        Otherwise raises as `ask`.
+        """
+        answers: list[bytes | None] = []
+        until = time.monotonic() + self.patience_s
+        with self._breaking():
+            self._send_behind(b"".join(_request(kind, payload, 0) for payload in payloads), until)
+            self._settle(until)
+            for _ in payloads:
+                try:
+                    answers.append(self._reply(kind, until))
+                except Failed:
+                    answers.append(None)
+        return answers
+
+    def post(self, kind: Ask, payload: bytes, *, limit_s: float = 0.0, name: str = "") -> None:
+        """Send a request whose answer says nothing: the next one reads it, and raises a loss with *name*."""
+        with self._breaking():
+            self._send_behind(_request(kind, payload, limit_s), time.monotonic() + self.patience_s)
+        self._owed.append((kind, name, limit_s))
+
+    def _send_behind(self, frame: bytes, until: float) -> None:
+        """Send a frame; if the agent is gone already, what was posted says more about that."""
         try:
             self._send(frame, until)
+        except Ended:
+            self._settle(until)
+            raise
+
+    def _settle(self, until: float) -> None:
+        """Read the answers to what was posted.
+
+        A `SEND_ON` may fail: that the other agent has gone is found by the next wait for its answer.
+        """
+        while self._owed:
+            kind, name, limit_s = self._owed.pop(0)
+            try:
+                if self._reply(kind, until + limit_s):
+                    raise self._malformed("a result where there is none")
+            except Failed:
+                continue
+            except Lost as lost:
+                raise type(lost)(0, name) from None
+
+    def _reply(self, asked: Ask, until: float, calls: int = 1, most: int = _MOST_ANSWER) -> bytes:
+        call = 0
+        try:
             while True:
                 kind, number, payload = self._frame(until, most)
                 if kind == _DONE:
                     return payload
                 if kind == _FAILED:
-                    raise Failed(decode(payload[:_MOST_WORDS])[0])
+                    raise self._failed(asked, decode(payload[:_MOST_WORDS])[0])
                 if kind == _HUNG and not payload:
                     raise Hung(call)
                 if kind != _STARTED or payload or not call < number < calls:
                     raise self._malformed(f"a frame of kind {kind}")
                 call = number
-                started(call)
         except Ended:
             raise Ended(call) from None
+
+    @staticmethod
+    def _failed(asked: Ask, why: str) -> Failed | AgentError:
+        if asked in _MAY_FAIL:
+            return Failed(why)
+        return AgentError(f"The agent refused a request of kind {asked.value} ({why}).")
 
     def _send(self, data: bytes, until: float) -> None:
         view = memoryview(data)
@@ -269,6 +320,11 @@ class Connection:
         return error
 
 
+def _request(kind: Ask, payload: bytes, limit_s: float) -> bytes:
+    limit_ms = max(1, int(limit_s * 1000)) if limit_s else 0
+    return _HEADER.pack(len(payload), kind, limit_ms, 0) + payload
+
+
 class RelayedConnection(Connection):
     """Speaks with an agent that another one has started, through that one's connection *through*."""
 
@@ -278,10 +334,7 @@ class RelayedConnection(Connection):
 
     def _send(self, data: bytes, until: float) -> None:
         del until
-        try:
-            self._through.ask(Ask.SEND_ON, data)
-        except Failed:
-            raise Ended(0) from None
+        self._through.post(Ask.SEND_ON, data)  # that the second agent is gone, the next wait for its answer finds
 
     def _more(self, until: float, what: str) -> None:
         left = until - time.monotonic()

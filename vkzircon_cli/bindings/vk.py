@@ -10,14 +10,14 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from vkzircon_cli.bindings import _abi
-from vkzircon_cli.bindings.caller import LOCAL, Caller
+from vkzircon_cli.bindings.caller import LOCAL, Call, Caller
 from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused, TimedOut
 from vkzircon_cli.model import text
@@ -32,6 +32,26 @@ _MOST_ENTRIES = 65_536  # of an enumeration; a larger count was never written
 _MOST_TOOLS = 16
 _TOOLS = "vkGetPhysicalDeviceToolPropertiesEXT"
 _MOST_TRIES = 5  # of an enumeration that returns VK_INCOMPLETE
+
+# Commands that most steps need: they are looked up together, because each look-up is a message to an agent.
+# fmt: off
+_OF_INSTANCES = (
+    "vkGetDeviceProcAddr", "vkDestroyInstance", "vkEnumeratePhysicalDevices",
+    "vkEnumerateDeviceExtensionProperties", "vkCreateDevice", "vkGetPhysicalDeviceProperties",
+    "vkGetPhysicalDeviceProperties2", "vkGetPhysicalDeviceMemoryProperties",
+    "vkGetPhysicalDeviceQueueFamilyProperties", "vkGetPhysicalDeviceExternalBufferProperties",
+    "vkGetPhysicalDeviceImageFormatProperties2",
+)
+_OF_DEVICES = (
+    "vkDestroyDevice", "vkGetDeviceQueue", "vkAllocateMemory", "vkFreeMemory", "vkMapMemory", "vkUnmapMemory",
+    "vkGetMemoryZirconHandleFUCHSIA", "vkGetMemoryZirconHandlePropertiesFUCHSIA", "vkCreateBuffer",
+    "vkDestroyBuffer", "vkGetBufferMemoryRequirements2", "vkBindBufferMemory", "vkCreateImage", "vkDestroyImage",
+    "vkGetImageMemoryRequirements2", "vkBindImageMemory", "vkCreateCommandPool", "vkDestroyCommandPool",
+    "vkAllocateCommandBuffers", "vkBeginCommandBuffer", "vkEndCommandBuffer", "vkCreateFence", "vkDestroyFence",
+    "vkQueueSubmit", "vkWaitForFences", "vkCmdFillBuffer", "vkCmdCopyBuffer", "vkCmdClearColorImage",
+    "vkCmdCopyImageToBuffer", "vkCmdPipelineBarrier",
+)
+# fmt: on
 
 _BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -206,6 +226,10 @@ class Vulkan:
         return self.caller.function(self.ffi, f"PFN_{name}", address)
 
 
+def _names(name: str, often: Sequence[str]) -> Sequence[str]:
+    return often if name in often else (name, *often)
+
+
 @cache
 def _structure_type(name: str) -> str:
     """Return the VkStructureType of a structure: the registry derives it from the words in the structure's *name*."""
@@ -261,7 +285,9 @@ class Instance:
     def address(self, name: str) -> Any:
         """Return what vkGetInstanceProcAddr returns for *name*."""
         if name not in self._addresses:
-            self._addresses[name] = self.vulkan.lib.vkGetInstanceProcAddr(self.handle, name.encode())
+            names = _names(name, () if self._addresses else _OF_INSTANCES)
+            look_up = self.vulkan.lib.vkGetInstanceProcAddr
+            self._addresses |= zip(names, self.vulkan.caller.look_up(look_up, self.handle, names), strict=True)
         return self._addresses[name]
 
     def has_command(self, name: str) -> bool:
@@ -322,6 +348,7 @@ class Device:
         self.lost = False
         self.stuck = False
         self.fence_limit_s = _FENCE_LIMIT_S
+        self._queue: Any = None
         self._addresses: dict[str, Any] = {}
         self._functions: dict[str, Any] = {}
 
@@ -335,11 +362,27 @@ class Device:
         self.vulkan.on_call(name)
         self._check(name, function(*arguments))
 
+    def in_turn(self, *calls: tuple[Any, ...]) -> None:
+        """Make calls, each a name and arguments, up to the first one that fails; raise as `call`."""
+        self.vulkan.caller.in_turn([self.to_call(*call) for call in calls])
+
+    def to_call(self, name: str, *arguments: Any) -> Call:
+        """Return the call of a command, to be made in turn."""
+        return Call(name, self._function(name), arguments, self.vulkan.on_call, self._check)
+
     def get(self, name: str, *arguments: Any) -> None:
         """Call the device's command *name*, which returns no result; nothing is destroyed if that would hang."""
         if (self.stuck or self.vulkan.on_call.hangs(name)) and name.startswith(("vkDestroy", "vkFree")):
             return
         self.vulkan.call_void(name, self._function(name), *arguments)
+
+    def queue(self) -> Any:
+        """Return the queue, which stays the same."""
+        if self._queue is None:
+            queue = self.vulkan.new("VkQueue *")
+            self.get("vkGetDeviceQueue", self.handle, self.queue_family, 0, queue)
+            self._queue = queue[0]
+        return self._queue
 
     @contextmanager
     def stopwatch(self, *names: str) -> Iterator[list[int]]:
@@ -360,19 +403,39 @@ class Device:
             self._functions.update(kept)
 
     @contextmanager
-    def made(self, kind: str, info: Any, *, by: str = "Create", freed_by: str = "Destroy") -> Iterator[Any]:
-        """Create an object of the device and destroy it; yield the pointer to its handle.
+    def made(
+        self,
+        kind: str,
+        info: Any,
+        *,
+        by: str = "Create",
+        freed_by: str = "Destroy",
+        handle: Any = None,
+        then: Sequence[tuple[Any, ...]] = (),
+    ) -> Iterator[Any]:
+        """Create an object of the device and destroy it; yield the pointer to its handle, *handle* if that is set.
 
-        Raises `Refused` if the call failed.
+        *then* are calls that follow the one which creates, if that succeeds.
+
+        Raises `Refused` if a call failed.
         """
-        vulkan, null = self.vulkan, self.vulkan.ffi.NULL
-        handle = vulkan.new(f"Vk{kind} *")
+        is_there = False
+
+        def made(name: str, result: int) -> None:
+            nonlocal is_there
+            self._check(name, result)
+            is_there = True
+
+        null = self.vulkan.ffi.NULL
+        handle = self.vulkan.new(f"Vk{kind} *") if handle is None else handle
         noun = kind.removeprefix("Device")
-        self.call(f"vk{by}{noun}", self.handle, info, null, handle)
+        create = self.to_call(f"vk{by}{noun}", self.handle, info, null, handle)._replace(check=made)
         try:
+            self.vulkan.caller.in_turn([create, *(self.to_call(*call) for call in then)])
             yield handle
         finally:
-            self.get(f"vk{freed_by}{noun}", self.handle, handle[0], null)
+            if is_there:
+                self.get(f"vk{freed_by}{noun}", self.handle, handle[0], null)
 
     def _check(self, name: str, result: int) -> None:
         if result == VK_TIMEOUT and name == "vkWaitForFences":  # no other call here waits
@@ -390,8 +453,9 @@ class Device:
 
     def _address(self, name: str) -> Any:
         if name not in self._addresses:
+            names = _names(name, () if self._addresses else _OF_DEVICES)
             look_up = self.physical.instance.function("vkGetDeviceProcAddr")
-            self._addresses[name] = look_up(self.handle, name.encode())
+            self._addresses |= zip(names, self.vulkan.caller.look_up(look_up, self.handle, names), strict=True)
         return self._addresses[name]
 
 

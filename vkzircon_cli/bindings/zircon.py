@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vkzircon_cli.bindings import _abi
-from vkzircon_cli.bindings.caller import LOCAL, Caller
+from vkzircon_cli.bindings.caller import LOCAL, Call, Caller, Later
 from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.faults import refuse_unusable
 from vkzircon_cli.bindings.memory import Memory, pieces
@@ -66,21 +66,24 @@ class Zircon:
 
     def valid(self, handle: int) -> bool:
         """Whether *handle* is an open handle; safe for any number."""
-        try:
-            self._call("zx_object_get_info", handle, _HANDLE_VALID, ffi.NULL, 0, ffi.NULL, ffi.NULL)
-        except Refused as refused:
-            if refused.missing.result == "ZX_ERR_BAD_HANDLE":
-                return False
-            raise
-        return True
+        return self._if_valid(handle)
 
     def basic(self, handle: int) -> HandleBasic:
         """Return ZX_INFO_HANDLE_BASIC."""
         info = self._new("zx_info_handle_basic_t *")
         self._info(handle, _HANDLE_BASIC, info, ffi.sizeof("zx_info_handle_basic_t"))
-        return HandleBasic(
-            str(info.koid), spec.named(info.type, spec.OBJECT_TYPES), spec.flags(info.rights, spec.RIGHT_BITS)
-        )
+        return _handle_basic(info)
+
+    def basic_if_valid(self, handle: int | Later, *before: Call) -> HandleBasic | None:
+        """Make the calls *before*, and return ZX_INFO_HANDLE_BASIC, None if *handle* is no open handle.
+
+        Safe for any number. Raises what the calls raise.
+        """
+        if isinstance(handle, int) and not spec.looks_like_handle(handle):
+            return None
+        info, size = self._new("zx_info_handle_basic_t *"), ffi.sizeof("zx_info_handle_basic_t")
+        basic = ("zx_object_get_info", handle, _HANDLE_BASIC, info, size, ffi.NULL, ffi.NULL)
+        return _handle_basic(info) if self._if_valid(handle, basic, before) else None
 
     def handle_count(self, handle: int) -> int:
         """Return ZX_INFO_HANDLE_COUNT: the number of handles, in all processes, to the object."""
@@ -139,9 +142,10 @@ class Zircon:
         finally:
             self._call("zx_vmar_unmap", root, address[0], size)
 
-    def duplicate(self, handle: int, rights: int = SAME_RIGHTS) -> int:
-        """Make another handle to the same object, with the same rights by default; the caller closes it."""
-        return self._made("zx_handle_duplicate", handle, rights)
+    def duplicate(self, handle: int, rights: int) -> tuple[Any, Call]:
+        """Return the call that makes another handle, and the pointer to it; the caller closes that handle."""
+        made = self._new("zx_handle_t *")
+        return made, self.to_call("zx_handle_duplicate", handle, rights, made)
 
     def create(self, size: int) -> int:
         """Create a VMO of our own; the caller closes it."""
@@ -219,10 +223,14 @@ class Zircon:
             if refused.missing.result != "ZX_ERR_NOT_SUPPORTED":
                 raise
 
+    def close_open(self, handle: int) -> None:
+        """Close *handle*, which is known to be open."""
+        self._call("zx_handle_close", handle)
+
     def close(self, handle: int) -> None:
         """Close *handle*, if it is open."""
-        if spec.looks_like_handle(handle) and self.valid(handle):
-            self._call("zx_handle_close", handle)
+        if spec.looks_like_handle(handle):
+            self._if_valid(handle, ("zx_handle_close", handle))
 
     def describe(self, value: int, written: bool) -> Handle:
         """Collect everything that is safe to ask about a number that the driver returned as a handle."""
@@ -236,14 +244,27 @@ class Zircon:
         count = answer_of(lambda: self.handle_count(value))
         return Handle(spec.handle_text(value), written, valid, basic, size, info, count)
 
+    def _if_valid(self, handle: int | Later, call: tuple[Any, ...] | None = None, before: Sequence[Call] = ()) -> bool:
+        """Make *call* if *handle* is an open handle, which is safe to ask for any number; return whether it is."""
+        valid = self.to_call("zx_object_get_info", handle, _HANDLE_VALID, ffi.NULL, 0, ffi.NULL, ffi.NULL)
+        after = [] if call is None else [self.to_call(*call)]
+        try:
+            self.caller.in_turn((*before, valid._replace(check=_must_be_open), *after))
+        except _NotOpen:
+            return False
+        return True
+
+    def to_call(self, name: str, *arguments: Any) -> Call:
+        """Return a system call, to be made in turn."""
+        return Call(name, self._function(name), arguments, self._on_call, _check)
+
     def _info(self, handle: int, topic: int, record: Any, size: int) -> None:
         self._call("zx_object_get_info", handle, topic, record, size, ffi.NULL, ffi.NULL)
 
     def _call(self, name: str, *arguments: Any) -> None:
         function = self._function(name)
         self._on_call(name)
-        if (status := function(*arguments)) != 0:
-            raise Refused(name, spec.status_name(status))
+        _check(name, function(*arguments))
 
     def _function(self, name: str) -> Any:
         if name not in self._functions:
@@ -252,12 +273,27 @@ class Zircon:
 
     def _looked_up(self, name: str) -> Any:
         # On Fuchsia zx_vmar_root_self is in libc.so, not in the vDSO; the process has loaded both.
-        for lib in (self.lib, self.caller.already_open()):
+        for is_open in (False, True):
             try:
-                return getattr(lib, name)
+                return getattr(self.caller.already_open() if is_open else self.lib, name)
             except (AttributeError, ffi.error):
                 continue
         raise NotAsked(f"{text.decode(os.fsencode(self.library))[0]} has no {name}")
+
+
+class _NotOpen(Exception):
+    """The number is no open handle."""
+
+
+def _must_be_open(name: str, status: int) -> None:
+    if spec.status_name(status) == "ZX_ERR_BAD_HANDLE":
+        raise _NotOpen
+    _check(name, status)
+
+
+def _check(name: str, status: int) -> None:
+    if status != 0:
+        raise Refused(name, spec.status_name(status))
 
 
 def undescribed(
@@ -266,6 +302,12 @@ def undescribed(
     """Return the record of a handle that cannot be queried further, with the *reason*."""
     missing: Answer[Any] = not_asked(reason)
     return Handle(spec.handle_text(value), written, valid, basic or missing, missing, missing, missing)
+
+
+def _handle_basic(info: Any) -> HandleBasic:
+    return HandleBasic(
+        str(info.koid), spec.named(info.type, spec.OBJECT_TYPES), spec.flags(info.rights, spec.RIGHT_BITS)
+    )
 
 
 def _vmo_info(version: int, info: Any) -> VmoInfo:

@@ -11,7 +11,7 @@ from vkzircon_cli.probe.bench_budget import fitting, rate_of, repeat, took
 from vkzircon_cli.probe.bench_sharing import Sharing
 from vkzircon_cli.probe.commands import copies
 from vkzircon_cli.probe.handles import ask_properties
-from vkzircon_cli.probe.resources import Memory, bind, flush, invalidate, mapped
+from vkzircon_cli.probe.resources import Memory, bind, flush, invalidate
 
 _MIB = 1 << 20
 _MOST_MOVED = 64 * _MIB
@@ -67,7 +67,7 @@ class MoveProbe:
 
     def _by_host(self, move: Move, memory: Memory, share_s: float, stack: ExitStack) -> tuple[int, Callable[[], int]]:
         """Return the number of bytes that a round moves, and the function that runs a round."""
-        view = stack.enter_context(mapped(self._device, memory))
+        view = stack.enter_context(self._sharing.target.mapped(memory))
         own = self._device.vulkan.caller.scratch(self._device.vulkan.ffi, self._size)
         coherent = self._sharing.is_coherent(memory)
 
@@ -146,7 +146,7 @@ class HandOverProbe:
         for buffer in (source, target):
             self._sharing.must_be_visible(buffer[1])
             self._sharing.fill(buffer, size)
-        read, written = (stack.enter_context(mapped(self._device, buffer[1])) for buffer in (source, target))
+        read, written = (stack.enter_context(self._sharing.target.mapped(buffer[1])) for buffer in (source, target))
         coherent = self._sharing.is_coherent(source[1])
 
         def copy() -> None:

@@ -14,7 +14,7 @@ from vkzircon_cli.model.queries import cannot_export, is_host_coherent, is_host_
 from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.probe.commands import fill
 from vkzircon_cli.probe.patterns import new_pattern, new_word
-from vkzircon_cli.probe.resources import Memory, Resource, Shape, bind, external_buffer, host_buffer, mapped
+from vkzircon_cli.probe.resources import Memory, Resource, Shape, bind, external_buffer, host_buffer
 from vkzircon_cli.probe.target import Target
 
 Buffer = tuple[Any, Memory]
@@ -106,7 +106,7 @@ class Sharing:
         """Write to every page of a buffer, so that no copy reads pages that do not exist yet."""
         handle, memory = buffer
         if self.target.is_visible(memory.memory_type):
-            with suppress(Refused), mapped(self.target.device, memory) as view:  # else the device fills it
+            with suppress(Refused), self.target.mapped(memory) as view:  # else the device fills it
                 new_pattern(size).put(view)
                 return
         fill(self.target.device, handle, int.from_bytes(new_word(size).period, "little"))

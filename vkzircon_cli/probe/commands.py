@@ -2,10 +2,11 @@
 """Command buffers, each for as long as a `with` block lasts: fill, clear and copy on the device."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
+from vkzircon_cli.bindings.caller import Later
 from vkzircon_cli.bindings.vk import Device
 from vkzircon_cli.errors import NotAsked
 
@@ -13,10 +14,6 @@ _NS_PER_S = 1_000_000_000
 _WHOLE_SIZE = (1 << 64) - 1
 _EXTERNAL = (1 << 32) - 2  # VK_QUEUE_FAMILY_EXTERNAL
 _IGNORED = (1 << 32) - 1  # VK_QUEUE_FAMILY_IGNORED
-
-
-def _fence(device: Device) -> AbstractContextManager[Any]:
-    return device.made("Fence", device.vulkan.struct("VkFenceCreateInfo"))
 
 
 @contextmanager
@@ -27,9 +24,10 @@ def commands(device: Device) -> Iterator[Any]:
     """
     with _command_buffer(device) as buffers:
         yield buffers[0]
-        device.call("vkEndCommandBuffer", buffers[0])
-        with _fence(device) as fence:
-            _submit(device, buffers, fence)
+        fence = device.vulkan.new("VkFence *")
+        then = (("vkEndCommandBuffer", buffers[0]), *_submission(device, buffers, fence))
+        with device.made("Fence", device.vulkan.struct("VkFenceCreateInfo"), handle=fence, then=then):
+            pass
 
 
 @contextmanager
@@ -43,11 +41,14 @@ def _command_buffer(device: Device) -> Iterator[Any]:
     # Without waiting for submitted work, objects that the device still uses would be destroyed.
     vulkan.on_call.must_return("vkWaitForFences")
     pool_info = vulkan.struct("VkCommandPoolCreateInfo", queueFamilyIndex=device.queue_family)
-    with device.made("CommandPool", pool_info) as pool:
-        info = vulkan.struct("VkCommandBufferAllocateInfo", commandPool=pool[0], commandBufferCount=1)
-        made = vulkan.new("VkCommandBuffer *")
-        device.call("vkAllocateCommandBuffers", device.handle, info, made)
-        device.call("vkBeginCommandBuffer", made[0], vulkan.struct("VkCommandBufferBeginInfo"))
+    info = vulkan.struct("VkCommandBufferAllocateInfo", commandBufferCount=1)
+    pool = vulkan.ffi.addressof(info, "commandPool")  # the driver writes the pool's handle there
+    made = vulkan.new("VkCommandBuffer *")
+    then = (
+        ("vkAllocateCommandBuffers", device.handle, info, made),
+        ("vkBeginCommandBuffer", Later(made), vulkan.struct("VkCommandBufferBeginInfo")),
+    )
+    with device.made("CommandPool", pool_info, handle=pool, then=then):
         yield made
 
 
@@ -59,26 +60,26 @@ def copies(device: Device, source: Any, destination: Any, size: int, *, shared: 
 
     Raises `NotAsked` if the device has no queue, or its driver lacks the commands.
     """
-    with _command_buffer(device) as buffers, _fence(device) as fence:
+    fence_info = device.vulkan.struct("VkFenceCreateInfo")
+    with _command_buffer(device) as buffers, device.made("Fence", fence_info) as fence:
         with _acquired(device, buffers[0], destination, shared=shared):
             _copy(device, buffers[0], source, destination, size)
         device.call("vkEndCommandBuffer", buffers[0])
 
         def run() -> None:
-            device.call("vkResetFences", device.handle, 1, fence)
-            _submit(device, buffers, fence)
+            device.in_turn(("vkResetFences", device.handle, 1, fence), *_submission(device, buffers, fence))
 
         yield run
 
 
-def _submit(device: Device, command_buffers: Any, fence: Any) -> None:
-    """Submit and wait for *fence*, which is not signaled yet."""
-    vulkan = device.vulkan
-    queue = vulkan.new("VkQueue *")
-    device.get("vkGetDeviceQueue", device.handle, device.queue_family, 0, queue)
-    info = vulkan.struct("VkSubmitInfo", commandBufferCount=1, pCommandBuffers=command_buffers)
-    device.call("vkQueueSubmit", queue[0], 1, info, fence[0])
-    device.call("vkWaitForFences", device.handle, 1, fence, 1, int(device.fence_limit_s * _NS_PER_S))
+def _submission(device: Device, command_buffers: Any, fence: Any) -> tuple[tuple[Any, ...], ...]:
+    """Return the calls that submit and wait for *fence*, which is not signaled yet."""
+    info = device.vulkan.struct("VkSubmitInfo", commandBufferCount=1, pCommandBuffers=command_buffers)
+    limit_ns = int(device.fence_limit_s * _NS_PER_S)
+    return (
+        ("vkQueueSubmit", device.queue(), 1, info, Later(fence)),
+        ("vkWaitForFences", device.handle, 1, fence, 1, limit_ns),
+    )
 
 
 def fill(device: Device, buffer: Any, word: int) -> None:

@@ -14,7 +14,7 @@ from vkzircon_cli.model.queries import cannot_export, find_extension
 from vkzircon_cli.model.request import DEFAULT_SIZE, Depth
 from vkzircon_cli.model.vmo import Form, ImageTrip, MemoryRequirements, ResourceKind, Tiling
 from vkzircon_cli.probe.capabilities import probe_external_buffer, probe_external_image, probe_external_semaphore
-from vkzircon_cli.probe.handles import PropertiesAnswer, owned
+from vkzircon_cli.probe.handles import PropertiesAnswer, duplicated, owned
 from vkzircon_cli.probe.images import COLORS, Color, image_spec, probe_image
 from vkzircon_cli.probe.imports import ImportProbe
 from vkzircon_cli.probe.memory_type import MemoryTypeProbe
@@ -181,7 +181,7 @@ def _own_vmo_bits(target: Target, rights: int) -> int:
     kernel = target.must_have_kernel()
     with (
         owned(kernel, kernel.create(kernel.page_size())) as own,
-        owned(kernel, kernel.duplicate(own.value, rights)) as handle,
+        duplicated(kernel, own.value, rights) as handle,
     ):
         answer = PropertiesAnswer(target.device, handle)
         if not answer.written:

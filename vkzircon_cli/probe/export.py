@@ -11,7 +11,7 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, not_asked, record
 from vkzircon_cli.model.quantities import bits_of
 from vkzircon_cli.model.vmo import Comparison, Form, Handle, HandleProperties, Pair
-from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, exported_handle, owned
+from vkzircon_cli.probe.handles import OwnedHandle, PropertiesAnswer, duplicated, exported_handle, owned
 from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, zeros
 from vkzircon_cli.probe.physical_device import DeviceOpener
 from vkzircon_cli.probe.resources import Shape
@@ -141,7 +141,7 @@ class ExportProbe:
 
 def _bits_of_duplicate(device: Device, handle: OwnedHandle) -> int:
     kernel, value = handle.kernel("DUPLICATE")
-    with owned(kernel, kernel.duplicate(value)) as duplicate:
+    with duplicated(kernel, value) as duplicate:
         return PropertiesAnswer(device, duplicate).bits
 
 

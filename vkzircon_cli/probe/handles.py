@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from vkzircon_cli.bindings.caller import Call, Later
 from vkzircon_cli.bindings.vk import Device, zircon_ffi
-from vkzircon_cli.bindings.zircon import Zircon, undescribed
+from vkzircon_cli.bindings.zircon import SAME_RIGHTS, Zircon, undescribed
 from vkzircon_cli.errors import NotAsked, Refused
-from vkzircon_cli.model.base import not_asked
+from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.quantities import bits_of
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
-from vkzircon_cli.model.vmo import Handle, HandleBasic
+from vkzircon_cli.model.vmo import Handle
 from vkzircon_cli.probe.resources import Memory, imported_memory
-from vkzircon_cli.stream.events import answer_of
 
 _GET = "vkGetMemoryZirconHandleFUCHSIA"
 _PROPERTIES = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
@@ -25,19 +25,17 @@ NO_KERNEL = "no libzircon to examine the VMO with"
 
 
 class OwnedHandle:
-    """A handle that this process owns until an import has *taken* it: after that it is neither closed nor queried."""
+    """A handle that this process owns until an import has *taken* it: after that it is neither closed nor queried.
 
-    def __init__(self, kernel: Zircon | None, value: int) -> None:
-        self.value = value
-        self.written = value != _UNWRITTEN_HANDLE
+    *value* may be what the call *before* writes, which is then made; without a kernel it is a number.
+    """
+
+    def __init__(self, kernel: Zircon | None, value: int | Later, *before: Call) -> None:
         self.taken = False
         self._kernel = kernel
-        self._basic = self._ask_basic()
-
-    def _ask_basic(self) -> HandleBasic | None:
-        if self._kernel is None or not looks_like_handle(self.value) or not self._kernel.valid(self.value):
-            return None
-        return self._kernel.basic(self.value)
+        self._basic = kernel.basic_if_valid(value, *before) if kernel is not None else None
+        self.value = int(value.pointer[0]) if isinstance(value, Later) else value
+        self.written = self.value != _UNWRITTEN_HANDLE
 
     def describe(self) -> Handle:
         """Collect the kernel's information about the handle, or the reason why there is none."""
@@ -60,14 +58,14 @@ class OwnedHandle:
             raise NotAsked(f"the handle lacks {', '.join(lacking)}")
         return self.value
 
-    def is_alive(self) -> bool:
-        """Ask whether the number is still the same handle: numbers are reused, koids are not.
+    def is_alive(self, *before: Call) -> bool:
+        """Make the calls *before*, and ask whether the number is still the same handle: koids are not reused.
 
         Raises `NotAsked` if there is no kernel to ask.
         """
         if self._kernel is None:
             raise NotAsked(NO_KERNEL)
-        now = self._ask_basic()
+        now = self._kernel.basic_if_valid(self.value, *before)
         return now is not None and self._basic is not None and now.koid == self._basic.koid
 
     def has_right(self, right: str) -> bool:
@@ -83,7 +81,7 @@ class OwnedHandle:
     def close(self) -> None:
         """Close the handle if it is still the same: a driver may have closed it, and its number may be in use again."""
         if self._kernel is not None and not self.taken and self.is_alive():
-            self._kernel.close(self.value)
+            self._kernel.close_open(self.value)
 
 
 @contextmanager
@@ -97,9 +95,24 @@ def owned(kernel: Zircon, value: int) -> Iterator[OwnedHandle]:
 
 
 @contextmanager
+def duplicated(kernel: Zircon, value: int, rights: int = SAME_RIGHTS) -> Iterator[OwnedHandle]:
+    """Duplicate the handle *value*, with the same rights by default; close the duplicate unless an import took it."""
+    made, call = kernel.duplicate(value, rights)
+    handle = OwnedHandle(kernel, Later(made), call)
+    try:
+        yield handle
+    finally:
+        handle.close()
+
+
+@contextmanager
 def exported_handle(device: Device, kernel: Zircon | None, memory: Memory) -> Iterator[OwnedHandle]:
     """Get a handle to *memory*'s VMO and close it, unless an import took it."""
-    handle = OwnedHandle(kernel, get_handle(device, memory))
+    if kernel is None:
+        handle = OwnedHandle(None, get_handle(device, memory))
+    else:
+        value, call = _get(device, memory, ZIRCON_VMO)
+        handle = OwnedHandle(kernel, Later(value), call)
     try:
         yield handle
     finally:
@@ -110,12 +123,18 @@ def exported_handle(device: Device, kernel: Zircon | None, memory: Memory) -> It
 
 def get_handle(device: Device, memory: Memory, handle_type: int = ZIRCON_VMO) -> int:
     """Call vkGetMemoryZirconHandleFUCHSIA; return the number that it wrote, which belongs to the caller."""
+    value, call = _get(device, memory, handle_type)
+    device.vulkan.caller.in_turn((call,))
+    return int(value[0])
+
+
+def _get(device: Device, memory: Memory, handle_type: int) -> tuple[Any, Call]:
+    """Return the call of vkGetMemoryZirconHandleFUCHSIA, and what it writes to."""
     info = device.vulkan.new_zircon("VkMemoryGetZirconHandleInfoFUCHSIA *")
     info.sType, info.handleType = _S_TYPE_GET, handle_type
     info.memory = int(device.vulkan.ffi.cast("uintptr_t", memory.handle))
     value = device.vulkan.new_zircon("zx_handle_t *", _UNWRITTEN_HANDLE)
-    device.call(_GET, _device_pointer(device), info, value)
-    return int(value[0])
+    return value, device.to_call(_GET, _device_pointer(device), info, value)
 
 
 def _drop_by_import(device: Device, handle: OwnedHandle, size: int) -> None:
@@ -138,29 +157,52 @@ def taking(handle: OwnedHandle, importing: AbstractContextManager[Memory]) -> It
 
 
 class PropertiesAnswer:
-    """vkGetMemoryZirconHandlePropertiesFUCHSIA, called twice with a usable *handle*.
+    """vkGetMemoryZirconHandlePropertiesFUCHSIA, called *twice* with a usable *handle*, or only if one call is in doubt.
 
-    Every mask is a legal answer, so only two calls with complementary sentinels show whether one was *written*. If the
-    driver closed the handle in the first call (*kept* is then False), there is no second call with the stale number.
+    Every mask is a legal answer, so only two calls with complementary sentinels show whether all bits were *written*.
+    If the driver closed the handle in the first call (*kept* is then False), there is no second one with the stale
+    number.
     """
 
-    def __init__(self, device: Device, handle: OwnedHandle) -> None:
-        value = handle.usable()
-        self.bits, self.header_kept = ask_properties(device, value, _SENTINEL)
+    def __init__(self, device: Device, handle: OwnedHandle, *, twice: bool = True) -> None:
+        self.bits, self.header_kept, self.kept = _ask_and_keep(device, handle, _SENTINEL)
         self.written = self.bits != _SENTINEL
-        self.kept = answer_of(handle.is_alive)
-        if self.kept.value is not False:
-            again, header_kept = ask_properties(device, value, _SENTINEL ^ 0xFFFFFFFF)
+        if (twice or not self.written) and self.kept.value is not False:
+            again, header_kept, self.kept = _ask_and_keep(device, handle, _SENTINEL ^ 0xFFFFFFFF)
             self.written = again == self.bits
             self.header_kept = self.header_kept and header_kept
-            self.kept = answer_of(handle.is_alive)
+
+
+def _ask_and_keep(device: Device, handle: OwnedHandle, sentinel: int) -> tuple[int, bool, Answer[bool]]:
+    """Ask as `ask_properties`, and whether the handle is still the same one then."""
+    found, call = _properties(device, handle.usable(), sentinel, ZIRCON_VMO)
+    try:
+        kept = Answer(handle.is_alive(call))
+    except Refused as refused:
+        if refused.missing.call == _PROPERTIES:
+            raise
+        kept = Answer(None, refused.missing)
+    except NotAsked as no_kernel:
+        device.vulkan.caller.in_turn((call,))
+        kept = Answer(None, no_kernel.missing)
+    return *_answered(found), kept
 
 
 def ask_properties(device: Device, handle: int, sentinel: int, handle_type: int = ZIRCON_VMO) -> tuple[int, bool]:
     """Ask once; return the bits, *sentinel* if none were written, and whether sType and pNext are unchanged."""
+    found, call = _properties(device, handle, sentinel, handle_type)
+    device.vulkan.caller.in_turn((call,))
+    return _answered(found)
+
+
+def _properties(device: Device, handle: int, sentinel: int, handle_type: int) -> tuple[Any, Call]:
+    """Return the call of vkGetMemoryZirconHandlePropertiesFUCHSIA, and the structure that it writes to."""
     found = device.vulkan.new_zircon("VkMemoryZirconHandlePropertiesFUCHSIA *")
     found.sType, found.memoryTypeBits = _S_TYPE_PROPERTIES, sentinel
-    device.call(_PROPERTIES, _device_pointer(device), handle_type, handle, found)
+    return found, device.to_call(_PROPERTIES, _device_pointer(device), handle_type, handle, found)
+
+
+def _answered(found: Any) -> tuple[int, bool]:
     return int(found.memoryTypeBits), found.sType == _S_TYPE_PROPERTIES and found.pNext == zircon_ffi.NULL
 
 
@@ -170,7 +212,7 @@ def types_taking(device: Device, handle: OwnedHandle) -> int:
     Raises `NotAsked` if there was no answer, so no type can be chosen.
     """
     try:
-        answer = PropertiesAnswer(device, handle)
+        answer = PropertiesAnswer(device, handle, twice=False)
     except Refused as refused:
         raise NotAsked(f"{refused.said}, so no type is known") from refused
     if not answer.written or answer.kept.value is False:

@@ -10,7 +10,7 @@ from vkzircon_cli.model.spec import Named
 from vkzircon_cli.model.vmo import Form, ImageTrip, Tiling
 from vkzircon_cli.probe.commands import clear_image, read_image
 from vkzircon_cli.probe.patterns import Pattern
-from vkzircon_cli.probe.resources import ImageSpec, Memory, Resource, Shape, bind, external_image, host_buffer, mapped
+from vkzircon_cli.probe.resources import ImageSpec, Memory, Resource, Shape, bind, external_image, host_buffer
 from vkzircon_cli.probe.target import Target
 
 
@@ -80,5 +80,5 @@ def _read(target: Target, image: Resource, spec: ImageSpec, pixels: Pattern, mem
     device = target.device
     with host_buffer(device, pixels.size, target.visible_types()) as (buffer, memory):
         read_image(device, image.handle, buffer, spec.width, spec.height)
-        with mapped(device, memory) as view:
+        with target.mapped(memory) as view:
             return ImageTrip(memory_type, pixels.size, pixels.compare(view))

@@ -18,7 +18,7 @@ from vkzircon_cli.model.request import DEFAULT_SIZE
 from vkzircon_cli.model.vmo import Comparison, Form, Imported, ImportKind, Released, RoundTrip, Trial, Write
 from vkzircon_cli.probe.commands import copy, fill
 from vkzircon_cli.probe.export import compared, compared_by_read, write
-from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
+from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, duplicated, owned
 from vkzircon_cli.probe.patterns import Pattern, both, new_pattern, new_word
 from vkzircon_cli.probe.peer import FarImport, Peer
 from vkzircon_cli.probe.resources import Memory, Resource, Shape, bind, external_buffer, host_buffer
@@ -148,7 +148,7 @@ class ImportProbe:
         """Make a handle to examine the VMO while the import owns the other: a duplicate, or a second export."""
         kernel = self.target.kernel
         if kernel is not None and handle.has_right("DUPLICATE"):
-            with owned(kernel, kernel.duplicate(handle.usable())) as duplicate:
+            with duplicated(kernel, handle.usable()) as duplicate:
                 yield duplicate
         else:
             with self.target.exported(exported) as second:
@@ -219,7 +219,7 @@ class ImportProbe:
         made = kernel.create(size + (kernel.page_size() if kind is ImportKind.OWN_VMO else 0))
         with owned(kernel, made) as handle, shape.resource(target.device) as resource:
             import_type, candidates = target.import_type(handle, resource, memory_type)
-            with owned(kernel, kernel.duplicate(made)) as kept:
+            with duplicated(kernel, made) as kept:
                 written = new_pattern(size)
                 write(kept, written)
                 with target.imported(shape, handle, resource, import_type, size=size) as imported:

@@ -8,7 +8,7 @@ from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import Unanswered
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.vmo import Stressed
-from vkzircon_cli.probe.handles import OwnedHandle, owned
+from vkzircon_cli.probe.handles import OwnedHandle, duplicated
 from vkzircon_cli.probe.resources import Memory, Resource, Shape
 from vkzircon_cli.probe.target import Target
 
@@ -34,7 +34,7 @@ class StressProbe:
 
             def once() -> None:
                 with (
-                    owned(kernel, kernel.duplicate(handle.usable("DUPLICATE"))) as again,
+                    duplicated(kernel, handle.usable("DUPLICATE")) as again,
                     self.target.imported(self.shape, again, resource, import_type, size=memory.size),
                 ):
                     pass

@@ -27,7 +27,7 @@ from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
 from vkzircon_cli.probe.instance import list_devices
 from vkzircon_cli.probe.patterns import Pattern
 from vkzircon_cli.probe.physical_device import find_device
-from vkzircon_cli.probe.resources import ImageSpec, Memory, Shape, bind, mapped
+from vkzircon_cli.probe.resources import ImageSpec, Memory, Shape, bind
 from vkzircon_cli.probe.target import Target, before_import, open_target
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import answer_of
@@ -325,7 +325,7 @@ def _written(target: Target, memory: Memory, period: str) -> Comparison:
     """Write a pattern, which the other process compares too."""
     target.must_be_visible(memory.memory_type)
     pattern = Pattern(bytes.fromhex(period), memory.size)
-    with mapped(target.device, memory) as view:
+    with target.mapped(memory) as view:
         pattern.put(view)
         return pattern.compare(view)
 

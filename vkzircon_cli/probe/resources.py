@@ -55,24 +55,19 @@ class Memory:
 @contextmanager
 def external_buffer(device: Device, size: int) -> Iterator[Resource]:
     """Create a transfer buffer for exported or imported memory (VUID-vkBindBufferMemory-memory-02726)."""
-    vulkan = device.vulkan
-    external = vulkan.struct("VkExternalMemoryBufferCreateInfo", handleTypes=ZIRCON_VMO)
-    with _buffer(device, size, external) as handle:
-        yield Resource(ResourceKind.BUFFER, handle, _requirements(device, "Buffer", buffer=handle))
+    external = device.vulkan.struct("VkExternalMemoryBufferCreateInfo", handleTypes=ZIRCON_VMO)
+    with _buffer(device, size, external) as (handle, needs):
+        yield Resource(ResourceKind.BUFFER, handle, needs)
 
 
-@contextmanager
-def _buffer(device: Device, size: int, chained: Any) -> Iterator[Any]:
-    info = device.vulkan.struct("VkBufferCreateInfo", chained, size=size, usage=TRANSFER)
-    with device.made("Buffer", info) as handle:
-        yield handle[0]
+def _buffer(device: Device, size: int, chained: Any) -> AbstractContextManager[tuple[Any, MemoryRequirements]]:
+    return _made(device, "Buffer", device.vulkan.struct("VkBufferCreateInfo", chained, size=size, usage=TRANSFER))
 
 
 @contextmanager
 def host_buffer(device: Device, size: int, host_visible: int) -> Iterator[tuple[Any, Memory]]:
     """Create a buffer of ordinary memory that the host can map; *host_visible* is the mask of such types."""
-    with _buffer(device, size, None) as handle:
-        needs = _requirements(device, "Buffer", buffer=handle)
+    with _buffer(device, size, None) as (handle, needs):
         bits = needs.memory_type_bits & host_visible
         if not bits:
             raise NotAsked("no memory type that the host can map takes a buffer")
@@ -98,25 +93,33 @@ def external_image(device: Device, spec: ImageSpec) -> Iterator[Resource]:
         tiling=spec.vk_tiling,
         usage=TRANSFER,
     )
-    with device.made("Image", info) as handle:
-        yield Resource(ResourceKind.IMAGE, handle[0], _requirements(device, "Image", image=handle[0]))
+    with _made(device, "Image", info) as (handle, needs):
+        yield Resource(ResourceKind.IMAGE, handle, needs)
 
 
-def _requirements(device: Device, kind: str, **resource: Any) -> MemoryRequirements:
-    """Use the version-2 query if the device has it: only that query reports dedicated allocations."""
+@contextmanager
+def _made(device: Device, kind: str, create: Any) -> Iterator[tuple[Any, MemoryRequirements]]:
+    """Create a buffer or an image, and ask for its requirements.
+
+    The version-2 query is used if the device has it: only that query reports dedicated allocations.
+    """
     vulkan = device.vulkan
     name = f"vkGet{kind}MemoryRequirements2"
     if not device.has_function(name):
         found = vulkan.new("VkMemoryRequirements *")
-        device.get(f"vkGet{kind}MemoryRequirements", device.handle, *resource.values(), found)
-        return MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, None)
+        with device.made(kind, create) as handle:
+            device.get(f"vkGet{kind}MemoryRequirements", device.handle, handle[0], found)
+            yield handle[0], MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, None)
+        return
     dedicated = vulkan.struct("VkMemoryDedicatedRequirements")
     both = vulkan.struct("VkMemoryRequirements2", dedicated)
-    info = vulkan.struct(f"Vk{kind}MemoryRequirementsInfo2", **resource)
-    device.get(name, device.handle, info, both)
-    found = both.memoryRequirements
-    requires = bool(dedicated.requiresDedicatedAllocation)
-    return MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, requires)
+    info = vulkan.struct(f"Vk{kind}MemoryRequirementsInfo2")
+    # The driver writes the handle into the structure of the query, which can so travel with the call that creates.
+    handle = vulkan.ffi.addressof(info, kind.lower())
+    with device.made(kind, create, handle=handle, then=((name, device.handle, info, both),)):
+        found = both.memoryRequirements
+        requires = bool(dedicated.requiresDedicatedAllocation)
+        yield handle[0], MemoryRequirements(found.size, found.alignment, found.memoryTypeBits, requires)
 
 
 def imported_memory(
@@ -169,15 +172,20 @@ def bind(device: Device, resource: Resource, memory: Memory, offset: int = 0) ->
 
 
 @contextmanager
-def mapped(device: Device, memory: Memory) -> Iterator[MappedMemory]:
-    """Map all of *memory* for the host: invalidate at the start of the block, flush at its end."""
+def mapped(device: Device, memory: Memory, *, is_coherent: bool) -> Iterator[MappedMemory]:
+    """Map all of *memory* for the host, and unless it *is_coherent*, invalidate at the block's start, flush at its end.
+
+    Coherent memory needs neither (memory.adoc, VK_MEMORY_PROPERTY_HOST_COHERENT_BIT).
+    """
     vulkan = device.vulkan
     address = vulkan.new("void **")
     device.call("vkMapMemory", device.handle, memory.handle, 0, memory.size, 0, address)
     try:
-        invalidate(device, memory)
+        if not is_coherent:
+            invalidate(device, memory)
         yield vulkan.caller.memory(vulkan.ffi, int(vulkan.ffi.cast("uintptr_t", address[0])), memory.size)
-        flush(device, memory)
+        if not is_coherent:
+            flush(device, memory)
     finally:
         device.get("vkUnmapMemory", device.handle, memory.handle)
 

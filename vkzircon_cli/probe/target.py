@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeVar
 
+from vkzircon_cli.bindings.memory import Memory as MappedMemory
 from vkzircon_cli.bindings.vk import Device, PhysicalDevice
 from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import Identity, MemoryType
 from vkzircon_cli.model.quantities import bits_of
-from vkzircon_cli.model.queries import is_host_visible
+from vkzircon_cli.model.queries import is_host_coherent, is_host_visible
 from vkzircon_cli.model.vmo import Comparison, ImportKind
 from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, exported_handle, taking, types_taking
 from vkzircon_cli.probe.instance import list_devices
@@ -84,14 +85,18 @@ class Target:
         """
         self.must_be_visible(memory.memory_type)
         written = pattern or new_pattern(memory.size)
-        with mapped(self.device, memory) as view:
+        with self.mapped(memory) as view:
             written.put(view)
         return written
+
+    def mapped(self, memory: Memory) -> AbstractContextManager[MappedMemory]:
+        """Map all of *memory*, as `resources.mapped`."""
+        return mapped(self.device, memory, is_coherent=is_host_coherent(self.types[memory.memory_type]))
 
     def compare(self, memory: Memory, written: Pattern) -> Comparison:
         """Compare *written* with *memory* through a mapping, up to the end of the shorter one; raises as `put`."""
         self.must_be_visible(memory.memory_type)
-        with mapped(self.device, memory) as view:
+        with self.mapped(memory) as view:
             return Pattern(written.period, min(written.size, memory.size)).compare(view)
 
 

@@ -8,7 +8,7 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.spec import ZIRCON_VMO
 from vkzircon_cli.model.vmo import Refusal
-from vkzircon_cli.probe.handles import OwnedHandle, ask_properties, get_handle, owned, taking
+from vkzircon_cli.probe.handles import OwnedHandle, ask_properties, duplicated, get_handle, owned, taking
 from vkzircon_cli.probe.resources import Memory, Shape
 from vkzircon_cli.probe.target import Target
 
@@ -59,7 +59,7 @@ class NegativeProbe:
 
     def _no_rights(self, call: str) -> Refusal:
         kernel = self.target.must_have_kernel()
-        with self._vmo() as handle, owned(kernel, kernel.duplicate(handle.usable("DUPLICATE"), 0)) as bare:
+        with self._vmo() as handle, duplicated(kernel, handle.usable("DUPLICATE"), 0) as bare:
             return self._refusal(call, bare.value, bare)
 
     def _wrong_type(self, call: str) -> Refusal:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from vkzircon_cli.bindings.agent import AgentCaller, exists, variable
+from vkzircon_cli.bindings.agent import AgentCaller, exist, variables
 from vkzircon_cli.bindings.connection import AgentError, Connection, Hello
 from vkzircon_cli.bindings.lost import Ended, Hung, Lost
 from vkzircon_cli.model.base import CONNECTION_ENDED, Missing, MissingKind, record
@@ -142,8 +142,7 @@ def _prepared(connection: Connection, hello: Hello, request: Request) -> AgentCa
     try:
         caller = AgentCaller(connection, hello)
         caller.begin_step(request.timeout_s)  # for what is called before the first step
-        for name, value in request.environ.items():
-            caller.set_variable(name, value)
+        caller.set_variables(request.environ)
     except Lost:
         raise AgentError(_NOTHING_ASKED) from None
     return caller
@@ -177,17 +176,17 @@ def ask_surroundings(command: str, timeout_s: float, paths: tuple[str, ...]) -> 
     """
     with _greeted(command, timeout_s, keeps_errors=True) as (_, connection, hello):
         try:
-            asked = {name: variable(connection, name) for name in (*REPORTED_VARIABLES, *NAMING)}
-            has_paths = all(exists(connection, path) for path in paths)
+            asked = variables(connection, (*REPORTED_VARIABLES, *NAMING))
+            has_paths = exist(connection, paths)
         except Lost:
             raise AgentError(_NOTHING_ASKED) from None
-    variables = {name: value for name, value in asked.items() if value is not None}
+    found = {name: value for name, value in asked.items() if value is not None}
     where = environment_of(
-        platform=platform_of(variables.get(PLATFORM_VARIABLE), hello.system),
+        platform=platform_of(found.get(PLATFORM_VARIABLE), hello.system),
         system=f"{hello.system} {hello.release}",
         machine=hello.machine_name,
         elevated=hello.elevated,
-        variables=variables,
+        variables=found,
         agent=command,
     )
-    return Surroundings(where, variables, hello.host, has_paths)
+    return Surroundings(where, found, hello.host, has_paths)

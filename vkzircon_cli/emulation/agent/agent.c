@@ -47,6 +47,8 @@ enum {
     BLOCK = 256,
     PAGE = 8192, // compared at once
     MOST_WORDS = 12,
+    MUST_BE_0 = 1,   // flags of a call
+    LATER = 1 << 16, // of its first argument
     MOST_MESSAGES = 100,
     MOST_TEXT = 4096,
     CHUNK = 65536,
@@ -344,42 +346,50 @@ static uint64_t call(uint64_t address, const uint64_t *w) {
     return called(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10], w[11]);
 }
 
-// Makes the next call of a frame; returns its result, and adds its nanoseconds to *took*.
-static uint64_t make_call(struct frame *frame, uint64_t *took) {
+// Makes the next call of a frame, and adds its result to the answer and its nanoseconds to *took*. Returns whether the
+// call after it is to be made.
+static bool make_call(struct frame *frame, uint64_t *took) {
     const uint64_t address = take64(frame);
-    const uint32_t words = take32(frame);
+    const uint32_t words = take32(frame), flags = take32(frame);
     uint64_t w[MOST_WORDS] = {0};
-    (void)take32(frame);
     if (words > MOST_WORDS || !address)
         stop("a call with too many arguments, or without an address");
     take(frame, w, words * sizeof(w[0]));
+    for (uint32_t i = 0; i < words; i++) {
+        if (flags & LATER << i) // the argument is what a call before has written there
+            memcpy(&w[i], pointer(w[i]), sizeof(w[i]));
+    }
     arm(frame->limit_ms);
     const uint64_t began = now(), result = call(address, w);
     *took += now() - began;
     disarm(frame->limit_ms);
-    return result;
+    add64(result);
+    return !(flags & MUST_BE_0) || (uint32_t)result == 0; // VkResult and zx_status_t have 32 bits
 }
 
 static enum reply make_calls(struct frame *frame) {
     const uint64_t small = (uint64_t)take32(frame) * BLOCK, large = (uint64_t)take32(frame) * BLOCK;
     const uint32_t runs = take32(frame), calls = take32(frame);
-    uint64_t result = 0, took = 0;
+    const uint64_t at = answer_size;
+    uint64_t took = 0;
+    uint32_t counts[] = {0, 0}; // of runs that changed, and of calls
+    bool goes_on = true;
     if (!arena || small + large > ARENA_SIZE)
         stop("a call without an arena");
     apply_runs(frame, runs);
-    for (uint32_t i = 0; i < calls; i++) {
-        const struct header started = {.kind = STARTED, .limit_ms = i};
-        if (i > 0) // names the call if it ends this process; the host knows the first one
+    add64(took); // known at the end, as the counts are
+    add(counts, sizeof(counts));
+    while (counts[1] < calls && goes_on) {
+        const struct header started = {.kind = STARTED, .limit_ms = counts[1]};
+        if (counts[1] > 0) // names the call if it ends this process; the host knows the first one
             put(&started, sizeof(started));
-        result = make_call(frame, &took);
+        goes_on = make_call(frame, &took);
+        counts[1]++;
     }
-    add64(result);
-    add64(took);
-    const uint64_t at = answer_size;
-    add64(0);
-    uint32_t changed = add_changes(0, small);
-    changed += add_changes(ARENA_SIZE - large, ARENA_SIZE);
-    memcpy(answer + at, &changed, sizeof(changed));
+    counts[0] = add_changes(0, small);
+    counts[0] += add_changes(ARENA_SIZE - large, ARENA_SIZE);
+    memcpy(answer + at, &took, sizeof(took));
+    memcpy(answer + at + sizeof(took), counts, sizeof(counts));
     return DONE;
 }
 
