@@ -43,13 +43,18 @@ def commands() -> Iterator[str]:
 
 def options() -> Iterator[str]:
     """Yield the rows of all options: how they are typed, the commands that have them, and the help."""
-    yield from ("| option | of | meaning |", "|---|---|---|")
+    yield from ("| option | of | meaning |", "|---|---|---|", _formatted())
     for name in OPTIONS:
         groups: dict[tuple[str, str], list[str]] = {}
         for each, command in _commands().items():
             if typed := _typed(command, name):
                 groups.setdefault(typed, []).append(each)
         yield from (f"| `{words}` | {', '.join(of)} | {meaning} |" for (words, meaning), of in groups.items())
+
+
+def _formatted() -> str:
+    having = [name for name, command in _commands().items() if _typed(command, "format")]
+    return f"| `--format, -f FORMAT` | {', '.join(having)} | See [formats](#formats). |"
 
 
 def _typed(command: Any, name: str) -> tuple[str, str] | None:

@@ -40,7 +40,7 @@ def _captured(name: str) -> Report:
 @pytest.mark.parametrize("scheme", _SCHEMES)
 def test_the_picture_of_a_terminal_is_fresh(scheme: str) -> None:
     """The SVG is Rich's drawing of a captured report, in a light and a dark terminal."""
-    printed = render_report(_captured("nvidia-h200-emulated"), Page(80, color=True, ascii=False, cuts=False))
+    printed = render_report(_captured("nvidia-h200-emulated"), Page(80, color=True, ascii=False, cuts=True))
     console = Console(record=True, width=80, file=StringIO(), force_terminal=True)
     console.print(Text.from_ansi(printed))
     drawn = console.export_svg(

@@ -175,6 +175,7 @@ def test_a_connection_that_fails_is_not_the_drivers_fault(
     [
         ("no-such-command", "The agent's command cannot be started: no-such-command: No such file or directory."),
         ("true", "ended with exit status 0 before the agent's greeting."),
+        ("echo hello", "ended with exit status 0 before the agent's greeting. It wrote: hello"),
         ("sh -c 'echo denied >&2; exit 3'", "ended with exit status 3 before the agent's greeting. It wrote: denied"),
         ("cat /dev/zero", "without an agent's greeting."),
         ("sleep 60", "did not send its greeting within 0.5 s."),
@@ -259,9 +260,10 @@ def test_ctrl_c_during_the_greeting_ends_with_a_report(agent: Path, tmp_path: Pa
     assert (running.returncode, document["error"]["cause"]) == (130, "interrupted")
     assert (document["environment"]["platform"] == "unknown") is is_first
     assert err.decode().splitlines() == [f"vkzircon: {document['error']['message']}"]
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     while _runs(tmp_path / "pid"):
         assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def _runs(file: Path) -> bool:

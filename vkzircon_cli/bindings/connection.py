@@ -116,6 +116,10 @@ class Connection:
         """Raise *loss*, which names the call, in every later request."""
         self._broken = loss
 
+    def unread(self) -> bytes:
+        """Return what came and was not understood yet."""
+        return bytes(self._data)
+
     def greet(self) -> Hello:
         """Skip what is before the greeting, and read it.
 

@@ -76,11 +76,13 @@ class AgentProcess:
             return ""
         os.set_blocking(self.error, False)
         with suppress(OSError):
-            lines = os.read(self.error, 1 << 16).split(b"\n")
-            return " ".join(decode(next((line for line in reversed(lines) if line.strip()), b""))[0].split())[
-                :_MOST_WORDS
-            ]
+            return _last_line(os.read(self.error, 1 << 16))
         return ""
+
+
+def _last_line(written: bytes) -> str:
+    line = next((line for line in reversed(written.split(b"\n")) if line.strip()), b"")
+    return " ".join(decode(line)[0].split())[:_MOST_WORDS]
 
 
 def _closed_by(first: ExitStack, second: ExitStack) -> tuple[int, int]:
@@ -104,19 +106,22 @@ def _greeted(command: str, timeout_s: float, *, keeps_errors: bool) -> Iterator[
         try:
             hello = connection.greet()
         except Ended:
-            raise AgentError(*_no_greeting(agent)) from None
+            raise AgentError(*_no_greeting(agent, connection.unread())) from None
         yield agent, connection, hello
     finally:
         agent.end()
 
 
-def _no_greeting(agent: AgentProcess) -> tuple[str, str]:
-    status, words = agent.exit_status(), agent.last_words()
+def _no_greeting(agent: AgentProcess, written: bytes) -> tuple[str, str]:
+    status, words = agent.exit_status(), agent.last_words() or _last_line(written)
     how = "closed its output"
     if status is not None:
         how = f"ended with exit status {status}" if status >= 0 else f"was killed by {process.signal_name(-status)}"
     said = f" It wrote: {words}" if words else ""
-    return f"The agent's command {how} before the agent's greeting.{said}", f"Run the command by itself. {_BUILD}"
+    return (
+        f"The agent's command {how} before the agent's greeting.{said}",
+        f"Run the command by itself: an agent first writes vkzircon-agent. {_BUILD}",
+    )
 
 
 @contextmanager
