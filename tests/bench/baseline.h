@@ -77,6 +77,7 @@ struct block {
 };
 
 extern uint32_t coherent_types; // the mask of the memory types that need no flush
+extern VkDevice queue_owner;    // the last device whose queue was used
 
 struct block block_create(const struct device *device, const struct shape *shape);
 VkResult block_allocate(struct block *block, uint32_t type); // external memory is exportable

@@ -262,16 +262,17 @@ static void record(VkCommandBuffer commands, enum work work, const struct block 
         last_byte = 0;
 }
 
+VkDevice queue_owner;
+
 static void execute(const struct device *device, VkCommandBuffer commands) {
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     const VkSubmitInfo info = {
         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
-    static VkDevice owner; // of the queue
     static VkQueue queue;
     VkFence fence;
-    if (owner != device->handle)
+    if (queue_owner != device->handle)
         CALL(vkGetDeviceQueue, device->handle, 0, 0, &queue);
-    owner = device->handle;
+    queue_owner = device->handle;
     MUST(vkCreateFence, device->handle, &fence_info, NULL, &fence);
     MUST(vkQueueSubmit, queue, 1, &info, fence);
     MUST(vkWaitForFences, device->handle, 1, &fence, VK_TRUE, FENCE_TIMEOUT_NS);

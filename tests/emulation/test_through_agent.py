@@ -49,7 +49,7 @@ while True:
 
 
 DELAY = Path(__file__).parents[1] / "bench" / "delay.py"
-MOST_TRIPS = 1400
+MOST_TRIPS = 1330
 
 
 def _line(agent: Path, folder: Path, *, delay_ms: int) -> str:

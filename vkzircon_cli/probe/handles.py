@@ -2,7 +2,7 @@
 """Handles of exported memory: get one, describe it, ask for its properties, import it or close it."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from vkzircon_cli.bindings.caller import Call, Later
@@ -13,7 +13,7 @@ from vkzircon_cli.model.base import Answer, not_asked
 from vkzircon_cli.model.quantities import bits_of
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, ZIRCON_VMO, handle_text, looks_like_handle
 from vkzircon_cli.model.vmo import Handle
-from vkzircon_cli.probe.resources import Memory, imported_memory
+from vkzircon_cli.probe.resources import BIND_BUFFER, BIND_IMAGE, Memory, imported_memory
 
 _GET = "vkGetMemoryZirconHandleFUCHSIA"
 _PROPERTIES = "vkGetMemoryZirconHandlePropertiesFUCHSIA"
@@ -151,7 +151,12 @@ def _drop_by_import(device: Device, handle: OwnedHandle, size: int) -> None:
 @contextmanager
 def taking(handle: OwnedHandle, importing: AbstractContextManager[Memory]) -> Iterator[Memory]:
     """Import *handle*: after success the driver owns it, after a refusal this process does."""
-    with importing as memory:
+    with ExitStack() as stack:
+        try:
+            memory = stack.enter_context(importing)
+        except Refused as refused:
+            handle.taken = refused.missing.call in (BIND_BUFFER, BIND_IMAGE)  # the import itself was no refusal
+            raise
         handle.taken = True
         yield memory
 

@@ -55,8 +55,7 @@ def probe_image(target: Target, color: Color, tiling: Tiling, form: Form) -> Ima
         handle = stack.enter_context(target.exported(memory))
         image = stack.enter_context(external_image(target.device, spec))
         import_type, _ = target.import_type(handle, image, memory.memory_type)
-        imported = stack.enter_context(target.imported(shape, handle, image, import_type, size=memory.size))
-        bind(target.device, image, imported)
+        stack.enter_context(target.imported(shape, handle, image, import_type, size=memory.size, bound=(image, 0)))
         # Cleared after the import: otherwise an import that only copied the bytes would show the colour, too.
         clear_image(target.device, source.handle, color.words)
         pixels = Pattern(color.pixel, spec.width * spec.height * len(color.pixel))

@@ -98,12 +98,12 @@ class ImportProbe:
             size = self._size_to_import(kind, handle, exported.size)
             import_type, candidates = importer.import_type(handle, resource, memory_type)
             written = answer_of(partial(self.target.put, exported))
-            again = kind is ImportKind.RE_EXPORT
-            importing = importer.imported(used, handle, resource, import_type, size=size, export=again)
-            imported = stack.enter_context(importing)
-            if kind is ImportKind.EXPORT_IMPORT_BIND_BIND:
+            again, is_last = kind is ImportKind.RE_EXPORT, kind is ImportKind.EXPORT_IMPORT_BIND_BIND
+            how = {"size": size, "export": again, "bound": None if is_last else (resource, used.room)}
+            imported = stack.enter_context(importer.imported(used, handle, resource, import_type, **how))
+            if is_last:
                 bind(self.target.device, source, exported)
-            bind(importer.device, resource, imported, used.room)
+                bind(importer.device, resource, imported)
             yield Shared(
                 importer=importer,
                 exported=exported,
@@ -189,9 +189,10 @@ class ImportProbe:
         with (
             shape.resource(importer.device) as resource,
             self.target.exported(shared.exported) as handle,
-            importer.imported(shape, handle, resource, first.memory_type, size=first.size) as second,
+            importer.imported(
+                shape, handle, resource, first.memory_type, size=first.size, bound=(resource, 0)
+            ) as second,
         ):
-            bind(importer.device, resource, second)
             yield second
 
     def in_second_process(self, peer: Peer, kind: ImportKind, shape: Shape, memory_type: int) -> Imported:
@@ -222,8 +223,8 @@ class ImportProbe:
             with duplicated(kernel, made) as kept:
                 written = new_pattern(size)
                 write(kept, written)
-                with target.imported(shape, handle, resource, import_type, size=size) as imported:
-                    bind(target.device, resource, imported)
+                how = {"size": size, "bound": (resource, 0)}
+                with target.imported(shape, handle, resource, import_type, **how) as imported:
                     still = answer_of(partial(_still, target, imported, Answer(written)))
                     seen = answer_of(lambda: compared(kept, target.put(imported)))
                     return Imported(import_type, candidates, size, still, seen)

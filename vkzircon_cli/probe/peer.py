@@ -27,7 +27,7 @@ from vkzircon_cli.probe.handles import NO_KERNEL, OwnedHandle, owned
 from vkzircon_cli.probe.instance import list_devices
 from vkzircon_cli.probe.patterns import Pattern
 from vkzircon_cli.probe.physical_device import find_device
-from vkzircon_cli.probe.resources import ImageSpec, Memory, Shape, bind
+from vkzircon_cli.probe.resources import ImageSpec, Memory, Shape
 from vkzircon_cli.probe.target import Target, before_import, open_target
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import answer_of
@@ -306,9 +306,8 @@ class Importer:
         with ExitStack() as stack:
             resource = before_import(lambda: stack.enter_context(shape.resource(target.device)))
             import_type, candidates = target.import_type(handle, resource, asked.memory_type)
-            importing = target.imported(shape, handle, resource, import_type, size=asked.allocation_size)
-            memory = stack.enter_context(importing)
-            bind(target.device, resource, memory)
+            size, bound = asked.allocation_size, (resource, 0)
+            memory = stack.enter_context(target.imported(shape, handle, resource, import_type, size=size, bound=bound))
             kept = answer_of(partial(_kept, target, memory, asked.before))
             shared = answer_of(partial(_written, target, memory, asked.after))
             return Imported(import_type, candidates, asked.allocation_size, kept, shared)

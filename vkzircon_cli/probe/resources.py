@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from vkzircon_cli.bindings.caller import Later
 from vkzircon_cli.bindings.memory import Memory as MappedMemory
 from vkzircon_cli.bindings.vk import Device, zircon_ffi
 from vkzircon_cli.errors import NotAsked
@@ -14,6 +15,7 @@ from vkzircon_cli.model.spec import USAGE_TRANSFER_DST, USAGE_TRANSFER_SRC, ZIRC
 from vkzircon_cli.model.vmo import Form, MemoryRequirements, ResourceKind, Tiling
 
 TRANSFER = USAGE_TRANSFER_SRC | USAGE_TRANSFER_DST
+BIND_BUFFER, BIND_IMAGE = "vkBindBufferMemory", "vkBindImageMemory"
 _S_TYPE_IMPORT = 1000364000
 _WHOLE_SIZE = (1 << 64) - 1
 TILINGS = {Tiling.OPTIMAL: 0, Tiling.LINEAR: 1}
@@ -41,6 +43,9 @@ class Resource:
     kind: ResourceKind
     handle: Any
     needs: MemoryRequirements
+
+
+Bound = tuple[Resource, int]  # and the offset in the memory to which it is bound
 
 
 @record
@@ -71,8 +76,8 @@ def host_buffer(device: Device, size: int, host_visible: int) -> Iterator[tuple[
         bits = needs.memory_type_bits & host_visible
         if not bits:
             raise NotAsked("no memory type that the host can map takes a buffer")
-        with _memory(device, None, needs.size, bits_of(bits)[0]) as memory:
-            device.call("vkBindBufferMemory", device.handle, handle, memory.handle, 0)
+        bound = Resource(ResourceKind.BUFFER, handle, needs), 0
+        with _memory(device, None, needs.size, bits_of(bits)[0], bound=bound) as memory:
             yield handle, memory
 
 
@@ -131,10 +136,11 @@ def imported_memory(
     *,
     export: bool = False,
     handle_type: int = ZIRCON_VMO,
+    bound: Bound | None = None,
 ) -> AbstractContextManager[Memory]:
     """Allocate memory from a VMO. Inside the block the driver owns the handle; after a refusal the caller does.
 
-    With *export* the memory may be exported again (VUID-...-handleType-04776).
+    With *export* the memory may be exported again (VUID-...-handleType-04776). A resource may be *bound* to it at once.
     """
     chained = _dedicated(device, dedicated)
     info = device.vulkan.new_zircon("VkImportMemoryZirconHandleInfoFUCHSIA *")
@@ -142,7 +148,7 @@ def imported_memory(
     last = _export(device, chained) if export else chained
     if last is not None:
         info.pNext = zircon_ffi.cast("void *", int(device.vulkan.ffi.cast("uintptr_t", last)))
-    return _memory(device, info, size, memory_type, kept=last)
+    return _memory(device, info, size, memory_type, kept=last, bound=bound)
 
 
 def _dedicated(device: Device, resource: Resource | None) -> Any:
@@ -157,18 +163,28 @@ def _export(device: Device, chained: Any) -> Any:
 
 
 @contextmanager
-def _memory(device: Device, chained: Any, size: int, memory_type: int, kept: Any = None) -> Iterator[Memory]:
+def _memory(
+    device: Device, chained: Any, size: int, memory_type: int, *, kept: Any = None, bound: Bound | None = None
+) -> Iterator[Memory]:
     """Allocate memory; *chained* points to *kept*, which must stay alive as long."""
     info = device.vulkan.struct("VkMemoryAllocateInfo", chained, allocationSize=size, memoryTypeIndex=memory_type)
-    with device.made("DeviceMemory", info, by="Allocate", freed_by="Free") as handle:
+    handle = device.vulkan.new("VkDeviceMemory *")
+    then = [_binding(device, bound[0], Later(handle), bound[1])] if bound is not None else []
+    for name, *_ in then:
+        device.vulkan.on_call.must_return(name)  # else an import would have taken its handle already
+    with device.made("DeviceMemory", info, by="Allocate", freed_by="Free", handle=handle, then=then):
         del kept
         yield Memory(handle[0], size, memory_type)
 
 
 def bind(device: Device, resource: Resource, memory: Memory, offset: int = 0) -> None:
     """Bind *resource* to *memory* at *offset*."""
-    name = "vkBindBufferMemory" if resource.kind is ResourceKind.BUFFER else "vkBindImageMemory"
-    device.call(name, device.handle, resource.handle, memory.handle, offset)
+    device.call(*_binding(device, resource, memory.handle, offset))
+
+
+def _binding(device: Device, resource: Resource, memory: Any, offset: int) -> tuple[Any, ...]:
+    name = BIND_BUFFER if resource.kind is ResourceKind.BUFFER else BIND_IMAGE
+    return name, device.handle, resource.handle, memory, offset
 
 
 @contextmanager
