@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The loader's entry points: negotiation, the commands that the layer intercepts, and the list of extensions.
+#include <stdio.h>
+
 #include "device.h"
 #include "faults.h"
 #include "hooks.h"
