@@ -304,3 +304,24 @@ def test_a_fault_of_our_own_is_a_line_and_a_trace_on_request(lavapipe: str) -> N
     asked = environment({**env, "VKZIRCON_TRACEBACK": "1"})
     traced = subprocess.run(command, env=asked, capture_output=True, text=True, check=False)
     assert "Traceback (most recent call last)" in traced.stderr
+
+
+_NO_MODULE = """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "vkzircon_cli.errors":
+            raise PermissionError(13, "Permission denied", "errors\\x1b[31m.py")
+sys.meta_path.insert(0, Finder())
+from vkzircon_cli.__main__ import main
+main()
+"""
+
+
+def test_a_module_that_cannot_be_read_is_a_line_too(lavapipe: str) -> None:
+    """The modules that word an error cannot be imported: exit code 70, one line, no escape sequence, no traceback."""
+    command, env = [sys.executable, "-c", _NO_MODULE, "check"], environment({"VK_DRIVER_FILES": lavapipe})
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (70, "")
+    assert done.stderr.startswith("vkzircon: A fault of vkzircon's own: PermissionError: ")
+    assert (done.stderr.count("\n"), "\x1b" in done.stderr) == (1, False)

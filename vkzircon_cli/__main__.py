@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from vkzircon_cli.cli.command_table import COMMANDS
@@ -28,8 +29,20 @@ def main() -> NoReturn:
         code = _run_with_worker(arguments) if _asks_the_driver(arguments) else run(arguments)
     except KeyboardInterrupt:
         code = 130  # Exit.INTERRUPTED, which is not imported yet
+    except Exception as error:  # noqa: BLE001 - the modules that say more could not be imported
+        code = _last_resort(error)
     # No output of ours is buffered, and a driver that hangs in a thread would block the interpreter's own exit.
     os._exit(interrupt.exit_code(code))
+
+
+def _last_resort(error: BaseException) -> int:
+    """Say what happened, with nothing that must be imported; return 70, the value of Exit.OUR_FAULT."""
+    if os.environ.get(_TRACE_VARIABLE):
+        sys.excepthook(type(error), error, error.__traceback__)
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    with suppress(OSError):
+        os.write(2, f"vkzircon: A fault of vkzircon's own: {ascii(said)[1:-1]}.\n".encode())
+    return 70
 
 
 def _asks_the_driver(arguments: Sequence[str]) -> bool:

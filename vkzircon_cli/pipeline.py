@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 
 from vkzircon_cli.emulation.installation import find, with_environment
@@ -103,6 +103,7 @@ def _folded(request: Request, watch: Watch, search: Search) -> tuple[Fold, Trans
     with closing(_stream(request, search)) as stream:
         told = map(without_home, stream) if request.redacts else stream
         _feed([next(told)], fold, watch)  # the header: every report needs it
+        interrupt.keep_result()
         try:
             _feed(interrupt.each(told), fold, watch)
         except interrupt.Interrupted:
@@ -123,7 +124,8 @@ def _stream(request: Request, search: Search) -> Generator[Event, None, None]:
     where, variables = None, dict(os.environ)
     try:
         if request.agent is not None:
-            where, variables = _surroundings(request)
+            with suppress(interrupt.Interrupted):  # the first wait below raises it again, behind the header
+                where, variables = _surroundings(request)
         request = with_environment(request, variables)
         if is_isolated(request):
             worker.start_first(load_probe)

@@ -9,6 +9,7 @@ import fcntl
 import io
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -185,14 +186,22 @@ def test_a_signal_while_a_bundle_is_made_costs_the_log_only(while_importing: Imp
 
 
 @pytest.mark.parametrize("arguments", [("report", "--format", "html", "--output", "page.html"), ("bundle",)])
-def test_a_second_signal_ends_at_once_and_says_so(
+def test_a_report_in_memory_is_written_after_a_second_signal_too(
     while_importing: Importing, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """The second signal comes after the first one's grace: there is no file, whole or partial."""
-    done = while_importing("jinja2", _TWICE, *arguments)
+    """The second signal comes after the first one's grace, while the page is made: the page is whole."""
+    done = while_importing("pwd", _TWICE, *arguments)  # redaction imports it, behind the probe
+    assert (done.returncode, done.stderr) == (143, "")
+    page = (tmp_path / "page.html").read_bytes() if "--output" in arguments else _bundled(tmp_path, "report.html")
+    assert page.rstrip().endswith(b"</html>")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_without_a_result_a_second_signal_ends_at_once(while_importing: Importing) -> None:
+    """`explain` has nothing to lose."""
+    done = while_importing("vkzircon_cli.explain", _TWICE, "explain")
     said = "vkzircon: Interrupted by SIGTERM before a whole result was written.\n"
     assert (done.returncode, done.stdout, done.stderr) == (143, "", said)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_signal_before_another_program_starts_keeps_it_from_starting(while_importing: Importing) -> None:
@@ -231,21 +240,38 @@ def _end_of(running: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
         running.kill()
 
 
-def test_a_reader_that_never_reads_blocks_no_end(lavapipe: str) -> None:
-    """One signal is enough: ten seconds later, here less, the run ends and says that its result is not whole."""
+@pytest.mark.parametrize(("limit", "grace", "signals"), [(0.7, 60, 1), (60, 0, 2)])
+def test_a_reader_that_never_reads_blocks_no_end(lavapipe: str, limit: float, grace: float, signals: int) -> None:
+    """A second signal ends the run, or the limit of ten seconds, here less: it says that its result is not whole."""
     read, write = _small_pipe()
     imports = "from vkzircon_cli import __main__; from vkzircon_cli.worker import interrupt"
-    program = f"{imports}; interrupt._LIMIT_S = 0.7; __main__.main()"
+    program = f"{imports}; interrupt._LIMIT_S, interrupt._GRACE_S = {limit}, {grace}; __main__.main()"
     command = [sys.executable, "-c", program, "devices", "--format", "json"]
     env = environment({"VK_DRIVER_FILES": lavapipe})
     with subprocess.Popen(command, env=env, stdout=write, stderr=subprocess.PIPE) as running:
         os.close(write)
         os.read(read, 1)
-        running.send_signal(signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM)[:signals]:  # Python handles them in this order
+            running.send_signal(number)
         _, err = _end_of(running)
     os.close(read)
-    assert running.returncode == 143
-    assert err == b"vkzircon: Interrupted by SIGTERM before a whole result was written.\n"
+    assert running.returncode == 130
+    assert err == b"vkzircon: Interrupted by SIGINT before a whole result was written.\n"
+
+
+def test_a_terminal_that_is_closed_costs_no_document(broken_driver: Broken, tmp_path: Path) -> None:
+    """The window is closed while the progress is shown: SIGHUP arrives, and writing to the terminal fails."""
+    controller, terminal = pty.openpty()
+    env = environment({"VK_DRIVER_FILES": broken_driver("pause();")})
+    command = [str(PROGRAM), "--format", "json", "--output", "report.json"]
+    with subprocess.Popen(command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=terminal) as running:
+        os.close(terminal)
+        assert b"instance" in os.read(controller, 1 << 16)
+        os.close(controller)
+        running.send_signal(signal.SIGHUP)
+        _end_of(running)
+    assert running.returncode == 129
+    assert json.loads((tmp_path / "report.json").read_text())["error"]["cause"] == "interrupted"
 
 
 def test_a_file_that_is_being_read_can_be_left(tmp_path: Path) -> None:

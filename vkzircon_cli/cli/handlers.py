@@ -120,6 +120,7 @@ def show(command: Command, given: Mapping[str, Any]) -> Exit:
     from vkzircon_cli.stream.document import SCHEMA_VERSION
 
     document = interrupt.endable(lambda: read(given["file"]))
+    interrupt.keep_result()
     if given["format"] not in RENDERERS[document.kind]:
         formats = f"Formats: {', '.join(RENDERERS[document.kind])}."
         raise Usage(f"{with_article(document.kind).capitalize()} cannot be shown as {given['format']}.", formats)
@@ -133,6 +134,7 @@ def diff(command: Command, given: Mapping[str, Any]) -> Exit:
     from vkzircon_cli.saved.load import read
 
     found = interrupt.endable(lambda: compare(read(given["before"]), read(given["after"])))
+    interrupt.keep_result()
     write_document(found, *looks_of(command, given))
     fails = found.is_worse if given["fail_on"] is FailOn.WORSE else found.differs
     return Exit.FAILED if fails else Exit.OK

@@ -2,10 +2,13 @@
 """The run from a request to a written result: probe, redact, render, write, and the exit code."""
 
 import os
+import select
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from shlex import quote
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from vkzircon_cli import pipeline
 from vkzircon_cli.cli.command_table import Command
@@ -19,6 +22,7 @@ from vkzircon_cli.render.style import FOR_STRANGERS, Advice, Format, Page, Progr
 from vkzircon_cli.stream.document import Document
 from vkzircon_cli.stream.events import Event, to_line
 from vkzircon_cli.stream.fold import Transcript
+from vkzircon_cli.worker import interrupt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +96,8 @@ def pack(request: Request, named: "Path | None", *, quiet: bool) -> Exit:
         missing = [(part.about, part.missing) for part in bundle.parts if part.missing]
         files = len(bundle.parts) - len(missing)
         contents = Contents(len(bundle.data), files, missing, bundle.about, bundle.hidden)
-        write(render_contents(contents, str(path), page_of(Place(None, quiet, no_color=True))), None)
+        text = render_contents(contents, str(path), page_of(Place(None, quiet, no_color=True)))
+        interrupt.leavable(partial(write, text, None))
     # A bundle has no verdict: its exit code reports only a bug of ours.
     code = bundle.report.exit_code
     return code if code is Exit.OUR_FAULT else Exit.OK
@@ -113,7 +118,7 @@ def _trace(request: Request, place: Place) -> Exit:
 
         def write_event(event: Event) -> None:
             if event["event"] != "tick":
-                write_line(to_line(event))
+                interrupt.leavable(partial(write_line, to_line(event)))
 
         return pipeline.run(request, write_event, _find_culprits).exit_code
 
@@ -137,7 +142,8 @@ def write_document(document: Any, style: Style, place: Place) -> None:
         redactor = Redactor(people(*_agents(document)))
         document, hidden = redactor.facts(document), redactor.hidden
     text = render(document, style, page_of(place), hidden)
-    write(text, place.path, as_utf8=style.format is not Format.TERMINAL)
+    put = partial(write, text, place.path, as_utf8=style.format is not Format.TERMINAL)
+    _ = put() if place.path else interrupt.leavable(put)  # a file is short to write, a pipe may have no reader
 
 
 def _agents(document: Any) -> tuple[str | None, ...]:
@@ -166,11 +172,17 @@ def _line_writer() -> Callable[[str], None] | None:
 
     def put(text: str) -> None:
         # Looked up each time: while a driver runs in this process, sys.__stderr__ is a copy of the original stream.
-        if sys.__stderr__ is not None:
-            sys.__stderr__.write(text)
-            sys.__stderr__.flush()
+        stream = sys.__stderr__
+        with suppress(OSError, ValueError):  # the terminal may be closed while the run goes on
+            if stream is not None and _takes_more(stream):
+                os.write(stream.fileno(), text.encode(stream.encoding, "replace"))
 
     return put
+
+
+def _takes_more(stream: TextIO) -> bool:
+    """Whether a write does not wait: a terminal that was stopped with Ctrl-S must not stop the run too."""
+    return bool(select.select((), (stream.fileno(),), (), 0)[1])
 
 
 def page_of(place: Place) -> Page:

@@ -3,7 +3,8 @@
 
 The first signal is only noted, unless the run waits for a driver or reads a file: then it raises. Signals that follow
 within `_GRACE_S` count as the same one: `timeout` sends two, to the process and to its group. A later signal raises
-wherever it arrives. So does a timer, because a pipe that is not read could block the run forever.
+wherever it arrives, or only in `leavable` if a result is in memory. A timer raises anywhere, because a pipe that is not
+read could block the run forever.
 """
 
 import signal
@@ -30,11 +31,17 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _State:
-    """The *number* of the first signal, 0 without one; the time of the *last* that counted; whether one may raise."""
+    """The *number* of the first signal, 0 without one; the time of the *last* that counted.
+
+    The first signal raises if the run *is_waiting*. A later one raises unless the run *has_result* and is not
+    *is_leavable*.
+    """
 
     number = 0
     last = 0.0
     is_waiting = False
+    has_result = False
+    is_leavable = False
 
 
 _state = _State()
@@ -87,6 +94,24 @@ def each(stream: Iterator[T]) -> Iterator[T]:
         yield item
 
 
+def keep_result() -> None:
+    """Note that a result is in memory, which must be written: from now on a second signal ends `leavable` only."""
+    _state.has_result = True
+
+
+def leavable(write: Callable[[], T]) -> T:
+    """Return the result of *write*, which may wait for a reader: a second signal ends it.
+
+    Raises:
+        KeyboardInterrupt: that signal arrived.
+    """
+    _state.is_leavable = True
+    try:
+        return write()
+    finally:
+        _state.is_leavable = False
+
+
 def is_interruption(error: BaseException) -> bool:
     """Whether a signal caused *error*: Python before 3.12 wraps KeyboardInterrupt if it is raised in a class body."""
     return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
@@ -104,7 +129,7 @@ def exit_code(code: int) -> int:
 
 def _note(number: int, _frame: FrameType | None) -> None:
     now = time.monotonic()
-    ends = _state.is_waiting if not _state.number else now - _state.last > _GRACE_S
+    ends = _state.is_waiting if not _state.number else _ends_later(number, now)
     if not _state.number:
         _state.number, _state.last = number, now
         with suppress(ValueError, OSError, AttributeError):  # a system may lack timers
@@ -113,3 +138,9 @@ def _note(number: int, _frame: FrameType | None) -> None:
     if ends:
         _state.is_waiting, _state.last = False, now
         raise KeyboardInterrupt
+
+
+def _ends_later(number: int, now: float) -> bool:
+    """Whether a signal behind the first one raises."""
+    can_leave = _state.is_leavable or not _state.has_result
+    return number == signal.SIGALRM or (can_leave and now - _state.last > _GRACE_S)
