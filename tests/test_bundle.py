@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import seeds
 from program import Ran, Run, environment
 
 from vkzircon_cli.bundle import Part, zipped
@@ -129,6 +130,30 @@ def test_nothing_private_is_in_any_file(bundled: Bundled, private: dict[str, str
     assert "<UUID 1>" in bundle.text("report.json")
     assert "<UUID 1>" in bundle.text("trace.jsonl")
     assert "VK_LAYER_PATH=/data/<user>/x" in bundle.text("environment.txt")
+
+
+def test_no_seed_is_in_any_file(bundled: Bundled, vkzircon: Run, broken_driver: Any, tmp_path: Path) -> None:
+    """Output, variables, manifests and their paths: no secret of any listed form survives in any file."""
+    private = tmp_path / "home" / "bobby" / seeds.USER
+    folder = private / ".local/share/vulkan/implicit_layer.d"
+    folder.mkdir(parents=True)
+    manifest = {"file_format_version": "1.0.0", "layer": {"name": "VK_LAYER_x"}}
+    as_text = {**manifest, "x": seeds.SEEDS, "y": json.dumps(seeds.SEEDS), "z": "\n".join(seeds.SEEDS)}
+    (folder / f"{seeds.USER}-{seeds.TOKENS['GitHub']}.json").write_text(json.dumps(as_text))
+    printed = "\n".join(seeds.SEEDS)
+    (tmp_path / "printed").write_text(printed)
+    driver = broken_driver(
+        f'char all[65536]; FILE *file = fopen("{tmp_path}/printed", "r");'
+        "fwrite(all, 1, fread(all, 1, sizeof all, file), stdout); fflush(stdout); fprintf(stderr, all);"
+    )
+    env = {"HOME": str(private), "USER": seeds.USER, "VK_DRIVER_FILES": driver, "VK_LAYER_PATH": printed}
+    env["SUDO_USER"] = seeds.HOST  # no host can be named here without root's rights; a user's name is hidden alike
+    bundle = bundled("--device", seeds.USER, code=0, **env)
+    for name, data in bundle.files.items():
+        assert seeds.survivors(name + data.decode()) == [], name
+    for form in ("markdown", "html"):
+        assert seeds.survivors(vkzircon("--format", form, **env).out) == []
+    assert "A secret of\nanother form and the name of another person are not recognized" in bundle.text("CONTENTS.txt")
 
 
 def test_all_is_left_in_when_asked(bundled: Bundled, private: dict[str, str]) -> None:

@@ -40,6 +40,10 @@ _PACKAGES = ("vulkan", "cffi", "typer", "rich", "pydantic", "jinja2")
 _PAGE = Page(80, cuts=False, color=False, ascii=False)
 _LONGEST_NAME = 60
 _FIRST_YEAR, _LAST_YEAR = 1980, 2107  # of a zip; a device's clock may never have been set
+_UNKNOWN = (
+    "Hidden are the names of this user and host, and secrets in the forms that docs/guide.md lists. A secret of",
+    "another form and the name of another person are not recognized: look into the files before you publish them.",
+)
 _FORMATS = {
     "report.txt": (Format.TERMINAL, "the report for people"),
     "report.json": (Format.JSON, "the report for programs; vkzircon show report.json renders it"),
@@ -242,7 +246,7 @@ def _contents(about: tuple[str, ...], parts: tuple[Part, ...], hidden: tuple[Hid
         said = "Nothing was hidden: --no-redact."
     else:
         said = f"Hidden: {hidden_words(hidden) or 'nothing'}. --no-redact leaves everything in."
-    return _lines([*lines, "", said])
+    return _lines([*lines, "", said, *(_UNKNOWN if hidden is not None else ())])
 
 
 def zipped(parts: tuple[Part, ...], started: str) -> bytes:

@@ -7,9 +7,11 @@ A mark replaces each hidden text, which is also counted, so that a reader knows 
 import os
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar
 
 from vkzircon_cli.model.base import Missing, plain, record
@@ -17,6 +19,7 @@ from vkzircon_cli.model.facts import Device, EntryPoint, Facts
 from vkzircon_cli.model.home import home_pattern, homes, not_behind, told_once, variables
 from vkzircon_cli.model.host import Variable
 from vkzircon_cli.model.spec import Flags, Named, Version
+from vkzircon_cli.report import secrets
 from vkzircon_cli.report.summary import REQUIRED, CheckResult
 from vkzircon_cli.stream.decoding import decode, fact_of
 from vkzircon_cli.stream.document import Header, Tool
@@ -24,30 +27,41 @@ from vkzircon_cli.stream.events import Culprit, Event, Failure, Message, Output
 from vkzircon_cli.stream.fold import StepTime
 
 T = TypeVar("T")
+_Mark = Callable[[re.Match[str]], str]
 
-_HOMES = ("/home", "/Users", "/var/home", "/export/home")
+_HOMES = ("/home", "/Users", "/var/home", "/export/home", "/usr/home")
 _USERS = ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")
 _SHORTEST_NAME = 2
+_SHORTEST_IN_WORDS = 5  # letters of a user's name that is hidden inside words too
 # Names that identify no person, and that occur in many paths and messages.
-_COMMON = frozenset({"root", "user", "localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "linux", "fuchsia"})
+_COMMON = frozenset(
+    {
+        *("root", "user", "admin", "guest", "nobody", "runner", "builder", "jenkins", "vagrant"),
+        *("localhost", "home", "lib", "usr", "tmp", "var", "vulkan", "vkzircon", "nvidia", "intel", "mesa", "llvmpipe"),
+        *("linux", "fuchsia", "ubuntu", "debian", "fedora", "arch"),
+    }
+)
 # The words of our own marks, which must not be hidden again.
 _MARKS = frozenset({"hidden", "host", "uuid"})
-_SECRET_WORDS = "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|COOKIE|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_KEY"
-# A name that contains such a word, and its value, which ends at its closing quote, or where the text was cut before it.
-_SECRET = re.compile(
-    rf"""(?<![A-Z0-9_])(?=[A-Z0-9_]*?(?<![A-Z0-9])(?:{_SECRET_WORDS})(?![A-Z0-9]))"""
-    r"""([A-Z0-9_]++(?:=|["']\s*+:\s*+))(?!<hidden>)"""
-    r"""(?:"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|(?<==)[^\s;&"']+|[^\s,;}\]"']+)""",
-    re.IGNORECASE | re.DOTALL,
-)
-# A password may come without a user name, and may contain an @.
-_URL_PASSWORD = re.compile(r"""(?<=://)(?!<hidden>@)[^\s/?#"'<>]+(?=@)""")
+# Our own marks, and the names of extensions, in which no name is looked for.
+_KEPT = r"<(?:hidden|host|user|UUID \d+)>|(?-i:\bVK_(?!LAYER)[A-Z]{2,}_[a-z0-9_]+)"
+_NO_DIGIT = re.compile("0x|[^0-9a-f]", re.IGNORECASE)
+_BYTES = r"(?:0x)?[0-9a-f]{2}"
+# With dashes, with underscores, as a number, as sixteen bytes, and as sixteen numbers in brackets.
 _UUID = re.compile(
-    not_behind("0-9A-Za-z") + r"(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9A-Za-z])",
+    not_behind("0-9A-Za-z") + r"(?:(?:0x)?(?:[0-9a-f]{8}([-_])(?:[0-9a-f]{4}\1){3}[0-9a-f]{12}|[0-9a-f]{32})"
+    rf"|{_BYTES}(?:(?:[ :_-]|, ?){_BYTES}){{15}}"
+    r"|(?<=[\[({])(?P<decimal>[0-9]{1,3}(?:, ?[0-9]{1,3}){15})(?=[\])}]))(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
+_WORD = r"\w"
 _AT_A_PATH = not_behind(r"\w.~-")
-_OTHERS_HOME = re.compile(rf"{_AT_A_PATH}({'|'.join(_HOMES)})/(?!<)[^/\s:;,\"'<>]+")
+_OTHERS_HOME = re.compile(
+    rf"({_AT_A_PATH}(?:{'|'.join(_HOMES)}|/mnt/[a-z]/Users)/|{not_behind(_WORD)}[A-Z]:\\{{1,4}}Users\\{{1,4}})(?!<)[^/\\\s:;,\"'<>]+",
+    re.IGNORECASE,
+)
+_ROOTS_HOME = re.compile(rf"{_AT_A_PATH}/root(?=/)")
+_TILDE = re.compile(not_behind(r"\w/.~-") + r"~[a-z_][\w-]*(?=/)")
 
 # Records that hold only our own words and the standards', which identify no person.
 _OURS = (Enum, Flags, Named, Version, Tool, StepTime, EntryPoint)
@@ -123,18 +137,29 @@ class Redactor:
     def __init__(self, of: People | None) -> None:
         self._hides = of is not None
         of = of or People()
-        patterns: tuple[tuple[re.Pattern[str] | None, str, str], ...] = (
-            (_SECRET, r"\1<hidden>", "secret"),
-            (_URL_PASSWORD, "<hidden>", "password in an address"),
-            *((home_pattern(home), "~", "home folder") for home in of.homes),
-            (_OTHERS_HOME, r"\1/<user>", "home folder"),
-            (_words(of.hosts), "<host>", "host name"),
-            (_words(of.users), "<user>", "user name"),
-        )
-        self._patterns = [(pattern, mark, what) for pattern, mark, what in patterns if pattern]
+        self._patterns = [(pattern, mark, what) for pattern, mark, what in self._table(of) if pattern]
         self._uuids: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._answers: dict[str, Any] = {}  # the shape of the answer to each step
+
+    def _table(self, of: People) -> Iterator[tuple[re.Pattern[str] | None, str | _Mark, str]]:
+        """Yield pattern, mark and name of each thing to hide, in the order in which they are hidden."""
+        yield secrets.PRIVATE_KEY, "<hidden>", "private key"
+        yield from ((pattern, r"\1<hidden>", "secret") for pattern in secrets.NAMED)
+        yield secrets.BEARER, r"\1\2<hidden>", "secret"
+        yield secrets.ADDRESS_PASSWORD, "<hidden>", "password in an address"
+        yield secrets.TOKEN, "<hidden>", "token"
+        yield _UUID, self._uuid, "UUID"
+        yield secrets.EMAIL, "<user>@<host>", "e-mail address"
+        yield secrets.MAC, "<host>", "MAC address"
+        yield secrets.IPV4, "<host>", "IP address"
+        yield secrets.IPV6, lambda found: "<host>" if secrets.is_ipv6(found[0]) else found[0], "IP address"
+        yield from ((home_pattern(home), "~", "home folder") for home in of.homes)
+        yield _OTHERS_HOME, r"\1<user>", "home folder"
+        yield _ROOTS_HOME, "/<user>", "home folder"
+        yield _TILDE, "~<user>", "home folder"
+        yield _words(of.hosts), lambda found: "<host>" if found["name"] else found[0], "host name"
+        yield _words(of.users, _SHORTEST_IN_WORDS), lambda found: "<user>" if found["name"] else found[0], "user name"
 
     @property
     def hidden(self) -> tuple[Hidden, ...] | None:
@@ -146,15 +171,25 @@ class Redactor:
         if not self._hides:
             return words
         for pattern, mark, what in self._patterns:
-            words, count = pattern.subn(mark, words)
-            if count:
-                self._counts[what] += count
-        return _UUID.sub(self._uuid, words)
+            words = pattern.sub(partial(self._marked, mark, what), words)
+        return words
+
+    def _marked(self, mark: "str | _Mark", what: str, found: re.Match[str]) -> str:
+        """Return what replaces *found*, and count it, unless it stays."""
+        new = found.expand(mark) if isinstance(mark, str) else mark(found)
+        if new != found[0]:
+            self._counts[what] += 1
+        return new
 
     def _uuid(self, found: re.Match[str]) -> str:
-        digits = found[0].replace("-", "").lower()
-        self._counts["UUID"] += 1
-        return self._uuids.setdefault(digits, f"<UUID {len(self._uuids) + 1}>")
+        """Return the mark of a UUID. Sixteen numbers of two digits, not in brackets, are none."""
+        words = found[0]
+        if found["decimal"]:
+            words = "".join(f"{int(number):02x}" for number in words.split(","))
+        elif not re.search("[-_a-fx]", words, re.IGNORECASE) and any(sign in words for sign in " ,:"):
+            return words
+        digits = _NO_DIGIT.sub("", words)
+        return self._uuids.setdefault(digits.lower(), f"<UUID {len(self._uuids) + 1}>")
 
     def facts(self, value: T) -> T:
         """Redact every foreign text in *value*, a record of a document; everything else stays the same."""
@@ -191,11 +226,18 @@ class Redactor:
         return type(value)(**told_once(before, after))
 
 
-def _words(names: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Return a pattern for *names* as whole words, or as the first part of one (NAME-work), the longest first."""
+def _words(names: tuple[str, ...], shortest_in_words: int | None = None) -> re.Pattern[str] | None:
+    """Return a pattern that finds *names* in any case as the group "name", and `_KEPT`, which stays.
+
+    A name is a whole word, or the first part of one (NAME-work, NAME2). With *shortest_in_words*, names of at least so
+    many characters are found inside words too.
+    """
     if not names:
         return None
-    longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    longest_first = [re.escape(name) for name in sorted(names, key=len, reverse=True)]
+    anywhere = [n for n in names if shortest_in_words is not None and len(n) >= shortest_in_words]
     # Also after a dash, as in runtime-NAME; after a dot only in the name of a hidden folder, not as a file's suffix.
     begins = not_behind(r"\w.")
-    return re.compile(rf"(?:{begins}|(?<=/\.))(?:{longest_first})(?![A-Za-z0-9])")
+    words = rf"(?:{begins}|(?<=/\.))(?:{'|'.join(longest_first)})(?![A-Za-z])"
+    inside = "".join(f"|{re.escape(name)}" for name in sorted(anywhere, key=len, reverse=True))
+    return re.compile(rf"{_KEPT}|(?P<name>{words}{inside})", re.IGNORECASE)
