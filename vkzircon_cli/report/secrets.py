@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forms of passwords, keys, tokens and addresses, by which they are known in any text.
 
-The prefixes and lengths of tokens are those that the plugins of detect-secrets 1.5.0 look for, and those of
-gitleaks' rules for Google, Hugging Face, DigitalOcean and age; the patterns are our own. Each takes linear time: what it repeats
+The prefixes and lengths of tokens are those that the plugins of detect-secrets 1.5.0 look for, and those of gitleaks'
+rules for Google, Hugging Face, DigitalOcean and age; the patterns are our own. Each takes linear time: what it repeats
 cannot also begin it, or is bounded. docs/guide.md, "Share a report", lists the forms, and a test has a seed of each.
 """
 

@@ -19,7 +19,7 @@ from vkzircon_cli.stream.document import SCHEMA_VERSION, Document, Header
 from vkzircon_cli.stream.events import Event, own_message
 from vkzircon_cli.stream.fold import Fold, Transcript
 
-_MOST_BYTES = 64 << 20
+_MOST_BYTES = 16 << 20  # twenty times a device's matrix of all formats, the largest document
 _WHAT_IT_TAKES = (
     "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace, or that vkzircon "
     "matrix or bench wrote with --format json."
@@ -46,6 +46,14 @@ def read(path: Path) -> Any:
     Raises:
         Usage: the file cannot be read, or is neither.
     """
+    try:
+        return _read(path)
+    except MemoryError:
+        pass  # what was read is freed before the message is made
+    raise _unfit(path, " needs more memory than this process may have (ulimit -v)")
+
+
+def _read(path: Path) -> Any:
     raw = _bytes(path)
     if raw.startswith(_ZIP):
         raise _unfit(path, " is a zip, as vkzircon bundle writes them: unzip it, and pass the report.json in it")
