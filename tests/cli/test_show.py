@@ -2,6 +2,7 @@
 """`show` renders what was captured elsewhere in any format, without Vulkan, as if it had been made here."""
 
 import json
+import resource
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -165,7 +166,29 @@ def test_a_huge_file_is_not_read(vkzircon: Run, tmp_path: Path) -> None:
         stream.truncate(100 << 20)
     ran = vkzircon("show", str(file), **NO_VULKAN)
     assert (ran.code, ran.out) == (2, "")
-    assert "is larger than 64 MiB, too large for a report." in ran.err
+    assert "is larger than 16 MiB, too large for a report." in ran.err
+
+
+def test_a_long_text_is_shown_in_part(vkzircon: Run, tmp_path: Path) -> None:
+    """10 MB of printed text: only the part that is shown is searched for secrets."""
+    report = json.loads(CAPTURES[0].read_text())
+    report["run"]["output"] = {"text": "a TOKEN=hunter2\n" * 600_000, "text_hex": None, "dropped": 0}
+    (tmp_path / "long.json").write_text(json.dumps(report))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    ran = vkzircon("show", "long.json", "--format", "html", **NO_VULKAN)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 6
+    assert "TOKEN=&lt;hidden&gt;" in ran.out
+    assert "hunter2" not in ran.out
+
+
+def test_a_file_that_needs_too_much_memory_is_refused(tmp_path: Path) -> None:
+    """15 MB of unknown keys under `ulimit -v`: exit code 2 and a sentence, not a fault of ours."""
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"schema_version": SCHEMA_VERSION, "x": [[]] * 3_700_000}))
+    script = f"ulimit -v 200000; exec {PROGRAM} show {file}"
+    ran = subprocess.run(["sh", "-c", script], env=environment({}), capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "keys.json needs more memory than this process may have (ulimit -v)." in ran.stderr
 
 
 def test_a_report_of_the_first_schema_is_read(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ _Mark = Callable[[re.Match[str]], str]
 
 _HOMES = ("/home", "/Users", "/var/home", "/export/home", "/usr/home")
 _USERS = ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")
+_MOST_CHARACTERS = 256 << 10  # of one text: the output that is kept of a driver, if all of it are escapes
 _SHORTEST_NAME = 2
 _SHORTEST_IN_WORDS = 5  # letters of a user's name that is hidden inside words too
 # Names that identify no person, and that occur in many paths and messages.
@@ -170,6 +171,8 @@ class Redactor:
         """Redact one text; a text that was already redacted stays the same."""
         if not self._hides:
             return words
+        if len(words) > _MOST_CHARACTERS:
+            words = f"{words[:_MOST_CHARACTERS]} ... ({len(words) - _MOST_CHARACTERS} more characters)"
         for pattern, mark, what in self._patterns:
             words = pattern.sub(partial(self._marked, mark, what), words)
         return words
