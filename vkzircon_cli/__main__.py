@@ -93,7 +93,8 @@ def run(arguments: Sequence[str]) -> int:
             return errors.Exit.INTERRUPTED
         if os.environ.get(_TRACE_VARIABLE):
             raise
-        stop = errors.OurFault(error, f"the command line and the trace that {_TRACE_VARIABLE}=1 prints")
+        wanted = f"the command line and the trace that {_TRACE_VARIABLE}=1 prints"
+        stop = errors.refused_call(error) or errors.OurFault(error, wanted)
     output.say(f"vkzircon: {stop.message} {stop.hint}".rstrip())
     return stop.exit_code
 

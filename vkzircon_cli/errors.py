@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exceptions: some become an answer's `Missing` in the probe, the others end a command with an exit code."""
 
+import errno
 from enum import IntEnum
 
 from vkzircon_cli.model.base import Missing, MissingKind
@@ -46,6 +47,10 @@ ERROR_EXITS = (
 
 
 _MOST_WORDS = 300  # characters of a foreign error
+
+
+# What a seccomp filter, or a limit on memory, processes or files, answers to a call.
+_REFUSALS = (errno.EPERM, errno.ENOSYS, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class Unanswered(Exception):
@@ -130,6 +135,14 @@ def of_newer_glibc(refused: OSError) -> CannotAsk | None:
         "It was built elsewhere, with a newer glibc. Build it here: python3 -m pip install . in a checkout of vkzircon."
     )
     return CannotAsk("no-libzircon", f"libzircon does not fit this system's glibc: {refused}.", fix)
+
+
+def refused_call(error: BaseException) -> CannotAsk | None:
+    """Return the error for a system call that a sandbox or a limit refuses, None for any other error."""
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+        return None
+    fix = "Allow it in the sandbox or container, or raise the limit: ulimit -n, ulimit -u."
+    return CannotAsk("no-process", f"The system refuses a call that vkzircon needs: {error.strerror}.", fix)
 
 
 class OurFault(Stop):

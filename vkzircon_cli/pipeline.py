@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 
 from vkzircon_cli.emulation.installation import find, with_environment
-from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage
+from vkzircon_cli.errors import CannotAsk, Exit, Stop, Usage, refused_call
 from vkzircon_cli.model.base import plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.home import also_name, without_home
@@ -150,6 +150,10 @@ def _stream(request: Request, search: Search) -> Generator[Event, None, None]:
             yield from _probed(request, search)
         except NoProcess as alone:
             yield error(alone, alone.cause)
+        except OSError as failed:
+            if (refused := refused_call(failed)) is None:
+                raise
+            yield error(refused, refused.cause)
     yield {"event": "done", "ms": elapsed_ms()}
 
 

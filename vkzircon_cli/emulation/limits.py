@@ -8,6 +8,6 @@ def raise_open_files() -> None:
     """Raise the soft limit of this process and its children to the hard one."""
     import resource  # Linux only, as the emulation
 
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with suppress(OSError, ValueError):  # a sandbox may refuse it, and fewer files may be enough
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

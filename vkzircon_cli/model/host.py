@@ -169,13 +169,21 @@ class Environment:
         return "" if self.agent is None else f" --agent {quote(self.agent)}"
 
 
+def names() -> os.uname_result:
+    """Return the names of system and host; a sandbox may refuse to tell them, and Python is for Linux or Fuchsia."""
+    try:
+        return os.uname()
+    except OSError:
+        return os.uname_result(("Linux", "", "unknown", "", "unknown"))
+
+
 def platform() -> str:
     """Return the platform: VKZIRCON_PLATFORM, else the one that the system reports.
 
     Raises:
         BadValue: the variable names an unknown platform.
     """
-    system = "Fuchsia" if sys.platform.startswith("fuchsia") else os.uname().sysname
+    system = "Fuchsia" if sys.platform.startswith("fuchsia") else names().sysname
     return platform_of(os.environ.get(PLATFORM_VARIABLE), system)
 
 
@@ -193,7 +201,7 @@ def platform_of(chosen: str | None, system: str) -> str:
 
 def environment(*, isolated: bool) -> Environment:
     """Read the surroundings of this process; *isolated* says whether the probe runs in another one."""
-    system = os.uname()
+    system = names()
     return environment_of(
         platform=platform(),
         system=f"{system.sysname} {system.release}",

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from vkzircon_cli.model.base import Missing, plain, record
 from vkzircon_cli.model.facts import Device, EntryPoint, Facts
 from vkzircon_cli.model.home import home_pattern, homes, not_behind, told_once, variables
-from vkzircon_cli.model.host import Variable
+from vkzircon_cli.model.host import Variable, names
 from vkzircon_cli.model.spec import Flags, Named, Version
 from vkzircon_cli.report import secrets
 from vkzircon_cli.report.summary import REQUIRED, CheckResult
@@ -100,7 +100,7 @@ def people(*agents: str | None) -> People:
     users = [user for named, _ in addressed for user in named]
     hosts = [host for _, named in addressed for host in named]
     users += [user for name in _USERS for user in variables(name)]
-    hosts += [os.uname().nodename, *variables("HOSTNAME")]
+    hosts += [names().nodename, *variables("HOSTNAME")]
     return People(
         homes=homes(),
         users=_names(*of_homes, *users, _account()),

@@ -16,6 +16,7 @@ from vkzircon_cli.worker.interrupt import SIGNALS
 
 _PR_SET_PDEATHSIG = 1
 _UNFINISHED = 71  # the exit status of work that raised; work that returns exits with 0
+NOT_BEGUN = 73  # the system refused a call before the work: no driver has run
 _POLL_S = 0.001
 _PATIENCE_S = 5.0  # a process that is killed inside a driver's ioctl ends only when the ioctl returns, if it ever does
 
@@ -69,8 +70,9 @@ class Process:
         """Wait for the process and free its id; the exit status cannot be read any more."""
         if self in _living:
             _living.remove(self)
-        if self.exit_status(_PATIENCE_S) is not None:
-            os.waitpid(self._pid, 0)
+        with suppress(OSError):  # a sandbox may refuse to wait; the process ends without that too
+            if self.exit_status(_PATIENCE_S) is not None:
+                os.waitpid(self._pid, 0)
 
 
 _living: list[Process] = []
@@ -111,29 +113,33 @@ def start(work: Callable[[], None], output: int | None = None) -> Process:
 
 
 def _run(work: Callable[[], None], output: int | None, mask: set[int | signal.Signals], parent: int) -> NoReturn:
+    status = NOT_BEGUN
     try:
         # While a driver hangs in C, Python's handlers do not run: the default actions must end this process.
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.setpgid(0, 0)
+        with suppress(OSError):
+            os.setpgid(0, 0)
         nothing = _open_nothing()
         for descriptor, target in enumerate((nothing, output or nothing, output or nothing)):
             os.dup2(target, descriptor)
         die_with(parent)
         _leave_no_core()
+        status = _UNFINISHED
         work()
-        os._exit(0)
+        status = 0
     finally:
-        os._exit(_UNFINISHED)
+        os._exit(status)
 
 
 def _leave_no_core() -> None:
     """Turn off core dumps: the report tells of a crash, and a core of a driver with its memory may have gigabytes."""
     import resource  # not in Python for Fuchsia, which has no fork either
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with suppress(OSError, ValueError):  # a sandbox may refuse it
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _open_nothing() -> int:
@@ -165,5 +171,5 @@ def die_with(parent: int) -> None:
         from vkzircon_cli.bindings.dynlib import in_this_process  # 3 ms, in the forked process only
 
         in_this_process().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
+    if -1 not in (parent, os.getppid()) and os.getppid() != parent:  # -1: a sandbox does not tell it
         os._exit(0)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from vkzircon_cli.errors import CannotAsk, OurFault, Stop, missing_package
+from vkzircon_cli.errors import CannotAsk, OurFault, Stop, missing_package, refused_call
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import Event, error, to_line
@@ -51,7 +51,8 @@ def probe_events(load: LoadProbe, request: Request, on_call: OnCall, answered: A
         import traceback  # imported here: only a bug of ours needs it
 
         os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
-        yield from _last_events(OurFault(fault, _REPORT), "our-fault")
+        refused = refused_call(fault)
+        yield from _last_events(refused or OurFault(fault, _REPORT), refused.cause if refused else "our-fault")
 
 
 def _through_agent(load: LoadProbe, request: Request, on_call: OnCall, answered: Answered) -> Iterator[Event]:

@@ -19,7 +19,7 @@ from vkzircon_cli.stream.decoding import decode as decode_record
 from vkzircon_cli.stream.events import Event, ended, error, own_message
 from vkzircon_cli.worker.event_reader import EventReader
 from vkzircon_cli.worker.isolation import NoProcess, missing_from_exit, missing_in_time
-from vkzircon_cli.worker.process import is_readable
+from vkzircon_cli.worker.process import NOT_BEGUN, is_readable
 from vkzircon_cli.worker.protocol import LoadProbe, time_limit
 from vkzircon_cli.worker.worker import LEFT_A_WORD, Worker, next_worker
 
@@ -218,6 +218,8 @@ class _Listener:
             return Missing(MissingKind.TIMED_OUT, self._worker.call, "", "the process hangs while it ends")
         if status == LEFT_A_WORD and self._request.agent is not None:
             return self._last_word()
+        if status == NOT_BEGUN:
+            raise NoProcess("No process", "the system refuses a call that it needs to begin")
         return missing_from_exit(status, self._worker.call)
 
     def _last_word(self) -> Missing:

@@ -65,6 +65,8 @@ class Task:
         try:
             if self._process is not None:
                 missing = self._listen(self._process, data)
+        except OSError as refused:
+            return [], _not_started(str(refused.strerror))
         finally:
             self.close()
         *lines, rest = bytes(data).split(b"\n")

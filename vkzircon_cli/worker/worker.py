@@ -91,8 +91,16 @@ _early: list[Worker] = []
 def start_early(load: _LoadProbe) -> None:
     """Fork the first worker now if it is certain to be needed and there is a second processor for it."""
     is_plain_linux = sys.platform == "linux" and _PLATFORM_VARIABLE not in os.environ
-    if is_plain_linux and len(os.sched_getaffinity(0)) > 1:
+    if is_plain_linux and _has_processors():
         start_first(load)
+
+
+def _has_processors() -> bool:
+    """Whether there is more than one processor, as far as the system tells it."""
+    try:
+        return len(os.sched_getaffinity(0)) > 1
+    except OSError:
+        return False
 
 
 def start_first(load: _LoadProbe) -> None:
