@@ -63,3 +63,11 @@ def test_every_page_is_named_in_the_readme() -> None:
     """A reader gets from the README to every page."""
     named = {path for path, _, _ in _LINK.findall((CHECKOUT / "README.md").read_text("utf-8"))}
     assert {str(page.relative_to(CHECKOUT)) for page in PAGES} - named <= {"README.md", "CHANGELOG.md"}
+
+
+def test_each_line_of_the_threat_model_has_its_test() -> None:
+    """Every test that SECURITY.md names exists."""
+    named = re.findall(r"`(test_\w+)`", (CHECKOUT / "SECURITY.md").read_text("utf-8"))
+    tests = "".join(path.read_text("utf-8") for path in (CHECKOUT / "tests").rglob("test_*.py"))
+    assert len(named) > 20
+    assert [name for name in named if f"def {name}(" not in tests] == []

@@ -57,6 +57,14 @@ def test_every_command_that_asks_the_driver_ends_with_a_document(vkzircon: Run, 
     assert ran.json["error"]["cause"] == "interrupted"
 
 
+def test_a_signal_before_the_agent_has_answered_leaves_a_document(vkzircon: Run) -> None:
+    """Nothing is known of the device yet; the document says that, and who ended the run."""
+    agent = "sh -c 'kill -TERM $PPID; exec sleep 60'"
+    ran = vkzircon("check", "--format", "json", "--agent", agent, "--timeout", "30")
+    assert ran.code == ran.json["summary"]["exit_code"] == 143
+    assert (ran.json["error"]["cause"], ran.json["environment"]["system"]) == ("interrupted", "unknown")
+
+
 def test_a_bundle_of_an_interrupted_probe_is_whole(vkzircon: Run, driver: str, tmp_path: Path) -> None:
     """The loader's log is not made, and the bundle says so."""
     ran = vkzircon("bundle", **_sending(driver, signal.SIGTERM))

@@ -171,5 +171,5 @@ def die_with(parent: int) -> None:
         from vkzircon_cli.bindings.dynlib import in_this_process  # 3 ms, in the forked process only
 
         in_this_process().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if -1 not in (parent, os.getppid()) and os.getppid() != parent:  # -1: a sandbox does not tell it
+    if min(parent, os.getppid()) > 0 and os.getppid() != parent:  # a sandbox may refuse to tell either
         os._exit(0)
