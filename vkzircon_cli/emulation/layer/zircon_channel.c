@@ -64,12 +64,26 @@ static void hold_many_messages(int socket) {
     setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
+// Whether a message comes through: a sandbox may allow socketpair() and refuse sendmsg() or recvmsg().
+static bool carry_messages(const int sockets[2]) {
+    char byte = 0;
+    struct iovec io = {&byte, sizeof byte};
+    struct msghdr parts = {.msg_iov = &io, .msg_iovlen = 1};
+    return sendmsg(sockets[0], &parts, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 &&
+           recvmsg(sockets[1], &parts, MSG_DONTWAIT) == 1;
+}
+
 zx_status_t zx_channel_create(uint32_t options, zx_handle_t *out0, zx_handle_t *out1) {
     int sockets[2];
     if (options || !out0 || !out1)
         return ZX_ERR_INVALID_ARGS;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
         return errno == EMFILE || errno == ENFILE ? ZX_ERR_NO_RESOURCES : ZX_ERR_NO_MEMORY;
+    if (!carry_messages(sockets)) {
+        close(sockets[0]);
+        close(sockets[1]);
+        return ZX_ERR_NO_MEMORY;
+    }
     hold_many_messages(sockets[0]);
     hold_many_messages(sockets[1]);
     table_lock();
