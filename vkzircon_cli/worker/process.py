@@ -130,14 +130,14 @@ def _run(work: Callable[[], None], output: int | None, mask: set[int | signal.Si
 
 
 def _leave_no_core() -> None:
-    """Turn off core dumps: the report tells of a crash, and a core of a driver with its memory may have gigabytes."""
+    """Turn off core dumps: the report describes the crash, and a driver's core file may have gigabytes."""
     import resource  # not in Python for Fuchsia, which has no fork either
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _open_nothing() -> int:
-    """Open the null device, or a folder, which cannot be read or written, in a sandbox without devices."""
+    """Open the null device; in a sandbox without devices, a folder, which cannot be read or written."""
     with suppress(OSError):
         return os.open(os.devnull, os.O_RDWR)
     return os.open("/", os.O_RDONLY)
