@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of an agent that does not listen: what it says is known before it is asked."""
+"""The bytes of a scripted agent, whose answers are fixed before it gets requests."""
 
 import fcntl
 import os
@@ -36,7 +36,7 @@ def greeting(
 
 @contextmanager
 def answering(*said: bytes, made: type[Connection] = Connection) -> Iterator[Connection]:
-    """Connect to an agent that has said everything at once, and ends then."""
+    """Connect to an agent that sends all its answers at once, and then ends."""
     read, write = os.pipe()
     taken, requests = os.pipe()
     fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 1 << 20)

@@ -231,7 +231,7 @@ void (*vkGetInstanceProcAddr(void *instance, const char *name))(void) {
 
 
 def test_a_driver_that_counts_four_billion_queues_is_reported(vkzircon: Run, tmp_path: Path) -> None:
-    """A wrong count takes neither memory nor a fault of vkzircon's own."""
+    """A wrong count neither takes memory nor causes an internal error."""
     (tmp_path / "liar.c").write_text(_LIAR)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", "liar.so", "liar.c"], cwd=tmp_path, check=True)
     ran = vkzircon("check", "-f", "json", VKZIRCON_LIBVULKAN=str(tmp_path / "liar.so"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a sandbox or a limit refuses is named as that, and never a failure of the driver.
+"""What a sandbox or a limit refuses is reported as such, and never as a failure of the driver.
 
 A refused fork is in tests/worker/test_refused_fork.py.
 """
@@ -91,7 +91,7 @@ def test_without_memfds_there_is_no_emulation(refusing: Callable[[str], str], la
 def test_a_program_is_not_started_with_an_emulation_that_cannot_work(
     refusing: Callable[[str], str], lavapipe: str
 ) -> None:
-    """The message is there before the program runs, which could not tell the reason."""
+    """The message comes before the program would run, because the program could not give the reason."""
     ran = _ran(lavapipe, [refusing("memfd_create")], "emulate", "--", "echo", "started")
     assert (ran.code, ran.out) == (4, "")
     assert "memfd_create: Operation not permitted" in ran.err
@@ -113,7 +113,7 @@ def test_without_socketpairs_only_channels_are_skipped(refusing: Callable[[str],
 
 
 def test_a_driver_that_may_not_start_threads_is_not_called_unfit(refusing: Callable[[str], str], lavapipe: str) -> None:
-    """glibc starts threads by clone3: doctor has the result's name, and that the emulation makes no difference."""
+    """glibc starts threads with clone3; doctor names the result, and that it is the same without the emulation."""
     ran = _ran(lavapipe, [refusing("clone3")], "doctor", "--emulate")
     said = " ".join(ran.out.split())
     assert "the driver creates no device, with the emulation or without it (VK_ERROR_" in said
@@ -121,7 +121,7 @@ def test_a_driver_that_may_not_start_threads_is_not_called_unfit(refusing: Calla
 
 
 def test_a_driver_that_the_limit_on_memory_keeps_out_is_not_called_broken(lavapipe: str) -> None:
-    """The linker says only that it could not map the library."""
+    """The linker's message is only that it could not map the library."""
     ran = _ran(lavapipe, [], "doctor", limit=(resource.RLIMIT_AS, 150 << 20))
     said = " ".join(ran.out.split())
     assert "failed to map segment" in said
@@ -131,7 +131,7 @@ def test_a_driver_that_the_limit_on_memory_keeps_out_is_not_called_broken(lavapi
 
 @pytest.mark.parametrize("folder", ["/proc", "/dev", "/dev/shm"])
 def test_empty_system_folders_change_no_verdict(lavapipe: str, folder: str) -> None:
-    """Without /proc the layer's presence is asked of Vulkan; without /dev there is no null device."""
+    """Without /proc, Vulkan is asked whether the layer is on; without /dev, there is no null device."""
     ran = _ran(lavapipe, _without(folder), "check", *JSON)
     assert (ran.code, ran.json["emulation"]["active"]) == (0, True)
     assert ran.json["error"] is None

@@ -97,7 +97,7 @@ void device_open(struct device *device, VkPhysicalDevice physical) {
     device->physical = physical;
     MUST(vkCreateDevice, physical, &info, NULL, &device->handle);
     if (queue_owner == device->handle)
-        queue_owner = VK_NULL_HANDLE; // that was a device which is destroyed, with the same address
+        queue_owner = VK_NULL_HANDLE; // an earlier device, now destroyed, may have had the same address
 #define FUNCTION(name) (PFN_##name) vkGetDeviceProcAddr(device->handle, #name)
     device->get_handle = FUNCTION(vkGetMemoryZirconHandleFUCHSIA);
     device->get_handle_properties = FUNCTION(vkGetMemoryZirconHandlePropertiesFUCHSIA);

@@ -17,7 +17,7 @@ _PIECE = 1 << 16
 
 
 class Direction:
-    """What is under way from *source* to *target*, two descriptors."""
+    """Data in transit from *source* to *target*, two descriptors."""
 
     def __init__(self, source: int, target: int, delay_s: float) -> None:
         self.source = source
@@ -27,14 +27,14 @@ class Direction:
         self.is_open = True
 
     def take(self) -> bytes:
-        """Read one piece; an empty one is the end, which travels like all others."""
+        """Read one piece; an empty one is the end, which is delayed like all others."""
         data = os.read(self.source, _PIECE)
         self._pieces.append((time.monotonic() + self._delay_s, data))
         self.is_open = bool(data)
         return data
 
     def left_s(self) -> float | None:
-        """Return the seconds until a piece arrives, None if none is under way."""
+        """Return the seconds until a piece arrives, None if none is in transit."""
         return max(0.0, self._pieces[0][0] - time.monotonic()) if self._pieces else None
 
     def deliver(self) -> None:

@@ -43,7 +43,7 @@ def parts(where: Where) -> list[Part]:
 
 
 def round_trips(where: Where) -> Iterator[Part]:
-    """Count those of a check through an agent that is 2 ms away in each direction."""
+    """Count the round trips of a check through an agent on a line with 2 ms delay in each direction."""
     if where.agent is not None:
         with tempfile.NamedTemporaryFile() as count:
             wall_ms(where.through_agent("check", "--emulate", "--quiet", delay_ms=2.0, count=count.name))

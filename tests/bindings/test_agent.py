@@ -75,7 +75,7 @@ def test_two_arenas_cannot_have_one_address(arena: Arena) -> None:
     [
         (b"\0" * 70_000, "without an agent's greeting"),
         (greeting(version=9), f"speaks version 9 of the protocol, and this vkzircon version {VERSION}"),
-        (greeting(machine=SPARC), "architecture is not supported: number 43 of ELF"),
+        (greeting(machine=SPARC), "architecture is not supported: ELF machine number 43"),
         (greeting(pointer=4), "pointers have 4 bytes, and this machine's 8"),
         (MAGIC + struct.pack(">IIII", 200, 1, 0, 0), "numbers are big-endian"),
         (greeting(arena=1 << 40), "offers no arena"),
@@ -94,14 +94,14 @@ def test_a_greeting_that_cannot_be_used_is_one_sentence(said: bytes, message: st
 
 
 def test_a_big_endian_host_has_no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Structures travel as they are, so both sides have one order of bytes."""
+    """Structures are sent unchanged, so both sides must have the same byte order."""
     monkeypatch.setattr(sys, "byteorder", "big")
     with answering(greeting()) as connection, pytest.raises(AgentError, match="this machine big-endian"):
         connection.greet()
 
 
-def test_an_arena_that_cannot_be_mapped_is_one_sentence(arena: Arena) -> None:
-    """Taken here, refused there, or offered nowhere; the address is free again afterwards."""
+def test_an_arena_that_cannot_be_mapped_gives_one_sentence(arena: Arena) -> None:
+    """Its address is in use here, refused by the agent, or not offered; it is free again afterwards."""
     assert arena.allocate(16)
     for said, message in (
         ((greeting(),), "None of the addresses"),
@@ -114,8 +114,8 @@ def test_an_arena_that_cannot_be_mapped_is_one_sentence(arena: Arena) -> None:
     Arena(ELSEWHERE, SIZE).close()
 
 
-def test_a_large_structure_is_compared_only_while_it_lives(arena: Arena) -> None:
-    """It is at the end, so a small one that is made later and kept does not stand behind it."""
+def test_a_large_structure_is_compared_only_while_it_exists(arena: Arena) -> None:
+    """It is at the arena's end, so a small structure that is made later and kept is not behind it."""
     new = _abi.ffi.new_allocator(arena.allocate, arena.free)
     large, larger = new("uint8_t[]", 65_537), new("uint8_t[]", 300_000)
     small = new("uint8_t[]", 65_536)
@@ -170,7 +170,7 @@ def test_a_loss_names_the_call(said: tuple[bytes, ...], lost: type[Lost], call: 
 
 
 def _destroy(caller: AgentCaller) -> None:
-    """Have three calls travel in one frame."""
+    """Send three calls in one frame."""
     vulkan = vk.binding().ffi
     for _ in range(2):
         caller.function(vulkan, "PFN_vkDestroyInstance", 4096)(vulkan.NULL, vulkan.NULL)
@@ -241,7 +241,7 @@ def _good_answers() -> list[bytes]:
 
 
 def _spoil(frames: list[bytes], chance: random.Random) -> bytes:
-    """Return the bytes of *frames*, of which something is wrong."""
+    """Return the bytes of *frames* with one error."""
     for _ in range(chance.choice((1, 1, 2, 5))):
         at = chance.randrange(len(frames))
         frame = bytearray(frames[at] or frame_of(DONE))
@@ -279,13 +279,13 @@ class _Counting(Connection):
 
 
 def test_an_agent_that_answers_well_is_used_to_the_end() -> None:
-    """What the next test spoils is all right."""
+    """The frames that the next test damages are valid."""
     with answering(*_good_answers()) as connection:
         _use(connection)
 
 
 def test_only_time_in_calls_counts() -> None:
-    """A slow line is no slow driver: a timer stands still between calls."""
+    """A timer stops between calls, so a slow line does not look like a slow driver."""
     took_ns = 3_000_000
     answer = struct.pack("<QIIQ", took_ns, 0, 1, 0)
     with answering(greeting(), frame_of(DONE), frame_of(DONE, answer)) as connection:
@@ -306,10 +306,10 @@ def test_the_name_of_the_agents_host_may_be_missing() -> None:
             assert connection.greet().host == host
 
 
-def test_no_answer_makes_the_host_fail_otherwise() -> None:
-    """Of 10,000 frames: random ones, cut ones, huge lengths, good ones with a flipped bit.
+def test_a_wrong_answer_raises_one_of_two_errors() -> None:
+    """10,000 frames: random ones, truncated ones, huge lengths, valid ones with a flipped bit.
 
-    An error is one of two, at once and in little memory. FUZZ_SEED and FUZZ_FRAMES change what is tried.
+    The error comes at once and needs little memory. FUZZ_SEED and FUZZ_FRAMES change the frames.
     """
     seed, frames = int(os.environ.get("FUZZ_SEED", "0")), int(os.environ.get("FUZZ_FRAMES", "10000"))
     good, before, errors = _good_answers(), _memory("VmRSS"), 0
@@ -335,7 +335,7 @@ def _memory(name: str) -> int:
 
 
 def test_an_answer_that_no_request_has_is_not_read() -> None:
-    """Its length is refused, before memory is taken for it."""
+    """Its length is refused before memory is allocated for it."""
     with answering(greeting(), struct.pack("<IIII", (1 << 20) + 1, DONE, 0, 0)) as connection:
         connection.greet()
         with pytest.raises(AgentError, match="a frame of 1,048,577 bytes"):
@@ -343,7 +343,7 @@ def test_an_answer_that_no_request_has_is_not_read() -> None:
 
 
 def test_a_request_that_cannot_be_refused_is_the_agents_mistake() -> None:
-    """Only some may fail; of the others, the reason is told once."""
+    """Only some requests may fail; for the others, the reason is shown once."""
     with answering(greeting(), frame_of(FAILED, b"no way")) as connection:
         connection.greet()
         with pytest.raises(AgentError, match=r"The agent refused a request of kind 17 \(no way\)\."):
@@ -362,7 +362,7 @@ def test_blocks_outside_the_arena_are_refused() -> None:
 
 
 def test_a_request_that_was_posted_fails_in_the_next_one() -> None:
-    """Its answer is read then: a hang has the name of the posted one, and a failure leaves the next answer in place."""
+    """The next request reads its answer: a hang has the posted request's name, and a failure keeps the next answer."""
     said = [frame_of(DONE), frame_of(DONE, b"x"), frame_of(FAILED), frame_of(DONE, b"y"), frame_of(FAILED)]
     with answering(greeting(), *said, frame_of(HUNG)) as connection:
         connection.greet()
@@ -388,7 +388,7 @@ def test_a_request_that_was_posted_fails_in_the_next_one() -> None:
 def test_no_other_request_is_named_for_one_that_the_agent_refused(
     ask: Callable[[Connection], object], kind: int
 ) -> None:
-    """Neither one that was sent with it, nor the one that finds the answer, which may fail itself."""
+    """Neither a request that was sent with it, nor the one that reads the answer, which may fail itself."""
     with answering(greeting(), frame_of(FAILED), frame_of(DONE)) as connection:
         connection.greet()
         with pytest.raises(AgentError, match=rf"The agent refused a request of kind {kind} "):
@@ -405,7 +405,7 @@ def test_of_requests_that_were_sent_together_each_may_fail() -> None:
 
 @pytest.mark.parametrize(("made", "results"), [(0, 0), (2, 2), (1, 0), ((1 << 32) - 1, 1)])
 def test_results_of_other_calls_are_refused(made: int, results: int) -> None:
-    """As many calls were made as the answer has results, and at least one, and no more than were asked for."""
+    """The answer has one result per call that was made: at least one, and at most as many as were requested."""
     answer = frame_of(DONE, struct.pack("<QII", 0, 0, made) + bytes(8 * results))
     with answering(greeting(), frame_of(DONE), answer) as connection:
         caller = AgentCaller(connection, connection.greet())

@@ -28,7 +28,7 @@ def _called(result: int = 0, nanoseconds: int = 0, runs: bytes = b"", count: int
 
 
 def _told(ask: Callable[[AgentCaller], Any], *said: bytes) -> Any:
-    """Return what *ask* makes of an agent that answers so."""
+    """Return the result of *ask* with an agent that sends these answers."""
     with answering(greeting(), frame_of(DONE), *said) as connection:
         caller = AgentCaller(connection, connection.greet())
         try:
@@ -38,7 +38,7 @@ def _told(ask: Callable[[AgentCaller], Any], *said: bytes) -> Any:
 
 
 def test_a_list_that_is_longer_than_its_room_is_refused() -> None:
-    """The second count is past what the driver was given room for."""
+    """The second count exceeds the array that the driver was given."""
     ffi = vk.binding().ffi
 
     def lie(count: Any, array: Any) -> int:
@@ -46,7 +46,7 @@ def test_a_list_that_is_longer_than_its_room_is_refused() -> None:
         return 0
 
     vulkan = vk.Vulkan(ffi, None, "", vk.Calls(lambda _: None))
-    with pytest.raises(Refused, match="it counts 4 entries in room for 3"):
+    with pytest.raises(Refused, match="it counts 4 entries for an array of 3"):
         vulkan.enumerate("vkEnumerateInstanceLayerProperties", lie, "VkLayerProperties")
 
 
@@ -64,12 +64,12 @@ def test_a_message_that_is_longer_than_its_room_is_refused() -> None:
 
 def test_a_time_that_no_call_takes_is_refused() -> None:
     """A sum of such times would not fit in a report's numbers."""
-    with pytest.raises(AgentError, match="calls took longer than any could"):
+    with pytest.raises(AgentError, match="calls took longer than is possible"):
         _told(lambda caller: caller.function(_abi.ffi, "PFN_zx_process_self", 1)(), _called(nanoseconds=1 << 63))
 
 
 def test_a_platform_that_does_not_exist_is_the_devices_setting() -> None:
-    """It is not told as an option of this command line."""
+    """The error is not reported as an option of this command line."""
     with pytest.raises(AgentError, match='On the device, VKZIRCON_PLATFORM is "windows"'):
         _told(lambda caller: caller.platform(), frame_of(DONE, b"windows"))
 

@@ -111,7 +111,7 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: bytes, said: str)
 
 
 def test_foreign_lines_in_a_trace_are_counted_and_left_out(vkzircon: Run, tmp_path: Path) -> None:
-    """A layer, ssh or a log may write before, between and behind the events; the report is the same."""
+    """A layer, ssh or a log may write before, between and after the events; the report is the same."""
     assert vkzircon("--format", "trace", "--output", "trace", **NO_VULKAN).code == 4
     clean = (tmp_path / "trace").read_bytes()
     lines = clean.splitlines(keepends=True)
@@ -120,14 +120,14 @@ def test_foreign_lines_in_a_trace_are_counted_and_left_out(vkzircon: Run, tmp_pa
     found = read(tmp_path / "mixed")
     *_, told = found.run.messages
     assert (told.severity, told.own) == ("warning", True)
-    assert told.text == "The trace has 4 lines of other programs, not read."
+    assert told.text == "vkzircon ignored 4 lines of other programs in the trace."
     assert replace(found, run=replace(found.run, messages=found.run.messages[:-1])) == read(tmp_path / "trace")
     assert "4 lines of other programs" in " ".join(vkzircon("show", "mixed", **NO_VULKAN).out.split())
 
 
 @pytest.mark.parametrize("arguments", [("show", "-", "--format", "json"), ("diff", "-", "{}"), ("diff", "{}", "-")])
 def test_a_dash_is_standard_input(arguments: tuple[str, ...]) -> None:
-    """As in a pipe behind --format json; a difference to itself is none."""
+    """As in a pipe after --format json; a report has no differences from itself."""
     file = str(CAPTURES[0])
     command = [str(PROGRAM), *(word.format(file) for word in arguments)]
     with CAPTURES[0].open("rb") as stream:
@@ -136,8 +136,8 @@ def test_a_dash_is_standard_input(arguments: tuple[str, ...]) -> None:
     assert (done.returncode, done.stderr) == (expected, b"")
 
 
-def test_nothing_on_standard_input_is_said(vkzircon: Run) -> None:
-    """It is named in words, not as a file."""
+def test_empty_standard_input_is_an_error(vkzircon: Run) -> None:
+    """The message names standard input in words, not as a file."""
     ran = vkzircon("show", "-", **NO_VULKAN)
     assert (ran.code, ran.out) == (2, "")
     assert "Standard input is empty" in ran.err

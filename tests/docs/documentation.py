@@ -57,7 +57,7 @@ class Block:
         return re.fullmatch(pattern, _alike(printed)) is not None
 
     def with_output(self, printed: str) -> str:
-        """Return the body with *printed* as its output, behind the last command."""
+        """Return the body with *printed* as its output, after the last command."""
         commands = [line for line in self.body.splitlines(keepends=True) if line.startswith("$ ")]
         return "".join([*commands, printed])
 

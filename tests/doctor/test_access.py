@@ -95,10 +95,10 @@ def test_no_node_at_all_is_told_and_in_a_container_why() -> None:
         ("", {}, ""),
     ],
 )
-def test_a_container_or_sandbox_is_known_by_its_mark(
+def test_a_container_or_sandbox_is_detected_by_its_mark(
     tmp_path: Path, mark: str, environ: dict[str, str], name: str
 ) -> None:
-    """Each has a command of its own that gives it a GPU."""
+    """Each has its own command that gives it access to a GPU."""
     if mark:
         (tmp_path / mark).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / mark).touch()
@@ -116,10 +116,10 @@ def test_a_container_or_sandbox_is_known_by_its_mark(
         ("/dev/dri/renderD128", Place(), "no driver for this GPU", "sudo apt-get install mesa-vulkan-drivers"),
     ],
 )
-def test_the_driver_that_is_missing_is_that_of_the_vendor_and_the_place(
+def test_the_missing_driver_depends_on_the_vendor_and_the_place(
     path: str, where: Place, words: str, command: str
 ) -> None:
-    """A node that opens beside software devices only: Mesa is no answer for every one."""
+    """If a node opens and Vulkan lists software devices only, Mesa is not the right driver for every node."""
     found = nodes_finding([replace(RENDER, path=path)], replace(SOFTWARE_ONLY, place=where)).children[-1]
     assert (found.id, found.outcome) == ("access.no-driver", Outcome.WARN)
     assert words in found.cause

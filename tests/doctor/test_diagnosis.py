@@ -125,7 +125,7 @@ def test_a_hanging_driver_costs_its_limit(vkzircon: Run, broken_driver: Callable
     assert _by_id(ran.json)["library.hangs"]["subject"] == bad
 
 
-def test_a_driver_that_dies_when_it_is_asked_is_named(vkzircon: Run, tmp_path: Path) -> None:
+def test_a_driver_that_crashes_when_it_is_called_is_named(vkzircon: Run, tmp_path: Path) -> None:
     """Its manifest and library are valid; the loader with this driver alone shows that it crashes."""
     source, library, manifest = tmp_path / "d.c", tmp_path / "libd.so", tmp_path / "d.json"
     source.write_text("#include <stdlib.h>\nvoid *vk_icdGetInstanceProcAddr(void *i, const char *n) { abort(); }\n")

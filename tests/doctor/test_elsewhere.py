@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Doctor through an agent: what its process sees, and what is not looked at."""
+"""Doctor through an agent: what its process sees, and what is not examined."""
 
 import subprocess
 from pathlib import Path
@@ -25,7 +25,7 @@ def _ids(ran: Ran) -> dict[str, tuple[str, str]]:
 
 
 def test_it_sees_what_the_agent_sees(emulated: Run, agent: Path) -> None:
-    """Loader and extension are those of the device; manifests and nodes are told as not looked at, with the reason."""
+    """Loader and extension are those of the device; manifests and nodes are reported as not examined, with why."""
     ran = emulated("doctor", "-f", "json", "--agent", str(agent))
     assert (ran.code, ran.err) == (0, "")
     branches = [finding["id"] for finding in ran.json["findings"]]
@@ -55,7 +55,7 @@ def test_paths_and_variables_are_those_of_the_device(vkzircon: Run, agent: Path,
 
 
 def test_a_library_is_opened_in_the_agents_process(vkzircon: Run, agent: Path, tmp_path: Path) -> None:
-    """One that ends the process ends the agent, and one that is no loader is told as such."""
+    """One that ends the process ends the agent, and one that is not a loader is reported as such."""
     for statement, word, outcome in (("abort();", "crashes", "crash"), ("", "not-a-loader", "fail")):
         source, library = tmp_path / "library.c", tmp_path / f"{word}.so"
         start = f"__attribute__((constructor)) static void start(void) {{ {statement} }}"
@@ -65,7 +65,7 @@ def test_a_library_is_opened_in_the_agents_process(vkzircon: Run, agent: Path, t
         assert _ids(ran)[f"loader.{word}"][0] == outcome
 
 
-def test_without_an_agent_nothing_is_looked_at(vkzircon: Run) -> None:
+def test_without_an_agent_nothing_is_examined(vkzircon: Run) -> None:
     """Each part says why, and the exit code is that of the connection."""
     ran = vkzircon("doctor", "-f", "json", "--agent", "true")
     assert ran.code == 4

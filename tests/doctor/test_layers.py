@@ -225,7 +225,7 @@ def _laid(base: Path, kind: str, library: str, changes: dict[str, Any]) -> Path:
 def test_a_layer_is_judged_as_the_loader_does(
     name: str, loader: dict[str, str], tmp_path: Path, library: str, lavapipe: str
 ) -> None:
-    """If named, it is enabled only where the loader takes it all the same, or crashes where doctor says so."""
+    """A layer that doctor names is enabled only if the loader accepts it anyway, or crashes if doctor says so."""
     kind, changes, word = FAULTS[name]
     path = _laid(tmp_path, kind, library, changes)
     given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": NAME, **loader}

@@ -207,7 +207,7 @@ def test_on_fuchsia_the_service_has_the_library(tmp_path: Path) -> None:
 
 
 def test_a_library_of_ld_library_path_that_does_not_fit_is_named(vkzircon: Run, tmp_path: Path) -> None:
-    """The driver is fine without it: the variable and its folder are the cause, with the linker's words."""
+    """The driver works without it: the variable and its folder are the cause, with the linker's message."""
     (tmp_path / "needed.c").write_text("int needed(void) { return 1; }")
     (tmp_path / "driver.c").write_text("int needed(void); int use(void) { return needed(); }")
     for version in (1, 2):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The opened loader's own word is the verdict on each driver and layer, however it words its log."""
+"""The verdict on each driver and layer is what the opened loader did, independent of the wording of its log."""
 
 import json
 import subprocess
@@ -76,7 +76,7 @@ def _where(**environ: str) -> Surroundings:
 def test_a_driver_that_loads_and_does_not_work_is_named(
     fails: str, driver: Driver, loader: dict[str, str], lavapipe: str
 ) -> None:
-    """Alone it fails, beside a good one it is a warning; the loader's or the driver's own line is the evidence."""
+    """It is a failure alone, a warning beside a good driver; a line of the loader or the driver is the evidence."""
     bad = driver(FAILS[fails])
     for beside, outcome in (("", Outcome.FAIL), (f":{lavapipe}", Outcome.WARN)):
         where = _where(VK_DRIVER_FILES=f"{bad}{beside}", **loader)
@@ -90,8 +90,8 @@ def test_a_driver_that_loads_and_does_not_work_is_named(
         assert sum(exam.is_usable for exam in exams) == bool(beside)
 
 
-def test_doctor_says_so_in_its_first_line(vkzircon: Run, driver: Driver, lavapipe: str) -> None:
-    """It was "4 of 4 lead to a driver", although the loader left one out."""
+def test_the_first_line_names_a_driver_that_fails(vkzircon: Run, driver: Driver, lavapipe: str) -> None:
+    """It used to be "4 of 4 lead to a driver", although the loader left one out."""
     bad = driver("-DRESULT=-9")
     ran = vkzircon("doctor", "--format", "json", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
     assert (ran.code, ran.json["summary"]["outcome"]) == (1, "warn")
@@ -114,7 +114,7 @@ WHOLE = Tried(
 
 @pytest.mark.parametrize("works", [True, False])
 def test_the_log_of_an_unknown_loader_is_read_by_its_paths(works: bool) -> None:
-    """Other prefixes, another order and other sentences: what names the file is the evidence, a listing is not."""
+    """Prefixes, order and sentences differ; the evidence is a line that names the file and does more than list it."""
     log = ("<7> /a/x.json", "<4> rejected: (pas de pilote) /a/./x.so", "libx: no such device here")
     asked = Asked(CONTROL, WHOLE, {"/a/x.json": Tried("VK_ERROR_INCOMPATIBLE_DRIVER", (), log)})
     told = verdict(_exam(ManifestKind.DRIVER, works=works), asked)
@@ -133,7 +133,7 @@ def test_the_loader_is_right_where_our_reading_is_not() -> None:
         assert told.finding.children[0].outcome is Outcome.INFO
 
 
-def test_a_layer_that_should_be_on_and_is_not_loaded_is_told() -> None:
+def test_a_layer_that_should_be_on_and_is_not_loaded_is_reported() -> None:
     """The evidence is the line that names it, not the one that lists its file."""
     whole = Tried("VK_SUCCESS", ("/lib/libc.so.6",), WHOLE.log)
     told = verdict(_exam(ManifestKind.IMPLICIT_LAYER, works=True), Asked(CONTROL, whole))
@@ -141,8 +141,8 @@ def test_a_layer_that_should_be_on_and_is_not_loaded_is_told() -> None:
     assert told.finding.evidence == WHOLE.log[:1]
 
 
-def test_without_the_loaders_word_our_own_reading_stands() -> None:
-    """Nothing is known where the loader was not asked, fails without any driver, or does not show what it maps."""
+def test_without_results_of_the_loader_our_own_finding_counts() -> None:
+    """Nothing is known if the loader was not run, fails without any driver, or does not show the files that it maps."""
     for asked in (Asked(), Asked(Tried("VK_ERROR_OUT_OF_HOST_MEMORY")), Asked(CONTROL, Tried("VK_SUCCESS"))):
         for kind in ManifestKind:
             exam = _exam(kind, works=True)

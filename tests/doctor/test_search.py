@@ -183,7 +183,7 @@ def test_fuchsia_has_folders_of_its_own() -> None:
 
 
 def test_a_variable_that_hides_the_usual_drivers_is_named(vkzircon: Run, lavapipe: str) -> None:
-    """A folder of conda's instead of /usr/share: the installed driver is not told to be missing."""
+    """A folder of conda's instead of /usr/share: the installed driver is not reported as missing."""
     ran = vkzircon("doctor", "--format", "json", XDG_DATA_DIRS="/nonexistent/conda/share", HOME="/nonexistent")
     assert ran.code == 4
     assert "XDG_DATA_DIRS hides" in ran.json["summary"]["sentence"]

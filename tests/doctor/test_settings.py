@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a loader of Vulkan 1.4 has besides: settings, ID filters, folders of implicit layers, meta-layers."""
+"""Features of a loader of Vulkan 1.4: settings, ID filters, folders of implicit layers, meta-layers."""
 
 import json
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_settings_that_hide_every_device_are_named_and_no_driver_is_blamed(
 def test_settings_that_name_the_only_drivers_hide_the_others(
     vkzircon: Run, newer: Newer, tmp_path: Path, swiftshader: str, lavapipe: str
 ) -> None:
-    """The others are left out by them, and the one that only the settings name is listed."""
+    """The settings leave the others out, and the driver that only the settings name is listed."""
     _settings(tmp_path, additional_drivers_use_exclusively=True, additional_drivers=[{"path": swiftshader}])
     ran = vkzircon("doctor", "--format", "json", HOME=str(tmp_path), **newer)
     drivers = _children(ran.json, "drivers")
@@ -92,7 +92,7 @@ def test_folders_of_implicit_layers_are_searched_where_the_loader_has_them(
 
 
 def test_a_meta_layer_turns_on_its_components_or_is_ignored(vkzircon: Run, loader: Newer, tmp_path: Path) -> None:
-    """It is the cause of the layer that it turns on; with a component that is missing, the loader ignores it."""
+    """It is the cause for the layer that it turns on; if a component is missing, the loader ignores it."""
     folder, name = tmp_path / ".local/share/vulkan/implicit_layer.d", "VK_LAYER_LUNARG_override"
     for component, word in (
         ("VK_LAYER_KHRONOS_validation", "layer.on"),
@@ -108,7 +108,7 @@ def test_a_meta_layer_turns_on_its_components_or_is_ignored(vkzircon: Run, loade
 
 
 def test_a_meta_layer_that_keeps_the_emulation_out_is_named(vkzircon: Run, lavapipe: str, tmp_path: Path) -> None:
-    """It says where the loader looks for layers; report and doctor name its file and its switch."""
+    """It sets the folders in which the loader looks for layers; report and doctor name its file and its switch."""
     switch = {"disable_environment": {"NO_OVERRIDE": "1"}, "component_layers": ["VK_LAYER_KHRONOS_validation"]}
     paths = {"override_paths": ["/usr/share/vulkan/explicit_layer.d"]}
     folder = tmp_path / ".local/share/vulkan/implicit_layer.d"

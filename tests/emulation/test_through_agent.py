@@ -98,7 +98,7 @@ def _compared(emulated: Run, folder: Path, options: str, agent: str) -> Differen
 
 
 def test_a_library_that_hangs_while_it_is_opened_hangs_there_too(vkzircon: Run, agent: Path, tmp_path: Path) -> None:
-    """The limit of a step covers the constructors of the loader, by the clock of the agent."""
+    """The limit of a step covers the loader's constructors, by the agent's clock."""
     start = "__attribute__((constructor)) static void start(void) { for (;;) pause(); }"
     (tmp_path / "hang.c").write_text(f"#include <unistd.h>\n{start}\n")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", "hang.so", "hang.c"], cwd=tmp_path, check=True)
@@ -191,7 +191,7 @@ def test_no_agent_is_one_sentence(vkzircon: Run, command: str, said: str) -> Non
 
 
 def test_a_command_without_a_driver_has_no_agent(vkzircon: Run) -> None:
-    """Each command that asks the driver has the option, and the others say which ones do, in one sentence."""
+    """Each command that calls the driver has the option; the others name those commands in one sentence."""
     having = {name for name, command in COMMANDS.items() if "agent" in command.options.split()}
     assert having == {name for name, command in COMMANDS.items() if command.depth}
     ran = vkzircon("diff", "--agent", "true", "a.json", "b.json")
@@ -200,14 +200,14 @@ def test_a_command_without_a_driver_has_no_agent(vkzircon: Run) -> None:
 
 
 def test_the_cause_is_searched_for_through_the_same_agent(vkzircon: Run, agent: Path) -> None:
-    """The hint and the next commands name the agent: without it they would ask this machine."""
+    """The hint and the next commands name the agent: without it, they would examine this machine."""
     ran = vkzircon("check", "-f", "json", "--agent", str(agent), VK_DRIVER_FILES="/none")
     assert ran.code == 4
     assert f"Run vkzircon doctor --agent {agent} for the cause." in ran.err
 
 
 def test_an_error_is_told_once(vkzircon: Run) -> None:
-    """Where nothing stands between the beginning of the page and its end, the end is left out."""
+    """If nothing is between the first and the last lines of the page, the last lines are left out."""
     ran = vkzircon("check", "--agent", "true")
     assert (ran.code, ran.out.count("ERROR")) == (4, 1)
 
@@ -216,8 +216,8 @@ def test_an_error_is_told_once(vkzircon: Run) -> None:
     ("kib", "said"),
     [(50_000, "The agent has no address space for its arena."), (90_000, "The agent cannot map its arena: Cannot")],
 )
-def test_an_agent_without_memory_is_one_sentence(vkzircon: Run, agent: Path, kib: int, said: str) -> None:
-    """It is no driver's fault."""
+def test_an_agent_without_memory_gives_one_sentence(vkzircon: Run, agent: Path, kib: int, said: str) -> None:
+    """The driver is not blamed."""
     ran = vkzircon("check", "-f", "json", "--agent", f"sh -c 'ulimit -v {kib}; exec {agent}'")
     assert (ran.code, ran.json["error"]["cause"]) == (4, "no-agent")
     assert ran.err.startswith(f"vkzircon: {said}")
@@ -231,7 +231,7 @@ def test_an_agent_that_ends_before_it_is_asked_is_no_crash(emulated: Run, agent:
     greeting = len(MAGIC) + 16 + 120 + sum(len(text) + 1 for text in texts)
     ran = emulated("check", "-f", "json", "--agent", _later(agent, f"{sys.executable} relay.py {agent} {greeting} end"))
     assert (ran.code, ran.json["error"]["cause"]) == (4, "no-agent")
-    assert "The connection to the agent ended before anything was asked." in ran.err
+    assert "The connection to the agent ended before the first request." in ran.err
 
 
 def _later(agent: Path, command: str) -> str:
@@ -241,7 +241,7 @@ def _later(agent: Path, command: str) -> str:
 
 @pytest.mark.parametrize("is_first", [True, False])
 def test_ctrl_c_during_the_greeting_ends_with_a_report(agent: Path, tmp_path: Path, is_first: bool) -> None:
-    """Exit code 130, one sentence, a document, and no process that is left; for the worker's agent too."""
+    """The run ends with exit code 130, one sentence, a document, and no process left; for the worker's agent too."""
     if is_first:
         (tmp_path / "once").touch()
     (tmp_path / "silent.sh").write_text("echo $$ > started\nmv started pid\nexec sleep 60\n")
@@ -343,14 +343,14 @@ def test_no_name_of_the_device_is_left_in_a_bundle(emulated: Run, agent: Path, t
 
 
 def test_a_check_needs_few_round_trips(emulated: Run, agent: Path, tmp_path: Path) -> None:
-    """Each costs the time of the line: a change that needs more raises the number here."""
+    """Each round trip costs the delay of the line: a change that needs more must raise the number here."""
     ran = emulated("check", "--quiet", "--agent", _line(agent, tmp_path, delay_ms=2))
     assert (ran.code, ran.err) == (0, "")
     assert 500 < (tmp_path / "trips").stat().st_size <= MOST_TRIPS
 
 
 def test_the_limit_of_a_step_does_not_count_the_line(emulated: Run, agent: Path, tmp_path: Path) -> None:
-    """A step may take longer than its limit on a slow line: what hangs is a call on the device."""
+    """A step may take longer than its limit on a slow line: only time in calls counts."""
     ran = emulated("devices", "-f", "trace", "--agent", _line(agent, tmp_path, delay_ms=60), "--timeout", "1")
     assert (ran.code, ran.err) == (0, "")
     events = [json.loads(event) for event in ran.out.splitlines()]

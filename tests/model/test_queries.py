@@ -91,7 +91,7 @@ def _card(uuid: str, name: str = "Card", vendor_id: int = 2) -> Identity:
 
 
 def test_a_device_is_found_again_by_uuid_then_ids_then_name_then_index() -> None:
-    """Whether the devices are in another order, the driver was updated, or neither tells."""
+    """This holds if the order changed, if the driver was updated, and if the names and ids are equal."""
     a, b, updated = _card("aa"), _card("bb"), _card("cc", "Card (2.0)")
     other_vendor, new = _card("dd", vendor_id=1), _card("ee", "New", vendor_id=3)
     assert match_devices({0: a, 1: b}, {0: b, 1: a}) == {0: (1, "UUID"), 1: (0, "UUID")}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who owns a handle: this process, or the driver that has imported it."""
+"""A handle belongs to this process, or to the driver that has imported it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from vkzircon_cli.probe.resources import Memory
 
 @contextmanager
 def _refused(call: str) -> Iterator[Memory]:
-    """Fail as an import does whose *call* returned an error."""
+    """Fail like an import whose *call* returned an error."""
     if call:
         raise Refused(call, "VK_ERROR_OUT_OF_DEVICE_MEMORY")
     yield Memory(None, 1, 0)
@@ -23,7 +23,7 @@ def _refused(call: str) -> Iterator[Memory]:
     ("call", "taken"), [("vkAllocateMemory", False), ("vkBindBufferMemory", True), ("vkBindImageMemory", True)]
 )
 def test_an_import_whose_binding_is_refused_took_the_handle(call: str, taken: bool) -> None:
-    """The memory existed, and its end closed the handle: the number may be in use for another one."""
+    """The memory existed, and freeing it closed the handle: its number may belong to another handle by now."""
     handle = OwnedHandle(None, 5)
     with pytest.raises(Refused), taking(handle, _refused(call)):
         pass

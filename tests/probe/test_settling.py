@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a count of handles is waited for."""
+"""How long the probe waits for a handle count to settle."""
 
 from itertools import count
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from vkzircon_cli.probe import imports
 
 
 def test_a_slow_line_to_an_agent_leaves_a_few_queries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A count that changes late is no fault of a driver, even if each query takes longer than the whole wait."""
+    """A count that changes late is not a driver's fault, even if each query takes longer than the whole wait."""
     seen = iter((3, 3, 3, 2, 2))
     kernel: Any = SimpleNamespace(handle_count=lambda _handle: next(seen))
     ticks = count(step=10)

@@ -157,8 +157,8 @@ def test_bars_are_longer_for_longer_times() -> None:
     assert "from 1.00 µs to 100 ms" in _chart("A whole buffer").scale
 
 
-def test_the_overhead_is_that_of_who_called() -> None:
-    """Python makes no call behind an agent."""
+def test_the_overhead_names_the_caller() -> None:
+    """Behind an agent, Python makes no calls to the driver."""
     bench = _bench(_device())
     through = replace(bench, environment=replace(bench.environment, agent="ssh board agent"))
     assert "the time that Python and the clock add to each call" in " ".join(_text(bench).split())

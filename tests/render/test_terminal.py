@@ -363,7 +363,7 @@ def test_what_to_do_next_comes_last_and_fits_the_outcome(report: Report, command
 
 
 def test_what_to_do_next_goes_through_the_same_agent() -> None:
-    """A command without it would ask this machine."""
+    """A command without the agent would examine this machine."""
     report = _not_offered()
     through = replace(report, environment=replace(report.environment, agent="ssh board agent"))
     commands = [command for command, _ in steps_after(through, verbose=False, advice=ANY_ADVICE)]

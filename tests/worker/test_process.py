@@ -39,7 +39,7 @@ def test_how_a_process_ended_can_be_asked_again(begin: Start) -> None:
 
 
 def test_a_crash_leaves_no_core() -> None:
-    """Where a user allows them, a probe that crashes a driver many times would fill the folder."""
+    """If the user allows core dumps, a probe that crashes a driver many times would fill the folder."""
     before = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
     try:

@@ -26,7 +26,7 @@ typedef struct {
     uint32_t handleType;
 } VkMemoryGetZirconHandleInfoFUCHSIA;
 
-/* For a question to the loader alone, without the binding, which takes longer to import. */
+/* Used to call the loader without the Python binding, which takes longer to import. */
 typedef struct {
     int32_t sType;
     const void *pNext;

@@ -31,14 +31,14 @@ _ENDED = struct.Struct("<Ii")
 _RESULT = struct.Struct("<QII")
 _MOST_WORDS = 12
 _STATUS = (1 << 32) - 1
-_LATER = 1 << 16  # of the first argument
+_LATER = 1 << 16  # flag of the first argument
 _MOST_PUT_OFF = 64
 _MOST_TEXT = 4096
 # Calls without output: they travel with the next call, which raises the failure of the last one.
 _PUT_OFF = ("vkDestroy", "vkFree", "vkUnmap", "vkCmd", _CLOSE := "zx_handle_close")
 _KEPT_SCRATCH = 2 << 20
 _LONGEST_NS = 1 << 62
-_LIMIT = "A limit of address space (ulimit -v) may be in the way."
+_LIMIT = "A limit on address space (ulimit -v) may be the cause."
 _NUMBER = struct.Struct("<Q")
 _TWO = struct.Struct("<QQ")
 
@@ -60,7 +60,7 @@ class _Function:
         return self.result(self._caller.call(self, arguments))
 
     def result(self, word: int) -> Any:
-        """Return a result, as its type converts it, None for a function without one."""
+        """Convert a result to its type; return None for a function without a result."""
         return self._convert(word) if self._convert is not None else None
 
 
@@ -246,10 +246,10 @@ class AgentCaller:
         return self._make_calls()[-1]
 
     def in_turn(self, calls: Sequence[Call]) -> None:
-        """Make calls, in one frame, up to the first that returns anything but 0."""
+        """Make calls, in one frame, up to the first that does not return 0."""
         functions = [call.function for call in calls if isinstance(call.function, _Function)]
         if len(functions) < len(calls):
-            LOCAL.in_turn(calls)  # some of them are timed, each by itself
+            LOCAL.in_turn(calls)  # some of them are timed one by one
             return
         for call in calls:
             call.on_call(call.name)
@@ -352,7 +352,7 @@ class AgentCaller:
         self._in_calls_ns += took_ns
         self._left_s -= took_ns / 1e9
         if self._in_calls_ns > _LONGEST_NS:
-            raise self.refuse("calls took longer than any could")
+            raise self.refuse("calls took longer than is possible")
 
     def begin_step(self, limit_s: float) -> None:
         """Allow the calls of one step *limit_s* seconds, by the agent's clock."""
@@ -364,7 +364,7 @@ class AgentCaller:
         return self._in_calls_ns
 
     def timer(self, limit_s: float) -> Callable[[], bool]:
-        """Return a function that says whether *limit_s* seconds were spent in calls: a slow line is no slow driver."""
+        """Return a function that reports whether calls took *limit_s* seconds; time on the line does not count."""
         until = self._in_calls_ns + int(limit_s * 1e9)
         return lambda: self._in_calls_ns >= until
 

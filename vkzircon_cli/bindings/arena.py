@@ -20,7 +20,7 @@ _ffi: Any = _abi.ffi
 _UINTPTR = _ffi.typeof("uintptr_t")
 
 
-Used = tuple[int, int]  # how many blocks are in use at the arena's start, and how many at its end
+Used = tuple[int, int]  # blocks in use at the arena's start, and at its end
 
 
 class Malformed(Exception):
@@ -41,9 +41,9 @@ class Arena:
         self._known = memoryview(_ffi.buffer(self._shadow, size))
         self._sizes: dict[int, int] = {}
         self._free: dict[int, list[int]] = {}
-        self._top = 0  # the end of the small ones
-        self._large = {size}  # the start of each large one, and the arena's end
-        self._bottom = size  # the first of those
+        self._top = 0  # the end of the small allocations
+        self._large = {size}  # the start of each large allocation, and the arena's end
+        self._bottom = size  # the start of the first large allocation
 
     def close(self) -> None:
         """Unmap both; nothing allocated here may be used any more."""
@@ -82,7 +82,7 @@ class Arena:
     def changes(self) -> tuple[Used, list[tuple[int, bytes]]]:
         """Return what is compared, and the blocks that differ from what the agent has, as first block and bytes.
 
-        They are known there from now on.
+        The agent is then taken to have these blocks.
         """
         found = []
         blocks = -(-self._top // BLOCK), (self._size - self._bottom) // BLOCK

@@ -16,14 +16,14 @@ _MOST_TEXT = 4096
 
 
 class Later:
-    """As an argument of a call in turn: the handle that a call before it writes to *pointer*."""
+    """Argument of a call: the handle that an earlier call writes to *pointer*."""
 
     def __init__(self, pointer: Any) -> None:
         self.pointer = pointer
 
 
 class Call(NamedTuple):
-    """A call to make in turn: *on_call* gets its name before, and *check* raises for a result other than 0."""
+    """One call of a sequence. *on_call* gets its name before the call; *check* raises for a result other than 0."""
 
     name: str
     function: Callable[..., Any]
@@ -70,7 +70,7 @@ class Caller(Protocol):
         """Return the function at *address*, a pointer, of the function type *type*."""
 
     def in_turn(self, calls: Sequence[Call]) -> None:
-        """Make calls, in one message to an agent, up to the first that returns anything but 0; raise what it raises.
+        """Make calls, in one message to an agent, up to the first that does not return 0; raise what its check raises.
 
         A call without a result returns 0.
         """
@@ -106,7 +106,7 @@ class Caller(Protocol):
         """Return a time in nanoseconds; two of them enclose what was called in between."""
 
     def timer(self, limit_s: float) -> Callable[[], bool]:
-        """Return a function that says whether *limit_s* seconds are over, of which only those in the process count."""
+        """Return a function that reports whether *limit_s* seconds have passed, of calls only behind an agent."""
 
     def resident(self) -> int:
         """Return the process's resident bytes, 0 if they are not known."""
@@ -208,7 +208,7 @@ class LocalCaller:
         return time.perf_counter_ns()
 
     def timer(self, limit_s: float) -> Callable[[], bool]:
-        """Return a function that says whether *limit_s* seconds are over."""
+        """Return a function that reports whether *limit_s* seconds have passed."""
         until = time.monotonic() + limit_s
         return lambda: time.monotonic() >= until
 

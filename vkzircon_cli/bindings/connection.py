@@ -22,7 +22,7 @@ VERSION = 1
 MAGIC = b"vkzircon-agent\r\n"
 MACHINES = {62: "x86_64", 183: "aarch64"}  # e_machine of ELF
 _MOST_BANNER = 64 * 1024
-_MOST_ANSWER = 1 << 20  # of an answer without blocks of the arena
+_MOST_ANSWER = 1 << 20  # bytes of an answer without blocks of the arena
 _MOST_WORDS = 300
 _CHUNK = 1 << 16
 _RELAY_WAIT_S = 1.0
@@ -117,7 +117,7 @@ class Connection:
         self._broken = loss
 
     def unread(self) -> bytes:
-        """Return what came and was not understood yet."""
+        """Return the bytes that were received but not parsed yet."""
         return bytes(self._data)
 
     def greet(self) -> Hello:
@@ -159,7 +159,7 @@ class Connection:
                 f"The agent's pointers have {pointer_size} bytes, and this machine's {_POINTER_SIZE}.", _SUPPORTED
             )
         if machine not in MACHINES:
-            raise AgentError(f"The agent's architecture is not supported: number {machine} of ELF.", _SUPPORTED)
+            raise AgentError(f"The agent's architecture is not supported: ELF machine number {machine}.", _SUPPORTED)
         if not 1 << 20 <= arena_size <= 1 << 30 or arena_size % _CHUNK or offers > len(addresses):
             raise self._malformed("it offers no arena")
         elevated = uid != euid or gid != egid
@@ -178,10 +178,10 @@ class Connection:
     ) -> bytes:
         """Send a request and return the answer. *limit_s* is the limit of each of its *calls*, 0 for none.
 
-        *size* is that of the arena's blocks which the answer may have.
+        *size* is the largest size of the arena's blocks in the answer.
 
         Raises:
-            Failed: the agent says that it cannot; only for the kinds `_MAY_FAIL`.
+            Failed: the agent reports a failure; only for the kinds `_MAY_FAIL`.
             AgentError: the answer is not one, or too late.
             Ended, Hung: the agent is gone; the number of the call is that of the last one that began.
         """
@@ -193,7 +193,7 @@ class Connection:
 
     @contextmanager
     def _breaking(self) -> Iterator[None]:
-        """Raise what the agent was lost by, and keep what it is lost by in the block."""
+        """Raise the earlier loss of the agent, and record a loss inside the block."""
         if self._broken is not None:
             raise self._broken
         try:
@@ -203,7 +203,7 @@ class Connection:
             raise
 
     def ask_each(self, kind: Ask, payloads: Sequence[bytes]) -> list[bytes | None]:
-        """Send all requests before the first answer is read; the answer is None where `ask` raises `Failed`.
+        """Send all requests, then read the answers; an answer is None where `ask` raises `Failed`.
 
         Otherwise raises as `ask`.
         """
@@ -220,13 +220,13 @@ class Connection:
         return answers
 
     def post(self, kind: Ask, payload: bytes, *, limit_s: float = 0.0, name: str = "") -> None:
-        """Send a request whose answer says nothing: the next one reads it, and raises a loss with *name*."""
+        """Send a request whose answer is empty. The next request reads the answer, and raises a loss with *name*."""
         with self._breaking():
             self._send_behind(_request(kind, payload, limit_s), time.monotonic() + self.patience_s)
         self._owed.append((kind, name, limit_s))
 
     def _send_behind(self, frame: bytes, until: float) -> None:
-        """Send a frame; if the agent is gone already, what was posted says more about that."""
+        """Send a frame. If the agent has ended, raise the loss from a posted request: it names the cause."""
         try:
             self._send(frame, until)
         except Ended:
@@ -236,13 +236,13 @@ class Connection:
     def _settle(self, until: float) -> None:
         """Read the answers to what was posted.
 
-        A `SEND_ON` may fail: that the other agent has gone is found by the next wait for its answer.
+        A `SEND_ON` may fail: the next wait for the other agent's answer finds that it has ended.
         """
         while self._owed:
             kind, name, limit_s = self._owed.pop(0)
             try:
                 if self._reply(kind, until + limit_s):
-                    raise self._malformed("a result where there is none")
+                    raise self._malformed("a result for a request that has none")
             except Failed:
                 continue
             except Lost as lost:
@@ -338,7 +338,7 @@ class RelayedConnection(Connection):
 
     def _send(self, data: bytes, until: float) -> None:
         del until
-        self._through.post(Ask.SEND_ON, data)  # that the second agent is gone, the next wait for its answer finds
+        self._through.post(Ask.SEND_ON, data)  # the next wait for its answer finds that it has ended
 
     def _more(self, until: float, what: str) -> None:
         left = until - time.monotonic()

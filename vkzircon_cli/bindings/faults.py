@@ -11,7 +11,7 @@ from vkzircon_cli.model.host import EMULATION_VARIABLE
 from vkzircon_cli.model.text import decode, did_you_mean
 
 _ffi: Any = _abi.ffi
-_MOST = 1000  # of either, if the count is wrong
+_MOST = 1000  # limit in case the library's count is wrong
 
 
 @record
@@ -43,11 +43,11 @@ def list_personas(lib: Any, caller: Caller = LOCAL) -> list[Entry]:
 
 
 def refuse_unusable(lib: Any, caller: Caller = LOCAL) -> None:
-    """Refuse *lib*, if it is our own libzircon, where it cannot emulate.
+    """Refuse *lib* if it is our own libzircon and cannot emulate here.
 
     Raises:
         Usage: VKZIRCON_EMULATION names a persona or fault that *lib* does not have; the hint lists the nearest ones.
-        CannotAsk: the system refuses what a VMO is made of.
+        CannotAsk: the system refuses to create a memfd, which holds a VMO's bytes.
     """
     try:
         error = lib.vkz_emulation_error()

@@ -188,7 +188,7 @@ class Vulkan:
             self.on_call(name)
             result = function(*arguments, count, array)
             if count[0] > len(array):
-                raise Refused(name, "", f"it counts {count[0]} entries in room for {len(array)}")
+                raise Refused(name, "", f"it counts {count[0]} entries for an array of {len(array)}")
             if result == VK_SUCCESS:
                 return self._elements(array, count[0])
             if result != VK_INCOMPLETE:
@@ -314,7 +314,7 @@ class PhysicalDevice:
         return self.instance.has_command(name)
 
     def tools(self) -> list[str]:
-        """List the names of tools that are on; a layer may list itself (VK_EXT_tooling_info)."""
+        """List the names of active tools; a layer may list itself (VK_EXT_tooling_info)."""
         count, array = (
             self.vulkan.new("uint32_t *", _MOST_TOOLS),
             self.vulkan.new("VkPhysicalDeviceToolProperties[]", _MOST_TOOLS),
@@ -377,7 +377,7 @@ class Device:
         self.vulkan.call_void(name, self._function(name), *arguments)
 
     def queue(self) -> Any:
-        """Return the queue, which stays the same."""
+        """Return the queue; it is queried once, because it never changes."""
         if self._queue is None:
             queue = self.vulkan.new("VkQueue *")
             self.get("vkGetDeviceQueue", self.handle, self.queue_family, 0, queue)
@@ -415,7 +415,7 @@ class Device:
     ) -> Iterator[Any]:
         """Create an object of the device and destroy it; yield the pointer to its handle, *handle* if that is set.
 
-        *then* are calls that follow the one which creates, if that succeeds.
+        *then* are calls that are made after the creation if that succeeds.
 
         Raises `Refused` if a call failed.
         """

@@ -282,7 +282,7 @@ class Zircon:
 
 
 class _NotOpen(Exception):
-    """The number is no open handle."""
+    """The number is not an open handle."""
 
 
 def _must_be_open(name: str, status: int) -> None:

@@ -17,7 +17,8 @@ DIFFERENCE_SCHEMA_VERSION = "1.4"
 class Area(StrEnum):
     """What a change is about, most important first.
 
-    Place is where the driver was called, if one report was made through another agent than the other, or through none.
+    Place is where the driver was called. It counts as a change of place if the agents differ, or if only one report
+    was made through an agent.
     """
 
     VERDICTS = "verdicts"

@@ -132,9 +132,9 @@ _USUAL = ("/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/mali0", "/dev/magma0")
 
 
 def nodes_behind(exists: Callable[[str], bool]) -> Finding:
-    """Return which usual nodes an agent sees; *exists* asks that for a path. None is opened there."""
+    """Return which common device nodes exist for an agent; *exists* checks a path. No node is opened."""
     found = ", ".join(path for path in _USUAL if exists(path))
-    words = f"On the device there are: {found or 'no usual nodes of a GPU'}."
+    words = f"Device nodes on the device: {found or 'none with a common name of a GPU'}."
     cause = "a device that hangs while its node is opened would hang the agent"
     child = Finding("access.not-tried", "/dev", Outcome.SKIP, words, (), cause)
     return branch("access", "device nodes", "No device node was opened on the device.", [child])
@@ -214,7 +214,7 @@ def _software(nodes: Sequence[Node], of: Reach) -> Iterator[Finding]:
     elif not nodes:
         cause = "this machine has no GPU, or its kernel driver is not loaded"
         if of.place.name:
-            cause = f"a container or sandbox has only the devices that it was given; this one is of {of.place.name}"
+            cause = f"a container or sandbox has only the devices that it was given; this process is in {of.place.name}"
         sentence = f"There is no device node of a GPU in /dev, and {only}."
         yield Finding("access.no-nodes", "/dev", Outcome.INFO, sentence, (), cause, of.place.devices)
 
@@ -252,7 +252,7 @@ def routes_finding(svc: Path = SVC) -> Finding:
 
 
 def routes_behind(exists: Callable[[str], bool], svc: Path = SVC) -> Finding:
-    """Return whether each service is routed to an agent's component; *exists* asks that for a path."""
+    """Return whether each service is routed to an agent's component; *exists* checks a path."""
     routed = frozenset(route.protocol for route in _ROUTES if exists(f"{svc}/{route.protocol}"))
     return _routes(routed, svc, "", "to the agent")
 

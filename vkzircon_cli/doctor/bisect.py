@@ -78,7 +78,7 @@ def _leaving_emulation_out(where: Surroundings) -> Iterator[Culprit]:
     for exam in layers:
         found = exam.manifest
         if found.components and exam.is_on:
-            sentence = f"{found.name} ({found.path}) is on, and then the loader looks for layers where that file says."
+            sentence = f"{found.name} ({found.path}) is on, and sets the folders in which the loader looks for layers."
             off = f"export {found.switch[0]}={found.switch[1] or 1}" if found.switch else f"ls -l {quote(found.path)}"
             yield Culprit("layer", found.path, sentence, off, left_out=False)
 

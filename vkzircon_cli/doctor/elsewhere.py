@@ -18,7 +18,7 @@ from vkzircon_cli.worker.agent_process import connected
 from vkzircon_cli.worker.isolation import AgentLost
 
 _ENDED = "the agent ended"
-_HERE_ONLY = "vkzircon reads manifests, and leaves them out one after the other, only on the machine that it runs on"
+_HERE_ONLY = "vkzircon reads manifests, and tries without them, only on the machine that it runs on"
 
 
 def findings(request: Request, report: Report) -> tuple[Finding, ...]:
@@ -43,7 +43,7 @@ def findings(request: Request, report: Report) -> tuple[Finding, ...]:
 
 
 def unseen(request: Request, report: Report, why: str) -> Iterator[Finding]:
-    """Yield the same parts as far as *report* has them; *why* the rest was not looked at."""
+    """Yield the same parts as far as *report* has them; *why* is the reason why the rest was not examined."""
     yield from _of_loader(None, report, _surroundings(request, report), why)
     for part in ("drivers", "layers", "access"):
         yield _not_looked_at(part, why)
@@ -82,12 +82,12 @@ def _of_paths(where: search.Surroundings, caller: Caller) -> list[Finding]:
 
 
 def _of_manifests(part: str, kind: str, variable: str, where: search.Surroundings) -> Finding:
-    """Return which entries of *variable* and usual folders exist; what is in the files is not known."""
+    """Return which entries of *variable* and usual folders exist; the files are not read."""
     missing = list(search.missing_entries(where, variable, with_manifests=True))
     folders = [folder for folder in search.folders(where, kind) if where.exists(folder)]
     named = [entry for entry in search.entries(where, variable) if where.exists(entry)]
     words = f"No manifest of {part} was read on the device."
-    seen = f"There are: {', '.join([*named, *folders]) or 'none of the usual folders'}."
+    seen = f"Paths that exist: {', '.join([*named, *folders]) or 'none of the usual folders'}."
     return branch(part, "", words, [*missing, Finding(f"{part}.not-looked-at", "", Outcome.SKIP, seen, (), _HERE_ONLY)])
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks the loader that opens what it does: which manifests it reads, which libraries it keeps, what it says of each.
+"""Runs the loader that opens, and records the manifests that it reads, the libraries that it keeps, and its log.
 
 A task creates instances with the loader's log on: one as the user would, and one for each driver alone, without layers.
-What the loader did is the verdict on a driver or a layer; our own reading of files and variables only explains it. The
-log is searched for paths and names, since its sentences differ between versions.
+The verdict on a driver or a layer is what the loader did; our own reading of files and variables only explains it. The
+log is searched for paths and names, because its sentences differ between versions.
 """
 
 import os
@@ -24,9 +24,9 @@ from vkzircon_cli.worker.task import Task
 
 _PATIENCE_S = 1.0  # for the first attempt; a driver that hangs then gets the timeout of the request
 _MOST_DRIVERS = 64
-_MOST_LOG = 8 * 1024  # of a driver alone
+_MOST_LOG = 8 * 1024  # bytes of the log of one driver
 _PIPE_SIZE, _SET_PIPE_SIZE = 1 << 18, 1031  # F_SETPIPE_SZ (linux/fcntl.h)
-# Asked beside the manifests: an instance without any driver, and one with all that the user has.
+# Tried before the manifests: an instance without any driver, and one with the user's own settings.
 _NOWHERE, _AS_IT_IS = "/nonexistent.json", ""
 _MOST_LINES = 3
 _JSON = re.compile(r"/[^\s\"',]*?\.json(?![\w.])")
@@ -45,10 +45,10 @@ _WITHOUT_LAYERS = {
 
 @record
 class Tried:
-    """What the loader did: *result* of vkCreateInstance by name, '' if the process ended before, by *fate*.
+    """What the loader did: the *result* of vkCreateInstance by name, '' if the process ended before that, with *fate*.
 
-    *files* are those that the loader had mapped by then, empty where that is not known. *log* has the loader's lines,
-    and what drivers and layers printed among them.
+    *files* are the libraries that the loader had mapped by then, empty if that is not known. *log* has the lines of the
+    loader and of drivers and layers.
     """
 
     result: str = ""
@@ -76,7 +76,7 @@ class Tried:
         return _last(line for line in self.log if any(name and name in line for name in names))
 
     def last_words(self) -> tuple[str, ...]:
-        """Return the last lines of all, except those that only list a file."""
+        """Return the last lines of the log, except those that only list a file."""
         return _last(self.log)
 
 
@@ -87,9 +87,10 @@ def _last(lines: Iterable[str]) -> tuple[str, ...]:
 
 @record
 class Asked:
-    """The loader's word: without a driver, on the *whole* system, and on each driver *alone*, by its manifest.
+    """The loader's results: *control* without a driver, *whole* with the user's settings, *alone* with one driver.
 
-    *alone* has nothing if the loader fails without any driver, and *whole* and *control* are None if nothing was asked.
+    *alone* has a result per manifest, and is empty if the loader fails without any driver. *whole* and *control* are
+    None if the loader was not run.
     """
 
     control: Tried | None = None
@@ -97,23 +98,23 @@ class Asked:
     alone: Mapping[str, Tried] = field(default_factory=dict)
 
     def loads(self, library: str) -> bool | None:
-        """Whether the loader keeps *library*, a path or a name for the linker, None if that is not known."""
+        """Whether the loader keeps *library* (a path, or a name for the linker) mapped, None if that is not known."""
         if self.whole is None or not self.whole.is_used or not self.whole.files or not library:
             return None
         return _is_among(library, self.whole.files)
 
     @property
     def log(self) -> tuple[str, ...]:
-        """Return the log of the whole."""
+        """Return the log of the run with the user's settings."""
         return self.whole.log if self.whole else ()
 
     def named_files(self) -> tuple[str, ...]:
-        """Return the JSON files that the log of the whole names, whatever it says of them."""
+        """Return the JSON files that the log names and that exist."""
         found = (os.path.normpath(path) for line in self.log for path in _json_in(line))
         return tuple(dict.fromkeys(path for path in found if os.path.isfile(path)))  # noqa: PTH113
 
     def passes_over(self, manifest: str) -> bool:
-        """Whether the loader reads all that it looks for, but not this manifest."""
+        """Whether the loader works and names JSON files in its log, but not this manifest."""
         gives_up = self.whole is None or self.whole.stops
         return not gives_up and bool(self.named_files()) and not any(manifest in line for line in self.log)
 
@@ -125,7 +126,7 @@ class Asked:
 
 
 def _json_in(line: str) -> list[str]:
-    """Return the absolute paths in a *line*: one that ends it may have blanks."""
+    """Return the absolute paths in a *line*; a path at the end of the line may contain spaces."""
     start = line.find("/")
     return [line[start:].strip()] if line.rstrip().endswith(".json") and start >= 0 else _JSON.findall(line)
 
@@ -148,7 +149,7 @@ class LoaderTrial:
         self._environ["VK_LOADER_DEBUG"] = "all"
         chosen = where.environ.get(LIBVULKAN_VARIABLE)
         self._names = (chosen,) if chosen else LOADER_NAMES
-        # With raised privileges the loader does not read the variables by which a driver is asked for alone.
+        # With raised privileges, the loader does not read the variables that select a single driver.
         is_possible = can_fork() and can_open() and not where.elevated and where.platform != FUCHSIA
         self._questions = (_NOWHERE, _AS_IT_IS, *self._manifests)
         self._task = self._start(self._questions, _PATIENCE_S) if is_possible else None
@@ -162,7 +163,7 @@ class LoaderTrial:
     give_up = close
 
     def asked(self, dead: Collection[str] = ()) -> Asked:
-        """Wait for the loader's word; it is not asked again about drivers whose library is known to be *dead*."""
+        """Wait for the results. Drivers in *dead*, whose library crashes or hangs, are not tried in a later process."""
         if self._task is None:
             return Asked()
         tried = self._answers(self._task, self._questions, dead)
@@ -178,7 +179,7 @@ class LoaderTrial:
         return Task(partial(_ask, self._names, self._environ, questions), min(patience_s, self._timeout_s))
 
     def _answers(self, task: Task, questions: Sequence[str], dead: Collection[str]) -> dict[str, Tried]:
-        """Return the answer to each question: after one that ended the process, another process has the rest."""
+        """Return the answer to each question. If a question ends the process, another process tries the rest."""
         answers, fate = task.answers()
         if not answers:  # no loader opens, or opening it ends the process
             return {}
@@ -226,7 +227,7 @@ def _change(environ: Mapping[str, str | None]) -> None:
 
 
 def _log() -> int:
-    """Put a pipe in the place of standard error. What does not fit into it is lost, since a full pipe would block."""
+    """Replace standard error by a pipe. Output that does not fit is lost: a full pipe would block the loader."""
     import fcntl
 
     read, write = os.pipe()
@@ -256,7 +257,7 @@ def _opened(names: Sequence[str]) -> Library | None:
 
 
 def _instance(loader: Library) -> tuple[str, list[str]]:
-    """Create an instance as the probe does, and destroy it; return the result, and the files mapped then."""
+    """Create an instance as the probe does, and destroy it; return the result, and the files mapped between."""
     from vkzircon_cli.bindings import _abi  # 0.4 ms, for a task only
 
     ffi: Any = _abi.ffi

@@ -68,7 +68,7 @@ class Manifest:
 
 @record
 class ManifestExam:
-    """The result of a manifest and its library.
+    """The result of examining a manifest and its library.
 
     *is_usable*: the loader gets a working driver or layer. *kills*: loading it crashes, ends or hangs the process.
     *stops*: because of it the loader gives up on all drivers. *is_on* is None for drivers.
@@ -83,7 +83,7 @@ class ManifestExam:
 
 
 def examine_any(path: str) -> tuple[Manifest, ...]:
-    """Read a manifest of unknown kind; nothing if it is none."""
+    """Read a manifest of unknown kind; return an empty tuple if the file is not a manifest."""
     try:
         root = read_manifest(path)
     except Unreadable:
@@ -323,7 +323,7 @@ def _notes(path: str, root: dict[str, Any], part: dict[str, Any], *, is_driver: 
 
 
 def layer_finding(manifest: Manifest, on: bool | None) -> Finding:
-    """Return that a layer is *on* or off."""
+    """Return the finding that a layer is *on* or off."""
     switch = f"; {'='.join(manifest.switch)} turns it off" if manifest.switch and on else ""
     state = "on" if on else "off"
     words = f"{manifest.name}, {with_article(manifest.kind)}, is {state}{switch}."

@@ -48,7 +48,7 @@ _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
 
 @record
 class Examined:
-    """All manifests of drivers and layers, and the loader's word on them."""
+    """All manifests of drivers and layers, and the loader's results for them."""
 
     drivers: tuple[ManifestExam, ...]
     layers: tuple[ManifestExam, ...]
@@ -56,7 +56,7 @@ class Examined:
 
 
 class ManifestTrial:
-    """Reads manifests, asks the loader in a task and loads libraries in another, but none of layers that are off."""
+    """Reads manifests, runs the loader in one task, and loads libraries in another, except of layers that are off."""
 
     def __init__(self, where: Surroundings) -> None:
         self._where = where
@@ -284,7 +284,7 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
 
 
 def _by_the_linker(found: Finding, where: Surroundings) -> Finding:
-    """Return the finding with LD_LIBRARY_PATH as its cause if the linker's words name a file from there."""
+    """Return the finding with LD_LIBRARY_PATH as its cause if the linker's message names a file from there."""
     words = " ".join(found.evidence)
     folder = next((each for each in search.entries(where, "LD_LIBRARY_PATH") if f"{each.rstrip('/')}/" in words), "")
     if not folder:

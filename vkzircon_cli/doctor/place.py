@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The container or sandbox that this process runs in, by its own marks, and the advice that fits it."""
+"""Detects the container or sandbox of this process by its files and variables, and returns fitting advice."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,7 +46,7 @@ def place(environ: Mapping[str, str], root: Path = Path("/")) -> Place:
 
 
 def missing_driver(node: str, where: Place) -> tuple[str, str]:
-    """Return why a GPU whose *node* opens has no driver here, and the command that gives it one."""
+    """Return why a GPU whose *node* opens has no driver here, and the command that installs one."""
     if "dxg" in node:
         return "on WSL only Mesa's dzn drives this GPU, and it is not installed or does not load", where.drivers
     if "nvidia" in node:

@@ -71,7 +71,7 @@ def hidden_drivers(where: Surroundings, outcome: Outcome) -> list[Finding]:
         others = {other: value for other, value in where.environ.items() if other != name}
         hidden = [path for path in drivers(replace(where, environ=others)) if path not in seen]
         if name in where.trusted and hidden:
-            words = f"{name} hides {counted(len(hidden), 'driver manifest')} of the usual folders."
+            words = f"{name} hides {counted(len(hidden), 'driver manifest')} in the usual folders."
             evidence = (f"{name}={shown(where.environ[name])}", *map(shown, hidden))
             found.append(Finding("variable.hides", name, outcome, words, evidence, "", f"unset {name}"))
     return found
@@ -171,7 +171,7 @@ def _effect(known: KnownVariable, where: Surroundings, loader: bytes) -> Finding
         cause = "the loader ignores it in a process with raised privileges (set-user-ID, set-group-ID)"
         return finding("ignored", Outcome.WARN, "is ignored", cause, "id")
     if loader and name.startswith("VK_") and name.encode() not in loader:
-        return finding("unknown", Outcome.WARN, "is ignored", "the loader that opens does not have this variable")
+        return finding("unknown", Outcome.WARN, "is ignored", "the loader that opens does not read this variable")
     if by:
         cause = f"{by} is set{'' if where.environ[by] else ' (to nothing)'} and overrides it"
         return finding("overridden", Outcome.INFO, f"is ignored beside {by}", cause, f"unset {by}")
@@ -193,7 +193,7 @@ def layer_variables(where: Surroundings, known: Collection[str]) -> Iterator[Fin
 
 
 def missing_entries(where: Surroundings, variable: str, *, with_manifests: bool = False) -> Iterator[Finding]:
-    """Yield the entries that do not exist, without manifests, which are else reported as unreadable."""
+    """Yield the entries that do not exist. Manifests are left out by default: they are reported as unreadable."""
     for entry in entries(where, variable):
         slip = _slip(entry)
         if not where.exists(entry) and (with_manifests or slip or not entry.endswith(_SUFFIX)):

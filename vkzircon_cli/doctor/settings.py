@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loader's settings file: what it hides, and what it turns on or off.
 
-Loaders since 1.3.262 read vk_loader_settings.json. Which file is in force, if any, is the loader's word: its log names
-the path. Keys: Vulkan-Loader, loader/settings.c.
+Loaders since 1.3.262 read vk_loader_settings.json. The file in force is the one whose path is in the loader's log.
+Keys: Vulkan-Loader, loader/settings.c.
 """
 
 import os
@@ -24,7 +24,7 @@ _UNORDERED = "unordered_layer_location"
 
 @record
 class Settings:
-    """What a settings file does: *drivers* and *devices* are the only ones left, None without such a limit.
+    """What a settings file does: the loader uses only these *drivers* and *devices*, None without such a limit.
 
     *layers* are those that it turns on or off, by name.
     """
@@ -88,7 +88,7 @@ def _names(value: Any, key: str) -> tuple[str, ...]:
 
 
 def settings_findings(asked: Asked, *, has_devices: bool) -> Iterator[Finding]:
-    """Yield what the settings in force do; it is a failure if they hide something and no device is listed."""
+    """Yield the effect of the settings in force; it is a failure if they hide something and no device is listed."""
     if (found := settings_in_force(asked)) is None:
         return
     hides = found.drivers is not None or found.devices is not None
@@ -99,5 +99,5 @@ def settings_findings(asked: Asked, *, has_devices: bool) -> Iterator[Finding]:
 
 
 def without_settings(found: Settings) -> str:
-    """Return the command that puts the settings out of force."""
+    """Return the command that disables the settings."""
     return f"mv {quote(found.path)} {quote(found.path + '.off')}"

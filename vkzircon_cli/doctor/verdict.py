@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict on each manifest: what the loader did with it. Our own reading explains it, or is told beside it."""
+"""Judges each manifest by what the loader did with it. Our own finding explains the verdict, or is a note beside it."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,7 +17,7 @@ NOT_TRIED = "manifest.not-tried"
 
 
 def verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
-    """Return the *exam* with the verdict of the loader; our own finding explains it, or is told beside it."""
+    """Return the *exam* with the verdict of the loader; our own finding explains it, or is a note beside it."""
     stops = asked.stops_at(exam.manifest.path, exam.manifest.may_stop)
     cause = _STOPS if stops and exam.manifest.problem else exam.finding.cause
     told = replace(exam, finding=replace(exam.finding, cause=cause), stops=stops)
@@ -49,15 +49,13 @@ def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
         sentence = f"{manifest.path} names {manifest.resolved}, which the loader does not load."
     else:
         word, outcome = "manifest.not-used", Outcome.FAIL
-        sentence = (
-            f"{manifest.path} names {manifest.resolved}, with which alone vkCreateInstance returns {tried.result}."
-        )
+        sentence = f"{manifest.path} names {manifest.resolved}; with it alone, vkCreateInstance returns {tried.result}."
     finding = Finding(word, manifest.path, outcome, sentence, words, "", f"ls -l {quote(manifest.path)}", own.children)
     return replace(exam, is_usable=False, kills=tried.fate is not None, finding=finding)
 
 
 def _used(manifest: Manifest, own: Finding) -> Finding:
-    """Return that the loader uses a driver, with our *own* finding, which says otherwise, as a note."""
+    """Return the finding that the loader uses a driver, with our *own* contrary finding as a note."""
     words = f"{manifest.path} is used by this loader; other loaders may leave it out."
     return Finding("manifest.fine", manifest.path, Outcome.PASS, words, children=(_note(own), *own.children))
 
@@ -83,7 +81,7 @@ def _layer_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
 
 
 def hidden_by(settings: Settings | None, exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:
-    """Return the drivers; those that the loader's *settings* leave out are no problem of their own."""
+    """Return the drivers; a driver that the loader's *settings* leave out is not a problem."""
     if settings is None or settings.drivers is None:
         return tuple(exams)
     why = f"{settings.path} names the only drivers that it uses"
@@ -94,7 +92,7 @@ def hidden_by(settings: Settings | None, exams: Iterable[ManifestExam]) -> tuple
 
 
 def explained(exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:
-    """Return the layers; those that a meta-layer turns on or keeps off have it as their cause.
+    """Return the layers; if a meta-layer turns a layer on or off, it is the cause.
 
     A meta-layer has no library: it is on if all its components are. Source: Vulkan-Loader, LoaderLayerInterface.md.
     """

@@ -50,7 +50,7 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
 
     Raises:
         Usage: a persona or fault is unknown, a filter leaves the layer out, or as `installation.variables` does.
-        CannotAsk: the layer is not installed, or the system refuses what a VMO is made of.
+        CannotAsk: the layer is not installed, or the system refuses to create a memfd.
     """
     added = _stacked(environ, installation.variables(environ, asked))
     if layer_filter({**environ, **added}, LAYER_NAME, is_implicit=False) is False:
@@ -67,7 +67,7 @@ def _stacked(environ: Mapping[str, str], added: dict[str, str]) -> dict[str, str
     """Return *added* with the emulation where the user named it, or else below the layers that the user named.
 
     Validation, for example, then sees the program's own calls. Later loaders stack layers in the order of their names,
-    the first on top. That of Debian 12 uses the order of their folders: the emulation's comes first or last.
+    the first on top. The loader of Debian 12 uses the order of their folders, so the emulation's is first or last.
     """
     named = [name for name in environ.get("VK_INSTANCE_LAYERS", "").split(":") if name]
     if set(named) <= {LAYER_NAME}:

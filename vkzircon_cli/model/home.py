@@ -27,17 +27,17 @@ _elsewhere: list[Mapping[str, str]] = []
 
 
 def also_name(variables: Mapping[str, str]) -> None:
-    """Add the *variables* of an agent's process, of which those of `NAMING` name people and hosts as ours do."""
+    """Also use an agent's *variables* to find names: those in `NAMING` name people and hosts."""
     _elsewhere.append(variables)
 
 
 def variables(name: str) -> tuple[str, ...]:
-    """Return a variable of this process and of agents' as facts have it, with escapes for bytes that are not UTF-8."""
+    """Return a variable's values here and in agents, with escapes for bytes that are not UTF-8, as in facts."""
     return tuple(decode(os.fsencode(each.get(name, "")))[0] for each in (os.environ, *_elsewhere))
 
 
 def homes() -> tuple[str, ...]:
-    """Return the home folders here and of agents, without the root and without an end in a slash."""
+    """Return the home folders here and of agents, without trailing slashes; the root is left out."""
     folders = (folder.rstrip("/") for folder in variables("HOME"))
     return tuple(dict.fromkeys(folder for folder in folders if len(folder) > 1))
 

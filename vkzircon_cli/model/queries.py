@@ -26,7 +26,7 @@ def display_name(identity: Identity | None) -> str:
 
 
 def select_devices(identities: Sequence[Identity | None], selector: str | None) -> frozenset[int]:
-    """Choose devices: by the index of one, else by a UUID's prefix or a part of the name.
+    """Choose devices by index, else by a prefix of the UUID or a part of the name.
 
     Raises `BadValue` if no device, or more than one, matches *selector*, and the hint lists the candidates.
     """

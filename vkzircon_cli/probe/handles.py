@@ -27,7 +27,7 @@ NO_KERNEL = "no libzircon to examine the VMO with"
 class OwnedHandle:
     """A handle that this process owns until an import has *taken* it: after that it is neither closed nor queried.
 
-    *value* may be what the call *before* writes, which is then made; without a kernel it is a number.
+    *value* may be a `Later` that the calls *before* write; they are made first. Without a kernel, it is a number.
     """
 
     def __init__(self, kernel: Zircon | None, value: int | Later, *before: Call) -> None:
@@ -155,17 +155,17 @@ def taking(handle: OwnedHandle, importing: AbstractContextManager[Memory]) -> It
         try:
             memory = stack.enter_context(importing)
         except Refused as refused:
-            handle.taken = refused.missing.call in (BIND_BUFFER, BIND_IMAGE)  # the import itself was no refusal
+            handle.taken = refused.missing.call in (BIND_BUFFER, BIND_IMAGE)  # only the binding was refused
             raise
         handle.taken = True
         yield memory
 
 
 class PropertiesAnswer:
-    """vkGetMemoryZirconHandlePropertiesFUCHSIA, called *twice* with a usable *handle*, or only if one call is in doubt.
+    """vkGetMemoryZirconHandlePropertiesFUCHSIA, called *twice* with a usable *handle*, else again only if in doubt.
 
     Every mask is a legal answer, so only two calls with complementary sentinels show whether all bits were *written*.
-    If the driver closed the handle in the first call (*kept* is then False), there is no second one with the stale
+    If the driver closed the handle in the first call (*kept* is then False), the call is not repeated with the stale
     number.
     """
 
@@ -179,7 +179,7 @@ class PropertiesAnswer:
 
 
 def _ask_and_keep(device: Device, handle: OwnedHandle, sentinel: int) -> tuple[int, bool, Answer[bool]]:
-    """Ask as `ask_properties`, and whether the handle is still the same one then."""
+    """Ask as `ask_properties`, and whether the number is still the same handle afterwards."""
     found, call = _properties(device, handle.usable(), sentinel, ZIRCON_VMO)
     try:
         kept = Answer(handle.is_alive(call))

@@ -352,7 +352,7 @@ def _settled(kernel: Zircon, handle: int, wanted: int | None = None) -> tuple[in
     Returns the count, and whether the last two were equal.
 
     A driver may free memory in a thread of its own, and a service may take or close a handle late. A few queries are
-    made even if the line to an agent takes all the time.
+    made even if a slow line to an agent uses up the time.
     """
     deadline, pauses = time.monotonic() + _RELEASE_S, 0
     last, count = kernel.handle_count(handle), kernel.handle_count(handle)

@@ -79,7 +79,7 @@ class InstanceProbe:
         )
 
     def _lists_itself(self, layers: tuple[Layer, ...], opened: vk.Instance) -> bool:
-        """Whether our layer is on though the loader, as some are built, does not pass on commands it does not know."""
+        """Whether our layer lists itself as a tool: some builds of the loader hide commands that they do not know."""
         if LAYER_NAME not in {layer.name for layer in layers}:
             return False
         return any(LAYER_NAME in device.tools() for device in opened.physical_devices())

@@ -45,7 +45,7 @@ class Resource:
     needs: MemoryRequirements
 
 
-Bound = tuple[Resource, int]  # and the offset in the memory to which it is bound
+Bound = tuple[Resource, int]  # a resource, and the offset in memory at which it is bound
 
 
 @record
@@ -119,7 +119,7 @@ def _made(device: Device, kind: str, create: Any) -> Iterator[tuple[Any, MemoryR
     dedicated = vulkan.struct("VkMemoryDedicatedRequirements")
     both = vulkan.struct("VkMemoryRequirements2", dedicated)
     info = vulkan.struct(f"Vk{kind}MemoryRequirementsInfo2")
-    # The driver writes the handle into the structure of the query, which can so travel with the call that creates.
+    # The driver writes the handle into the query's structure, so the query can be sent together with the creation.
     handle = vulkan.ffi.addressof(info, kind.lower())
     with device.made(kind, create, handle=handle, then=((name, device.handle, info, both),)):
         found = both.memoryRequirements
@@ -171,7 +171,7 @@ def _memory(
     handle = device.vulkan.new("VkDeviceMemory *")
     then = [_binding(device, bound[0], Later(handle), bound[1])] if bound is not None else []
     for name, *_ in then:
-        device.vulkan.on_call.must_return(name)  # else an import would have taken its handle already
+        device.vulkan.on_call.must_return(name)  # checked first: later, an import would already have taken its handle
     with device.made("DeviceMemory", info, by="Allocate", freed_by="Free", handle=handle, then=then):
         del kept
         yield Memory(handle[0], size, memory_type)

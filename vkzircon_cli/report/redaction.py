@@ -94,7 +94,7 @@ class People:
 
 
 def people(*agents: str | None) -> People:
-    """Return the identifying texts here and on agents' devices, and of the addresses in *agents*, commands."""
+    """Return the identifying texts here, on agents' devices, and in the addresses of *agents*, which are commands."""
     of_homes = [home.rpartition("/")[2] for home in homes() if home.startswith(tuple(f"{each}/" for each in _HOMES))]
     addressed = [_addressed(agent) for agent in agents if agent]
     users = [user for named, _ in addressed for user in named]

@@ -40,7 +40,7 @@ _LEAVE_OUT = "Leave out one driver or implicit layer after another until it work
 
 
 def doctors_hint(environment: Environment) -> str:
-    """Return the sentence that leads to the command that finds causes."""
+    """Return the sentence that names the `doctor` command to run."""
     return f"Run vkzircon doctor{environment.options} for the cause."
 
 

@@ -67,12 +67,12 @@ def _read(path: Path) -> Any:
 
 
 def _header(path: Path, raw: bytes) -> Event | None:
-    """Return the header of a trace, which other programs' lines may precede; None if *raw* is not a trace."""
+    """Return the header of a trace, which may come after lines of other programs; None if *raw* is not a trace."""
     beginning = _BEGINNING.search(raw)
     line, newline, _ = raw[beginning.start() if beginning else 0 :].partition(b"\n")
     header = _parsed(line)
     if beginning and header is None and not newline:
-        raise _unfit(path, " is the beginning of a trace, cut off within its first line: no step is in it")
+        raise _unfit(path, " is a trace that was cut off in its first line, so it contains no step")
     return header if _is_event(header) and header["event"] == "header" else None
 
 
@@ -126,7 +126,7 @@ def _trace(path: Path, lines: list[bytes]) -> Report:
             except (KeyError, TypeError, ValueError) as error:
                 raise _unfit(path, f", line {number}: this is not an event of a trace") from error
     if foreign:
-        fold.add(own_message("warning", f"The trace has {counted(foreign, 'line')} of other programs, not read."))
+        fold.add(own_message("warning", f"vkzircon ignored {counted(foreign, 'line')} of other programs in the trace."))
     return _judged(path, fold)
 
 

@@ -21,7 +21,7 @@ from vkzircon_cli.worker.isolation import AgentLost, missing_from_exit, missing_
 _PATIENCE_S = 0.5  # for the end of a command whose pipes are closed
 _POLL_S = 0.002
 _MOST_WORDS = 300
-_NOTHING_ASKED = "The connection to the agent ended before anything was asked."
+_NOTHING_ASKED = "The connection to the agent ended before the first request."
 _BUILD = "vkzircon agent --build FILE makes an agent for this machine."
 
 
@@ -165,7 +165,7 @@ def _missing(lost: Lost, agent: AgentProcess, hello: Hello) -> Missing:
 
 @record
 class Surroundings:
-    """What a device says before anything is asked: its environment as facts, its variables by name, its host's name."""
+    """What a device reports first: its environment as facts, its variables by name, its host's name."""
 
     environment: Environment
     variables: dict[str, str]

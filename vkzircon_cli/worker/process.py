@@ -135,7 +135,7 @@ def _run(work: Callable[[], None], output: int | None, mask: set[int | signal.Si
 
 
 def _leave_no_core() -> None:
-    """Turn off core dumps: the report tells of a crash, and a core of a driver with its memory may have gigabytes."""
+    """Turn off core dumps: the report describes the crash, and a driver's core file may have gigabytes."""
     import resource  # not in Python for Fuchsia, which has no fork either
 
     with suppress(OSError, ValueError):  # a sandbox may refuse it
@@ -143,7 +143,7 @@ def _leave_no_core() -> None:
 
 
 def _open_nothing() -> int:
-    """Open the null device, or a folder, which cannot be read or written, in a sandbox without devices."""
+    """Open the null device; in a sandbox without devices, a folder, which cannot be read or written."""
     with suppress(OSError):
         return os.open(os.devnull, os.O_RDWR)
     return os.open("/", os.O_RDONLY)

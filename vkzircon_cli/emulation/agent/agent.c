@@ -48,7 +48,7 @@ enum {
     PAGE = 8192, // compared at once
     MOST_WORDS = 12,
     MUST_BE_0 = 1,   // flags of a call
-    LATER = 1 << 16, // of its first argument
+    LATER = 1 << 16, // flag of its first argument
     MOST_MESSAGES = 100,
     MOST_TEXT = 4096,
     CHUNK = 65536,
@@ -96,7 +96,7 @@ static void put(const void *data, uint64_t size) {
     }
 }
 
-// Reads from the host, whose end is the end of this process.
+// Reads from the host. The end of the input ends this process.
 static void get(void *data, uint64_t size) {
     for (uint8_t *at = data, *end = at + size; at < end;) {
         const ssize_t done = read(input, at, (size_t)(end - at));
@@ -278,7 +278,7 @@ static void *reserve(void *hint, int protection) {
 
 static void offer_arenas(void) {
     for (uint64_t i = 0; i < OFFERS; i++) {
-        // Below 2^38, where few systems map anything by themselves; the last ones are wherever the system likes.
+        // Few systems map anything below 2^38 by themselves. The system chooses the last two addresses.
         void *hint = i < OFFERS - 2 ? pointer((i + 1) << 34) : NULL;
         void *made = reserve(hint, PROT_NONE);
         offers[i] = made == MAP_FAILED ? 0 : (uint64_t)(uintptr_t)made;
@@ -323,7 +323,7 @@ static uint32_t add_run(uint64_t from, uint64_t to) {
 // Appends the blocks between two places that differ from the shadow; returns the number of runs.
 static uint32_t add_changes(uint64_t begin, uint64_t end) {
     uint32_t runs = 0;
-    uint64_t first = end; // of the run that goes on, *end* for none
+    uint64_t first = end; // of the current run, *end* if there is none
     for (uint64_t at = begin; at < end; at += BLOCK) {
         if (first == end && at % PAGE == 0 && end - at >= PAGE && memcmp(arena + at, shadow + at, PAGE) == 0) {
             at += PAGE - BLOCK;
@@ -356,7 +356,7 @@ static bool make_call(struct frame *frame, uint64_t *took) {
         stop("a call with too many arguments, or without an address");
     take(frame, w, words * sizeof(w[0]));
     for (uint32_t i = 0; i < words; i++) {
-        if (flags & LATER << i) // the argument is what a call before has written there
+        if (flags & LATER << i) // an earlier call wrote the argument there
             memcpy(&w[i], pointer(w[i]), sizeof(w[i]));
     }
     arm(frame->limit_ms);
@@ -457,7 +457,7 @@ static enum reply make_scratch(struct frame *frame) {
     void *made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (made == MAP_FAILED)
         return FAILED;
-    memset(made, 0x5a, size); // pages that were never written share one page of zeros, which is read too fast
+    memset(made, 0x5a, size); // unwritten pages share one page of zeros, so reading them would measure too fast
     add_address(made);
     return DONE;
 }
@@ -468,12 +468,12 @@ static enum reply drop_scratch(struct frame *frame) {
     return DONE;
 }
 
-// ---- another agent, whose frames pass through this one: a second process that has a handle of this one's ----
+// ---- a second agent, a child of this one: it gets a handle from this process, which forwards its frames ----
 
-#ifndef __Fuchsia__ // fdio starts processes there, which is not tried yet
+#ifndef __Fuchsia__ // Fuchsia starts processes with fdio, which this agent does not support
 extern char **environ;
 static pid_t child;
-static int to_child = -1; // a socket, from which its answers come too
+static int to_child = -1; // a socket, for both directions
 
 static enum reply start_child(struct frame *frame) {
     const int inherited = (int)take32(frame);
@@ -522,7 +522,7 @@ static enum reply receive(struct frame *frame) {
     return DONE;
 }
 
-// Answers whether the child has ended within the limit, and with its exit status or minus the signal.
+// Answers whether the child has ended within the limit, and its exit status, or minus the signal.
 static enum reply end_child(struct frame *frame) {
     const struct timespec pause = {.tv_nsec = 1000000};
     int status = 0;
@@ -624,7 +624,7 @@ static serve *const requests[] = {
 #endif
 };
 
-// These have a deadline, as a call has: a library's constructors may hang, and so may memory that a driver gave.
+// These have a deadline, as a call has: a library's constructors may hang, and so may access to a driver's memory.
 static serve *const limited[] = {[4] = open_library, [10] = read_string, [11] = fill, [12] = compare, [13] = move};
 
 static enum reply answer_to(uint32_t kind, struct frame *frame) {

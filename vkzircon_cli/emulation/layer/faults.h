@@ -223,8 +223,8 @@ ZX_EXPORT void vkz_point(enum vkz_point point);
 // Ends the process by an access to memory that is not accessible.
 _Noreturn ZX_EXPORT void vkz_segfault(void);
 
-// NULL, or why there can be no emulation here: a sentence that quotes the part of VKZIRCON_EMULATION that is not valid
-// (no fault is on then), or one that names the call without which there are no VMOs.
+// NULL, or why the emulation cannot run: a sentence that quotes the invalid part of VKZIRCON_EMULATION (no fault is on
+// then), or one that names the system call that refused a VMO's memfd.
 ZX_EXPORT const char *vkz_emulation_error(void);
 
 // All faults and personas, for programs that list or check names. NULL past the end. Independent of the environment.

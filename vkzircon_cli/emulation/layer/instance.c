@@ -315,7 +315,7 @@ static void instance_init(struct instance *instance, const VkInstanceCreateInfo 
     instance_commands_load(&instance->next, next, handle, instance->api_version);
 }
 
-// A misspelled setting must not pass for an emulation without it, nor a sandbox for a driver that cannot be emulated.
+// Otherwise a misspelled setting would be ignored, and a sandbox's refusal would look like an unsuitable driver.
 static bool can_emulate(void) {
     const char *error = vkz_emulation_error();
     if (error)

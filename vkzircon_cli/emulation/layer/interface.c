@@ -68,7 +68,7 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_physical_device_proc_addr(Vk
 }
 
 // The layer lists itself as a tool (VK_EXT_tooling_info): some builds of the loader return NULL for the command above,
-// since they only pass on commands that they know.
+// because they only pass on commands that they know.
 static VKAPI_ATTR VkResult VKAPI_CALL hook_GetPhysicalDeviceToolPropertiesEXT(VkPhysicalDevice handle, uint32_t *count,
                                                                               VkPhysicalDeviceToolProperties *tools) {
     const PFN_vkGetPhysicalDeviceToolPropertiesEXT below = instance_of(handle)->next.GetPhysicalDeviceToolPropertiesEXT;

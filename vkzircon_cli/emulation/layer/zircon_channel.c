@@ -57,10 +57,10 @@ static zx_status_t open_pair_locked(const int sockets[2], zx_handle_t *out0, zx_
     return status;
 }
 
-// Zircon lets 3,500 messages wait (kMaxPendingMessageCount in channel_dispatcher.cc), Linux some 280 small ones by
-// default. Linux grants less than is asked for where it must.
+// A channel of Zircon holds 3,500 messages (kMaxPendingMessageCount in channel_dispatcher.cc), a Linux socket about 280
+// small ones by default. Linux may grant less than is requested.
 static void hold_many_messages(int socket) {
-    const int size = 2 << 20; // Linux doubles it, and counts some 770 bytes for a small message
+    const int size = 2 << 20; // Linux doubles it, and counts about 770 bytes for a small message
     setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
@@ -211,8 +211,8 @@ zx_signals_t channel_signals_locked(const struct channel *channel) {
     return (readable ? ZX_CHANNEL_READABLE : 0) | (ready.revents & POLLOUT ? ZX_CHANNEL_WRITABLE : 0);
 }
 
-// poll() would report what is set already at once. The signals are not asked for again here: what another process sends
-// after the caller looked must end the sleep.
+// poll() would return at once for signals that are already set. They are not read again here: a message that another
+// process sends after the caller read them must end the sleep.
 struct pollfd channel_changes(const struct channel *channel, zx_signals_t seen) {
     const int events = (seen & ZX_CHANNEL_READABLE ? 0 : POLLIN) | (seen & ZX_CHANNEL_WRITABLE ? 0 : POLLOUT);
     const bool gone = seen & ZX_CHANNEL_PEER_CLOSED; // poll() ignores a negative descriptor

@@ -9,8 +9,8 @@
 // Makes a memfd for a VMO of this size. OUT_OF_RANGE if no file can be that large; NO_RESOURCES without a descriptor.
 zx_status_t memfd_make(uint64_t size, int *out);
 
-// The call that keeps the system from making a memfd for even a small VMO, with its errno; NULL if there is none. A
-// sandbox may refuse memfd_create, and RLIMIT_FSIZE the size.
+// Makes a memfd for a small VMO. Returns the system call that failed, whose errno is set, or NULL. A sandbox may refuse
+// memfd_create, and RLIMIT_FSIZE the size.
 const char *memfd_refused_call(void);
 
 // Bytes that the system holds for the file; holes do not count.

@@ -61,7 +61,7 @@ void faults_forget(void);
 void table_lock(void);
 void table_unlock(void);
 
-// Ends the sleep of all threads that wait on the object.
+// Changes the signals, and wakes all threads that wait on the object.
 void signals_changed_locked(struct object *object, zx_signals_t clear, zx_signals_t set);
 
 // A new object has no reference until its first handle is opened. Koid 0 means a new koid.
@@ -97,7 +97,7 @@ void vmo_info_locked(const struct vmo *vmo, zx_rights_t rights, zx_info_vmo_t *i
 void channel_destroy_locked(struct channel *channel);
 zx_signals_t channel_signals_locked(const struct channel *channel);
 
-// What poll() must report so that the signals may differ from those seen.
+// The poll() events after which the signals may differ from those seen.
 struct pollfd channel_changes(const struct channel *channel, zx_signals_t seen);
 
 // Whether device memory is made of these pages of the VMO, in this process.
