@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from program import Ran, Run, environment
+from program import PROGRAM, Ran, Run, environment
 
 from vkzircon_cli.bundle import Part, zipped
 
@@ -279,6 +279,17 @@ def test_a_bundle_replaces_only_a_file_that_is_named(vkzircon: Run, tmp_path: Pa
     assert "Command line: vkzircon bundle -o vkzircon-bundle.zip\n" in named
     assert "\nNot emulated\n" in named
     assert zipfile.is_zipfile(tmp_path / "vkzircon-bundle.zip")
+
+
+def test_a_bundle_whose_list_cannot_be_printed_is_written(tmp_path: Path) -> None:
+    """The zip is the result: a closed or full standard output costs the list only, and a message names the zip."""
+    env = environment({"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"})
+    for number, target in enumerate((">&-", ">/dev/full"), start=1):
+        name = f"{number}.zip"
+        script = f"exec {PROGRAM} bundle -o {name} {target}"
+        done = subprocess.run(["sh", "-c", script], env=env, cwd=tmp_path, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr.decode().startswith(f"vkzircon: {name} is written. ")) == (0, True)
+        assert zipfile.is_zipfile(tmp_path / name)
 
 
 def test_a_bundle_that_cannot_be_written_is_exit_6(vkzircon: Run) -> None:

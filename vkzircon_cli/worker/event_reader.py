@@ -2,7 +2,7 @@
 """Reads events from a worker's pipe: the shape of each, and the order in which they may come.
 
 Only frames with the worker's key are read. Even such an event is refused and counted if it has another shape than is
-declared here, or comes at the wrong moment: a driver may fork, and both processes then go on with the same key.
+declared here, or comes at the wrong moment.
 """
 
 import json

@@ -5,7 +5,8 @@ A library can write to every descriptor of its process. So each text is a line w
 drawn before any library was loaded and which is never in an argument, a variable or a file, and with its length.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 
 _MOST_BYTES = 16 << 20  # bytes of a line; every text is far shorter
 
@@ -13,6 +14,18 @@ _MOST_BYTES = 16 << 20  # bytes of a line; every text is far shorter
 def frame(key: bytes, text: bytes) -> bytes:
     """Return the frame of *text*, which has no line feed. It begins with one: a library may have begun a line."""
     return b"\n%s %d %s\n" % (key, len(text), text)
+
+
+def frame_writer(end: int, key: bytes) -> Callable[[bytes], None]:
+    """Return a function that writes a text as a frame. It ends a copy of this process, which a library may fork."""
+    ours = os.getpid()
+
+    def write(text: bytes) -> None:
+        if os.getpid() != ours:
+            os._exit(0)
+        os.write(end, frame(key, text))
+
+    return write
 
 
 class FrameReader:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from vkzircon_cli.model.base import Missing, MissingKind
-from vkzircon_cli.worker.frames import FrameReader, frame
+from vkzircon_cli.worker.frames import FrameReader, frame_writer
 from vkzircon_cli.worker.isolation import missing_from_exit, missing_in_time
 from vkzircon_cli.worker.process import Process, is_readable, new_key, pipe, start
 
@@ -75,8 +75,6 @@ class Task:
             missing = missing_from_exit(0, _CALL)
         if missing is not None and missing is not _NO_TIME and not said:
             missing = _not_started(missing.reason)
-        # A library may fork, and both processes then answer.
-        said = said[: said.index(_DONE)] if _DONE in said else said
         return [answer["answer"] for answer in said if answer], missing
 
     def _listen(self, process: Process, reader: FrameReader, stamped: "list[_Stamped]") -> Missing | None:
@@ -121,12 +119,13 @@ _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.S
 def _run(work: Callable[[], Iterable[Any]], end: int, key: bytes) -> None:
     for number in _FATAL:  # a crash handler of the main process may print to its own descriptors
         signal.signal(number, signal.SIG_DFL)
+    write = frame_writer(end, key)
 
-    def write(said: dict[str, Any] | None) -> None:
+    def stamp(said: dict[str, Any] | None) -> None:
         """Write the time too; all processes share the monotonic clock."""
-        os.write(end, frame(key, json.dumps([time.monotonic(), said]).encode("ascii")))
+        write(json.dumps([time.monotonic(), said]).encode("ascii"))
 
-    write(_BEGUN)
+    stamp(_BEGUN)
     for answer in work():
-        write({"answer": answer})
-    write(_DONE)
+        stamp({"answer": answer})
+    stamp(_DONE)

@@ -143,7 +143,7 @@ def _serve(load: _LoadProbe, journal: mmap.mmap, key: bytes, requests: int, even
         load()
         vk.binding()
     if line := _line(requests):
-        from vkzircon_cli.worker.frames import frame
+        from vkzircon_cli.worker.frames import frame_writer
         from vkzircon_cli.worker.isolation import AgentLost
         from vkzircon_cli.worker.protocol import answer
 
@@ -151,9 +151,10 @@ def _serve(load: _LoadProbe, journal: mmap.mmap, key: bytes, requests: int, even
             entry = name.encode("ascii")[: _JOURNAL_SIZE - 1] + b"\0"
             journal[: len(entry)] = entry
 
+        write = frame_writer(events, key)
         try:
             for event in answer(load, line, on_call):
-                os.write(events, frame(key, event))
+                write(event)
         except AgentLost as lost:
             _leave(journal, lost.missing)
 
