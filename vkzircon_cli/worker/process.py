@@ -4,6 +4,7 @@
 Imports little: the first worker is forked before this process has loaded more.
 """
 
+import errno
 import os
 import select
 import signal
@@ -23,22 +24,31 @@ _PATIENCE_S = 5.0  # a process that is killed inside a driver's ioctl ends only 
 
 
 def pipe() -> tuple[int, int]:
-    """Return a pipe's read end and write end, above the descriptors that a library expects to be in use.
-
-    Neither is a standard descriptor, because a fork replaces those.
-    """
-    import fcntl  # not in Python for Fuchsia, which has no fork either
-
+    """Return a pipe's read end and write end, as `unusual` has them."""
     ends = os.pipe()
     try:
-        try:
-            read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _UNUSUAL) for end in ends)
-        except OSError:  # the limit on open files is as low as that
-            read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
+        read, write = map(unusual, ends)
     finally:
         for end in ends:
             os.close(end)
     return read, write
+
+
+def unusual(descriptor: int) -> int:
+    """Return a copy of *descriptor*, above those that a library expects to be in use if the limit on them allows it.
+
+    It is no standard descriptor, because a fork replaces those.
+
+    Raises:
+        OSError: there are too many already.
+    """
+    for number in (*range(_UNUSUAL, 2 * _UNUSUAL), *range(3, _UNUSUAL)):
+        try:
+            os.fstat(number)
+        except OSError:  # it is free
+            with suppress(OSError):  # it is above the limit
+                return os.dup2(descriptor, number, inheritable=False)
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def new_key() -> bytes:
