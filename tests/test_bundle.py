@@ -292,6 +292,16 @@ def test_a_bundle_whose_list_cannot_be_printed_is_written(tmp_path: Path) -> Non
         assert zipfile.is_zipfile(tmp_path / name)
 
 
+def test_a_full_disk_leaves_no_empty_bundle(tmp_path: Path) -> None:
+    """The name that was reserved for the zip is free again."""
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))"
+    limit = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
+    env = environment({"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"})
+    command = [sys.executable, "-c", limit, str(PROGRAM), "bundle"]
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, list(tmp_path.iterdir())) == (6, b"", [])
+
+
 def test_a_bundle_that_cannot_be_written_is_exit_6(vkzircon: Run) -> None:
     """The message names the path, as for any other result."""
     ran = vkzircon("bundle", "--output", "gone/x.zip", VKZIRCON_LIBVULKAN="/nonexistent/libvulkan.so")

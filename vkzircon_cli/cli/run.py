@@ -100,7 +100,12 @@ def pack(request: Request, named: "Path | None", *, quiet: bool) -> Exit:
     typed = " ".join(["vkzircon", *(quote(decode(os.fsencode(word))[0]) for word in sys.argv[1:])])
     bundle = watched(lambda watch: make_bundle(request, typed, watch))
     path = named or reserve(USUAL_NAME)
-    write_file(bundle.data, path, private=True)
+    try:
+        write_file(bundle.data, path, private=True)
+    except NotWritten:
+        if named is None:
+            path.unlink(missing_ok=True)
+        raise
     if not quiet:
         missing = [(part.about, part.missing) for part in bundle.parts if part.missing]
         files = len(bundle.parts) - len(missing)
