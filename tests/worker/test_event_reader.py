@@ -152,7 +152,7 @@ def test_only_a_whole_frame_with_the_key_of_the_worker_is_read(forged: bytes) ->
     assert reader.refused == 1
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(), st.integers(0, 400), st.integers(1, 64))
 def test_bytes_among_the_frames_cost_at_most_the_frame_that_they_hit(junk: bytes, at: int, size: int) -> None:
     """Nothing raises, and each event that is read is the worker's, in its order."""
@@ -207,7 +207,7 @@ def _changed(value: Any, data: st.DataObject) -> Any:
     return data.draw(_JSON)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_events_that_are_read_can_be_folded_and_written(data: st.DataObject) -> None:
     """No event that is read from a changed stream makes the fold or the trace raise."""
