@@ -69,9 +69,10 @@ def _through_agent(load: LoadProbe, request: Request, on_call: OnCall, answered:
 
 
 def answer(load: LoadProbe, line: bytes, on_call: OnCall) -> Iterator[bytes]:
-    """Yield the events of `probe_events` as lines; *line* is the request as `Worker.send` writes it."""
+    """Yield the events of `probe_events` as texts; *line* is the request as `Worker.send` writes it."""
     sent = json.loads(line)
-    yield from map(to_line, probe_events(load, decode(Request, sent["request"]), on_call, sent["answered"]))
+    for event in probe_events(load, decode(Request, sent["request"]), on_call, sent["answered"]):
+        yield to_line(event).rstrip(b"\n")
 
 
 def _last_events(stop: Stop, cause: str) -> Iterator[Event]:

@@ -144,7 +144,7 @@ class _Listener:
         self._request = request
         self._timeout_s = self._limit_s = request.timeout_s
         self._capture = capture
-        self._reader = EventReader(request.device_shape)
+        self._reader = EventReader(request.device_shape, worker.key)
         self._deadline = 0.0
         self._is_done = False
 
