@@ -25,6 +25,7 @@ _NOT_REPLACED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EINV
 _PATIENCE_S, _POLL_S = 10.0, 0.02  # for a program that opens a named pipe
 _MOST_LINKS = 40  # as Linux
 _CHUNK = 1 << 20
+_MOST_RACES = 1000
 _MOST_OF_NAME = 200  # bytes; a file system allows 255, and the temporary suffix needs some of them
 NO_FILES = ("", ".", "..", "-")  # none of them names a file that can be replaced
 
@@ -225,12 +226,18 @@ def _write_stdout(text: str, as_utf8: bool = False) -> None:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    """Write all of *data*, also to a pipe that another program made non-blocking."""
-    view = memoryview(data)
+    """Write all of *data*, also to a pipe that another program made non-blocking.
+
+    Other writers may be faster each time, but a descriptor that always says both yes and no is refused.
+    """
+    view, refused = memoryview(data), 0
     while view:
         try:
-            view = view[os.write(descriptor, view) :]
+            view, refused = view[os.write(descriptor, view) :], 0
         except BlockingIOError:
+            refused += 1
+            if refused > _MOST_RACES:
+                raise
             import select
 
             waiting = select.poll()

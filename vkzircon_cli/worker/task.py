@@ -35,7 +35,6 @@ class Task:
         self._timeout_s = timeout_s
         self._began = time.monotonic()
         self._gives_up = False
-        self._key = new_key()
         self._process: Process | None = None
         self._refusal = ""
         try:
@@ -44,6 +43,7 @@ class Task:
             self._refusal = str(error.strerror)
 
     def _start(self, work: Callable[[], Iterable[Any]]) -> None:
+        self._key = new_key()
         self._read, write = pipe()
         try:
             self._process = start(partial(_run, work, write, self._key), keeps=(write,))
