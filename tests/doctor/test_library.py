@@ -93,7 +93,7 @@ def test_a_library_that_writes_into_our_pipe_is_none(broken_driver: Callable[[st
     manifests = []
     for written in _GARBAGE:
         quoted, size = json.dumps(written + "\n"), len(written) + 1
-        statement = f"for (int fd = 3; fd < 64; fd++) if (write(fd, {quoted}, {size}) < 0) continue;"
+        statement = f"for (int fd = 3; fd < 1024; fd++) if (write(fd, {quoted}, {size}) < 0) continue;"
         manifests.append(broken_driver(statement))
     done = subprocess.run([sys.executable, "-c", _EXAMINE, *manifests], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

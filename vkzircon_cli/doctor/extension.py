@@ -116,6 +116,7 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
 _REMEDIES = {
     "no-process": "ulimit -a",
     "no-memfd": "ulimit -a",
+    "limit": "ulimit -a",
     "no-layer": "python3 -m pip install --force-reinstall vkzircon",
 }
 

@@ -43,16 +43,6 @@ class Header:
         return f"{self.bits}-bit {_MACHINES.get(self.machine, f'machine {self.machine}')}"
 
 
-def address_limit() -> int | None:
-    """Return the bytes of address space that this process may use, None without a limit."""
-    try:
-        import resource  # not in Python for Fuchsia
-    except ImportError:
-        return None
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return None if limit == resource.RLIM_INFINITY else limit
-
-
 class NoFile(Exception):
     """A path leads to neither a file nor a folder."""
 

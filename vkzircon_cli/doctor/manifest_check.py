@@ -20,7 +20,6 @@ from vkzircon_cli.doctor.library import (
     LibraryTrial,
     Loading,
     NoFile,
-    address_limit,
     header_of,
     own_header,
 )
@@ -39,6 +38,7 @@ from vkzircon_cli.doctor.settings import settings_in_force
 from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, hidden_by, verdict
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
+from vkzircon_cli.model.limits import address_limit
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.quantities import about
 from vkzircon_cli.model.text import with_article
