@@ -17,14 +17,14 @@ from vkzircon_cli.stream.document import SCHEMA_VERSION, Document, Header
 from vkzircon_cli.stream.events import Event
 from vkzircon_cli.stream.fold import Fold, Transcript
 
-_MOST_BYTES = 64 << 20
+MOST_BYTES = 64 << 20
 _WHAT_IT_TAKES = (
     "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace, or that vkzircon "
     "matrix or bench wrote with --format json."
 )
 _BEGINNING = b'{"event": "header"'
 _MOST_WORDS = 300
-_ZIP = b"PK\x03\x04"
+ZIP = b"PK\x03\x04"
 # Documents besides reports that can be read: the class, and the key that identifies one of schema 1.3 or older.
 _READ: dict[str, tuple[type[Any], str]] = {"matrix": (MatrixReport, "handle_type"), "bench": (BenchReport, "savings")}
 # Our other documents by kind: the name in an error, and the same key.
@@ -32,6 +32,7 @@ _OTHERS = {
     "explain": ("an explanation", "explanations"),
     "diff": ("a difference of two documents", "areas"),
     "doctor": ("a diagnosis", "findings"),
+    "survey": ("a survey", "question"),
 }
 
 
@@ -42,8 +43,13 @@ def read(path: Path) -> Any:
         Usage: the file cannot be read, or is neither.
     """
     raw = _bytes(path)
-    if raw.startswith(_ZIP):
+    if raw.startswith(ZIP):
         raise _unfit(path, " is a zip, as vkzircon bundle writes them: unzip it, and pass the report.json in it")
+    return read_bytes(path, raw)
+
+
+def read_bytes(path: Path, raw: bytes) -> Any:
+    """Read the document or trace in *raw*, the content of *path*, as `read` does."""
     if not raw.strip():
         raise _unfit(path, " is empty")
     first, newline, rest = raw.partition(b"\n")
@@ -59,11 +65,11 @@ def read(path: Path) -> Any:
 def _bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            raw = file.read(_MOST_BYTES + 1)
+            raw = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise _unfit(path, f" cannot be read: {error.strerror}") from error
-    if len(raw) > _MOST_BYTES:
-        raise _unfit(path, f" is larger than {_MOST_BYTES >> 20} MiB, too large for a report")
+    if len(raw) > MOST_BYTES:
+        raise _unfit(path, f" is larger than {MOST_BYTES >> 20} MiB, too large for a report")
     return raw
 
 
