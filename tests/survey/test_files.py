@@ -23,8 +23,8 @@ from vkzircon_cli.errors import NotWritten, Usage
 from vkzircon_cli.model.survey import Survey
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.survey import files
-from vkzircon_cli.survey.questions import Asked
 from vkzircon_cli.survey.answer import survey
+from vkzircon_cli.survey.questions import Asked
 
 CAPTURES = Path(__file__).parents[1] / "golden" / "captures"
 _USUAL = CAPTURES / "magma.json"

@@ -24,9 +24,9 @@ from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report.conditions import FACTS, Seen, judge, parse_condition
 from vkzircon_cli.saved.load import read as read_report
 from vkzircon_cli.survey import files
+from vkzircon_cli.survey.answer import survey
 from vkzircon_cli.survey.questions import Asked, moment
 from vkzircon_cli.survey.reading import engine, read
-from vkzircon_cli.survey.answer import survey
 from vkzircon_cli.survey.tables import DECLARED, NUMBER, TABLES, column_of
 
 CAPTURES = Path(__file__).parents[1] / "golden" / "captures"
@@ -121,7 +121,8 @@ def test_a_fact_is_the_same_in_a_table_and_in_a_condition(captured: Any, name: s
     "text",
     [
         *("export.handle-is-vmo", "device.hardware", "negative.survives"),
-        *("device.type=cpu", "device.name!=nvidia h200", "driver.name=NVIDIA", "device.vendor=0x10de"),
+        *("device.type=cpu", "device.name!=it's a \\ name", "device.name!='", "driver.version=0.0.1"),
+        *("device.name!=nvidia h200", "driver.name=NVIDIA", "device.vendor=0x10de"),
         *("memory.exportable-types>=2", "memory.largest-heap>1G", "memory.types<3", "extension.revision=1"),
         *(f"device.version{sign}1.3" for sign in ("=", "!=", ">=", ">", "<=", "<")),
         *("device.version>=1.4.312", "device.version>1", "loader.version<1.3.240"),

@@ -119,7 +119,7 @@ def _answer(asked: Asked, query: str, sources: Sources, run: Query) -> Survey:
         sources=sources,
         sql=query,
         columns=tuple(columns),
-        rows=tuple(tuple(map(_plain, row)) for row in rows),
+        rows=tuple(tuple(map(plain, row)) for row in rows),
     )
 
 
@@ -132,7 +132,7 @@ def _counts(asked: Asked, run: Query) -> tuple[int, int]:
     return (reports if asked.where else run("SELECT COUNT(*) AS reports FROM reports")[1][0][0]), devices
 
 
-def _plain(value: Any) -> SqlValue:
+def plain(value: Any) -> SqlValue:
     """Return a value in JSON's types; a number that a double cannot hold becomes a string, like all other things."""
     if value is None or isinstance(value, bool | str):
         return value

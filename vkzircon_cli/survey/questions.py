@@ -111,8 +111,8 @@ def moment(text: str, *, is_end: bool = False) -> str:
 
 def refused(error: Exception) -> Usage:
     """Return the error for a query that an engine refused."""
-    said = " ".join(str(error).partition("LINE ")[0].split())[:_MOST_WORDS]
-    return Usage(f"The query was refused: {visible(said).rstrip('.')}.", "The tables are in docs/reference.md.")
+    said = str(error).partition("\n")[0][:_MOST_WORDS].rstrip(" .;!")
+    return Usage(f"The query was refused: {visible(said)}.", "The tables are in docs/reference.md.")
 
 
 def _group(names: Sequence[str]) -> str:
@@ -148,7 +148,10 @@ def _sign(sign: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    """Return a string that all engines read alike: some take a backslash in it for an escape, or no double quote."""
+    parts = (f"CHR({ord(part)})" if part in "'\\" else f"'{part}'" for part in re.split(r"(['\\])", text) if part)
+    joined = ", ".join(parts)
+    return f"CONCAT({joined})" if "CHR(" in joined else joined
 
 
 def _version(column: str, sign: str, wanted: tuple[int, ...]) -> str:

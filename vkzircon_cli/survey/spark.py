@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same questions on Apache Spark: exported tables as views, and the same SQL."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,12 @@ from vkzircon_cli.errors import CannotAsk
 from vkzircon_cli.survey.questions import refused
 from vkzircon_cli.survey.tables import TABLES, TEXT, ddl
 
-# A month is text; in a string a backslash is itself, as in standard SQL; nothing but errors is printed.
+# A month is text, and nothing but errors is printed.
 _SETTINGS = {
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
-    "spark.sql.parser.escapedStringLiterals": "true",
-    "spark.sql.shuffle.partitions": "8",
+    "spark.sql.shuffle.partitions": "4",
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
 }
 
@@ -33,6 +34,7 @@ def session(master: str, folder: Path) -> Iterator[Callable[[str], tuple[Sequenc
     except ImportError as error:
         problem = f"This engine needs PySpark, which cannot be imported: {error}."
         raise CannotAsk("no-package", problem, "Install it with: python3 -m pip install 'vkzircon[spark]'") from error
+    logging.getLogger("SQLQueryContextLogger").disabled = True  # errors are told once, without Java's stack
     builder = SparkSession.builder.appName("vkzircon survey").master(master)
     for name, value in _SETTINGS.items():
         builder = builder.config(name, value)
