@@ -25,6 +25,7 @@ _VERSIONS = 4
 _FIRST = datetime(2026, 1, 1)  # noqa: DTZ001 # written as UTC
 _DAYS = 120
 _MARKS = {"started": "@STARTED@", "uuid": "@UUID@", "driver": "@DRIVER@", "checks": "@CHECKS@"}
+_ODD = "import.shares"  # fails on one device, whatever its driver
 _BAD = ("fail", "timeout", "crash")
 
 
@@ -67,7 +68,9 @@ def plan(count: int, seed: int = 1) -> list[Made]:
     for number in range(count):
         run = Made(chance.randrange(devices), f"{_FIRST + number * step:%Y-%m-%dT%H:%M:%SZ}", "", ())
         version = min(_VERSIONS - 1, int(number / count * _VERSIONS + chance.random()))
-        made.append(replace(run, version=f"{version}.0", broken=of_version[run.model, version]))
+        odd = {_ODD} if run.device == devices // 2 else set()
+        broken = tuple(sorted({*of_version[run.model, version], *odd}))
+        made.append(replace(run, version=f"{version}.0", broken=broken))
     return made
 
 

@@ -145,9 +145,10 @@ def render_survey_terminal(survey: Survey, page: Page, verbose: bool) -> str:
     sheet.blank()
     if found.table.rows:
         sheet.table(found.table)
+    if said := list(notes(survey, found)):
         sheet.blank()
-    for note in notes(survey, found):
-        sheet.prose(note)
+        for note in said:
+            sheet.prose(note)
     return sheet.finish()
 
 

@@ -165,7 +165,8 @@ def _of_changes(columns: Sequence[str], rows: Rows) -> str:
 
 def _of_outliers(columns: Sequence[str], rows: Rows) -> str:
     number = len({row[columns.index("device_key")] for row in rows})
-    return f"{counted(number, 'device')} {'differs' if number == 1 else 'differ'} from all others of the same driver"
+    devices = counted(number, "device") if number else "no device"
+    return f"{devices} {'differ' if number > 1 else 'differs'} from all others of the same driver"
 
 
 _SENTENCES: dict[Question, Callable[[Sequence[str], Rows], str]] = {
