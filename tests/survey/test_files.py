@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -257,3 +258,24 @@ def test_a_wrong_query_is_told(vkzircon: Run, tmp_path: Path) -> None:
     ran = vkzircon("survey", "report.json", "--sql", "SELECT nothing FROM devices")
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert "nothing" in ran.err
+
+
+def test_a_signal_ends_a_query(tmp_path: Path) -> None:
+    """SIGTERM during a query of the engine is exit code 143 with one line, at once."""
+    endless = "SELECT COUNT(*) FROM range(1000000000000) AS a, range(1000000) AS b WHERE a.range % 7 = b.range"
+    process = subprocess.Popen(
+        [PROGRAM, "survey", str(_USUAL), "--sql", endless],
+        cwd=tmp_path,
+        env=environment({"TMPDIR": str(tmp_path)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list(tmp_path.iterdir()) and process.poll() is None:
+        time.sleep(0.02)  # until the engine has started
+    time.sleep(0.3)
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (143, "")
+    assert err == "vkzircon: Interrupted by SIGTERM before a whole result was written.\n"
+    assert not list(tmp_path.iterdir())

@@ -112,7 +112,8 @@ def _words(value: SqlValue) -> str:
 def notes(survey: Survey, shown: Shown) -> Iterator[str]:
     """Yield sentences about what the table leaves out, and about the files that do not count."""
     if shown.met:
-        yield f"{counted(shown.met, 'other check')} {'holds' if shown.met == 1 else 'hold'} wherever judged."
+        checks = counted(shown.met, "other check" if shown.table.rows else "check")
+        yield f"{checks} {'holds' if shown.met == 1 else 'hold'} wherever judged."
     if shown.more:
         yield f"{counted(shown.more, 'more row')}. {_REST}"
     sources = survey.sources

@@ -66,7 +66,12 @@ def engine() -> Iterator["DuckDBPyConnection"]:
             for name in TABLES:
                 connection.execute(f"CREATE TABLE {name} ({ddl(name)})")
             connection.execute("CREATE TEMP TABLE seen (report VARCHAR, file VARCHAR)")
-            yield connection
+            try:
+                yield connection
+            except (duckdb.InterruptException, RuntimeError) as error:
+                if isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
+                    raise KeyboardInterrupt from error  # a signal arrived while a query ran
+                raise
 
 
 def read(connection: "DuckDBPyConnection", found: Iterable[File], known: Mapping[str, str]) -> Iterator[Entry]:
