@@ -3,6 +3,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,13 +99,20 @@ def _sources_of(entries: Iterable[Entry], known: int | None = None) -> Sources:
 def _query(connection: "DuckDBPyConnection", sql: str) -> tuple[Sequence[str], Rows]:
     import duckdb
 
-    try:
+    def run() -> tuple[Sequence[str], Rows]:
         done = connection.execute(sql)
         return [column[0] for column in done.description or ()], done.fetchall()
-    except duckdb.InterruptException:
-        raise
-    except duckdb.Error as error:
-        raise refused(error) from error
+
+    # The engine handles no signal within a long query, so the query runs beside this thread, which does.
+    with ThreadPoolExecutor(1) as beside:
+        waiting = beside.submit(run)
+        try:
+            return waiting.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
+        except duckdb.Error as error:
+            raise refused(error) from error
 
 
 def _answer(asked: Asked, query: str, sources: Sources, run: Query) -> Survey:
