@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import os
 import re
 import resource
 import shutil
@@ -65,7 +66,7 @@ def test_each_file_is_read_or_left_out_with_its_reason(tmp_path: Path) -> None:
     found = survey([str(tmp_path)], Asked())
     assert (found.reports, found.sources.read, found.sources.converted) == (1, 1, 0)
     reasons = _left_out(found)
-    assert reasons.keys() == {path.name for path in tmp_path.iterdir()} - {"plain.json", "gone.json"}
+    assert reasons.keys() == {path.name for path in tmp_path.iterdir()} - {"plain.json"}
     assert found.sources.files == len(reasons) + 1
     for name, said in {
         "cut.json": "is not JSON",
@@ -222,6 +223,51 @@ def test_exported_tables_are_read_alone(tmp_path: Path) -> None:
         survey([str(tmp_path / "other")], Asked())
 
 
+def test_names_links_and_pipes_are_told_apart(tmp_path: Path) -> None:
+    """Each name is one of a file, whatever its characters; what cannot be read is counted and named, also in tables."""
+    folder = tmp_path / "reports"
+    names = ("it's", 'a"b', "odd[n]*?", "new\nline", "'); DROP TABLE reports; --", "{a,b}", "\x1b[31m", "-", "\udcff")
+    for number, name in enumerate(names):
+        _reports(folder, 1, first=number)
+        made = next(folder.glob("device*/*.json"))
+        made.rename(folder / f"{name}.json")
+    (folder / "round").symlink_to(folder / "round")
+    (folder / "nowhere").symlink_to(tmp_path / "nothing")
+    (folder / "link").symlink_to(folder)
+    os.mkfifo(folder / "pipe")
+    (folder / "locked").mkdir(mode=0)
+    found = survey([str(folder)], Asked())
+    assert found.reports == found.sources.read + found.sources.converted == len(names)
+    reasons = _left_out(found)
+    if os.geteuid() != 0:  # root may read all folders
+        assert reasons.pop("locked") == "cannot be read: Permission denied."
+    assert reasons == {
+        "link": "is a link to a folder, which is not followed.",
+        "nowhere": "cannot be read: No such file or directory.",
+        "pipe": "is not a regular file.",
+        "round": "cannot be read: Too many levels of symbolic links.",
+    }
+    first, second = (survey([str(folder)], Asked(), tmp_path / "tables") for _ in range(2))
+    assert (first.reports, second.reports, second.sources.known) == (len(names),) * 3
+    assert first.sources.unreadable == second.sources.unreadable == found.sources.unreadable
+
+
+def test_nothing_in_a_report_counts_twice(tmp_path: Path) -> None:
+    """A condition may be required twice; two devices with one index, or two outcomes of one check, are no report."""
+    document = json.loads(_USUAL.read_text())
+    check, device = document["checks"][0], document["devices"][0]
+    for name, part in {
+        "again.json": {"checks": [*document["checks"], check]},
+        "devices.json": {"devices": [device, device]},
+        "outcomes.json": {"checks": [*document["checks"], check | {"outcome": "crash"}]},
+    }.items():
+        (tmp_path / name).write_text(json.dumps(document | part))
+    found = survey([str(tmp_path)], Asked())
+    assert found.reports == 1
+    assert {row[3] for row in found.rows} <= {0, 1}
+    assert _left_out(found).keys() == {"devices.json", "outcomes.json"}
+
+
 _HOSTILE = '=HYPERLINK("http://x")\'; DROP TABLE devices; -- <script>alert(1)</script> \x1b[31m'
 
 
@@ -259,6 +305,46 @@ def test_a_wrong_query_is_told(vkzircon: Run, tmp_path: Path) -> None:
     ran = vkzircon("survey", "report.json", "--sql", "SELECT nothing FROM devices")
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert "nothing" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("SELECT * FROM read_text('/etc/passwd')", "Permission Error"),
+        ("SELECT * FROM glob('/*')", "Permission Error"),
+        ("SELECT * FROM 'https://vkzircon.invalid/a.csv'", "Permission Error"),
+        ("SELECT * FROM sql", "does not exist"),  # a variable of Python
+        *((f"{words} '{{}}/written'", "one SELECT") for words in ("ATTACH", "COPY reports TO", "EXPORT DATABASE")),
+        *((words, "one SELECT") for words in ("INSTALL httpfs", "SELECT 1; SELECT 2", "DROP TABLE reports", "", "--")),
+        ("SELECT * FROM range(1000001)", "more than 1,000,000 rows"),
+    ],
+)
+def test_a_query_reads_the_tables_and_nothing_else(tmp_path: Path, query: str, said: str) -> None:
+    """A query has no files, network, extensions or variables, and changes nothing, also where tables are files."""
+    shutil.copy(_USUAL, tmp_path / "report.json")
+    for export in (None, tmp_path / "tables"):
+        asked = Asked(sql=query.format(tmp_path / "tables"))
+        with pytest.raises(Usage, match=said):
+            survey([str(tmp_path / "report.json")], asked, export)
+    assert not list(tmp_path.glob("**/written"))
+
+
+def test_a_full_temporary_folder_is_told(tmp_path: Path) -> None:
+    """A file that cannot be converted for lack of room is not blamed: exit code 6, and where room is needed."""
+    (tmp_path / "report.gz").write_bytes(gzip.compress(_USUAL.read_bytes()))
+    done = subprocess.run(
+        [PROGRAM, "survey", "report.gz"],
+        cwd=tmp_path,
+        env=environment({"PYTHONDONTWRITEBYTECODE": "1"}),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (512, 512)),
+    )
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr == (
+        "vkzircon: The survey could not use a file: File too large. A temporary folder needs room: TMPDIR=DIR.\n"
+    )
 
 
 def test_a_signal_ends_a_query(tmp_path: Path) -> None:

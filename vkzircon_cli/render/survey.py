@@ -19,7 +19,6 @@ _MOST_CHARACTERS = 100  # of a value on a terminal
 _MOST_NAMES = 3
 _NOT_JUDGED = Mark("-", "-", Look.SKIP)
 _KINDS = {"worse": Look.BAD, "better": Look.GOOD, "gone": Look.WARN}
-_REST = "Everything is in --format csv and json."
 
 
 @record
@@ -113,23 +112,27 @@ def notes(survey: Survey, shown: Shown) -> Iterator[str]:
     """Yield sentences about what the table leaves out, and about the files that do not count."""
     if shown.met:
         checks = counted(shown.met, "other check" if shown.table.rows else "check")
-        yield f"{checks} {'holds' if shown.met == 1 else 'hold'} wherever judged."
+        yield f"{checks} {'is' if shown.met == 1 else 'are'} met wherever judged."
     if shown.more:
-        yield f"{counted(shown.more, 'more row')}. {_REST}"
+        yield f"{counted(shown.more, 'more row')}. --verbose, or --format csv, has all rows."
     sources = survey.sources
     if number := sources.converted:
-        yield f"{counted(number, 'file')} {'was' if number == 1 else 'were'} read as vkzircon show does."
+        yield f"{counted(number, 'file')} {_were(number)} converted first, as traces, bundles and compressed files are."
     if number := len(sources.duplicates):
-        copies = "is a copy" if number == 1 else "are copies"
-        yield f"{counted(number, 'file')} {copies} of a run that counts: {_names(sources.duplicates)}."
+        runs = "is a copy of a run that is" if number == 1 else "are copies of runs that are"
+        yield f"{counted(number, 'file')} {runs} counted: {_names(sources.duplicates)}."
     of: dict[str, list[LeftOut]] = {}
     for each in sources.unreadable:
         of.setdefault(each.reason, []).append(each)
     most = sorted(of.items(), key=lambda item: -len(item[1]))
     for reason, files in most[:_MOST_NAMES]:
-        yield f"{counted(len(files), 'file')} left out: {_names(files)}: {reason}"
+        yield f"{_names(files)} {_were(len(files))} left out: {'it' if len(files) == 1 else 'each'} {reason}"
     if left := sum(len(files) for _, files in most[_MOST_NAMES:]):
-        yield f"{counted(left, 'file')} left out for other reasons. {_REST}"
+        yield f"{counted(left, 'more file')} {_were(left)} left out. --format json has all names."
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _names(files: Sequence[LeftOut]) -> str:

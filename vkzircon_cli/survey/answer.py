@@ -15,7 +15,7 @@ from vkzircon_cli.model.text import visible
 from vkzircon_cli.survey import files
 from vkzircon_cli.survey.exported import Exported, is_exported
 from vkzircon_cli.survey.questions import Asked, refused
-from vkzircon_cli.survey.reading import Entry, How, engine, read
+from vkzircon_cli.survey.reading import Entry, How, confine, engine, read
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Rows = list[tuple[Any, ...]]
 Query = Callable[[str], tuple[Sequence[str], Rows]]
 _SPARK = "spark="
+_MOST_ROWS = 1_000_000  # of an answer, which is made in memory
 
 
 def survey(paths: Sequence[str], asked: Asked, export: Path | None = None, on: str | None = None) -> Survey:
@@ -48,6 +49,7 @@ def survey(paths: Sequence[str], asked: Asked, export: Path | None = None, on: s
         if tables is not None:
             tables.open()
         if on is None:
+            confine(connection, folder.absolute() if folder else None)
             return _answer(asked, query, sources, lambda sql: _query(connection, sql))
     from vkzircon_cli.survey.spark import session
 
@@ -100,8 +102,13 @@ def _query(connection: "DuckDBPyConnection", sql: str) -> tuple[Sequence[str], R
     import duckdb
 
     def run() -> tuple[Sequence[str], Rows]:
+        if [each.type for each in connection.extract_statements(sql)] != [duckdb.StatementType.SELECT]:
+            raise Usage("A query is one SELECT.", "The tables are in docs/reference.md.")
         done = connection.execute(sql)
-        return [column[0] for column in done.description or ()], done.fetchall()
+        rows = done.fetchmany(_MOST_ROWS + 1)
+        if len(rows) > _MOST_ROWS:
+            raise Usage(f"The answer has more than {_MOST_ROWS:,} rows.", "Add LIMIT to the query.")
+        return [column[0] for column in done.description or ()], rows
 
     # The engine handles no signal within a long query, so the query runs beside this thread, which does.
     with ThreadPoolExecutor(1) as beside:
@@ -111,6 +118,8 @@ def _query(connection: "DuckDBPyConnection", sql: str) -> tuple[Sequence[str], R
         except KeyboardInterrupt:
             connection.interrupt()
             raise
+        except duckdb.IOException:
+            raise  # the temporary folder is full
         except duckdb.Error as error:
             raise refused(error) from error
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _UNFINISHED = "_unfinished-"  # and the name of the part; engines pass over names that begin with _
-_COLUMNS = "file VARCHAR, size BIGINT, modified BIGINT, digest VARCHAR, how VARCHAR, report VARCHAR, reason VARCHAR"
+# A name of a file is a BLOB, since it may have bytes that are not UTF-8.
+_COLUMNS = "file BLOB, size BIGINT, modified BIGINT, digest VARCHAR, how VARCHAR, report VARCHAR, reason VARCHAR"
 _MONTH = "CASE WHEN regexp_matches(reports.started, '^\\d{4}-\\d\\d-') THEN reports.started[1:7] ELSE 'unknown' END"
 _PATTERN = frozenset("*?[{'")
 _PARQUET = "FORMAT parquet, COMPRESSION zstd"
@@ -50,8 +51,9 @@ class Exported:
         try:
             rows = self._connection.execute("SELECT * FROM read_parquet(?)", [str(self._folder / INDEX)]).fetchall()
             for path, size, modified, digest, how, report, reason in rows:
-                self.entries[path] = Entry(File(path, size, modified), digest, How(how), report, reason)
-        except (duckdb.Error, ValueError) as error:
+                file = File(os.fsdecode(path), size, modified)
+                self.entries[file.path] = Entry(file, digest, How(how), report, reason)
+        except (duckdb.Error, ValueError, TypeError) as error:
             said = str(error).partition("\n")[0]
             problem = f"{visible(str(self._folder / INDEX))} is no index of exported tables: {said[:200]}"
             raise Usage(problem, "Remove the folder, and export again.") from error
@@ -94,7 +96,7 @@ class Exported:
         columns: list[list[object]] = [[] for _ in _COLUMNS.split(", ")]
         for path, entry in self.entries.items():
             file = entry.file
-            values = (path, file.size, file.modified, entry.digest, entry.how, entry.report, entry.reason)
+            values = (os.fsencode(path), file.size, file.modified, entry.digest, entry.how, entry.report, entry.reason)
             for column, value in zip(columns, values, strict=True):
                 column.append(value)
         declared = (column.split() for column in _COLUMNS.split(", "))

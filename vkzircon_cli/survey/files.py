@@ -9,6 +9,7 @@ import glob
 import hashlib
 import os
 import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,6 @@ from vkzircon_cli.saved.load import MOST_BYTES, ZIP, read_bytes
 from vkzircon_cli.stream.document import SCHEMA_VERSION
 
 INDEX = "index.parquet"  # of a folder with exported tables
-MOST_PLAIN_BYTES = 16 << 20  # the engine needs a buffer of this size for each thread
 _GZIP = b"\x1f\x8b"
 _HEAD = 400
 MAJOR = SCHEMA_VERSION.partition(".")[0]
@@ -35,11 +35,12 @@ _READ_AS_PATTERN = frozenset("*?[{")  # by the engine, in names of files
 
 @record
 class File:
-    """A file: its absolute path as text that can be printed and stored, its size in bytes, and its time in ns."""
+    """A file: its absolute path, its size in bytes, its time in ns, and the *problem* if it cannot be read at all."""
 
     path: str
     size: int
     modified: int
+    problem: str = ""
 
 
 def find(paths: Sequence[str]) -> Iterator[File]:
@@ -48,31 +49,43 @@ def find(paths: Sequence[str]) -> Iterator[File]:
     Raises:
         Usage: a path leads to nothing.
     """
-    found: dict[str, os.stat_result] = {}
+    found: dict[str, File] = {}
     for path in paths:
         names = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))  # noqa: PTH207 # a pathlib pattern is relative
         if not names:
             raise Usage(f'There is no file "{_shown(path)}".', "Pass files, folders, or a pattern in quotes.")
         for name in names:
-            found.update(_below(os.path.normpath(Path(name).absolute())))
-    for name, status in sorted(found.items()):
-        yield File(name, status.st_size, status.st_mtime_ns)
+            whole = os.path.normpath(Path(name).absolute())
+            found.update((file.path, file) for file in (_below(whole) if Path(whole).is_dir() else [_file(whole)]))
+    yield from (found[name] for name in sorted(found))
 
 
-def _below(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    if not Path(path).is_dir():
-        if Path(path).is_file():  # a pipe would block
-            yield path, Path(path).stat()
+def _below(folder: str) -> Iterator[File]:
+    try:
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        yield File(folder, 0, 0, f"cannot be read: {error.strerror}.")
         return
-    with os.scandir(path) as entries:
-        inside = sorted(entries, key=lambda entry: entry.name)
     if any(entry.name == INDEX for entry in inside):
         return
     for entry in inside:
         if entry.is_dir(follow_symlinks=False):
             yield from _below(entry.path)
-        elif entry.is_file():
-            yield entry.path, entry.stat()
+        else:
+            yield _file(entry.path)
+
+
+def _file(path: str) -> File:
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        return File(path, 0, 0, f"cannot be read: {error.strerror}.")
+    if stat.S_ISREG(status.st_mode):
+        return File(path, status.st_size, status.st_mtime_ns)
+    # A link to a folder may lead back to where it is, and a pipe may never end.
+    kind = "is a link to a folder, which is not followed" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
+    return File(path, 0, 0, f"{kind}.")
 
 
 def _shown(path: str) -> str:
@@ -98,7 +111,7 @@ def is_plain(file: File, content: bytes) -> bool:
         _PLAIN.match(head) is not None
         and (kind is None or kind[1] == b"report")
         and content[-_HEAD:].rstrip().endswith(b"}")
-        and len(content) <= MOST_PLAIN_BYTES
+        and len(content) <= MOST_BYTES
         and file.path.isprintable()
         and _READ_AS_PATTERN.isdisjoint(file.path)
     )

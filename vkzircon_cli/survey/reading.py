@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.errors import CannotAsk, Usage
+from vkzircon_cli.errors import CannotAsk, NotWritten, Usage
 from vkzircon_cli.model.base import record
+from vkzircon_cli.model.text import visible
+from vkzircon_cli.saved.load import MOST_BYTES
 from vkzircon_cli.survey import files
 from vkzircon_cli.survey.files import File
 from vkzircon_cli.survey.tables import DECLARED, TABLES, ddl, rows_of
@@ -21,7 +23,16 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _BATCH = 250  # files
+_MOST_WORDS = 300  # characters of a foreign error
 _MEMORY = "600MB"  # of the engine; what needs more goes to a temporary folder
+# The engine loads no extension and no secret, and takes no variable of Python for a table.
+_CLOSED = (
+    "autoinstall_known_extensions",
+    "autoload_known_extensions",
+    "allow_community_extensions",
+    "allow_persistent_secrets",
+    "python_enable_replacements",
+)
 
 
 class How(StrEnum):
@@ -50,6 +61,7 @@ def engine() -> Iterator["DuckDBPyConnection"]:
 
     Raises:
         CannotAsk: it is not installed.
+        NotWritten: the temporary folder is full.
     """
     try:
         import duckdb
@@ -61,6 +73,7 @@ def engine() -> Iterator["DuckDBPyConnection"]:
             "memory_limit": _MEMORY,
             "temp_directory": folder,
             "preserve_insertion_order": False,
+            **dict.fromkeys(_CLOSED, False),
         }
         with duckdb.connect(config=settings) as connection:
             for name in TABLES:
@@ -72,6 +85,22 @@ def engine() -> Iterator["DuckDBPyConnection"]:
                 if isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
                     raise KeyboardInterrupt from error  # a signal arrived while a query ran
                 raise
+            except (OSError, duckdb.IOException) as error:
+                raise NotWritten(*_no_room(error)) from error
+
+
+def _no_room(error: Exception) -> tuple[str, str]:
+    """Return what happened and what to do when a temporary file could not be written."""
+    said = error.strerror if isinstance(error, OSError) else visible(str(error).partition("\n")[0][:_MOST_WORDS])
+    return f"The survey could not use a file: {(said or '').rstrip('.')}.", "A temporary folder needs room: TMPDIR=DIR."
+
+
+def confine(connection: "DuckDBPyConnection", tables: Path | None) -> None:
+    """Let the queries that follow read the *tables* in a folder, and no other file, address or setting."""
+    if tables is not None:
+        connection.execute("SET allowed_directories = [?]", [str(tables)])
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
 
 
 def read(connection: "DuckDBPyConnection", found: Iterable[File], known: Mapping[str, str]) -> Iterator[Entry]:
@@ -110,6 +139,8 @@ class _Batch:
         yield from self._convert(sorted(odd, key=lambda file: file.path))
 
     def _content(self, file: File) -> bytes | Entry:
+        if file.problem:
+            return Entry(file, "", How.UNREADABLE, reason=file.problem)
         try:
             content = files.content_of(file) if file.size else b""
         except OSError as error:
@@ -202,7 +233,7 @@ WITH given AS (SELECT unnest(?) AS filename, unnest(?) AS file, unnest(?) AS dig
 documents AS (
   SELECT *, [u for u in {_DEVICE_UUIDS} if trim(u, '0-') <> ''] AS uuids
   FROM read_json(?, columns = {{{_COLUMNS}}}, format = 'unstructured', compression = 'none', filename = true,
-    hive_partitioning = false, maximum_object_size = {files.MOST_PLAIN_BYTES})
+    hive_partitioning = false, maximum_object_size = {MOST_BYTES})
 )
 SELECT documents.* EXCLUDE (filename), given.file,
   md5(concat_ws(chr(31), run.started, coalesce(environment.system, ''), coalesce(environment.machine, ''),
@@ -215,6 +246,8 @@ WHERE tool.name = 'vkzircon' AND coalesce(kind, 'report') = 'report' AND schema_
   AND len([c for c in checks if c.id IS NULL OR c.device IS NULL OR c.outcome IS NULL
     OR c.outcome NOT IN ({_list(Outcome)})]) = 0
   AND len([d for d in devices if d.index IS NULL OR d.selected IS NULL]) = 0
+  AND len(list_distinct([d.index for d in devices])) = len(devices)
+  AND len(list_distinct([(c.id, c.device) for c in checks])) = len(list_distinct(checks))
 QUALIFY count(*) OVER (PARTITION BY given.file) = 1
 """
 _TWICE = """

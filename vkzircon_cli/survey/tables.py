@@ -186,7 +186,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "verdicts": Table(
         "one row for each check of a device of a report",
-        "staged AS r, (SELECT unnest(r.checks) AS c)",
+        "staged AS r, (SELECT unnest(list_distinct(r.checks)) AS c)",  # a condition may be required twice
         (
             _REPORT,
             *_columns(
