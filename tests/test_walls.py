@@ -15,7 +15,7 @@ PACKAGE = Path(vkzircon_cli.__file__).parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
-    ("bundle", "survey"),  # survey/ is still to come
+    ("bundle", "survey"),
     ("render", "saved"),
     ("doctor",),
     ("pipeline",),
@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 LEVEL = {room: len(FLOORS) - floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 # Module names that several rooms use for the same subject.
-SHARED_NAMES = {"bench", "capabilities", "export", "extension", "imports", "matrix"}
+SHARED_NAMES = {"bench", "capabilities", "export", "extension", "imports", "matrix", "survey"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

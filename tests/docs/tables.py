@@ -15,6 +15,7 @@ from vkzircon_cli.cli.options import OPTIONS
 from vkzircon_cli.render import RENDERERS
 from vkzircon_cli.render.style import Format
 from vkzircon_cli.report.conditions import FACTS, Kind, NamedFact
+from vkzircon_cli.survey.tables import TABLES as SURVEYED
 
 
 def checks() -> Iterator[str]:
@@ -64,6 +65,19 @@ def _typed(command: Any, name: str) -> tuple[str, str] | None:
             metavar = "" if param.is_flag else f" {param.metavar}"
             return f"{', '.join(param.opts)}{metavar}", param.help
     return None
+
+
+def tables() -> Iterator[str]:
+    """Yield the rows of all columns of a survey's tables."""
+    yield from ("| table | column | type | what it is |", "|---|---|---|---|")
+    for name, table in SURVEYED.items():
+        for number, column in enumerate(table.columns):
+            first = "" if number else f"`{name}`, {table.meaning}"
+            yield f"| {first} | `{column.name}` | {column.type} | {_cell(column.meaning)} |"
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|")
 
 
 def formats() -> Iterator[str]:

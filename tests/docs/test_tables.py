@@ -6,14 +6,21 @@ import re
 from pathlib import Path
 
 import pytest
-from tables import checks, commands, facts, formats, man_page, options
+from tables import checks, commands, facts, formats, man_page, options, tables
 
 from vkzircon_cli.errors import Exit
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 
 
-TABLES = {"checks": checks, "facts": facts, "commands": commands, "options": options, "formats": formats}
+TABLES = {
+    "checks": checks,
+    "facts": facts,
+    "commands": commands,
+    "options": options,
+    "formats": formats,
+    "tables": tables,
+}
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -36,6 +36,9 @@ _DEVICES = f"device format {_WRITTEN} agent {_EMULATION} version"
 _MATRIX = f"device handle_type formats format {_WRITTEN} agent {_EMULATION} version"
 _BENCH = f"device seconds largest format {_WRITTEN} no_redact agent {_EMULATION} version"
 _DIFF = "before after fail_on format output quiet no_color no_redact version"
+_SURVEY = (
+    f"paths by where since until baseline outliers sql print_sql export engine format {_WRITTEN} no_redact version"
+)
 _EMULATE = "command persona fault print_env shell cflags libs list format output no_color version"
 _EXPLAIN = "word format output no_color version"
 _ALL = (
@@ -50,6 +53,7 @@ _ALL = (
     Command("agent", "agent", None, "", "source build version"),
     Command("show", "show", None, f"{_REPORT_FORMATS} csv", f"file format {_WRITTEN} no_redact version"),
     Command("diff", "diff", None, "terminal json markdown", _DIFF),
+    Command("survey", "survey", None, "terminal json csv markdown html", _SURVEY),
     # `explain` accepts a negative number; it refuses other words that look like options itself.
     Command("explain", "explain", None, "terminal json", _EXPLAIN, passes_on="ignore_unknown_options"),
     Command("schema", "schema", None, "", "document output version"),

@@ -57,6 +57,13 @@ def conditions(incomplete: str) -> list[str]:
     return _beginning(found, incomplete)
 
 
+def facts(incomplete: str) -> list[str]:
+    """Complete names of facts, also after a comma."""
+    from vkzircon_cli.report.conditions import FACTS
+
+    return _last_of_list(FACTS, incomplete, ",")
+
+
 def _flags(name: str, flags: Iterable[str], incomplete: str) -> Iterator[str]:
     """Yield the comparison of a fact with the flags typed so far and one more."""
     rest = incomplete.removeprefix(name)

@@ -140,6 +140,25 @@ def diff(command: Command, given: Mapping[str, Any]) -> Exit:
     return Exit.FAILED if fails else Exit.OK
 
 
+def survey(command: Command, given: Mapping[str, Any]) -> Exit:
+    """Ask one question of many saved reports."""
+    from vkzircon_cli.survey.questions import Asked
+
+    named = {name: given[name] for name in Asked.__dataclass_fields__}
+    asked = Asked(**named | {name: tuple(given[name] or ()) for name in ("by", "where")})
+    if given["print_sql"]:
+        write(asked.query.rstrip() + "\n", given["output"])
+        return Exit.OK
+    if not given["paths"]:
+        raise Usage("vkzircon survey needs a folder or files.", "As in: vkzircon survey reports/")
+    from vkzircon_cli.cli.run import looks_of, write_document
+    from vkzircon_cli.survey.answer import survey as answer
+
+    found = interrupt.endable(lambda: answer(given["paths"], asked, given["export"], given["engine"]))
+    write_document(found, *looks_of(command, given))
+    return Exit.OK
+
+
 def explain(command: Command, given: Mapping[str, Any]) -> Exit:
     """Explain one word, or list the words."""
     from vkzircon_cli.cli.run import looks_of, write_document

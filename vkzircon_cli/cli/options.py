@@ -95,6 +95,16 @@ def _require(conditions: list[str] | None) -> list[str] | None:
     return readable
 
 
+def _condition(condition: str | None) -> str | None:
+    return condition and "".join(_require([condition]) or ())
+
+
+def _spark(engine: str | None) -> str | None:
+    if engine is None or (engine.startswith("spark=") and engine != "spark="):
+        return engine
+    raise typer.BadParameter(f"{visible(repr(engine))} is not spark= and a master, as in spark=local[2]")
+
+
 def _split(lists: list[str] | None) -> list[str]:
     return [name for each in lists or () for name in each.split(",")]
 
@@ -205,6 +215,54 @@ _TEST = {
         callback=_words,
     ),
 }
+_SURVEY = {
+    "by": _list(
+        "--by",
+        "FACT",
+        "A column of coverage for each value of these facts: A,B, or repeat the option.",
+        autocompletion=completion.facts,
+        callback=_split,
+    ),
+    "where": _list(
+        "--where",
+        "CONDITION",
+        "Only devices that meet this condition, as --require takes it. Repeatable.",
+        autocompletion=completion.conditions,
+        callback=_require,
+    ),
+    "since": _option(
+        str | None, None, "--since", "Compare the last run of each device before DATE with its last one after.", "DATE"
+    ),
+    "until": _option(str | None, None, "--until", "With --since: leave out runs after DATE.", "DATE"),
+    "baseline": _option(
+        str | None,
+        None,
+        "--baseline",
+        "Compare the last run of each device that meets this condition with its last one that does not.",
+        "CONDITION",
+        autocompletion=completion.conditions,
+        callback=_condition,
+    ),
+    "outliers": _flag("--outliers", "List what differs on one device from all others of the same driver."),
+    "sql": _option(str | None, None, "--sql", "Run your own query on the tables (docs/reference.md).", "QUERY"),
+    "print_sql": _flag("--print-sql", "Print the query, and run nothing."),
+    "export": _option(
+        Path | None,
+        None,
+        "--export",
+        "Also write the tables as Parquet to DIR, and read only new files there.",
+        "DIR",
+        callback=_file,
+    ),
+    "engine": _option(
+        str | None,
+        None,
+        "--engine",
+        "Query exported tables on Spark: spark=local[2], spark=spark://HOST:PORT.",
+        "spark=MASTER",
+        callback=_spark,
+    ),
+}
 _EMULATION = {
     "emulate": _flag("--emulate", "On Linux: turn on the emulation layer."),
     "persona": _option(
@@ -260,6 +318,7 @@ _OUTPUT = {
 }
 OPTIONS: Mapping[str, Parameter] = {
     **_panel("What to test", _TEST),
+    **_panel("Question", _SURVEY),
     **_panel("Emulation", _EMULATION),
     **_panel("Output", _OUTPUT),
     "command": _argument(list[str] | None, None, "-- COMMAND ...", "The program and its arguments."),
@@ -268,6 +327,9 @@ OPTIONS: Mapping[str, Parameter] = {
     ),
     "before": _argument(Path, REQUIRED, "A", "A saved document or a trace, the earlier one; - is standard input."),
     "after": _argument(Path, REQUIRED, "B", "The later one."),
+    "paths": _argument(
+        list[str] | None, None, "PATH...", "Folders, files, patterns in quotes, or one folder of exported tables."
+    ),
     "word": _argument(
         str | None, None, "[WORD]", "What to explain, in upper or lower case.", autocompletion=completion.words
     ),

@@ -53,6 +53,7 @@ class DocumentKind(StrEnum):
     DIFF = "diff"
     DOCTOR = "doctor"
     BENCH = "bench"
+    SURVEY = "survey"
 
 
 @record

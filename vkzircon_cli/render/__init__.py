@@ -55,6 +55,13 @@ RENDERERS: Mapping[str, Mapping[Format, Renderer]] = {
         Format.JSON: _JSON,
         Format.MARKDOWN: ("markdown", lambda m, it, _style, _, hidden: m.render_difference_markdown(it, hidden)),
     },
+    "survey": {
+        Format.TERMINAL: ("survey", lambda m, it, style, page, _: m.render_survey_terminal(it, page, style.verbose)),
+        Format.JSON: _JSON,
+        Format.CSV: ("csv", lambda m, it, *_: m.render_rows(it.columns, it.rows)),
+        Format.MARKDOWN: ("survey", lambda m, it, _style, _, hidden: m.render_survey_markdown(it, hidden)),
+        Format.HTML: ("html", lambda m, it, _style, _, hidden: m.render_survey(it, hidden)),
+    },
     "explain": {
         Format.TERMINAL: ("explanation", lambda m, it, _style, page, _: m.render_explained(it, page)),
         Format.JSON: ("explanation", lambda m, it, *_: m.render_explained_json(it)),

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The matrix for spreadsheets and scripts: one line for each usage, tiling and format of each device.
+"""Tables for spreadsheets and scripts.
 
-A line with a create flag has the answer for its usage with that flag.
+A matrix has one line for each usage, tiling and format of each device; a line with a create flag has the answer for its
+usage with that flag. A survey has one line for each row of its answer.
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.matrix import MatrixDevice, Support
 from vkzircon_cli.model.spec import BUFFER_USAGES, IMAGE_USAGES
+from vkzircon_cli.model.survey import SqlValue
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.model.vmo import Tiling
 from vkzircon_cli.report.matrix import MatrixReport, name_of
@@ -32,11 +34,31 @@ def render_csv(matrix: MatrixReport) -> str:
     text.write(_HEADER)
     writer = csv.writer(text, lineterminator="\n")
     for device in matrix.chosen:
-        name = visible(device.identity.value.name) if device.identity.value else ""
-        # Otherwise a spreadsheet would evaluate such a name as a formula.
-        about = (device.index, f"'{name}" if name.startswith(_FORMULA) else name, name_of(matrix.handle_type))
+        name = _words(device.identity.value.name) if device.identity.value else ""
+        about = (device.index, name, name_of(matrix.handle_type))
         writer.writerows((*about, *line) for line in _lines(device))
     return text.getvalue()
+
+
+def render_rows(columns: Sequence[str], rows: Iterable[Sequence[SqlValue]]) -> str:
+    """Write rows below a line of headers; a missing value is empty, and true and false are as in JSON."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_words, columns))
+    writer.writerows(map(_cell, row) for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: SqlValue) -> str | int | float | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _words(value) if isinstance(value, str) else value
+
+
+def _words(foreign: str) -> str:
+    """Return foreign text, with an apostrophe before what a spreadsheet would evaluate as a formula."""
+    shown = visible(foreign)
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def _lines(device: MatrixDevice) -> Iterator[Line]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports and benches as one HTML page each that needs no script, no network and no other file.
+"""Reports, benches and surveys as one HTML page each that needs no script, no network and no other file.
 
 The markup is in `templates/`; the content of a page comes from the content modules, and its pictures are geometry from
 `pictures` and `charts`. Every string is escaped, made visible and cut here, so that none can be forgotten.
@@ -13,8 +13,9 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from vkzircon_cli.model.survey import Survey
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render import charts, check_results, content, fields, frame, pictures, shared_memory
+from vkzircon_cli.render import charts, check_results, content, fields, frame, pictures, shared_memory, survey
 from vkzircon_cli.render.style import View
 from vkzircon_cli.report.bench import BenchReport
 from vkzircon_cli.report.redaction import Hidden
@@ -38,6 +39,13 @@ def render_html(document: Report | BenchReport, view: View, hidden: Sequence[Hid
         is_whole=view is View.REPORT,
         most_steps=_MOST_STEPS,
     )
+
+
+def render_survey(it: Survey, hidden: Sequence[Hidden] | None) -> str:
+    """Write the answer of a survey; *hidden* was taken out of it, None without redaction."""
+    shown = survey.shown(it)
+    notes = list(survey.notes(it, shown))
+    return _environment().get_template("survey.html").render(survey=it, shown=shown, notes=notes, hidden=hidden)
 
 
 @cache

@@ -172,7 +172,7 @@ def table_section(it: Table, of: str = "") -> Section:
     """Return a table, folded away; *of* adds to its title."""
     kept = [number for number, column in enumerate(it.columns) if column.header]
     rows = ([cell_words(row[number]) for number in kept] for row in it.rows)
-    return rows_section(it.title + of, [it.columns[number].header for number in kept], rows)
+    return rows_section(it.title + of, [prose(it.columns[number].header, MOST_OF_A_CELL) for number in kept], rows)
 
 
 def fields_section(title: str, fields: Iterable[Field], *, is_folded: bool = True) -> Section:

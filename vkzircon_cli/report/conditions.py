@@ -106,6 +106,11 @@ def _name(seen: Seen) -> Value | None:
     return display_name(identity) if identity else None
 
 
+def _driver_version(seen: Seen) -> Value | None:
+    identity = seen.device.identity.value
+    return (identity.driver_version.text or f"{identity.driver_version.value:#x}") if identity else None
+
+
 def _types(seen: Seen) -> Value | None:
     memory = seen.device.memory.value
     return len(memory.types) if memory else None
@@ -150,6 +155,7 @@ _ALL = (
     NamedFact("device.id", _N, "deviceID", _at("device.identity.device_id")),
     NamedFact("device.version", _V, "the Vulkan version of the device", _at("device.identity.api_version")),
     NamedFact("driver.name", _W, "driverName", _at("device.identity.driver.name")),
+    NamedFact("driver.version", _W, "driverVersion, in the driver's own form", _driver_version),
     NamedFact("extension.revision", _N, "the listed revision of VK_FUCHSIA_external_memory", _revision),
     NamedFact("memory.types", _N, "how many memory types there are", _types),
     NamedFact("memory.largest-heap", _N, "size of the largest heap, in bytes", _largest_heap),

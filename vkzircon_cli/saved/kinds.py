@@ -6,6 +6,7 @@ from typing import Any
 from vkzircon_cli.diff import Difference
 from vkzircon_cli.doctor.diagnosis import Diagnosis
 from vkzircon_cli.model.request import DocumentKind
+from vkzircon_cli.model.survey import Survey
 from vkzircon_cli.report.bench import BenchReport
 from vkzircon_cli.report.matrix import MatrixReport
 from vkzircon_cli.report.report import Report
@@ -16,4 +17,5 @@ SHAPES: dict[DocumentKind, type[Any]] = {
     DocumentKind.DIFF: Difference,
     DocumentKind.DOCTOR: Diagnosis,
     DocumentKind.BENCH: BenchReport,
+    DocumentKind.SURVEY: Survey,
 }

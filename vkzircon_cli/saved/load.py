@@ -19,7 +19,7 @@ from vkzircon_cli.stream.document import SCHEMA_VERSION, Document, Header
 from vkzircon_cli.stream.events import Event, own_message
 from vkzircon_cli.stream.fold import Fold, Transcript
 
-_MOST_BYTES = 16 << 20  # twenty times a device's matrix of all formats, the largest document
+MOST_BYTES = 16 << 20  # twenty times a device's matrix of all formats, the largest document
 _WHAT_IT_TAKES = (
     "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace, or that vkzircon "
     "matrix or bench wrote with --format json."
@@ -27,7 +27,7 @@ _WHAT_IT_TAKES = (
 _BEGINNING = re.compile(rb'^\{"event": ?"header"', re.MULTILINE)
 _STANDARD_INPUT = Path("-")
 _MOST_WORDS = 300
-_ZIP = b"PK\x03\x04"
+ZIP = b"PK\x03\x04"
 # Documents besides reports that can be read: the class, and the key that identifies one of schema 1.3 or older.
 _READ: dict[str, tuple[type[Any], str]] = {"matrix": (MatrixReport, "handle_type"), "bench": (BenchReport, "savings")}
 # Our other documents by kind: the name in an error, and the same key.
@@ -35,6 +35,7 @@ _OTHERS = {
     "explain": ("an explanation", "explanations"),
     "diff": ("a difference of two documents", "areas"),
     "doctor": ("a diagnosis", "findings"),
+    "survey": ("a survey", "question"),
 }
 
 
@@ -55,8 +56,13 @@ def read(path: Path) -> Any:
 
 def _read(path: Path) -> Any:
     raw = _bytes(path)
-    if raw.startswith(_ZIP):
+    if raw.startswith(ZIP):
         raise _unfit(path, " is a zip, as vkzircon bundle writes them: unzip it, and pass the report.json in it")
+    return read_bytes(path, raw)
+
+
+def read_bytes(path: Path, raw: bytes) -> Any:
+    """Read the document or trace in *raw*, the content of *path*, as `read` does."""
     if not raw.strip():
         raise _unfit(path, " is empty")
     header = _header(path, raw)
@@ -79,11 +85,11 @@ def _header(path: Path, raw: bytes) -> Event | None:
 def _bytes(path: Path) -> bytes:
     try:
         with open(0, "rb", closefd=False) if path == _STANDARD_INPUT else path.open("rb") as file:
-            raw = file.read(_MOST_BYTES + 1)
+            raw = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise _unfit(path, f" cannot be read: {error.strerror}") from error
-    if len(raw) > _MOST_BYTES:
-        raise _unfit(path, f" is larger than {_MOST_BYTES >> 20} MiB, too large for a report")
+    if len(raw) > MOST_BYTES:
+        raise _unfit(path, f" is larger than {MOST_BYTES >> 20} MiB, too large for a report")
     return raw
 
 
