@@ -270,10 +270,12 @@ def test_a_layer_in_which_a_driver_dies_is_not_to_blame(emulated: Run, fault: st
 SLOW_ONCE = """
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 static void *find(const char *name) { return dlsym(dlopen(LAVAPIPE, RTLD_NOW), name); }
 int vk_icdNegotiateLoaderICDInterfaceVersion(unsigned *version) {
-    if (open(FLAG, O_CREAT | O_EXCL | O_WRONLY, 0600) >= 0) pause();
+    /* Not in doctor's own trial of the loader, which runs beside the probe with the loader's log on. */
+    if (!getenv("VK_LOADER_DEBUG") && open(FLAG, O_CREAT | O_EXCL | O_WRONLY, 0600) >= 0) pause();
     return ((int (*)(unsigned *))find("vk_icdNegotiateLoaderICDInterfaceVersion"))(version);
 }
 void *vk_icdGetInstanceProcAddr(void *instance, const char *name) {

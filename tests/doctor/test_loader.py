@@ -13,8 +13,8 @@ import pytest
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.library import LibraryTrial
-from vkzircon_cli.doctor.loader import Attempt, attempts, loader_finding, names_tried
-from vkzircon_cli.doctor.search import Surroundings
+from vkzircon_cli.doctor.loader import Attempt, attempts, loader_finding
+from vkzircon_cli.doctor.search import Surroundings, names_tried
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Loader
 from vkzircon_cli.model.host import LIBVULKAN_VARIABLE

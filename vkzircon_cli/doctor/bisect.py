@@ -16,11 +16,10 @@ from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.doctor.loader_trial import Asked
 from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
-from vkzircon_cli.doctor.manifest_check import examine_all, examine_layers
-from vkzircon_cli.doctor.search import Surroundings, surroundings
-from vkzircon_cli.doctor.settings import settings_in_force, without_settings
+from vkzircon_cli.doctor.manifest_check import Examined, examine_all
+from vkzircon_cli.doctor.search import Surroundings, nameable, only_drivers, surroundings
+from vkzircon_cli.doctor.settings import without_settings
 from vkzircon_cli.doctor.verdict import NOT_TRIED
 from vkzircon_cli.model.base import MissingKind, record
 from vkzircon_cli.model.facts import Device
@@ -91,7 +90,7 @@ def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> F
         return Found()
     asked = replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None)
     trial = _Trial(asked, _trouble(seen))
-    if hiders := _hiders(trial, where, examined.asked):
+    if hiders := _hiders(trial, where, examined):
         return Found(hiders)
     bad = [exam for exam in every if exam.stops or (exam.kills and exam.is_on is not False)]
     if not bad and not any(exam.is_usable for exam in drivers):
@@ -104,12 +103,16 @@ def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> F
     return _by_trial(trial, drivers, layers, where)
 
 
-def _hiders(trial: "_Trial", where: Surroundings, asked: Asked) -> tuple[Culprit, ...]:
-    """Return the loader's settings, or the variables, that leave out every device."""
+def _hiders(trial: "_Trial", where: Surroundings, examined: Examined) -> tuple[Culprit, ...]:
+    """Return the loader's settings, or the variables, that leave out every device.
+
+    Settings that leave out drivers are no cause if none of those works.
+    """
     if trial.trouble.is_death:
         return ()
-    settings = settings_in_force(asked)
-    if settings is not None and (settings.drivers is not None or settings.devices is not None):
+    settings, alone = examined.settings, examined.asked.alone
+    works = [path for path, tried in alone.items() if tried.is_used]
+    if settings is not None and (settings.devices is not None or any(map(settings.leaves_out, works))):
         sentence = f"{settings.path}, the loader's settings, {' and '.join(settings.effects)}."
         return (Culprit("settings", settings.path, sentence, without_settings(settings), left_out=False),)
     given = [known for known in VARIABLES.values() if known.hides == "devices" and where.trusted.get(known.name)]
@@ -134,7 +137,7 @@ def without_layers(names: Iterable[str]) -> str:
 
 def _hiding_layers(request: Request, where: Surroundings, seen: Transcript) -> Found:
     """Return the layers without which the extension's commands are there."""
-    on = layers_on(examine_layers(where))
+    on = layers_on(examine_all(where).layers)
     bad = [device for device in seen.facts.devices if hidden_commands(device)]
     paths = {exam.manifest.name: exam.manifest.path for exam in on}
     found: dict[str, Culprit] = {}
@@ -220,12 +223,12 @@ def _by_trial(
     quiet = _layers_off(on, where)
     if on and trial.helps(quiet):
         return _guilty_layers(trial, on, where)
-    usable = [exam for exam in drivers if exam.is_usable][:_MOST_TRIED]
+    usable = [exam for exam in drivers if exam.is_usable and nameable([exam.manifest.path])][:_MOST_TRIED]
     if not usable[1:]:
         return Found(tuple(_culprit(exam, left_out=False) for exam in drivers if exam.finding.outcome is Outcome.FAIL))
     # Without the layers, which make no difference here, but may fail on their own if there is no device.
     problems = {
-        exam.manifest.path: trial.result({**quiet, **_only_drivers([exam.manifest.path])}).words for exam in usable
+        exam.manifest.path: trial.result({**quiet, **only_drivers([exam.manifest.path])}).words for exam in usable
     }
     good = [path for path, problem in problems.items() if not problem]
     culprits = [
@@ -233,7 +236,7 @@ def _by_trial(
         for exam in usable
         if problems[exam.manifest.path] and (problems[exam.manifest.path] != _IDLE or not good)
     ]
-    return Found(tuple(culprits), _only_drivers(good) if good and culprits else None)
+    return Found(tuple(culprits), only_drivers(good) if good and culprits else None)
 
 
 def _driver_words(path: str, problem: str) -> str:
@@ -278,12 +281,6 @@ def _fewest(items: Sequence[T], helps: Callable[[Sequence[T]], bool]) -> list[T]
     return off
 
 
-def _only_drivers(paths: Sequence[str]) -> dict[str, str]:
-    """Return the variables that name the only drivers to read; loaders before 1.3.207 read only the older one."""
-    named = os.pathsep.join(paths)
-    return {"VK_DRIVER_FILES": named, "VK_ICD_FILENAMES": named}
-
-
 def _layers_off(exams: Sequence[ManifestExam], where: Surroundings, on: Sequence[ManifestExam] = ()) -> dict[str, str]:
     """Return the variables that turn layers off, implicit ones by their own switch; the others stay *on*."""
     environ = {exam.manifest.switch[0]: exam.manifest.switch[1] or "1" for exam in exams if exam.manifest.switch}
@@ -307,8 +304,8 @@ def _without(
     bad: Sequence[ManifestExam], drivers: Sequence[ManifestExam], layers: Sequence[ManifestExam], where: Surroundings
 ) -> dict[str, str] | None:
     """Return the variables that leave the *bad* ones out, None if there are none or no driver would be left."""
-    good = [exam.manifest.path for exam in drivers if exam.is_usable]
-    environ = _only_drivers(good) if good else None
+    good = nameable(exam.manifest.path for exam in drivers if exam.is_usable)
+    environ = only_drivers(good) if good else None
     for exam in bad:
         if environ is not None and exam in layers:
             off = _folder_off(exam.manifest.path, where) if exam.stops else _layers_off([exam], where)
