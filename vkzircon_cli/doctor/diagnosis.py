@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from vkzircon_cli import pipeline
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
-from vkzircon_cli.doctor import access, bisect, elsewhere, extension, loader, manifest_check, search
+from vkzircon_cli.doctor import access, bisect, elsewhere, extension, layer_bisect, loader, manifest_check, search
 from vkzircon_cli.doctor.background import Trials
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.library import NO_TIME
@@ -135,14 +135,14 @@ def _access(nodes: tuple[access.Node, ...] | None, report: Report) -> Finding:
 
 def _hidden(
     request: Request, where: search.Surroundings, report: Report, layers: Sequence[ManifestExam]
-) -> dict[int, bisect.Hidden]:
+) -> dict[int, layer_bisect.Hidden]:
     """Probe again where explicit layers or the emulation may be why the extension is missing."""
-    on = bisect.layers_on(layers)
+    on = layer_bisect.layers_on(layers)
     asked_for = any(exam.manifest.kind is ManifestKind.EXPLICIT_LAYER for exam in on)
     lacking = any(not offers_extension(device) for device in report.devices)
     if not (asked_for or (request.emulate and lacking)):
         return {}
-    return bisect.LayerBisect(request, where, on).devices(report.devices)
+    return layer_bisect.LayerBisect(request, where, on).devices(report.devices)
 
 
 def conclude(report: Report, findings: tuple[Finding, ...], *, emulate: bool = False) -> Diagnosis:
