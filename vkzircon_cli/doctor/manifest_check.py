@@ -36,6 +36,7 @@ from vkzircon_cli.doctor.manifest import (
     layer_finding,
     passed_over,
 )
+from vkzircon_cli.doctor.place import install_drivers
 from vkzircon_cli.doctor.search import Surroundings
 from vkzircon_cli.doctor.settings import Settings, settings_in_force
 from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, verdict
@@ -338,7 +339,7 @@ def _none_found(where: Surroundings) -> Finding:
         cause = "The loader gets them from the service fuchsia.vulkan.loader.Loader when it needs them."
         return Finding("drivers.served", "", Outcome.SKIP, words, cause=cause)
     variable = search.driver_variable(where)
-    command = f"unset {variable}" if variable else "sudo apt-get install mesa-vulkan-drivers"
+    command = f"unset {variable}" if variable else install_drivers()
     cause = f"{variable} names the only manifests that the loader reads" if variable else "no driver is installed"
     return Finding("drivers.none", "", Outcome.FAIL, words, cause=cause, command=command)
 
