@@ -63,7 +63,7 @@ def test_a_manifest_that_stops_the_loader_is_left_out(
 def test_a_driver_that_dies_or_hangs_on_loading_is_left_out(
     vkzircon: Run, lavapipe: str, broken_driver: Broken, statement: str, said: str
 ) -> None:
-    """The good driver beside it shares memory, within twice the timeout."""
+    """The good driver beside it shares memory, after few timeouts."""
     began = time.monotonic()
     bad = broken_driver(statement)
     ran = vkzircon("--emulate", "--format", "json", "--timeout", "1", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
@@ -71,7 +71,7 @@ def test_a_driver_that_dies_or_hangs_on_loading_is_left_out(
     assert _shared(ran.json)
     (culprit,) = ran.json["culprits"]
     assert said in culprit["sentence"]
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
 
 
 DRIVER = """

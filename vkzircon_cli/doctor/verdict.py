@@ -109,7 +109,7 @@ def _layer_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
 def explained(exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:
     """Return the layers; if a meta-layer turns a layer on or off, it is the cause.
 
-    A meta-layer has no library: it is on if all its components are. Source: Vulkan-Loader, LoaderLayerInterface.md.
+    A meta-layer has no library: it is on if all its components are (LoaderLayerInterface.md, Meta-layers).
     """
     every = list(exams)
     by_name = {exam.manifest.name: exam for exam in reversed(every)}
