@@ -187,3 +187,13 @@ def test_empty_system_folders_change_no_verdict(lavapipe: str, folder: str) -> N
     ran = _ran(lavapipe, _without(folder), "check", *JSON)
     assert (ran.code, ran.json["emulation"]["active"]) == (0, True)
     assert ran.json["error"] is None
+
+
+def test_without_proc_doctor_does_not_call_what_it_cannot_see_unused(lavapipe: str) -> None:
+    """The libraries that the loader keeps are not known then; a driver and a layer that work are no problem."""
+    layer = "VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation"
+    ran = _ran(lavapipe, [*_without("/proc"), "env", layer], "doctor", "--format", "json")
+    found = {each["id"]: each for each in ran.json["findings"]}
+    assert (ran.code, found["drivers"]["outcome"]) == (0, "pass")
+    assert found["drivers"]["sentence"] == "1 of 1 driver manifests leads to a driver."
+    assert {each["id"] for each in found["layers"]["children"]} <= {"layer.on", "layer.off"}
