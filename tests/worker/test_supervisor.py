@@ -199,9 +199,8 @@ def test_what_a_library_leaves_behind_ends_with_the_run(broken_driver: Broken, l
     mark = _mark(f"daemon-{command}")
     daemon = 'if (fork() == 0) { setsid(); if (fork() == 0) execl("/bin/sleep", "sleep", "60", (char *)0); _exit(0); }'
     drivers = f"{broken_driver(daemon)}:{lavapipe}"
-    subprocess.run(
-        [PROGRAM, command], env=environment({"VK_DRIVER_FILES": drivers, "VKZIRCON_TEST": mark}), check=False
-    )
+    env = environment({"VK_DRIVER_FILES": drivers, "VKZIRCON_TEST": mark})
+    subprocess.run([PROGRAM, command], env=env, check=False)
     assert not _processes(f"VKZIRCON_TEST={mark}")
 
 
@@ -301,7 +300,6 @@ def test_the_main_process_opens_no_vulkan(lavapipe: str, broken_driver: Broken) 
     try:
         maps = Path(f"/proc/{running.pid}/maps").read_text()
         assert "libvulkan" not in maps
-        assert "_cffi_backend" not in maps
     finally:
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
