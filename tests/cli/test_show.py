@@ -85,8 +85,8 @@ def test_a_trace_and_the_report_made_of_it_are_one(
         (b'{"schema_version": "\x1b[31m9"}', "is not JSON"),
         (b'{"schema_version": "\\u001b[31m9"}', "has schema version \\x1b[31m9"),
         (b"", "is empty"),
-        (b'{"event":"header","schema_vers', "is a trace that was cut off in its first line"),
-        (b'{"event": "header", "schema_vers', "is a trace that was cut off in its first line"),
+        (b'{"event":"header","schema_vers', "is a trace that was cut off in its first line, so it contains no step"),
+        (b'{"event": "header", "schema_vers', "is a trace that was cut off in its first line, so it contains no step"),
         (b"{", "is not JSON"),
         (b"[1, 2]", "not a report of vkzircon"),
         (b'{"a": NaN}', "NaN"),
@@ -169,6 +169,19 @@ def test_a_huge_file_is_not_read(vkzircon: Run, tmp_path: Path) -> None:
     assert "is larger than 16 MiB, too large for a report." in ran.err
 
 
+@pytest.mark.parametrize("values", [900_000, 1_100_000])
+def test_many_short_texts_take_seconds(vkzircon: Run, tmp_path: Path, values: int) -> None:
+    """In each, names are searched for: a million are shown, and more are refused in a sentence."""
+    report = json.loads(CAPTURES[0].read_text())
+    report["instance"]["value"]["enabled_extensions"] = [f"a{number:x}" for number in range(values)]
+    (tmp_path / "many.json").write_text(json.dumps(report))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    ran = vkzircon("show", "many.json", "--format", "html", **NO_VULKAN)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 15
+    told = "has more than 1,000,000 values, too many for a report." in ran.err
+    assert (ran.code == 2, told) == (values > 1_000_000,) * 2
+
+
 def test_a_long_text_is_shown_in_part(vkzircon: Run, tmp_path: Path) -> None:
     """10 MB of printed text: only the part that is shown is searched for secrets."""
     report = json.loads(CAPTURES[0].read_text())
@@ -182,9 +195,9 @@ def test_a_long_text_is_shown_in_part(vkzircon: Run, tmp_path: Path) -> None:
 
 
 def test_a_file_that_needs_too_much_memory_is_refused(tmp_path: Path) -> None:
-    """15 MB of unknown keys under `ulimit -v`: exit code 2 and a sentence, not a fault of ours."""
+    """8 MB of unknown keys under `ulimit -v`: exit code 2 and a sentence, not a fault of ours."""
     file = tmp_path / "keys.json"
-    file.write_text(json.dumps({"schema_version": SCHEMA_VERSION, "x": [[]] * 3_700_000}))
+    file.write_text(json.dumps({"schema_version": SCHEMA_VERSION, "x": [[[[]]]] * 900_000}))
     script = f"ulimit -v 200000; exec {PROGRAM} show {file}"
     ran = subprocess.run(["sh", "-c", script], env=environment({}), capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (2, "")

@@ -26,6 +26,7 @@ _WHAT_IT_TAKES = (
 )
 _BEGINNING = re.compile(rb'^\{"event": ?"header"', re.MULTILINE)
 _STANDARD_INPUT = Path("-")
+_MOST_VALUES = 1_000_000  # as many as a trace of the largest size has; in each text, secrets are searched for
 _MOST_WORDS = 300
 ZIP = b"PK\x03\x04"
 # Documents besides reports that can be read: the class, and the key that identifies one of schema 1.3 or older.
@@ -90,6 +91,8 @@ def _bytes(path: Path) -> bytes:
         raise _unfit(path, f" cannot be read: {error.strerror}") from error
     if len(raw) > MOST_BYTES:
         raise _unfit(path, f" is larger than {MOST_BYTES >> 20} MiB, too large for a report")
+    if raw.count(b",") > _MOST_VALUES:
+        raise _unfit(path, f" has more than {_MOST_VALUES:,} values, too many for a report")
     return raw
 
 
