@@ -5,8 +5,8 @@ Each field of 64 bits has a neighbour ``NAME_exact``: the number as a string if 
 JavaScript, and jq before 1.7, read every number as a double.
 """
 
-from collections.abc import Hashable
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar, dataclass_transform
@@ -135,24 +135,12 @@ def has_neighbour(shape: Hashable) -> dict[str, bool]:
     return {f.name: f.type in _SIZES for f in fields(shape)}  # type: ignore[arg-type]
 
 
-def to_document(value: Any) -> Any:
-    """Return the JSON form of *value*, made of dataclasses, tuples and JSON types."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _object(value)
-    if isinstance(value, tuple | list):
-        return [to_document(item) for item in value]
-    if isinstance(value, dict):
-        return {name: to_document(item) for name, item in value.items()}
-    return value
-
-
-def _object(value: Any) -> dict[str, Any]:
-    document: dict[str, Any] = {}
+def members(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the members of a record's JSON form: its fields, and their neighbours."""
     shape: Any = type(value)
     for name, exact in has_neighbour(shape).items():
         item = getattr(value, name)
-        document[name] = to_document(item)
+        yield name, item
         if exact:
             number = item.value if isinstance(item, Answer) else item
-            document[name + EXACT] = str(number) if number is not None and number > MOST_EXACT else None
-    return document
+            yield name + EXACT, str(number) if number is not None and number > MOST_EXACT else None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
+from sys import intern
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -86,8 +87,8 @@ def _decoder(shape: Any) -> _Decoder:
         declared: Any = fields(shape)
         known = [(f.name, _decoder(f.type), f.default is MISSING) for f in declared]
         return lambda value: shape(**_decoded_fields(known, value))  # type: ignore[operator]
-    if isinstance(shape, type) and issubclass(shape, Enum):
-        return shape
+    if isinstance(shape, type) and issubclass(shape, Enum | str):
+        return shape if issubclass(shape, Enum) else _interned
     return partial(_checked, _fits(shape))
 
 
@@ -125,6 +126,11 @@ _FITS: Mapping[Any, Callable[[Any], bool]] = {
     int: lambda value: isinstance(value, int) and _is_number(value),
     Size: lambda value: isinstance(value, int) and _is_number(value) and value >= 0,
 }
+
+
+def _interned(value: Any) -> str:
+    """Return a string that is kept once: each device lists the same names."""
+    return intern(_checked(_FITS[str], value))
 
 
 def _checked(fits: Callable[[Any], bool], value: Any) -> Any:
