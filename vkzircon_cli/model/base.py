@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from functools import cache
+from itertools import repeat
 from typing import Annotated, Any, Generic, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -30,10 +31,9 @@ def record(declared: type[T]) -> type[T]:
 
 def _init(self: Any, *values: Any, **named: Any) -> None:
     known = self.__dataclass_fields__
-    for name, value in zip(known, values, strict=False):
-        setattr(self, name, value)
-    for name, value in named.items():
-        setattr(self, name, value)
+    any(map(setattr, repeat(self), known, values))  # setattr returns None, so all are set; half the time of a loop
+    if named:
+        any(map(setattr, repeat(self), named, named.values()))
     if len(values) + len(named) != len(known):
         _add_defaults(self, [*known.values()][len(values) :], named)
 
