@@ -171,13 +171,13 @@ def explain(command: Command, given: Mapping[str, Any]) -> Exit:
 
 def schema(_: Command, given: Mapping[str, Any]) -> Exit:
     """Print the JSON Schema of a document."""
-    from vkzircon_cli.render.json import to_json
+    from vkzircon_cli.render.json import render_json
     from vkzircon_cli.saved.kinds import SHAPES
     from vkzircon_cli.saved.schema import schema_of
     from vkzircon_cli.stream.document import SCHEMA_VERSION
 
     title = f"vkzircon {given['document']}, schema version {SCHEMA_VERSION}"
-    write(to_json(schema_of(SHAPES[given["document"]], title)), given["output"], as_utf8=True)
+    write(render_json(schema_of(SHAPES[given["document"]], title)), given["output"], as_utf8=True)
     return Exit.OK
 
 
