@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import seeds
-from program import Ran, Run, environment
+from program import PROGRAM, Ran, Run, environment
 
 from vkzircon_cli.bundle import Part, zipped
 
@@ -304,6 +304,27 @@ def test_a_bundle_replaces_only_a_file_that_is_named(vkzircon: Run, tmp_path: Pa
     assert "Command line: vkzircon bundle -o vkzircon-bundle.zip\n" in named
     assert "\nNot emulated\n" in named
     assert zipfile.is_zipfile(tmp_path / "vkzircon-bundle.zip")
+
+
+def test_a_bundle_whose_list_cannot_be_printed_is_written(tmp_path: Path) -> None:
+    """The zip is the result: a closed or full standard output costs the list only, and a message names the zip."""
+    env = environment({"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"})
+    for number, target in enumerate((">&-", ">/dev/full"), start=1):
+        name = f"{number}.zip"
+        script = f"exec {PROGRAM} bundle -o {name} {target}"
+        done = subprocess.run(["sh", "-c", script], env=env, cwd=tmp_path, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr.decode().startswith(f"vkzircon: {name} is written. ")) == (0, True)
+        assert zipfile.is_zipfile(tmp_path / name)
+
+
+def test_a_full_disk_leaves_no_empty_bundle(tmp_path: Path) -> None:
+    """The name that was reserved for the zip is free again."""
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))"
+    limit = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
+    env = environment({"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"})
+    command = [sys.executable, "-c", limit, str(PROGRAM), "bundle"]
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, list(tmp_path.iterdir())) == (6, b"", [])
 
 
 def test_a_bundle_that_cannot_be_written_is_exit_6(vkzircon: Run) -> None:

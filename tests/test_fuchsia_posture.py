@@ -137,6 +137,28 @@ def test_a_driver_that_calls_exit_is_no_pass(fuchsia: Process, broken_driver: Ca
         assert (ran.code, "it called exit" in " ".join(ran.out.split())) == (5, True)
 
 
+def test_what_a_driver_writes_to_usual_descriptors_is_not_in_the_document(
+    fuchsia: Process, broken_driver: Callable[[str], str], lavapipe: str
+) -> None:
+    """The copy of standard output has an unusual number while a driver runs in vkzircon's own process."""
+    bad = broken_driver('for (int end = 3; end < 64; end++) if (write(end, "{}", 2) < 0) continue;')
+    ran = fuchsia("devices", "--format", "json", VK_DRIVER_FILES=f"{bad}:{lavapipe}")
+    assert (ran.code, ran.json["error"]) == (0, None)
+
+
+def test_a_driver_that_closes_every_descriptor_is_no_fault_of_ours(
+    vkzircon: Run, broken_driver: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Without fork they are vkzircon's own: a result for a file is written, and one for standard output is exit 6."""
+    env = {
+        "VK_DRIVER_FILES": broken_driver("for (int end = 0; end < 1024; end++) close(end);"),
+        "VKZIRCON_PLATFORM": "fuchsia",
+    }
+    assert vkzircon("--output", "report.json", **env).code == 4
+    assert json.loads((tmp_path / "report.json").read_text())["error"]["cause"] == "no-driver"
+    assert vkzircon("--format", "json", **env).code == 6
+
+
 def test_a_driver_that_calls_quick_exit_takes_the_run_along_but_is_no_pass(
     fuchsia: Process, broken_driver: Callable[[str], str]
 ) -> None:

@@ -77,11 +77,20 @@ def _without(folder: str) -> list[str]:
     return words
 
 
-@pytest.mark.parametrize("command", ["check", "doctor"])
-def test_without_memfds_there_is_no_emulation(refusing: Callable[[str], str], lavapipe: str, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "call", "named"),
+    [
+        ("check", "memfd_create", "memfd_create"),
+        ("doctor", "memfd_create", "memfd_create"),
+        ("check", "pwrite64", "pwrite to a memfd"),
+    ],
+)
+def test_without_memfds_there_is_no_emulation(
+    refusing: Callable[[str], str], lavapipe: str, command: str, call: str, named: str
+) -> None:
     """Exit code 4 with the refused call and the system's reason; the rest of doctor goes on."""
-    ran = _ran(lavapipe, [refusing("memfd_create")], command, *JSON)
-    message = f"{NO_VMO}memfd_create: Operation not permitted."
+    ran = _ran(lavapipe, [refusing(call)], command, *JSON)
+    message = f"{NO_VMO}{named}: Operation not permitted."
     assert (ran.code, ran.json["error"]["cause"], ran.json["error"]["message"]) == (4, "no-memfd", message)
     if command == "doctor":
         found = {each["id"]: each["outcome"] for each in ran.json["findings"]}
@@ -129,9 +138,62 @@ def test_a_driver_that_the_limit_on_memory_keeps_out_is_not_called_broken(lavapi
     assert "try: ulimit -v unlimited" in said
 
 
+def test_a_device_that_is_not_emulated_for_want_of_threads_is_no_verdict(
+    refusing: Callable[[str], str], lavapipe: str
+) -> None:
+    """The driver starts threads where a device is created: exit code 4 and the cause, not 3 without one."""
+    ran = _ran(lavapipe, [refusing("clone3")], "check", *JSON)
+    assert (ran.code, ran.json["error"]["cause"], ran.json["culprits"]) == (4, "limit", [])
+    assert ran.json["error"]["message"].endswith("with this driver, where the system refuses to start a thread.")
+
+
+@pytest.mark.parametrize("mebibytes", [150, 215, 450, 500, 550])
+def test_what_fails_under_a_limit_on_memory_is_not_blamed_on_the_driver(lavapipe: str, mebibytes: int) -> None:
+    """Its library does not load, or it crashes, or is refused memory; with luck all goes well. Else it is the limit."""
+    ran = _ran(lavapipe, [], "check", *JSON, limit=(resource.RLIMIT_AS, mebibytes << 20))
+    bad = [check["id"] for check in ran.json["checks"] if check["outcome"] not in ("pass", "skip", "info")]
+    assert (ran.json["culprits"], bad) == ([], [])
+    if ran.code != 0 or mebibytes == 150:
+        assert (ran.code, ran.json["error"]["cause"]) == (4, "limit")
+        assert (
+            f"where the limit on address space, {mebibytes} MiB, leaves too little room" in ran.json["error"]["message"]
+        )
+        assert "ulimit -v" in ran.json["error"]["hint"]
+
+
+@pytest.mark.parametrize("files", [8, 12])
+def test_a_limit_on_open_files_is_not_blamed_on_the_driver(lavapipe: str, files: int) -> None:
+    """Where there are enough for the pipes of a process, the checks pass; else the refusal is named."""
+    ran = _ran(lavapipe, [], "check", *JSON, limit=(resource.RLIMIT_NOFILE, files))
+    assert ran.code in (0, 4)
+    if ran.code:
+        assert ran.json["error"]["message"] == "No process can be started: Too many open files."
+    assert (ran.code, ran.json["culprits"]) == (4 if files == 8 else 0, [])
+
+
+@pytest.mark.parametrize("statement", ["raise(SIGSEGV);", "exit(0);"])
+def test_a_driver_that_crashes_with_room_enough_is_the_one_to_blame(
+    broken_driver: Callable[[str], str], statement: str
+) -> None:
+    """A limit that leaves room for a driver is no excuse."""
+    driver = broken_driver(statement)
+    ran = _ran(driver, [], "check", "--format", "json", limit=(resource.RLIMIT_AS, 8 << 30))
+    assert (ran.code, [culprit["path"] for culprit in ran.json["culprits"]]) == (5, [driver])
+
+
 @pytest.mark.parametrize("folder", ["/proc", "/dev", "/dev/shm"])
 def test_empty_system_folders_change_no_verdict(lavapipe: str, folder: str) -> None:
     """Without /proc, Vulkan is asked whether the layer is on; without /dev, there is no null device."""
     ran = _ran(lavapipe, _without(folder), "check", *JSON)
     assert (ran.code, ran.json["emulation"]["active"]) == (0, True)
     assert ran.json["error"] is None
+
+
+def test_without_proc_doctor_does_not_call_what_it_cannot_see_unused(lavapipe: str) -> None:
+    """The libraries that the loader keeps are not known then; a driver and a layer that work are no problem."""
+    layer = "VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation"
+    ran = _ran(lavapipe, [*_without("/proc"), "env", layer], "doctor", "--format", "json")
+    found = {each["id"]: each for each in ran.json["findings"]}
+    assert (ran.code, found["drivers"]["outcome"]) == (0, "pass")
+    assert found["drivers"]["sentence"] == "1 of 1 driver manifests leads to a driver."
+    assert {each["id"] for each in found["layers"]["children"]} <= {"layer.on", "layer.off"}

@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from itertools import chain, count
 from pathlib import Path
 
 from vkzircon_cli import pipeline
@@ -74,12 +73,6 @@ class Bundle:
     about: tuple[str, ...]
     parts: tuple[Part, ...]
     hidden: tuple[Hidden, ...] | None
-
-
-def free_name(path: Path) -> Path:
-    """Return *path* if there is no such file, else the first of NAME-2, NAME-3 and so on that is free."""
-    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    return next(each for each in chain([path], numbered) if not os.path.lexists(each))
 
 
 def make_bundle(request: Request, command_line: str, watch: Callable[[Event], None]) -> Bundle:

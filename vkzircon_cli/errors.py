@@ -2,9 +2,11 @@
 """Exceptions: some become an answer's `Missing` in the probe, the others end a command with an exit code."""
 
 import errno
+import os
 from enum import IntEnum
 
 from vkzircon_cli.model.base import Missing, MissingKind
+from vkzircon_cli.model.limits import limit_in_the_way
 
 
 class Exit(IntEnum):
@@ -139,10 +141,19 @@ def of_newer_glibc(refused: OSError) -> CannotAsk | None:
 
 def refused_call(error: BaseException) -> CannotAsk | None:
     """Return the error for a system call that a sandbox or a limit refuses, None for any other error."""
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
     if not isinstance(error, OSError) or error.errno not in _REFUSALS:
         return None
-    fix = "Allow it in the sandbox or container, or raise the limit: ulimit -n, ulimit -u."
+    fix = "Allow it in the sandbox or container, or raise the limit: ulimit -n, ulimit -u, ulimit -v."
     return CannotAsk("no-process", f"The system refuses a call that vkzircon needs: {error.strerror}.", fix)
+
+
+def by_limit(happened: str) -> CannotAsk | None:
+    """Return the error for what *happened*, a sentence without a full stop, if a limit is in the way here."""
+    if (limit := limit_in_the_way()) is None:
+        return None
+    return CannotAsk("limit", f"{happened}, where {limit.words}.", f"Raise the limit: {limit.fix}.")
 
 
 class OurFault(Stop):

@@ -16,6 +16,7 @@ from agent_side import ADDRESS, DONE, ELSEWHERE, FAILED, HUNG, SIZE, SPARC, STAR
 from vkzircon_cli.bindings import _abi, vk
 from vkzircon_cli.bindings.agent import AgentCaller
 from vkzircon_cli.bindings.arena import BLOCK, Arena, Malformed
+from vkzircon_cli.bindings.caller import Call
 from vkzircon_cli.bindings.connection import MAGIC, VERSION, AgentError, Ask, Connection
 from vkzircon_cli.bindings.dynlib import CannotOpen
 from vkzircon_cli.bindings.lost import Ended, Failed, Hung, Lost
@@ -167,6 +168,20 @@ def test_a_loss_names_the_call(said: tuple[bytes, ...], lost: type[Lost], call: 
             with pytest.raises(lost) as gone:
                 connection.ask(Ask.CALL, limit_s=0.1, calls=3)
             assert gone.value.call == call
+
+
+def test_a_loss_is_named_alike_in_every_later_frame() -> None:
+    """The agent ended in the second call of a frame, and the next frame has only one call."""
+    with answering(greeting(), frame_of(DONE), frame_of(STARTED, number=1)) as connection:
+        caller = AgentCaller(connection, connection.greet())
+        free = caller.function(vk.binding().ffi, "PFN_vkDestroyInstance", 4096)
+        read = caller.function(_abi.ffi, "PFN_zx_vmo_read", 4096)
+        free(0, _abi.ffi.NULL)
+        for _ in range(2):
+            with pytest.raises(Ended) as ended:
+                read(1, _abi.ffi.NULL, 0, 0)
+            assert ended.value.name == "zx_vmo_read"
+        caller.close()
 
 
 def _destroy(caller: AgentCaller) -> None:
@@ -401,6 +416,36 @@ def test_of_requests_that_were_sent_together_each_may_fail() -> None:
     with answering(greeting(), frame_of(DONE, b"x"), frame_of(FAILED), frame_of(DONE, b"")) as connection:
         connection.greet()
         assert connection.ask_each(Ask.GETENV, [b"a\0", b"b\0", b"c\0"]) == [b"x", None, b""]
+
+
+def test_an_answer_that_ends_within_a_run_of_blocks_is_one_sentence() -> None:
+    """No words of Python's are shown."""
+    answer = struct.pack("<QIIQ", 0, 1, 1, 0) + b"\0\0"
+    with answering(greeting(), frame_of(DONE), frame_of(DONE, answer)) as connection:
+        caller = AgentCaller(connection, connection.greet())
+        with pytest.raises(AgentError, match=r"what the protocol does not allow: an answer is too short\.$"):
+            caller.function(_abi.ffi, "PFN_zx_process_self", 4096)()
+        caller.close()
+
+
+def test_calls_that_were_left_out_are_refused() -> None:
+    """Only a result other than 0 of a call that must return 0 may end a frame early."""
+    ffi = vk.binding().ffi
+    answer = frame_of(DONE, struct.pack("<QIIQ", 0, 0, 1, 0))
+    for ask, message in (
+        (lambda caller, function: caller.look_up(function, ffi.NULL, ["vkA", "vkB"]), "the results of other calls"),
+        (lambda caller, function: caller.in_turn([_called(function)] * 2), "calls were left out"),
+    ):
+        with answering(greeting(), frame_of(DONE), answer) as connection:
+            caller = AgentCaller(connection, connection.greet())
+            with pytest.raises(AgentError, match=message):
+                ask(caller, caller.function(ffi, "PFN_vkGetInstanceProcAddr", 4096))
+            caller.close()
+
+
+def _called(function: Callable[..., object]) -> Call:
+    null = _abi.ffi.NULL
+    return Call("vkGetInstanceProcAddr", function, (null, null), lambda _name: None, lambda _name, _result: None)
 
 
 @pytest.mark.parametrize(("made", "results"), [(0, 0), (2, 2), (1, 0), ((1 << 32) - 1, 1)])

@@ -8,9 +8,9 @@ from reports import device, emulated, good_report, identity, refused, stopped, w
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor import extension
-from vkzircon_cli.doctor.bisect import Hidden
 from vkzircon_cli.doctor.extension import extension_finding
 from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.layer_bisect import Hidden
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.host import FUCHSIA, LINUX

@@ -12,7 +12,7 @@ import pytest
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.manifest import REQUIRED, ManifestExam
-from vkzircon_cli.doctor.manifest_check import examine_layers, layer_findings
+from vkzircon_cli.doctor.manifest_check import examine_all, layer_findings
 from vkzircon_cli.doctor.search import DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS, Surroundings, folders
 
 
@@ -56,7 +56,7 @@ def _implicit(home: Path, file: str = "layer.json", **changes: Any) -> Path:
 
 
 def _exam(where: Surroundings, path: Path) -> ManifestExam:
-    return next(exam for exam in examine_layers(where) if exam.manifest.path == str(path))
+    return next(exam for exam in examine_all(where).layers if exam.manifest.path == str(path))
 
 
 def _ids(finding: Finding) -> list[str]:
@@ -90,15 +90,15 @@ def test_an_explicit_layer_is_on_where_it_is_named(tmp_path: Path) -> None:
         _exam(_where(tmp_path, VK_ADD_LAYER_PATH=folder, VK_INSTANCE_LAYERS="a:VK_LAYER_TEST_one"), path).is_on is True
     )
     where = _where(tmp_path, VK_ADD_LAYER_PATH=folder, VK_LAYER_PATH="/nonexistent")
-    assert all(exam.manifest.path != str(path) for exam in examine_layers(where))
+    assert all(exam.manifest.path != str(path) for exam in examine_all(where).layers)
     where = _where(tmp_path, VK_ADD_LAYER_PATH=folder, VK_LAYER_PATH="")
-    assert all(exam.manifest.path != str(path) for exam in examine_layers(where))
+    assert all(exam.manifest.path != str(path) for exam in examine_all(where).layers)
 
 
 def test_a_layer_that_is_not_installed_is_told(tmp_path: Path) -> None:
     """The loader silently ignores it."""
     where = _where(tmp_path, VK_INSTANCE_LAYERS="VK_LAYER_NOPE")
-    tree = layer_findings(examine_layers(where), where)
+    tree = layer_findings(examine_all(where).layers, where)
     assert tree.outcome is Outcome.WARN
     assert "VK_LAYER_NOPE" in next(child.sentence for child in tree.children if child.id == "layer.not-installed")
 
@@ -109,7 +109,7 @@ def test_a_layer_without_its_library_is_told(tmp_path: Path, is_on: bool) -> Non
     path = _install(tmp_path / "layers", library_path="/nonexistent/layer.so")
     names = {"VK_INSTANCE_LAYERS": "VK_LAYER_TEST_one"} if is_on else {}
     where = _where(tmp_path, VK_LAYER_PATH=str(path.parent), **names)
-    tree = layer_findings(examine_layers(where), where)
+    tree = layer_findings(examine_all(where).layers, where)
     found = next(child for child in tree.children if child.id == "layer.library-missing")
     assert found.outcome is (Outcome.FAIL if is_on else Outcome.WARN)
     assert "/nonexistent/layer.so" in found.sentence
@@ -119,7 +119,7 @@ def test_two_layers_of_one_name_are_told_apart(tmp_path: Path) -> None:
     """Both files are named; the loader uses the first."""
     first, second = _install(tmp_path / "layers", "a.json"), _install(tmp_path / "layers", "b.json")
     where = _where(tmp_path, VK_LAYER_PATH=str(first.parent))
-    found = next(c for c in layer_findings(examine_layers(where), where).children if c.id == "layer.same-name")
+    found = next(c for c in layer_findings(examine_all(where).layers, where).children if c.id == "layer.same-name")
     assert found.evidence == (str(first), str(second))
 
 
@@ -262,10 +262,12 @@ def test_each_of_several_layers_is_examined(tmp_path: Path, library: str, lavapi
     names = "VK_LAYER_TEST_a:VK_LAYER_TEST_b:VK_LAYER_TEST_one"
     given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": names}
     where = Surroundings("linux", False, given, given.get, 1.0)
-    found = [(each.manifest.name, each.finding.id) for each in examine_layers(where) if each.manifest.path == str(path)]
+    found = [
+        (each.manifest.name, each.finding.id) for each in examine_all(where).layers if each.manifest.path == str(path)
+    ]
     assert found == [("VK_LAYER_TEST_a", "layer.on"), ("", "manifest.missing-key"), ("VK_LAYER_TEST_b", "layer.on")]
     _, log = _loader(given, lavapipe)
     inserted = [letter for letter in ("a", "b", "one") if f'Insert instance layer "VK_LAYER_TEST_{letter}"' in log]
     assert inserted == ["a", "b"]
-    told = next(c for c in layer_findings(examine_layers(where), where).children if c.id == "layer.not-installed")
+    told = next(c for c in layer_findings(examine_all(where).layers, where).children if c.id == "layer.not-installed")
     assert "VK_LAYER_TEST_one" in told.sentence

@@ -13,8 +13,8 @@ import pytest
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.library import LibraryTrial
-from vkzircon_cli.doctor.loader import Attempt, attempts, loader_finding, names_tried
-from vkzircon_cli.doctor.search import Surroundings
+from vkzircon_cli.doctor.loader import Attempt, attempts, loader_finding
+from vkzircon_cli.doctor.search import Surroundings, names_tried
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Loader
 from vkzircon_cli.model.host import LIBVULKAN_VARIABLE
@@ -163,29 +163,30 @@ def test_an_errand_tells_what_it_answered_before_it_died() -> None:
 
 def test_a_task_that_is_read_late_still_answers() -> None:
     """An answer within its timeout counts, however late it is read; a hang is still a hang."""
-    errand = Task(lambda: iter(["done"]), 0.2)
-    hanging = Task(lambda: iter(threading.Event().wait, True), 0.2)
-    time.sleep(0.5)
+    limit_s = 2.0
+    errand = Task(lambda: iter(["done"]), limit_s)
+    hanging = Task(lambda: iter(threading.Event().wait, True), limit_s)
+    time.sleep(limit_s + 0.1)
     assert errand.answers() == (["done"], None)
     began = time.monotonic()
     _, fate = hanging.answers()
     assert fate is not None
     assert fate.kind is MissingKind.TIMED_OUT
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < limit_s
 
 
 def test_a_slow_errand_has_its_limit_for_each_answer_however_late_it_is_read() -> None:
     """An answer's timeout starts with the one before, when it was written, not when it was read."""
 
     def work() -> Iterator[int]:
-        for number in range(3):
+        for number in range(4):
             time.sleep(0.7)
             yield number
 
     for late_s in (0.0, 1.1):
-        errand = Task(work, 1.5)
+        errand = Task(work, 2.4)  # less than all sleep together
         time.sleep(late_s)
-        assert errand.answers() == ([0, 1, 2], None)
+        assert errand.answers() == ([0, 1, 2, 3], None)
 
 
 def test_who_gives_up_waits_for_nothing() -> None:
@@ -196,7 +197,7 @@ def test_who_gives_up_waits_for_nothing() -> None:
     began = time.monotonic()
     _, fate = errand.answers()
     assert fate == Missing(MissingKind.NOT_ASKED, "", "", "there was no time to try it")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
 
 
 def test_what_the_probe_opened_is_not_tried_again(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,20 +14,24 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.loader_trial import Asked, Tried
 from vkzircon_cli.doctor.manifest import Manifest, ManifestExam, ManifestKind
-from vkzircon_cli.doctor.manifest_check import driver_findings, examine_drivers
+from vkzircon_cli.doctor.manifest_check import driver_findings, examine_all
 from vkzircon_cli.doctor.search import Surroundings
-from vkzircon_cli.doctor.verdict import verdict
+from vkzircon_cli.doctor.verdict import NOT_TRIED, verdict
 
 # A driver that loads; what it is asked then depends on what is defined.
 DRIVER = r"""
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #ifndef VERSION
 #define VERSION 0
 #endif
 #ifndef RESULT
 #define RESULT 0
+#endif
+#ifndef SLEEP
+#define SLEEP 0
 #endif
 static int create_instance(const void *info, const void *allocator, void **instance) {
     (void)info; (void)allocator; (void)instance;
@@ -45,6 +50,7 @@ void *vk_icdGetInstanceProcAddr(void *instance, const char *name) {
     return NULL;
 }
 int vk_icdNegotiateLoaderICDInterfaceVersion(unsigned *version) {
+    usleep(SLEEP);
     if (*version > 5) *version = 5;
     return VERSION;
 }
@@ -80,7 +86,7 @@ def test_a_driver_that_loads_and_does_not_work_is_named(
     bad = driver(FAILS[fails])
     for beside, outcome in (("", Outcome.FAIL), (f":{lavapipe}", Outcome.WARN)):
         where = _where(VK_DRIVER_FILES=f"{bad}{beside}", **loader)
-        exams = examine_drivers(where)
+        exams = examine_all(where).drivers
         tree = driver_findings(exams, where)
         found = next(child for child in tree.children if child.subject == bad)
         assert (found.id, found.outcome) == ("manifest.not-used", outcome)
@@ -98,6 +104,73 @@ def test_the_first_line_names_a_driver_that_fails(vkzircon: Run, driver: Driver,
     drivers = next(each for each in ran.json["findings"] if each["id"] == "drivers")
     assert drivers["sentence"] == "1 of 2 driver manifests leads to a driver."
     assert bad in ran.json["summary"]["sentence"].replace("~", str(Path.home()))
+
+
+def test_a_driver_is_tried_where_settings_add_others(
+    driver: Driver, newer: dict[str, str], lavapipe: str, tmp_path: Path
+) -> None:
+    """The loader then has a device whatever driver is named, which is no success of that driver."""
+    bad = driver("-DRESULT=-9")
+    settings = {"additional_drivers": [{"path": lavapipe}]}
+    path = tmp_path / ".local/share/vulkan/loader_settings.d/vk_loader_settings.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"file_format_version": "1.0.0", "settings": settings}))
+    exams = examine_all(_where(VK_DRIVER_FILES=bad, HOME=str(tmp_path), **newer)).drivers
+    assert {exam.manifest.path: exam.finding.id for exam in exams} == {
+        bad: "manifest.not-used",
+        lavapipe: "manifest.fine",
+    }
+
+
+def test_a_driver_that_only_settings_name_is_tried_too(
+    vkzircon: Run, driver: Driver, newer: dict[str, str], tmp_path: Path
+) -> None:
+    """It is the culprit, not the settings, unless these leave out a driver that works."""
+    bad = driver("-DRESULT=-9")
+    path = tmp_path / ".local/share/vulkan/loader_settings.d/vk_loader_settings.json"
+    path.parent.mkdir(parents=True)
+    settings = {"additional_drivers_use_exclusively": True, "additional_drivers": [{"path": bad}]}
+    path.write_text(json.dumps({"file_format_version": "1.0.0", "settings": settings}))
+    for found, kinds in (("/nonexistent.json", {"driver"}), (None, {"settings"})):
+        ran = vkzircon("doctor", "--format", "json", HOME=str(tmp_path), VK_DRIVER_FILES=found, **newer)
+        drivers = next(each for each in ran.json["findings"] if each["id"] == "drivers")["children"]
+        (told,) = [each for each in drivers if each["subject"] == "~/d.json"]
+        assert (told["id"], told["outcome"]) == ("manifest.not-used", "fail")
+        assert "libneeded.so.1 is not there" in "".join(told["evidence"])
+        assert {each["kind"] for each in ran.json["culprits"]} == kinds
+
+
+def test_a_driver_that_is_mapped_before_is_not_called_unused(
+    vkzircon: Run, loader: dict[str, str], lavapipe: str
+) -> None:
+    """LD_PRELOAD maps it before the loader runs, so that its pages show nothing."""
+    library = json.loads(Path(lavapipe).read_text())["ICD"]["library_path"]
+    ran = vkzircon("doctor", "--format", "json", VK_DRIVER_FILES=lavapipe, LD_PRELOAD=library, **loader)
+    drivers = next(each for each in ran.json["findings"] if each["id"] == "drivers")
+    assert drivers["sentence"] == "1 of 1 driver manifests leads to a driver."
+    mapped = Tried("VK_SUCCESS", ("/a/x.so",), earlier=("/a/x.so",))
+    assert Asked(CONTROL, mapped).loads("/a/x.so") is None
+
+
+def test_a_path_that_no_variable_can_name_is_not_tried_alone(
+    driver: Driver, loader: dict[str, str], lavapipe: str, tmp_path: Path
+) -> None:
+    """A good driver stays good, with the reason; one that fails is judged by the run with all drivers."""
+    folder = tmp_path / "icd.d"
+    folder.mkdir()
+    for source, outcome in ((lavapipe, Outcome.PASS), (driver("-DRESULT=-9"), Outcome.FAIL)):
+        (folder / "x:y.json").write_text(Path(source).read_text())
+        (exam,) = examine_all(_where(VK_DRIVER_FILES=str(folder), **loader)).drivers
+        assert exam.finding.outcome is outcome
+        assert ("no variable of the loader can name a path with ':'" in exam.finding.cause) == exam.is_usable
+
+
+def test_a_slow_driver_is_waited_for(driver: Driver, loader: dict[str, str]) -> None:
+    """The first process has little patience, so that a hang costs little; the result does not depend on it."""
+    bad = driver("-DSLEEP=1300000")
+    asked = examine_all(_where(VK_DRIVER_FILES=bad, **loader)).asked
+    assert asked.whole is not None
+    assert asked.whole.result == asked.alone[bad].result == "VK_ERROR_INCOMPATIBLE_DRIVER"
 
 
 def _exam(kind: ManifestKind, *, works: bool) -> ManifestExam:
@@ -139,6 +212,14 @@ def test_a_layer_that_should_be_on_and_is_not_loaded_is_reported() -> None:
     told = verdict(_exam(ManifestKind.IMPLICIT_LAYER, works=True), Asked(CONTROL, whole))
     assert (told.is_on, told.finding.id, told.finding.outcome) == (False, "layer.not-used", Outcome.FAIL)
     assert told.finding.evidence == WHOLE.log[:1]
+
+
+def test_what_was_not_tried_is_not_called_used() -> None:
+    """A library that the loader maps may be that of a driver that fails."""
+    exam = _exam(ManifestKind.DRIVER, works=False)
+    untried = replace(exam, finding=replace(exam.finding, id=NOT_TRIED, outcome=Outcome.SKIP))
+    mapped = replace(WHOLE, files=(*WHOLE.files, "/a/x.so"))
+    assert verdict(untried, Asked(CONTROL, mapped)) == untried
 
 
 def test_without_results_of_the_loader_our_own_finding_counts() -> None:

@@ -16,7 +16,7 @@ from program import Run
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.manifest_check import driver_findings, examine_drivers
+from vkzircon_cli.doctor.manifest_check import driver_findings, examine_all
 from vkzircon_cli.doctor.manifest_file import Unreadable, read_manifest
 from vkzircon_cli.doctor.search import Surroundings
 
@@ -179,7 +179,7 @@ def _library(lavapipe: str) -> str:
 def _of(manifest: Path, beside: str = "") -> tuple[Finding, Finding]:
     """Return the finding about *manifest*, beside a good one or alone, and the branch."""
     where = _where(VK_DRIVER_FILES=f"{manifest}:{beside}" if beside else str(manifest))
-    exams = examine_drivers(where)
+    exams = examine_all(where).drivers
     tree = driver_findings(exams, where)
     return next(child for child in tree.children if child.subject == str(manifest)), tree
 
@@ -198,7 +198,7 @@ def test_each_fault_has_its_own_finding(name: str, tmp_path: Path, library: str,
     assert tree.outcome is alone.outcome
     assert next(
         exam
-        for exam in examine_drivers(_where(VK_DRIVER_FILES=f"{manifest}:{lavapipe}"))
+        for exam in examine_all(_where(VK_DRIVER_FILES=f"{manifest}:{lavapipe}")).drivers
         if exam.manifest.path == lavapipe
     ).is_usable
 
@@ -296,7 +296,7 @@ def test_a_problem_is_never_anothers(tmp_path: Path, library: str, lavapipe: str
     for name, (make, _, _) in CASES.items():
         make(tmp_path / f"{name}.json", library)
     where = _where(VK_DRIVER_FILES=f"{tmp_path}:{lavapipe}")
-    found = {Path(exam.manifest.path).stem: exam.finding.id for exam in examine_drivers(where)}
+    found = {Path(exam.manifest.path).stem: exam.finding.id for exam in examine_all(where).drivers}
     # Those share the one file that each of them would lay beside its manifest.
     shared = ("text", "32-bit", "other-machine", "broken-elf")
     own = {name: word for name, (_, word, _) in CASES.items() if word != "manifest.fine" and name not in shared}
@@ -350,7 +350,7 @@ def test_the_verdict_is_what_the_opened_loader_does(
     make = (CASES.get(name) or NOTES[name])[0]
     manifest = tmp_path / f"{name}.json"
     make(manifest, library)
-    (exam,) = examine_drivers(_where(VK_DRIVER_FILES=str(manifest), **loader))
+    (exam,) = examine_all(_where(VK_DRIVER_FILES=str(manifest), **loader)).drivers
     folder = os.path.dirname(loader.get("VKZIRCON_LIBVULKAN", ""))  # noqa: PTH120
     assert _devices(str(manifest), loader=folder) == int(exam.is_usable)
     assert _devices(str(manifest), lavapipe, loader=folder) == (0 if exam.stops else 1 + exam.is_usable)
@@ -372,7 +372,7 @@ def test_a_likely_mistake_in_a_variable_is_named() -> None:
         ("/nonexistent", "which does not exist."),
     ):
         where = _where(VK_ICD_FILENAMES=value)
-        drivers = driver_findings(examine_drivers(where), where)
+        drivers = driver_findings(examine_all(where).drivers, where)
         (found,) = [each for each in _walk(drivers) if each.id == "variable.not-found"]
         assert f'"{value}"' in found.sentence
         assert slip in found.sentence
@@ -381,10 +381,10 @@ def test_a_likely_mistake_in_a_variable_is_named() -> None:
 def test_the_variable_in_force_is_used(lavapipe: str) -> None:
     """Of two variables the newer one counts, also where it is empty; with raised privileges neither does."""
     both = {"VK_DRIVER_FILES": lavapipe, "VK_ICD_FILENAMES": "/nonexistent.json"}
-    assert [exam.manifest.path for exam in examine_drivers(_where(**both))] == [lavapipe]
-    assert examine_drivers(_where(VK_DRIVER_FILES="", VK_ICD_FILENAMES=lavapipe)) == ()
+    assert [exam.manifest.path for exam in examine_all(_where(**both)).drivers] == [lavapipe]
+    assert examine_all(_where(VK_DRIVER_FILES="", VK_ICD_FILENAMES=lavapipe)).drivers == ()
     elevated = Surroundings("linux", True, both, both.get, 1.0)
-    assert "/nonexistent.json" not in [exam.manifest.path for exam in examine_drivers(elevated)]
+    assert "/nonexistent.json" not in [exam.manifest.path for exam in examine_all(elevated).drivers]
 
 
 def test_an_empty_variable_takes_all_drivers_from_the_real_loader(lavapipe: str) -> None:

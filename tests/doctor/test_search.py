@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from program import Run
 
-from vkzircon_cli.doctor.manifest_check import examine_drivers
+from vkzircon_cli.doctor.manifest_check import examine_all
 from vkzircon_cli.doctor.search import (
     DRIVERS,
     EXPLICIT_LAYERS,
@@ -169,7 +169,7 @@ def test_a_filter_leaves_out_what_the_loader_leaves_out(variable: str, value: st
     given = {"VK_DRIVER_FILES": lavapipe, variable: value}
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **given}
     ran = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, check=False)
-    (exam,) = examine_drivers(_where(given))
+    (exam,) = examine_all(_where(given)).drivers
     assert exam.is_usable == (b"deviceName" in ran.stdout)
     if not exam.is_usable:
         assert (exam.finding.id, variable in exam.finding.sentence) == ("manifest.left-out", True)

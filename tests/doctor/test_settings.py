@@ -2,11 +2,16 @@
 """Features of a loader of Vulkan 1.4: settings, ID filters, folders of implicit layers, meta-layers."""
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from program import Run
+
+from vkzircon_cli.doctor.loader_trial import Asked, Tried
+from vkzircon_cli.doctor.settings import settings_in_force
 
 Newer = dict[str, str]
 _DEVICE = {"deviceName": "Example GPU", "deviceUUID": [1] * 16, "driverUUID": [2] * 16, "driverVersion": 3}
@@ -62,6 +67,56 @@ def test_settings_that_name_the_only_drivers_hide_the_others(
     assert "vk_loader_settings.json names the only drivers" in drivers[lavapipe]["sentence"]
     assert (drivers[swiftshader]["id"], drivers[swiftshader]["outcome"]) == ("manifest.fine", "pass")
     assert ran.json["summary"]["sentence"].startswith("~/.local/share/vulkan/loader_settings.d/vk_loader_settings.json")
+
+
+_EXE = os.path.realpath(sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_ours"),
+    [([_EXE], True), ([1, _EXE], True), ({"a": _EXE}, True), (_EXE, False), (7, False), (None, False), ([], False)],
+)
+def test_settings_of_other_programs_have_no_effect(tmp_path: Path, keys: Any, is_ours: bool) -> None:
+    """Its app_keys are a list of whole paths; each case was tried with a loader of Vulkan 1.4."""
+    path = _settings(tmp_path, app_keys=keys, device_configurations=[])
+    found = settings_in_force(Asked(whole=Tried("VK_SUCCESS", log=(f"INFO: settings from {path}",))))
+    assert found is not None
+    assert (found.devices == ()) == is_ours
+
+
+def test_app_keys_that_are_numbers_are_no_error(vkzircon: Run, newer: Newer, tmp_path: Path) -> None:
+    """Such settings are for no program, and a device is listed."""
+    _settings(tmp_path, app_keys=[7], device_configurations=[])
+    ran = vkzircon("doctor", "--format", "json", HOME=str(tmp_path), **newer)
+    assert (ran.code, len(ran.json["devices"])) == (0, 1)
+
+
+def test_a_meta_layer_that_names_itself_is_ignored(vkzircon: Run, loader: Newer, tmp_path: Path) -> None:
+    """Its other layers stay off, too."""
+    for components in (["VK_LAYER_TEST_self"], ["VK_LAYER_KHRONOS_validation", "VK_LAYER_TEST_self"]):
+        switch = {"disable_environment": {"NO_SELF": "1"}, "component_layers": components}
+        path = _layer(tmp_path / ".local/share/vulkan/implicit_layer.d", "VK_LAYER_TEST_self", **switch)
+        layers = _children(vkzircon("doctor", "--format", "json", HOME=str(tmp_path), **loader).json, "layers")
+        found = layers[str(path).replace(str(tmp_path), "~")]
+        assert (found["id"], found["outcome"]) == ("layer.component-missing", "warn")
+        assert "names itself" in found["sentence"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"app_keys": [1, 2]}, {"app_keys": "x"}, {"blacklisted_layers": [1, [], "VK_LAYER_x"]}]
+)
+def test_an_override_of_odd_types_is_what_the_loader_makes_of_it(
+    vkzircon: Run, loader: Newer, tmp_path: Path, more: dict[str, Any]
+) -> None:
+    """Loaders differ; the layer that it turns on is on if the loader loads it."""
+    switch = {"disable_environment": {"NO_OVERRIDE": "1"}, "component_layers": ["VK_LAYER_KHRONOS_validation"]}
+    folder = tmp_path / ".local/share/vulkan/implicit_layer.d"
+    meta = str(_layer(folder, "VK_LAYER_LUNARG_override", **switch, **more)).replace(str(tmp_path), "~")
+    ran = vkzircon("doctor", "--format", "json", HOME=str(tmp_path), **loader)
+    layers = _children(ran.json, "layers")
+    validation = next(each for path, each in layers.items() if "khronos_validation" in path)
+    assert ran.code == 0
+    assert layers[meta]["id"] == validation["id"]
 
 
 def test_a_filter_of_ids_that_leaves_every_device_out_is_named(vkzircon: Run, newer: Newer) -> None:

@@ -73,6 +73,7 @@ def _line(agent: Path, folder: Path, *, delay_ms: int) -> str:
         "--fault segfault-in-destroy-device",
         "--fault abort-in-create-device",
         "--fault exit-in-vmar-map",
+        "--fault segfault-in-vmo-read",
         "--fault hang-in-export --timeout 2",
     ],
 )

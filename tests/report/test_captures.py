@@ -45,9 +45,9 @@ def test_a_capture_is_judged_as_it_was(capture: Path) -> None:
     facts = Facts(
         report.loader, report.kernel, report.instance, report.device_count, report.devices, closed=report.closed
     )
-    for device in report.devices:
+    for device, results in report.of_devices():
         # Of hardware, an emulated run has nothing to say since schema 1.6.
-        then = {each.id: each.outcome for each in report.of_device(device.index) if each.id != "device.hardware"}
+        then = {each.id: each.outcome for each in results if each.id != "device.hardware"}
         assert {check.id: check.verdict(facts, device).outcome for check in in_order() if check.id in then} == then
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines of a worker's pipe: events are read, and lines that a driver wrote there are refused."""
+"""A worker's pipe: its events are read, and what a driver wrote there is refused."""
 
 import json
 from typing import Any
@@ -15,6 +15,8 @@ from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.stream.events import Asker, Event, error, to_line
 from vkzircon_cli.stream.fold import fold
 from vkzircon_cli.worker.event_reader import EventReader
+from vkzircon_cli.worker.frames import FrameReader, frame
+from vkzircon_cli.worker.process import new_key
 
 ASK = Asker()
 SELECT = {"event": "select", "devices": [0]}
@@ -30,6 +32,7 @@ STREAM: list[Event] = [
 ]
 BEGIN, END = STREAM[:2]
 EXPORT = STREAM[6]
+KEY = new_key()
 FAILED = error(CannotAsk("no-loader", "No loader.", ""), "no-loader")
 
 
@@ -38,15 +41,15 @@ def _line(event: Any) -> bytes:
 
 
 def _read(*lines: bytes) -> tuple[list[Event], int]:
-    reader = EventReader(Device)
-    return [event for line in lines for event in reader.events(line + b"\n")], reader.refused
+    reader = EventReader(Device, KEY)
+    return [event for line in lines for event in reader.events(frame(KEY, line))], reader.refused
 
 
 def test_events_of_a_worker_are_read_unchanged() -> None:
     """No event of a probe is lost or changed, however the pipe splits it."""
-    written = b"".join(map(to_line, STREAM[:-3]))
+    written = b"".join(frame(KEY, _line(event)) for event in STREAM[:-3])
     for size in (1, 7, len(written)):
-        reader = EventReader(Device)
+        reader = EventReader(Device, KEY)
         parts = [written[at : at + size] for at in range(0, len(written), size)]
         read = [event for part in parts for event in reader.events(part)]
         assert (read, reader.refused) == ([json.loads(_line(event)) for event in STREAM[:-3]], 0)
@@ -129,6 +132,39 @@ def test_a_step_ends_with_its_own_answer_alone(forged: Event) -> None:
     assert _read(_line(BEGIN), _line(forged), _line(END)) == ([BEGIN, json.loads(_line(END))], 1)
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        _line(FAILED),
+        frame(new_key(), _line(FAILED)),
+        frame(b"", _line(FAILED)),
+        frame(KEY[:-1], _line(FAILED)),
+        frame(KEY, _line(FAILED)).replace(b" ", b" 0", 1),
+        frame(KEY, _line(FAILED)).replace(b"No", b"A ", 1).replace(b"loader", b"load"),
+        b"A" + frame(KEY, _line(FAILED))[1:],
+    ],
+    ids=["bare", "key", "empty", "short", "length", "cut", "begun"],
+)
+def test_only_a_whole_frame_with_the_key_of_the_worker_is_read(forged: bytes) -> None:
+    """An event of the right shape and at the right moment is refused without the key, or with another length."""
+    reader = EventReader(Device, KEY)
+    assert list(reader.events(forged + b"\n" + frame(KEY, _line(BEGIN)))) == [BEGIN]
+    assert reader.refused == 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(), st.integers(0, 400), st.integers(1, 64))
+def test_bytes_among_the_frames_cost_at_most_the_frame_that_they_hit(junk: bytes, at: int, size: int) -> None:
+    """Nothing raises, and each event that is read is the worker's, in its order."""
+    texts = [_line(event) for event in STREAM[:4]]
+    written = b"".join(frame(KEY, text) for text in texts)
+    spoiled = written[:at] + junk + written[at:]
+    reader = FrameReader(KEY)
+    read = [text for place in range(0, len(spoiled), size) for text in reader.texts(spoiled[place : place + size])]
+    assert [text for text in texts if text in read] == read
+    assert len(read) >= len(texts) - 1
+
+
 def test_no_step_begins_twice_and_nothing_follows_an_error_but_the_end() -> None:
     """An answer is final, and so is an error."""
     assert _read(*map(_line, (BEGIN, END, BEGIN)))[1] == 1
@@ -145,11 +181,11 @@ def test_what_is_not_declared_does_not_pass() -> None:
 
 def test_a_line_without_end_is_bounded_and_costs_itself_only() -> None:
     """A line that is too long is dropped up to its end; the event behind it is read."""
-    reader, part = EventReader(Device), b"A" * (1 << 20)
+    reader, part = EventReader(Device, KEY), b"A" * (1 << 20)
     for _ in range(40):
         assert list(reader.events(part)) == []
-        assert len(reader._rest) <= 17 << 20
-    assert list(reader.events(b"A\n" + to_line(BEGIN))) == [BEGIN]
+        assert len(reader._frames._rest) <= 17 << 20
+    assert list(reader.events(b"A\n" + frame(KEY, _line(BEGIN)))) == [BEGIN]
     assert reader.refused == 1
 
 
@@ -171,7 +207,7 @@ def _changed(value: Any, data: st.DataObject) -> Any:
     return data.draw(_JSON)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_events_that_are_read_can_be_folded_and_written(data: st.DataObject) -> None:
     """No event that is read from a changed stream makes the fold or the trace raise."""

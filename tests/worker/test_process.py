@@ -126,3 +126,18 @@ def test_an_exception_ends_a_forked_process() -> None:
     process = start(lambda: os.close(-1))
     assert process.exit_status(5) == 71
     process.reap()
+
+
+@pytest.mark.parametrize("limit", [16, 256, 257, 1024])
+def test_a_pipe_is_above_the_usual_descriptors_where_the_limit_allows_it(limit: int) -> None:
+    """Its ends are closed by exec, and are never standard descriptors; a low limit is no reason to fail."""
+    code = (
+        f"import os, resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))\n"
+        "from vkzircon_cli.worker.process import pipe\n"
+        "ends = pipe(); print(*ends, *map(os.get_inheritable, ends))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    read, write, *inherited = done.stdout.split()
+    assert inherited == ["False", "False"]
+    assert (int(read) >= 256, int(write) >= 256) == (limit >= 257, limit >= 1024)
+    assert min(int(read), int(write)) > 2

@@ -200,7 +200,7 @@ class AgentCaller:
         except Failed as refused:
             raise CannotOpen(decode(os.fsencode(name))[0], str(refused)) from refused
         except Lost as lost:
-            raise self._first_loss(lost, "") from None
+            raise self._first_loss(lost) from None
         self._libraries[name] = _Library(self, handle)
         return self._libraries[name]
 
@@ -256,8 +256,11 @@ class AgentCaller:
         before = len(self._put_off)
         for function, call in zip(functions, calls, strict=True):
             self._put(function, call.arguments, must_be_0=function.has_result)
-        for function, call, word in zip(functions, calls, self._make_calls()[before:], strict=False):
+        made = self._make_calls(at_least=before + 1)[before:]
+        for function, call, word in zip(functions, calls, made, strict=False):
             call.check(call.name, function.result(word) or 0)
+        if len(made) < len(calls):
+            raise self.refuse("calls were left out")
 
     def look_up(self, function: Any, owner: Any, names: Sequence[str]) -> list[Any]:
         """Look up each of *names*, in one frame."""
@@ -296,8 +299,11 @@ class AgentCaller:
         if self._put_off:
             self._make_calls()
 
-    def _make_calls(self) -> tuple[int, ...]:
-        """Make the calls that were put off, in one frame; return the results of those that were made."""
+    def _make_calls(self, at_least: int = 0) -> tuple[int, ...]:
+        """Make the calls that were put off, in one frame; return the results of those that were made.
+
+        These are all of them, or *at_least* so many if a call may be the last one by its result.
+        """
         calls, self._put_off = self._put_off, []
         used, runs = self._arena.changes()
         parts = [_CALLS.pack(*used, len(runs), len(calls))]
@@ -313,28 +319,34 @@ class AgentCaller:
                 size=sum(used) * (BLOCK + _RUN.size) + len(calls) * _NUMBER.size,
             )
         except Lost as lost:
-            raise self._first_loss(lost, calls[lost.call][0] if len(calls) > 1 else "") from None
+            # The only call of a frame has been noted already, with more than its name.
+            raise self._first_loss(lost, [name for name, *_ in calls] if len(calls) > 1 else ()) from None
         finally:
             self._last = calls[-1][0]
-        results = self._results(answer, len(calls), used)
+        results = self._results(answer, range(at_least or len(calls), len(calls) + 1), used)
         for (name, *_), word in zip(calls, results, strict=False):
             if name == _CLOSE and word & _STATUS:
                 raise Refused(name, status_name(int(_ffi.cast("int32_t", word))))
         return results
 
-    def _first_loss(self, lost: Lost, name: str) -> Lost:
-        """Return the loss of the agent: objects that are destroyed behind it lead here again."""
+    def _first_loss(self, lost: Lost, names: Sequence[str] = ()) -> Lost:
+        """Return the loss of the agent: objects that are destroyed behind it lead here again, in other frames.
+
+        *names* are those of the calls in the frame, if the last call that was noted may be another one.
+        """
         if self._loss is None:
-            self._loss = type(lost)(lost.call, lost.name or name, self._limit_s)
+            name = lost.name or (names[lost.call] if names else "")
+            self._loss = type(lost)(0, name, self._limit_s)
             self._connection.lose(self._loss)
         return self._loss
 
-    def _results(self, answer: bytes, calls: int, used: Used) -> tuple[int, ...]:
+    def _results(self, answer: bytes, calls: range, used: Used) -> tuple[int, ...]:
+        """Apply the blocks of an answer, and return its results, whose number must be in *calls*."""
         if len(answer) < _RESULT.size:
             raise self.refuse("an answer is too short")
         took_ns, runs, made = _RESULT.unpack_from(answer)
         at, view = _RESULT.size + made * _NUMBER.size, memoryview(answer)
-        if not 1 <= made <= calls or len(answer) < at:
+        if made not in calls or len(answer) < at:
             raise self.refuse("the results of other calls")
         try:
             for _ in range(runs):
@@ -343,7 +355,9 @@ class AgentCaller:
                 if at > len(answer):
                     raise Malformed("an answer is too short")
                 self._arena.apply(first, view[at - count * BLOCK : at], used)
-        except (Malformed, struct.error) as malformed:
+        except struct.error:
+            raise self.refuse("an answer is too short") from None
+        except Malformed as malformed:
             raise self.refuse(str(malformed)) from malformed
         self._spend(took_ns)
         return struct.unpack_from(f"<{made}Q", answer, _RESULT.size)
@@ -379,7 +393,7 @@ class AgentCaller:
         try:
             answer = self._connection.ask(kind, payload, limit_s=max(self._left_s, 0.1))
         except Lost as lost:
-            raise self._first_loss(lost, "") from None
+            raise self._first_loss(lost) from None
         if answers is not None and len(answer) != answers:
             raise self.refuse("an answer has another length")
         return answer
@@ -391,7 +405,7 @@ class AgentCaller:
         try:
             self._connection.post(Ask.FILL, payload, limit_s=max(self._left_s, 0.1), name=self._last)
         except Lost as lost:
-            raise self._first_loss(lost, self._last) from None
+            raise self._first_loss(lost, [self._last]) from None
 
     def refuse(self, what: str) -> AgentError:
         """Return the error for an answer with a wrong content, and use the agent no more."""

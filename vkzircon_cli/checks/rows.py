@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from vkzircon_cli.checks.registry import DEATHS, Judge, Outcome, RowResult, describe
 from vkzircon_cli.checks.word import denial
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, MissingKind, record
-from vkzircon_cli.model.facts import Device, ExternalImage
+from vkzircon_cli.model.facts import Device, ExternalImage, Facts
 from vkzircon_cli.model.spec import ENTRY_POINTS, LISTED_RESULTS
 from vkzircon_cli.model.vmo import Comparison, Image
 
@@ -89,6 +89,18 @@ def each(rows: Callable[[Device], Rows[T]]) -> Callable[[Callable[[T], Judgement
         return lambda _, device: [row.judged(judge) for row in rows(device)]
 
     return decorate
+
+
+def once(read: Callable[[Facts], T]) -> Callable[[Facts], T]:
+    """Return *read*, which runs once for all checks of the same facts: a trace may have thousands of devices."""
+    last: list[tuple[Facts, T]] = []
+
+    def answered(facts: Facts) -> T:
+        if not last or last[0][0] is not facts:
+            last[:] = [(facts, read(facts))]
+        return last[0][1]
+
+    return answered
 
 
 def step(device: Device, name: str) -> str:

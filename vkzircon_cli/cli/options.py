@@ -82,14 +82,16 @@ def _words(command: str | None) -> str | None:
     raise typer.BadParameter(f"{visible(repr(command))} is not a command: {reason}")
 
 
-# The functions below import the checks when they run, because the import takes a third of the time of --help.
+# The functions below import the checks if the option is given: the worker waits for its request until all are parsed.
 
 
 def _require(conditions: list[str] | None) -> list[str] | None:
+    if not conditions:
+        return []
     from vkzircon_cli.report.conditions import parse_condition
 
     # Bytes that are not UTF-8 become escapes, so that the report can be read back.
-    readable = [decode(os.fsencode(condition))[0] for condition in conditions or ()]
+    readable = [decode(os.fsencode(condition))[0] for condition in conditions]
     for condition in readable:
         parse_condition(condition)
     return readable
@@ -110,6 +112,8 @@ def _split(lists: list[str] | None) -> list[str]:
 
 
 def _known(lists: list[str] | None) -> list[str]:
+    if not lists:
+        return []
     from vkzircon_cli.report.conditions import refuse_unknown_checks
 
     refuse_unknown_checks(_split(lists))

@@ -13,10 +13,20 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from vkzircon_cli import pipeline
 from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.emulation.installation import is_installed
-from vkzircon_cli.errors import Exit
+from vkzircon_cli.errors import Exit, NotWritten
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import decode
-from vkzircon_cli.output import PRIVATE_MODE, Place, is_terminal, line_writer, say, terminal_width, write, write_file
+from vkzircon_cli.output import (
+    Place,
+    is_terminal,
+    line_writer,
+    must_be_writable,
+    reserve,
+    say,
+    terminal_width,
+    write,
+    write_file,
+)
 from vkzircon_cli.render import load, render
 from vkzircon_cli.render.style import FOR_STRANGERS, Advice, Format, Page, Progress, Style, View, page_for
 from vkzircon_cli.stream.document import Document
@@ -43,6 +53,7 @@ def carry_out(command: Command, request: Request, given: Given) -> Exit:
     style, place = looks_of(command, given)
     if style.format is Format.TRACE:
         return _trace(request, place)
+    must_be_writable(place.path)
     _preload(request.depth if request.depth in (Depth.MATRIX, Depth.BENCH) else "report", style, place)
     return deliver(watched(lambda watch: pipeline.run_to_depth(request, watch, _find_culprits)), style, place)
 
@@ -52,6 +63,7 @@ def examine(command: Command, request: Request, trials: "Trials | None", given: 
     from vkzircon_cli.doctor.diagnosis import diagnose, diagnose_elsewhere
 
     style, place = looks_of(command, given)
+    must_be_writable(place.path)
     _preload("doctor", style, place)
     if trials is None:
         return deliver(watched(lambda watch: diagnose_elsewhere(request, watch)), style, place)
@@ -85,19 +97,28 @@ def _preload(kind: str, style: Style, place: Place) -> None:
 
 def pack(request: Request, named: "Path | None", *, quiet: bool) -> Exit:
     """Run the probe, write the bundle, and list its parts and the missing ones; only a *named* file is replaced."""
-    from vkzircon_cli.bundle import USUAL_NAME, free_name, make_bundle
+    from vkzircon_cli.bundle import USUAL_NAME, make_bundle
     from vkzircon_cli.render.terminal import Contents, render_contents
 
+    must_be_writable(named or USUAL_NAME)
     typed = " ".join(["vkzircon", *(quote(decode(os.fsencode(word))[0]) for word in sys.argv[1:])])
     bundle = watched(lambda watch: make_bundle(request, typed, watch))
-    path = named or free_name(USUAL_NAME)
-    write_file(bundle.data, path, PRIVATE_MODE)
+    path = named or reserve(USUAL_NAME)
+    try:
+        write_file(bundle.data, path, private=True)
+    except NotWritten:
+        if named is None:
+            path.unlink(missing_ok=True)
+        raise
     if not quiet:
         missing = [(part.about, part.missing) for part in bundle.parts if part.missing]
         files = len(bundle.parts) - len(missing)
         contents = Contents(len(bundle.data), files, missing, bundle.about, bundle.hidden)
         text = render_contents(contents, str(path), page_of(Place(None, quiet, no_color=True)))
-        interrupt.leavable(partial(write, text, None))
+        try:
+            interrupt.leavable(partial(write, text, None))
+        except NotWritten as not_listed:  # the zip is the result
+            say(f"vkzircon: {path} is written. Its list is not: {not_listed.message}")
     # A bundle has no verdict: its exit code reports only a bug of ours.
     code = bundle.report.exit_code
     return code if code is Exit.OUR_FAULT else Exit.OK

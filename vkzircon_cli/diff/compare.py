@@ -18,11 +18,13 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.bench import BenchDevice
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.matrix import MatrixDevice
-from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, match_devices
+from vkzircon_cli.model.queries import UNNAMED, by_device, dependency_leg, display_name, match_devices
 from vkzircon_cli.model.text import with_article
 from vkzircon_cli.report.bench import BenchReport
+from vkzircon_cli.report.causes import Cause
 from vkzircon_cli.report.matrix import MatrixReport
 from vkzircon_cli.report.report import Report
+from vkzircon_cli.report.summary import CheckResult
 from vkzircon_cli.stream.document import Run
 
 # Compared separately, or different in every run.
@@ -218,28 +220,39 @@ def _leg(report: Report, device: Device) -> str:
 
 def _verdicts(before: Report, after: Report, pairs: list[DevicePair]) -> tuple[VerdictChange, ...]:
     """Return the verdicts on the same device that differ."""
-    found = [change for number, pair in enumerate(pairs) for change in _of_pair(before, after, number, pair)]
+    was, now = (_Verdicts(by_device(each.checks), by_device(each.causes)) for each in (before, after))
+    found = [change for number, pair in enumerate(pairs) for change in _of_pair(was, now, number, pair)]
     found.sort(key=lambda change: (_KINDS.index(change.kind), -_weight(change)))
     return (*_of_summary(before, after, has_changes=bool(found)), *found)
 
 
-def _of_pair(before: Report, after: Report, number: int, pair: DevicePair) -> Iterator[VerdictChange]:
+@record
+class _Verdicts:
+    """A report's results and causes by their device."""
+
+    results: dict[int | None, list[CheckResult]]
+    causes: dict[int | None, list[Cause]]
+
+    def said(self, device: int) -> dict[str, Said]:
+        """Return each check's verdict on *device*."""
+        return {result.id: Said(result.outcome, result.sentence) for result in self.results.get(device, ())}
+
+    def because(self, device: int) -> dict[str, str]:
+        """Return the cause of each check that follows from another."""
+        mine = self.causes.get(device, ())
+        return {check: cause.check for cause in mine for check in cause.follows if check != cause.check}
+
+
+def _of_pair(before: _Verdicts, after: _Verdicts, number: int, pair: DevicePair) -> Iterator[VerdictChange]:
     if pair.before is None or pair.after is None or not (pair.before.selected and pair.after.selected):
         return  # that the device is missing, or was not selected, is a fact of its own
-    was = {result.id: Said(result.outcome, result.sentence) for result in before.of_device(pair.before.index)}
-    now = {result.id: Said(result.outcome, result.sentence) for result in after.of_device(pair.after.index)}
-    before_causes, after_causes = _causes(before, pair.before.index), _causes(after, pair.after.index)
+    was, now = before.said(pair.before.index), after.said(pair.after.index)
+    before_causes, after_causes = before.because(pair.before.index), after.because(pair.after.index)
     for check in dict.fromkeys((*was, *now)):
         kind = _kind(check, was.get(check), now.get(check))
         if kind is not None:
             causes = before_causes if kind in (ChangeKind.BETTER, ChangeKind.GONE) else after_causes
             yield VerdictChange(check, number, kind, was.get(check), now.get(check), causes.get(check, ""))
-
-
-def _causes(report: Report, device: int) -> dict[str, str]:
-    """Return the cause of each check that follows from another."""
-    mine = (cause for cause in report.causes if cause.device == device)
-    return {check: cause.check for cause in mine for check in cause.follows if check != cause.check}
 
 
 def _kind(check: str, before: Said | None, after: Said | None) -> ChangeKind | None:

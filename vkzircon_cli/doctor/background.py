@@ -7,8 +7,6 @@ Imports little, so that the tasks run while the rest of doctor is imported.
 from typing import Self
 
 from vkzircon_cli.doctor.access import NodeTrial
-from vkzircon_cli.doctor.library import LibraryTrial
-from vkzircon_cli.doctor.loader_trial import LoaderTrial
 from vkzircon_cli.doctor.manifest_check import ManifestTrial
 from vkzircon_cli.doctor.search import surroundings
 from vkzircon_cli.model.host import FUCHSIA
@@ -23,7 +21,7 @@ class Trials:
         self.where = surroundings(request.timeout_s, request.environ)
         self.manifests = ManifestTrial(self.where)
         self.nodes = None if self.where.platform == FUCHSIA else NodeTrial(request.timeout_s)
-        self._tasks: list[LibraryTrial | LoaderTrial | NodeTrial] = [*self.manifests.tasks, *filter(None, [self.nodes])]
+        self._tasks: list[ManifestTrial | NodeTrial] = [self.manifests, *filter(None, [self.nodes])]
 
     def give_up(self) -> None:
         """Stop waiting for answers; nodes and libraries without one count as not tried."""

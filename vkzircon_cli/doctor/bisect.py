@@ -6,47 +6,38 @@ by the loader's own variables so that the other drivers can be probed.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
-from typing import Any, TypeVar
 
 from vkzircon_cli import pipeline
-from vkzircon_cli.bindings.dynlib import LAYER_NAME, open_library
+from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.doctor.loader_trial import Asked
+from vkzircon_cli.doctor.layer_bisect import LayerBisect, fewest, layers_off, layers_on, without_layers
 from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
-from vkzircon_cli.doctor.manifest_check import examine_all, examine_layers
-from vkzircon_cli.doctor.search import Surroundings, surroundings
-from vkzircon_cli.doctor.settings import settings_in_force, without_settings
+from vkzircon_cli.doctor.manifest_check import Examined, examine_all
+from vkzircon_cli.doctor.search import Surroundings, nameable, only_drivers, surroundings
+from vkzircon_cli.doctor.settings import without_settings
 from vkzircon_cli.doctor.verdict import NOT_TRIED
 from vkzircon_cli.model.base import MissingKind, record
-from vkzircon_cli.model.facts import Device
-from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE, VARIABLES
-from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
-from vkzircon_cli.model.queries import find_again, hidden_commands, offers_extension
+from vkzircon_cli.model.host import FUCHSIA, VARIABLES
+from vkzircon_cli.model.loader_filters import driver_filter
+from vkzircon_cli.model.queries import hidden_commands
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible, with_article
 from vkzircon_cli.pipeline import Found
 from vkzircon_cli.report.stop_reason import is_in_trouble, lacks_emulation
 from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Fold, Transcript
-from vkzircon_cli.worker.isolation import NoProcess, can_fork
-from vkzircon_cli.worker.task import Task
+from vkzircon_cli.worker.isolation import can_fork
 
-T = TypeVar("T")
-
-_ENABLE = "VK_LOADER_LAYERS_ENABLE"
 # A file that stops the loader is left out with its whole folder, by the variable that holds the folder's parent.
 _BY_DEFAULT = {"XDG_DATA_DIRS": "/usr/local/share:/usr/share", "XDG_CONFIG_DIRS": "/etc/xdg"}
 _IN_HOME = {"XDG_DATA_HOME": "/.local/share/vulkan/", "XDG_CONFIG_HOME": "/.config/vulkan/"}
 # The probe that failed has already waited longer for a driver that is only slow.
 _USUAL_S, _OF_LIMIT = 5.0, 1 / 3
 _MOST_TRIED = 16
-_MOST_DEVICES = 8
-_MOST_LAYERS = 8
 # The loader's result where no driver has a device; such a driver does not hinder the others.
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
 _IDLE = "it reports no device"
@@ -91,7 +82,7 @@ def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> F
         return Found()
     asked = replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None)
     trial = _Trial(asked, _trouble(seen))
-    if hiders := _hiders(trial, where, examined.asked):
+    if hiders := _hiders(trial, where, examined):
         return Found(hiders)
     bad = [exam for exam in every if exam.stops or (exam.kills and exam.is_on is not False)]
     if not bad and not any(exam.is_usable for exam in drivers):
@@ -104,12 +95,16 @@ def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> F
     return _by_trial(trial, drivers, layers, where)
 
 
-def _hiders(trial: "_Trial", where: Surroundings, asked: Asked) -> tuple[Culprit, ...]:
-    """Return the loader's settings, or the variables, that leave out every device."""
+def _hiders(trial: "_Trial", where: Surroundings, examined: Examined) -> tuple[Culprit, ...]:
+    """Return the loader's settings, or the variables, that leave out every device.
+
+    Settings that leave out drivers are no cause if none of those works.
+    """
     if trial.trouble.is_death:
         return ()
-    settings = settings_in_force(asked)
-    if settings is not None and (settings.drivers is not None or settings.devices is not None):
+    settings, alone = examined.settings, examined.asked.alone
+    works = [path for path, tried in alone.items() if tried.is_used]
+    if settings is not None and (settings.devices is not None or any(map(settings.leaves_out, works))):
         sentence = f"{settings.path}, the loader's settings, {' and '.join(settings.effects)}."
         return (Culprit("settings", settings.path, sentence, without_settings(settings), left_out=False),)
     given = [known for known in VARIABLES.values() if known.hides == "devices" and where.trusted.get(known.name)]
@@ -121,20 +116,9 @@ def _hiders(trial: "_Trial", where: Surroundings, asked: Asked) -> tuple[Culprit
     )
 
 
-def layers_on(layers: Sequence[ManifestExam]) -> list[ManifestExam]:
-    """Return the layers that are on besides the emulation's own, each name once."""
-    on = {exam.manifest.name: exam for exam in reversed(layers) if exam.is_on and exam.manifest.name != LAYER_NAME}
-    return list(reversed(on.values()))
-
-
-def without_layers(names: Iterable[str]) -> str:
-    """Return the variables that leave out layers, for a shell."""
-    return f"VK_LOADER_LAYERS_DISABLE={quote(','.join(names))} VK_INSTANCE_LAYERS="
-
-
 def _hiding_layers(request: Request, where: Surroundings, seen: Transcript) -> Found:
     """Return the layers without which the extension's commands are there."""
-    on = layers_on(examine_layers(where))
+    on = layers_on(examine_all(where).layers)
     bad = [device for device in seen.facts.devices if hidden_commands(device)]
     paths = {exam.manifest.name: exam.manifest.path for exam in on}
     found: dict[str, Culprit] = {}
@@ -217,15 +201,15 @@ def _by_trial(
     if not trial.trouble.words:
         return Found((), {}, passed=happened)  # it failed only once
     on = [exam for exam in layers if exam.is_on][:_MOST_TRIED]
-    quiet = _layers_off(on, where)
+    quiet = layers_off(on, where)
     if on and trial.helps(quiet):
         return _guilty_layers(trial, on, where)
-    usable = [exam for exam in drivers if exam.is_usable][:_MOST_TRIED]
+    usable = [exam for exam in drivers if exam.is_usable and nameable([exam.manifest.path])][:_MOST_TRIED]
     if not usable[1:]:
         return Found(tuple(_culprit(exam, left_out=False) for exam in drivers if exam.finding.outcome is Outcome.FAIL))
     # Without the layers, which make no difference here, but may fail on their own if there is no device.
     problems = {
-        exam.manifest.path: trial.result({**quiet, **_only_drivers([exam.manifest.path])}).words for exam in usable
+        exam.manifest.path: trial.result({**quiet, **only_drivers([exam.manifest.path])}).words for exam in usable
     }
     good = [path for path, problem in problems.items() if not problem]
     culprits = [
@@ -233,7 +217,7 @@ def _by_trial(
         for exam in usable
         if problems[exam.manifest.path] and (problems[exam.manifest.path] != _IDLE or not good)
     ]
-    return Found(tuple(culprits), _only_drivers(good) if good and culprits else None)
+    return Found(tuple(culprits), only_drivers(good) if good and culprits else None)
 
 
 def _driver_words(path: str, problem: str) -> str:
@@ -242,8 +226,8 @@ def _driver_words(path: str, problem: str) -> str:
 
 def _guilty_layers(trial: _Trial, on: list[ManifestExam], where: Surroundings) -> Found:
     """Return the layers, as few as possible of those that are *on*, without which the trouble is solved."""
-    guilty = _fewest(on, lambda off: trial.helps(_layers_off(off, where, on)))
-    off = _layers_off(guilty, where, on)
+    guilty = fewest(on, lambda off: trial.helps(layers_off(off, where, on)))
+    off = layers_off(guilty, where, on)
     left_out = all(exam.manifest.name != LAYER_NAME for exam in guilty)  # the user asked for the emulation
     words = _words(trial.trouble.words, trial.result(off), alone=len(guilty) == 1)
     told = [_culprit(exam, left_out=left_out, sentence=f"{_layer(exam)} {words}") for exam in guilty]
@@ -265,53 +249,15 @@ def _words(happened: str, without: _Trouble, *, alone: bool) -> str:
     return f"is the cause: {happened}, which does not happen without it."
 
 
-def _fewest(items: Sequence[T], helps: Callable[[Sequence[T]], bool]) -> list[T]:
-    """Return as few items as possible that help if left out; all of them together are known to help."""
-    if len(items) == 1:
-        return list(items)
-    if (one := next(([item] for item in items if helps([item])), None)) is not None:
-        return one
-    off = next(list(items[:count]) for count in range(1, len(items) + 1) if count == len(items) or helps(items[:count]))
-    for item in tuple(off):
-        rest = [other for other in off if other is not item]
-        off = rest if rest and helps(rest) else off
-    return off
-
-
-def _only_drivers(paths: Sequence[str]) -> dict[str, str]:
-    """Return the variables that name the only drivers to read; loaders before 1.3.207 read only the older one."""
-    named = os.pathsep.join(paths)
-    return {"VK_DRIVER_FILES": named, "VK_ICD_FILENAMES": named}
-
-
-def _layers_off(exams: Sequence[ManifestExam], where: Surroundings, on: Sequence[ManifestExam] = ()) -> dict[str, str]:
-    """Return the variables that turn layers off, implicit ones by their own switch; the others stay *on*."""
-    environ = {exam.manifest.switch[0]: exam.manifest.switch[1] or "1" for exam in exams if exam.manifest.switch}
-    names = {exam.manifest.name for exam in exams if exam.manifest.kind is ManifestKind.EXPLICIT_LAYER}
-    if not names:
-        return environ
-    asked = where.environ.get("VK_INSTANCE_LAYERS", "")
-    environ["VK_INSTANCE_LAYERS"] = os.pathsep.join(name for name in asked.split(os.pathsep) if name not in names)
-    parts = [part for part in where.environ.get(_ENABLE, "").split(",") if part]
-    kept = [part for part in parts if not any(_enables(part, name) for name in names)]
-    others = [exam.manifest.name for exam in on if exam.manifest.name not in names]
-    kept += [name for name in others if any(_enables(part, name) for part in parts if part not in kept)]
-    return environ | {_ENABLE: ",".join(kept)} if parts else environ
-
-
-def _enables(part: str, name: str) -> bool:
-    return layer_filter({_ENABLE: part}, name, is_implicit=False) is True
-
-
 def _without(
     bad: Sequence[ManifestExam], drivers: Sequence[ManifestExam], layers: Sequence[ManifestExam], where: Surroundings
 ) -> dict[str, str] | None:
     """Return the variables that leave the *bad* ones out, None if there are none or no driver would be left."""
-    good = [exam.manifest.path for exam in drivers if exam.is_usable]
-    environ = _only_drivers(good) if good else None
+    good = nameable(exam.manifest.path for exam in drivers if exam.is_usable)
+    environ = only_drivers(good) if good else None
     for exam in bad:
         if environ is not None and exam in layers:
-            off = _folder_off(exam.manifest.path, where) if exam.stops else _layers_off([exam], where)
+            off = _folder_off(exam.manifest.path, where) if exam.stops else layers_off([exam], where)
             environ = environ | off if off is not None else None
     return environ
 
@@ -328,105 +274,3 @@ def _folder_off(path: str, where: Surroundings) -> dict[str, str] | None:
         if where.environ.get(variable, "").rstrip("/") == parent or inside in path:
             return {variable: "/nonexistent"}
     return None
-
-
-@record
-class Hidden:
-    """What the extension of one device lacks, and why.
-
-    *commands* are those that are NULL though the extension is listed; *hidden_by* are the layers without which the
-    extension, or those commands, are there; *refusal* is why the emulation does not offer the extension.
-    """
-
-    commands: tuple[str, ...] = ()
-    hidden_by: tuple[str, ...] = ()
-    refusal: str = ""
-
-
-class LayerBisect:
-    """Probes again, each time in another process. *layers* are those that are on besides the emulation's own."""
-
-    def __init__(self, request: Request, where: Surroundings, layers: Sequence[ManifestExam]) -> None:
-        self._request = request
-        self._where = where
-        self._layers = list(layers)[:_MOST_LAYERS]
-
-    def devices(self, devices: Sequence[Device]) -> dict[int, Hidden]:
-        """Return by index what is hidden from each device; devices without an entry were not probed again."""
-        found: dict[int, Hidden] = {}
-        if not can_fork():
-            return found
-        with suppress(NoProcess):
-            refusals = self._refusals(devices)
-            for device in devices[:_MOST_DEVICES]:
-                if device.extensions.value is not None:
-                    hidden = self._commands(device) if offers_extension(device) else self._listing(device)
-                    found[device.index] = replace(hidden, refusal=refusals.get(_uuid(device), ""))
-        return found
-
-    def _listing(self, device: Device) -> Hidden:
-        def is_listed(off: Sequence[ManifestExam]) -> bool:
-            found = {each.index: each for each in self._until(self._request, off, "")}
-            identities = {index: each.identity.value for index, each in found.items()}
-            index = find_again(device.identity.value, device.index, identities)
-            return index is not None and offers_extension(found[index])
-
-        return Hidden(hidden_by=self._culprits(is_listed))
-
-    def _commands(self, device: Device) -> Hidden:
-        missing = self._null_commands(device, ()) if self._layers else None
-        if not missing:
-            return Hidden()
-        return Hidden(missing, self._culprits(lambda off: self._null_commands(device, off) == ()))
-
-    def _culprits(self, is_good: Callable[[Sequence[ManifestExam]], bool]) -> tuple[str, ...]:
-        """Return the layers, as few as possible, without which the result is good."""
-        found = _fewest(self._layers, is_good) if self._layers and is_good(self._layers) else []
-        return tuple(exam.manifest.name for exam in found)
-
-    def _null_commands(self, device: Device, off: Sequence[ManifestExam]) -> tuple[str, ...] | None:
-        """Return the extension's commands that are NULL, None if the device does not open."""
-        request = replace(self._request, depth=Depth.EVERYTHING, device=str(device.index))
-        devices = self._until(request, off, f"device{device.index}/open")
-        opened = next((found for found in devices if found.index == device.index and found.opened.value), None)
-        return None if opened is None else hidden_commands(opened)
-
-    def _until(self, request: Request, off: Sequence[ManifestExam], step: str) -> tuple[Device, ...]:
-        """Probe without the layers that are *off*, up to the end of *step*, or to the end if it never comes."""
-        fold = Fold()
-        environ = {**self._request.environ, **_layers_off(off, self._where, self._layers)}
-        with closing(pipeline.events(replace(request, environ=environ))) as stream:
-            for event in stream:
-                fold.add(event)
-                if event["event"] == "end" and event["step"] == step:
-                    break
-        return fold.transcript().facts.devices
-
-    def _refusals(self, devices: Sequence[Device]) -> dict[str, str]:
-        """Return by UUID why the emulation does not offer the extension; only a process that probed has the reason."""
-        library = self._request.environ.get(LIBZIRCON_VARIABLE)
-        uuids = [uuid for device in devices if (uuid := _uuid(device)) and not offers_extension(device)]
-        if not library or not uuids:
-            return {}
-        task = Task(lambda: _refusals(self._request, uuids), self._request.timeout_s)
-        answers, _ = task.answers()
-        return dict(zip(uuids, answers, strict=False))
-
-
-def _uuid(device: Device) -> str:
-    uuids = device.identity.value.uuids.value if device.identity.value else None
-    return uuids.device_uuid if uuids else ""
-
-
-def _refusals(request: Request, uuids: Sequence[str]) -> Iterator[str]:
-    """Probe, then yield the layer's reason for each device. Runs only in a task's process."""
-    from vkzircon_cli.bindings import _abi  # 0.4 ms, for a task only
-
-    os.environ.update(request.environ)
-    for _ in pipeline.load_probe()(request, lambda _: None, {}):
-        pass
-    ffi: Any = _abi.ffi
-    library = open_library(request.environ[LIBZIRCON_VARIABLE]).through(ffi)
-    for uuid in uuids:
-        reason = library.vkz_device_reason(bytes.fromhex(uuid.replace("-", "")))
-        yield "" if reason == ffi.NULL else ffi.string(reason).decode("utf-8", "backslashreplace")

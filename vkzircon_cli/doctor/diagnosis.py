@@ -12,9 +12,10 @@ from typing import Literal, TypeVar
 from vkzircon_cli import pipeline
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
-from vkzircon_cli.doctor import access, bisect, elsewhere, extension, loader, manifest_check, search
+from vkzircon_cli.doctor import access, bisect, elsewhere, extension, layer_bisect, loader, manifest_check, search
 from vkzircon_cli.doctor.background import Trials
 from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.library import NO_TIME
 from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
 from vkzircon_cli.doctor.settings import settings_findings
 from vkzircon_cli.errors import Exit
@@ -86,11 +87,11 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
         report = replace(report, error=decode(Failure, pipeline.interruption()))
     where = trials.where
     found = (
-        loader.loader_finding(tried, report.loader, where, loader.NO_TIME if _is_over(report.error) else ""),
+        loader.loader_finding(tried, report.loader, where, NO_TIME if _is_over(report.error) else ""),
         search.variables_finding(
             search.surroundings(where.timeout_s),
             loader.loader_file(tried, report.loader),
-            settings_findings(examined.asked, has_devices=bool(report.devices)),
+            settings_findings(examined.settings, has_devices=bool(report.devices)),
         ),
         manifest_check.driver_findings(drivers, where),
         manifest_check.layer_findings(layers, where),
@@ -110,7 +111,7 @@ def diagnose_elsewhere(request: Request, watch: Callable[[Event], None]) -> Diag
         Usage: the requested emulation is not possible.
     """
     report = pipeline.run(request, watch, bisect.find_culprits)
-    found = tuple(elsewhere.unseen(request, report, loader.NO_TIME))
+    found = tuple(elsewhere.unseen(request, report, NO_TIME))
     if report.error is not None and report.error.cause == NO_AGENT:
         found = tuple(elsewhere.unseen(request, report, "there is no agent"))
     elif not _is_over(report.error):
@@ -134,14 +135,14 @@ def _access(nodes: tuple[access.Node, ...] | None, report: Report) -> Finding:
 
 def _hidden(
     request: Request, where: search.Surroundings, report: Report, layers: Sequence[ManifestExam]
-) -> dict[int, bisect.Hidden]:
+) -> dict[int, layer_bisect.Hidden]:
     """Probe again where explicit layers or the emulation may be why the extension is missing."""
-    on = bisect.layers_on(layers)
+    on = layer_bisect.layers_on(layers)
     asked_for = any(exam.manifest.kind is ManifestKind.EXPLICIT_LAYER for exam in on)
     lacking = any(not offers_extension(device) for device in report.devices)
     if not (asked_for or (request.emulate and lacking)):
         return {}
-    return bisect.LayerBisect(request, where, on).devices(report.devices)
+    return layer_bisect.LayerBisect(request, where, on).devices(report.devices)
 
 
 def conclude(report: Report, findings: tuple[Finding, ...], *, emulate: bool = False) -> Diagnosis:

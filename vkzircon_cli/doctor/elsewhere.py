@@ -24,7 +24,7 @@ _HERE_ONLY = "vkzircon reads manifests, and tries without them, only on the mach
 def findings(request: Request, report: Report) -> tuple[Finding, ...]:
     """Return what the agent of *request* sees: the loader, variables, paths, and services or device nodes."""
     where = _surroundings(request, report)
-    names = loader.names_tried(where.environ)
+    names = search.names_tried(where.environ)
     parts = list(unseen(request, report, _ENDED))
     answers: list[Any] = []
     fate: Missing | None = None

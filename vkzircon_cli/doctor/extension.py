@@ -8,8 +8,8 @@ from typing import Any
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe
-from vkzircon_cli.doctor.bisect import Hidden, without_layers
 from vkzircon_cli.doctor.finding import Finding, branch
+from vkzircon_cli.doctor.layer_bisect import Hidden, without_layers
 from vkzircon_cli.emulation.installation import is_installed
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
@@ -116,6 +116,7 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
 _REMEDIES = {
     "no-process": "ulimit -a",
     "no-memfd": "ulimit -a",
+    "limit": "ulimit -a",
     "no-layer": "python3 -m pip install --force-reinstall vkzircon",
 }
 

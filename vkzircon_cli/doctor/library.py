@@ -9,7 +9,7 @@ import os
 import stat
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from enum import StrEnum
 from functools import partial
@@ -26,6 +26,7 @@ _MAGIC = b"\x7fELF"
 _BITS = {1: 32, 2: 64}
 _MACHINES = {3: "x86", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
 _AT_ONCE = 64
+NO_TIME = "there was no time to try it"
 _PATIENCE_S = 1.0  # until each is loaded by itself; one that hangs then gets the timeout of the request
 ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr", "vkNegotiateLoaderLayerInterfaceVersion")
 
@@ -41,16 +42,6 @@ class Header:
     def words(self) -> str:
         """Format it: ``64-bit x86-64``."""
         return f"{self.bits}-bit {_MACHINES.get(self.machine, f'machine {self.machine}')}"
-
-
-def address_limit() -> int | None:
-    """Return the bytes of address space that this process may use, None without a limit."""
-    try:
-        import resource  # not in Python for Fuchsia
-    except ImportError:
-        return None
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return None if limit == resource.RLIM_INFINITY else limit
 
 
 class NoFile(Exception):
@@ -113,14 +104,20 @@ class Loading:
 
 
 class LibraryTrial:
-    """Starts a task that loads *libraries* and looks up the usual entry points and *entry_points*."""
+    """Starts a task that loads *libraries* and looks up the usual entry points and *entry_points*.
 
-    def __init__(self, libraries: Sequence[str], timeout_s: float, entry_points: Iterable[str] = ()) -> None:
+    Without *has_time*, all of them count as not tried.
+    """
+
+    def __init__(
+        self, libraries: Sequence[str], timeout_s: float, entry_points: Iterable[str] = (), *, has_time: bool = True
+    ) -> None:
         self._libraries = list(dict.fromkeys(libraries))
         self._names = tuple(dict.fromkeys((*ENTRY_POINTS, *entry_points)))
         self._timeout_s = timeout_s
         self._task: Task | None = None
-        self._why_not = "" if can_fork() else "no process can be started here"
+        self._why_not = "" if has_time else NO_TIME
+        self._why_not = self._why_not or ("" if can_fork() else "no process can be started here")
         self._why_not = self._why_not or ("" if can_open() else "the Python package cffi is missing")
         if self._libraries and not self._why_not:
             self._task = Task(partial(_load, self._libraries, self._names), min(timeout_s, _PATIENCE_S))
@@ -130,12 +127,7 @@ class LibraryTrial:
         if self._task is not None:
             self._task.close()
 
-    def give_up(self) -> None:
-        """End the task; all libraries count as not tried."""
-        self._why_not = "there was no time to try it"
-        self.close()
-
-    def loadings(self) -> Mapping[str, Loading]:
+    def loadings(self) -> dict[str, Loading]:
         """Return the result for each library."""
         if self._why_not:
             return dict.fromkeys(self._libraries, Loading(Fate.NOT_TRIED, self._why_not))
@@ -144,7 +136,7 @@ class LibraryTrial:
         starts = range(0, len(self._libraries), _AT_ONCE)
         return dict(one for start in starts for one in self._each_alone(self._libraries[start : start + _AT_ONCE]))
 
-    def _together(self) -> Mapping[str, Loading] | None:
+    def _together(self) -> dict[str, Loading] | None:
         """Return the results of the one process, None unless all loaded: otherwise the faulty one is not known."""
         answers, fate = self._task.answers() if self._task else ([], None)
         if fate is not None or len(answers) < len(self._libraries):

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks which library opens as the Vulkan loader; if none does, explains the linker's message for each name."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from shlex import quote
 from typing import Any
 
 from vkzircon_cli.bindings.caller import LOCAL, Caller, OpenedLibrary
-from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, can_open
+from vkzircon_cli.bindings.dynlib import CannotOpen, can_open
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
-from vkzircon_cli.doctor.search import Surroundings
+from vkzircon_cli.doctor.search import Surroundings, names_tried
 from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.facts import Loader
 from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE
@@ -22,7 +22,6 @@ _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
 _NO_PROCESS = "no process can be started in which it may crash"
 _NO_CFFI = "the Python package cffi is missing"
-NO_TIME = "there was no time to try it"
 
 
 @record
@@ -64,12 +63,6 @@ def attempts_of(names: Sequence[str], answers: Sequence[Any], fate: Missing | No
     if fate is not None and len(made) < len(names):
         made.append(Attempt(shown(names[len(made)]), fate=fate))
     return tuple(made)
-
-
-def names_tried(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names under which the loader is searched for, in the probe's order."""
-    chosen = environ.get(LIBVULKAN_VARIABLE)
-    return (chosen,) if chosen else LOADER_NAMES
 
 
 def try_names(caller: Caller, names: Sequence[str]) -> Iterator[tuple[str, str, int | None, str]]:

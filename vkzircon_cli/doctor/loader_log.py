@@ -7,7 +7,7 @@ itself count.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from vkzircon_cli.doctor.manifest_file import Unreadable, parse, read_bytes
 from vkzircon_cli.model.base import record
@@ -36,9 +36,13 @@ class LoggedManifest:
 
 def manifests_in(log: bytes) -> tuple[bytes, ...]:
     """Return the paths that the loader's *log* names, each once."""
-    lines = map(_LOADER.match, os.fsdecode(log).split("\n"))
-    found = dict.fromkeys(os.fsencode(path) for line in lines if line for path in _named(line[1].rstrip()))
-    return tuple(found)[:_MOST_FILES]
+    return tuple(map(os.fsencode, paths_in(os.fsdecode(log).split("\n"))))
+
+
+def paths_in(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths that the *lines* of the loader's log name, each once."""
+    said = filter(None, map(_LOADER.match, lines))
+    return tuple(dict.fromkeys(path for line in said for path in _named(line[1].rstrip())))[:_MOST_FILES]
 
 
 def _named(words: str) -> list[str]:

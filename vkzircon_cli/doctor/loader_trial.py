@@ -7,64 +7,71 @@ log is searched for paths and names, because its sentences differ between versio
 """
 
 import os
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
-from vkzircon_cli.bindings.dynlib import LOADER_NAMES, CannotOpen, Library, can_open, mapped_files, open_library
-from vkzircon_cli.doctor.search import Surroundings
+from vkzircon_cli.bindings.dynlib import CannotOpen, Library, can_open, mapped_files, open_library
+from vkzircon_cli.doctor.finding import shown
+from vkzircon_cli.doctor.loader_log import paths_in
+from vkzircon_cli.doctor.search import WITHOUT_LAYERS, Surroundings, nameable, names_tried, only_drivers
 from vkzircon_cli.model.base import Missing, MissingKind, record
-from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, VARIABLES
+from vkzircon_cli.model.host import FUCHSIA, VARIABLES
 from vkzircon_cli.model.spec import result_name
 from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import Task
 
-_PATIENCE_S = 1.0  # for the first attempt; a driver that hangs then gets the timeout of the request
+_PATIENCE_S = 1.0  # until each question gets a process of its own, with the timeout of the request
 _MOST_DRIVERS = 64
 _MOST_LOG = 8 * 1024  # bytes of the log of one driver
 _PIPE_SIZE, _SET_PIPE_SIZE = 1 << 18, 1031  # F_SETPIPE_SZ (linux/fcntl.h)
-# Tried before the manifests: an instance without any driver, and one with the user's own settings.
-_NOWHERE, _AS_IT_IS = "/nonexistent.json", ""
+# Asked before the manifests: an instance with the user's own settings, and one without any driver.
+_AS_IT_IS, _NOWHERE = "", "/nonexistent.json"
+# Without the user's folders no settings file adds a driver, and no layer's manifest stops the loader.
+_NO_FOLDER = "/nonexistent"
+_NO_FOLDERS = dict.fromkeys(
+    ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS"), _NO_FOLDER
+)
+SETTINGS_FILE = "vk_loader_settings.json"
 _MOST_LINES = 3
-_JSON = re.compile(r"/[^\s\"',]*?\.json(?![\w.])")
 _WORDS_OF_LIST = 4  # a line of a list is a path after a prefix of at most three words
-_NO_EXTENSION = -7
+_INSTANCE_CREATE_INFO, _ENUMERATE_PORTABILITY, _NO_EXTENSION = 1, 1, -7  # vulkan_core.h
 _PORTABILITY = b"VK_KHR_portability_enumeration"
 _API_1_1 = 1 << 22 | 1 << 12
 _USED, _NO_DRIVER = "VK_SUCCESS", "VK_ERROR_INCOMPATIBLE_DRIVER"
-# Loaders before 1.3.207 read the older variable only, and those before 1.3.234 keep the layers on.
-_ONLY = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
-_WITHOUT_LAYERS = {
-    "VK_LOADER_LAYERS_DISABLE": "~all~",
-    **dict.fromkeys(("VK_LOADER_LAYERS_ENABLE", "VK_LOADER_LAYERS_ALLOW", "VK_INSTANCE_LAYERS")),
-}
 
 
 @record
 class Tried:
     """What the loader did: the *result* of vkCreateInstance by name, '' if the process ended before that, with *fate*.
 
-    *files* are the libraries that the loader had mapped by then, empty if that is not known. *log* has the lines of the
-    loader and of drivers and layers.
+    *files* are those that were mapped by then, empty if that is not known, *earlier* those mapped before it. *log* has
+    the lines of the loader and of drivers and layers.
     """
 
     result: str = ""
     files: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     fate: Missing | None = None
+    earlier: tuple[str, ...] = ()
 
     @property
     def is_known(self) -> bool:
         """Whether the loader was asked and answered, or ended the process."""
-        return bool(self.result) or self.fate is not None
+        return bool(self.result) or (self.fate is not None and self.fate.kind is not MissingKind.NOT_ASKED)
 
     @property
     def is_used(self) -> bool:
         """Whether the instance was created."""
         return self.result == _USED
+
+    @property
+    def has_no_driver(self) -> bool:
+        """Whether the loader found no driver that works, and went on to the end."""
+        return self.result == _NO_DRIVER
 
     @property
     def stops(self) -> bool:
@@ -81,7 +88,7 @@ class Tried:
 
 
 def _last(lines: Iterable[str]) -> tuple[str, ...]:
-    said = (line.strip() for line in lines if len(line.split()) > _WORDS_OF_LIST)
+    said = (shown(line.strip()) for line in lines if len(line.split()) > _WORDS_OF_LIST)
     return tuple(dict.fromkeys(said))[-_MOST_LINES:]
 
 
@@ -89,8 +96,8 @@ def _last(lines: Iterable[str]) -> tuple[str, ...]:
 class Asked:
     """The loader's results: *control* without a driver, *whole* with the user's settings, *alone* with one driver.
 
-    *alone* has a result per manifest, and is empty if the loader fails without any driver. *whole* and *control* are
-    None if the loader was not run.
+    *alone* has a result per manifest that a variable can name, and is empty if the loader does more than find no driver
+    where none is named. *whole* and *control* are None if the loader was not run.
     """
 
     control: Tried | None = None
@@ -98,37 +105,32 @@ class Asked:
     alone: Mapping[str, Tried] = field(default_factory=dict)
 
     def loads(self, library: str) -> bool | None:
-        """Whether the loader keeps *library* (a path, or a name for the linker) mapped, None if that is not known."""
+        """Whether the loader keeps *library* (a path, or a name for the linker) mapped, None if that is not known.
+
+        It is not known of a library that was mapped before the loader ran (LD_PRELOAD).
+        """
         if self.whole is None or not self.whole.is_used or not self.whole.files or not library:
+            return None
+        if _is_among(library, self.whole.earlier):
             return None
         return _is_among(library, self.whole.files)
 
-    @property
-    def log(self) -> tuple[str, ...]:
-        """Return the log of the run with the user's settings."""
-        return self.whole.log if self.whole else ()
-
     def named_files(self) -> tuple[str, ...]:
-        """Return the JSON files that the log names and that exist."""
-        found = (os.path.normpath(path) for line in self.log for path in _json_in(line))
+        """Return the JSON files that the loader's log names and that exist."""
+        found = map(os.path.normpath, paths_in(self.whole.log) if self.whole else ())
         return tuple(dict.fromkeys(path for path in found if os.path.isfile(path)))  # noqa: PTH113
 
     def passes_over(self, manifest: str) -> bool:
         """Whether the loader works and names JSON files in its log, but not this manifest."""
-        gives_up = self.whole is None or self.whole.stops
-        return not gives_up and bool(self.named_files()) and not any(manifest in line for line in self.log)
+        if self.whole is None or self.whole.stops or not self.named_files():
+            return False
+        return not any(manifest in line for line in self.whole.log)
 
     def stops_at(self, manifest: str, suspect: bool) -> bool:
         """Whether the loader gives up on all drivers because of a *manifest*, which is *suspect* by its text."""
         if (tried := self.alone.get(manifest)) is not None:
             return tried.stops
         return suspect and (self.control is None or self.control.stops)
-
-
-def _json_in(line: str) -> list[str]:
-    """Return the absolute paths in a *line*; a path at the end of the line may contain spaces."""
-    start = line.find("/")
-    return [line[start:].strip()] if line.rstrip().endswith(".json") and start >= 0 else _JSON.findall(line)
 
 
 def _is_among(library: str, files: Sequence[str]) -> bool:
@@ -143,78 +145,118 @@ class LoaderTrial:
 
     def __init__(self, where: Surroundings, manifests: Sequence[str], variables: Sequence[str]) -> None:
         self._timeout_s = where.timeout_s
-        self._manifests = list(dict.fromkeys(manifests))[:_MOST_DRIVERS]
+        self._manifests = nameable(manifests)[:_MOST_DRIVERS]
         self._environ = {name: where.environ.get(name) for name in (*VARIABLES, "HOME")}
         self._environ |= {name: where.lookup(name) for name in variables}
         self._environ["VK_LOADER_DEBUG"] = "all"
-        chosen = where.environ.get(LIBVULKAN_VARIABLE)
-        self._names = (chosen,) if chosen else LOADER_NAMES
+        self._names = names_tried(where.environ)
+        self._folders: Mapping[str, str] = {}
+        self._tasks: list[Task] = []
+        self._tried: dict[str, Tried] | None = None
         # With raised privileges, the loader does not read the variables that select a single driver.
-        is_possible = can_fork() and can_open() and not where.elevated and where.platform != FUCHSIA
-        self._questions = (_NOWHERE, _AS_IT_IS, *self._manifests)
-        self._task = self._start(self._questions, _PATIENCE_S) if is_possible else None
+        self._is_possible = can_fork() and can_open() and not where.elevated and where.platform != FUCHSIA
+        self._questions = [_AS_IT_IS, _NOWHERE, *self._manifests]
+        if self._is_possible:
+            self._start(self._questions, min(_PATIENCE_S, self._timeout_s))
 
     def close(self) -> None:
-        """End the task if it still runs."""
-        if self._task is not None:
-            self._task.close()
-            self._task = None
+        """End the tasks that still run. The loader is not asked any more."""
+        self._is_possible = False
+        for task in self._tasks:
+            task.close()
 
     give_up = close
 
-    def asked(self, dead: Collection[str] = ()) -> Asked:
-        """Wait for the results. Drivers in *dead*, whose library crashes or hangs, are not tried in a later process."""
-        if self._task is None:
+    def is_calm(self) -> bool:
+        """Wait for the first process; return whether it answered every question."""
+        if self._tried is None and self._is_possible:
+            self._tried = self._together(self._tasks[0], self._questions)
+        return self._tried is not None and len(self._tried) == len(self._questions)
+
+    def asked(self) -> Asked:
+        """Wait for the results."""
+        self.is_calm()
+        if not self._is_possible or self._tried is None:
             return Asked()
-        tried = self._answers(self._task, self._questions, dead)
-        control, whole, *alone = (tried.get(each, Tried()) for each in self._questions)
+        tried = self._completed(self._questions, self._tried)
+        control, whole = tried.get(_NOWHERE, Tried()), tried.get(_AS_IT_IS, Tried())
         if not control.is_known:
             return Asked()
-        known = {path: _beside(each, control) for path, each in zip(self._manifests, alone, strict=True)}
-        return Asked(
-            control, whole, {} if control.stops else {path: each for path, each in known.items() if each.is_known}
-        )
+        if control.has_no_driver and not any(path.endswith(SETTINGS_FILE) for path in paths_in(control.log)):
+            return Asked(control, whole, _beside(tried, control, self._manifests))
+        self._folders = _NO_FOLDERS
+        return Asked(control, whole, self.alone(self._manifests))
+
+    def alone(self, manifests: Sequence[str]) -> Mapping[str, Tried]:
+        """Return the results with each of other *manifests* alone."""
+        named = nameable(manifests)[:_MOST_DRIVERS]
+        if not self._is_possible or not named:
+            return {}
+        questions = [_NOWHERE, *named]
+        task = self._start(questions, min(_PATIENCE_S, self._timeout_s))
+        tried = self._completed(questions, self._together(task, questions))
+        control = tried.get(_NOWHERE, Tried())
+        return _beside(tried, control, named) if control.has_no_driver else {}
 
     def _start(self, questions: Sequence[str], patience_s: float) -> Task:
-        return Task(partial(_ask, self._names, self._environ, questions), min(patience_s, self._timeout_s))
+        ask = partial(_ask, self._names, self._environ, questions, self._folders)
+        self._tasks.append(Task(ask, patience_s))
+        return self._tasks[-1]
 
-    def _answers(self, task: Task, questions: Sequence[str], dead: Collection[str]) -> dict[str, Tried]:
-        """Return the answer to each question. If a question ends the process, another process tries the rest."""
+    def _together(self, task: Task, questions: Sequence[str]) -> dict[str, Tried]:
+        """Return the answers of one process; the question that ended it has none if it was only slow."""
         answers, fate = task.answers()
-        if not answers:  # no loader opens, or opening it ends the process
-            return {}
-        before, *rest_of = answers
-        made = [Tried(result, tuple({*files} - {*before}), tuple(log)) for result, files, log in rest_of]
+        made = _made(answers)
         tried = dict(zip(questions, made, strict=False))
-        if fate is None or len(made) >= len(questions):
-            return tried
-        bad, rest = questions[len(made)], [each for each in questions[len(made) + 1 :] if each not in dead]
-        tried[bad] = Tried(fate=fate)
-        later = self._start(rest, _PATIENCE_S) if rest else None
-        if fate.kind is MissingKind.TIMED_OUT and self._timeout_s > _PATIENCE_S and bad and len(questions) > 1:
-            tried |= self._answers(self._start([bad], self._timeout_s), [bad], dead)
-        return tried | (self._answers(later, rest, dead) if later else {})
+        if fate is not None and fate.kind is not MissingKind.TIMED_OUT and answers and len(made) < len(questions):
+            tried[questions[len(made)]] = Tried(fate=fate)
+        return tried
+
+    def _completed(self, questions: Sequence[str], tried: dict[str, Tried]) -> dict[str, Tried]:
+        """Return the answers with those of questions that the first process did not answer, each from its own."""
+        tasks = {each: self._start([each], self._timeout_s) for each in questions if each not in tried}
+        for each, task in tasks.items():
+            answers, fate = task.answers()
+            made = _made(answers)
+            tried = {**tried, each: made[0] if made else Tried(fate=fate if answers else None)}
+        return tried
 
 
-def _beside(tried: Tried, control: Tried) -> Tried:
-    """Return *tried* with those lines of its log that the loader does not print without the driver."""
+def _made(answers: Sequence[Any]) -> list[Tried]:
+    """Return the results in the *answers* of `_ask`, up to a line that a driver wrote."""
+    made = takewhile(_is_result, answers[1:])
+    return [Tried(result, tuple(files), tuple(log), None, tuple(answers[0])) for result, files, log in made]
+
+
+def _is_result(answer: Any) -> bool:
+    """Whether this is a result and two lists of text."""
+    if not isinstance(answer, list) or [*map(type, answer)] != [str, list, list]:
+        return False
+    return all(isinstance(each, str) for texts in answer[1:] for each in texts)
+
+
+def _beside(tried: Mapping[str, Tried], control: Tried, manifests: Sequence[str]) -> Mapping[str, Tried]:
+    """Return the known results of *manifests*, with those lines of the log that the *control* does not have."""
     usual = set(control.log)
-    return replace(tried, log=tuple(line for line in tried.log if line not in usual))
+    known = {each: tried[each] for each in manifests if tried[each].is_known}
+    return {each: replace(of, log=tuple(line for line in of.log if line not in usual)) for each, of in known.items()}
 
 
-def _ask(names: Sequence[str], environ: Mapping[str, str | None], questions: Sequence[str]) -> Iterator[Any]:
+def _ask(
+    names: Sequence[str], environ: Mapping[str, str | None], questions: Sequence[str], folders: Mapping[str, str]
+) -> Iterator[Any]:
     """Open the loader, and create an instance for each manifest. Runs only in a task's process."""
     log = _log()
-    _change(environ)  # the loader reads VK_LOADER_DEBUG when it is loaded
+    _change({**environ, **folders})  # the loader reads VK_LOADER_DEBUG when it is loaded
     if (loader := _opened(names)) is None:
         return
     yield list(mapped_files())
     for manifest in questions:
-        alone = {**_WITHOUT_LAYERS, **dict.fromkeys(_ONLY, manifest)}
+        alone = {**WITHOUT_LAYERS, **only_drivers([manifest])}
         _change({name: environ.get(name) for name in alone} if manifest == _AS_IT_IS else alone)
         result, files = _instance(loader)
         is_driver = manifest not in (_NOWHERE, _AS_IT_IS)
-        lines = _read(log)[-_MOST_LOG if is_driver else 0 :].decode("utf-8", "backslashreplace").splitlines()
+        lines = os.fsdecode(_read(log)[-_MOST_LOG if is_driver else 0 :]).splitlines()
         yield result, () if is_driver else files, lines
 
 
@@ -257,7 +299,10 @@ def _opened(names: Sequence[str]) -> Library | None:
 
 
 def _instance(loader: Library) -> tuple[str, list[str]]:
-    """Create an instance as the probe does, and destroy it; return the result, and the files mapped between."""
+    """Create an instance as the probe does, and destroy it; return the result, and the files mapped between.
+
+    The probe's own writer of these structures takes 30 ms to import.
+    """
     from vkzircon_cli.bindings import _abi  # 0.4 ms, for a task only
 
     ffi: Any = _abi.ffi
@@ -268,8 +313,8 @@ def _instance(loader: Library) -> tuple[str, list[str]]:
     name = ffi.new("char[]", _PORTABILITY)
     names = ffi.new("char *[]", [name])
     application = ffi.new("VkApplicationInfo *", {"apiVersion": _API_1_1})
-    info = ffi.new("VkInstanceCreateInfo *", {"sType": 1, "flags": 1, "pApplicationInfo": application})
-    info.enabledExtensionCount, info.ppEnabledExtensionNames = 1, names
+    info = ffi.new("VkInstanceCreateInfo *", {"sType": _INSTANCE_CREATE_INFO, "pApplicationInfo": application})
+    info.flags, info.enabledExtensionCount, info.ppEnabledExtensionNames = _ENUMERATE_PORTABILITY, 1, names
     made = ffi.new("void **")
     result = create(info, ffi.NULL, made)
     if result == _NO_EXTENSION:
@@ -277,5 +322,14 @@ def _instance(loader: Library) -> tuple[str, list[str]]:
         result = create(info, ffi.NULL, made)
     files = list(mapped_files())
     if result == 0:
+        _keep_open(files)
         ffi.cast("PFN_vkDestroyInstance", look_up(made[0], b"vkDestroyInstance"))(made[0], ffi.NULL)
     return result_name(result), files
+
+
+def _keep_open(files: Iterable[str]) -> None:
+    """Open the libraries once more, so that the next instance does not load them again."""
+    for path in files:
+        if ".so" in path:
+            with suppress(CannotOpen):
+                open_library(path)

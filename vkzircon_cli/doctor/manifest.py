@@ -170,8 +170,8 @@ def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
         name=part["name"] if isinstance(part["name"], str) else "",
         library=library,
         resolved=_resolved(path, library),
-        components=_texts(part.get("component_layers")),
-        blocks=_texts(part.get("blacklisted_layers")),
+        components=texts(part.get("component_layers")),
+        blocks=texts(part.get("blacklisted_layers")),
         switch=_variable(part.get("disable_environment")) if is_implicit else None,
         enabler=_variable(part.get("enable_environment")) if is_implicit else None,
         entry_points=tuple(str(names.get(name, name)) for name in _ENTRY_POINTS),
@@ -184,13 +184,17 @@ def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
 def _entries_of(root: dict[str, Any]) -> list[Any]:
     """Return the file's layers; beside a list of several the loader ignores a single one."""
     several = root.get("layers")
-    if isinstance(several, list | dict):
-        return [*(several if isinstance(several, list) else several.values())]
-    return [root.get("layer")]
+    return elements(several) if isinstance(several, list | dict) else [root.get("layer")]
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
+def elements(value: Any) -> list[Any]:
+    """Return the elements of a list, or the values of an object, which the loader takes for a list."""
+    return [*value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Return the texts in a list."""
+    return tuple(each for each in elements(value) if isinstance(each, str))
 
 
 def _variable(value: Any) -> tuple[str, str] | None:

@@ -4,7 +4,7 @@
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -15,12 +15,13 @@ from vkzircon_cli.doctor import search
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.library import (
     DEATHS,
+    ENTRY_POINTS,
+    NO_TIME,
     Fate,
     Header,
     LibraryTrial,
     Loading,
     NoFile,
-    address_limit,
     header_of,
     own_header,
 )
@@ -34,11 +35,13 @@ from vkzircon_cli.doctor.manifest import (
     layer_finding,
     passed_over,
 )
+from vkzircon_cli.doctor.place import install_drivers
 from vkzircon_cli.doctor.search import Surroundings
-from vkzircon_cli.doctor.settings import settings_in_force
-from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, hidden_by, verdict
+from vkzircon_cli.doctor.settings import Settings, settings_in_force
+from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, verdict
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
+from vkzircon_cli.model.limits import address_limit
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
 from vkzircon_cli.model.quantities import about
 from vkzircon_cli.model.text import with_article
@@ -48,63 +51,83 @@ _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
 
 @record
 class Examined:
-    """All manifests of drivers and layers, and the loader's results for them."""
+    """All manifests of drivers and layers, and the loader's results for them, with its settings."""
 
     drivers: tuple[ManifestExam, ...]
     layers: tuple[ManifestExam, ...]
     asked: Asked
+    settings: Settings | None
 
 
 class ManifestTrial:
-    """Reads manifests, runs the loader in one task, and loads libraries in another, except of layers that are off."""
+    """Reads manifests, runs the loader in one task, and loads those libraries that it does not use in another."""
 
     def __init__(self, where: Surroundings) -> None:
         self._where = where
         self._found = _looked_at([*driver_manifests(where), *layer_manifests(where)], where)
-        ready = [manifest for manifest, problem, is_on in self._found if problem is None and is_on is not False]
-        names = (name for each in ready for name in each.entry_points)
-        libraries = [each.resolved for each in ready if each.resolved]
         drivers = [each.path for each, _, _ in self._found if each.kind is ManifestKind.DRIVER]
         switches = [pair[0] for each, _, _ in self._found for pair in (each.switch, each.enabler) if pair]
-        self._library = LibraryTrial(libraries, where.timeout_s, names)
         self._loader = LoaderTrial(where, drivers, switches)
-        self.tasks = (self._library, self._loader)
+        self._library: LibraryTrial | None = None
+        self._has_time = True
+
+    def close(self) -> None:
+        """End the tasks that still run."""
+        self._loader.close()
+        if self._library is not None:
+            self._library.close()
+
+    def give_up(self) -> None:
+        """End the tasks; what has no result yet counts as not tried."""
+        self._has_time = False
+        self.close()
 
     def examined(self) -> Examined:
         """Return the results, also of manifests that only the loader found."""
-        loaded = self._library.loadings()
-        asked = self._loader.asked({each.path for each, _, _ in self._found if _dies(each, loaded)})
+        # A process that a driver ended takes long to replace: the libraries are then loaded beside it.
+        calm = self._loader.asked() if self._loader.is_calm() else None
+        library = self._loading(self._found, calm)
+        asked = calm or self._loader.asked()
+        loaded = library.loadings() | _used(self._found, asked)
         known = {os.path.normpath(each.path) for each, _, _ in self._found}
-        more = [each for path in asked.named_files() if path not in known for each in examine_any(path)]
-        seen: dict[str, str] = {}
-        every = [_exam(*each, loaded, seen) for each in (*self._found, *_looked_at(more, self._where))]
-        told = [verdict(exam, asked) for exam in every]
-        drivers = tuple(exam for exam in told if exam.manifest.kind is ManifestKind.DRIVER)
-        layers = tuple(exam for exam in told if exam.manifest.kind is not ManifestKind.DRIVER)
-        return Examined(hidden_by(settings_in_force(asked), drivers), explained(layers), asked)
+        others = _looked_at(
+            [each for path in asked.named_files() if path not in known for each in examine_any(path)], self._where
+        )
+        if others:
+            named = [each.path for each, _, _ in others if each.kind is ManifestKind.DRIVER]
+            asked = replace(asked, alone={**asked.alone, **self._loader.alone(named)})
+            loaded |= self._loading(others, asked).loadings() | _used(others, asked)
+        return _examined([*self._found, *others], loaded, asked)
+
+    def _loading(self, found: "list[_LookedAt]", asked: Asked | None) -> LibraryTrial:
+        """Start to load those libraries that the loader is not known to use, except of layers that are off."""
+        used = _used(found, asked) if asked else {}
+        ready = [each for each, problem, is_on in found if problem is None and is_on is not False]
+        libraries = [each.resolved for each in ready if each.resolved and each.resolved not in used]
+        names = [name for each in ready for name in each.entry_points]
+        self._library = LibraryTrial(libraries, self._where.timeout_s, names, has_time=self._has_time)
+        return self._library
 
 
-def _dies(manifest: Manifest, loaded: Mapping[str, Loading]) -> bool:
-    return manifest.resolved in loaded and loaded[manifest.resolved].fate in DEATHS
+def _used(found: "list[_LookedAt]", asked: Asked) -> dict[str, Loading]:
+    """Return the libraries of drivers that the loader uses; there is nothing to find out about them."""
+    used = (each.resolved for each, _, _ in found if each.path in asked.alone and asked.alone[each.path].is_used)
+    return dict.fromkeys(used, Loading(Fate.LOADED, symbols=ENTRY_POINTS))
+
+
+def _examined(found: "list[_LookedAt]", loaded: Mapping[str, Loading], asked: Asked) -> Examined:
+    seen: dict[str, str] = {}
+    settings = settings_in_force(asked)
+    told = [verdict(_exam(*each, loaded, seen), asked, settings) for each in found]
+    drivers = tuple(exam for exam in told if exam.manifest.kind is ManifestKind.DRIVER)
+    layers = tuple(exam for exam in told if exam.manifest.kind is not ManifestKind.DRIVER)
+    return Examined(drivers, explained(layers), asked, settings)
 
 
 def examine_all(where: Surroundings) -> Examined:
     """Examine the manifests of drivers and layers."""
-    trial = ManifestTrial(where)
-    with ExitStack() as tasks:
-        for task in trial.tasks:
-            tasks.callback(task.close)
+    with closing(ManifestTrial(where)) as trial:
         return trial.examined()
-
-
-def examine_drivers(where: Surroundings) -> tuple[ManifestExam, ...]:
-    """Examine every driver manifest that the loader reads."""
-    return examine_all(where).drivers
-
-
-def examine_layers(where: Surroundings) -> tuple[ManifestExam, ...]:
-    """Examine the layers' manifests."""
-    return examine_all(where).layers
 
 
 def driver_manifests(where: Surroundings) -> list[Manifest]:
@@ -189,7 +212,7 @@ def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
 def _exam(
     manifest: Manifest, problem: Finding | None, on: bool | None, loaded: Mapping[str, Loading], seen: dict[str, str]
 ) -> ManifestExam:
-    loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED))
+    loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED, NO_TIME))
     kills = problem is None and on is not False and loading.fate in DEATHS
     if problem is None and on is not False:
         problem = _loading_problem(manifest, loading)
@@ -316,7 +339,7 @@ def _none_found(where: Surroundings) -> Finding:
         cause = "The loader gets them from the service fuchsia.vulkan.loader.Loader when it needs them."
         return Finding("drivers.served", "", Outcome.SKIP, words, cause=cause)
     variable = search.driver_variable(where)
-    command = f"unset {variable}" if variable else "sudo apt-get install mesa-vulkan-drivers"
+    command = f"unset {variable}" if variable else install_drivers()
     cause = f"{variable} names the only manifests that the loader reads" if variable else "no driver is installed"
     return Finding("drivers.none", "", Outcome.FAIL, words, cause=cause, command=command)
 

@@ -5,14 +5,15 @@ Source: Vulkan-Loader, LoaderDriverInterface.md and LoaderLayerInterface.md; tri
 """
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from vkzircon_cli.bindings.dynlib import LOADER_NAMES
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.host import FUCHSIA, VARIABLES, KnownVariable, platform
+from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, VARIABLES, KnownVariable, platform
 from vkzircon_cli.model.quantities import counted
 
 DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS = "icd.d", "explicit_layer.d", "implicit_layer.d"
@@ -20,6 +21,11 @@ _SUFFIX = ".json"
 # The first was /config in older trees; the loader of Fuchsia reads no XDG variables.
 _ON_FUCHSIA = ("/vulkan-loader-configuration", "/config", "/pkg/data")
 _MOST_FILES = 512
+# Loaders before 1.3.234 do not read the first one, and keep the layers on (LoaderLayerInterface.md, Layer Filtering).
+WITHOUT_LAYERS: Mapping[str, str | None] = {
+    "VK_LOADER_LAYERS_DISABLE": "~all~",
+    **dict.fromkeys(("VK_LOADER_LAYERS_ENABLE", "VK_LOADER_LAYERS_ALLOW", "VK_INSTANCE_LAYERS")),
+}
 _EMPTY = {"driver": Outcome.FAIL, "explicit layer": Outcome.WARN, "implicit layer": Outcome.INFO}
 
 
@@ -56,6 +62,22 @@ def surroundings(timeout_s: float, changed: Mapping[str, str] | None = None) -> 
         lookup=given.get,
         timeout_s=timeout_s,
     )
+
+
+def names_tried(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names under which the loader is searched for, in the probe's order."""
+    chosen = environ.get(LIBVULKAN_VARIABLE)
+    return (chosen,) if chosen else LOADER_NAMES
+
+
+def nameable(manifests: Iterable[str]) -> list[str]:
+    """Return those manifests that a variable can name: the separator of its entries cannot be quoted."""
+    return [each for each in dict.fromkeys(manifests) if os.pathsep not in each]
+
+
+def only_drivers(manifests: Sequence[str]) -> dict[str, str]:
+    """Return the variables that name the only drivers to read; older loaders read only the second one."""
+    return dict.fromkeys(("VK_DRIVER_FILES", "VK_ICD_FILENAMES"), os.pathsep.join(nameable(manifests)))
 
 
 def drivers(where: Surroundings) -> tuple[str, ...]:

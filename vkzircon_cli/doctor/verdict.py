@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judges each manifest by what the loader did with it. Our own finding explains the verdict, or is a note beside it."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from shlex import quote
@@ -10,13 +11,14 @@ from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.library import DEATHS, fate_of
 from vkzircon_cli.doctor.loader_trial import Asked
 from vkzircon_cli.doctor.manifest import Manifest, ManifestExam, ManifestKind, layer_finding, passed_over
+from vkzircon_cli.doctor.search import nameable
 from vkzircon_cli.doctor.settings import Settings
 
 _STOPS = "The loader gives up on all drivers because of this file."
 NOT_TRIED = "manifest.not-tried"
 
 
-def verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
+def verdict(exam: ManifestExam, asked: Asked, settings: Settings | None = None) -> ManifestExam:
     """Return the *exam* with the verdict of the loader; our own finding explains it, or is a note beside it."""
     stops = asked.stops_at(exam.manifest.path, exam.manifest.may_stop)
     cause = _STOPS if stops and exam.manifest.problem else exam.finding.cause
@@ -24,16 +26,21 @@ def verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
     if exam.manifest.problem is None and not exam.kills and asked.passes_over(exam.manifest.path):
         finding = passed_over(exam.manifest.path, "it does not look there")
         return replace(told, is_usable=False, is_on=None if exam.is_on is None else False, finding=finding)
-    return _driver_verdict(told, asked) if exam.manifest.kind is ManifestKind.DRIVER else _layer_verdict(told, asked)
+    if exam.manifest.kind is not ManifestKind.DRIVER:
+        return _layer_verdict(told, asked)
+    if settings and settings.leaves_out(exam.manifest.path) and not asked.loads(exam.manifest.resolved):
+        finding = passed_over(exam.manifest.path, f"{settings.path} names the only drivers that it uses")
+        return replace(told, is_usable=False, finding=finding)
+    return _driver_verdict(told, asked)
 
 
 def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
     manifest, own = exam.manifest, exam.finding
     tried = asked.alone.get(manifest.path)
-    if tried is None and own.id == NOT_TRIED and asked.loads(manifest.resolved):
-        return replace(exam, is_usable=True, finding=_used(manifest, own))
-    if tried is None or exam.kills:
+    if exam.kills or (tried is None and not exam.is_usable):
         return exam
+    if tried is None:
+        return _not_alone(exam, asked)
     words = tried.last_words()
     if tried.is_used and asked.loads(manifest.resolved) is not False:
         return exam if exam.is_usable else replace(exam, is_usable=True, finding=_used(manifest, own))
@@ -54,6 +61,23 @@ def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
     return replace(exam, is_usable=False, kills=tried.fate is not None, finding=finding)
 
 
+def _not_alone(exam: ManifestExam, asked: Asked) -> ManifestExam:
+    """Return the *exam* of a driver whose library loads, but that the loader could not be asked about on its own."""
+    path, whole = exam.manifest.path, asked.whole
+    if whole is not None and (whole.has_no_driver or asked.loads(exam.manifest.resolved) is False):
+        sentence = f"{path} names {exam.manifest.resolved}, which loads, but the loader does not use it."
+        words = whole.words_on(path, exam.manifest.resolved)
+        finding = Finding("manifest.not-used", path, Outcome.FAIL, sentence, words, "", f"ls -l {quote(path)}")
+        return replace(exam, is_usable=False, finding=finding)
+    if not nameable([path]):
+        why = f"no variable of the loader can name a path with {os.pathsep!r}"
+    elif asked.control is not None and asked.control.is_used:
+        why = "the loader's settings add drivers to each that is named"
+    else:
+        return exam
+    return replace(exam, finding=replace(exam.finding, cause=f"{why}, so the driver was not tried without others"))
+
+
 def _used(manifest: Manifest, own: Finding) -> Finding:
     """Return the finding that the loader uses a driver, with our *own* contrary finding as a note."""
     words = f"{manifest.path} is used by this loader; other loaders may leave it out."
@@ -69,6 +93,8 @@ def _layer_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
     loads = asked.loads(manifest.resolved)
     if loads is None or loads == bool(exam.is_on and exam.is_usable) or asked.whole is None:
         return exam
+    if loads and exam.finding.id == "layer.no-entry-point":  # it keeps the library, and goes on without the layer
+        return exam
     if loads:
         finding = layer_finding(manifest, True)
         return replace(exam, is_on=True, is_usable=True, finding=replace(finding, children=(_note(exam.finding),)))
@@ -80,21 +106,10 @@ def _layer_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
     return replace(exam, is_on=False, is_usable=False, finding=finding)
 
 
-def hidden_by(settings: Settings | None, exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:
-    """Return the drivers; a driver that the loader's *settings* leave out is not a problem."""
-    if settings is None or settings.drivers is None:
-        return tuple(exams)
-    why = f"{settings.path} names the only drivers that it uses"
-    return tuple(
-        replace(exam, finding=passed_over(exam.manifest.path, why)) if exam.finding.id == "manifest.not-used" else exam
-        for exam in exams
-    )
-
-
 def explained(exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:
     """Return the layers; if a meta-layer turns a layer on or off, it is the cause.
 
-    A meta-layer has no library: it is on if all its components are. Source: Vulkan-Loader, LoaderLayerInterface.md.
+    A meta-layer has no library: it is on if all its components are (LoaderLayerInterface.md, Meta-layers).
     """
     every = list(exams)
     by_name = {exam.manifest.name: exam for exam in reversed(every)}
@@ -105,8 +120,10 @@ def explained(exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:
 def _meta(exam: ManifestExam, by_name: dict[str, ManifestExam]) -> ManifestExam:
     manifest = exam.manifest
     missing = [name for name in manifest.components if name not in by_name]
-    if missing:
-        sentence = f"{manifest.path} needs the layer {missing[0]}, which is not installed: the loader ignores both."
+    if missing or manifest.name in manifest.components:
+        sentence = f"{manifest.path} names itself among its layers: the loader ignores it."
+        if missing:
+            sentence = f"{manifest.path} needs the layer {missing[0]}, which is not installed: the loader ignores both."
         command = f"ls -l {quote(manifest.path)}"
         finding = Finding("layer.component-missing", manifest.path, Outcome.WARN, sentence, command=command)
         return replace(exam, is_on=False, is_usable=False, finding=finding)

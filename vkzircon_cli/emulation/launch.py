@@ -11,10 +11,10 @@ from typing import NoReturn
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.bindings.faults import Entry, list_faults, list_personas, refuse_unusable
 from vkzircon_cli.emulation import installation
-from vkzircon_cli.emulation.limits import raise_open_files
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import EMULATION_VARIABLE
+from vkzircon_cli.model.limits import raise_open_files
 from vkzircon_cli.model.loader_filters import layer_filter
 from vkzircon_cli.model.request import Emulate, Shell
 from vkzircon_cli.model.text import decode, visible

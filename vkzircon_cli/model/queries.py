@@ -6,6 +6,7 @@ The probe, the doctor, the checks and the comparison of reports all use these fu
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.model.facts import Device, Extension, Identity, Instance, MemoryType
@@ -18,6 +19,22 @@ HOST_MEMORY = "VK_EXT_external_memory_host"  # what the emulation is made of
 CAPABILITIES_EXTENSION = "VK_KHR_external_memory_capabilities"
 _SHORTEST_UUID = 4  # digits of a prefix; a shorter one is more likely a part of a name
 _OF_NVIDIA = "gpu-"  # before a UUID in nvidia-smi's list
+
+
+class _OfDevice(Protocol):
+    @property
+    def device(self) -> int | None: ...
+
+
+T = TypeVar("T", bound=_OfDevice)
+
+
+def by_device(items: Iterable[T]) -> dict[int | None, list[T]]:
+    """Group *items* by their device, in order: a trace may have thousands of devices."""
+    found: dict[int | None, list[T]] = {}
+    for item in items:
+        found.setdefault(item.device, []).append(item)
+    return found
 
 
 def display_name(identity: Identity | None) -> str:

@@ -50,20 +50,12 @@ def counts_of(results: Iterable[CheckResult]) -> str:
     return ", ".join(mark.word for mark in counts(results))
 
 
-def findings(report: Report, index: int | None = None) -> list[Finding]:
-    """Return each cause, and each result without one that is worth reading, the worst first.
-
-    *index* is the device, None for all.
-    """
-    causes = [cause for cause in report.causes if index in (None, cause.device)]
-    told = {(cause.device, check) for cause in causes for check in (cause.check, *cause.follows)}
+def findings(report: Report) -> list[Finding]:
+    """Return each cause, and each result without one that is worth reading, the worst first."""
+    told = {(cause.device, check) for cause in report.causes for check in (cause.check, *cause.follows)}
     # The user asked for the conditions of --require, so their results are always shown.
-    others = [
-        result
-        for result in report.checks
-        if index in (None, result.device) and (result.device, result.id) not in told and _is_shown(result)
-    ]
-    found = [*map(of_cause, causes), *map(of_result, others)]
+    others = [result for result in report.checks if (result.device, result.id) not in told and _is_shown(result)]
+    found = [*map(of_cause, report.causes), *map(of_result, others)]
     return sorted(found, key=_rank, reverse=True)
 
 
@@ -97,17 +89,17 @@ def of_result(result: CheckResult) -> Finding:
     return Finding(result.device, result.outcome, result.id, result.sentence, details)
 
 
-def of_device(report: Report, index: int) -> str:
-    """Return " of device 0, NAME" if a report has several devices, else an empty string."""
-    names = (device_name(device) for device in report.devices if device.index == index)
-    return f" of device {index}, {next(names, '?')}" if len(report.devices) > 1 else ""
+def of_device(report: Report) -> dict[int, str]:
+    """Return " of device 0, NAME" for each device if a report has several, else an empty string."""
+    several = len(report.devices) > 1
+    return {each.index: f" of device {each.index}, {device_name(each)}" if several else "" for each in report.devices}
 
 
-def device_checks(report: Report) -> Iterator[tuple[str, int, tuple[CheckResult, ...]]]:
+def device_checks(report: Report) -> Iterator[tuple[str, int, list[CheckResult]]]:
     """Yield the results of each device, with its index, and " of device 0, NAME" if there are several."""
-    for device in report.devices:
-        if results := report.of_device(device.index):
-            yield of_device(report, device.index), device.index, results
+    of = of_device(report)
+    for device, results in report.of_devices():
+        yield of[device.index], device.index, results
 
 
 def counts_line(results: Sequence[CheckResult]) -> str:

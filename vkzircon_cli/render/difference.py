@@ -10,6 +10,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Area, ChangeKind, Difference, FactChange, Said, Side, Timings, VerdictChange
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.queries import by_device
 from vkzircon_cli.render.content import Code, Column, Table, cut, some
 from vkzircon_cli.render.style import Page
 
@@ -74,11 +75,13 @@ def headline(difference: Difference) -> str:
 
 def parts(difference: Difference) -> Iterator[Part]:
     """Yield what differs, area by area and device by device."""
+    facts = {area: by_device(each for each in difference.facts if each.area is area) for area in Area}
+    verdicts = by_device(difference.verdicts)
     for area in Area:
         for device in (None, *range(len(difference.devices))):
-            rows, note = [_fact_row(c) for c in difference.facts if c.area is area and c.device == device], ""
+            rows, note = list(map(_fact_row, facts[area].get(device, ()))), ""
             if area is Area.VERDICTS:
-                rows, note = _verdict_rows([change for change in difference.verdicts if change.device == device])
+                rows, note = _verdict_rows(verdicts.get(device, ()))
             if rows or note:
                 yield Part(_title(difference, area, device), tuple(rows), note)
 

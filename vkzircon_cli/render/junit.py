@@ -4,14 +4,16 @@
 No case has a time: one step serves many checks, so that their sum would count it many times.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import Exit
+from vkzircon_cli.model.queries import by_device
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.check_results import of_cause, of_result
 from vkzircon_cli.render.fields import device_name, driver_lines
+from vkzircon_cli.report.causes import Cause
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import CheckResult, exit_of
 
@@ -25,13 +27,12 @@ def render_junit(report: Report) -> str:
 
     What no check shows (an error, or exit code 3 if extension.listed was not selected) is a case of its own.
     """
-    suites = []
-    for device in report.devices:
-        if results := report.of_device(device.index):
-            identity = device.identity.value
-            about = {"driver": next(driver_lines(identity)), "vulkan": identity.api_version.text} if identity else {}
-            name = f"device {device.index}: {device_name(device)}"
-            suites.append(_suite(report, name, about, [_case(report, each, device_name(device)) for each in results]))
+    suites, causes = [], by_device(report.causes)
+    for device, results in report.of_devices():
+        identity, of = device.identity.value, causes.get(device.index, [])
+        about = {"driver": next(driver_lines(identity)), "vulkan": identity.api_version.text} if identity else {}
+        name = f"device {device.index}: {device_name(device)}"
+        suites.append(_suite(report, name, about, [_case(report, each, device_name(device), of) for each in results]))
     is_red = any(case.find(kind) is not None for suite in suites for case in suite for kind in _BAD)
     if report.error or not suites or (report.exit_code is not Exit.OK and not is_red):
         suites.insert(0, _error_suite(report))
@@ -77,8 +78,11 @@ def _count(element: ET.Element, cases: Iterable[ET.Element]) -> None:
         element.set(attribute, str(sum(case.find(kind) is not None for case in cases)))
 
 
-def _case(report: Report, result: CheckResult, device: str) -> ET.Element:
-    """Return the case of a check; its class has the device's index, because some CI systems drop equal names."""
+def _case(report: Report, result: CheckResult, device: str, causes: Sequence[Cause]) -> ET.Element:
+    """Return the case of a check; *causes* are those of its device.
+
+    Its class has the device's index, because some CI systems drop equal names.
+    """
     group = result.id.partition(".")[0] if " " not in result.id else "require"
     case = _element("testcase", classname=f"vkzircon.device{result.device}.{group}", name=result.id)
     kind = _kind(report, result)
@@ -86,7 +90,7 @@ def _case(report: Report, result: CheckResult, device: str) -> ET.Element:
         case.append(_element(kind, message=result.sentence))
     elif kind:
         told = _element(kind, type=result.outcome, message=f"{device}: {result.sentence}")
-        told.text = "\n".join(map(visible, _lines(report, result)))
+        told.text = "\n".join(map(visible, _lines(result, causes)))
         case.append(told)
     elif result.outcome is not Outcome.PASS:
         ET.SubElement(case, "system-out").text = visible(f"{result.outcome}: {result.sentence}")
@@ -102,10 +106,9 @@ def _kind(report: Report, result: CheckResult) -> str:
     return _ELEMENTS[exit_of(result)]
 
 
-def _lines(report: Report, result: CheckResult) -> Iterator[str]:
+def _lines(result: CheckResult, causes: Sequence[Cause]) -> Iterator[str]:
     """Yield what happened: a cause with its advice, and the checks that it follows from."""
     yield result.sentence
-    causes = [cause for cause in report.causes if cause.device == result.device]
     own = next((cause for cause in causes if cause.check == result.id), None)
     others = [cause.check for cause in causes if result.id in cause.follows and cause is not own]
     if own or not others:

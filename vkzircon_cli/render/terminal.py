@@ -8,6 +8,7 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import about, counted
+from vkzircon_cli.model.queries import by_device
 from vkzircon_cli.render.check_results import Finding, checks_table, counts_line, device_checks, findings
 from vkzircon_cli.render.content import outcome_mark, why_missing
 from vkzircon_cli.render.fields import extension_field, extension_fields, identity_fields, machine_fields, title_of
@@ -83,8 +84,9 @@ def _write_memory(sheet: Sheet, device: Device, verbose: bool) -> None:
 
 
 def _write_findings(sheet: Sheet, report: Report, verbose: bool, view: View) -> None:
+    found_of = by_device(findings(report))
     for of, index, results in device_checks(report):
-        found = findings(report, index)
+        found = found_of.get(index, [])
         if found or of or verbose:
             sheet.heading(f"Checks{of}")
         elif view is View.REPORT:

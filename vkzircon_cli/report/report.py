@@ -9,6 +9,7 @@ from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import REGISTRY, Outcome, Verdict, in_order
 from vkzircon_cli.model.base import Answer, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts, Instance, Kernel, Loader
+from vkzircon_cli.model.queries import by_device
 from vkzircon_cli.model.request import NOTHING_ASKED, Depth
 from vkzircon_cli.report.causes import Cause, advice_for, find_causes
 from vkzircon_cli.report.stop_reason import what_stopped
@@ -37,9 +38,10 @@ class Report(Document):
     checks: tuple[CheckResult, ...]
     causes: tuple[Cause, ...] = ()
 
-    def of_device(self, index: int) -> tuple[CheckResult, ...]:
-        """Return the results for one device."""
-        return tuple(result for result in self.checks if result.device == index)
+    def of_devices(self) -> Iterator[tuple[Device, list[CheckResult]]]:
+        """Yield each device that has results, and these."""
+        results = by_device(self.checks)
+        return ((device, results[device.index]) for device in self.devices if device.index in results)
 
 
 def make_report(transcript: Transcript) -> Report:
@@ -112,10 +114,10 @@ def _as_asked(facts: Facts, header: Header, emulated: bool, results: Sequence[Ch
     from vkzircon_cli.report.conditions import Seen, is_chosen, judge, parse_condition  # 1.3 ms, for few runs
 
     yield from (result for result in results if is_chosen(result.id, header.judging))
-    judged = {}
+    judged, results_of = {}, by_device(results)
     for device in (device for device in facts.devices if device.selected):
         seen = Seen(facts, device, header.environment.platform, emulated)
-        of_checks = {result.id: result for result in results if result.device == device.index}
+        of_checks = {result.id: result for result in results_of.get(device.index, ())}
         judged[device.index] = [judge(parse_condition(text), seen, of_checks) for text in header.judging.require]
     able = [index for index, verdicts in judged.items() if all(v.outcome is Outcome.PASS for v in verdicts)]
     for index, verdicts in judged.items():

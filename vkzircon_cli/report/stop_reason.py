@@ -30,6 +30,7 @@ _WE_LACK = (
     "no-libzircon",
     "no-layer",
     "no-memfd",
+    "limit",
     "no-emulation",
     NO_AGENT,
     "cut-off",

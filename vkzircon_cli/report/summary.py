@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The summary of all results: the worst outcome, one sentence, the exit code."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vkzircon_cli.checks import SEVERITY, Outcome, forgives_death
@@ -10,7 +10,7 @@ from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import counted
-from vkzircon_cli.model.queries import display_name, offers_extension
+from vkzircon_cli.model.queries import by_device, display_name, offers_extension
 from vkzircon_cli.model.request import Depth
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.report.causes import Cause
@@ -44,6 +44,9 @@ class CheckResult:
     advice: str | None
 
 
+_Results = Mapping[int | None, Sequence[CheckResult]]  # by their device
+
+
 def of_failure(failure: Failure, counts: dict[str, int]) -> Summary:
     """Summarize a run in which no device could be queried."""
     outcome = Outcome.ERROR
@@ -73,7 +76,8 @@ def conclude(
         return of_failure(failure, counts)
     offering = [device for device in facts.devices if device.selected and offers_extension(device)]
     counting = [result.outcome for result in checks if _counts(result) and (offering or exit_of(result) is not Exit.OK)]
-    unseen = [] if depth is Depth.IDENTITY else [device for device in offering if not _was_seen(device, everything)]
+    results = by_device(everything)
+    unseen = [] if depth is Depth.IDENTITY else [each for each in offering if not _was_seen(each, results)]
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS if offering else Outcome.SKIP)
     if worst is Outcome.PASS and _ran_nothing(checks):
         worst = Outcome.WARN
@@ -82,7 +86,7 @@ def conclude(
     codes = {exit_of(result) for result in checks} | ({Exit.OK} if offering else {Exit.NOT_OFFERED})
     exit_code = next(code for code in EXIT_PRECEDENCE if code in codes)
     if exit_code in (Exit.FAILED, Exit.CRASHED):
-        says = _bad(facts, everything, checks, causes)
+        says = _bad(facts, results, checks, causes)
     else:
         says = _not_bad(facts, checks, exit_code, depth, unseen)
     return Summary(worst, says, int(exit_code), counts)
@@ -112,17 +116,16 @@ def exit_of(result: CheckResult) -> Exit:
     return Exit.OK if died and forgives_death(result.id) else _EXITS.get(result.outcome, Exit.OK)
 
 
-def _bad(
-    facts: Facts, everything: tuple[CheckResult, ...], checks: tuple[CheckResult, ...], causes: tuple[Cause, ...]
-) -> str:
+def _bad(facts: Facts, results: _Results, checks: tuple[CheckResult, ...], causes: tuple[Cause, ...]) -> str:
     """Return the first cause of each device that failed, and the conditions that are not met."""
-    bad = [(result.device, result.id) for result in checks if exit_of(result) is not Exit.OK]
+    bad = dict.fromkeys((result.device, result.id) for result in checks if exit_of(result) is not Exit.OK)
+    causes_of = by_device(causes)
     of: dict[tuple[bool, str], list[Device]] = {}
     for device in facts.devices:
-        mine = [cause for cause in causes if cause.device == device.index and not _is_forgiven(cause)]
+        mine = [cause for cause in causes_of.get(device.index, ()) if not _is_forgiven(cause)]
         guilty = [cause for cause in mine if any((device.index, name) in bad for name in (cause.check, *cause.follows))]
         if guilty:
-            of.setdefault((_was_seen(device, everything), _blame(guilty)), []).append(device)
+            of.setdefault((_was_seen(device, results), _blame(guilty)), []).append(device)
     told = [f"{names_of(devices)} {_shares(devices, seen)} {why}" for (seen, why), devices in of.items()]
     unmet = [name.removeprefix(REQUIRED) for _, name in bad if name.startswith(REQUIRED)]
     return " ".join((*told, *([f"--require is not met: {_first(unmet)}."] if unmet else [])))
@@ -177,8 +180,8 @@ def _good(offering: list[Device], checks: tuple[CheckResult, ...], depth: Depth)
     return f"{names_of(offering)} {shares}{wrong}{warnings}.{first}"
 
 
-def _was_seen(device: Device, checks: tuple[CheckResult, ...]) -> bool:
-    good = {result.id for result in checks if result.device == device.index and result.outcome in _GOOD}
+def _was_seen(device: Device, results: _Results) -> bool:
+    good = {result.id for result in results.get(device.index, ()) if result.outcome in _GOOD}
     # A driver that reports no import may refuse every import: no check fails, but no memory is shared.
     if not any(row.imported.value for row in device.imports) or not any(row.round_trip.value for row in device.data):
         return False

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads events from a worker's pipe: the shape of each, and the order in which they may come.
 
-A driver can write to every descriptor of its process, so a line may not be the worker's: a line without a shape that is
-declared here, or at the wrong moment, is refused and counted.
+Only frames with the worker's key are read. Even such an event is refused and counted if it has another shape than is
+declared here, or comes at the wrong moment.
 """
 
 import json
@@ -13,8 +13,7 @@ from vkzircon_cli.model.base import Milliseconds, Size, plain, record
 from vkzircon_cli.model.facts import Facts
 from vkzircon_cli.stream.decoding import decode, fact_of
 from vkzircon_cli.stream.events import Event, Message, decode_failure
-
-_MOST_BYTES = 16 << 20  # bytes of a line; every answer is far shorter
+from vkzircon_cli.worker.frames import FrameReader
 
 
 @record
@@ -49,51 +48,40 @@ _BEHIND_AN_ERROR = ("done",)
 
 
 class EventReader:
-    """Turns a pipe's bytes into events; *of_device* is the dataclass of the facts of a device.
+    """Turns the bytes of the pipe of the worker with this *key* into events.
 
-    *step* is the worker's current step; *refused* counts the lines that are not events of a worker.
+    *of_device* is the dataclass of the facts of a device. *step* is the worker's current step.
     """
 
-    def __init__(self, of_device: type) -> None:
+    def __init__(self, of_device: type, key: bytes) -> None:
         self.step: str | None = None
-        self.refused = 0
+        self._frames = FrameReader(key)
+        self._refused = 0
         self._of_device = of_device
         self._answer: Any = None  # the shape of the answer to the step
         self._begun: set[str] = set()
         self._has_failed = False
-        self._rest = bytearray()
-        self._is_too_long = False
+
+    @property
+    def refused(self) -> int:
+        """The number of lines that are not events of the worker."""
+        return self._frames.refused + self._refused
 
     def events(self, data: bytes) -> Iterator[Event]:
-        """Yield the events whose lines end in *data*."""
-        for line in self._lines(data):
-            if (event := self._event(line)) is not None:
+        """Yield the events whose frames end in *data*."""
+        for text in self._frames.texts(data):
+            if (event := self._event(text)) is not None:
                 yield event
 
-    def _lines(self, data: bytes) -> list[bytes]:
-        """Return the lines that end in *data*; keep the rest, but no more of it than a line may have."""
-        *lines, rest = data.split(b"\n")
-        if lines:
-            lines[0] = b"" if self._is_too_long else bytes(self._rest) + lines[0]
-            self._rest.clear()
-            self._is_too_long = False
-        self._rest += rest
-        if len(self._rest) > _MOST_BYTES and not self._is_too_long:
-            self._is_too_long = True
-            self.refused += 1
-        if self._is_too_long:
-            self._rest.clear()
-        return [line for line in lines if line]
-
-    def _event(self, line: bytes) -> Event | None:
-        """Parse *line* into an event with the declared fields; return None for any other line."""
+    def _event(self, text: bytes) -> Event | None:
+        """Parse *text* into an event with the declared fields; return None for any other text."""
         try:
-            read = json.loads(line.decode("ascii"))
+            read = json.loads(text.decode("ascii"))
             event = self._declared(read["event"], read)
-            if b"\\u" in line:
+            if b"\\u" in text:
                 json.dumps(event, ensure_ascii=False).encode()  # raises on a lone surrogate
         except (KeyError, TypeError, ValueError, RecursionError):
-            self.refused += 1
+            self._refused += 1
             return None
         self._note(event)
         return event

@@ -102,7 +102,7 @@ class OwnOutput:
         os.set_blocking(self._read, False)
         for descriptor in (1, 2):
             with suppress(OSError):
-                self._saved[descriptor] = os.dup(descriptor)
+                self._saved[descriptor] = process.unusual(descriptor)
             os.dup2(write, descriptor)
         os.close(write)
         sys.__stdout__, sys.__stderr__ = (self._moved(i + 1, stream) for i, stream in enumerate(self._streams))  # type: ignore[misc, assignment]
@@ -114,17 +114,19 @@ class OwnOutput:
         return os.fdopen(self._saved[descriptor], "w", encoding=stream.encoding, closefd=False)
 
     def drain(self) -> None:
-        """Empty the pipe: a full pipe would block the printing thread."""
-        with suppress(BlockingIOError):
+        """Empty the pipe: a full pipe would block the printing thread. A driver may have closed it."""
+        with suppress(OSError):
             while data := os.read(self._read, _CHUNK):
                 self.capture.add(data)
 
     def __exit__(self, *_: object) -> None:
-        """Restore both descriptors."""
+        """Restore both descriptors, unless a driver closed their copies."""
         for descriptor, saved in self._saved.items():
-            os.dup2(saved, descriptor)
-            os.close(saved)
-        os.close(self._read)
+            with suppress(OSError):
+                os.dup2(saved, descriptor)
+                os.close(saved)
+        with suppress(OSError):
+            os.close(self._read)
         sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
 
 

@@ -4,11 +4,12 @@
 Imports little: the first worker is forked before this process has loaded more.
 """
 
+import errno
 import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import NoReturn
 
@@ -18,20 +19,42 @@ _PR_SET_PDEATHSIG = 1
 _UNFINISHED = 71  # the exit status of work that raised; work that returns exits with 0
 NOT_BEGUN = 73  # the system refused a call before the work: no driver has run
 _POLL_S = 0.001
+_KEY_BYTES = 16
+_UNUSUAL = 256  # programs and drivers use lower descriptors; `select` allows up to 1023
 _PATIENCE_S = 5.0  # a process that is killed inside a driver's ioctl ends only when the ioctl returns, if it ever does
 
 
 def pipe() -> tuple[int, int]:
-    """Return a pipe's read end and write end. Neither is a standard descriptor, because a fork replaces those."""
-    import fcntl  # not in Python for Fuchsia, which has no fork either
-
+    """Return a pipe's read end and write end, as `unusual` has them."""
     ends = os.pipe()
     try:
-        read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
+        read, write = map(unusual, ends)
     finally:
         for end in ends:
             os.close(end)
     return read, write
+
+
+def unusual(descriptor: int) -> int:
+    """Return a copy of *descriptor*, above those that a library expects to be in use if the limit on them allows it.
+
+    It is no standard descriptor, because a fork replaces those.
+
+    Raises:
+        OSError: there are too many already.
+    """
+    for number in (*range(_UNUSUAL, 2 * _UNUSUAL), *range(3, _UNUSUAL)):
+        try:
+            os.fstat(number)
+        except OSError:  # it is free
+            with suppress(OSError):  # it is above the limit
+                return os.dup2(descriptor, number, inheritable=False)
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def new_key() -> bytes:
+    """Return a random key for the frames of a process, in hexadecimal digits."""
+    return os.urandom(_KEY_BYTES).hex().encode("ascii")
 
 
 def is_readable(descriptor: int, patience_s: float = 0.0) -> bool:
@@ -87,8 +110,11 @@ def refusal() -> str:
     return "".join(_first)
 
 
-def start(work: Callable[[], None], output: int | None = None) -> Process:
+def start(work: Callable[[], None], output: int | None = None, keeps: Collection[int] | None = None) -> Process:
     """Fork a process that calls *work* and exits; *output*, else the null device, replaces its standard streams.
+
+    Of the descriptors that this process opened, the forked one has those of *keeps* only: a library in it could write
+    to the others, such as a trace or the requests of another worker. None keeps all.
 
     Signals are blocked until the process is listed for `end_all`, and until the process has its own handlers.
 
@@ -102,7 +128,7 @@ def start(work: Callable[[], None], output: int | None = None) -> Process:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pid = os.fork()
         if pid == 0:
-            _run(work, output, mask, parent)
+            _run(work, output, keeps, mask, parent)
         _first[:] = _first or [""]
         return Process(pid)
     except OSError as error:
@@ -112,7 +138,13 @@ def start(work: Callable[[], None], output: int | None = None) -> Process:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _run(work: Callable[[], None], output: int | None, mask: set[int | signal.Signals], parent: int) -> NoReturn:
+def _run(
+    work: Callable[[], None],
+    output: int | None,
+    keeps: Collection[int] | None,
+    mask: set[int | signal.Signals],
+    parent: int,
+) -> NoReturn:
     status = NOT_BEGUN
     try:
         # While a driver hangs in C, Python's handlers do not run: the default actions must end this process.
@@ -125,6 +157,8 @@ def _run(work: Callable[[], None], output: int | None, mask: set[int | signal.Si
         nothing = _open_nothing()
         for descriptor, target in enumerate((nothing, output or nothing, output or nothing)):
             os.dup2(target, descriptor)
+        if keeps is not None:
+            _close_all_but(keeps)
         die_with(parent)
         _leave_no_core()
         status = _UNFINISHED
@@ -147,6 +181,18 @@ def _open_nothing() -> int:
     with suppress(OSError):
         return os.open(os.devnull, os.O_RDWR)
     return os.open("/", os.O_RDONLY)
+
+
+def _close_all_but(kept: Collection[int]) -> None:
+    """Close what the start of another program would close; what this process inherited itself stays."""
+    try:
+        numbers = list(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208 - pathlib takes 3 ms to import
+    except OSError:
+        numbers = list(range(2 * _UNUSUAL))
+    for descriptor in numbers:
+        with suppress(OSError):  # a descriptor that is not open, as that of the list itself
+            if descriptor not in kept and not os.get_inheritable(descriptor):
+                os.close(descriptor)
 
 
 def end_all() -> None:

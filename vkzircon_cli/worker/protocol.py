@@ -9,8 +9,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from vkzircon_cli.errors import CannotAsk, OurFault, Stop, missing_package, refused_call
+from vkzircon_cli.checks.registry import describe, sentence_case
+from vkzircon_cli.errors import CannotAsk, OurFault, Stop, by_limit, missing_package, refused_call
+from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.request import Request
+from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import Event, error, to_line
 from vkzircon_cli.worker.isolation import AgentLost
@@ -21,6 +24,16 @@ Probe = Callable[..., Iterator[Event]]  # of a request, `OnCall`, `Answered` and
 LoadProbe = Callable[[], Probe]  # imports the probe, which the main process never does, and returns it
 
 _BYTES_PER_LIMIT = 1 << 30  # 70 MB/s at the usual limit, a tenth of what a busy machine with two processors moved
+# What drivers return, and the loader for a library that it cannot load, if they get no memory, file or thread.
+_OF_LACK = (
+    "VK_ERROR_OUT_OF_HOST_MEMORY",
+    "VK_ERROR_OUT_OF_DEVICE_MEMORY",
+    "VK_ERROR_TOO_MANY_OBJECTS",
+    "VK_ERROR_MEMORY_MAP_FAILED",
+    "VK_ERROR_INITIALIZATION_FAILED",
+    "VK_ERROR_INCOMPATIBLE_DRIVER",
+    "VK_ERROR_UNKNOWN",
+)
 _REPORT = "the command line and the output of the same with --format json"
 
 
@@ -32,13 +45,13 @@ def time_limit(timeout_s: float, moves: int) -> float:
 def probe_events(load: LoadProbe, request: Request, on_call: OnCall, answered: Answered) -> Iterator[Event]:
     """Yield the events of the probe; a missing package or a bug of ours is an error event, never an exception."""
     if request.environ:  # that of the emulation
-        from vkzircon_cli.emulation.limits import raise_open_files
+        from vkzircon_cli.model.limits import raise_open_files
 
         raise_open_files()
     try:
         if request.agent is None:
             os.environ.update(request.environ)
-            yield from load()(request, on_call, answered)
+            yield from _within_limits(request, load()(request, on_call, answered))
         else:
             yield from _through_agent(load, request, on_call, answered)
     except AgentLost:
@@ -55,6 +68,46 @@ def probe_events(load: LoadProbe, request: Request, on_call: OnCall, answered: A
         yield from _last_events(refused or OurFault(fault, _REPORT), refused.cause if refused else "our-fault")
 
 
+def _within_limits(request: Request, events: Iterator[Event]) -> Iterator[Event]:
+    """Yield the probe's events, but no answer that a limit of this process may have spoiled, and none behind it.
+
+    Raises:
+        CannotAsk: there is such an answer.
+    """
+    for event in events:
+        is_end = event["event"] == "end"
+        if is_end and (happened := _lacking(event["answer"])) and (limited := by_limit(happened)):
+            raise limited
+        yield event
+        is_unfit = is_end and request.emulate is not None and _lacks_extension(event)
+        if is_unfit and (limited := by_limit(f"The emulation does not offer {EXTENSION} with this driver")):
+            raise limited
+
+
+def _lacking(answer: Any) -> str:
+    """Return the first thing in an answer that a lack of memory, files or threads may cause, '' without one."""
+    for missing in _missing_in(answer):
+        if missing.result in _OF_LACK or missing.kind is MissingKind.CRASHED:
+            return sentence_case(describe(missing))
+    return ""
+
+
+def _lacks_extension(event: Event) -> bool:
+    listed = event["answer"]["value"] if event["step"].endswith("/extensions") else None
+    return listed is not None and all(each["name"] != EXTENSION for each in listed)
+
+
+def _missing_in(answer: Any) -> Iterator[Missing]:
+    """Yield every missing answer in an answer, which may have further ones in it."""
+    if isinstance(answer, dict):
+        if answer.get("missing") is not None:
+            yield decode(Missing, answer["missing"])
+        answer = list(answer.values())
+    if isinstance(answer, list):
+        for part in answer:
+            yield from _missing_in(part)
+
+
 def _through_agent(load: LoadProbe, request: Request, on_call: OnCall, answered: Answered) -> Iterator[Event]:
     probe = load()
     from vkzircon_cli.worker.agent_process import connected  # imported here: only a run with --agent needs it
@@ -69,9 +122,10 @@ def _through_agent(load: LoadProbe, request: Request, on_call: OnCall, answered:
 
 
 def answer(load: LoadProbe, line: bytes, on_call: OnCall) -> Iterator[bytes]:
-    """Yield the events of `probe_events` as lines; *line* is the request as `Worker.send` writes it."""
+    """Yield the events of `probe_events` as texts; *line* is the request as `Worker.send` writes it."""
     sent = json.loads(line)
-    yield from map(to_line, probe_events(load, decode(Request, sent["request"]), on_call, sent["answered"]))
+    for event in probe_events(load, decode(Request, sent["request"]), on_call, sent["answered"]):
+        yield to_line(event).rstrip(b"\n")
 
 
 def _last_events(stop: Stop, cause: str) -> Iterator[Event]:

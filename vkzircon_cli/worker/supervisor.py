@@ -10,7 +10,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vkzircon_cli.errors import Exit, Stop
+from vkzircon_cli.checks.registry import describe, sentence_case
+from vkzircon_cli.errors import CannotAsk, Exit, Stop, by_limit
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.request import Request
@@ -96,10 +97,19 @@ class _Supervisor:
             finally:
                 worker.end()
             goes_on = listener.missing is not None and listener.step is not None
+            if listener.missing is not None and (limited := self._limited(listener.missing)):
+                yield error(limited, limited.cause)
+                break
             if listener.missing is not None:
                 yield from self._cut_short(listener.step, listener.missing)
                 goes_on = goes_on and not self._has_enough()
         yield capture.event()
+
+    def _limited(self, missing: Missing) -> CannotAsk | None:
+        """Return the error if a limit, which this process has too, may have made the worker crash."""
+        if self._request.agent is not None or missing.kind is not MissingKind.CRASHED:
+            return None
+        return by_limit(sentence_case(describe(missing)))
 
     def _stuck(self, refused: OSError) -> Event:
         """Return the event that explains why there is no further worker.
@@ -144,7 +154,7 @@ class _Listener:
         self._request = request
         self._timeout_s = self._limit_s = request.timeout_s
         self._capture = capture
-        self._reader = EventReader(request.device_shape)
+        self._reader = EventReader(request.device_shape, worker.key)
         self._deadline = 0.0
         self._is_done = False
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks: work that may crash or hang, done in a forked process. Each answer is one JSON line through a pipe."""
+"""Tasks: work that may crash or hang, done in a forked process. Each answer is a frame with JSON through a pipe."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any
 
 from vkzircon_cli.model.base import Missing, MissingKind
+from vkzircon_cli.worker.frames import FrameReader, frame_writer
 from vkzircon_cli.worker.isolation import missing_from_exit, missing_in_time
-from vkzircon_cli.worker.process import Process, is_readable, pipe, start
+from vkzircon_cli.worker.process import Process, is_readable, new_key, pipe, start
 
 _CHUNK = 64 * 1024
 _TICK_S = 0.1  # the pause between two looks at a silent process, whose pipe may stay open in a process that it started
-_MOST_BYTES = 1 << 20
 _CALL = "dlopen"
 _NO_TIME = Missing(MissingKind.NOT_ASKED, "", "", "there was no time to try it")
 
@@ -43,9 +43,10 @@ class Task:
             self._refusal = str(error.strerror)
 
     def _start(self, work: Callable[[], Iterable[Any]]) -> None:
+        self._key = new_key()
         self._read, write = pipe()
         try:
-            self._process = start(partial(_run, work, write))
+            self._process = start(partial(_run, work, write, self._key), keeps=(write,))
         except OSError:
             os.close(self._read)
             raise
@@ -60,35 +61,34 @@ class Task:
         """Wait for the process; return its answers, and why it ended too early. A closed task counts as out of time."""
         if self._refusal:
             return [], _not_started(self._refusal)
-        data = bytearray()
+        reader, stamped = FrameReader(self._key), list[_Stamped]()
         missing: Missing | None = _NO_TIME
         try:
             if self._process is not None:
-                missing = self._listen(self._process, data)
+                missing = self._listen(self._process, reader, stamped)
         except OSError as refused:
             return [], _not_started(str(refused.strerror))
         finally:
             self.close()
-        *lines, rest = bytes(data).split(b"\n")
-        if missing is None and rest != _DONE:  # a library may call exit(0)
-            missing = missing_from_exit(0, _CALL)
-        if missing is not None and missing is not _NO_TIME and not lines:
-            missing = _not_started(missing.reason)
-        stamped = [_stamped(line) for line in lines]
-        if None in stamped:  # a library that writes to every descriptor
+        if reader.refused:  # a library that writes to every descriptor
             return [], Missing(MissingKind.CRASHED, _CALL, "", "the process wrote a line that is not an answer")
-        return [answer for _, answer in filter(None, stamped[1:])], missing
+        said = [answer for _, answer in stamped]
+        if missing is None and _DONE not in said:  # a library may call exit(0)
+            missing = missing_from_exit(0, _CALL)
+        if missing is not None and missing is not _NO_TIME and not said:
+            missing = _not_started(missing.reason)
+        return [answer["answer"] for answer in said if answer], missing
 
-    def _listen(self, process: Process, data: bytearray) -> Missing | None:
+    def _listen(self, process: Process, reader: FrameReader, stamped: "list[_Stamped]") -> Missing | None:
         deadline = self._began + self._timeout_s
         is_over = False
-        while not is_over and len(data) < _MOST_BYTES:
+        while not is_over and not reader.refused:
             left = 0.0 if self._gives_up else max(0.0, deadline - time.monotonic())
             # An answer that was written in time counts, even if it is read later.
             if is_readable(self._read, min(_TICK_S, left)):
                 got = os.read(self._read, _CHUNK)
-                data += got
-                deadline = self._deadline(data, deadline)
+                stamped += map(json.loads, reader.texts(got))
+                deadline = self._deadline(stamped, deadline)
                 is_over = not got
             elif process.exit_status() is not None:
                 is_over = not is_readable(self._read)
@@ -99,11 +99,9 @@ class Task:
             return _NO_TIME if self._gives_up else missing_in_time(self._timeout_s, _CALL)
         return missing_from_exit(status, _CALL) if status else None
 
-    def _deadline(self, data: bytearray, before: float) -> float:
+    def _deadline(self, stamped: "list[_Stamped]", before: float) -> float:
         """Return the deadline of the next answer, counted from the time when the last one was written, not read."""
-        *_, last, _ = [b"", b"", *bytes(data).split(b"\n")]
-        stamped = _stamped(last)
-        return before if stamped is None else max(before, min(stamped[0], time.monotonic()) + self._timeout_s)
+        return max([before, *(min(when_s, time.monotonic()) + self._timeout_s for when_s, _ in stamped[-1:])])
 
     def close(self) -> None:
         """End the process if it still runs; a second time does nothing."""
@@ -114,28 +112,22 @@ class Task:
             os.close(self._read)
 
 
-_DONE = b"done"
+_Stamped = tuple[float, dict[str, Any] | None]  # when it was written, and an answer, `_BEGUN` or `_DONE`
+_BEGUN: dict[str, Any] = {}  # an end before this was not caused by the library
+_DONE = None
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
 
-def _run(work: Callable[[], Iterable[Any]], write: int) -> None:
+def _run(work: Callable[[], Iterable[Any]], end: int, key: bytes) -> None:
     for number in _FATAL:  # a crash handler of the main process may print to its own descriptors
         signal.signal(number, signal.SIG_DFL)
-    _write(write, None)  # an end before this line was not caused by the library
+    write = frame_writer(end, key)
+
+    def stamp(said: dict[str, Any] | None) -> None:
+        """Write the time too; all processes share the monotonic clock."""
+        write(json.dumps([time.monotonic(), said]).encode("ascii"))
+
+    stamp(_BEGUN)
     for answer in work():
-        _write(write, answer)
-    os.write(write, _DONE)
-
-
-def _write(end: int, answer: Any) -> None:
-    """Write an answer and the time of writing; all processes share the monotonic clock."""
-    os.write(end, json.dumps([time.monotonic(), answer]).encode("ascii") + b"\n")
-
-
-def _stamped(line: bytes) -> tuple[float, Any] | None:
-    """Parse a line of `_write`; return None for any other line."""
-    try:
-        when_s, answer = json.loads(line)
-        return float(when_s), answer
-    except (TypeError, ValueError, RecursionError):
-        return None
+        stamp({"answer": answer})
+    stamp(_DONE)

@@ -26,17 +26,21 @@ _LoadProbe = Callable[[], Any]  # protocol.LoadProbe, which is not imported yet
 
 
 class Worker:
-    """A forked process that waits for its request; *events* and *output* are the read ends of its pipes."""
+    """A forked process that waits for its request; *events* and *output* are the read ends of its pipes.
+
+    The events are frames with its *key*.
+    """
 
     def __init__(self, load: _LoadProbe) -> None:
         self.request: Any = None
+        self.key = process.new_key()
         self._journal = mmap.mmap(-1, _JOURNAL_SIZE + _LAST_WORD_SIZE)
         with ExitStack() as theirs, ExitStack() as ours:
             request_end, self._requests = _closed_by(theirs, ours)
             self.events, events_end = _closed_by(ours, theirs)
             self.output, output_end = _closed_by(ours, theirs)
-            serve = partial(_serve, load, self._journal, request_end, events_end)
-            self.process = process.start(serve, output_end)
+            serve = partial(_serve, load, self._journal, self.key, request_end, events_end)
+            self.process = process.start(serve, output_end, keeps=(request_end, events_end))
             ours.pop_all()
         _living.append(self)
 
@@ -138,7 +142,7 @@ def end_all() -> None:
     process.end_all()
 
 
-def _serve(load: _LoadProbe, journal: mmap.mmap, requests: int, events: int) -> None:
+def _serve(load: _LoadProbe, journal: mmap.mmap, key: bytes, requests: int, events: int) -> None:
     """Load the probe, wait for the request, and answer it. Runs in the worker, with its ends of two pipes."""
     with suppress(Exception):  # the probe raises the same error again, in a step
         from vkzircon_cli.bindings import vk
@@ -147,6 +151,7 @@ def _serve(load: _LoadProbe, journal: mmap.mmap, requests: int, events: int) -> 
         load()
         vk.binding()
     if line := _line(requests):
+        from vkzircon_cli.worker.frames import frame_writer
         from vkzircon_cli.worker.isolation import AgentLost
         from vkzircon_cli.worker.protocol import answer
 
@@ -154,9 +159,10 @@ def _serve(load: _LoadProbe, journal: mmap.mmap, requests: int, events: int) -> 
             entry = name.encode("ascii")[: _JOURNAL_SIZE - 1] + b"\0"
             journal[: len(entry)] = entry
 
+        write = frame_writer(events, key)
         try:
             for event in answer(load, line, on_call):
-                os.write(events, b"\n" + event)  # a driver may have written an unfinished line to this pipe
+                write(event)
         except AgentLost as lost:
             _leave(journal, lost.missing)
 

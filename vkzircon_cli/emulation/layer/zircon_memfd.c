@@ -40,8 +40,11 @@ zx_status_t memfd_make(uint64_t size, int *out) {
 const char *memfd_refused_call(void) {
     int memfd;
     const char *call = make(VKZ_GRANULE, &memfd);
-    if (!call)
-        close(memfd);
+    if (call)
+        return call;
+    if (pwrite(memfd, "", 1, 0) != 1)
+        call = "pwrite to a memfd";
+    close(memfd);
     return call;
 }
 
