@@ -62,6 +62,13 @@ def test_coverage_is_what_the_generator_made(tables: str, plan: list[Made]) -> N
     assert list(failed.values()) == sorted(failed.values(), reverse=True), "the worst check comes first"
 
 
+def test_a_check_that_was_not_judged_is_a_dash(vkzircon: Run, tables: str) -> None:
+    """One dash, in every format, where a group has no run in which a check was judged."""
+    ran = vkzircon("survey", tables, "--by", "driver.version", "--format", "markdown")
+    assert "| - |" in ran.out
+    assert "- -" not in ran.out.replace("---", "")
+
+
 def test_changes_are_what_the_generator_made(tables: str, plan: list[Made]) -> None:
     """Each device's last run before a date is compared with its last run after it."""
     found = survey([tables], Asked(since=SINCE))

@@ -17,7 +17,7 @@ from vkzircon_cli.report.redaction import Hidden
 _MOST_ROWS = 40  # of a terminal without --verbose
 _MOST_CHARACTERS = 100  # of a value on a terminal
 _MOST_NAMES = 3
-_NOT_JUDGED = Mark("-", "-", Look.SKIP)
+_NOT_JUDGED = Mark("", "-", Look.SKIP)
 _KINDS = {"worse": Look.BAD, "better": Look.GOOD, "gone": Look.WARN}
 
 
