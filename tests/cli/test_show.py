@@ -75,7 +75,7 @@ def test_a_trace_and_the_report_made_of_it_are_one(
         (b'{"event": "header", "schema_version": "2.0"}\n', "has schema version 2.0; this vkzircon reads 1."),
         (b'{"schema_version": 1}', "not a report of vkzircon"),
         (b'{"event": "header", "schema_version": "1.1", "x": ' + b'{"a":' * 900 + b"1" + b"}" * 901, "do not fit"),
-        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deeply for a report"),
+        (b'{"a":' * 20000 + b"1" + b"}" * 20000, "nested too deeply for a report"),
         (b'{"schema_version": "1.1", "x": 1e999}', "1e999, an infinite number, is not JSON"),
         (b"PK\x03\x04\xff\xfe\x00", "is a zip, as vkzircon bundle writes them"),
         (b"<html></html>", "is not JSON: Expecting value at line 1, column 1"),
