@@ -20,14 +20,14 @@ from vkzircon_cli.stream.document import SCHEMA_VERSION, Document, Header
 from vkzircon_cli.stream.events import Event, own_message
 from vkzircon_cli.stream.fold import Fold
 
-MOST_BYTES = 16 << 20  # twenty times a device's matrix of all formats, the largest document
+MOST_BYTES = 64 << 20  # a trace of 2,000 devices has 16 MB
 _WHAT_IT_TAKES = (
     "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace, or that vkzircon "
     "matrix or bench wrote with --format json."
 )
 _BEGINNING = re.compile(rb'^\{"event": ?"header"', re.MULTILINE)
 _STANDARD_INPUT = Path("-")
-_MOST_VALUES = 1_000_000  # as many as a trace of the largest size has; in each text, secrets are searched for
+_MOST_VALUES = 2_000_000  # twice as many as in that trace; in each text, secrets are searched for
 _MOST_WORDS = 300
 ZIP = b"PK\x03\x04"
 # Documents besides reports that can be read: the class, and the key that identifies one of schema 1.3 or older.
