@@ -26,7 +26,8 @@ def _gives_up(lavapipe: str, tmp_path_factory: pytest.TempPathFactory) -> bool:
     bad = tmp_path_factory.mktemp("bad") / "bad.json"
     bad.write_text("{")
     env = {"PATH": os.environ["PATH"], "HOME": "/dev/null", "VK_DRIVER_FILES": f"{bad}:{lavapipe}"}
-    return b"deviceName" not in subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, check=False).stdout
+    ran = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, check=False)
+    return b"deviceName" not in ran.stdout
 
 
 _COMMA = b'{"file_format_version": "1.0.0",\n "ICD": {"library_path": "x.so", "api_version": "1.1.0",}}'

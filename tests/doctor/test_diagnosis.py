@@ -153,7 +153,8 @@ def _hiding(folder: Path, define: str) -> dict[str, str]:
         layer = {"name": name, "type": "GLOBAL", "library_path": str(path), "api_version": "1.1.0"}
         layer |= {"implementation_version": "1", "description": "hides"}
         (folder / f"{name}.json").write_text(json.dumps({"file_format_version": "1.0.0", "layer": layer}))
-    return {"VK_ADD_LAYER_PATH": str(folder), "VK_INSTANCE_LAYERS": f"VK_LAYER_TEST_gone:VK_LAYER_TEST_hiding:{LAYER_NAME}"}
+    names = f"VK_LAYER_TEST_gone:VK_LAYER_TEST_hiding:{LAYER_NAME}"
+    return {"VK_ADD_LAYER_PATH": str(folder), "VK_INSTANCE_LAYERS": names}
 
 
 def test_check_blames_the_layer_that_hides_the_commands(emulated: Run, tmp_path: Path) -> None:
