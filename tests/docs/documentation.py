@@ -25,7 +25,11 @@ _BLOCK = re.compile(
 )
 _ELIDED = r"(?:[^\n]*\n)*?"
 # What differs from machine to machine.
-_FOREIGN = ((re.compile(r"LLVM [\d.]+, \d+ bits"), "LLVM 15.0.6, 256 bits"),)
+_FOREIGN = (
+    (re.compile(r"LLVM [\d.]+, \d+ bits"), "LLVM 15.0.6, 256 bits"),
+    (re.compile(r"(Vulkan |libvulkan\.so\.)1\.\d+\.\d+"), r"\g<1>1.3.239"),
+    (re.compile(r"(device UUID +)[0-9a-f-]{36}$", re.MULTILINE), r"\g<1>00000000-0000-0000-0000-000000000000"),
+)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from program import Run, environment
 
+from vkzircon_cli.bindings.dynlib import LAYER_NAME
+
 NO_LOADER = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
 _WORST_TO_BEST = ("crash", "timeout", "fail", "warn", "skip", "info", "pass")
 
@@ -141,14 +143,18 @@ def test_a_driver_that_crashes_when_it_is_called_is_named(vkzircon: Run, tmp_pat
 
 
 def _hiding(folder: Path, define: str) -> dict[str, str]:
-    """Build a layer that hides the extension, and return the variables that turn it on beside a missing one."""
+    """Build a layer that hides the extension, and return the variables that turn it on beside a missing one.
+
+    It is named before the emulation, so that every loader puts it above.
+    """
     library, source = folder / "libhiding.so", Path(__file__).with_name("hiding.c")
     subprocess.run(["cc", "-shared", "-fPIC", define, "-o", library, source], check=True)
     for name, path in (("VK_LAYER_TEST_hiding", library), ("VK_LAYER_TEST_gone", "/nonexistent.so")):
         layer = {"name": name, "type": "GLOBAL", "library_path": str(path), "api_version": "1.1.0"}
         layer |= {"implementation_version": "1", "description": "hides"}
         (folder / f"{name}.json").write_text(json.dumps({"file_format_version": "1.0.0", "layer": layer}))
-    return {"VK_ADD_LAYER_PATH": str(folder), "VK_INSTANCE_LAYERS": "VK_LAYER_TEST_gone:VK_LAYER_TEST_hiding"}
+    names = f"VK_LAYER_TEST_gone:VK_LAYER_TEST_hiding:{LAYER_NAME}"
+    return {"VK_ADD_LAYER_PATH": str(folder), "VK_INSTANCE_LAYERS": names}
 
 
 def test_check_blames_the_layer_that_hides_the_commands(emulated: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -234,9 +235,8 @@ def test_a_layer_is_judged_as_the_loader_does(
     code, log = _loader(given, lavapipe)
     assert exam.is_usable == (f'Insert instance layer "{NAME}"' in log)
     assert (code < 0) == exam.stops
-    if not loader:
-        assert (exam.finding.id, exam.is_usable) == (word, False)
-        assert str(path) in exam.finding.sentence
+    own = {each.id: each.sentence for each in (exam.finding, *exam.finding.children)}
+    assert str(path) in own[word]  # a note, if the loader accepts the file anyway
 
 
 @pytest.mark.parametrize("name", SWITCHES)
@@ -254,20 +254,23 @@ def test_a_layer_is_on_where_the_loader_has_it_on(
 
 
 def test_each_of_several_layers_is_examined(tmp_path: Path, library: str, lavapipe: str) -> None:
-    """A broken one among them keeps its finding, and the others are on."""
+    """A broken one among them keeps its finding, and the others are on where the loader has them on."""
     path = _laid(tmp_path, EXPLICIT, library, {})
     layer = json.loads(path.read_text())["layer"]
-    several = [{**layer, "name": "VK_LAYER_TEST_a"}, 5, {**layer, "name": "VK_LAYER_TEST_b"}]
+    other = str(shutil.copy(library, tmp_path / "other.so"))
+    several = [{**layer, "name": "VK_LAYER_TEST_a"}, 5, {**layer, "name": "VK_LAYER_TEST_b", "library_path": other}]
     path.write_text(json.dumps({"file_format_version": "1.0.1", "layers": several, "layer": layer}))
     names = "VK_LAYER_TEST_a:VK_LAYER_TEST_b:VK_LAYER_TEST_one"
     given = {"HOME": "/dev/null", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": names}
+    given["VK_DRIVER_FILES"] = lavapipe
     where = Surroundings("linux", False, given, given.get, 1.0)
     found = [
         (each.manifest.name, each.finding.id) for each in examine_all(where).layers if each.manifest.path == str(path)
     ]
-    assert found == [("VK_LAYER_TEST_a", "layer.on"), ("", "manifest.missing-key"), ("VK_LAYER_TEST_b", "layer.on")]
     _, log = _loader(given, lavapipe)
     inserted = [letter for letter in ("a", "b", "one") if f'Insert instance layer "VK_LAYER_TEST_{letter}"' in log]
-    assert inserted == ["a", "b"]
+    assert inserted in (["a", "b"], ["a"])  # later loaders give up at the broken one
+    last = "layer.on" if "b" in inserted else "layer.not-used"
+    assert found == [("VK_LAYER_TEST_a", "layer.on"), ("", "manifest.missing-key"), ("VK_LAYER_TEST_b", last)]
     told = next(c for c in layer_findings(examine_all(where).layers, where).children if c.id == "layer.not-installed")
     assert "VK_LAYER_TEST_one" in told.sentence

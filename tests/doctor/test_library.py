@@ -35,8 +35,9 @@ def _naming(path: Path, library: str) -> Path:
 
 @pytest.fixture(name="driver")
 def _driver(lavapipe: str) -> Path:
-    """Return the good driver's library."""
-    return Path(str(json.loads(Path(lavapipe).read_text())["ICD"]["library_path"]))
+    """Return the path of the good driver's library; later releases of Mesa leave the folder to the linker."""
+    named = str(json.loads(Path(lavapipe).read_text())["ICD"]["library_path"])
+    return next(path for path in (Path(named), *sorted(Path("/usr/lib").glob(f"*/{named}"))) if path.is_absolute())
 
 
 def _devices(manifest: Path) -> int:
@@ -138,8 +139,8 @@ def test_names_that_no_file_can_have_are_no_traceback(tmp_path: Path, library: s
 def test_one_driver_of_two_manifests_is_there_twice(tmp_path: Path, lavapipe: str, driver: Path) -> None:
     """Also through a link, or read twice; one that is left out does not count."""
     (tmp_path / "link.so").symlink_to(driver)
-    twin = _naming(tmp_path / "twin.json", "./link.so")
-    assert [exam.finding.id for exam in _exams(lavapipe, twin)] == ["manifest.fine", "manifest.duplicate"]
+    first, twin = _naming(tmp_path / "first.json", str(driver)), _naming(tmp_path / "twin.json", "./link.so")
+    assert [exam.finding.id for exam in _exams(first, twin)] == ["manifest.fine", "manifest.duplicate"]
     assert [exam.finding.id for exam in _exams(lavapipe, lavapipe)] == ["manifest.fine", "manifest.duplicate"]
     left_out = _naming(tmp_path / "left_out.json", str(driver))
     left_out.write_text(left_out.read_text().replace('"1.1.0"', '"1.1.1.0"'))

@@ -176,9 +176,12 @@ def _library(lavapipe: str) -> str:
     return str(json.loads(Path(lavapipe).read_text())["ICD"]["library_path"])
 
 
-def _of(manifest: Path, beside: str = "") -> tuple[Finding, Finding]:
+_NO_LOADER = {"VKZIRCON_LIBVULKAN": "/nonexistent/libvulkan.so"}
+
+
+def _of(manifest: Path, beside: str = "", **environ: str) -> tuple[Finding, Finding]:
     """Return the finding about *manifest*, beside a good one or alone, and the branch."""
-    where = _where(VK_DRIVER_FILES=f"{manifest}:{beside}" if beside else str(manifest))
+    where = _where(VK_DRIVER_FILES=f"{manifest}:{beside}" if beside else str(manifest), **environ)
     exams = examine_all(where).drivers
     tree = driver_findings(exams, where)
     return next(child for child in tree.children if child.subject == str(manifest)), tree
@@ -186,11 +189,14 @@ def _of(manifest: Path, beside: str = "") -> tuple[Finding, Finding]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_fault_has_its_own_finding(name: str, tmp_path: Path, library: str, lavapipe: str) -> None:
-    """Alone it fails with a sentence that names the file and the fault; a good driver beside it is usable."""
+    """Alone it fails with a sentence that names the file and the fault; a good driver beside it is usable.
+
+    Without a loader, because versions of it differ in what they accept.
+    """
     make, word, said = CASES[name]
     manifest = tmp_path / f"{name}.json"
     make(manifest, library)
-    alone, tree = _of(manifest)
+    alone, tree = _of(manifest, **_NO_LOADER)
     assert (alone.id, str(manifest) in alone.sentence) == (word, True)
     assert said in alone.sentence
     is_good = alone.outcome in (Outcome.PASS, Outcome.INFO)
@@ -198,7 +204,7 @@ def test_each_fault_has_its_own_finding(name: str, tmp_path: Path, library: str,
     assert tree.outcome is alone.outcome
     assert next(
         exam
-        for exam in examine_all(_where(VK_DRIVER_FILES=f"{manifest}:{lavapipe}")).drivers
+        for exam in examine_all(_where(VK_DRIVER_FILES=f"{manifest}:{lavapipe}", **_NO_LOADER)).drivers
         if exam.manifest.path == lavapipe
     ).is_usable
 
@@ -295,7 +301,7 @@ def test_a_problem_is_never_anothers(tmp_path: Path, library: str, lavapipe: str
     """All faults at once: each file keeps its own finding, and the good one is usable."""
     for name, (make, _, _) in CASES.items():
         make(tmp_path / f"{name}.json", library)
-    where = _where(VK_DRIVER_FILES=f"{tmp_path}:{lavapipe}")
+    where = _where(VK_DRIVER_FILES=f"{tmp_path}:{lavapipe}", **_NO_LOADER)
     found = {Path(exam.manifest.path).stem: exam.finding.id for exam in examine_all(where).drivers}
     # Those share the one file that each of them would lay beside its manifest.
     shared = ("text", "32-bit", "other-machine", "broken-elf")

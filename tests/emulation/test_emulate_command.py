@@ -102,6 +102,7 @@ def test_what_is_on_already_is_not_turned_on_twice(layer: installation.Installat
     assert once["VK_LAYER_PATH"] == f"/mine:{folder}"
     assert once["LD_LIBRARY_PATH"] == f"{folder}:/lib/mine"
     assert once["VK_INSTANCE_LAYERS"] == f"VK_LAYER_MINE:{LAYER_NAME}"
+    assert installation.variables(once, Emulate())["VK_INSTANCE_LAYERS"] == once["VK_INSTANCE_LAYERS"]
 
 
 _INVALID_CALL = """

@@ -6,7 +6,8 @@ blocks, and is limited to the size of a large manifest.
 
 The loader's parser accepts anything after the first value, bytes that are not UTF-8, control characters anywhere,
 numbers like 01 and unknown escapes; of a repeated key the first counts. It rejects a byte-order mark, comments, and a
-comma before a closing bracket. Version 1.3.239 mistakes a parse error for running out of memory, and gives up.
+comma before a closing bracket. Version 1.3.239 mistakes a parse error for running out of memory, and gives up. Version
+1.4.309 passes over the file; it takes a byte-order mark and a zero byte, but no unknown escape or incomplete number.
 """
 
 import errno

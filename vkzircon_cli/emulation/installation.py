@@ -85,6 +85,8 @@ def with_environment(request: Request, environ: Mapping[str, str] = os.environ) 
 def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
     """Return the variables that turn the layer on and name its libzircon, each with *environ*'s value in it.
 
+    The layer stays where VK_INSTANCE_LAYERS names it, or else is the first, which later loaders put on top.
+
     Raises:
         Usage: VKZIRCON_LIBZIRCON names another library, so that a handle would have two kernels.
         CannotAsk: the layer is not installed.
@@ -98,10 +100,12 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
         )
     # The loader ignores VK_ADD_LAYER_PATH if VK_LAYER_PATH is set, even if it is empty.
     path = "VK_LAYER_PATH" if "VK_LAYER_PATH" in environ else "VK_ADD_LAYER_PATH"
-    layers = [name for name in environ.get("VK_INSTANCE_LAYERS", "").split(":") if name not in ("", LAYER_NAME)]
+    layers = [name for name in environ.get("VK_INSTANCE_LAYERS", "").split(":") if name]
+    if LAYER_NAME not in layers:
+        layers.insert(0, LAYER_NAME)
     return {
         path: _joined(environ.get(path), str(installed.manifest.parent)),
-        "VK_INSTANCE_LAYERS": ":".join((LAYER_NAME, *layers)),
+        "VK_INSTANCE_LAYERS": ":".join(layers),
         LIBZIRCON_VARIABLE: str(installed.libzircon),
         EMULATION_VARIABLE: _settings(environ.get(EMULATION_VARIABLE) or "persona=strict", asked),
     }
