@@ -147,7 +147,7 @@ def test_a_device_that_is_not_emulated_for_want_of_threads_is_no_verdict(
     assert ran.json["error"]["message"].endswith("with this driver, where the system refuses to start a thread.")
 
 
-@pytest.mark.parametrize("mebibytes", [150, 215, 450, 500, 550])
+@pytest.mark.parametrize("mebibytes", [150, 215, 500])
 def test_what_fails_under_a_limit_on_memory_is_not_blamed_on_the_driver(lavapipe: str, mebibytes: int) -> None:
     """Its library does not load, or it crashes, or is refused memory; with luck all goes well. Else it is the limit."""
     ran = _ran(lavapipe, [], "check", *JSON, limit=(resource.RLIMIT_AS, mebibytes << 20))
@@ -155,9 +155,7 @@ def test_what_fails_under_a_limit_on_memory_is_not_blamed_on_the_driver(lavapipe
     assert (ran.json["culprits"], bad) == ([], [])
     if ran.code != 0 or mebibytes == 150:
         assert (ran.code, ran.json["error"]["cause"]) == (4, "limit")
-        assert (
-            f"where the limit on address space, {mebibytes} MiB, leaves too little room" in ran.json["error"]["message"]
-        )
+        assert f", where the limit on address space, {mebibytes} MiB, leaves too " in ran.json["error"]["message"]
         assert "ulimit -v" in ran.json["error"]["hint"]
 
 
@@ -165,10 +163,9 @@ def test_what_fails_under_a_limit_on_memory_is_not_blamed_on_the_driver(lavapipe
 def test_a_limit_on_open_files_is_not_blamed_on_the_driver(lavapipe: str, files: int) -> None:
     """Where there are enough for the pipes of a process, the checks pass; else the refusal is named."""
     ran = _ran(lavapipe, [], "check", *JSON, limit=(resource.RLIMIT_NOFILE, files))
-    assert ran.code in (0, 4)
-    if ran.code:
-        assert ran.json["error"]["message"] == "No process can be started: Too many open files."
-    assert (ran.code, ran.json["culprits"]) == (4 if files == 8 else 0, [])
+    refused = (4, "No process can be started: Too many open files.")
+    assert (ran.code, ran.json["error"] and ran.json["error"]["message"]) == (refused if files == 8 else (0, None))
+    assert ran.json["culprits"] == []
 
 
 @pytest.mark.parametrize("statement", ["raise(SIGSEGV);", "exit(0);"])

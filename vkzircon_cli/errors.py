@@ -122,10 +122,26 @@ class CannotAsk(Stop):
         self.cause = cause
 
 
+# By the module that cannot be imported, the dependency of vkzircon that brings it.
+_DEPENDENCIES = {
+    **{name: name for name in ("vulkan", "cffi", "typer", "rich", "pydantic", "jinja2")},
+    **dict.fromkeys(("_cffi_backend", "pycparser"), "cffi"),
+    **dict.fromkeys(("click", "shellingham"), "typer"),
+    **dict.fromkeys(("markdown_it", "mdurl", "pygments"), "rich"),
+    **dict.fromkeys(("pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"), "pydantic"),
+    "markupsafe": "jinja2",
+}
+
+
 def missing_package(error: ImportError) -> CannotAsk:
-    """Return the error for a Python package that cannot be imported, with the command that installs it."""
-    package = {"_cffi_backend": "cffi"}.get(error.name or "", error.name or "vkzircon")
-    fix = f"Install it with: python3 -m pip install --upgrade {package}"
+    """Return the error for a module that cannot be imported; only dependencies are named for an installation.
+
+    Anyone may register another name, as that of a folder of ours that cannot be read.
+    """
+    package = _DEPENDENCIES.get((error.name or "").partition(".")[0])
+    fix = "Install vkzircon again, as it was installed, or another Python."
+    if package is not None:
+        fix = f"Install it with: python3 -m pip install --upgrade {package}"
     return CannotAsk("no-package", f"A Python package is missing or broken: {error}.", fix)
 
 

@@ -98,7 +98,7 @@ def load_probe() -> Probe:
 
 
 def _folded(request: Request, watch: Watch, search: Search) -> tuple[Fold, Transcript]:
-    fold = Fold()
+    fold = Fold(request.device_shape)
     interrupted = False
     with closing(_stream(request, search)) as stream:
         told = map(without_home, stream) if request.redacts else stream

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from vkzircon_cli.render.json import render_json, to_json
+from vkzircon_cli.render.json import render_json
 from vkzircon_cli.saved.load import read
 from vkzircon_cli.stream.document import SCHEMA_VERSION
 
@@ -138,7 +138,7 @@ def _driver(model: str) -> str:
 @cache
 def _parts(model: str) -> tuple[str, dict[str, str], dict[str, str]]:
     """Return a report with marks in place of what varies, and the JSON of each check as captured and as failed."""
-    document = json.loads(to_json(_document(model)))
+    document = json.loads(render_json(_document(model)))
     good = {each["id"]: json.dumps(each, indent=2) for each in document["checks"]}
     bad = {
         each["id"]: json.dumps(each | {"outcome": "fail", "sentence": "It is broken."}) for each in document["checks"]
@@ -149,7 +149,7 @@ def _parts(model: str) -> tuple[str, dict[str, str], dict[str, str]]:
     document["run"]["started"] = _MARKS["started"]
     document["schema_version"] = SCHEMA_VERSION
     document["checks"] = [_MARKS["checks"]]
-    return to_json(document), good, bad
+    return render_json(document), good, bad
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import Command, printed_ms, wall_ms
+from measure import Command, instructions, printed_ms, wall_ms
 from rows import Where
 
 
@@ -39,7 +39,20 @@ def parts(where: Where) -> list[Part]:
         Part(what, statistics.median(measure(command) for _ in range(where.pairs)))
         for what, (measure, command) in measured.items()
     ]
-    return [*found, *round_trips(where)]
+    return [*found, *_counted(where), *round_trips(where)]
+
+
+def _counted(where: Where) -> Iterator[Part]:
+    """Count what no other load changes: the instructions of each part without a driver, where there is valgrind."""
+    parts = {
+        "Python that does nothing": _python(where, "pass"),
+        "a Typer app with one option, its --version": where.script("one_option.py", "--version"),
+        "Python that imports what the main process of check imports": _python(where, _imports(where)),
+        "Python that imports what the probe imports": where.probe("imports"),
+    }
+    for what, command in parts.items():
+        if (count := instructions(command)) is not None:
+            yield Part(f"instructions of {what}", count / 1e6, "million")
 
 
 def round_trips(where: Where) -> Iterator[Part]:

@@ -40,7 +40,7 @@ class Where:
         """Return a run of probe.py under emulation."""
         return self.script("probe.py", *arguments, **{**self.emulating, **env})
 
-    def vulkaninfo(self, *arguments: str) -> Command:
+    def vulkaninfo(self, *arguments: str, **env: str) -> Command:
         """Return a command line of vulkaninfo.
 
         Raises:
@@ -48,7 +48,7 @@ class Where:
         """
         if shutil.which("vulkaninfo") is None:
             raise Missing("vulkaninfo is not installed")
-        return Command(["vulkaninfo", *arguments], self.environ)
+        return Command(["vulkaninfo", *arguments], {**self.environ, **env})
 
     def c(self, *arguments: str) -> Command:
         """Return a command line of the C program.
@@ -105,11 +105,38 @@ _ONE_COMPLETE = {"_ONE_OPTION_COMPLETE": "complete_bash", "COMP_WORDS": "one-opt
 _CHECK = ("check", "--emulate", "--quiet")
 _COUNTED = {"version", "help"}  # with --more, the instructions of these rows are counted too
 
+_SWIFTSHADER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
+
+
+def _swiftshader() -> dict[str, str]:
+    """Return the variable that chooses the driver.
+
+    Raises:
+        Missing: Chromium is not installed.
+    """
+    if not _SWIFTSHADER.is_file():
+        raise Missing("no SwiftShader")
+    return {"VK_DRIVER_FILES": str(_SWIFTSHADER)}
+
+
 ROWS: tuple[tuple[Row, Callable[[Command], float], Sides], ...] = (
     (
-        Row("check", "check --emulate --quiet over vulkaninfo --summary", "ms", 2.0),
+        Row("check", "check --emulate --quiet over vulkaninfo --summary", "ms", 3.0),
         wall_ms,
-        lambda where: (where.vkzircon("check", "--emulate", "--quiet"), where.vulkaninfo("--summary")),
+        lambda where: (where.vkzircon(*_CHECK), where.vulkaninfo("--summary")),
+    ),
+    (
+        Row("swiftshader", "the same on Chromium's SwiftShader, a driver that starts in no time", "ms", 6.0),
+        wall_ms,
+        lambda where: (
+            where.vkzircon(*_CHECK, **_swiftshader()),
+            where.vulkaninfo("--summary", **_swiftshader()),
+        ),
+    ),
+    (
+        Row("whole-check", "check --emulate --quiet over the same calls from C, whole processes", "ms", 2.5),
+        wall_ms,
+        lambda where: (where.vkzircon(*_CHECK), where.c("check")),
     ),
     (
         Row("devices", "devices --emulate over vulkaninfo --summary", "ms", 2.0),
@@ -117,9 +144,9 @@ ROWS: tuple[tuple[Row, Callable[[Command], float], Sides], ...] = (
         lambda where: (where.vkzircon("devices", "--emulate"), where.vulkaninfo("--summary")),
     ),
     (
-        Row("report", "report --emulate over the whole vulkaninfo", "ms", 2.0),
+        Row("report", "report --emulate --format json over vulkaninfo --summary", "ms", 3.0),
         wall_ms,
-        lambda where: (where.vkzircon("report", "--emulate"), where.vulkaninfo()),
+        lambda where: (where.vkzircon("report", "--emulate", "--format", "json"), where.vulkaninfo("--summary")),
     ),
     (
         Row("doctor", "doctor over vulkaninfo --summary", "ms", 3.0),

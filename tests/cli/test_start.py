@@ -52,8 +52,8 @@ class Start(NamedTuple):
     modules: set[str]
 
 
-def _start(lavapipe: str, arguments: Sequence[str], **env: str) -> Start:
-    command = [sys.executable, "-c", _WATCHED, *arguments]
+def _start(lavapipe: str, arguments: Sequence[str], program: str = _WATCHED, **env: str) -> Start:
+    command = [sys.executable, "-c", program, *arguments]
     env = environment({"VK_DRIVER_FILES": lavapipe, **env})
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     forks, modules = json.loads(done.stderr.splitlines()[-1])
@@ -82,6 +82,38 @@ def test_the_main_process_of_a_probe_loads_neither_the_binding_nor_what_renders(
     assert start.forks == 1
     assert "vkzircon_cli.report.report" in start.modules
     assert not start.modules & (HEAVY | WORKERS | {"vkzircon_cli.explain"})
+
+
+@pytest.mark.usefixtures("layer")
+def test_a_page_of_devices_loads_no_patterns_of_secrets(lavapipe: str) -> None:
+    """A terminal shows the names of its own machine: only what strangers read is redacted."""
+    modules = _start(lavapipe, ["devices", "--emulate"]).modules
+    assert "rich.text" in modules
+    assert "vkzircon_cli.report.secrets" not in modules
+
+
+# Runs the program up to the moment at which the worker gets its request, and prints the modules loaded until then.
+_SENDING = """
+import json, os, sys
+from vkzircon_cli.worker import worker
+def send_early(_):
+    print(json.dumps([0, list(sys.modules)]), file=sys.stderr, flush=True)
+    worker.end_all()
+    os._exit(0)
+worker.send_early = send_early
+from vkzircon_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("line", ["check --emulate --quiet", "devices"])
+@pytest.mark.usefixtures("layer")
+def test_the_worker_does_not_wait_for_what_only_the_report_needs(lavapipe: str, line: str) -> None:
+    """Facts, checks and the fold are loaded while the worker probes."""
+    modules = _start(lavapipe, line.split(), _SENDING).modules
+    assert "typer" in modules
+    assert not {name for name in modules if name.startswith(("vkzircon_cli.checks", "vkzircon_cli.model.facts"))}
+    assert not modules & (HEAVY | WORKERS | {"vkzircon_cli.stream.fold", "vkzircon_cli.pipeline"})
 
 
 @pytest.mark.parametrize(

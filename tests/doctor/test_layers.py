@@ -228,7 +228,7 @@ def test_a_layer_is_judged_as_the_loader_does(
     """A layer that doctor names is enabled only if the loader accepts it anyway, or crashes if doctor says so."""
     kind, changes, word = FAULTS[name]
     path = _laid(tmp_path, kind, library, changes)
-    given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": NAME, **loader}
+    given = {"HOME": "/dev/null", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": NAME, **loader}
     given["VK_DRIVER_FILES"] = lavapipe
     exam = _exam(Surroundings("linux", False, given, given.get, 1.0), path)
     code, log = _loader(given, lavapipe)
@@ -246,7 +246,7 @@ def test_a_layer_is_on_where_the_loader_has_it_on(
     """A layer is on if the loader enables it."""
     kind, changes, environ = SWITCHES[name]
     path = _laid(tmp_path, kind, library, changes)
-    given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_DRIVER_FILES": lavapipe, **environ, **loader}
+    given = {"HOME": "/dev/null", "XDG_DATA_DIRS": str(tmp_path), "VK_DRIVER_FILES": lavapipe, **environ, **loader}
     exam = _exam(Surroundings("linux", False, given, given.get, 1.0), path)
     _, log = _loader(given, lavapipe)
     assert exam.is_on == (f'Insert instance layer "{NAME}"' in log)
@@ -260,7 +260,7 @@ def test_each_of_several_layers_is_examined(tmp_path: Path, library: str, lavapi
     several = [{**layer, "name": "VK_LAYER_TEST_a"}, 5, {**layer, "name": "VK_LAYER_TEST_b"}]
     path.write_text(json.dumps({"file_format_version": "1.0.1", "layers": several, "layer": layer}))
     names = "VK_LAYER_TEST_a:VK_LAYER_TEST_b:VK_LAYER_TEST_one"
-    given = {"HOME": "/nonexistent", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": names}
+    given = {"HOME": "/dev/null", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": names}
     where = Surroundings("linux", False, given, given.get, 1.0)
     found = [
         (each.manifest.name, each.finding.id) for each in examine_all(where).layers if each.manifest.path == str(path)

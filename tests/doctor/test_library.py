@@ -40,7 +40,7 @@ def _driver(lavapipe: str) -> Path:
 
 
 def _devices(manifest: Path) -> int:
-    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "VK_DRIVER_FILES": str(manifest)}
+    env = {"PATH": os.environ["PATH"], "HOME": "/dev/null", "VK_DRIVER_FILES": str(manifest)}
     ran = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, check=False)
     return ran.stdout.count(b"deviceName")
 

@@ -222,6 +222,23 @@ def test_what_was_not_tried_is_not_called_used() -> None:
     assert verdict(untried, Asked(CONTROL, mapped)) == untried
 
 
+def test_a_success_beside_drivers_that_settings_add_is_none() -> None:
+    """Where settings add a driver to each that is named, no driver can be tried without it, and the reason is there."""
+    added = Tried("VK_SUCCESS", ("/a/x.so",))
+    told = verdict(_exam(ManifestKind.DRIVER, works=True), Asked(added, added))
+    assert (told.is_usable, told.finding.id) == (True, "own")
+    assert told.finding.cause.startswith("the loader's settings add drivers")
+    left_out = verdict(_exam(ManifestKind.DRIVER, works=True), Asked(added, replace(added, files=("/a/y.so",))))
+    assert (left_out.is_usable, left_out.finding.id) == (False, "manifest.not-used")
+
+
+def test_a_layer_whose_library_is_no_layer_is_not_on() -> None:
+    """The loader keeps such a library mapped, and goes on without the layer."""
+    exam = _exam(ManifestKind.IMPLICIT_LAYER, works=False)
+    exam = replace(exam, finding=replace(exam.finding, id="layer.no-entry-point"))
+    assert verdict(exam, Asked(CONTROL, replace(WHOLE, files=("/a/x.so",)))) == exam
+
+
 def test_without_results_of_the_loader_our_own_finding_counts() -> None:
     """Nothing is known if the loader was not run, fails without any driver, or does not show the files that it maps."""
     for asked in (Asked(), Asked(Tried("VK_ERROR_OUT_OF_HOST_MEMORY")), Asked(CONTROL, Tried("VK_SUCCESS"))):

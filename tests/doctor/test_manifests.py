@@ -336,7 +336,7 @@ def test_a_missing_dependency_is_named(tmp_path: Path) -> None:
 
 def _devices(*manifests: str, loader: str = "") -> int:
     """Return how many devices the loader in the folder *loader*, else the system's, lists with these manifests."""
-    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "VK_DRIVER_FILES": ":".join(manifests)}
+    env = {"PATH": os.environ["PATH"], "HOME": "/dev/null", "VK_DRIVER_FILES": ":".join(manifests)}
     env["LD_LIBRARY_PATH"] = loader
     asked = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, check=False)
     return asked.stdout.count(b"deviceName")

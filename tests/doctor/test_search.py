@@ -21,7 +21,7 @@ from vkzircon_cli.doctor.search import (
     implicit_layers,
 )
 
-_PADDING = len("DRIVER:                 ")
+_INDENT = 3  # of a list's entries, from its heading
 _LISTS = {"In following locations:": "folders", "Found the following files:": "files"}
 Log = dict[str, list[str]]
 
@@ -32,20 +32,22 @@ def _where(environ: dict[str, str], platform: str = "linux") -> Surroundings:
 
 def _logged(environ: dict[str, str], cwd: Path) -> tuple[Log, Log, Log]:
     """Return the folders and files in the loader's log: of implicit layers, of explicit ones, of drivers."""
-    env = {"PATH": os.environ["PATH"], "VK_LOADER_DEBUG": "all", **environ}
+    # Without a cache: Mesa would make the home folder for it.
+    env = {"PATH": os.environ["PATH"], "VK_LOADER_DEBUG": "all", "MESA_SHADER_CACHE_DISABLE": "true", **environ}
     ran = subprocess.run(["vulkaninfo", "--summary"], env=env, cwd=cwd, capture_output=True, text=True, check=False)
     searches: dict[str, list[Log]] = {"layer": [], "driver": []}
     current: Log = {}
-    taking = ""
-    for line in ran.stderr.splitlines():
+    taking, start = "", 0
+    for whole in ran.stderr.splitlines():
+        line = whole.removeprefix("[Vulkan Loader] ")
         words = line.partition(":")[2].strip()
         if words.startswith("Searching for ") and words.endswith(" manifest files"):
             current = {"folders": [], "files": []}
-            searches[words.split()[2]].append(current)
+            searches["driver" if "driver" in words else "layer"].append(current)
         elif words in _LISTS:
-            taking = _LISTS[words]
-        elif taking and line.startswith(("DRIVER:", "LAYER:")) and not line[:_PADDING].rstrip().partition(":")[2]:
-            current[taking].append(line[_PADDING:])
+            taking, start = _LISTS[words], line.index(words) + _INDENT
+        elif taking and line.startswith(("DRIVER:", "LAYER:")) and not line[:start].rstrip().partition(":")[2]:
+            current[taking].append(line[start:])
         else:
             taking = ""
     implicit, *others = searches["layer"]
@@ -167,7 +169,7 @@ _FILTERS = (
 def test_a_filter_leaves_out_what_the_loader_leaves_out(variable: str, value: str, lavapipe: str) -> None:
     """A driver that is left out is reported with the variable that leaves it out."""
     given = {"VK_DRIVER_FILES": lavapipe, variable: value}
-    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **given}
+    env = {"PATH": os.environ["PATH"], "HOME": "/dev/null", **given}
     ran = subprocess.run(["vulkaninfo", "--summary"], env=env, capture_output=True, check=False)
     (exam,) = examine_all(_where(given)).drivers
     assert exam.is_usable == (b"deviceName" in ran.stdout)
@@ -184,7 +186,7 @@ def test_fuchsia_has_folders_of_its_own() -> None:
 
 def test_a_variable_that_hides_the_usual_drivers_is_named(vkzircon: Run, lavapipe: str) -> None:
     """A folder of conda's instead of /usr/share: the installed driver is not reported as missing."""
-    ran = vkzircon("doctor", "--format", "json", XDG_DATA_DIRS="/nonexistent/conda/share", HOME="/nonexistent")
+    ran = vkzircon("doctor", "--format", "json", XDG_DATA_DIRS="/nonexistent/conda/share", HOME="/dev/null")
     assert ran.code == 4
     assert "XDG_DATA_DIRS hides" in ran.json["summary"]["sentence"]
     (found,) = [

@@ -2,25 +2,33 @@
 """What a transcript comes to: the summary, the exit code, and the reason when nobody could be asked."""
 
 import json
+import sys
 from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 import reports
+from reports import without_extension
 
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.diff import compare
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Answer, Missing, MissingKind, not_asked
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.host import Variable
 from vkzircon_cli.model.request import Depth
+from vkzircon_cli.render.difference import render_difference_terminal
 from vkzircon_cli.render.json import render_json
+from vkzircon_cli.render.junit import render_junit
+from vkzircon_cli.render.style import Page, View
+from vkzircon_cli.render.terminal import render_report
 from vkzircon_cli.report.report import Report, make_report
 from vkzircon_cli.stream.document import EmulationAsked, make_header
 from vkzircon_cli.stream.events import Message, Output
 from vkzircon_cli.stream.fold import Transcript
 
 GOOD = reports.good_report()
+PAGE = Page(width=80, cuts=False, color=False, ascii=False)
 
 
 def _report(
@@ -28,11 +36,12 @@ def _report(
     messages: tuple[Message, ...] = (),
     variables: Any = (),
     emulate: bool = False,
+    depth: Depth = Depth.EVERYTHING,
     **changes: Any,
 ) -> Report:
     facts = Facts(GOOD.loader, GOOD.kernel, GOOD.instance, Answer(len(devices)), devices, Answer(True))
     where = replace(GOOD.environment, variables=variables, platform="linux")
-    header = make_header(Depth.EVERYTHING, where, EmulationAsked(emulate, ""), "2026-01-01T00:00:00Z")
+    header = make_header(depth, where, EmulationAsked(emulate, ""), "2026-01-01T00:00:00Z")
     return make_report(
         Transcript(replace(facts, **changes), None, messages, (), asdict(header), Output("", 0), False, None, 1.0)
     )
@@ -194,3 +203,29 @@ def test_json_is_strict_ascii_and_keeps_what_drivers_say() -> None:
     assert text.isascii()
     assert not set(text) & {chr(code) for code in (*range(10), *range(11, 32), 127)}
     assert json.loads(text)["devices"][0]["identity"]["value"]["name"] == name
+
+
+def test_a_device_costs_the_same_whatever_their_number() -> None:
+    """Judging, rendering and comparing twice as many devices makes twice as many calls, not four times."""
+
+    def calls(count: int) -> int:
+        made = 0
+
+        def note(_frame: object, event: str, _argument: object) -> None:
+            nonlocal made
+            made += event in ("call", "c_call")
+
+        devices = [without_extension(reports.device(index)) for index in range(count)]
+        sys.setprofile(note)
+        try:
+            report = _report(*devices, depth=Depth.IDENTITY)
+            render_report(report, PAGE, view=View.CHECKS)
+            render_junit(report)
+            render_difference_terminal(compare(report, report), PAGE)
+        finally:
+            sys.setprofile(None)
+        return made
+
+    calls(1)  # imports
+    few, many, more = map(calls, (80, 160, 240))
+    assert more - many < 1.1 * (many - few)

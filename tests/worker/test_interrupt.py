@@ -140,9 +140,10 @@ def test_doctor_tells_what_it_found_before_a_signal(
 
 
 _WHEN_IMPORTED = """
-import os, signal, sys, time
+import os, pathlib, signal, sys, time
 module, statement = sys.argv[1:3]
 del sys.argv[1:3]
+sys.modules.pop(module, None)  # pathlib of Python 3.13 imports pwd
 class Finder:
     def find_spec(self, name, *_):
         if name == module:

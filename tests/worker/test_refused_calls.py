@@ -26,7 +26,9 @@ DENYING = """
 static const struct { const char *name; unsigned number; } calls[] = {
     {"dup2", SYS_dup2}, {"getpid", SYS_getpid}, {"getppid", SYS_getppid}, {"prlimit64", SYS_prlimit64},
     {"pselect6", SYS_pselect6}, {"sched_getaffinity", SYS_sched_getaffinity}, {"setpgid", SYS_setpgid},
-    {"getrandom", SYS_getrandom}, {"wait4", SYS_wait4}, {"waitid", SYS_waitid}, {"sendmsg", SYS_sendmsg}, {"recvmsg", SYS_recvmsg},
+    {"wait4", SYS_wait4}, {"waitid", SYS_waitid},
+    {"sendmsg", SYS_sendmsg}, {"recvmsg", SYS_recvmsg},
+    {"getrandom", SYS_getrandom},
 };
 int main(int count, char **words) {
     unsigned number = 0;

@@ -154,7 +154,9 @@ class LocalCaller:
     def in_turn(self, calls: Sequence[Call]) -> None:
         """Make calls, and check the result of each."""
         for name, function, arguments, on_call, check in calls:
-            now = [given.pointer[0] if isinstance(given, Later) else given for given in arguments]
+            now = arguments
+            if Later in map(type, arguments):
+                now = tuple(given.pointer[0] if isinstance(given, Later) else given for given in arguments)
             on_call(name)
             check(name, function(*now) or 0)
 

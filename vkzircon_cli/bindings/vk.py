@@ -110,7 +110,8 @@ class Calls:
 
     def __call__(self, name: str) -> None:
         """Report a call that is about to be made. Raises `NotAsked` if the call hung before."""
-        self.must_return(name)
+        if self._hung:
+            self.must_return(name)
         self._on_call(name)
 
     def must_return(self, name: str) -> None:
@@ -145,18 +146,17 @@ class Vulkan:
 
     def struct(self, name: str, next: Any = None, **fields: Any) -> Any:
         """Make a zeroed structure with its sType, chained to *next*; it keeps alive what it points to."""
-        made = self.struct_of(name, sType=getattr(self.lib, _structure_type(name)), **fields)
+        fields["sType"] = getattr(self.lib, _structure_type(name))
         if next is not None:
-            made.pNext = next
-        self._kept[made] = (next, *fields.values())
+            fields["pNext"] = next
+        made = self.struct_of(name, **fields)
+        if not _NUMBERS.issuperset(map(type, fields.values())):
+            self._kept[made] = tuple(fields.values())
         return made
 
     def struct_of(self, name: str, **fields: Any) -> Any:
         """Make a zeroed structure that has no sType."""
-        made = self.new(f"{name} *")
-        for field, value in fields.items():
-            setattr(made, field, value)
-        return made
+        return self.new(f"{name} *", fields)
 
     def strings(self, names: tuple[str, ...]) -> Any:
         """Make a `const char *const *` that keeps its strings alive."""
@@ -236,6 +236,7 @@ def _structure_type(name: str) -> str:
     return "VK_STRUCTURE_TYPE_" + _BETWEEN_WORDS.sub("_", name.removeprefix("Vk")).upper()
 
 
+_NUMBERS = frozenset((int,))  # of fields, which keep nothing alive
 _ZIRCON_COMMANDS = ("vkGetMemoryZirconHandleFUCHSIA", "vkGetMemoryZirconHandlePropertiesFUCHSIA")
 
 
@@ -429,7 +430,8 @@ class Device:
         null = self.vulkan.ffi.NULL
         handle = self.vulkan.new(f"Vk{kind} *") if handle is None else handle
         noun = kind.removeprefix("Device")
-        create = self.to_call(f"vk{by}{noun}", self.handle, info, null, handle)._replace(check=made)
+        name, arguments = f"vk{by}{noun}", (self.handle, info, null, handle)
+        create = Call(name, self._function(name), arguments, self.vulkan.on_call, made)
         try:
             self.vulkan.caller.in_turn([create, *(self.to_call(*call) for call in then)])
             yield handle

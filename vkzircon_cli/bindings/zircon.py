@@ -246,10 +246,11 @@ class Zircon:
 
     def _if_valid(self, handle: int | Later, call: tuple[Any, ...] | None = None, before: Sequence[Call] = ()) -> bool:
         """Make *call* if *handle* is an open handle, which is safe to ask for any number; return whether it is."""
-        valid = self.to_call("zx_object_get_info", handle, _HANDLE_VALID, ffi.NULL, 0, ffi.NULL, ffi.NULL)
+        name, arguments = "zx_object_get_info", (handle, _HANDLE_VALID, ffi.NULL, 0, ffi.NULL, ffi.NULL)
+        valid = Call(name, self._function(name), arguments, self._on_call, _must_be_open)
         after = [] if call is None else [self.to_call(*call)]
         try:
-            self.caller.in_turn((*before, valid._replace(check=_must_be_open), *after))
+            self.caller.in_turn((*before, valid, *after))
         except _NotOpen:
             return False
         return True

@@ -13,7 +13,7 @@ from vkzircon_cli.errors import CannotAsk, Exit, Usage
 from vkzircon_cli.model.request import Depth, Emulate, FailOn, Judging, Request
 from vkzircon_cli.model.text import with_article
 from vkzircon_cli.output import write
-from vkzircon_cli.worker import interrupt, worker
+from vkzircon_cli.worker import interrupt, process, worker
 
 # Options that have another name as a field of the request.
 _RENAMED = {"timeout": "timeout_s", "largest": "size"}
@@ -58,6 +58,7 @@ def _begin(command: Command, given: Mapping[str, Any]) -> Request:
     request = request_of(command, given)
     if request.agent is not None:  # the device's variables are not known yet
         return request
+    process.adopt_orphans()
     from vkzircon_cli.emulation.installation import with_environment  # 2 ms, which --help does not need
 
     try:
@@ -170,13 +171,13 @@ def explain(command: Command, given: Mapping[str, Any]) -> Exit:
 
 def schema(_: Command, given: Mapping[str, Any]) -> Exit:
     """Print the JSON Schema of a document."""
-    from vkzircon_cli.render.json import to_json
+    from vkzircon_cli.render.json import render_json
     from vkzircon_cli.saved.kinds import SHAPES
     from vkzircon_cli.saved.schema import schema_of
     from vkzircon_cli.stream.document import SCHEMA_VERSION
 
     title = f"vkzircon {given['document']}, schema version {SCHEMA_VERSION}"
-    write(to_json(schema_of(SHAPES[given["document"]], title)), given["output"], as_utf8=True)
+    write(render_json(schema_of(SHAPES[given["document"]], title)), given["output"], as_utf8=True)
     return Exit.OK
 
 

@@ -240,10 +240,11 @@ def _refuse(constant: str) -> NoReturn:
 def _malformed(text: str, error: json.JSONDecodeError) -> Unreadable:
     place = f"{error.lineno}:{error.colno}"
     rest = text[error.pos :].lstrip()
-    before = text[: error.pos].rstrip()
+    # Python 3.13 names the place of such a comma, earlier versions that of the bracket.
+    before = text[: error.pos + error.msg.startswith("Illegal trailing comma")].rstrip()
     if rest.startswith(("//", "/*", "#")):
         return Unreadable("manifest.comments", "has a comment, which JSON does not allow", place=place)
-    if before.endswith(",") and rest[:1] in ("}", "]"):
+    if before.endswith(",") and rest.removeprefix(",").lstrip()[:1] in ("}", "]"):
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n") - 1
         return Unreadable("manifest.bad-json", "has a trailing comma", place=f"{line}:{column}")
     if not rest or error.msg.startswith("Unterminated"):

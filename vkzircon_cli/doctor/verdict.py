@@ -47,28 +47,32 @@ def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
     if not exam.is_usable and own.id != NOT_TRIED:
         is_told = own.outcome is not Outcome.FAIL or own.evidence
         return exam if is_told else replace(exam, finding=replace(own, evidence=words))
-    if tried.fate is not None:
-        word, outcome, does = DEATHS[fate_of(tried.fate)]
-        how = tried.fate.result or tried.fate.reason
-        sentence = f"{manifest.path} names {manifest.resolved}, which {does} in vkCreateInstance ({how})."
-    elif tried.is_used:
-        word, outcome = "manifest.not-used", Outcome.FAIL
-        sentence = f"{manifest.path} names {manifest.resolved}, which the loader does not load."
-    else:
-        word, outcome = "manifest.not-used", Outcome.FAIL
-        sentence = f"{manifest.path} names {manifest.resolved}; with it alone, vkCreateInstance returns {tried.result}."
-    finding = Finding(word, manifest.path, outcome, sentence, words, "", f"ls -l {quote(manifest.path)}", own.children)
-    return replace(exam, is_usable=False, kills=tried.fate is not None, finding=finding)
+    if tried.fate is None:
+        said = ", which the loader does not load"
+        return _not_used(
+            exam, said if tried.is_used else f"; with it alone, vkCreateInstance returns {tried.result}", words
+        )
+    word, outcome, does = DEATHS[fate_of(tried.fate)]
+    how = tried.fate.result or tried.fate.reason
+    told = _not_used(exam, f", which {does} in vkCreateInstance ({how})", words)
+    return replace(told, kills=True, finding=replace(told.finding, id=word, outcome=outcome))
+
+
+def _not_used(exam: ManifestExam, said: str, words: tuple[str, ...]) -> ManifestExam:
+    manifest = exam.manifest
+    sentence, command = f"{manifest.path} names {manifest.resolved}{said}.", f"ls -l {quote(manifest.path)}"
+    prefix = "manifest" if manifest.kind is ManifestKind.DRIVER else "layer"
+    more = exam.finding.children if prefix == "manifest" else ()
+    finding = Finding(f"{prefix}.not-used", manifest.path, Outcome.FAIL, sentence, words, "", command, more)
+    return replace(exam, is_usable=False, is_on=None if exam.is_on is None else False, finding=finding)
 
 
 def _not_alone(exam: ManifestExam, asked: Asked) -> ManifestExam:
     """Return the *exam* of a driver whose library loads, but that the loader could not be asked about on its own."""
     path, whole = exam.manifest.path, asked.whole
     if whole is not None and (whole.has_no_driver or asked.loads(exam.manifest.resolved) is False):
-        sentence = f"{path} names {exam.manifest.resolved}, which loads, but the loader does not use it."
         words = whole.words_on(path, exam.manifest.resolved)
-        finding = Finding("manifest.not-used", path, Outcome.FAIL, sentence, words, "", f"ls -l {quote(path)}")
-        return replace(exam, is_usable=False, finding=finding)
+        return _not_used(exam, ", which loads, but the loader does not use it", words)
     if not nameable([path]):
         why = f"no variable of the loader can name a path with {os.pathsep!r}"
     elif asked.control is not None and asked.control.is_used:
@@ -99,11 +103,7 @@ def _layer_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
         finding = layer_finding(manifest, True)
         return replace(exam, is_on=True, is_usable=True, finding=replace(finding, children=(_note(exam.finding),)))
     words = asked.whole.words_on(manifest.path, manifest.resolved, manifest.name)
-    sentence = f"{manifest.path} should be on, but the loader does not load it."
-    finding = Finding(
-        "layer.not-used", manifest.path, Outcome.FAIL, sentence, words, "", f"ls -l {quote(manifest.path)}"
-    )
-    return replace(exam, is_on=False, is_usable=False, finding=finding)
+    return _not_used(exam, " and should be on, but the loader does not load it", words)
 
 
 def explained(exams: Iterable[ManifestExam]) -> tuple[ManifestExam, ...]:

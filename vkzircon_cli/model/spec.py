@@ -5,6 +5,7 @@ Sources: vk.xml 1.4.360, zircon/types.h, zircon/rights.h, zircon/syscalls/object
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from vkzircon_cli.model.base import record
 
@@ -197,6 +198,7 @@ VMO_BITS = _bits("""
 VMO_VIA_BITS = 0b10_0001_1000
 
 
+@lru_cache(maxsize=64)
 def flags(value: int, bits: tuple[str, ...]) -> Flags:
     """Name every set bit of *value*, lowest first."""
     names = []

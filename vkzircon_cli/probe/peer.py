@@ -177,11 +177,15 @@ class Peer:
             return Crashed(f"{_WHO} closed its channel")
         return Crashed(missing_from_exit(status, who=_WHO).reason)
 
-    def close(self) -> None:
-        """End the process, and close our end of the channel."""
+    def hang_up(self) -> None:
+        """Close our end of the channel: the process then destroys what it made, while this one does the same."""
         if self._kernel is not None and self._channel:
             self._kernel.close(self._channel)
             self._channel = 0
+
+    def close(self) -> None:
+        """End the process, and close our end of the channel."""
+        self.hang_up()
         self._end(_PATIENCE_S)
         self._gone = self._gone or "the second process was ended"
 

@@ -86,7 +86,7 @@ class _Machine:
                 yield from self._ask("devices", "device_count", instance.devices, live=True)
                 yield from self._devices(instance.physical_devices, made, peer)
             if instance.opened is not None:
-                yield from self._ask(_LAST_STEP, "closed", instance.destroy)
+                yield from self._ask(_LAST_STEP, "closed", partial(_destroy, instance, peer))
 
     def _open_kernel(self) -> Any:
         self._kernel = open_zircon(self._on_call, self._caller)
@@ -123,6 +123,11 @@ class _Machine:
                 if self._ask.resumes:  # a new process may list the devices in another order
                     physical = find_device(identity, index, physical_devices, by_index=True) or physical
                 is_measured = yield from _session(self._request.depth)(run, physical, index, identity).probe()
+
+
+def _destroy(instance: InstanceProbe, peer: Peer) -> bool:
+    peer.hang_up()
+    return instance.destroy()
 
 
 def _session(depth: Depth) -> type[DeviceSession]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from vkzircon_cli.checks.registry import PRACTICE
 from vkzircon_cli.explain import Explained, Explanation, Group, WordGroup
 from vkzircon_cli.model.base import plain
-from vkzircon_cli.render.json import to_json
+from vkzircon_cli.render.json import render_json
 from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 
@@ -78,7 +78,7 @@ def render_explained_json(found: Explained) -> str:
         {"group": each.group, "about": each.about, "words": [one.word for one in each.explanations]}
         for each in found.groups
     ]
-    return to_json(
+    return render_json(
         {
             "schema_version": EXPLANATION_SCHEMA_VERSION,
             "asked": found.asked,

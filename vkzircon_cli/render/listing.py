@@ -7,7 +7,7 @@ from itertools import takewhile
 from vkzircon_cli.bindings.faults import Entry
 from vkzircon_cli.emulation.launch import Listing
 from vkzircon_cli.model.base import plain
-from vkzircon_cli.render.json import to_json
+from vkzircon_cli.render.json import render_json
 from vkzircon_cli.render.style import Page
 from vkzircon_cli.render.writer import Sheet
 
@@ -62,4 +62,4 @@ def _write(sheet: Sheet, title: str, rows: Sequence[tuple[str, str]]) -> None:
 def render_listing_json(listing: Listing) -> str:
     """Format the personas and faults as JSON, with an entry for each fault."""
     found = {"personas": plain(listing.personas), "faults": plain(listing.faults)}
-    return to_json({"schema_version": LISTING_SCHEMA_VERSION, **found})
+    return render_json({"schema_version": LISTING_SCHEMA_VERSION, **found})

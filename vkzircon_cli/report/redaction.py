@@ -34,6 +34,8 @@ _USERS = ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")
 _MOST_CHARACTERS = 256 << 10  # of one text: the output that is kept of a driver, if all of it are escapes
 _SHORTEST_NAME = 2
 _SHORTEST_IN_WORDS = 5  # letters of a user's name that is hidden inside words too
+# Every other thing to hide has a sign in it, or is longer.
+_SHORT_WORD = re.compile(r"\w{0,12}")
 # Names that identify no person, and that occur in many paths and messages.
 _COMMON = frozenset(
     {
@@ -139,6 +141,7 @@ class Redactor:
         self._hides = of is not None
         of = of or People()
         self._patterns = [(pattern, mark, what) for pattern, mark, what in self._table(of) if pattern]
+        self._of_names = [(pattern, mark, what) for pattern, mark, what in self._names(of) if pattern]
         self._uuids: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._answers: dict[str, Any] = {}  # the shape of the answer to each step
@@ -159,6 +162,10 @@ class Redactor:
         yield _OTHERS_HOME, r"\1<user>", "home folder"
         yield _ROOTS_HOME, "/<user>", "home folder"
         yield _TILDE, "~<user>", "home folder"
+        yield from self._names(of)
+
+    def _names(self, of: People) -> Iterator[tuple[re.Pattern[str] | None, str | _Mark, str]]:
+        """Yield the last lines of the table: the only ones for a single short word."""
         yield _words(of.hosts), lambda found: "<host>" if found["name"] else found[0], "host name"
         yield _words(of.users, _SHORTEST_IN_WORDS), lambda found: "<user>" if found["name"] else found[0], "user name"
 
@@ -173,7 +180,7 @@ class Redactor:
             return words
         if len(words) > _MOST_CHARACTERS:
             words = f"{words[:_MOST_CHARACTERS]} ... ({len(words) - _MOST_CHARACTERS} more characters)"
-        for pattern, mark, what in self._patterns:
+        for pattern, mark, what in self._of_names if _SHORT_WORD.fullmatch(words) else self._patterns:
             words = pattern.sub(partial(self._marked, mark, what), words)
         return words
 

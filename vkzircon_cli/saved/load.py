@@ -8,24 +8,26 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vkzircon_cli.errors import ERROR_EXITS, Exit, Usage
-from vkzircon_cli.model.base import plain
+from vkzircon_cli.model.base import Milliseconds, record
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.report.bench import BenchReport
 from vkzircon_cli.report.matrix import MatrixReport
 from vkzircon_cli.report.report import Report, make_report
 from vkzircon_cli.saved.schema import parse
+from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import SCHEMA_VERSION, Document, Header
 from vkzircon_cli.stream.events import Event, own_message
-from vkzircon_cli.stream.fold import Fold, Transcript
+from vkzircon_cli.stream.fold import Fold
 
-MOST_BYTES = 16 << 20  # twenty times a device's matrix of all formats, the largest document
+MOST_BYTES = 64 << 20  # a trace of 2,000 devices has 16 MB
 _WHAT_IT_TAKES = (
     "Pass a file that vkzircon report, check or devices wrote with --format json or --format trace, or that vkzircon "
     "matrix or bench wrote with --format json."
 )
 _BEGINNING = re.compile(rb'^\{"event": ?"header"', re.MULTILINE)
 _STANDARD_INPUT = Path("-")
+_MOST_VALUES = 2_000_000  # twice as many as in that trace; in each text, secrets are searched for
 _MOST_WORDS = 300
 ZIP = b"PK\x03\x04"
 # Documents besides reports that can be read: the class, and the key that identifies one of schema 1.3 or older.
@@ -90,6 +92,8 @@ def _bytes(path: Path) -> bytes:
         raise _unfit(path, f" cannot be read: {error.strerror}") from error
     if len(raw) > MOST_BYTES:
         raise _unfit(path, f" is larger than {MOST_BYTES >> 20} MiB, too large for a report")
+    if raw.count(b",") > _MOST_VALUES:
+        raise _unfit(path, f" has more than {_MOST_VALUES:,} values, too many for a report")
     return raw
 
 
@@ -118,7 +122,19 @@ def _finite(number: str) -> float:
     return float(number) if math.isfinite(float(number)) else _refuse(f"{number[:20]}, an infinite number,")
 
 
+@record
+class _Unread:
+    """The fields of an event that the fold takes as they are."""
+
+    step: str = ""
+    fact: str = ""
+    device: int | None = None
+    devices: tuple[int, ...] = ()
+    ms: Milliseconds = 0.0
+
+
 def _trace(path: Path, lines: list[bytes]) -> Report:
+    """Fold *lines*. The fold decodes answers and messages; it takes the fields of `_Unread` as they are."""
     fold, foreign = Fold(), 0
     for number, line in enumerate(lines, start=1):
         event = _parsed(line)
@@ -128,6 +144,7 @@ def _trace(path: Path, lines: list[bytes]) -> Report:
             foreign += bool(line.strip())
         else:
             try:
+                decode(_Unread, event)
                 fold.add(event)
             except (KeyError, TypeError, ValueError) as error:
                 raise _unfit(path, f", line {number}: this is not an event of a trace") from error
@@ -141,10 +158,8 @@ def _is_event(event: Any) -> bool:
 
 
 def _judged(path: Path, fold: Fold) -> Report:
-    """Judge the folded events. The fold does not check the types of values, so this function does."""
     try:
         transcript = fold.transcript()
-        parse(Transcript, json.dumps(plain(transcript)))
         parse(Header, json.dumps(transcript.header))
         return _ended(make_report(transcript))
     except Usage:

@@ -92,7 +92,7 @@ def _restore_docstrings(shapes: Iterable[Any]) -> None:
 
 
 def _complete(part: dict[str, Any], shape: Any) -> None:
-    """Add the keys that `to_document` adds, and require all keys, because none is ever left out."""
+    """Add the keys that `members` adds, and require all keys, because none is ever left out."""
     properties: dict[str, Any] = {}
     exact = has_neighbour(shape) if shape else {}
     for name, described in part["properties"].items():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
+from sys import intern
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -84,10 +85,10 @@ def _decoder(shape: Any) -> _Decoder:
         return partial(_decoded_answer, _decoder(inner[0]), _decoder(Missing))
     if is_dataclass(shape):
         declared: Any = fields(shape)
-        known = [(f.name, _decoder(f.type), f.default is MISSING) for f in declared]
-        return lambda value: shape(**_decoded_fields(known, value))  # type: ignore[operator]
-    if isinstance(shape, type) and issubclass(shape, Enum):
-        return shape
+        known = [(f.name, _decoder(f.type), f.default) for f in declared]
+        return partial(_decoded_record, shape, known)
+    if isinstance(shape, type) and issubclass(shape, Enum | str):
+        return shape if issubclass(shape, Enum) else _interned
     return partial(_checked, _fits(shape))
 
 
@@ -103,9 +104,13 @@ def _decoded_answer(of_value: _Decoder, of_missing: _Decoder, given: Any) -> Ans
     return Answer(None, of_missing(missing)) if missing is not None else Answer(of_value(value))
 
 
-def _decoded_fields(known: Iterable[tuple[str, _Decoder, bool]], given: Any) -> dict[str, Any]:
+def _decoded_record(shape: Any, known: Iterable[tuple[str, _Decoder, Any]], given: Any) -> Any:
+    """Make a record of *given*, without a call of ``__init__``, which would cost as much as the rest."""
     _checked(_FITS[dict], given)
-    return {name: of(given[name]) for name, of, is_needed in known if is_needed or name in given}
+    made = object.__new__(shape)
+    for name, of, default in known:
+        setattr(made, name, of(given[name]) if default is MISSING or name in given else default)
+    return made
 
 
 _LARGEST = (1 << 64) - 1
@@ -125,6 +130,11 @@ _FITS: Mapping[Any, Callable[[Any], bool]] = {
     int: lambda value: isinstance(value, int) and _is_number(value),
     Size: lambda value: isinstance(value, int) and _is_number(value) and value >= 0,
 }
+
+
+def _interned(value: Any) -> str:
+    """Return a string that is kept once: each device lists the same names."""
+    return intern(_checked(_FITS[str], value))
 
 
 def _checked(fits: Callable[[Any], bool], value: Any) -> Any:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base of all documents: the fields that every command with a probe writes, and the header that begins a stream.
 
-The JSON form of a document is `to_document` of its dataclass. Times, messages and captured output are under ``run``
-only, so that two runs on one machine differ only there and in koids and handle values.
+`render.json` writes a document. Times, messages and captured output are under ``run`` only, so that two runs on one
+machine differ only there and in koids and handle values.
 """
 
 from dataclasses import KW_ONLY

@@ -49,22 +49,32 @@ _CUT = Missing(MissingKind.CRASHED, "", "", "the trace stops in this step")
 
 
 @dataclass(slots=True)
-class _Open:
-    """A step that began."""
+class _Step:
+    """A step that began, and its answer if it ended; of a fact that is not known here, no answer is kept."""
 
-    begin: Event
-    answer: dict[str, Any] | None = None
+    device: int | None
+    name: str
+    fact: Fact | None
+    key: dict[str, Any]
+    began_ms: float
+    has_ended: bool = False
+    answer: Answer[Any] | None = None
     end_ms: float | None = None
 
 
-_Steps = defaultdict[tuple[int | None, str], list[_Open]]
+_Steps = defaultdict[tuple[int | None, str], list[_Step]]
 
 
 @dataclass(slots=True)
 class Fold:
-    """Collects events in order; `transcript` may be called at any time, even in the middle of a step."""
+    """Collects events in order; `transcript` may be called at any time, even in the middle of a step.
 
-    _steps: dict[str, _Open] = field(default_factory=dict)
+    *of_device* is the dataclass of a device's facts. Each answer is decoded when it comes: the probe runs on meanwhile,
+    and a record takes a fraction of the memory that its JSON does.
+    """
+
+    of_device: Any = Device
+    _steps: dict[str, _Step] = field(default_factory=dict)
     _selected: frozenset[int] | None = None
     _failure: Failure | None = None
     _messages: list[Message] = field(default_factory=list)
@@ -76,17 +86,25 @@ class Fold:
     is_broken_off: bool = False
 
     def add(self, event: Event) -> None:
-        """Add one event; unknown kinds are ignored, so that an older reader reads a newer stream."""
+        """Add one event; unknown kinds are ignored, so that an older reader reads a newer stream.
+
+        Raises:
+            ValueError, KeyError: it does not have the form of its kind.
+        """
         self._ended_ms = event.get("ms", self._ended_ms)
         self._add_step(event["event"], event)
         self._add_rest(event["event"], event)
 
     def _add_step(self, kind: str, event: Event) -> None:
         if kind == "begin":
-            self._steps[event["step"]] = _Open(event)
+            device, name = event["device"], event["fact"]
+            fact = facts_of(Facts if device is None else self.of_device).get(name)
+            key = {} if fact is None else fact.decode_key(event["key"])
+            self._steps[event["step"]] = _Step(device, name, fact, key, event.get("ms", 0.0))
         elif kind == "end":
             step = self._steps[event["step"]]
-            step.answer, step.end_ms = event["answer"], event.get("ms")
+            step.has_ended, step.end_ms = True, event.get("ms")
+            step.answer = None if step.fact is None else decode(step.fact.answer, event["answer"])
         elif kind == "select":
             self._selected = frozenset(event["devices"])
         elif kind == "again":
@@ -116,7 +134,7 @@ class Fold:
             header=self._header,
             is_cut=self._is_cut,
             output=self._output,
-            stopped_in=next((name for name, step in self._steps.items() if step.answer is None), None),
+            stopped_in=next((name for name, step in self._steps.items() if not step.has_ended), None),
             ended_ms=self._ended_ms,
             culprits=tuple(self._culprits),
             is_broken_off=self.is_broken_off,
@@ -139,7 +157,7 @@ class Fold:
         """Sort the steps by device and fact, once: a trace may have thousands of devices."""
         steps: _Steps = defaultdict(list)
         for step in self._steps.values():
-            steps[step.begin["device"], step.begin["fact"]].append(step)
+            steps[step.device, step.name].append(step)
         return steps
 
     def _filled(self, shape: type[T], steps: _Steps, device: int | None, known: dict[str, Any]) -> T:
@@ -148,26 +166,21 @@ class Fold:
         for name, fact in facts_of(owner).items():
             asked = steps[device, name]
             if fact.row is not None:
-                known[name] = tuple(self._row(fact, step) for step in asked)
+                known[name] = tuple(fact.row(**step.key, **{fact.name: self._answer(step)}) for step in asked)
             else:
-                known[name] = self._answer(fact, asked[0]) if asked else Answer(None, NEVER_REACHED)
+                known[name] = self._answer(asked[0]) if asked else Answer(None, NEVER_REACHED)
         return shape(**known)
 
-    def _answer(self, fact: Fact, step: _Open) -> Answer[Any]:
+    def _answer(self, step: _Step) -> Answer[Any]:
         if step.answer is None:
             cut = _BROKEN_OFF if self.is_broken_off else _CUT
             return Answer(None, cut if self._is_cut else NEVER_REACHED)
-        answer: Answer[Any] = decode(fact.answer, step.answer)
-        return answer
-
-    def _row(self, fact: Fact, step: _Open) -> Any:
-        """Make a table's row: its key from the step's begin, its answer from the step's end."""
-        return fact.row(**fact.decode_key(step.begin["key"]), **{fact.name: self._answer(fact, step)})
+        return step.answer
 
     def _times(self) -> Iterable[StepTime]:
         for name, step in self._steps.items():
-            began = step.begin.get("ms", 0.0)
-            yield StepTime(name, began, None if step.end_ms is None else round(step.end_ms - began, 3))
+            took = None if step.end_ms is None else round(step.end_ms - step.began_ms, 3)
+            yield StepTime(name, step.began_ms, took)
 
 
 def _joined(before: Output, more: Output) -> Output:

@@ -120,8 +120,10 @@ class OwnOutput:
                 self.capture.add(data)
 
     def __exit__(self, *_: object) -> None:
-        """Restore both descriptors, unless a driver closed their copies."""
+        """Restore both descriptors; close those whose copies a driver closed."""
         for descriptor, saved in self._saved.items():
+            with suppress(OSError):
+                os.close(descriptor)  # our pipe, which has no reader from now on
             with suppress(OSError):
                 os.dup2(saved, descriptor)
                 os.close(saved)

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from vkzircon_cli.worker.interrupt import SIGNALS
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _UNFINISHED = 71  # the exit status of work that raised; work that returns exits with 0
 NOT_BEGUN = 73  # the system refused a call before the work: no driver has run
 _POLL_S = 0.001
@@ -77,10 +77,13 @@ class Process:
         The status can be read again, so a signal between the system call and this method's return loses nothing.
         """
         until = time.monotonic() + patience_s
-        while (ended := os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is None:
-            if time.monotonic() >= until:
-                return None
-            time.sleep(_POLL_S)
+        try:
+            while (ended := os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is None:
+                if time.monotonic() >= until:
+                    return None
+                time.sleep(_POLL_S)
+        except ChildProcessError:  # a library in this process ignores SIGCHLD, which discards the status
+            return 0
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     def kill(self) -> None:
@@ -99,6 +102,7 @@ class Process:
 
 
 _living: list[Process] = []
+_adopting: list[bool] = []
 _first: list[str] = []
 
 
@@ -195,12 +199,41 @@ def _close_all_but(kept: Collection[int]) -> None:
                 os.close(descriptor)
 
 
+def adopt_orphans() -> None:
+    """Become the parent of each process that a library starts and leaves behind, so that `end_all` ends it too.
+
+    Not if this process has children that it did not fork: they are of the program that it was before.
+    """
+    if len(_children()) > len(_living):
+        return
+    with suppress(ImportError, OSError, AttributeError):  # the system may lack it
+        from vkzircon_cli.bindings.dynlib import in_this_process  # 3 ms, while the worker loads the probe
+
+        in_this_process().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _adopting.append(True)
+
+
+def _children() -> list[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as listed:  # noqa: PTH123 - pathlib takes 3 ms
+            return list(map(int, listed.read().split()))
+    except OSError:  # a kernel may lack the list
+        return []
+
+
 def end_all() -> None:
-    """Kill every process that is not reaped, and wait for their ends."""
+    """Kill every process that is not reaped, and every orphan of theirs, and wait for their ends."""
     for process in _living:
         process.kill()
     while _living:
         _living[0].reap()
+    until = time.monotonic() + _PATIENCE_S
+    while _adopting and (orphans := _children()) and time.monotonic() < until:
+        for orphan in orphans:  # the next look finds what it started
+            with suppress(OSError):
+                os.kill(orphan, signal.SIGKILL)
+                if os.waitpid(orphan, os.WNOHANG) == (0, 0):
+                    time.sleep(_POLL_S)
 
 
 def signal_name(number: int) -> str:
