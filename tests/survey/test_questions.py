@@ -149,7 +149,7 @@ def test_a_condition_chooses_what_require_accepts(captured: Any, text: str) -> N
     condition = parse_condition(text)
     wanted = []
     for path, seen, report in _seen():
-        verdicts = {result.id: result for result in report.of_device(seen.device.index)}
+        verdicts = {result.id: result for result in report.checks if result.device == seen.device.index}
         if (condition.fact or condition.name in verdicts) and judge(condition, seen, verdicts).outcome is Outcome.PASS:
             wanted.append(str(path))
     assert sorted(file for (file,) in found) == wanted
