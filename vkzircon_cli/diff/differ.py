@@ -43,6 +43,8 @@ class Differ:
         skipped = LEFT_OUT.get(owner, frozenset()).union(leave)
         for field in fields(before):
             was, now = getattr(before, field.name), getattr(after, field.name)
+            if was == now:  # most are, and a path costs more than the comparison
+                continue
             is_absent = not self._same_version and field.default is not MISSING and field.default in (was, now)
             if not is_absent and field.name not in skipped and not field.name.endswith("_hex"):
                 yield from self._field(owner, field.name, was, now, path.into(owner, field.name))

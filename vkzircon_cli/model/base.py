@@ -6,7 +6,7 @@ JavaScript, and jq before 1.7, read every number as a double.
 """
 
 from collections.abc import Hashable, Iterator
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from functools import cache
 from itertools import repeat
@@ -20,8 +20,8 @@ def record(declared: type[T]) -> type[T]:
     """Make *declared* a dataclass with slots, equal and hashed by its values.
 
     Its methods are shared: `dataclass` compiles them for each of more than a hundred classes, which slows every start
-    (75 microseconds a class with ``__init__`` alone, 25 without). Only the type checker ensures that no
-    field is given twice, and that none is ever assigned.
+    (75 microseconds a class with ``__init__`` alone, 25 without). Only the type checker ensures that all
+    fields are given, each once, and that none is ever assigned.
     """
     made: type[T] = dataclass(slots=True, init=False, eq=False, repr=False, match_args=False)(declared)
     for name, method in _METHODS.items():
@@ -31,22 +31,26 @@ def record(declared: type[T]) -> type[T]:
 
 def _init(self: Any, *values: Any, **named: Any) -> None:
     known = self.__dataclass_fields__
+    if len(values) + len(named) != len(known):
+        _set_defaults(type(self), self)
     any(map(setattr, repeat(self), known, values))  # setattr returns None, so all are set; half the time of a loop
     if named:
         any(map(setattr, repeat(self), named, named.values()))
-    if len(values) + len(named) != len(known):
-        _add_defaults(self, [*known.values()][len(values) :], named)
 
 
-def _add_defaults(self: Any, left: list[Field[Any]], named: dict[str, Any]) -> None:
-    """Set the fields that were not given. Raises `TypeError` if one of them has no default."""
-    for field in (field for field in left if field.name not in named):
-        if field.default is not MISSING:
-            setattr(self, field.name, field.default)
-        elif field.default_factory is not MISSING:
-            setattr(self, field.name, field.default_factory())
-        else:
-            raise TypeError(f"{type(self).__qualname__} needs {field.name}")
+def _set_defaults(shape: Any, made: Any) -> None:
+    defaults, factories = _defaults(shape)
+    any(map(setattr, repeat(made), defaults, defaults.values()))
+    for name, make in factories.items():
+        setattr(made, name, make())
+
+
+@cache
+def _defaults(shape: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the defaults of the fields of a record, and the functions that make them, by their names."""
+    declared = fields(shape)
+    factories = {f.name: f.default_factory for f in declared if f.default_factory is not MISSING}
+    return {f.name: f.default for f in declared if f.default is not MISSING}, factories
 
 
 def _values(of: Any) -> tuple[Any, ...]:

@@ -31,6 +31,7 @@ _Mark = Callable[[re.Match[str]], str]
 
 _HOMES = ("/home", "/Users", "/var/home", "/export/home", "/usr/home")
 _USERS = ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")
+_MOST_CLEAN = 10_000
 _MOST_CHARACTERS = 256 << 10  # of one text: the output that is kept of a driver, if all of it are escapes
 _SHORTEST_NAME = 2
 _SHORTEST_IN_WORDS = 5  # letters of a user's name that is hidden inside words too
@@ -144,6 +145,7 @@ class Redactor:
         self._of_names = [(pattern, mark, what) for pattern, mark, what in self._names(of) if pattern]
         self._uuids: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
+        self._clean: set[str] = set()  # texts with nothing to hide: each device has the same names of extensions
         self._answers: dict[str, Any] = {}  # the shape of the answer to each step
 
     def _table(self, of: People) -> Iterator[tuple[re.Pattern[str] | None, str | _Mark, str]]:
@@ -180,9 +182,14 @@ class Redactor:
             return words
         if len(words) > _MOST_CHARACTERS:
             words = f"{words[:_MOST_CHARACTERS]} ... ({len(words) - _MOST_CHARACTERS} more characters)"
+        if words in self._clean:
+            return words
+        hidden = words
         for pattern, mark, what in self._of_names if _SHORT_WORD.fullmatch(words) else self._patterns:
-            words = pattern.sub(partial(self._marked, mark, what), words)
-        return words
+            hidden = pattern.sub(partial(self._marked, mark, what), hidden)
+        if hidden == words and len(self._clean) < _MOST_CLEAN:
+            self._clean.add(words)
+        return hidden
 
     def _marked(self, mark: "str | _Mark", what: str, found: re.Match[str]) -> str:
         """Return what replaces *found*, and count it, unless it stays."""

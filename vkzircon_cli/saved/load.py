@@ -180,6 +180,9 @@ def _document(path: Path, raw: bytes) -> Any:
         raise _unfit(path, f" is not JSON: {error}") from error
     kind = _kind_of(path, document)
     shape, _ = _READ.get(kind, (Report, ""))
+    if not document.keys() <= shape.__dataclass_fields__.keys():  # each error of pydantic would copy unknown keys
+        text = json.dumps({name: document[name] for name in shape.__dataclass_fields__ if name in document})
+    del document  # it needs more memory than the report
     try:
         return _ended(parse(shape, text))
     except ValueError as error:
