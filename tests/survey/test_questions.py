@@ -36,16 +36,16 @@ SINCE = "2026-02-15"
 
 @pytest.fixture(name="plan", scope="module")
 def _plan() -> list[Made]:
-    return many_reports.plan(300, seed=7)
+    return many_reports.plan(120, seed=7)
 
 
 @pytest.fixture(name="tables", scope="module")
 def _tables(plan: list[Made], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Export the tables of 300 reports."""
+    """Export the tables of 120 reports."""
     folder = tmp_path_factory.mktemp("survey")
     many_reports.write(folder / "reports", plan)
     found = survey([str(folder / "reports")], Asked(), folder / "tables")
-    assert (found.reports, found.sources.read, found.sources.duplicates) == (300, 300, ())
+    assert (found.reports, found.sources.read, found.sources.duplicates) == (120, 120, ())
     return str(folder / "tables")
 
 
