@@ -60,6 +60,8 @@ def test_each_file_is_read_or_left_out_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "no-outcome.json").write_text(good.replace('"outcome": "pass"', '"outcome": "great"'))
     (tmp_path / "two.json").write_text(good + good)
     (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")
+    large = replace(reports.good_report(), devices=(reports.device(who=reports.identity(name="x" * (17 << 20))),))
+    (tmp_path / "large.json").write_text(render_json(large))
     (tmp_path / "bad.gz").write_bytes(gzip.compress(good.encode())[:100])
     with ZipFile(tmp_path / "no-bundle.zip", "w") as archive:
         archive.writestr("a.txt", "x")
@@ -71,6 +73,7 @@ def test_each_file_is_read_or_left_out_with_its_reason(tmp_path: Path) -> None:
     for name, said in {
         "cut.json": "is not JSON",
         "other-program.json": "is not a complete report",
+        "large.json": "has a report of more than 16 MiB",
         "newer.json": "has schema version 2.",
         "empty.json": "is empty",
         "wrong-type.json": "devices: expected an array",

@@ -25,6 +25,7 @@ from vkzircon_cli.saved.load import MOST_BYTES, ZIP, read_bytes
 from vkzircon_cli.stream.document import SCHEMA_VERSION
 
 INDEX = "index.parquet"  # of a folder with exported tables
+MOST_REPORT_BYTES = 16 << 20  # the engine needs a buffer of this size for each thread
 _GZIP = b"\x1f\x8b"
 _HEAD = 400
 MAJOR = SCHEMA_VERSION.partition(".")[0]
@@ -111,7 +112,7 @@ def is_plain(file: File, content: bytes) -> bool:
         _PLAIN.match(head) is not None
         and (kind is None or kind[1] == b"report")
         and content[-_HEAD:].rstrip().endswith(b"}")
-        and len(content) <= MOST_BYTES
+        and len(content) <= MOST_REPORT_BYTES
         and file.path.isprintable()
         and _READ_AS_PATTERN.isdisjoint(file.path)
     )
@@ -127,7 +128,10 @@ def converted(file: File, content: bytes) -> str:
     document = read_bytes(path, _unpacked(path, content))
     if not isinstance(document, Report):
         raise Usage(f"{_shown(file.path)} is a {document.kind}, not a report.")
-    return render_json(document)
+    text = render_json(document)
+    if len(text.encode()) > MOST_REPORT_BYTES:
+        raise Usage(f"{_shown(file.path)} has a report of more than {MOST_REPORT_BYTES >> 20} MiB.")
+    return text
 
 
 def _unpacked(path: Path, content: bytes) -> bytes:

@@ -14,7 +14,6 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import CannotAsk, NotWritten, Usage
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.saved.load import MOST_BYTES
 from vkzircon_cli.survey import files
 from vkzircon_cli.survey.files import File
 from vkzircon_cli.survey.tables import DECLARED, TABLES, ddl, rows_of
@@ -233,7 +232,7 @@ WITH given AS (SELECT unnest(?) AS filename, unnest(?) AS file, unnest(?) AS dig
 documents AS (
   SELECT *, [u for u in {_DEVICE_UUIDS} if trim(u, '0-') <> ''] AS uuids
   FROM read_json(?, columns = {{{_COLUMNS}}}, format = 'unstructured', compression = 'none', filename = true,
-    hive_partitioning = false, maximum_object_size = {MOST_BYTES})
+    hive_partitioning = false, maximum_object_size = {files.MOST_REPORT_BYTES})
 )
 SELECT documents.* EXCLUDE (filename), given.file,
   md5(concat_ws(chr(31), run.started, coalesce(environment.system, ''), coalesce(environment.machine, ''),
