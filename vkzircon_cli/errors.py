@@ -6,7 +6,6 @@ import os
 from enum import IntEnum
 
 from vkzircon_cli.model.base import Missing, MissingKind
-from vkzircon_cli.model.limits import limit_in_the_way
 
 
 class Exit(IntEnum):
@@ -167,6 +166,8 @@ def refused_call(error: BaseException) -> CannotAsk | None:
 
 def by_limit(happened: str) -> CannotAsk | None:
     """Return the error for what *happened*, a sentence without a full stop, if a limit is in the way here."""
+    from vkzircon_cli.model.limits import limit_in_the_way  # imported here: few runs need it
+
     if (limit := limit_in_the_way()) is None:
         return None
     return CannotAsk("limit", f"{happened}, where {limit.words}.", f"Raise the limit: {limit.fix}.")

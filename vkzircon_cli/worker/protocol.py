@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import CannotAsk, OurFault, Stop, by_limit, missing_package, refused_call
 from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.request import Request
@@ -88,6 +87,8 @@ def _lacking(answer: Any) -> str:
     """Return the first thing in an answer that a lack of memory, files or threads may cause, '' without one."""
     for missing in _missing_in(answer):
         if missing.result in _OF_LACK or missing.kind is MissingKind.CRASHED:
+            from vkzircon_cli.checks.registry import describe, sentence_case  # few runs need it
+
             return sentence_case(describe(missing))
     return ""
 
