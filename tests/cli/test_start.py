@@ -81,7 +81,8 @@ def test_the_main_process_of_a_probe_loads_neither_the_binding_nor_what_renders(
     start = _start(lavapipe, line.split())
     assert start.forks == 1
     assert "vkzircon_cli.report.report" in start.modules
-    assert not start.modules & (HEAVY | WORKERS | {"vkzircon_cli.explain"})
+    # cffi asks the system to give this process the orphans of its workers.
+    assert not start.modules & (HEAVY | WORKERS - {"_cffi_backend"} | {"vkzircon_cli.explain"})
 
 
 @pytest.mark.usefixtures("layer")

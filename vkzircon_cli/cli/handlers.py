@@ -58,7 +58,6 @@ def _begin(command: Command, given: Mapping[str, Any]) -> Request:
     request = request_of(command, given)
     if request.agent is not None:  # the device's variables are not known yet
         return request
-    process.adopt_orphans()
     from vkzircon_cli.emulation.installation import with_environment  # 2 ms, which --help does not need
 
     try:
@@ -66,6 +65,7 @@ def _begin(command: Command, given: Mapping[str, Any]) -> Request:
     except CannotAsk:
         return request  # the document has the reason
     worker.send_early(request)
+    process.adopt_orphans()  # 3 ms, in which the worker loads no library yet
     return request
 
 

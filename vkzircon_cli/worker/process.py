@@ -207,7 +207,7 @@ def adopt_orphans() -> None:
     if len(_children()) > len(_living):
         return
     with suppress(ImportError, OSError, AttributeError):  # the system may lack it
-        from vkzircon_cli.bindings.dynlib import in_this_process  # 3 ms, while the worker loads the probe
+        from vkzircon_cli.bindings.dynlib import in_this_process
 
         in_this_process().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         _adopting.append(True)
