@@ -81,7 +81,9 @@ def test_the_main_process_of_a_probe_loads_neither_the_binding_nor_what_renders(
     start = _start(lavapipe, line.split())
     assert start.forks == 1
     assert "vkzircon_cli.report.report" in start.modules
-    assert not start.modules & (HEAVY | WORKERS | {"vkzircon_cli.explain"})
+    unused = HEAVY | WORKERS | {"vkzircon_cli.explain"}
+    # cffi calls prctl, by which a process that a driver leaves behind is found.
+    assert not start.modules & (unused - {"_cffi_backend"})
 
 
 @pytest.mark.parametrize(
