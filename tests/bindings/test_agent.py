@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from agent_side import ADDRESS, DONE, ELSEWHERE, FAILED, HUNG, SIZE, SPARC, STARTED, answering, frame_of, greeting
@@ -432,10 +433,11 @@ def test_calls_that_were_left_out_are_refused() -> None:
     """Only a result other than 0 of a call that must return 0 may end a frame early."""
     ffi = vk.binding().ffi
     answer = frame_of(DONE, struct.pack("<QIIQ", 0, 0, 1, 0))
-    for ask, message in (
+    ways: list[tuple[Callable[[AgentCaller, Any], object], str]] = [
         (lambda caller, function: caller.look_up(function, ffi.NULL, ["vkA", "vkB"]), "the results of other calls"),
         (lambda caller, function: caller.in_turn([_called(function)] * 2), "calls were left out"),
-    ):
+    ]
+    for ask, message in ways:
         with answering(greeting(), frame_of(DONE), answer) as connection:
             caller = AgentCaller(connection, connection.greet())
             with pytest.raises(AgentError, match=message):

@@ -213,6 +213,13 @@ def test_an_error_is_told_once(vkzircon: Run) -> None:
     assert (ran.code, ran.out.count("ERROR")) == (4, 1)
 
 
+def test_the_end_of_the_second_agent_is_known_though_sigchld_is_ignored(emulated: Run, agent: Path) -> None:
+    """An ignored SIGCHLD is inherited, and the system then discards exit statuses."""
+    ran = emulated("check", "-f", "json", "--agent", f"env --ignore-signal=CHLD {agent}", "--fault", "abort-in-import")
+    told = {check["id"]: check["sentence"] for check in ran.json["checks"]}
+    assert "the second process was killed by SIGABRT" in told["import.second-process"]
+
+
 @pytest.mark.parametrize(
     ("kib", "said"),
     [(50_000, "The agent has no address space for its arena."), (90_000, "The agent cannot map its arena: Cannot")],

@@ -678,6 +678,9 @@ int main(void) {
     struct header header;
     pthread_t watchdog;
     move_streams();
+#ifndef __Fuchsia__
+    signal(SIGCHLD, SIG_DFL); // an ignored SIGCHLD is inherited, and discards the exit status of the second agent
+#endif
     if (pthread_create(&watchdog, NULL, watch, NULL) != 0)
         stop("no thread can be started");
     offer_arenas();
