@@ -18,7 +18,7 @@ from program import PROGRAM, Run, environment
 
 from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.agent import AgentCaller
-from vkzircon_cli.bindings.connection import MAGIC, Connection
+from vkzircon_cli.bindings.connection import MAGIC, AgentError, Ask, Connection
 from vkzircon_cli.cli.command_table import COMMANDS
 from vkzircon_cli.diff import ChangeKind, Difference, compare
 from vkzircon_cli.emulation import agent_files
@@ -172,23 +172,47 @@ def test_a_connection_that_fails_is_not_the_drivers_fault(
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "said", "hint"),
     [
-        ("no-such-command", "The agent's command cannot be started: no-such-command: No such file or directory."),
-        ("true", "ended with exit status 0 before the agent's greeting."),
-        ("echo hello", "ended with exit status 0 before the agent's greeting. It wrote: hello"),
-        ("sh -c 'echo denied >&2; exit 3'", "ended with exit status 3 before the agent's greeting. It wrote: denied"),
-        ("cat /dev/zero", "without an agent's greeting."),
-        ("sleep 60", "did not send its greeting within 0.5 s."),
+        (
+            "no-such-command",
+            "The agent's command cannot be started: no-such-command: No such file or directory.",
+            "Check the name.",
+        ),
+        ("/etc/passwd", "cannot be started: /etc/passwd: Permission denied.", "must be executable"),
+        ("true", "ended with exit status 0 before the agent's greeting.", "Run the command by itself"),
+        ("echo hello", "ended with exit status 0 before the agent's greeting. It wrote: hello", "by itself"),
+        (
+            "sh -c 'echo no >&2; exit 3'",
+            "ended with exit status 3 before the agent's greeting. It wrote: no",
+            "by itself",
+        ),
+        ("cat /dev/zero", "without an agent's greeting.", "Run the command by itself"),
+        ("sleep 60", "did not send its greeting within 0.5 s.", "--timeout allows more"),
     ],
 )
-def test_no_agent_is_one_sentence(vkzircon: Run, command: str, said: str) -> None:
-    """Exit code 4, what happened, what to do, and a whole document."""
+def test_no_agent_is_one_sentence(vkzircon: Run, command: str, said: str, hint: str) -> None:
+    """Exit code 4, what happened, what to do about this cause, and a whole document."""
     ran = vkzircon("check", "-f", "json", "--agent", command, "--timeout", "0.5")
     assert ran.code == 4
     assert ran.json["error"]["cause"] == "no-agent"
     assert said in ran.err
+    assert hint in ran.err
     assert len(ran.err.splitlines()) == 1
+
+
+def test_an_agent_that_cannot_go_on_tells_why(agent: Path) -> None:
+    """What ends it by itself, such as a lack of memory, looks like no driver's crash."""
+    process = AgentProcess(str(agent), keeps_errors=True)
+    try:
+        connection = Connection(process.read, process.write, 5)
+        connection.greet()
+        with pytest.raises(AgentError, match=r"refused a request of kind 7 \(a frame is too short\)\.") as refused:
+            connection.ask(Ask.CALL)
+        assert "limits of the agent's process" in refused.value.hint
+        assert process.exit_status() == 64
+    finally:
+        process.end()
 
 
 def test_a_command_without_a_driver_has_no_agent(vkzircon: Run) -> None:
@@ -239,7 +263,7 @@ def test_an_agent_that_ends_before_it_is_asked_is_no_crash(emulated: Run, agent:
     greeting = len(MAGIC) + 16 + 120 + sum(len(text) + 1 for text in texts)
     ran = emulated("check", "-f", "json", "--agent", _later(agent, f"{sys.executable} relay.py {agent} {greeting} end"))
     assert (ran.code, ran.json["error"]["cause"]) == (4, "no-agent")
-    assert "The connection to the agent ended before the first request." in ran.err
+    assert "The connection to the agent ended before the first request. Run the command by itself" in ran.err
 
 
 def _later(agent: Path, command: str) -> str:

@@ -74,12 +74,8 @@ struct frame {
 };
 
 static int input, output;
+static bool is_greeted;
 static const uint8_t magic[16] = "vkzircon-agent\r\n";
-
-static _Noreturn void stop(const char *why) {
-    fprintf(stderr, "vkzircon-agent: %s\n", why);
-    _exit(NOT_SPOKEN);
-}
 
 static void *pointer(uint64_t address) {
     return (void *)(uintptr_t)address;
@@ -104,6 +100,17 @@ static void get(void *data, uint64_t size) {
             _exit(0); // without a driver's destructors, which may take long, or crash
         at += done > 0 ? done : 0;
     }
+}
+
+// Tells the reason on standard error, and to the host: the end of this process is then no driver's fault.
+static _Noreturn void stop(const char *why) {
+    const struct header failed = {.size = (uint32_t)strlen(why), .kind = FAILED};
+    fprintf(stderr, "vkzircon-agent: %s\n", why);
+    if (is_greeted) {
+        put(&failed, sizeof(failed));
+        put(why, failed.size);
+    }
+    _exit(NOT_SPOKEN);
 }
 
 static uint8_t *answer; // the reply that is being written: a header, then the payload
@@ -356,7 +363,7 @@ static bool make_call(struct frame *frame, uint64_t *took) {
         stop("a call with too many arguments, or without an address");
     take(frame, w, words * sizeof(w[0]));
     for (uint32_t i = 0; i < words; i++) {
-        if (flags & LATER << i) // an earlier call wrote the argument there
+        if (flags & (uint32_t)LATER << i) // an earlier call wrote the argument there
             memcpy(&w[i], pointer(w[i]), sizeof(w[i]));
     }
     arm(frame->limit_ms);
@@ -661,6 +668,7 @@ static void say_hello(void) {
     add(system.machine, strlen(system.machine) + 1);
     add(system.nodename, strlen(system.nodename) + 1);
     send_answer(HELLO);
+    is_greeted = true;
 }
 
 // Keeps the two pipes for the frames alone: what drivers print goes to standard error, and nothing is left to read.
@@ -687,9 +695,11 @@ int main(void) {
     say_hello();
     for (;;) {
         get(&header, sizeof(header));
-        uint8_t *data = header.size > MOST_PAYLOAD ? NULL : malloc((size_t)header.size + 1);
-        if (!data)
+        if (header.size > MOST_PAYLOAD)
             stop("a frame is too long");
+        uint8_t *data = malloc((size_t)header.size + 1);
+        if (!data)
+            stop("out of memory");
         get(data, header.size);
         struct frame frame = {.limit_ms = header.limit_ms, .data = data, .size = header.size};
         begin();
