@@ -245,12 +245,17 @@ def test_the_end_of_the_second_agent_is_known_though_sigchld_is_ignored(emulated
 
 
 @pytest.mark.parametrize(
-    ("kib", "said"),
-    [(50_000, "The agent has no address space for its arena."), (90_000, "The agent cannot map its arena: Cannot")],
+    ("limit", "said"),
+    [
+        ("-v 50000", "The agent has no address space for its arena."),
+        ("-v 90000", "The agent cannot map its arena: Cannot"),
+        ("-v 600000", "A limit of the agent's process leaves too little for a driver: address space (ulimit -v)."),
+        ("-n 12", "A limit of the agent's process leaves too little for a driver: open files (ulimit -n)."),
+    ],
 )
-def test_an_agent_without_memory_gives_one_sentence(vkzircon: Run, agent: Path, kib: int, said: str) -> None:
-    """The driver is not blamed."""
-    ran = vkzircon("check", "-f", "json", "--agent", f"sh -c 'ulimit -v {kib}; exec {agent}'")
+def test_an_agent_with_a_low_limit_gives_one_sentence(vkzircon: Run, agent: Path, limit: str, said: str) -> None:
+    """The driver is not blamed, although it is what would fail."""
+    ran = vkzircon("check", "-f", "json", "--agent", f"sh -c 'ulimit {limit}; exec {agent}'")
     assert (ran.code, ran.json["error"]["cause"]) == (4, "no-agent")
     assert ran.err.startswith(f"vkzircon: {said}")
     assert len(ran.err.splitlines()) == 1
@@ -260,7 +265,7 @@ def test_an_agent_that_ends_before_it_is_asked_is_no_crash(emulated: Run, agent:
     """The driver was not called yet."""
     (tmp_path / "relay.py").write_text(RELAY)
     texts = (os.uname().sysname, os.uname().release, os.uname().machine, os.uname().nodename)
-    greeting = len(MAGIC) + 16 + 120 + sum(len(text) + 1 for text in texts)
+    greeting = len(MAGIC) + 16 + 120 + sum(len(text) + 1 for text in (*texts, ""))
     ran = emulated("check", "-f", "json", "--agent", _later(agent, f"{sys.executable} relay.py {agent} {greeting} end"))
     assert (ran.code, ran.json["error"]["cause"]) == (4, "no-agent")
     assert "The connection to the agent ended before the first request. Run the command by itself" in ran.err

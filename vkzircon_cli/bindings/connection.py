@@ -80,7 +80,10 @@ class AgentError(CannotAsk):
 
 @record
 class Hello:
-    """What an agent says of itself: its *offers* are addresses for an arena of *arena_size* bytes."""
+    """What an agent says of itself: its *offers* are addresses for an arena of *arena_size* bytes.
+
+    *lack* is what a limit of its process leaves too little of, '' if there is enough.
+    """
 
     machine: int
     page_size: int
@@ -93,6 +96,7 @@ class Hello:
     release: str
     machine_name: str
     host: str = ""
+    lack: str = ""
 
 
 class Connection:
@@ -166,7 +170,7 @@ class Connection:
         if not 1 << 20 <= arena_size <= 1 << 30 or arena_size % _CHUNK or offers > len(addresses):
             raise self._malformed("it offers no arena")
         elevated = uid != euid or gid != egid
-        words = (decode(text)[0] for text in texts[: _HELLO_TEXTS + 1])
+        words = (decode(text)[0] for text in texts[: _HELLO_TEXTS + 2])
         kept = tuple(filter(None, addresses[:offers]))
         return Hello(machine, page_size, pid, elevated, kept, arena_size, messenger, *words)
 

@@ -283,6 +283,23 @@ static void *reserve(void *hint, int protection) {
     return mmap(hint, ARENA_SIZE, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
+// Returns what a limit of this process leaves too little of, "" if there is enough. A driver with a compiler in it maps
+// hundreds of MiB, and a driver holds several files open.
+static const char *find_lack(void) {
+    const size_t room = (size_t)1 << 30;
+    int files[16], count = 0;
+    void *made = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (made == MAP_FAILED)
+        return "address space (ulimit -v)";
+    munmap(made, room);
+    while (count < 16 && (files[count] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) >= 0)
+        count++;
+    const bool is_enough = count == 16;
+    while (count > 0)
+        close(files[--count]);
+    return is_enough ? "" : "open files (ulimit -n)";
+}
+
 static void offer_arenas(void) {
     for (uint64_t i = 0; i < OFFERS; i++) {
         // Few systems map anything below 2^38 by themselves. The system chooses the last two addresses.
@@ -645,7 +662,7 @@ static enum reply answer_to(uint32_t kind, struct frame *frame) {
     return reply;
 }
 
-static void say_hello(void) {
+static void say_hello(const char *lack) {
     struct utsname system = {0};
     uname(&system);
     put(magic, sizeof(magic));
@@ -667,6 +684,7 @@ static void say_hello(void) {
     add(system.release, strlen(system.release) + 1);
     add(system.machine, strlen(system.machine) + 1);
     add(system.nodename, strlen(system.nodename) + 1);
+    add(lack, strlen(lack) + 1);
     send_answer(HELLO);
     is_greeted = true;
 }
@@ -691,8 +709,9 @@ int main(void) {
 #endif
     if (pthread_create(&watchdog, NULL, watch, NULL) != 0)
         stop("no thread can be started");
+    const char *lack = find_lack(); // before the arenas take room
     offer_arenas();
-    say_hello();
+    say_hello(lack);
     for (;;) {
         get(&header, sizeof(header));
         if (header.size > MOST_PAYLOAD)
