@@ -225,9 +225,13 @@ def test_a_command_without_a_driver_has_no_agent(vkzircon: Run) -> None:
 
 
 def test_the_cause_is_searched_for_through_the_same_agent(vkzircon: Run, agent: Path) -> None:
-    """The hint and the next commands name the agent: without it, they would examine this machine."""
+    """The hint and the next commands name the agent: without it, they would examine this machine.
+
+    No layer is left out there, and the report has the reason.
+    """
     ran = vkzircon("check", "-f", "json", "--agent", str(agent), VK_DRIVER_FILES="/none")
     assert ran.code == 4
+    assert "vkzircon reads the manifests of its own machine only." in json.dumps(ran.json["run"]["messages"])
     assert f"Run vkzircon doctor --agent {agent} for the cause." in ran.err
 
 
