@@ -191,7 +191,10 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
     # Without fork, the driver may hang in this process while it holds the linker's lock, so no library is opened.
     hides = request.depth is Depth.EVERYTHING and any(map(hidden_commands, seen.transcript().facts.devices))
     is_lost = request.emulate is not None and lacks_emulation(seen.transcript().facts)
-    if request.agent is not None or not can_fork() or not (hides or is_lost or is_in_trouble(seen.transcript())):
+    if not can_fork() or not (hides or is_lost or is_in_trouble(seen.transcript())):
+        return
+    if request.agent is not None:
+        yield own_message("warning", _NOT_ON_DEVICES)
         return
     try:
         found = search(request, seen.transcript())
@@ -207,6 +210,9 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
 
 
 _SEARCHED = ("", "extensions", "open")
+_NOT_ON_DEVICES = (
+    "No search for a layer or driver that is the cause was made: vkzircon reads the manifests of its own machine only."
+)
 
 
 def _feed(stream: Iterable[Event], fold: Fold, watch: Watch) -> None:

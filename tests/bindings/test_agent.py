@@ -407,7 +407,7 @@ def test_no_other_request_is_named_for_one_that_the_agent_refused(
     """Neither a request that was sent with it, nor the one that reads the answer, which may fail itself."""
     with answering(greeting(), frame_of(FAILED), frame_of(DONE)) as connection:
         connection.greet()
-        with pytest.raises(AgentError, match=rf"The agent refused a request of kind {kind} "):
+        with pytest.raises(AgentError, match=rf"The agent refused a request of kind {kind}\b"):
             ask(connection)
         assert connection.is_broken
 

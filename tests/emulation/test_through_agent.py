@@ -18,7 +18,7 @@ from program import PROGRAM, Run, environment
 
 from vkzircon_cli.bindings import _abi
 from vkzircon_cli.bindings.agent import AgentCaller
-from vkzircon_cli.bindings.connection import MAGIC, Connection
+from vkzircon_cli.bindings.connection import MAGIC, AgentError, Ask, Connection
 from vkzircon_cli.cli.command_table import COMMANDS
 from vkzircon_cli.diff import ChangeKind, Difference, compare
 from vkzircon_cli.emulation import agent_files
@@ -172,23 +172,47 @@ def test_a_connection_that_fails_is_not_the_drivers_fault(
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "said", "hint"),
     [
-        ("no-such-command", "The agent's command cannot be started: no-such-command: No such file or directory."),
-        ("true", "ended with exit status 0 before the agent's greeting."),
-        ("echo hello", "ended with exit status 0 before the agent's greeting. It wrote: hello"),
-        ("sh -c 'echo denied >&2; exit 3'", "ended with exit status 3 before the agent's greeting. It wrote: denied"),
-        ("cat /dev/zero", "without an agent's greeting."),
-        ("sleep 60", "did not send its greeting within 0.5 s."),
+        (
+            "no-such-command",
+            "The agent's command cannot be started: no-such-command: No such file or directory.",
+            "Check the name.",
+        ),
+        ("/etc/passwd", "cannot be started: /etc/passwd: Permission denied.", "must be executable"),
+        ("true", "ended with exit status 0 before the agent's greeting.", "Run the command by itself"),
+        ("echo hello", "ended with exit status 0 before the agent's greeting. It wrote: hello", "by itself"),
+        (
+            "sh -c 'echo no >&2; exit 3'",
+            "ended with exit status 3 before the agent's greeting. It wrote: no",
+            "by itself",
+        ),
+        ("cat /dev/zero", "without an agent's greeting.", "Run the command by itself"),
+        ("sleep 60", "did not send its greeting within 0.5 s.", "--timeout allows more"),
     ],
 )
-def test_no_agent_is_one_sentence(vkzircon: Run, command: str, said: str) -> None:
-    """Exit code 4, what happened, what to do, and a whole document."""
+def test_no_agent_is_one_sentence(vkzircon: Run, command: str, said: str, hint: str) -> None:
+    """Exit code 4, what happened, what to do about this cause, and a whole document."""
     ran = vkzircon("check", "-f", "json", "--agent", command, "--timeout", "0.5")
     assert ran.code == 4
     assert ran.json["error"]["cause"] == "no-agent"
     assert said in ran.err
+    assert hint in ran.err
     assert len(ran.err.splitlines()) == 1
+
+
+def test_an_agent_that_cannot_go_on_tells_why(agent: Path) -> None:
+    """What ends it by itself, such as a lack of memory, looks like no driver's crash."""
+    process = AgentProcess(str(agent), keeps_errors=True)
+    try:
+        connection = Connection(process.read, process.write, 5)
+        connection.greet()
+        with pytest.raises(AgentError, match=r"refused a request of kind 7 \(a frame is too short\)\.") as refused:
+            connection.ask(Ask.CALL)
+        assert "limits of the agent's process" in refused.value.hint
+        assert process.exit_status() == 64
+    finally:
+        process.end()
 
 
 def test_a_command_without_a_driver_has_no_agent(vkzircon: Run) -> None:
@@ -201,9 +225,13 @@ def test_a_command_without_a_driver_has_no_agent(vkzircon: Run) -> None:
 
 
 def test_the_cause_is_searched_for_through_the_same_agent(vkzircon: Run, agent: Path) -> None:
-    """The hint and the next commands name the agent: without it, they would examine this machine."""
+    """The hint and the next commands name the agent: without it, they would examine this machine.
+
+    No layer is left out there, and the report has the reason.
+    """
     ran = vkzircon("check", "-f", "json", "--agent", str(agent), VK_DRIVER_FILES="/none")
     assert ran.code == 4
+    assert "vkzircon reads the manifests of its own machine only." in json.dumps(ran.json["run"]["messages"])
     assert f"Run vkzircon doctor --agent {agent} for the cause." in ran.err
 
 
@@ -213,13 +241,25 @@ def test_an_error_is_told_once(vkzircon: Run) -> None:
     assert (ran.code, ran.out.count("ERROR")) == (4, 1)
 
 
+def test_the_end_of_the_second_agent_is_known_though_sigchld_is_ignored(emulated: Run, agent: Path) -> None:
+    """An ignored SIGCHLD is inherited, and the system then discards exit statuses."""
+    ran = emulated("check", "-f", "json", "--agent", f"env --ignore-signal=CHLD {agent}", "--fault", "abort-in-import")
+    told = {check["id"]: check["sentence"] for check in ran.json["checks"]}
+    assert "the second process was killed by SIGABRT" in told["import.second-process"]
+
+
 @pytest.mark.parametrize(
-    ("kib", "said"),
-    [(50_000, "The agent has no address space for its arena."), (90_000, "The agent cannot map its arena: Cannot")],
+    ("limit", "said"),
+    [
+        ("-v 50000", "The agent has no address space for its arena."),
+        ("-v 90000", "The agent cannot map its arena: Cannot"),
+        ("-v 600000", "A limit of the agent's process leaves too little for a driver: address space (ulimit -v)."),
+        ("-n 12", "A limit of the agent's process leaves too little for a driver: open files (ulimit -n)."),
+    ],
 )
-def test_an_agent_without_memory_gives_one_sentence(vkzircon: Run, agent: Path, kib: int, said: str) -> None:
-    """The driver is not blamed."""
-    ran = vkzircon("check", "-f", "json", "--agent", f"sh -c 'ulimit -v {kib}; exec {agent}'")
+def test_an_agent_with_a_low_limit_gives_one_sentence(vkzircon: Run, agent: Path, limit: str, said: str) -> None:
+    """The driver is not blamed, although it is what would fail."""
+    ran = vkzircon("check", "-f", "json", "--agent", f"sh -c 'ulimit {limit}; exec {agent}'")
     assert (ran.code, ran.json["error"]["cause"]) == (4, "no-agent")
     assert ran.err.startswith(f"vkzircon: {said}")
     assert len(ran.err.splitlines()) == 1
@@ -229,10 +269,10 @@ def test_an_agent_that_ends_before_it_is_asked_is_no_crash(emulated: Run, agent:
     """The driver was not called yet."""
     (tmp_path / "relay.py").write_text(RELAY)
     texts = (os.uname().sysname, os.uname().release, os.uname().machine, os.uname().nodename)
-    greeting = len(MAGIC) + 16 + 120 + sum(len(text) + 1 for text in texts)
+    greeting = len(MAGIC) + 16 + 120 + sum(len(text) + 1 for text in (*texts, ""))
     ran = emulated("check", "-f", "json", "--agent", _later(agent, f"{sys.executable} relay.py {agent} {greeting} end"))
     assert (ran.code, ran.json["error"]["cause"]) == (4, "no-agent")
-    assert "The connection to the agent ended before the first request." in ran.err
+    assert "The connection to the agent ended before the first request. Run the command by itself" in ran.err
 
 
 def _later(agent: Path, command: str) -> str:

@@ -179,6 +179,9 @@ class AgentCaller:
                 self._connection.ask(Ask.USE_ARENA, _NUMBER.pack(address))
             except Failed as failed:
                 raise AgentError(f"The agent cannot map its arena: {failed}.", _LIMIT) from None
+            if self.hello.lack:
+                text = f"A limit of the agent's process leaves too little for a driver: {self.hello.lack}."
+                raise AgentError(text, "Raise the limit where the agent starts.")
             unless_used.pop_all()
         return arena
 

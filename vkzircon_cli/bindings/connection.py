@@ -33,6 +33,9 @@ _POINTER_SIZE = struct.calcsize("P")
 _HELLO = struct.Struct("<10IQQ8Q")
 _SUPPORTED = f"Supported are {' and '.join(MACHINES.values())}, both little-endian with 64-bit pointers."
 _OTHER_AGENT = "Use an agent that was built from this vkzircon: vkzircon agent --source DIR writes its source."
+_ALTERED = f"Its output must reach vkzircon unchanged, and not through a terminal (ssh without -t). {_OTHER_AGENT}"
+BY_ITSELF = "Run the command by itself: an agent first writes vkzircon-agent."
+_LIMITS = f"Check the limits of the agent's process (ulimit -a). {_OTHER_AGENT}"
 
 
 class Ask(IntEnum):
@@ -69,15 +72,18 @@ _MAY_FAIL = {
 
 
 class AgentError(CannotAsk):
-    """The agent cannot be used."""
+    """The agent cannot be used; *hint* fits the cause."""
 
-    def __init__(self, message: str, hint: str = _OTHER_AGENT) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__("no-agent", message, hint)
 
 
 @record
 class Hello:
-    """What an agent says of itself: its *offers* are addresses for an arena of *arena_size* bytes."""
+    """What an agent says of itself: its *offers* are addresses for an arena of *arena_size* bytes.
+
+    *lack* is what a limit of its process leaves too little of, '' if there is enough.
+    """
 
     machine: int
     page_size: int
@@ -90,6 +96,7 @@ class Hello:
     release: str
     machine_name: str
     host: str = ""
+    lack: str = ""
 
 
 class Connection:
@@ -130,7 +137,8 @@ class Connection:
         until = time.monotonic() + self.patience_s
         while (at := self._data.find(MAGIC)) < 0:
             if len(self._data) > _MOST_BANNER:
-                raise AgentError(f"The agent's command wrote {len(self._data):,} bytes without an agent's greeting.")
+                text = f"The agent's command wrote {len(self._data):,} bytes without an agent's greeting."
+                raise AgentError(text, BY_ITSELF)
             self._more(until, "its greeting")
         self.banner = bytes(self._data[:at])
         del self._data[: at + len(MAGIC)]
@@ -139,9 +147,8 @@ class Connection:
             raise self._malformed("a greeting was expected")
         (version,) = _WORD.unpack_from(payload)
         if version != VERSION:
-            raise AgentError(
-                f"The agent speaks version {version} of the protocol, and this vkzircon version {VERSION}."
-            )
+            text = f"The agent speaks version {version} of the protocol, and this vkzircon version {VERSION}."
+            raise AgentError(text, _OTHER_AGENT)
         return self._hello(payload)
 
     def _hello(self, payload: bytes) -> Hello:
@@ -163,7 +170,7 @@ class Connection:
         if not 1 << 20 <= arena_size <= 1 << 30 or arena_size % _CHUNK or offers > len(addresses):
             raise self._malformed("it offers no arena")
         elevated = uid != euid or gid != egid
-        words = (decode(text)[0] for text in texts[: _HELLO_TEXTS + 1])
+        words = (decode(text)[0] for text in texts[: _HELLO_TEXTS + 2])
         kept = tuple(filter(None, addresses[:offers]))
         return Hello(machine, page_size, pid, elevated, kept, arena_size, messenger, *words)
 
@@ -269,7 +276,10 @@ class Connection:
     def _failed(asked: Ask, why: str) -> Failed | AgentError:
         if asked in _MAY_FAIL:
             return Failed(why)
-        return AgentError(f"The agent refused a request of kind {asked.value} ({why}).")
+        reason = f" ({why})" if why else ""
+        return AgentError(
+            f"The agent refused a request of kind {asked.value}{reason}.", _LIMITS if why else _OTHER_AGENT
+        )
 
     def _send(self, data: bytes, until: float) -> None:
         view = memoryview(data)
@@ -315,7 +325,7 @@ class Connection:
             raise AgentError(text, "Check the connection; --timeout allows more.")
 
     def _malformed(self, what: str) -> AgentError:
-        return AgentError(f"The agent's command sent what the protocol does not allow: {what}.")
+        return AgentError(f"The agent's command sent what the protocol does not allow: {what}.", _ALTERED)
 
     def refuse(self, what: str) -> AgentError:
         """Return the error for an answer with a wrong content, and use the agent no more."""

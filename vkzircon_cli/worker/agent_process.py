@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command of --agent: starts it, connects to the agent behind it, and tells how it ended."""
 
+import errno
 import os
 import shlex
 import time
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from vkzircon_cli.bindings.agent import AgentCaller, exist, variables
-from vkzircon_cli.bindings.connection import AgentError, Connection, Hello
+from vkzircon_cli.bindings.connection import BY_ITSELF, AgentError, Connection, Hello
 from vkzircon_cli.bindings.lost import Ended, Hung, Lost
 from vkzircon_cli.model.base import CONNECTION_ENDED, Missing, MissingKind, record
 from vkzircon_cli.model.home import NAMING
@@ -21,8 +22,17 @@ from vkzircon_cli.worker.isolation import AgentLost, missing_from_exit, missing_
 _PATIENCE_S = 0.5  # for the end of a command whose pipes are closed
 _POLL_S = 0.002
 _MOST_WORDS = 300
-_NOTHING_ASKED = "The connection to the agent ended before the first request."
+_NOTHING_ASKED = (
+    "The connection to the agent ended before the first request.",
+    "Run the command by itself: it must not end before its input does.",
+)
 _BUILD = "vkzircon agent --build FILE makes an agent for this machine."
+_REMEDIES = {  # where the system does not start the command
+    errno.ENOENT: f"Check the name. {_BUILD}",
+    errno.EACCES: "The file must be executable (chmod +x), and on a file system without noexec.",
+    errno.ENOEXEC: f"The file is no program of this machine. {_BUILD}",
+}
+_OF_LIMITS = "Raise the limit that is in the way: ulimit -u, ulimit -n, or a container's --pids-limit."
 
 
 class AgentProcess:
@@ -43,7 +53,7 @@ class AgentProcess:
                 self.pid = os.posix_spawnp(words[0], words, os.environ, file_actions=actions)
             except OSError as refused:
                 text = f"The agent's command cannot be started: {decode(os.fsencode(words[0]))[0]}: {refused.strerror}."
-                raise AgentError(text, _BUILD) from refused
+                raise AgentError(text, _REMEDIES.get(refused.errno or 0, _OF_LIMITS)) from refused
             ours.pop_all()
         self._status: int | None = None
 
@@ -120,7 +130,7 @@ def _no_greeting(agent: AgentProcess, written: bytes) -> tuple[str, str]:
     said = f" It wrote: {words}" if words else ""
     return (
         f"The agent's command {how} before the agent's greeting.{said}",
-        f"Run the command by itself: an agent first writes vkzircon-agent. {_BUILD}",
+        f"{BY_ITSELF} {_BUILD}",
     )
 
 
@@ -149,7 +159,7 @@ def _prepared(connection: Connection, hello: Hello, request: Request) -> AgentCa
         caller.begin_step(request.timeout_s)  # for what is called before the first step
         caller.set_variables(request.environ)
     except Lost:
-        raise AgentError(_NOTHING_ASKED) from None
+        raise AgentError(*_NOTHING_ASKED) from None
     return caller
 
 
@@ -184,7 +194,7 @@ def ask_surroundings(command: str, timeout_s: float, paths: tuple[str, ...]) -> 
             asked = variables(connection, (*REPORTED_VARIABLES, *NAMING))
             has_paths = exist(connection, paths)
         except Lost:
-            raise AgentError(_NOTHING_ASKED) from None
+            raise AgentError(*_NOTHING_ASKED) from None
     found = {name: value for name, value in asked.items() if value is not None}
     where = environment_of(
         platform=platform_of(found.get(PLATFORM_VARIABLE), hello.system),

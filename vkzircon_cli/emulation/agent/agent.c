@@ -74,12 +74,8 @@ struct frame {
 };
 
 static int input, output;
+static bool is_greeted;
 static const uint8_t magic[16] = "vkzircon-agent\r\n";
-
-static _Noreturn void stop(const char *why) {
-    fprintf(stderr, "vkzircon-agent: %s\n", why);
-    _exit(NOT_SPOKEN);
-}
 
 static void *pointer(uint64_t address) {
     return (void *)(uintptr_t)address;
@@ -104,6 +100,17 @@ static void get(void *data, uint64_t size) {
             _exit(0); // without a driver's destructors, which may take long, or crash
         at += done > 0 ? done : 0;
     }
+}
+
+// Tells the reason on standard error, and to the host: the end of this process is then no driver's fault.
+static _Noreturn void stop(const char *why) {
+    const struct header failed = {.size = (uint32_t)strlen(why), .kind = FAILED};
+    fprintf(stderr, "vkzircon-agent: %s\n", why);
+    if (is_greeted) {
+        put(&failed, sizeof(failed));
+        put(why, failed.size);
+    }
+    _exit(NOT_SPOKEN);
 }
 
 static uint8_t *answer; // the reply that is being written: a header, then the payload
@@ -276,6 +283,23 @@ static void *reserve(void *hint, int protection) {
     return mmap(hint, ARENA_SIZE, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
+// Returns what a limit of this process leaves too little of, "" if there is enough. A driver with a compiler in it maps
+// hundreds of MiB, and a driver holds several files open.
+static const char *find_lack(void) {
+    const size_t room = (size_t)1 << 30;
+    int files[16], count = 0;
+    void *made = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (made == MAP_FAILED)
+        return "address space (ulimit -v)";
+    munmap(made, room);
+    while (count < 16 && (files[count] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) >= 0)
+        count++;
+    const bool is_enough = count == 16;
+    while (count > 0)
+        close(files[--count]);
+    return is_enough ? "" : "open files (ulimit -n)";
+}
+
 static void offer_arenas(void) {
     for (uint64_t i = 0; i < OFFERS; i++) {
         // Few systems map anything below 2^38 by themselves. The system chooses the last two addresses.
@@ -356,7 +380,7 @@ static bool make_call(struct frame *frame, uint64_t *took) {
         stop("a call with too many arguments, or without an address");
     take(frame, w, words * sizeof(w[0]));
     for (uint32_t i = 0; i < words; i++) {
-        if (flags & LATER << i) // an earlier call wrote the argument there
+        if (flags & (uint32_t)LATER << i) // an earlier call wrote the argument there
             memcpy(&w[i], pointer(w[i]), sizeof(w[i]));
     }
     arm(frame->limit_ms);
@@ -638,7 +662,7 @@ static enum reply answer_to(uint32_t kind, struct frame *frame) {
     return reply;
 }
 
-static void say_hello(void) {
+static void say_hello(const char *lack) {
     struct utsname system = {0};
     uname(&system);
     put(magic, sizeof(magic));
@@ -660,7 +684,9 @@ static void say_hello(void) {
     add(system.release, strlen(system.release) + 1);
     add(system.machine, strlen(system.machine) + 1);
     add(system.nodename, strlen(system.nodename) + 1);
+    add(lack, strlen(lack) + 1);
     send_answer(HELLO);
+    is_greeted = true;
 }
 
 // Keeps the two pipes for the frames alone: what drivers print goes to standard error, and nothing is left to read.
@@ -678,15 +704,21 @@ int main(void) {
     struct header header;
     pthread_t watchdog;
     move_streams();
+#ifndef __Fuchsia__
+    signal(SIGCHLD, SIG_DFL); // an ignored SIGCHLD is inherited, and discards the exit status of the second agent
+#endif
     if (pthread_create(&watchdog, NULL, watch, NULL) != 0)
         stop("no thread can be started");
+    const char *lack = find_lack(); // before the arenas take room
     offer_arenas();
-    say_hello();
+    say_hello(lack);
     for (;;) {
         get(&header, sizeof(header));
-        uint8_t *data = header.size > MOST_PAYLOAD ? NULL : malloc((size_t)header.size + 1);
-        if (!data)
+        if (header.size > MOST_PAYLOAD)
             stop("a frame is too long");
+        uint8_t *data = malloc((size_t)header.size + 1);
+        if (!data)
+            stop("out of memory");
         get(data, header.size);
         struct frame frame = {.limit_ms = header.limit_ms, .data = data, .size = header.size};
         begin();
