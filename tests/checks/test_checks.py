@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every check, on facts made in memory: it passes on good ones, and one change of the facts makes it say so."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -569,6 +569,32 @@ def test_dying_in_a_step_against_the_drivers_word_is_a_warning(
         assert (verdict.outcome, verdict.against_word) == (Outcome.WARN, True)
         said = f"he driver {died} in a step that need not work: the driver reports {denied} of such buffers."
         assert said in verdict.sentence
+
+
+def _without_one(value: Any, missing: Missing, place: str) -> Iterator[tuple[str, Any]]:
+    """Yield *value* without one of the answers in it, for each answer of a step, with the answer's place."""
+    if isinstance(value, Answer):
+        yield place, Answer(None, missing)
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            for where, changed in _without_one(item, missing, f"{place}[{index}]"):
+                yield where, (*value[:index], changed, *value[index + 1 :])
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            for where, changed in _without_one(getattr(value, field.name), missing, f"{place}.{field.name}"):
+                yield where, replace(value, **{field.name: changed})
+
+
+@pytest.mark.parametrize("missing", [CRASHED, HUNG], ids=["crashed", "hung"])
+def test_no_step_is_lost_in_silence(missing: Missing) -> None:
+    """The answer of each step, if the driver crashes or hangs there, is a crash or a hang in a check's verdict."""
+    good = _good_device()
+    silent = []
+    for place, bad in _without_one(good, missing, "device"):
+        verdicts = [each.verdict(_facts(bad), bad) for each in REGISTRY.values()]
+        if not {verdict.outcome for verdict in verdicts} & {Outcome.CRASH, Outcome.TIMEOUT}:
+            silent.append(place)
+    assert silent == []
 
 
 def test_an_import_of_our_own_vmo_needs_no_export() -> None:

@@ -6,7 +6,7 @@ from functools import partial, reduce
 from operator import or_
 from typing import Any
 
-from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
+from vkzircon_cli.checks.registry import DEATHS, PRACTICE, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import (
     Judgement,
     Row,
@@ -20,6 +20,7 @@ from vkzircon_cli.checks.rows import (
     parts,
     row_of_type,
     skipping,
+    step,
 )
 from vkzircon_cli.model.base import Answer, MissingKind
 from vkzircon_cli.model.facts import Device, Facts
@@ -67,6 +68,7 @@ def _handles(device: Device) -> Iterator[Row[Handle]]:
 
 @check("export.memory-type", "VUID-VkExportMemoryAllocateInfo-handleTypes-09860")
 def memory_type(_: Facts, device: Device) -> Iterator[RowResult]:
+    yield from _deaths_before(device)
     named = _named_types(device)
     for number, rows in _by_type(device).items():
         good = [row for row in rows if row.handle.value is not None]
@@ -79,6 +81,18 @@ def memory_type(_: Facts, device: Device) -> Iterator[RowResult]:
         first = (refusals or rows)[0]
         worth = Outcome.FAIL if named >> number & 1 else Outcome.INFO
         yield _row(device, first).about(first.handle, worth).unanswered()
+
+
+def _deaths_before(device: Device) -> Iterator[RowResult]:
+    """Yield each crash and hang in the steps that an export needs."""
+    steps = [("memory properties", "memory", device.memory.missing)]
+    steps += (
+        (f"requirements of {a.resource}s", f"requirements.{a.resource}", a.needed.missing) for a in device.requirements
+    )
+    for subject, name, reason in steps:
+        result = Row[Any](subject, step(device, name), Answer(None, reason)).unanswered()
+        if result.outcome in DEATHS:
+            yield result
 
 
 def _named_types(device: Device) -> int:
