@@ -41,9 +41,7 @@ from vkzircon_cli.doctor.settings import Settings, settings_in_force
 from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, verdict
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
-from vkzircon_cli.model.limits import address_limit
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
-from vkzircon_cli.model.quantities import about
 from vkzircon_cli.model.text import with_article
 
 _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
@@ -263,12 +261,8 @@ def _refused(manifest: Manifest, words: str) -> Finding:
         said = f"names {manifest.library}, which the linker does not find"
         command = f"ldconfig -p | grep {quote(name)}"
         return _lacking(manifest, "library-missing", said, evidence=(words,), command=command)
-    more = {}
-    if "failed to map segment" in rest and (limit := address_limit()) is not None:  # the linker gives no reason
-        cause = f"the limit on this process's address space, {about(limit)}, leaves no room for it"
-        more = {"cause": cause, "command": "ulimit -v unlimited"}
     said = f"names {manifest.resolved}, which cannot be loaded"
-    return _lacking(manifest, "not-loaded", said, evidence=(words,), **more)
+    return _lacking(manifest, "not-loaded", said, evidence=(words,))
 
 
 def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:

@@ -40,6 +40,11 @@ _LOADER_SAYS = " The loader says: "
 _LEAVE_OUT = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."
 
 
+def is_limited(failure: Failure | None) -> bool:
+    """Whether the run ended at a limit of this process, so that nothing behind it tells anything about a driver."""
+    return failure is not None and failure.cause in ("limit", "no-process")
+
+
 def doctors_hint(environment: Environment) -> str:
     """Return the sentence that names the `doctor` command to run."""
     return f"Run vkzircon doctor{environment.options} for the cause."
