@@ -3,9 +3,10 @@
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -114,9 +115,9 @@ def _used(found: "list[_LookedAt]", asked: Asked) -> dict[str, Loading]:
 
 
 def _examined(found: "list[_LookedAt]", loaded: Mapping[str, Loading], asked: Asked) -> Examined:
-    seen: dict[str, str] = {}
+    earlier = partial(_earlier, asked, {})
     settings = settings_in_force(asked)
-    told = [verdict(_exam(*each, loaded, seen), asked, settings) for each in found]
+    told = [verdict(_exam(*each, loaded, earlier), asked, settings) for each in found]
     drivers = tuple(exam for exam in told if exam.manifest.kind is ManifestKind.DRIVER)
     layers = tuple(exam for exam in told if exam.manifest.kind is not ManifestKind.DRIVER)
     return Examined(drivers, explained(layers), asked, settings)
@@ -208,25 +209,28 @@ def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
 
 
 def _exam(
-    manifest: Manifest, problem: Finding | None, on: bool | None, loaded: Mapping[str, Loading], seen: dict[str, str]
+    manifest: Manifest,
+    problem: Finding | None,
+    on: bool | None,
+    loaded: Mapping[str, Loading],
+    earlier: Callable[[Manifest], str],
 ) -> ManifestExam:
     loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED, NO_TIME))
     kills = problem is None and on is not False and loading.fate in DEATHS
     if problem is None and on is not False:
         problem = _loading_problem(manifest, loading)
-    finding = problem or _fine(manifest, loading, on, _earlier(manifest, seen))
+    finding = problem or _fine(manifest, loading, on, earlier(manifest))
     if manifest.notes:
         finding = replace(finding, children=manifest.notes)
     usable = problem is None and (loading.fate is Fate.LOADED or manifest.kind is not ManifestKind.DRIVER)
     return ManifestExam(manifest, usable, kills, on, finding)
 
 
-def _earlier(manifest: Manifest, seen: dict[str, str]) -> str:
+def _earlier(asked: Asked, seen: dict[str, str], manifest: Manifest) -> str:
     """Return an earlier manifest of the same library, '' if there is none, and remember this one in *seen*."""
-    library = manifest.resolved
-    key = os.path.realpath(library) if "/" in library else library
-    earlier = seen.get(key, "")
-    seen.setdefault(key, manifest.path)
+    library = asked.file_of(manifest.resolved)
+    earlier = seen.get(library, "")
+    seen.setdefault(library, manifest.path)
     return earlier
 
 
