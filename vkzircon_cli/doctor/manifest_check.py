@@ -291,6 +291,7 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
     good = [exam for exam in exams if exam.is_usable]
     children = [
         *search.missing_entries(where, search.driver_variable(where) or "VK_ADD_DRIVER_FILES"),
+        *search.crowded_folders(exam.manifest.path for exam in exams),
         *(_by_the_linker(_softened(exam, bool(good)), where) for exam in exams),
     ]
     hidden = search.hidden_drivers(where, Outcome.INFO if good else Outcome.FAIL)
@@ -346,6 +347,7 @@ def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Find
     """Return the branch of all layers."""
     children = [
         *search.layer_variables(where, {exam.manifest.name for exam in exams}),
+        *search.crowded_folders(exam.manifest.path for exam in exams),
         *_same_names(exams),
         *(_layer(exam) for exam in exams),
     ]
