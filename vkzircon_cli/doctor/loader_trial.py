@@ -37,6 +37,7 @@ _NO_FOLDERS = dict.fromkeys(
 )
 SETTINGS_FILE = "vk_loader_settings.json"
 _MOST_LINES = 3
+_PREFIX = "[Vulkan Loader] "
 _WORDS_OF_LIST = 4  # a line of a list is a path after a prefix of at most three words
 _INSTANCE_CREATE_INFO, _ENUMERATE_PORTABILITY, _NO_EXTENSION = 1, 1, -7  # vulkan_core.h
 _PORTABILITY = b"VK_KHR_portability_enumeration"
@@ -88,7 +89,10 @@ class Tried:
 
 
 def _last(lines: Iterable[str]) -> tuple[str, ...]:
-    said = (shown(line.strip()) for line in lines if len(line.split()) > _WORDS_OF_LIST)
+    plain = (line.removeprefix(_PREFIX) for line in lines)  # of loader 1.4, whose lines for debugging 1.3 does not have
+    said = (
+        shown(line.strip()) for line in plain if len(line.split()) > _WORDS_OF_LIST and not line.startswith("DEBUG")
+    )
     return tuple(dict.fromkeys(said))[-_MOST_LINES:]
 
 
