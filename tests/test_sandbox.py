@@ -122,11 +122,14 @@ def test_without_socketpairs_only_channels_are_skipped(refusing: Callable[[str],
 
 
 def test_a_driver_that_may_not_start_threads_is_not_called_unfit(refusing: Callable[[str], str], lavapipe: str) -> None:
-    """glibc starts threads with clone3; doctor names the result, and that it is the same without the emulation."""
-    ran = _ran(lavapipe, [refusing("clone3")], "doctor", "--emulate")
-    said = " ".join(ran.out.split())
-    assert "the driver creates no device, with the emulation or without it (VK_ERROR_" in said
-    assert "does not import" not in said
+    """glibc starts threads with clone3; doctor gives the driver's result as evidence, and ends as check, with 4."""
+    ran = _ran(lavapipe, [refusing("clone3")], "doctor", *JSON)
+    assert (ran.code, ran.json["error"]["cause"], len(ran.json["devices"])) == (4, "limit", 1)
+    assert ran.json["summary"]["sentence"].endswith("where the system refuses to start a thread.")
+    found = {each["id"]: each for each in ran.json["findings"][-1]["children"]}
+    assert (found["probe.limit"]["outcome"], found["extension.no-emulation"]["outcome"]) == ("fail", "skip")
+    evidence = " ".join(found["extension.no-emulation"]["evidence"])
+    assert "the driver creates no device, with the emulation or without it (VK_ERROR_" in evidence
 
 
 def test_a_driver_that_the_limit_on_memory_keeps_out_is_not_called_broken(lavapipe: str) -> None:
@@ -134,8 +137,23 @@ def test_a_driver_that_the_limit_on_memory_keeps_out_is_not_called_broken(lavapi
     ran = _ran(lavapipe, [], "doctor", limit=(resource.RLIMIT_AS, 150 << 20))
     said = " ".join(ran.out.split())
     assert "failed to map segment" in said
-    assert "The limit on this process's address space, 150 MiB, leaves no room for it." in said
+    assert "The limit on address space, 150 MiB, leaves too little room." in said
     assert "try: ulimit -v unlimited" in said
+
+
+@pytest.mark.parametrize(("mebibytes", "is_blamed"), [(500, False), (8 << 10, True)])
+def test_doctor_blames_a_crash_on_the_limit_only_where_it_leaves_too_little_room(
+    broken_driver: Callable[[str], str], mebibytes: int, is_blamed: bool
+) -> None:
+    """A limit that leaves room for a driver is no excuse."""
+    driver = broken_driver("raise(SIGSEGV);")
+    ran = _ran(driver, [], "doctor", "--format", "json", limit=(resource.RLIMIT_AS, mebibytes << 20))
+    (found,) = next(each for each in ran.json["findings"] if each["id"] == "drivers")["children"]
+    assert (ran.code, found["id"]) == (4, "library.crashes")
+    assert (ran.json["error"]["cause"] == "limit", "The limit on address space" in found["cause"]) == (
+        not is_blamed,
+    ) * 2
+    assert [culprit["path"] for culprit in ran.json["culprits"]] == ([driver] if is_blamed else [])
 
 
 def test_a_device_that_is_not_emulated_for_want_of_threads_is_no_verdict(

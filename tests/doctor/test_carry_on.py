@@ -184,6 +184,35 @@ def test_an_implicit_layer_that_does_harm_is_turned_off(
     assert vkzircon("--emulate", "--format", "json", **env, DISABLE_TEST_BAD="1").json["culprits"] == []
 
 
+HANGING_VERSION = """
+#include <unistd.h>
+int version(void *chain, unsigned *version) { (void)chain; (void)version; for (;;) pause(); }
+void (*vkGetInstanceProcAddr(void *instance, const char *name))(void) { (void)instance; (void)name; return 0; }
+"""
+
+
+def test_a_layer_that_hangs_in_the_loaders_own_version_is_left_out(
+    vkzircon: Run, lavapipe: str, implicit: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    """The loader calls an implicit layer before there is an instance; neither loader nor driver is blamed."""
+    env = {**implicit(""), "VK_DRIVER_FILES": lavapipe}
+    (tmp_path / "hanging.c").write_text(HANGING_VERSION)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "hanging.so", "hanging.c"], cwd=tmp_path, check=True)
+    (manifest,) = tmp_path.rglob("bad.json")
+    body = json.loads(manifest.read_text())
+    body["file_format_version"] = "1.1.2"
+    body["layer"] |= {"library_path": str(tmp_path / "hanging.so")}
+    body["layer"] |= {"pre_instance_functions": {"vkEnumerateInstanceVersion": "version"}}
+    manifest.write_text(json.dumps(body))
+    ran = vkzircon("doctor", "--format", "json", "--timeout", "1", **env)
+    (culprit,) = ran.json["culprits"]
+    assert (culprit["kind"], culprit["left_out"]) == ("layer", True)
+    assert "hung in vkEnumerateInstanceVersion" in culprit["sentence"]
+    assert culprit["command"] == "export DISABLE_TEST_BAD=1"
+    found = {each["id"]: each["outcome"] for each in ran.json["findings"]}
+    assert (ran.code, len(ran.json["devices"]), found["loader"]) == (1, 1, "pass")
+
+
 def test_a_broken_layer_manifest_is_left_out_with_its_folder(
     vkzircon: Run, lavapipe: str, gives_up: bool, tmp_path: Path
 ) -> None:

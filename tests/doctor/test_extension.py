@@ -17,7 +17,7 @@ from vkzircon_cli.model.host import FUCHSIA, LINUX
 from vkzircon_cli.model.queries import HOST_MEMORY
 from vkzircon_cli.model.spec import ENTRY_POINTS, EXTENSION, api_version
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.stream.events import Culprit
+from vkzircon_cli.stream.events import Culprit, Failure
 
 OLD = identity("Oldie", api_version=api_version(1 << 22))
 
@@ -157,3 +157,19 @@ def test_who_fails_only_when_it_is_asked_is_named() -> None:
     assert "probe.culprit" in ids
     ids = [child.id for child in extension_finding(report, {}, ("/x.json",), (), emulate=False).children]
     assert "probe.culprit" not in ids
+
+
+def test_what_a_limit_cut_short_is_not_blamed_on_the_driver() -> None:
+    """The error names the limit; a device that was not probed completely follows from it."""
+    lost = replace(device(), extensions=Answer(None, Missing(MissingKind.CRASHED, "vkX", "SIGSEGV", "it crashed")))
+    report = with_devices(good_report(), lost)
+    (alone,) = [each for each in _children(report) if each.id == "extension.not-asked"]
+    assert (alone.outcome, "driver" in alone.cause) == (Outcome.CRASH, True)
+    limited = replace(report, error=Failure("limit", "It crashed, where the limit is low.", "", 4))
+    stopped, skipped = (each for each in _children(limited) if each.id != "extension.neighbour")
+    assert (stopped.id, stopped.outcome) == ("probe.limit", Outcome.FAIL)
+    assert (skipped.id, skipped.outcome, "driver" in skipped.cause) == ("extension.not-asked", Outcome.SKIP, False)
+
+
+def _children(report: Report) -> tuple[Finding, ...]:
+    return extension_finding(report, {}, (), (), emulate=False).children

@@ -16,6 +16,7 @@ from program import Run
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.library import Fate, LibraryTrial
+from vkzircon_cli.doctor.loader_trial import Asked, Tried
 from vkzircon_cli.doctor.manifest import ManifestExam
 from vkzircon_cli.doctor.manifest_check import driver_findings, examine_all
 from vkzircon_cli.doctor.search import Surroundings
@@ -145,6 +146,29 @@ def test_one_driver_of_two_manifests_is_there_twice(tmp_path: Path, lavapipe: st
     left_out = _naming(tmp_path / "left_out.json", str(driver))
     left_out.write_text(left_out.read_text().replace('"1.1.0"', '"1.1.1.0"'))
     assert [exam.finding.id for exam in _exams(left_out, lavapipe)] == ["manifest.left-out", "manifest.fine"]
+
+
+def test_a_name_for_the_linker_and_a_path_may_be_the_same_driver(tmp_path: Path, driver: Path) -> None:
+    """The file that the loader mapped counts."""
+    if not driver.is_relative_to("/usr/lib"):
+        pytest.skip("the driver is not where the linker looks")
+    path, name = _naming(tmp_path / "path.json", str(driver)), _naming(tmp_path / "name.json", driver.name)
+    for pair in ((path, name), (name, path)):
+        assert [exam.finding.id for exam in _exams(*pair, limit_s=10)] == ["manifest.fine", "manifest.duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("files", "file"),
+    [
+        (("/a/libx.so.1", "/a/liby.so"), "/a/libx.so.1"),
+        (("/a/libx.so", "/b/libx.so"), "libx.so"),
+        (("/a/liby.so",), "libx.so"),
+    ],
+)
+def test_a_name_that_may_be_either_of_two_files_is_neither(files: tuple[str, ...], file: str) -> None:
+    """A driver is not called a duplicate by its name."""
+    assert Asked(whole=Tried(files=files)).file_of("libx.so") == file
+    assert Asked().file_of("libx.so") == "libx.so"
 
 
 def test_where_no_process_can_be_started_nothing_is_loaded(driver: Path) -> None:

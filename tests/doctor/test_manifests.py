@@ -16,7 +16,8 @@ from program import Run
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
-from vkzircon_cli.doctor.manifest_check import driver_findings, examine_all
+from vkzircon_cli.doctor.manifest import ManifestKind, examine
+from vkzircon_cli.doctor.manifest_check import driver_findings, examine_all, layer_findings
 from vkzircon_cli.doctor.manifest_file import Unreadable, read_manifest
 from vkzircon_cli.doctor.search import Surroundings
 
@@ -136,6 +137,7 @@ CASES: dict[str, tuple[Made, str, str]] = {
     "empty-library": (_saying(library_path=""), "manifest.missing-key", "an empty ICD.library_path"),
     "no-api": (_saying(api_version=None), "manifest.missing-key", "no ICD.api_version"),
     "library-is-a-number": (_saying(library_path=5), "manifest.wrong-type", "is not a text"),
+    "library-is-a-fraction": (_saying(library_path=1.5), "manifest.wrong-type", "is not a text"),
     "variant": (_saying(api_version="1.1.1.0"), "manifest.left-out", "variant"),
     "32-bit-by-word": (_saying(library_arch="32"), "manifest.left-out", "32 bits"),
     "library-gone": (_saying(library_path="/nonexistent/x.so"), "manifest.library-missing", "which does not exist"),
@@ -431,3 +433,26 @@ def test_what_is_only_worth_knowing_of_a_good_manifest_is_shown(
     (tmp_path / "icd.json").write_text(json.dumps(manifest))
     ran = vkzircon("doctor", VK_DRIVER_FILES=str(tmp_path / "icd.json"))
     assert said in " ".join(ran.out.split())
+
+
+@pytest.mark.parametrize(("library", "may_stop"), [(5, True), (5.0, True), (1.5, False), (12, False), (True, False)])
+def test_of_numbers_for_a_library_only_one_digit_stops_a_loader(tmp_path: Path, library: float, may_stop: bool) -> None:
+    """The loader 1.3.239 takes the number's digits for the name, without the first and the last."""
+    manifest = tmp_path / "number.json"
+    manifest.write_text(_body("x").replace('"x"', json.dumps(library)))
+    (found,) = examine(str(manifest), ManifestKind.DRIVER)
+    assert (found.problem and found.problem.id, found.may_stop) == ("manifest.wrong-type", may_stop)
+
+
+@pytest.mark.parametrize(("number", "said"), [(512, 0), (513, 1)])
+def test_a_folder_with_more_manifests_than_are_examined_is_named(tmp_path: Path, number: int, said: int) -> None:
+    """A bound that is not told would hide a driver or a layer."""
+    folder = tmp_path / "vulkan" / "explicit_layer.d"
+    folder.mkdir(parents=True)
+    for each in range(number):
+        (folder / f"{each}.json").touch()
+    where = _where(VK_DRIVER_FILES=str(folder), VK_LAYER_PATH=str(folder), **_NO_LOADER)
+    examined = examine_all(where)
+    for tree in (driver_findings(examined.drivers, where), layer_findings(examined.layers, where)):
+        crowded = [child.sentence for child in tree.children if child.id == "folder.crowded"]
+        assert crowded == [f"{folder} has {number} manifests, of which only 512 were examined."] * said

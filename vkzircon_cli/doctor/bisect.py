@@ -27,7 +27,7 @@ from vkzircon_cli.model.queries import hidden_commands
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible, with_article
 from vkzircon_cli.pipeline import Found
-from vkzircon_cli.report.stop_reason import is_in_trouble, lacks_emulation
+from vkzircon_cli.report.stop_reason import has_died, is_in_trouble, lacks_emulation
 from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker.isolation import can_fork
@@ -139,7 +139,9 @@ def _culprit(exam: ManifestExam, *, left_out: bool, sentence: str = "") -> Culpr
     place = next((each for each in found.evidence if each.startswith(f"{exam.manifest.path}:")), "")
     where = f" ({place})" if place else ""
     said = sentence or f"{found.sentence.removesuffix('.')}{where}."
-    return Culprit(kind, exam.manifest.path, said, found.command, left_out)
+    # A layer that loads has a finding without a command.
+    off = f"export {'='.join(exam.manifest.switch)}" if exam.manifest.switch else ""
+    return Culprit(kind, exam.manifest.path, said, found.command or off, left_out)
 
 
 @record
@@ -163,7 +165,8 @@ def _trouble(transcript: Transcript) -> _Trouble:
     if transcript.failure is not None:
         message = transcript.failure.message
         return _Trouble(f"{message[:1].lower()}{message[1:].removesuffix('.')}", is_death=True)
-    missing = facts.instance.missing or facts.device_count.missing
+    died = facts.loader.missing if has_died(facts.loader) else None
+    missing = died or facts.instance.missing or facts.device_count.missing
     if missing is None or missing.result == _NO_DEVICE:
         return _Trouble(_IDLE)
     return _Trouble(describe(missing), missing.kind in _DEATHS)

@@ -4,7 +4,7 @@
 It is a document of its own: a report describes devices, a diagnosis says why there are none.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import KW_ONLY, replace
 from typing import Literal, TypeVar
@@ -14,8 +14,9 @@ from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
 from vkzircon_cli.doctor import access, bisect, elsewhere, extension, layer_bisect, loader, manifest_check, search
 from vkzircon_cli.doctor.background import Trials
-from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.finding import Finding, leaves
 from vkzircon_cli.doctor.library import NO_TIME
+from vkzircon_cli.doctor.limited import under_limit
 from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
 from vkzircon_cli.doctor.settings import settings_findings
 from vkzircon_cli.errors import Exit
@@ -27,7 +28,7 @@ from vkzircon_cli.model.queries import display_name, offers_extension
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.model.spec import DEVICE_TYPE_CPU, EXTENSION
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.report.stop_reason import ENDED_THE_RUN, NO_AGENT
+from vkzircon_cli.report.stop_reason import ENDED_THE_RUN, NO_AGENT, is_limited
 from vkzircon_cli.report.summary import count_outcomes, list_names
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import Document, Summary
@@ -86,7 +87,7 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
     if trials.are_over and not _is_over(report.error):
         report = replace(report, error=decode(Failure, pipeline.interruption()))
     where = trials.where
-    found = (
+    found: tuple[Finding, ...] = (
         loader.loader_finding(tried, report.loader, where, NO_TIME if _is_over(report.error) else ""),
         search.variables_finding(
             search.surroundings(where.timeout_s),
@@ -97,11 +98,12 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
         manifest_check.layer_findings(layers, where),
         _access(nodes, report),
     )
+    found, limited = under_limit(found)
     known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
     suspects = [exam.manifest.path for exam in drivers if exam.is_usable]
     explained = extension.extension_finding(report, hidden, known, suspects, emulate=bool(request.emulate))
     finished = tuple(_finished(each, redacts=request.redacts) for each in (*found, explained))
-    return conclude(report, finished, emulate=bool(request.emulate))
+    return conclude(replace(report, error=report.error or limited), finished, emulate=bool(request.emulate))
 
 
 def diagnose_elsewhere(request: Request, watch: Callable[[Event], None]) -> Diagnosis:
@@ -152,7 +154,7 @@ def conclude(report: Report, findings: tuple[Finding, ...], *, emulate: bool = F
         schema_version=report.schema_version,
         tool=report.tool,
         summary=_summary(report.error, devices, findings, emulate=emulate),
-        error=None if devices and not _is_over(report.error) else report.error,
+        error=None if devices and not (_is_over(report.error) or is_limited(report.error)) else report.error,
         emulation=report.emulation,
         environment=report.environment,
         run=report.run,
@@ -168,14 +170,6 @@ def _found(device: Device) -> FoundDevice:
     return FoundDevice(device.index, display_name(identity), identity.type.name if identity else "", offers)
 
 
-def leaves(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Yield the findings without their branches, whose ids have no dot."""
-    for finding in findings:
-        if "." in finding.id or not finding.children:
-            yield finding
-        yield from leaves(finding.children)
-
-
 def _is_over(failure: Failure | None) -> bool:
     return failure is not None and failure.cause in ENDED_THE_RUN
 
@@ -188,7 +182,7 @@ def _summary(
     counts = count_outcomes(each.outcome for each in made)
     problems = [each for each in made if each.outcome not in _HARMLESS]
     problems.sort(key=lambda found: SEVERITY[found.outcome], reverse=True)
-    if failure is not None and _is_over(failure):
+    if failure is not None and (_is_over(failure) or (devices and is_limited(failure))):
         return Summary(Outcome.ERROR, failure.message, failure.exit_code, counts)
     if not devices:
         cause = f" {problems[0].sentence}" if problems else ""

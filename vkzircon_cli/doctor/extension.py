@@ -20,11 +20,12 @@ from vkzircon_cli.model.queries import HOST_MEMORY, dependency_leg, display_name
 from vkzircon_cli.model.spec import EXTENSION, SIBLING_INSTANCE_EXTENSIONS, result_name
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.report.stop_reason import ENDED_THE_RUN, FIRST_ONLY, doctors_hint, filter_of_emulation
+from vkzircon_cli.report.stop_reason import ENDED_THE_RUN, FIRST_ONLY, doctors_hint, filter_of_emulation, is_limited
 from vkzircon_cli.stream.events import Failure
 
 _FUCHSIAN = "VK_FUCHSIA_"
 _MOST_MESSAGES = 5
+_FOLLOWS = "it follows from the problems above"
 _VK_RESULT = re.compile(r"VkResult (-?\d+)")  # the layer has no table of names
 _DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
 # The name of Starnix' kernel and one of its nodes (fuchsia's src/starnix/kernel; not tried there).
@@ -99,8 +100,7 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
     message, hint = visible(failure.message), visible(failure.hint.removesuffix(doctor).rstrip())
     guilty = [culprit for culprit in report.culprits if not culprit.left_out]
     if not report.devices and (is_explained or guilty):
-        cause = "it follows from the problems above"
-        yield Finding(f"probe.{failure.cause}", "Vulkan", Outcome.SKIP, message, evidence, cause)
+        yield Finding(f"probe.{failure.cause}", "Vulkan", Outcome.SKIP, message, evidence, _FOLLOWS)
         return
     outcome, cause = Outcome.FAIL, ""
     if failure.exit_code == Exit.CRASHED:
@@ -184,6 +184,8 @@ class _Explained:
     def _unanswered(self, missing: Missing) -> Finding:
         named = f" ({self._name})" if self._identity else ""
         sentence = f"Device {self._device.index}{named} could not be probed completely: {visible(describe(missing))}."
+        if is_limited(self._report.error):
+            return self._made("not-asked", Outcome.SKIP, sentence, (), _FOLLOWS)
         cause = "the driver or a layer above it may be the cause; leave out one after the other to find it"
         command = f"vkzircon devices{self._options} --verbose"
         return self._made("not-asked", _DIED.get(missing.kind, Outcome.FAIL), sentence, (), cause, command)
@@ -241,8 +243,10 @@ class _Explained:
     def _not_emulated(self, sentence: str) -> Finding:
         refusal = _VK_RESULT.sub(lambda found: result_name(int(found[1])), visible(self._seen.refusal))
         evidence = (*self._driver(), *filter(None, [refusal]))
+        if is_limited(self._report.error):
+            return self._made("no-emulation", Outcome.SKIP, sentence, evidence, _FOLLOWS)
         if not self._report.emulation.active:
-            cause = "it follows from the problems above: the emulation layer was not loaded"
+            cause = f"{_FOLLOWS}: the emulation layer was not loaded"
             return self._made("no-emulation", Outcome.SKIP, sentence, evidence, cause)
         if find_extension(self._extensions, HOST_MEMORY) is None:
             word, cause = "no-host-memory", f"the emulation needs {HOST_MEMORY}, and this driver does not list it"

@@ -2,7 +2,7 @@
 """The findings of doctor: a tree in which a parent has the outcome of its worst child."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.model.base import record
@@ -35,6 +35,14 @@ def branch(id: str, subject: str, sentence: str, children: Iterable[Finding]) ->
     counting = found - {Outcome.INFO, Outcome.SKIP} or found
     worst = max(counting, key=SEVERITY.__getitem__, default=Outcome.PASS)
     return Finding(id, subject, worst, sentence, children=of)
+
+
+def leaves(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield the findings without their branches, whose ids have no dot."""
+    for finding in findings:
+        if "." in finding.id or not finding.children:
+            yield finding
+        yield from leaves(finding.children)
 
 
 def shown(value: str) -> str:

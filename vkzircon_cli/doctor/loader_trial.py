@@ -37,6 +37,7 @@ _NO_FOLDERS = dict.fromkeys(
 )
 SETTINGS_FILE = "vk_loader_settings.json"
 _MOST_LINES = 3
+_PREFIX = "[Vulkan Loader] "
 _WORDS_OF_LIST = 4  # a line of a list is a path after a prefix of at most three words
 _INSTANCE_CREATE_INFO, _ENUMERATE_PORTABILITY, _NO_EXTENSION = 1, 1, -7  # vulkan_core.h
 _PORTABILITY = b"VK_KHR_portability_enumeration"
@@ -88,7 +89,10 @@ class Tried:
 
 
 def _last(lines: Iterable[str]) -> tuple[str, ...]:
-    said = (shown(line.strip()) for line in lines if len(line.split()) > _WORDS_OF_LIST)
+    plain = (line.removeprefix(_PREFIX) for line in lines)  # of loader 1.4, whose lines for debugging 1.3 does not have
+    said = (
+        shown(line.strip()) for line in plain if len(line.split()) > _WORDS_OF_LIST and not line.startswith("DEBUG")
+    )
     return tuple(dict.fromkeys(said))[-_MOST_LINES:]
 
 
@@ -111,9 +115,16 @@ class Asked:
         """
         if self.whole is None or not self.whole.is_used or not self.whole.files or not library:
             return None
-        if _is_among(library, self.whole.earlier):
+        if _among(library, self.whole.earlier):
             return None
-        return _is_among(library, self.whole.files)
+        return bool(_among(library, self.whole.files))
+
+    def file_of(self, library: str) -> str:
+        """Return the file behind *library*, the name itself where the loader mapped no such file, or several."""
+        if "/" in library and "$" not in library:
+            return os.path.realpath(library)
+        mapped = _among(library, self.whole.files) if self.whole else ()
+        return mapped[0] if len(mapped) == 1 else library
 
     def named_files(self) -> tuple[str, ...]:
         """Return the JSON files that the loader's log names and that exist."""
@@ -133,11 +144,12 @@ class Asked:
         return suspect and (self.control is None or self.control.stops)
 
 
-def _is_among(library: str, files: Sequence[str]) -> bool:
+def _among(library: str, files: Sequence[str]) -> tuple[str, ...]:
+    """Return those of *files* that *library* (a path, or a name for the linker) may be."""
     if "/" in library and "$" not in library:
-        return os.path.realpath(library) in files
+        return tuple(path for path in files if path == os.path.realpath(library))
     stem = library.rpartition("/")[2].split(".so", 1)[0] + ".so"
-    return any(path.rpartition("/")[2].startswith(stem) for path in files)
+    return tuple(path for path in files if path.rpartition("/")[2].startswith(stem))
 
 
 class LoaderTrial:

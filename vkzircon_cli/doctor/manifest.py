@@ -144,7 +144,8 @@ def _driver(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
         return replace(blank, problem=missing)
     library = part["library_path"]
     if not isinstance(library, str):
-        is_deadly = not isinstance(library, bool | None | dict | list)
+        # Of a value that is not a text, loader 1.3.239 takes the JSON, and cannot strip the quotes of a single digit.
+        is_deadly = type(library) in (int, float) and library in range(10)
         return _wrong_type(blank, "has an ICD.library_path that is not a text", is_deadly=is_deadly)
     if not library:
         return replace(blank, problem=_missing_key(path, "ICD.library_path", "has an empty"))

@@ -3,9 +3,10 @@
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -41,9 +42,7 @@ from vkzircon_cli.doctor.settings import Settings, settings_in_force
 from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, verdict
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
-from vkzircon_cli.model.limits import address_limit
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
-from vkzircon_cli.model.quantities import about
 from vkzircon_cli.model.text import with_article
 
 _DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
@@ -116,9 +115,9 @@ def _used(found: "list[_LookedAt]", asked: Asked) -> dict[str, Loading]:
 
 
 def _examined(found: "list[_LookedAt]", loaded: Mapping[str, Loading], asked: Asked) -> Examined:
-    seen: dict[str, str] = {}
+    earlier = partial(_earlier, asked, {})
     settings = settings_in_force(asked)
-    told = [verdict(_exam(*each, loaded, seen), asked, settings) for each in found]
+    told = [verdict(_exam(*each, loaded, earlier), asked, settings) for each in found]
     drivers = tuple(exam for exam in told if exam.manifest.kind is ManifestKind.DRIVER)
     layers = tuple(exam for exam in told if exam.manifest.kind is not ManifestKind.DRIVER)
     return Examined(drivers, explained(layers), asked, settings)
@@ -210,25 +209,28 @@ def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
 
 
 def _exam(
-    manifest: Manifest, problem: Finding | None, on: bool | None, loaded: Mapping[str, Loading], seen: dict[str, str]
+    manifest: Manifest,
+    problem: Finding | None,
+    on: bool | None,
+    loaded: Mapping[str, Loading],
+    earlier: Callable[[Manifest], str],
 ) -> ManifestExam:
     loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED, NO_TIME))
     kills = problem is None and on is not False and loading.fate in DEATHS
     if problem is None and on is not False:
         problem = _loading_problem(manifest, loading)
-    finding = problem or _fine(manifest, loading, on, _earlier(manifest, seen))
+    finding = problem or _fine(manifest, loading, on, earlier(manifest))
     if manifest.notes:
         finding = replace(finding, children=manifest.notes)
     usable = problem is None and (loading.fate is Fate.LOADED or manifest.kind is not ManifestKind.DRIVER)
     return ManifestExam(manifest, usable, kills, on, finding)
 
 
-def _earlier(manifest: Manifest, seen: dict[str, str]) -> str:
+def _earlier(asked: Asked, seen: dict[str, str], manifest: Manifest) -> str:
     """Return an earlier manifest of the same library, '' if there is none, and remember this one in *seen*."""
-    library = manifest.resolved
-    key = os.path.realpath(library) if "/" in library else library
-    earlier = seen.get(key, "")
-    seen.setdefault(key, manifest.path)
+    library = asked.file_of(manifest.resolved)
+    earlier = seen.get(library, "")
+    seen.setdefault(library, manifest.path)
     return earlier
 
 
@@ -263,12 +265,8 @@ def _refused(manifest: Manifest, words: str) -> Finding:
         said = f"names {manifest.library}, which the linker does not find"
         command = f"ldconfig -p | grep {quote(name)}"
         return _lacking(manifest, "library-missing", said, evidence=(words,), command=command)
-    more = {}
-    if "failed to map segment" in rest and (limit := address_limit()) is not None:  # the linker gives no reason
-        cause = f"the limit on this process's address space, {about(limit)}, leaves no room for it"
-        more = {"cause": cause, "command": "ulimit -v unlimited"}
     said = f"names {manifest.resolved}, which cannot be loaded"
-    return _lacking(manifest, "not-loaded", said, evidence=(words,), **more)
+    return _lacking(manifest, "not-loaded", said, evidence=(words,))
 
 
 def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:
@@ -293,6 +291,7 @@ def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Fin
     good = [exam for exam in exams if exam.is_usable]
     children = [
         *search.missing_entries(where, search.driver_variable(where) or "VK_ADD_DRIVER_FILES"),
+        *search.crowded_folders(exam.manifest.path for exam in exams),
         *(_by_the_linker(_softened(exam, bool(good)), where) for exam in exams),
     ]
     hidden = search.hidden_drivers(where, Outcome.INFO if good else Outcome.FAIL)
@@ -348,6 +347,7 @@ def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Find
     """Return the branch of all layers."""
     children = [
         *search.layer_variables(where, {exam.manifest.name for exam in exams}),
+        *search.crowded_folders(exam.manifest.path for exam in exams),
         *_same_names(exams),
         *(_layer(exam) for exam in exams),
     ]

@@ -5,9 +5,11 @@ Source: Vulkan-Loader, LoaderDriverInterface.md and LoaderLayerInterface.md; tri
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from vkzircon_cli.bindings.dynlib import LOADER_NAMES
 from vkzircon_cli.checks import Outcome
@@ -153,13 +155,23 @@ def _added(where: Surroundings, variable: str, kind: str) -> tuple[str, ...]:
 
 def _files(path: str) -> list[str]:
     """Return the manifests in a folder in the folder's order, as the loader does, or the path itself if it is one."""
-    if path.endswith(_SUFFIX):
-        return [path]
+    return [path] if path.endswith(_SUFFIX) else _manifests_in(path)[:_MOST_FILES]
+
+
+def _manifests_in(folder: str) -> list[str]:
     try:
-        names = [each.name for each in Path(path).iterdir()]
+        names = [each.name for each in Path(folder).iterdir()]
     except OSError:
         return []
-    return [f"{path}/{name}" for name in names if name.endswith(_SUFFIX)][:_MOST_FILES]
+    return [f"{folder}/{name}" for name in names if name.endswith(_SUFFIX)]
+
+
+def crowded_folders(manifests: Iterable[str]) -> Iterator[Finding]:
+    """Yield the folders that have more manifests than the examined ones, whose paths are *manifests*."""
+    for folder, examined in Counter(path.rpartition("/")[0] for path in dict.fromkeys(manifests)).items():
+        if examined >= _MOST_FILES and (number := len(_manifests_in(folder))) > examined:
+            words = f"{folder} has {number} manifests, of which only {examined} were examined."
+            yield Finding("folder.crowded", folder, Outcome.WARN, words, command=f"ls {quote(folder)}")
 
 
 def variables_finding(where: Surroundings, loader: str, settings: Iterable[Finding] = ()) -> Finding:

@@ -21,7 +21,7 @@ class Limit:
     fix: str
 
 
-def address_limit() -> int | None:
+def _address_limit() -> int | None:
     """Return the bytes of address space that this process may use, None without a limit."""
     try:
         import resource  # not in Python for Fuchsia
@@ -49,7 +49,7 @@ def limit_in_the_way() -> Limit | None:
 
     Each resource is taken for a moment: what a sandbox or a container refuses is in no limit that could be read.
     """
-    if (limit := address_limit()) is not None and _is_refused(_take_room):
+    if (limit := _address_limit()) is not None and _is_refused(_take_room):
         return Limit(f"the limit on address space, {about(limit)}, leaves too little room", "ulimit -v unlimited")
     if _is_refused(_take_files):
         return Limit("the limit on open files leaves too few", "ulimit -n 1024")

@@ -2,11 +2,12 @@
 """The reason why no device could be queried, by the facts: no driver, no device, or a driver that crashed or hung."""
 
 from dataclasses import replace
+from typing import Any
 
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.base import Missing, MissingKind
+from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Facts
 from vkzircon_cli.model.host import FUCHSIA, VARIABLES, Environment, Variable
 from vkzircon_cli.model.loader_filters import layer_filter
@@ -38,6 +39,11 @@ _WE_LACK = (
 _NOT_DOCTORS = (*_WE_LACK, *ENDED_THE_RUN)
 _LOADER_SAYS = " The loader says: "
 _LEAVE_OUT = "Leave out one driver or implicit layer after another until it works (VK_DRIVER_FILES=FILE.json)."
+
+
+def is_limited(failure: Failure | None) -> bool:
+    """Whether the run ended at a limit of this process, so that nothing behind it tells anything about a driver."""
+    return failure is not None and failure.cause in ("limit", "no-process")
 
 
 def doctors_hint(environment: Environment) -> str:
@@ -95,12 +101,17 @@ def is_in_trouble(transcript: Transcript) -> bool:
     facts = transcript.facts
     if transcript.failure is not None:
         return transcript.failure.cause == "probe-died" and facts.device_count.value is None
-    if facts.device_count.value == 0:
+    if facts.device_count.value == 0 or has_died(facts.loader):
         return True
     return any(
         answer.missing is not None and answer.missing.kind is not MissingKind.NOT_ASKED
         for answer in (facts.instance, facts.device_count)
     )
+
+
+def has_died(answer: Answer[Any]) -> bool:
+    """Whether a crash or a hang is why there is no answer. A layer may take part even in the loader's own version."""
+    return answer.missing is not None and answer.missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT)
 
 
 def _cut(transcript: Transcript) -> Failure:
