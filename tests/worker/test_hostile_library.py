@@ -5,6 +5,7 @@ Not here: a library that stops or ends its parent by a signal. It has the user's
 """
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ CRASHES = (
     "_exit",
     "_exit-70",
     "_exit-72",
+    "_exit-73",
     "abort",
     "divide",
     "overflow",
@@ -158,11 +160,16 @@ def test_a_task_is_not_deceived(hostile: str, form: str, monkeypatch: pytest.Mon
     assert (answers, missing is None) == (([1], True) if form == "fork-twin" else ([], False))
 
 
-def test_a_worker_has_no_descriptor_of_ours_but_its_own(hostile: str, tmp_path: Path) -> None:
-    """A trace that is being written, and the requests of another worker, cannot be written to."""
+@pytest.mark.parametrize("is_inherited", [False, True])
+def test_a_worker_has_no_descriptor_of_ours_but_its_own(hostile: str, tmp_path: Path, is_inherited: bool) -> None:
+    """A trace that is being written, and the requests of another worker, cannot be written to.
+
+    Nor can a descriptor that a shell opened, as for `--output /dev/fd/5`.
+    """
     trace = tmp_path / "trace"
     with trace.open("wb", buffering=0) as file:
         file.write(b"ours\n")
+        os.set_inheritable(file.fileno(), is_inherited)
         worker.start_first(lambda: partial(_probe, hostile))
         other = worker.Worker(lambda: partial(_probe, hostile))
         try:

@@ -20,6 +20,7 @@ _UNFINISHED = 71  # the exit status of work that raised; work that returns exits
 NOT_BEGUN = 73  # the system refused a call before the work: no driver has run
 _POLL_S = 0.001
 _KEY_BYTES = 16
+_STANDARD_ERROR = 2
 _UNUSUAL = 256  # programs and drivers use lower descriptors; `select` allows up to 1023
 _PATIENCE_S = 5.0  # a process that is killed inside a driver's ioctl ends only when the ioctl returns, if it ever does
 
@@ -117,8 +118,8 @@ def refusal() -> str:
 def start(work: Callable[[], None], output: int | None = None, keeps: Collection[int] | None = None) -> Process:
     """Fork a process that calls *work* and exits; *output*, else the null device, replaces its standard streams.
 
-    Of the descriptors that this process opened, the forked one has those of *keeps* only: a library in it could write
-    to the others, such as a trace or the requests of another worker. None keeps all.
+    Of the descriptors that this process opened, or that can be written to, the forked one has those of *keeps* only: a
+    library in it could write to the others, such as a trace or the requests of another worker. None keeps all.
 
     Signals are blocked until the process is listed for `end_all`, and until the process has its own handlers.
 
@@ -188,14 +189,21 @@ def _open_nothing() -> int:
 
 
 def _close_all_but(kept: Collection[int]) -> None:
-    """Close what the start of another program would close; what this process inherited itself stays."""
+    """Close what the start of another program would close, and what can be written to, such as a result's target.
+
+    What this process inherited to read stays: a shell's ``<(...)`` may be a manifest.
+    """
+    from fcntl import F_GETFL, fcntl  # not in Python for Fuchsia, which has no fork either
+
     try:
         numbers = list(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208 - pathlib takes 3 ms to import
     except OSError:
         numbers = list(range(2 * _UNUSUAL))
     for descriptor in numbers:
         with suppress(OSError):  # a descriptor that is not open, as that of the list itself
-            if descriptor not in kept and not os.get_inheritable(descriptor):
+            is_ours = descriptor in kept or descriptor <= _STANDARD_ERROR
+            is_only_read = fcntl(descriptor, F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+            if not is_ours and not (is_only_read and os.get_inheritable(descriptor)):
                 os.close(descriptor)
 
 

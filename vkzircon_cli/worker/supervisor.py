@@ -228,7 +228,7 @@ class _Listener:
             return Missing(MissingKind.TIMED_OUT, self._worker.call, "", "the process hangs while it ends")
         if status == LEFT_A_WORD and self._request.agent is not None:
             return self._last_word()
-        if status == NOT_BEGUN:
+        if status == NOT_BEGUN and self.step is None and not self._worker.call:  # a driver may end with it too
             raise NoProcess("No process", "the system refuses a call that it needs to begin")
         return missing_from_exit(status, self._worker.call)
 
