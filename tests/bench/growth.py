@@ -128,6 +128,6 @@ def _renamed(event: Event, start: str, other: str) -> Event:
 
 
 _MULTIPLIED: tuple[tuple[str, Callable[[list[Event], int], Iterable[Event]], tuple[int, ...]], ...] = (
-    ("device", _with_devices, (1, 50, 100, 200)),  # a trace of more devices like an H100 exceeds the limit of a file
+    ("device", _with_devices, (1, 50, 100, 200)),  # a trace of more devices like an H200 exceeds the limit of a file
     ("memory type", _with_types, (1, 8, 16, 32)),
 )
