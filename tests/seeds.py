@@ -27,6 +27,12 @@ NAMED = (
     f"API_TOKENS={WORD}",
     f"aws_secret_access_key = {WORD}",
     f"AccountKey={WORD}==;",
+    f"client_secret : {WORD}",
+    f"X-Auth-Token:{WORD}",
+    f"SSHPASS={WORD}",
+    f"DB_PASS='{WORD}'\"'\"'{WORD}'",
+    f"DB_PASS='{WORD}'\\''{WORD}'",
+    f"PASSWORD=$'{WORD}'",
 )
 OPTIONS = (
     f"--password {WORD}",
@@ -34,6 +40,9 @@ OPTIONS = (
     f"--api-key '{WORD}'",
     f"--db-password {WORD}",
     f"--token {WORD}",
+    f"sshpass -p {WORD} ssh board",
+    f"sshpass -v -p{WORD} ssh board",
+    f"plink -pw '{WORD} {WORD}' board",
 )
 HEADERS = (
     f"Authorization: Bearer {WORD}",

@@ -100,6 +100,13 @@ def test_what_was_hidden_is_counted() -> None:
     [
         ("ssh carol@board.corp.example /opt/agent", "ssh <user>@<host> /opt/agent"),
         ("ssh -p 2222 board.corp.example vkzircon-agent", "ssh -p 2222 <host> vkzircon-agent"),
+        ("ssh -l carol board true", "ssh -l <user> <host> true"),
+        (
+            "sshpass -e /usr/bin/ssh -vi key -o User=carol board",
+            "sshpass -e /usr/bin/ssh -vi key -o User=<user> <host>",
+        ),
+        ("ssh -J dave@jump.corp,jump2 -tt board -lcarol x", "ssh -J <user>@<host>,<host> -tt <host> -l<user> x"),
+        ("ssh -o HostName=board -oProxyJump=jump x9000", "ssh -o HostName=<host> -oProxyJump=<host> <host>"),
         ("reach --to ssh://carol:pw@board:22 agent", "reach --to ssh://<hidden>@<host>:22 agent"),
         ("./vkzircon-agent", "./vkzircon-agent"),
     ],

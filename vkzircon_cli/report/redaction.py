@@ -30,6 +30,9 @@ T = TypeVar("T")
 _Mark = Callable[[re.Match[str]], str]
 
 _HOMES = ("/home", "/Users", "/var/home", "/export/home", "/usr/home")
+# The options of OpenSSH's ssh, in the form of getopt, and those of ssh_config that name a host.
+_SSH_OPTIONS = "46AaCfGgKkMNnqsTtVvXxYyB:b:c:D:E:e:F:I:i:J:L:l:m:O:o:P:p:Q:R:S:W:w:"
+_SSH_HOSTS = ("hostname", "proxyjump", "hostkeyalias")
 _USERS = ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")
 _MOST_CLEAN = 10_000
 _MOST_CHARACTERS = 256 << 10  # of one text: the output that is kept of a driver, if all of it are escapes
@@ -112,14 +115,35 @@ def people(*agents: str | None) -> People:
 
 
 def _addressed(command: str) -> tuple[list[str], list[str]]:
-    """Return the users and hosts that a command names: in USER@HOST, and the destination of ssh."""
-    program, *words = command.split() or [""]
+    """Return the users and hosts that a command names: in USER@HOST, and in the options and the destination of ssh."""
+    words = command.split()
     addresses = [word for word in words if "@" in word]
+    users = [word.rpartition("@")[0].rpartition("/")[2].partition(":")[0] for word in addresses]
     hosts = [word.rpartition("@")[2].partition(":")[0] for word in addresses]
-    if program.rpartition("/")[2] == "ssh" and not addresses:
-        named = (word for word in words if not word.startswith("-") and not word.isdigit() and "/" not in word)
-        hosts += [next(named, "")]
-    return [word.rpartition("@")[0].rpartition("/")[2].partition(":")[0] for word in addresses], hosts
+    programs = [at for at, word in enumerate(words) if word.rpartition("/")[2] == "ssh"]
+    if programs:  # it may be behind another one, such as sshpass
+        more_users, more_hosts = _of_ssh(words[programs[0] + 1 :])
+        users, hosts = users + more_users, hosts + more_hosts
+    return users, [host.rpartition("/")[2].partition(":")[0] for host in hosts]
+
+
+def _of_ssh(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the users and hosts among the arguments of ssh, which takes options on both sides of its destination."""
+    from getopt import GetoptError, getopt  # only a run with --agent needs it
+
+    options: list[tuple[str, str]] = []
+    destination, rest = [""], words
+    with suppress(GetoptError):  # an option that this ssh does not have
+        options, rest = getopt(words, _SSH_OPTIONS)
+        destination = rest[:1]
+        options += getopt(rest[1:], _SSH_OPTIONS)[0]
+    named = [(letter, *value.partition("=")[::2]) for letter, value in options]
+    users = [key for letter, key, _ in named if letter == "-l"]
+    users += [value for letter, key, value in named if letter == "-o" and key.casefold() == "user"]
+    hosts = [value for letter, key, value in named if letter == "-o" and key.casefold() in _SSH_HOSTS]
+    jumps = [key for letter, key, _ in named if letter == "-J"]
+    each_host = [host for several in (*hosts, *jumps) for host in several.split(",")]
+    return users, [host.rpartition("@")[2] for host in (*destination, *each_host)]
 
 
 def _account() -> str:

@@ -46,16 +46,17 @@ PRIVATE_KEY = re.compile(
 
 # In a name, with anything before and behind it; or only where the name, or a part of it, ends.
 _STRONG = (
-    "PASSWORD|PASSWD|PASSPHRASE|PASSCODE|SECRET|CREDENTIAL|AUTHORIZATION"
+    "PASSWORD|PASSWD|PASSPHRASE|PASSCODE|SSHPASS(?==)|SECRET|CREDENTIAL|AUTHORIZATION"
     "|(?:API|ACCESS|PRIVATE|AUTH|ACCOUNT|SERVICE|CLIENT|DB|DATABASE|SIGNING|ENCRYPTION)[_-]?KEY"
 )
 _WEAK = r"(?:TOKEN|COOKIE|[A-Z0-9]_(?:PWD|PASS|PW))S?(?![A-Z0-9])"
 _NAME = "[A-Z0-9_-]"
 _NOT_YET = "(?!<hidden>)"
 _QUOTE = r"""\\{0,8}["']"""
-# A value ends at its closing quote, or where the text was cut before it; \" is a quote within a string of JSON.
+# A value ends at its closing quote, or where the text was cut before it; \" is a quote within a string of JSON, and
+# shells write an apostrophe between two strings as "'" or \'.
 _QUOTED = (
-    r""""(?:[^"\\]|\\.)*+(?:"|\\?\Z)|'(?:[^'\\]|\\.)*+(?:'|\\?\Z)"""
+    r""""(?:[^"\\]|\\.)*+(?:"|\\?\Z)|\$?'(?:[^'\\]|\\.)*+(?:'|\\?\Z)(?:(?:\\{0,8}"'\\{0,8}"|\\{1,8}\')'[^'\r\n]*+')*+"""
     r"""|(?P<quote>\\{1,8}["'])(?:(?!(?<!\\)(?P=quote)).)*+(?:(?P=quote)|\Z)"""
 )
 
@@ -75,11 +76,17 @@ NAMED = (
     # "NAME": x
     _named(f"{_STRONG}|{_WEAK}", rf"{_QUOTE}\s*+:\s*+", r"""[^\s,;}\]"'\\]++"""),
     # NAME: x, up to the end of the line, since it may be a sentence; "unexpected token: )" is none
-    _named(_STRONG, r":[ \t]*+", r"""[^\s,;}\]"'\\][^\r\n,;}\]"'\\]*+"""),
-    _named(rf"{_NAME}(?:TOKEN|_PWD|_PASS)S?(?!{_NAME})", r":[ \t]++", r"""[^\s,;}\]"'\\]++"""),
+    _named(_STRONG, r"[ \t]*+:[ \t]*+", r"""[^\s,;}\]"'\\][^\r\n,;}\]"'\\]*+"""),
+    _named(rf"{_NAME}(?:TOKEN|_PWD|_PASS)S?(?!{_NAME})", r"[ \t]*+:(?!:)[ \t]*+", r"""[^\s,;}\]"'\\]++"""),
     _named(rf"TOKENS?(?!{_NAME})", r":[ \t]++", r"[A-Za-z0-9_./+=-]{16,}+"),
     # --password x
     _named(f"{_STRONG}|{_WEAK}", r"[ \t]++(?!-)", r"""[^\s"']++""", first="(?=-)"),
+    # sshpass -p x, plink -pw x
+    re.compile(
+        rf"""((?:{not_behind(_WORD)}sshpass(?:[ \t]++-[ev]++)*+[ \t]++-p[ \t]*+|(?<!\S)-pw[ \t]++)){_NOT_YET}"""
+        rf"""(?:{_QUOTED}|[^\s"']++)""",
+        re.DOTALL,
+    ),
 )
 BEARER = re.compile(rf"{not_behind(_WORD)}(Bearer|Basic)([ \t]++){_NOT_YET}(?=[\w.~+/-]*?[0-9=])[\w.~+/-]{{8,}}+=*+")
 
