@@ -295,7 +295,7 @@ def _open_in_place(path: Path, refused: OSError) -> int:
 
 
 def _replace(path: Path, written: Path) -> None:
-    """Give *written* the name *path*; a mount point has no other file, so it gets the bytes."""
+    """Rename *written* to *path*; a mount point cannot be replaced, so the bytes are copied into it."""
     try:
         written.replace(path)
     except OSError as refused:
@@ -330,7 +330,7 @@ def _create_beside(path: Path, known: os.stat_result | None, private: bool) -> t
 
 
 def _make_alike(descriptor: int, known: os.stat_result | None, private: bool) -> None:
-    """Give a new file the owner and the mode of the *known* one that it replaces."""
+    """Set the owner and the mode of a new file to those of the *known* one that it replaces."""
     if known is not None:
         made = os.fstat(descriptor)
         if (made.st_uid, made.st_gid) != (known.st_uid, known.st_gid):

@@ -25,7 +25,7 @@ _VERSIONS = 4
 _FIRST = datetime(2026, 1, 1)  # noqa: DTZ001 # written as UTC
 _DAYS = 120
 _MARKS = {"started": "@STARTED@", "uuid": "@UUID@", "driver": "@DRIVER@", "checks": "@CHECKS@"}
-_ODD = "import.shares"  # fails on one device, whatever its driver
+_ODD = "import.shares"  # fails on one device, with each of its drivers
 _BAD = ("fail", "timeout", "crash")
 
 

@@ -159,7 +159,7 @@ def test_a_report_cut_anywhere_is_one_sentence(vkzircon: Run, tmp_path: Path) ->
 
 
 def test_a_huge_file_is_not_read(vkzircon: Run, tmp_path: Path) -> None:
-    """100 MB are refused in a sentence, whatever is in them."""
+    """A file of 100 MB is refused in a sentence and is not parsed."""
     file = tmp_path / "huge.json"
     with file.open("wb") as stream:
         stream.write(b'{"schema_version": "1.1", "x": "')

@@ -109,7 +109,7 @@ def test_the_first_line_names_a_driver_that_fails(vkzircon: Run, driver: Driver,
 def test_a_driver_is_tried_where_settings_add_others(
     driver: Driver, newer: dict[str, str], lavapipe: str, tmp_path: Path
 ) -> None:
-    """The loader then has a device whatever driver is named, which is no success of that driver."""
+    """The loader then lists a device with any driver, so a device does not show that the named driver works."""
     bad = driver("-DRESULT=-9")
     settings = {"additional_drivers": [{"path": lavapipe}]}
     path = tmp_path / ".local/share/vulkan/loader_settings.d/vk_loader_settings.json"

@@ -227,7 +227,7 @@ def test_exported_tables_are_read_alone(tmp_path: Path) -> None:
 
 
 def test_names_links_and_pipes_are_told_apart(tmp_path: Path) -> None:
-    """Each name is one of a file, whatever its characters; what cannot be read is counted and named, also in tables."""
+    """A name may have any characters; a file that cannot be read is counted and named, also in tables."""
     folder = tmp_path / "reports"
     names = ("it's", 'a"b', "odd[n]*?", "new\nline", "'); DROP TABLE reports; --", "{a,b}", "\x1b[31m", "-", "\udcff")
     for number, name in enumerate(names):

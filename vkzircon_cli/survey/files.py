@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of a survey: found in folders, by globs or by name, and looked at without an engine.
 
-A plain report is left to the engine. Traces, bundles, compressed files and whatever else `show` reads become reports
-here.
+A plain report is left to the engine. Traces, bundles, compressed files and all other files that `show` reads become
+reports here.
 """
 
 import glob
