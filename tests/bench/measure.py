@@ -9,10 +9,12 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 MIB = 1 << 20
 KIB = 1 << 10
+CACHES = Path("/proc/sys/vm/drop_caches")
 T = TypeVar("T")
 
 
@@ -66,6 +68,13 @@ def _sample(command: Command) -> tuple[float, int]:
 def wall_ms(command: Command) -> float:
     """Return the wall time of the whole process."""
     return _sample(command)[0]
+
+
+def cold_ms(command: Command) -> float:
+    """Return the wall time of the whole process with no file in the system's cache; only root can empty it."""
+    os.sync()  # pages that are not written yet stay in the cache
+    CACHES.write_text("3")
+    return wall_ms(command)
 
 
 def peak_mib(command: Command) -> float:

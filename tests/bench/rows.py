@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of the benchmark: each compares vkzircon with another program, and has a target for the ratio."""
 
+import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from measure import Command, Pairs, instructions, paired, peak_mib, printed_ms, wall_ms
+from measure import CACHES, Command, Pairs, cold_ms, instructions, paired, peak_mib, printed_ms, wall_ms
 
 HERE = Path(__file__).parent
 
@@ -119,6 +120,17 @@ def _swiftshader() -> dict[str, str]:
     return {"VK_DRIVER_FILES": str(_SWIFTSHADER)}
 
 
+def _if_root(command: Command) -> Command:
+    """Return *command*.
+
+    Raises:
+        Missing: the system's cache cannot be emptied.
+    """
+    if not os.access(CACHES, os.W_OK):
+        raise Missing("the cache cannot be emptied")
+    return command
+
+
 ROWS: tuple[tuple[Row, Callable[[Command], float], Sides], ...] = (
     (
         Row("check", "check --emulate --quiet over vulkaninfo --summary", "ms", 3.0),
@@ -132,6 +144,11 @@ ROWS: tuple[tuple[Row, Callable[[Command], float], Sides], ...] = (
             where.vkzircon(*_CHECK, **_swiftshader()),
             where.vulkaninfo("--summary", **_swiftshader()),
         ),
+    ),
+    (
+        Row("cold", "check --emulate --quiet over vulkaninfo --summary, no file in the system's cache", "ms", 3.0),
+        cold_ms,
+        lambda where: (_if_root(where.vkzircon(*_CHECK)), where.vulkaninfo("--summary")),
     ),
     (
         Row("whole-check", "check --emulate --quiet over the same calls from C, whole processes", "ms", 2.5),

@@ -14,7 +14,8 @@ from results import BEGIN, END, render
 from rows import ROWS, Row
 
 HERE = Path(__file__).parent
-SLOW = {"verify"}  # needs 2 GiB; test_whole_buffers_are_compared needs less
+# One needs 2 GiB (test_whole_buffers_are_compared needs less), the other empties the cache of the whole machine.
+SLOW = {"verify", "cold"}
 
 
 def test_every_row_is_measured(lavapipe: str, installed: Path, tmp_path: Path) -> None:
