@@ -68,6 +68,17 @@ def test_a_label_never_touches_its_value(label: str) -> None:
     assert not line[14:16].strip()
 
 
+def test_a_long_page_is_that_of_its_parts() -> None:
+    """A page that is written in parts has every line in its place, and none twice."""
+    sheet = Sheet(PIPE)
+    for number in range(2500):
+        sheet.blank()
+        sheet.blank()
+        sheet.value(f"line {number}")
+    assert sheet.height == 4999
+    assert sheet.finish() == "\n\n".join(f"line {number}" for number in range(2500)) + "\n"
+
+
 def _broken_device() -> Device:
     """Make a device on which one memory type is refused, one VMO is too small and one round trip is wrong."""
     good = device(has=memory((0, 1, 7)))

@@ -28,6 +28,7 @@ _WIDEST_PROSE = 100
 _LEAST_VALUE = 24
 _ASCII = {"█": "#", "░": ".", "✓": "+", "✗": "x", "µ": "u"}
 _LABEL_WIDTH = 12
+_MOST_LINES = 1000  # that are not written yet
 _BAR = 20
 _STYLES = {Look.GOOD: "green", Look.NOTE: "cyan", Look.SKIP: "dim", Look.WARN: "yellow", Look.BAD: "red"}
 
@@ -35,10 +36,11 @@ Row = Sequence[Text]
 
 
 class Sheet:
-    """Collects lines for one page."""
+    """Collects lines for one page; *height* is the number of lines so far."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self.height = 0
         self._lines: list[Text] = []
         self._stream = StringIO()
         # Everything is set, so that Rich reads neither the environment nor the terminal; without *height*, TERM=dumb
@@ -78,15 +80,23 @@ class Sheet:
         """Put parts side by side."""
         return Text.assemble(*(self.text(part) if isinstance(part, str) else part for part in parts), end="")
 
-    @property
-    def height(self) -> int:
-        """The number of lines so far."""
-        return len(self._lines)
+    def _add(self, *lines: Text) -> None:
+        """Add lines. Long pages are written in parts: a Rich text takes many times the memory of its characters."""
+        self.height += len(lines)
+        self._lines += lines
+        if len(self._lines) > _MOST_LINES:
+            self._write(self._lines[:-1])
+            del self._lines[:-1]
+
+    def _write(self, lines: Sequence[Text]) -> None:
+        for line in lines:
+            line.rstrip()
+        self._console.print(Text("\n").join(lines), soft_wrap=True)
 
     def blank(self) -> None:
         """Leave one line free, never two."""
         if self._lines and self._lines[-1]:
-            self._lines.append(Text())
+            self._add(Text())
 
     def heading(self, words: str) -> None:
         """Begin a section."""
@@ -108,13 +118,13 @@ class Sheet:
             first = _indented(Text(), min(indent, 2 * GAP))
             start = first.cell_len + (GAP if label else 0)
         for line in self._wrapped(text, width - start, prose=True):
-            self._lines.append(first + line)
+            self._add(first + line)
             first = Text(" " * start)
 
     def value(self, words: Text | str, indent: int = 0) -> None:
         """Write one value, which folds only if the page cuts."""
         text = self.text(words) if isinstance(words, str) else words
-        self._lines += [_indented(line, indent) for line in self._wrapped(text, self.page.width - indent, prose=False)]
+        self._add(*(_indented(line, indent) for line in self._wrapped(text, self.page.width - indent, prose=False)))
 
     def field(
         self, label: str, *values: Text | str, indent: int = 2, label_width: int = _LABEL_WIDTH, prose: bool = False
@@ -126,13 +136,13 @@ class Sheet:
         is_narrow = self.page.width - start < _LEAST_VALUE
         if is_narrow or title.cell_len >= label_width + GAP:
             if label:
-                self._lines.append(_indented(title, indent))
+                self._add(_indented(title, indent))
             start, title = indent + GAP if is_narrow else start, Text()
         lines = [line for text in texts for line in self._wrapped(text, self.page.width - start, prose)]
         for line in lines or [Text()]:
             beside = _indented(title, indent)
             beside.pad_right(max(start - beside.cell_len, 0))
-            self._lines.append(beside.append_text(line))
+            self._add(beside.append_text(line))
             title = Text()
 
     def fields(self, fields: Iterable[Field], verbose: bool = True) -> None:
@@ -208,13 +218,11 @@ class Sheet:
         options = self._console.options.update(width=total(widths) + GAP)
         for line in self._console.render_lines(grid, options, pad=False):
             parts = [(part.text, part.style or "") for part in line]
-            self._lines.append(_indented(Text.assemble(*parts), indent))
+            self._add(_indented(Text.assemble(*parts), indent))
 
     def finish(self) -> str:
         """Return everything as one string that ends with a line feed."""
-        for line in self._lines:
-            line.rstrip()
-        self._console.print(Text("\n").join(self._lines), soft_wrap=True)
+        self._write(self._lines)
         return self._stream.getvalue()
 
     def _wrapped(self, text: Text, width: int, prose: bool) -> list[Text]:

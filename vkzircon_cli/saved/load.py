@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a saved report, matrix or bench, or a trace, which may be incomplete."""
 
+import io
 import json
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,7 +73,7 @@ def read_bytes(path: Path, raw: bytes) -> Any:
     if header is None:
         return _document(path, raw)
     _check_version(path, str(header.get("schema_version", "?")))
-    return _trace(path, raw.split(b"\n"))
+    return _trace(path, io.BytesIO(raw))
 
 
 def _header(path: Path, raw: bytes) -> Event | None:
@@ -133,13 +135,13 @@ class _Unread:
     ms: Milliseconds = 0.0
 
 
-def _trace(path: Path, lines: list[bytes]) -> Report:
+def _trace(path: Path, lines: Iterable[bytes]) -> Report:
     """Fold *lines*. The fold decodes answers and messages; it takes the fields of `_Unread` as they are."""
     fold, foreign = Fold(), 0
     for number, line in enumerate(lines, start=1):
         event = _parsed(line)
-        if event is None and number == len(lines):
-            fold.is_broken_off = bool(line)  # a truncated event, or the end of a complete stream
+        if event is None and not line.endswith(b"\n"):
+            fold.is_broken_off = True  # a truncated event, at the end
         elif not _is_event(event):
             foreign += bool(line.strip())
         else:
