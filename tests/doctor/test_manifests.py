@@ -311,21 +311,34 @@ def test_a_problem_is_never_anothers(tmp_path: Path, library: str, lavapipe: str
     assert {name: found[name] for name in own} == own
 
 
+_FILLED = "for (int i = 0; i < {mib} << 20; i += 4096) ((volatile char *)sbrk(4096))[0] = 1;"
+
+
 @pytest.mark.parametrize(
     ("statement", "id", "outcome"),
     [
         ("raise(SIGSEGV);", "library.crashes", Outcome.CRASH),
         ("exit(0);", "library.exits", Outcome.CRASH),
         ("pause();", "library.hangs", Outcome.TIMEOUT),
+        (_FILLED.format(mib=700), "library.memory", Outcome.FAIL),
+        (f"{_FILLED.format(mib=700)} abort();", "library.memory", Outcome.FAIL),
     ],
 )
 def test_loading_costs_a_child_only(
     broken_driver: Callable[[str], str], lavapipe: str, statement: str, id: str, outcome: Outcome
 ) -> None:
-    """A library that crashes or hangs while it is loaded is found, and the good one beside it is loaded."""
+    """A library that crashes, hangs or eats memory while it is loaded is found, and the good one beside it loads."""
     manifest = Path(broken_driver(statement))
     found, _ = _of(manifest, lavapipe)
     assert (found.id, found.outcome) == (id, outcome)
+    assert ("uses more than 512 MiB of memory" in found.sentence) is (id == "library.memory")
+
+
+def test_no_driver_is_blamed_for_the_memory_of_another(broken_driver: Callable[[str], str]) -> None:
+    """Each of two drivers uses less than the limit; a process that loads both, and one again, uses more."""
+    manifests = [broken_driver(_FILLED.format(mib=200)) for _ in range(2)]
+    exams = examine_all(_where(VK_DRIVER_FILES=":".join(manifests))).drivers
+    assert "library.memory" not in {exam.finding.id for exam in exams}
 
 
 def test_a_missing_dependency_is_named(tmp_path: Path) -> None:
