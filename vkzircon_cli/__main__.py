@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from vkzircon_cli.cli.command_table import COMMANDS
-from vkzircon_cli.worker import interrupt, worker
+from vkzircon_cli.worker import interrupt, own_end, worker
 
 _ANSWERED_BY_TYPER = {"--help", "-h", "--version"}
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
@@ -32,7 +32,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the modules that say more could not be imported
         code = _last_resort(error)
     # No output of ours is buffered, and a driver that hangs in a thread would block the interpreter's own exit.
-    os._exit(interrupt.exit_code(code))
+    os._exit(own_end.status(interrupt.exit_code(code)))
 
 
 def _last_resort(error: BaseException) -> int:

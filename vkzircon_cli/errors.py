@@ -170,7 +170,7 @@ def by_limit(happened: str) -> CannotAsk | None:
 
     if (limit := limit_in_the_way()) is None:
         return None
-    return CannotAsk("limit", f"{happened}, where {limit.words}.", f"Raise the limit: {limit.fix}.")
+    return CannotAsk("limit", f"{happened}, where {limit.words}.", f"Try: {limit.fix}.")
 
 
 class OurFault(Stop):

@@ -17,7 +17,7 @@ from vkzircon_cli.model.host import EMULATION_VARIABLE, Environment, environment
 from vkzircon_cli.model.queries import hidden_commands, select_devices
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.report.report import Report, make_report
-from vkzircon_cli.report.stop_reason import FIRST_ONLY, is_in_trouble, lacks_emulation
+from vkzircon_cli.report.stop_reason import FIRST_ONLY, is_in_trouble, is_limited, lacks_emulation
 from vkzircon_cli.stream.document import Document, EmulationAsked, make_header
 from vkzircon_cli.stream.events import Culprit, Event, error, own_message
 from vkzircon_cli.stream.fold import Fold, Transcript
@@ -189,15 +189,17 @@ def _probed(request: Request, search: Search) -> Iterator[Event]:
             seen.add(event)
         yield event
     # Without fork, the driver may hang in this process while it holds the linker's lock, so no library is opened.
-    hides = request.depth is Depth.EVERYTHING and any(map(hidden_commands, seen.transcript().facts.devices))
-    is_lost = request.emulate is not None and lacks_emulation(seen.transcript().facts)
-    if not can_fork() or not (hides or is_lost or is_in_trouble(seen.transcript())):
+    transcript = seen.transcript()
+    hides = request.depth is Depth.EVERYTHING and any(map(hidden_commands, transcript.facts.devices))
+    is_lost = request.emulate is not None and lacks_emulation(transcript.facts)
+    may_find = can_fork() and not is_limited(transcript.failure)
+    if not may_find or not (hides or is_lost or is_in_trouble(transcript)):
         return
     if request.agent is not None:
         yield own_message("warning", _NOT_ON_DEVICES)
         return
     try:
-        found = search(request, seen.transcript())
+        found = search(request, transcript)
     except NoProcess as alone:
         yield own_message("warning", f"No search for the culprit was made. {alone.message}")
         return

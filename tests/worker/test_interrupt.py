@@ -249,10 +249,15 @@ def _end_of(running: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
         running.kill()
 
 
-@pytest.mark.parametrize(("limit", "grace", "signals"), [(0.7, 60, 1), (60, 0, 2)])
-def test_a_reader_that_never_reads_blocks_no_end(lavapipe: str, limit: float, grace: float, signals: int) -> None:
+@pytest.mark.parametrize(
+    ("limit", "grace", "signals", "is_blocking"), [(0.7, 60, 1, True), (60, 0, 2, True), (0.7, 60, 1, False)]
+)
+def test_a_reader_that_never_reads_blocks_no_end(
+    lavapipe: str, limit: float, grace: float, signals: int, is_blocking: bool
+) -> None:
     """A second signal ends the run, or the limit of ten seconds, here less: it says that its result is not whole."""
     read, write = _small_pipe()
+    os.set_blocking(write, is_blocking)
     imports = "from vkzircon_cli import __main__; from vkzircon_cli.worker import interrupt"
     program = f"{imports}; interrupt._LIMIT_S, interrupt._GRACE_S = {limit}, {grace}; __main__.main()"
     command = [sys.executable, "-c", program, "devices", "--format", "json"]

@@ -3,6 +3,7 @@
 
 import errno
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from program import PROGRAM, environment
 
 from vkzircon_cli.saved.load import read
 
-# Runs another program, for which the kernel answers an error to the named call.
+# Runs another program, for which the kernel answers an error to the named call; CALL@N: if its first argument is N.
 DENYING = """
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -23,20 +24,28 @@ DENYING = """
 #ifndef SYS_dup2
 #define SYS_dup2 SYS_dup3
 #endif
+#ifndef SYS_access
+#define SYS_access SYS_faccessat
+#endif
 static const struct { const char *name; unsigned number; } calls[] = {
     {"dup2", SYS_dup2}, {"getpid", SYS_getpid}, {"getppid", SYS_getppid}, {"prlimit64", SYS_prlimit64},
     {"pselect6", SYS_pselect6}, {"sched_getaffinity", SYS_sched_getaffinity}, {"setpgid", SYS_setpgid},
     {"wait4", SYS_wait4}, {"waitid", SYS_waitid},
     {"sendmsg", SYS_sendmsg}, {"recvmsg", SYS_recvmsg},
-    {"getrandom", SYS_getrandom},
+    {"getrandom", SYS_getrandom}, {"access", SYS_access}, {"lseek", SYS_lseek}, {"munmap", SYS_munmap},
+    {"getuid", SYS_getuid}, {"write", SYS_write},
 };
 int main(int count, char **words) {
     unsigned number = 0;
+    char *first = count > 3 ? strchr(words[1], '@') : NULL;
+    if (first) *first++ = 0;
     for (unsigned i = 0; i < sizeof calls / sizeof *calls; i++)
         if (count > 3 && strcmp(calls[i].name, words[1]) == 0) number = calls[i].number;
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, first ? 16 : 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first ? (unsigned)atoi(first) : number, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)atoi(words[2])),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
@@ -98,3 +107,49 @@ def test_doctor_without_random_numbers_goes_on(denying: Path, lavapipe: str) -> 
     env = environment({"VK_DRIVER_FILES": lavapipe})
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, json.loads(done.stdout)["error"]["cause"]) == (4, "no-process")
+
+
+@pytest.mark.usefixtures("layer")
+@pytest.mark.parametrize("command", ["check", "doctor"])
+@pytest.mark.parametrize("call", ["access", "lseek", "munmap"])
+def test_what_fails_without_a_call_is_not_blamed_on_the_driver(
+    denying: Path, lavapipe: str, command: str, call: str
+) -> None:
+    """The loader or the driver makes the call, and fails or crashes without it: a limit, which has the call's name."""
+    words = [str(denying), call, str(errno.ENOSYS), str(PROGRAM), command, "--emulate", "--format", "json"]
+    env = environment({"VK_DRIVER_FILES": lavapipe})
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["culprits"]) == (4, [])
+    assert document["error"]["cause"] == "limit"
+    assert document["error"]["message"].endswith(f", where the system refuses the system call {call}.")
+    assert document["error"]["message"] in document["summary"]["sentence"]
+    assert document["error"]["hint"] == f"Try: allow {call} in the sandbox."
+
+
+@pytest.mark.parametrize("reason", [errno.EPERM, errno.ENOSYS])
+def test_an_id_that_is_not_told_is_no_raised_privilege(denying: Path, lavapipe: str, reason: int) -> None:
+    """libc returns the error as if it were the id, but the loader uses the variables of the environment."""
+    words = [str(denying), "getuid", str(reason), str(PROGRAM), "doctor", "--format", "json"]
+    env = environment({"VK_DRIVER_FILES": lavapipe})
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, json.loads(done.stdout)["environment"]["elevated"]) == (0, False)
+
+
+@pytest.mark.parametrize("reason", [errno.EPERM, errno.EAGAIN])
+def test_a_result_that_may_not_be_written_is_exit_6(denying: Path, lavapipe: str, reason: int) -> None:
+    """Also where the system asks to try again each time, and each time says that there is room."""
+    words = [str(denying), "write@1", str(reason), str(PROGRAM), "devices"]
+    env = environment({"VK_DRIVER_FILES": lavapipe})
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=20, check=False)
+    said = f"vkzircon: The result could not be written to standard output: {os.strerror(reason)}."
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr == f"{said} Choose another place: --output FILE.\n"
+
+
+def test_without_any_write_the_exit_code_alone_says_so(denying: Path, lavapipe: str) -> None:
+    """Neither a document nor a message can be written, and no verdict is pretended."""
+    words = [str(denying), "write", str(errno.EAGAIN), str(PROGRAM), "check"]
+    env = environment({"VK_DRIVER_FILES": lavapipe})
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (4, "", "")

@@ -47,14 +47,14 @@ int main(int count, char **words) {
     return 98;
 }
 """
-# The first fork is granted, and no other.
+# The first fork is granted, and no other; or, with FIRST in the environment, the first one alone is refused.
 REFUSED_LATER = """
 import errno, os, sys
 forks = []
 def refuse(name, _):
     if name == "os.fork":
         forks.append(name)
-        if len(forks) > 1:
+        if (len(forks) == 1) == ("FIRST" in os.environ):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 sys.addaudithook(refuse)
 from vkzircon_cli.__main__ import main
@@ -159,9 +159,33 @@ def test_a_driver_that_hangs_ends_at_the_limit(refusing: Path, broken_driver: Ca
     os.close(terminal)
 
 
-def _refused_later(tmp_path: Path, *arguments: str, driver: str) -> Ran:
+@pytest.mark.parametrize("command", ["check", "devices"])
+@pytest.mark.parametrize("statement", ["_exit(0);", 'execl("/bin/true", "true", NULL);'])
+def test_a_driver_that_leaves_by_a_system_call_is_no_pass(
+    refusing: Path, broken_driver: Callable[[str], str], command: str, statement: str
+) -> None:
+    """Code 0 is vkzircon's own end: the kernel holds the driver's thread, and the document says what it did."""
+    words = [str(refusing), "processes", str(PROGRAM), command, "--format", "json"]
+    env = environment({"VK_DRIVER_FILES": broken_driver(statement)})
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    said = json.loads(done.stdout)["error"]
+    assert (done.returncode, said["cause"]) == (5, "driver-crashed")
+    assert said["message"].endswith("(it called _exit or exec).")
+
+
+def test_a_process_that_a_driver_forks_may_end_and_start_a_program(
+    tmp_path: Path, broken_driver: Callable[[str], str]
+) -> None:
+    """The limit on processes may be reached for a moment only."""
+    statement = 'if (!fork()) { execl("/bin/true", "true", NULL); _exit(1); } extern int wait(int *); int s; wait(&s);'
+    driver = broken_driver(f"{statement} if (!fork()) _exit(0); wait(&s); if (s) raise(SIGSEGV);")
+    ran = _refused_later(tmp_path, "devices", "--format", "json", driver=driver, FIRST="1")
+    assert (ran.code, ran.json["error"]["cause"], ran.json["environment"]["isolated"]) == (4, "no-driver", False)
+
+
+def _refused_later(tmp_path: Path, *arguments: str, driver: str, **env: str) -> Ran:
     command = [sys.executable, "-c", REFUSED_LATER, *arguments]
-    env = environment({"VK_DRIVER_FILES": driver})
+    env = environment({"VK_DRIVER_FILES": driver, **env})
     done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, timeout=60, check=False)
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 

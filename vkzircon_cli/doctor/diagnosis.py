@@ -186,6 +186,8 @@ def _summary(
         return Summary(Outcome.ERROR, failure.message, failure.exit_code, counts)
     if not devices:
         cause = f" {problems[0].sentence}" if problems else ""
+        if failure is not None and is_limited(failure):
+            cause = f" {failure.message}"
         asked = f", so {EXTENSION} cannot be emulated" if emulate else ""
         return Summary(Outcome.ERROR, f"No Vulkan device can be used{asked}.{cause}", Exit.CANNOT_ASK, counts)
     lacking = [device.name for device in devices if not device.offers]

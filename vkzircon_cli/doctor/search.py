@@ -15,7 +15,7 @@ from vkzircon_cli.bindings.dynlib import LOADER_NAMES
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, VARIABLES, KnownVariable, platform
+from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE, VARIABLES, KnownVariable, is_elevated, platform
 from vkzircon_cli.model.quantities import counted
 
 DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS = "icd.d", "explicit_layer.d", "implicit_layer.d"
@@ -59,7 +59,7 @@ def surroundings(timeout_s: float, changed: Mapping[str, str] | None = None) -> 
     given = {**os.environ, **(changed or {})}
     return Surroundings(
         platform=platform(),
-        elevated=os.getuid() != os.geteuid() or os.getgid() != os.getegid(),
+        elevated=is_elevated(),
         environ={name: given[name] for name in (*VARIABLES, "HOME") if name in given},
         lookup=given.get,
         timeout_s=timeout_s,

@@ -16,6 +16,7 @@ PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"
 EMULATION_VARIABLE = "VKZIRCON_EMULATION"
 LIBVULKAN_VARIABLE = "VKZIRCON_LIBVULKAN"
 LIBZIRCON_VARIABLE = "VKZIRCON_LIBZIRCON"
+_IDS, _MOST_ERRORS = 1 << 32, 4095
 FUCHSIA, LINUX = "fuchsia", "linux"
 
 
@@ -177,6 +178,17 @@ def names() -> os.uname_result:
         return os.uname_result(("Linux", "", "unknown", "", "unknown"))
 
 
+def is_elevated() -> bool:
+    """Whether this process has raised privileges: its real and its effective ids differ (set-user-ID, set-group-ID).
+
+    A sandbox may refuse to tell an id: libc then returns the error as the id, one of the highest numbers.
+    """
+    pairs = ((os.getuid(), os.geteuid()), (os.getgid(), os.getegid()))
+    return any(
+        real != effective and max(real % _IDS, effective % _IDS) < _IDS - _MOST_ERRORS for real, effective in pairs
+    )
+
+
 def platform() -> str:
     """Return the platform: VKZIRCON_PLATFORM, else the one that the system reports.
 
@@ -206,7 +218,7 @@ def environment(*, isolated: bool) -> Environment:
         platform=platform(),
         system=f"{system.sysname} {system.release}",
         machine=system.machine,
-        elevated=os.getuid() != os.geteuid() or os.getgid() != os.getegid(),
+        elevated=is_elevated(),
         variables=os.environ,
         isolated=isolated,
     )

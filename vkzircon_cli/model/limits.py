@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The limits of this process on address space, open files and threads, and whether one of them is in the way."""
+"""The limits of this process on address space, open files, threads and system calls; whether one is in the way."""
 
 import mmap
 import os
@@ -56,6 +56,8 @@ def limit_in_the_way() -> Limit | None:
     if _is_refused(_take_thread):
         fix = "ulimit -u, or a container's --pids-limit; or allow clone3 in the sandbox"
         return Limit("the system refuses to start a thread", fix)
+    if (name := next((name for name, call in _CALLS.items() if _is_refused(call)), None)) is not None:
+        return Limit(f"the system refuses the system call {name}", f"allow {name} in the sandbox")
     return None
 
 
@@ -65,6 +67,43 @@ def _is_refused(take: Callable[[], None]) -> bool:
     except (OSError, RuntimeError, MemoryError):
         return True
     return False
+
+
+def _access() -> None:
+    if not os.access("/", os.F_OK):
+        raise OSError
+
+
+def _seek() -> None:
+    try:
+        descriptor = os.open(__file__, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # a driver may have changed the user
+        return
+    try:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    finally:
+        os.close(descriptor)
+
+
+def _unmap() -> None:
+    """Map and unmap; Python ignores an error of munmap, so the size of this process shows it."""
+    before = _mapped()
+    _take_room()
+    if before and _mapped() - before > _ROOM // 2:
+        raise OSError
+
+
+def _mapped() -> int:
+    """Return the bytes of address space that this process uses, 0 if the system does not tell it."""
+    try:
+        with open("/proc/self/statm", "rb") as sizes:  # noqa: PTH123 - pathlib takes 3 ms to import
+            return int(sizes.read().split()[0]) * mmap.PAGESIZE
+    except OSError:
+        return 0
+
+
+# What the loader or drivers call, and Python can start without.
+_CALLS: dict[str, Callable[[], None]] = {"access": _access, "lseek": _seek, "munmap": _unmap}
 
 
 def _take_room() -> None:

@@ -4,7 +4,7 @@
 A step that hangs, or calls exit(), ends the run with the results so far. A step that crashes ends the process.
 
 The exit handlers that hold exit() back are functions of libc itself: a Python callback would be code made at run time,
-which Fuchsia forbids in components. _exit() and exec reach the kernel without such handlers.
+which Fuchsia forbids in components. _exit() and exec reach the kernel without such handlers: see `own_end`.
 """
 
 import os
@@ -22,7 +22,7 @@ from vkzircon_cli.model.base import Missing, MissingKind
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
 from vkzircon_cli.stream.events import Event, own_message
-from vkzircon_cli.worker import process
+from vkzircon_cli.worker import own_end, process
 from vkzircon_cli.worker.isolation import NoProcess, missing_in_time
 from vkzircon_cli.worker.protocol import LoadProbe, probe_events, time_limit
 from vkzircon_cli.worker.supervisor import Capture, end_of
@@ -50,6 +50,7 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
             made.put(event)
             made.join()
 
+    is_held = own_end.hold() if process.refusal() else lambda: False  # a process that can be forked may use exec
     has_called_exit = watch_exit()
     with OwnOutput() as printed:
         try:
@@ -64,13 +65,15 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
         while event["event"] != "done":
             limit_s = time_limit(request.timeout_s, event.get("moves", 0))
             deadline = time.monotonic() + limit_s
-            is_over = False
-            while (taken := _take(made)) is None and not (is_over := has_called_exit()) and time.monotonic() < deadline:
+            end = ""
+            while (taken := _take(made)) is None and time.monotonic() < deadline:
+                if end := "it called exit" if has_called_exit() else "it called _exit or exec" if is_held() else "":
+                    break
                 printed.drain()
                 yield {"event": "tick"}
             if taken is None:
-                exited = Missing(MissingKind.CRASHED, calls[0], "", "it called exit")
-                yield end_of(step, exited if is_over else missing_in_time(limit_s, calls[0]))
+                exited = Missing(MissingKind.CRASHED, calls[0], "", end)
+                yield end_of(step, exited if end else missing_in_time(limit_s, calls[0]))
                 break
             event = taken
             step = {"begin": event.get("step"), "end": None}.get(event["event"], step)
@@ -157,7 +160,7 @@ def _watch_exit() -> Callable[[], bool]:
         return ffi.cast("void (*)(void *)", ffi.addressof(libc, name))
 
     # Handlers run in reverse order.
-    for name, argument in (("_exit", int(Exit.CRASHED)), ("sleep", _PATIENCE_S), ("sem_post", called)):
+    for name, argument in (("_exit", own_end.status(Exit.CRASHED)), ("sleep", _PATIENCE_S), ("sem_post", called)):
         getattr(libc, "__cxa_atexit")(handler(name), ffi.cast("void *", argument), ffi.NULL)
     with suppress(AttributeError):  # some libcs lack it
         getattr(libc, "__cxa_at_quick_exit")(handler("abort"), ffi.NULL)

@@ -78,8 +78,8 @@ def _within_limits(request: Request, events: Iterator[Event]) -> Iterator[Event]
         if is_end and (happened := _lacking(event["answer"])) and (limited := by_limit(happened)):
             raise limited
         yield event
-        is_unfit = is_end and request.emulate is not None and _lacks_extension(event)
-        if is_unfit and (limited := by_limit(f"The emulation does not offer {EXTENSION} with this driver")):
+        unfit = _unfit(event) if is_end and request.emulate is not None else ""
+        if unfit and (limited := by_limit(unfit)):
             raise limited
 
 
@@ -93,9 +93,14 @@ def _lacking(answer: Any) -> str:
     return ""
 
 
-def _lacks_extension(event: Event) -> bool:
-    listed = event["answer"]["value"] if event["step"].endswith("/extensions") else None
-    return listed is not None and all(each["name"] != EXTENSION for each in listed)
+def _unfit(event: Event) -> str:
+    """Return what the answer of a step lacks of the emulation, '' if it lacks nothing."""
+    value, step = event["answer"]["value"], event["step"]
+    if value is not None and step == "instance" and not value["is_emulated"]:
+        return "The loader did not load the emulation layer"
+    if value is not None and step.endswith("/extensions") and all(each["name"] != EXTENSION for each in value):
+        return f"The emulation does not offer {EXTENSION} with this driver"
+    return ""
 
 
 def _missing_in(answer: Any) -> Iterator[Missing]:

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps a driver in this process from ending it, or from replacing its program, by a system call.
+
+The end of the process must be vkzircon's: another program, or _exit(0), would end it with code 0, as a pass does. The
+kernel holds a thread that makes such a call (seccomp_unotify(2); Linux 5.0), and the main thread sees that.
+"""
+
+import os
+import select
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from vkzircon_cli.worker.process import unusual
+
+_PR_SET_NO_NEW_PRIVS = 38
+_SET_MODE_FILTER, _NEW_LISTENER = 1, 1 << 3
+_HOLD, _ALLOW = 0x7FC00000, 0x7FFF0000
+_LOAD, _IS, _SHIFT_RIGHT, _RETURN = 0x20, 0x15, 0x74, 0x06
+_NUMBER, _ARCH, _FIRST = 0, 4, 16  # offsets in struct seccomp_data
+_RECEIVE, _SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV and _SEND
+_NOTICE_SIZE, _GO_ON = 80, 1
+# By machine: architecture, and numbers of seccomp, execve, execveat and exit_group (linux/audit.h, asm/unistd.h).
+_OF_MACHINE = {"x86_64": (0xC000003E, 317, 59, 322, 231), "aarch64": (0xC00000B7, 277, 221, 281, 94)}
+_STATUS_BITS = 8  # the kernel ignores the others, so they can hold a key
+_key = [0]
+
+
+def status(code: int) -> int:
+    """Return the argument of `_exit` by which this process ends with *code*."""
+    return _key[0] << _STATUS_BITS | code
+
+
+def hold() -> Callable[[], bool]:
+    """Hold each thread of this process that ends it, or replaces its program, from now on, except by `status`.
+
+    Returns:
+        A function: whether a thread is held. Where the system has no such filter, none ever is.
+    """
+    with suppress(ImportError, OSError, AttributeError, KeyError):
+        if (opened := _listener(*_OF_MACHINE[os.uname().machine])) >= 0:
+            listener = unusual(opened)
+            os.close(opened)
+            return partial(_is_held, listener)
+    return lambda: False
+
+
+def _is_held(listener: int) -> bool:
+    """Whether a thread of this process is held. A process that a driver forked has the filter too, and may go on."""
+    from fcntl import ioctl  # not in Python for Fuchsia
+
+    events = select.poll()
+    events.register(listener, select.POLLIN)
+    with suppress(OSError):  # a driver may close it
+        while any(event & select.POLLIN for _, event in events.poll(0)):
+            notice = bytearray(_NOTICE_SIZE)
+            ioctl(listener, _RECEIVE, notice)
+            number, thread = struct.unpack_from("QI", notice)
+            if _is_own(thread):
+                return True
+            ioctl(listener, _SEND, struct.pack("QqiI", number, 0, 0, _GO_ON))
+    return False
+
+
+def _is_own(thread: int) -> bool:
+    """Whether this process has the *thread*, as far as the system tells it."""
+    try:
+        return str(thread) in os.listdir("/proc/self/task")  # noqa: PTH208 - pathlib takes 3 ms to import
+    except OSError:
+        return True
+
+
+def _listener(arch: int, seccomp: int, execve: int, execveat: int, exit_group: int) -> int:
+    from vkzircon_cli.bindings._abi import ffi
+    from vkzircon_cli.bindings.dynlib import in_this_process
+
+    _key[0] = int.from_bytes(os.urandom(2)) | 1 << 16
+    steps = (  # each comparison skips so many steps if it is true, or if it is not
+        (_LOAD, 0, 0, _ARCH),
+        (_IS, 0, 7, arch),
+        (_LOAD, 0, 0, _NUMBER),
+        (_IS, 6, 0, execve),
+        (_IS, 5, 0, execveat),
+        (_IS, 0, 3, exit_group),
+        (_LOAD, 0, 0, _FIRST),
+        (_SHIFT_RIGHT, 0, 0, _STATUS_BITS),
+        (_IS, 0, 1, _key[0]),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _HOLD),
+    )
+    code = ffi.new("char[]", b"".join(struct.pack("HBBI", *step) for step in steps))
+    program = ffi.new("char[]", struct.pack("HP", len(steps), int(ffi.cast("uintptr_t", code))))
+    libc = in_this_process()
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    return int(libc.syscall(seccomp, _SET_MODE_FILTER, _NEW_LISTENER, program))
