@@ -133,9 +133,9 @@ class Asked:
 
     def passes_over(self, manifest: str) -> bool:
         """Whether the loader works and names JSON files in its log, but not this manifest."""
-        if self.whole is None or self.whole.stops or not self.named_files():
+        if self.whole is None or self.whole.stops or any(manifest in line for line in self.whole.log):
             return False
-        return not any(manifest in line for line in self.whole.log)
+        return bool(self.named_files())
 
     def stops_at(self, manifest: str, suspect: bool) -> bool:
         """Whether the loader gives up on all drivers because of a *manifest*, which is *suspect* by its text."""
@@ -147,7 +147,8 @@ class Asked:
 def _among(library: str, files: Sequence[str]) -> tuple[str, ...]:
     """Return those of *files* that *library* (a path, or a name for the linker) may be."""
     if "/" in library and "$" not in library:
-        return tuple(path for path in files if path == os.path.realpath(library))
+        real = os.path.realpath(library)
+        return (real,) if real in files else ()
     stem = library.rpartition("/")[2].split(".so", 1)[0] + ".so"
     return tuple(path for path in files if path.rpartition("/")[2].startswith(stem))
 
