@@ -24,7 +24,7 @@ DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS = "icd.d", "explicit_layer.d", "implic
 _SUFFIX = ".json"
 # The first was /config in older trees; the loader of Fuchsia reads no XDG variables.
 _ON_FUCHSIA = ("/vulkan-loader-configuration", "/config", "/pkg/data")
-_OF_FOLDERS = ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS")
+OF_FOLDERS = ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS")
 _MOST_FILES = 512
 # Loaders before 1.3.234 do not read the first one, and keep the layers on (LoaderLayerInterface.md, Layer Filtering).
 WITHOUT_LAYERS: Mapping[str, str | None] = {
@@ -93,7 +93,7 @@ def drivers(where: Surroundings) -> tuple[str, ...]:
 def hidden_drivers(where: Surroundings, outcome: Outcome) -> list[Finding]:
     """Return each variable of search folders without which the loader would read more drivers."""
     seen, found = set(drivers(where)), []
-    for name in filter(where.trusted.__contains__, _OF_FOLDERS):
+    for name in filter(where.trusted.__contains__, OF_FOLDERS):
         others = {other: value for other, value in where.environ.items() if other != name}
         if hidden := [path for path in drivers(replace(where, environ=others)) if path not in seen]:
             words = f"{name} hides {counted(len(hidden), 'driver manifest')} in the usual folders."
