@@ -251,4 +251,4 @@ def test_the_words_of_a_later_loader_look_like_those_of_an_earlier_one() -> None
     """Loader 1.4 starts each line with its name, and has lines for debugging."""
     error = "ERROR:            /a/x.so: cannot open shared object file"
     debug = "[Vulkan Loader] DEBUG | DRIVER: Found ICD manifest file /a/x.json, version 1.0.1"
-    assert Tried(log=(f"[Vulkan Loader] {error}", debug)).last_words() == Tried(log=(error,)).last_words() == (error,)
+    assert Tried(log=(f"[Vulkan Loader] {error}", debug)).words_on() == Tried(log=(error,)).words_on() == (error,)

@@ -21,17 +21,18 @@ class Trials:
         self.where = surroundings(request.timeout_s, request.environ)
         self.manifests = ManifestTrial(self.where)
         self.nodes = None if self.where.platform == FUCHSIA else NodeTrial(request.timeout_s)
-        self._tasks: list[ManifestTrial | NodeTrial] = [self.manifests, *filter(None, [self.nodes])]
 
     def give_up(self) -> None:
         """Stop waiting for answers; nodes and libraries without one count as not tried."""
         self.are_over = True
-        for task in self._tasks:
-            task.give_up()
+        self.manifests.close()
+        if self.nodes is not None:
+            self.nodes.give_up()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.close()
+        self.manifests.close()
+        if self.nodes is not None:
+            self.nodes.close()

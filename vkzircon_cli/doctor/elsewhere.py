@@ -71,12 +71,10 @@ def _of_loader(
 
 
 def _of_paths(where: search.Surroundings, caller: Caller) -> list[Finding]:
-    layers = "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH"
-    drivers = search.driver_variable(where) or "VK_ADD_DRIVER_FILES"
     is_fuchsia = where.platform == FUCHSIA
     return [
-        _of_manifests("drivers", search.DRIVERS, drivers, where),
-        _of_manifests("layers", search.EXPLICIT_LAYERS, layers, where),
+        _of_manifests("drivers", search.DRIVERS, search.driver_variable(where) or "VK_ADD_DRIVER_FILES", where),
+        _of_manifests("layers", search.EXPLICIT_LAYERS, search.layer_variable(where), where),
         access.routes_behind(caller.exists) if is_fuchsia else access.nodes_behind(caller.exists),
     ]
 

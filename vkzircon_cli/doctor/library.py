@@ -9,8 +9,8 @@ import os
 import stat
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ _BITS = {1: 32, 2: 64}
 _MACHINES = {3: "x86", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
 _AT_ONCE = 64
 NO_TIME = "there was no time to try it"
-_PATIENCE_S = 1.0  # until each is loaded by itself; one that hangs then gets the timeout of the request
+PATIENCE_S = 1.0  # until each question gets a process of its own, with the timeout of the request
 ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr", "vkNegotiateLoaderLayerInterfaceVersion")
 
 
@@ -115,14 +115,14 @@ class LibraryTrial:
         self, libraries: Sequence[str], timeout_s: float, entry_points: Iterable[str] = (), *, has_time: bool = True
     ) -> None:
         self._libraries = list(dict.fromkeys(libraries))
-        self._names = tuple(dict.fromkeys((*ENTRY_POINTS, *entry_points)))
+        self._load = partial(_load, tuple(dict.fromkeys((*ENTRY_POINTS, *entry_points))))
         self._timeout_s = timeout_s
         self._task: Task | None = None
         self._why_not = "" if has_time else NO_TIME
         self._why_not = self._why_not or ("" if can_fork() else "no process can be started here")
         self._why_not = self._why_not or ("" if can_open() else "the Python package cffi is missing")
         if self._libraries and not self._why_not:
-            self._task = Task(partial(_load, self._libraries, self._names), min(timeout_s, _PATIENCE_S))
+            self._task = Task(partial(self._load, self._libraries), min(timeout_s, PATIENCE_S))
 
     def close(self) -> None:
         """End the task if it still runs."""
@@ -130,32 +130,26 @@ class LibraryTrial:
             self._task.close()
 
     def loadings(self) -> dict[str, Loading]:
-        """Return the result for each library."""
-        if self._why_not:
+        """Return the result for each library: of the one process if all loaded, else of a process for each."""
+        if self._task is None:
             return dict.fromkeys(self._libraries, Loading(Fate.NOT_TRIED, self._why_not))
-        if (together := self._together()) is not None:
-            return together
-        starts = range(0, len(self._libraries), _AT_ONCE)
-        return dict(one for start in starts for one in self._each_alone(self._libraries[start : start + _AT_ONCE]))
+        answers, fate = self._task.answers()
+        together = [_loading([answer], fate) for answer in answers]
+        if len(together) == len(self._libraries) and all(each.fate is Fate.LOADED for each in together):
+            return dict(zip(self._libraries, together, strict=True))
+        alone = each_alone(self._load, self._libraries, self._timeout_s)
+        return {library: _loading(*ended) for library, ended in alone}
 
-    def _together(self) -> dict[str, Loading] | None:
-        """Return the results of the one process, None unless all loaded: otherwise the faulty one is not known."""
-        answers, fate = self._task.answers() if self._task else ([], None)
-        if fate is not None or len(answers) < len(self._libraries):
-            return None
-        if any(not _is_answer(answer) or answer[0] != Fate.LOADED for answer in answers):
-            return None
-        loaded = (Loading(Fate.LOADED, symbols=tuple(symbols)) for _, *symbols in answers)
-        return dict(zip(self._libraries, loaded, strict=True))
 
-    def _each_alone(self, libraries: Sequence[str]) -> Iterator[tuple[str, Loading]]:
+def each_alone(
+    ask: Callable[[Sequence[str]], Iterable[Any]], questions: Sequence[str], timeout_s: float
+) -> Iterator[tuple[str, tuple[list[Any], Missing | None]]]:
+    """Yield for each question what `Task.answers` returns for *ask*, in a process of its own; some run side by side."""
+    for first in range(0, len(questions), _AT_ONCE):
         with ExitStack() as begun:
-            tasks: dict[str, Task] = {}
-            for library in libraries:
-                tasks[library] = Task(partial(_load, [library], self._names), self._timeout_s)
-                begun.callback(tasks[library].close)
-            for library, task in tasks.items():
-                yield library, _loading(*task.answers())
+            some = questions[first : first + _AT_ONCE]
+            tasks = [begun.enter_context(closing(Task(partial(ask, [each]), timeout_s))) for each in some]
+            yield from ((each, task.answers()) for each, task in zip(some, tasks, strict=True))
 
 
 def fate_of(missing: Missing) -> Fate:
@@ -181,7 +175,7 @@ def _is_answer(answer: Any) -> bool:
     return is_text and answer[:1] in ([Fate.LOADED], [Fate.REFUSED]) and (answer[0] == Fate.LOADED or len(answer) > 1)
 
 
-def _load(libraries: Sequence[str], names: tuple[str, ...]) -> Iterator[list[str]]:
+def _load(names: tuple[str, ...], libraries: Sequence[str]) -> Iterator[list[str]]:
     """Yield for each library its fate, then the linker's words or the entry points. Runs only in a task's process."""
     for library in libraries:
         try:

@@ -16,25 +16,22 @@ from typing import Any
 
 from vkzircon_cli.bindings.dynlib import CannotOpen, Library, can_open, mapped_files, open_library
 from vkzircon_cli.doctor.finding import shown
+from vkzircon_cli.doctor.library import PATIENCE_S, each_alone
 from vkzircon_cli.doctor.loader_log import paths_in
-from vkzircon_cli.doctor.search import WITHOUT_LAYERS, Surroundings, nameable, names_tried, only_drivers
+from vkzircon_cli.doctor.search import OF_FOLDERS, WITHOUT_LAYERS, Surroundings, nameable, names_tried, only_drivers
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.model.host import FUCHSIA, VARIABLES
 from vkzircon_cli.model.spec import result_name
 from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import TOO_MUCH_MEMORY, Task
 
-_PATIENCE_S = 1.0  # until each question gets a process of its own, with the timeout of the request
 _MOST_DRIVERS = 64
 _MOST_LOG = 8 * 1024  # bytes of the log of one driver
 _PIPE_SIZE, _SET_PIPE_SIZE = 1 << 18, 1031  # F_SETPIPE_SZ (linux/fcntl.h)
 # Asked before the manifests: an instance with the user's own settings, and one without any driver.
 _AS_IT_IS, _NOWHERE = "", "/nonexistent.json"
 # Without the user's folders no settings file adds a driver, and no layer's manifest stops the loader.
-_NO_FOLDER = "/nonexistent"
-_NO_FOLDERS = dict.fromkeys(
-    ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS"), _NO_FOLDER
-)
+_NO_FOLDERS = dict.fromkeys(("HOME", *OF_FOLDERS), "/nonexistent")
 SETTINGS_FILE = "vk_loader_settings.json"
 _MOST_LINES = 3
 _PREFIX = "[Vulkan Loader] "
@@ -49,8 +46,7 @@ _USED, _NO_DRIVER = "VK_SUCCESS", "VK_ERROR_INCOMPATIBLE_DRIVER"
 class Tried:
     """What the loader did: the *result* of vkCreateInstance by name, '' if the process ended before that, with *fate*.
 
-    *files* are those that were mapped by then, empty if that is not known, *earlier* those mapped before it. *log* has
-    the lines of the loader and of drivers and layers.
+    *files* are those mapped by then, empty if that is not known, *earlier* those mapped before. *log* has all lines.
     """
 
     result: str = ""
@@ -80,20 +76,11 @@ class Tried:
         return self.fate is not None or self.result not in ("", _USED, _NO_DRIVER)
 
     def words_on(self, *names: str) -> tuple[str, ...]:
-        """Return the last lines that name a file or a layer by one of its *names*, except those that only list it."""
-        return _last(line for line in self.log if any(name and name in line for name in names))
-
-    def last_words(self) -> tuple[str, ...]:
-        """Return the last lines of the log, except those that only list a file."""
-        return _last(self.log)
-
-
-def _last(lines: Iterable[str]) -> tuple[str, ...]:
-    plain = (line.removeprefix(_PREFIX) for line in lines)  # of loader 1.4, whose lines for debugging 1.3 does not have
-    said = (
-        shown(line.strip()) for line in plain if len(line.split()) > _WORDS_OF_LIST and not line.startswith("DEBUG")
-    )
-    return tuple(dict.fromkeys(said))[-_MOST_LINES:]
+        """Return the last lines that name a file or a layer by one of its *names*, or all; none that only lists it."""
+        named = (line for line in self.log if not names or any(name and name in line for name in names))
+        plain = (line.removeprefix(_PREFIX) for line in named)  # of loader 1.4, which also has lines for debugging
+        said = (line for line in plain if len(line.split()) > _WORDS_OF_LIST and not line.startswith("DEBUG"))
+        return tuple(dict.fromkeys(shown(line.strip()) for line in said))[-_MOST_LINES:]
 
 
 @record
@@ -133,9 +120,9 @@ class Asked:
 
     def passes_over(self, manifest: str) -> bool:
         """Whether the loader works and names JSON files in its log, but not this manifest."""
-        if self.whole is None or self.whole.stops or not self.named_files():
+        if self.whole is None or self.whole.stops or any(manifest in line for line in self.whole.log):
             return False
-        return not any(manifest in line for line in self.whole.log)
+        return bool(self.named_files())
 
     def stops_at(self, manifest: str, suspect: bool) -> bool:
         """Whether the loader gives up on all drivers because of a *manifest*, which is *suspect* by its text."""
@@ -147,7 +134,8 @@ class Asked:
 def _among(library: str, files: Sequence[str]) -> tuple[str, ...]:
     """Return those of *files* that *library* (a path, or a name for the linker) may be."""
     if "/" in library and "$" not in library:
-        return tuple(path for path in files if path == os.path.realpath(library))
+        real = os.path.realpath(library)
+        return (real,) if real in files else ()
     stem = library.rpartition("/")[2].split(".so", 1)[0] + ".so"
     return tuple(path for path in files if path.rpartition("/")[2].startswith(stem))
 
@@ -161,28 +149,23 @@ class LoaderTrial:
         self._environ = {name: where.environ.get(name) for name in (*VARIABLES, "HOME")}
         self._environ |= {name: where.lookup(name) for name in variables}
         self._environ["VK_LOADER_DEBUG"] = "all"
-        self._names = names_tried(where.environ)
-        self._folders: Mapping[str, str] = {}
-        self._tasks: list[Task] = []
+        self._ask = partial(_ask, names_tried(where.environ), self._environ)
         self._tried: dict[str, Tried] | None = None
         # With raised privileges, the loader does not read the variables that select a single driver.
         self._is_possible = can_fork() and can_open() and not where.elevated and where.platform != FUCHSIA
         self._questions = [_AS_IT_IS, _NOWHERE, *self._manifests]
-        if self._is_possible:
-            self._start(self._questions, min(_PATIENCE_S, self._timeout_s))
+        self._task = self._start(self._questions) if self._is_possible else None
 
     def close(self) -> None:
-        """End the tasks that still run. The loader is not asked any more."""
+        """End the task if it still runs. The loader is not asked any more."""
         self._is_possible = False
-        for task in self._tasks:
-            task.close()
-
-    give_up = close
+        if self._task is not None:
+            self._task.close()
 
     def is_calm(self) -> bool:
         """Wait for the first process; return whether it answered every question."""
-        if self._tried is None and self._is_possible:
-            self._tried = self._together(self._tasks[0], self._questions)
+        if self._tried is None and self._task is not None and self._is_possible:
+            self._tried = self._together(self._task, self._questions)
         return self._tried is not None and len(self._tried) == len(self._questions)
 
     def asked(self) -> Asked:
@@ -191,12 +174,12 @@ class LoaderTrial:
         if not self._is_possible or self._tried is None:
             return Asked()
         tried = self._completed(self._questions, self._tried)
-        control, whole = tried.get(_NOWHERE, Tried()), tried.get(_AS_IT_IS, Tried())
+        control, whole = tried[_NOWHERE], tried[_AS_IT_IS]
         if not control.is_known:
             return Asked()
         if control.has_no_driver and not any(path.endswith(SETTINGS_FILE) for path in paths_in(control.log)):
             return Asked(control, whole, _beside(tried, control, self._manifests))
-        self._folders = _NO_FOLDERS
+        self._environ |= _NO_FOLDERS  # for all questions from now on
         return Asked(control, whole, self.alone(self._manifests))
 
     def alone(self, manifests: Sequence[str]) -> Mapping[str, Tried]:
@@ -205,15 +188,12 @@ class LoaderTrial:
         if not self._is_possible or not named:
             return {}
         questions = [_NOWHERE, *named]
-        task = self._start(questions, min(_PATIENCE_S, self._timeout_s))
-        tried = self._completed(questions, self._together(task, questions))
-        control = tried.get(_NOWHERE, Tried())
+        tried = self._completed(questions, self._together(self._start(questions), questions))
+        control = tried[_NOWHERE]
         return _beside(tried, control, named) if control.has_no_driver else {}
 
-    def _start(self, questions: Sequence[str], patience_s: float) -> Task:
-        ask = partial(_ask, self._names, self._environ, questions, self._folders)
-        self._tasks.append(Task(ask, patience_s))
-        return self._tasks[-1]
+    def _start(self, questions: Sequence[str]) -> Task:
+        return Task(partial(self._ask, questions), min(PATIENCE_S, self._timeout_s))
 
     def _together(self, task: Task, questions: Sequence[str]) -> dict[str, Tried]:
         """Return the answers of one process; the question that ended it has none if it was only slow, or used memory.
@@ -230,9 +210,8 @@ class LoaderTrial:
 
     def _completed(self, questions: Sequence[str], tried: dict[str, Tried]) -> dict[str, Tried]:
         """Return the answers with those of questions that the first process did not answer, each from its own."""
-        tasks = {each: self._start([each], self._timeout_s) for each in questions if each not in tried}
-        for each, task in tasks.items():
-            answers, fate = task.answers()
+        rest = [each for each in questions if each not in tried]
+        for each, (answers, fate) in each_alone(self._ask, rest, self._timeout_s):
             made = _made(answers)
             tried = {**tried, each: made[0] if made else Tried(fate=fate if answers else None)}
         return tried
@@ -258,12 +237,10 @@ def _beside(tried: Mapping[str, Tried], control: Tried, manifests: Sequence[str]
     return {each: replace(of, log=tuple(line for line in of.log if line not in usual)) for each, of in known.items()}
 
 
-def _ask(
-    names: Sequence[str], environ: Mapping[str, str | None], questions: Sequence[str], folders: Mapping[str, str]
-) -> Iterator[Any]:
+def _ask(names: Sequence[str], environ: Mapping[str, str | None], questions: Sequence[str]) -> Iterator[Any]:
     """Open the loader, and create an instance for each manifest. Runs only in a task's process."""
     log = _log()
-    _change({**environ, **folders})  # the loader reads VK_LOADER_DEBUG when it is loaded
+    _change(environ)  # the loader reads VK_LOADER_DEBUG when it is loaded
     if (loader := _opened(names)) is None:
         return
     yield list(mapped_files())

@@ -43,12 +43,10 @@ class ManifestKind(StrEnum):
 class Manifest:
     """A manifest, read but not loaded.
 
-    *name* is the layer's ('' of a driver), *library* as written, *resolved* what the loader opens: a path, or a bare
-    name that the linker searches for. A meta-layer has *components*, the layers that it turns on, and *blocks* others.
-    *switch* is the variable that turns an implicit layer off, with its value, and
-    *enabler* the one that turns it on. A layer's library must have one of the functions *entry_points*.
-    *problem* is why the loader does not use it, *notes* are faults that the loader accepts. *may_stop*: because of this
-    file some loaders give up on all drivers.
+    *name* is the layer's, *library* as written, *resolved* what the loader opens: a path, or a name for the linker. A
+    meta-layer turns on its *components* and *blocks* others. *switch* is the variable that turns an implicit layer off,
+    with its value, *enabler* the one that turns it on. A layer's library has one of the *entry_points*. *problem* is
+    why the loader does not use it, *notes* are faults that it accepts. *may_stop*: some loaders give up on all drivers.
     """
 
     path: str
@@ -64,6 +62,16 @@ class Manifest:
     problem: Finding | None = None
     notes: tuple[Finding, ...] = ()
     may_stop: bool = False
+
+    @property
+    def is_driver(self) -> bool:
+        """Whether this is a driver's manifest."""
+        return self.kind is ManifestKind.DRIVER
+
+    @property
+    def prefix(self) -> str:
+        """The first word of the ids of findings about its library."""
+        return "manifest" if self.is_driver else "layer"
 
 
 @record
@@ -121,18 +129,18 @@ _COMMANDS = {
 def _unreadable(path: str, why: Unreadable) -> Finding:
     line = f"{path}:{why.place}" if why.place else path
     command = _COMMANDS.get(why.id, "ls -ld {}").format(quote(path))
-    found = _fault(why.id, path, why.words, evidence=(line,), command=command)
-    return found if why.read else replace(found, outcome=Outcome.SKIP)
+    outcome = Outcome.FAIL if why.read else Outcome.SKIP
+    return fault(why.id, path, why.words, outcome, evidence=(line,), command=command)
 
 
-def _fault(id: str, path: str, words: str, **more: Any) -> Finding:
-    """Return the finding about a manifest that the loader cannot use."""
+def fault(id: str, path: str, words: str, outcome: Outcome = Outcome.FAIL, **more: Any) -> Finding:
+    """Return the finding about a manifest that the loader cannot use, with `ls` as its command unless *more* has one."""
     more.setdefault("command", f"ls -l {quote(path)}")
-    return Finding(id, path, Outcome.FAIL, f"{path} {words}.", **more)
+    return Finding(id, path, outcome, f"{path} {words}.", **more)
 
 
 def _wrong_type(blank: Manifest, words: str, *, is_deadly: bool = True) -> Manifest:
-    problem = _fault("manifest.wrong-type", blank.path, words)
+    problem = fault("manifest.wrong-type", blank.path, words)
     return replace(blank, problem=problem, may_stop=is_deadly)
 
 
@@ -177,7 +185,7 @@ def _layer(blank: Manifest, root: dict[str, Any], part: Any) -> Manifest:
         enabler=_variable(part.get("enable_environment")) if is_implicit else None,
         entry_points=tuple(str(names.get(name, name)) for name in _ENTRY_POINTS),
         notes=tuple(_notes(path, root, part, is_driver=False)),
-        problem=_fault(problem[0], path, problem[1]) if problem else _left_out(path, part),
+        problem=fault(problem[0], path, problem[1]) if problem else _left_out(path, part),
         may_stop=bool(deadly),
     )
 
@@ -251,10 +259,10 @@ def _resolved(path: str, library: str) -> str:
 
 def _misplaced(manifest: Manifest, root: dict[str, Any]) -> Finding | None:
     path = manifest.path
-    if manifest.kind is ManifestKind.DRIVER and "ICD" not in root and ("layer" in root or "layers" in root):
-        return _fault("manifest.is-a-layer", path, "is a layer's manifest in a folder for drivers")
-    if manifest.kind is not ManifestKind.DRIVER and "ICD" in root and "layer" not in root:
-        return _fault("manifest.is-a-driver", path, "is a driver's manifest in a folder for layers")
+    if manifest.is_driver and "ICD" not in root and ("layer" in root or "layers" in root):
+        return fault("manifest.is-a-layer", path, "is a layer's manifest in a folder for drivers")
+    if not manifest.is_driver and "ICD" in root and "layer" not in root:
+        return fault("manifest.is-a-driver", path, "is a driver's manifest in a folder for layers")
     if "manifest_path" in root and "file_format_version" not in root:
         return _fuchsia_metadata(path, root)
     return None
@@ -268,7 +276,7 @@ def _fuchsia_metadata(path: str, root: dict[str, Any]) -> Finding:
         words = "is the metadata of a Fuchsia driver package without a file_path: the loader service ignores it"
     else:
         words = "is the metadata of a Fuchsia driver package, not the manifest that it points to"
-    return _fault("manifest.fuchsia-metadata", path, words, evidence=(f"manifest_path: {root['manifest_path']}",))
+    return fault("manifest.fuchsia-metadata", path, words, evidence=(f"manifest_path: {root['manifest_path']}",))
 
 
 def _missing(path: str, root: dict[str, Any], section: str, part: Any, needed: tuple[str, ...]) -> Finding | None:
@@ -282,7 +290,7 @@ def _missing(path: str, root: dict[str, Any], section: str, part: Any, needed: t
 def _missing_key(path: str, key: str, has: str = "has no") -> Finding:
     """Return the finding about a key that the loader requires."""
     words = f"{has} {key}: the loader ignores it"
-    return _fault("manifest.missing-key", path, words, evidence=(f"{path}: {key}",))
+    return fault("manifest.missing-key", path, words, evidence=(f"{path}: {key}",))
 
 
 def _left_out(path: str, part: dict[str, Any]) -> Finding | None:

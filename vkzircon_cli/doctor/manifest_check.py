@@ -33,6 +33,7 @@ from vkzircon_cli.doctor.manifest import (
     ManifestKind,
     examine,
     examine_any,
+    fault,
     layer_finding,
     passed_over,
 )
@@ -63,23 +64,18 @@ class ManifestTrial:
 
     def __init__(self, where: Surroundings) -> None:
         self._where = where
-        self._found = _looked_at([*driver_manifests(where), *layer_manifests(where)], where)
-        drivers = [each.path for each, _, _ in self._found if each.kind is ManifestKind.DRIVER]
+        self._found = _looked_at([each for path, kind in _manifests(where) for each in examine(path, kind)], where)
         switches = [pair[0] for each, _, _ in self._found for pair in (each.switch, each.enabler) if pair]
-        self._loader = LoaderTrial(where, drivers, switches)
+        self._loader = LoaderTrial(where, _drivers(self._found), switches)
         self._library: LibraryTrial | None = None
         self._has_time = True
 
     def close(self) -> None:
-        """End the tasks that still run."""
+        """End the tasks; what has no result yet counts as not tried."""
+        self._has_time = False
         self._loader.close()
         if self._library is not None:
             self._library.close()
-
-    def give_up(self) -> None:
-        """End the tasks; what has no result yet counts as not tried."""
-        self._has_time = False
-        self.close()
 
     def examined(self) -> Examined:
         """Return the results, also of manifests that only the loader found."""
@@ -87,16 +83,15 @@ class ManifestTrial:
         calm = self._loader.asked() if self._loader.is_calm() else None
         library = self._loading(self._found, calm)
         asked = calm or self._loader.asked()
-        loaded = library.loadings() | _used(self._found, asked)
+        loaded = library.loadings()
         known = {os.path.normpath(each.path) for each, _, _ in self._found}
-        others = _looked_at(
-            [each for path in asked.named_files() if path not in known for each in examine_any(path)], self._where
-        )
+        unknown = [path for path in asked.named_files() if path not in known]
+        others = _looked_at([each for path in unknown for each in examine_any(path)], self._where)
         if others:
-            named = [each.path for each, _, _ in others if each.kind is ManifestKind.DRIVER]
-            asked = replace(asked, alone={**asked.alone, **self._loader.alone(named)})
-            loaded |= self._loading(others, asked).loadings() | _used(others, asked)
-        return _examined([*self._found, *others], loaded, asked)
+            asked = replace(asked, alone={**asked.alone, **self._loader.alone(_drivers(others))})
+            loaded |= self._loading(others, asked).loadings()
+        found = [*self._found, *others]
+        return _examined(found, loaded | _used(found, asked), asked)
 
     def _loading(self, found: "list[_LookedAt]", asked: Asked | None) -> LibraryTrial:
         """Start to load those libraries that the loader is not known to use, except of layers that are off."""
@@ -118,9 +113,12 @@ def _examined(found: "list[_LookedAt]", loaded: Mapping[str, Loading], asked: As
     earlier = partial(_earlier, asked, {})
     settings = settings_in_force(asked)
     told = [verdict(_exam(*each, loaded, earlier), asked, settings) for each in found]
-    drivers = tuple(exam for exam in told if exam.manifest.kind is ManifestKind.DRIVER)
-    layers = tuple(exam for exam in told if exam.manifest.kind is not ManifestKind.DRIVER)
-    return Examined(drivers, explained(layers), asked, settings)
+    drivers = tuple(exam for exam in told if exam.manifest.is_driver)
+    return Examined(drivers, explained(exam for exam in told if not exam.manifest.is_driver), asked, settings)
+
+
+def _drivers(found: "list[_LookedAt]") -> list[str]:
+    return [each.path for each, _, _ in found if each.is_driver]
 
 
 def examine_all(where: Surroundings) -> Examined:
@@ -129,16 +127,11 @@ def examine_all(where: Surroundings) -> Examined:
         return trial.examined()
 
 
-def driver_manifests(where: Surroundings) -> list[Manifest]:
-    """Return the drivers' manifests."""
-    return [each for path in search.drivers(where) for each in examine(path, ManifestKind.DRIVER)]
-
-
-def layer_manifests(where: Surroundings) -> list[Manifest]:
-    """Return the layers' manifests, implicit ones first."""
-    found = [(each, ManifestKind.IMPLICIT_LAYER) for each in search.implicit_layers(where)]
-    found += [(each, ManifestKind.EXPLICIT_LAYER) for each in search.explicit_layers(where)]
-    return [each for path, kind in found for each in examine(path, kind)]
+def _manifests(where: Surroundings) -> Iterator[tuple[str, ManifestKind]]:
+    """Yield the paths of all manifests: drivers first, explicit layers last."""
+    yield from ((path, ManifestKind.DRIVER) for path in search.drivers(where))
+    yield from ((path, ManifestKind.IMPLICIT_LAYER) for path in search.implicit_layers(where))
+    yield from ((path, ManifestKind.EXPLICIT_LAYER) for path in search.explicit_layers(where))
 
 
 # A manifest, what is wrong before its library is loaded, and whether it is on.
@@ -152,7 +145,7 @@ def _looked_at(manifests: list[Manifest], where: Surroundings) -> list[_LookedAt
 
 def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
     """Whether a layer is on: an explicit one if it is named, an implicit one unless its switch is off."""
-    if manifest.kind is ManifestKind.DRIVER:
+    if manifest.is_driver:
         return None
     is_implicit = manifest.kind is ManifestKind.IMPLICIT_LAYER
     filtered = layer_filter(where.trusted, manifest.name, is_implicit=is_implicit)
@@ -172,10 +165,10 @@ def _unloadable(manifest: Manifest, ours: Header | None, where: Surroundings) ->
 
     A bare name, or one with $LIB, is found by the linker only.
     """
-    path, is_driver = manifest.resolved, manifest.kind is ManifestKind.DRIVER
-    if is_driver and (variable := driver_filter(where.trusted, manifest.path)):
+    path = manifest.resolved
+    if manifest.is_driver and (variable := driver_filter(where.trusted, manifest.path)):
         return passed_over(manifest.path, f"{variable} says so")
-    if "/" not in path or "$" in path or (is_driver and where.platform == FUCHSIA):
+    if "/" not in path or "$" in path or (manifest.is_driver and where.platform == FUCHSIA):
         return None
     try:
         header = header_of(path)
@@ -195,17 +188,14 @@ def _unfit(manifest: Manifest, header: Header | None, ours: Header | None) -> Fi
         return None
     what = "wrong-class" if header.bits != ours.bits else "wrong-machine"
     words = f"names {manifest.resolved}, {with_article(header.words)} library, and this process is {ours.words}"
-    found = _lacking(manifest, what, words)
     # Layers are installed for each word size, and the loader silently uses its own.
-    is_usual = manifest.kind is not ManifestKind.DRIVER and what == "wrong-class"
-    return replace(found, outcome=Outcome.INFO) if is_usual else found
+    is_usual = not manifest.is_driver and what == "wrong-class"
+    return _lacking(manifest, what, words, outcome=Outcome.INFO if is_usual else Outcome.FAIL)
 
 
 def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
-    prefix = "manifest" if manifest.kind is ManifestKind.DRIVER else "layer"
-    command = more.pop("command", f"ls -l {quote(manifest.resolved or manifest.path)}")
-    sentence = f"{manifest.path} {words}."
-    return Finding(f"{prefix}.{what}", manifest.path, Outcome.FAIL, sentence, command=command, **more)
+    more.setdefault("command", f"ls -l {quote(manifest.resolved or manifest.path)}")
+    return fault(f"{manifest.prefix}.{what}", manifest.path, words, **more)
 
 
 def _exam(
@@ -216,14 +206,14 @@ def _exam(
     earlier: Callable[[Manifest], str],
 ) -> ManifestExam:
     loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED, NO_TIME))
-    kills = problem is None and on is not False and loading.fate in DEATHS
-    if problem is None and on is not False:
+    is_tried = problem is None and on is not False
+    if is_tried:
         problem = _loading_problem(manifest, loading)
     finding = problem or _fine(manifest, loading, on, earlier(manifest))
     if manifest.notes:
         finding = replace(finding, children=manifest.notes)
-    usable = problem is None and (loading.fate is Fate.LOADED or manifest.kind is not ManifestKind.DRIVER)
-    return ManifestExam(manifest, usable, kills, on, finding)
+    is_usable = problem is None and (loading.fate is Fate.LOADED or not manifest.is_driver)
+    return ManifestExam(manifest, is_usable, is_tried and loading.fate in DEATHS, on, finding)
 
 
 def _earlier(asked: Asked, seen: dict[str, str], manifest: Manifest) -> str:
@@ -243,10 +233,9 @@ def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
         return Finding(word, manifest.path, outcome, sentence, (manifest.resolved,), "", leave)
     if loading.fate is Fate.REFUSED:
         return _refused(manifest, loading.words)
-    is_driver = manifest.kind is ManifestKind.DRIVER
-    wanted = _DRIVER_ENTRY_POINTS if is_driver else manifest.entry_points
+    wanted = _DRIVER_ENTRY_POINTS if manifest.is_driver else manifest.entry_points
     if loading.fate is Fate.LOADED and not set(loading.symbols) & set(wanted):
-        what = "driver" if is_driver else "layer"
+        what = "driver" if manifest.is_driver else "layer"
         words = f"names {manifest.resolved}, which has no {' and no '.join(wanted)}: it is not a Vulkan {what}"
         return _lacking(manifest, "no-entry-point", words)
     return None
@@ -270,15 +259,12 @@ def _refused(manifest: Manifest, words: str) -> Finding:
 
 
 def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:
-    if manifest.kind is not ManifestKind.DRIVER:
+    if not manifest.is_driver:
         return layer_finding(manifest, on)
     if first:
         same = "is read twice" if first == manifest.path else f"names the same library as {first}"
-        words, command = (
-            f"{manifest.path} {same}: each of its devices is listed twice.",
-            f"ls -l {quote(manifest.path)}",
-        )
-        return Finding("manifest.duplicate", manifest.path, Outcome.WARN, words, command=command)
+        words = f"{same}: each of its devices is listed twice"
+        return fault("manifest.duplicate", manifest.path, words, Outcome.WARN)
     if loading.fate is Fate.NOT_TRIED:
         words = f"{manifest.path} names {manifest.resolved}; it was not loaded: {loading.words}."
         return Finding(NOT_TRIED, manifest.path, Outcome.SKIP, words)

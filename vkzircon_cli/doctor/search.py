@@ -7,7 +7,9 @@ Source: Vulkan-Loader, LoaderDriverInterface.md and LoaderLayerInterface.md; tri
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from shlex import quote
 
@@ -22,6 +24,7 @@ DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS = "icd.d", "explicit_layer.d", "implic
 _SUFFIX = ".json"
 # The first was /config in older trees; the loader of Fuchsia reads no XDG variables.
 _ON_FUCHSIA = ("/vulkan-loader-configuration", "/config", "/pkg/data")
+OF_FOLDERS = ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS")
 _MOST_FILES = 512
 # Loaders before 1.3.234 do not read the first one, and keep the layers on (LoaderLayerInterface.md, Layer Filtering).
 WITHOUT_LAYERS: Mapping[str, str | None] = {
@@ -35,10 +38,9 @@ _EMPTY = {"driver": Outcome.FAIL, "explicit layer": Outcome.WARN, "implicit laye
 class Surroundings:
     """What the loader would see.
 
-    *environ* has those variables of a fixed list that are set (bytes that are not UTF-8 as surrogate escapes). *lookup*
-    reads any variable: an implicit layer's manifest names the one that turns it on or off. In *elevated* processes the
-    loader ignores most variables. *timeout_s* is how long a library may take to load. *exists* says whether there is
-    a file of this name, or a dangling link.
+    *environ* has the variables of a fixed list that are set, *lookup* reads any: an implicit layer's manifest names the
+    one that turns it on or off. In *elevated* processes the loader ignores most variables. *timeout_s* is how long a
+    library may take to load. *exists* is also true of a dangling link.
     """
 
     platform: str
@@ -83,18 +85,17 @@ def only_drivers(manifests: Sequence[str]) -> dict[str, str]:
 
 
 def drivers(where: Surroundings) -> tuple[str, ...]:
-    """Return the driver manifests that the loader reads."""
+    """Return the driver manifests that the loader reads; a file named twice is read twice."""
     chosen = driver_variable(where)
-    return _of_variable(where, chosen) if chosen else _added(where, "VK_ADD_DRIVER_FILES", DRIVERS)
+    return _files(entries(where, chosen)) if chosen else _added(where, "VK_ADD_DRIVER_FILES", DRIVERS)
 
 
 def hidden_drivers(where: Surroundings, outcome: Outcome) -> list[Finding]:
     """Return each variable of search folders without which the loader would read more drivers."""
     seen, found = set(drivers(where)), []
-    for name in ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS"):
+    for name in filter(where.trusted.__contains__, OF_FOLDERS):
         others = {other: value for other, value in where.environ.items() if other != name}
-        hidden = [path for path in drivers(replace(where, environ=others)) if path not in seen]
-        if name in where.trusted and hidden:
+        if hidden := [path for path in drivers(replace(where, environ=others)) if path not in seen]:
             words = f"{name} hides {counted(len(hidden), 'driver manifest')} in the usual folders."
             evidence = (f"{name}={shown(where.environ[name])}", *map(shown, hidden))
             found.append(Finding("variable.hides", name, outcome, words, evidence, "", f"unset {name}"))
@@ -106,16 +107,21 @@ def driver_variable(where: Surroundings) -> str:
     return next((name for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES") if name in where.trusted), "")
 
 
+def layer_variable(where: Surroundings) -> str:
+    """Return the variable that names explicit layers: one is ignored beside the other."""
+    return "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH"
+
+
 def explicit_layers(where: Surroundings) -> tuple[str, ...]:
     """Return the manifests of layers that are on only if they are named."""
     if "VK_LAYER_PATH" in where.trusted:
-        return tuple(dict.fromkeys(_of_variable(where, "VK_LAYER_PATH")))
+        return tuple(dict.fromkeys(_files(entries(where, "VK_LAYER_PATH"))))
     return _added(where, "VK_ADD_LAYER_PATH", EXPLICIT_LAYERS)
 
 
 def implicit_layers(where: Surroundings) -> tuple[str, ...]:
     """Return the manifests of layers that are on by default; older loaders read the usual folders in any case."""
-    chosen = _of_variable(where, "VK_IMPLICIT_LAYER_PATH")
+    chosen = _files(entries(where, "VK_IMPLICIT_LAYER_PATH"))
     return tuple(dict.fromkeys((*chosen, *_added(where, "VK_ADD_IMPLICIT_LAYER_PATH", IMPLICIT_LAYERS))))
 
 
@@ -142,28 +148,21 @@ def folders(where: Surroundings, kind: str) -> Iterator[str]:
     yield from dict.fromkeys(f"{base}/vulkan/{kind}" for base in every)
 
 
-def _of_variable(where: Surroundings, variable: str) -> tuple[str, ...]:
-    """Return the files that a variable names and those in its folders; a file named twice is read twice."""
-    return tuple(path for entry in entries(where, variable) for path in _files(entry))
-
-
 def _added(where: Surroundings, variable: str, kind: str) -> tuple[str, ...]:
     """Return the files of a variable, then those of the folders; each folder is searched once."""
-    places = dict.fromkeys((*entries(where, variable), *folders(where, kind)))
-    return tuple(path for place in places for path in _files(place))
+    return _files(dict.fromkeys((*entries(where, variable), *folders(where, kind))))
 
 
-def _files(path: str) -> list[str]:
-    """Return the manifests in a folder in the folder's order, as the loader does, or the path itself if it is one."""
-    return [path] if path.endswith(_SUFFIX) else _manifests_in(path)[:_MOST_FILES]
+def _files(places: Iterable[str]) -> tuple[str, ...]:
+    """Return the manifests among *places*, and those in folders in the folder's order, as the loader does."""
+    each = ([path] if path.endswith(_SUFFIX) else _manifests_in(path)[:_MOST_FILES] for path in places)
+    return tuple(chain.from_iterable(each))
 
 
 def _manifests_in(folder: str) -> list[str]:
-    try:
-        names = [each.name for each in Path(folder).iterdir()]
-    except OSError:
-        return []
-    return [f"{folder}/{name}" for name in names if name.endswith(_SUFFIX)]
+    with suppress(OSError):
+        return [f"{folder}/{each.name}" for each in Path(folder).iterdir() if each.name.endswith(_SUFFIX)]
+    return []
 
 
 def crowded_folders(manifests: Iterable[str]) -> Iterator[Finding]:
@@ -179,18 +178,13 @@ def variables_finding(where: Surroundings, loader: str, settings: Iterable[Findi
 
     *loader* is the loader's file, '' if none opens: a loader that reads a variable has its name in its file.
     """
-    text = _bytes_of(loader)
+    text = b""
+    with suppress(OSError):  # '' names this folder
+        text = Path(loader).read_bytes()
     children = [_effect(known, where, text) for name, known in VARIABLES.items() if name in where.environ]
     number = counted(len(children), "variable") if children else "No variable"
     words = "affect the loader are" if len(children) > 1 else "affects the loader is"
     return branch("variables", "environment", f"{number} that {words} set.", (*children, *settings))
-
-
-def _bytes_of(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes() if path else b""
-    except OSError:
-        return b""
 
 
 def _effect(known: KnownVariable, where: Surroundings, loader: bytes) -> Finding:
@@ -219,7 +213,7 @@ def _effect(known: KnownVariable, where: Surroundings, loader: bytes) -> Finding
 
 def layer_variables(where: Surroundings, known: Collection[str]) -> Iterator[Finding]:
     """Yield the folders of layers that do not exist, and the layers asked for that are not among the *known* ones."""
-    yield from missing_entries(where, "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH")
+    yield from missing_entries(where, layer_variable(where))
     for layer in where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep):
         if layer and layer not in known:
             words = f"VK_INSTANCE_LAYERS names {layer}, which is not installed: the loader ignores it."

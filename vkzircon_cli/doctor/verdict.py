@@ -10,7 +10,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.library import DEATHS, fate_of
 from vkzircon_cli.doctor.loader_trial import Asked
-from vkzircon_cli.doctor.manifest import Manifest, ManifestExam, ManifestKind, layer_finding, passed_over
+from vkzircon_cli.doctor.manifest import ManifestExam, fault, layer_finding, passed_over
 from vkzircon_cli.doctor.search import nameable
 from vkzircon_cli.doctor.settings import Settings
 
@@ -20,18 +20,21 @@ NOT_TRIED = "manifest.not-tried"
 
 def verdict(exam: ManifestExam, asked: Asked, settings: Settings | None = None) -> ManifestExam:
     """Return the *exam* with the verdict of the loader; our own finding explains it, or is a note beside it."""
-    stops = asked.stops_at(exam.manifest.path, exam.manifest.may_stop)
-    cause = _STOPS if stops and exam.manifest.problem else exam.finding.cause
+    manifest = exam.manifest
+    stops = asked.stops_at(manifest.path, manifest.may_stop)
+    cause = _STOPS if stops and manifest.problem else exam.finding.cause
     told = replace(exam, finding=replace(exam.finding, cause=cause), stops=stops)
-    if exam.manifest.problem is None and not exam.kills and asked.passes_over(exam.manifest.path):
-        finding = passed_over(exam.manifest.path, "it does not look there")
-        return replace(told, is_usable=False, is_on=None if exam.is_on is None else False, finding=finding)
-    if exam.manifest.kind is not ManifestKind.DRIVER:
+    if manifest.problem is None and not exam.kills and asked.passes_over(manifest.path):
+        return _unused(told, passed_over(manifest.path, "it does not look there"))
+    if not manifest.is_driver:
         return _layer_verdict(told, asked)
-    if settings and settings.leaves_out(exam.manifest.path) and not asked.loads(exam.manifest.resolved):
-        finding = passed_over(exam.manifest.path, f"{settings.path} names the only drivers that it uses")
-        return replace(told, is_usable=False, finding=finding)
+    if settings and settings.leaves_out(manifest.path) and not asked.loads(manifest.resolved):
+        return _unused(told, passed_over(manifest.path, f"{settings.path} names the only drivers that it uses"))
     return _driver_verdict(told, asked)
+
+
+def _unused(exam: ManifestExam, finding: Finding) -> ManifestExam:
+    return replace(exam, is_usable=False, is_on=None if exam.is_on is None else False, finding=finding)
 
 
 def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
@@ -41,17 +44,20 @@ def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
         return exam
     if tried is None:
         return _not_alone(exam, asked)
-    words = tried.last_words()
+    words = tried.words_on()
     if tried.is_used and asked.loads(manifest.resolved) is not False:
-        return exam if exam.is_usable else replace(exam, is_usable=True, finding=_used(manifest, own))
+        if exam.is_usable:
+            return exam
+        sentence = f"{manifest.path} is used by this loader; other loaders may leave it out."
+        notes = (_note(own), *own.children)
+        finding = Finding("manifest.fine", manifest.path, Outcome.PASS, sentence, children=notes)
+        return replace(exam, is_usable=True, finding=finding)
     if not exam.is_usable and own.id != NOT_TRIED:
         is_told = own.outcome is not Outcome.FAIL or own.evidence
         return exam if is_told else replace(exam, finding=replace(own, evidence=words))
     if tried.fate is None:
-        said = ", which the loader does not load"
-        return _not_used(
-            exam, said if tried.is_used else f"; with it alone, vkCreateInstance returns {tried.result}", words
-        )
+        returned = f"; with it alone, vkCreateInstance returns {tried.result}"
+        return _not_used(exam, ", which the loader does not load" if tried.is_used else returned, words)
     word, outcome, does = DEATHS[fate_of(tried.fate)]
     how = tried.fate.result or tried.fate.reason
     told = _not_used(exam, f", which {does} in vkCreateInstance ({how})", words)
@@ -60,11 +66,9 @@ def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
 
 def _not_used(exam: ManifestExam, said: str, words: tuple[str, ...]) -> ManifestExam:
     manifest = exam.manifest
-    sentence, command = f"{manifest.path} names {manifest.resolved}{said}.", f"ls -l {quote(manifest.path)}"
-    prefix = "manifest" if manifest.kind is ManifestKind.DRIVER else "layer"
-    more = exam.finding.children if prefix == "manifest" else ()
-    finding = Finding(f"{prefix}.not-used", manifest.path, Outcome.FAIL, sentence, words, "", command, more)
-    return replace(exam, is_usable=False, is_on=None if exam.is_on is None else False, finding=finding)
+    notes = exam.finding.children if manifest.is_driver else ()
+    words_of = f"names {manifest.resolved}{said}"
+    return _unused(exam, fault(f"{manifest.prefix}.not-used", manifest.path, words_of, evidence=words, children=notes))
 
 
 def _not_alone(exam: ManifestExam, asked: Asked) -> ManifestExam:
@@ -80,12 +84,6 @@ def _not_alone(exam: ManifestExam, asked: Asked) -> ManifestExam:
     else:
         return exam
     return replace(exam, finding=replace(exam.finding, cause=f"{why}, so the driver was not tried without others"))
-
-
-def _used(manifest: Manifest, own: Finding) -> Finding:
-    """Return the finding that the loader uses a driver, with our *own* contrary finding as a note."""
-    words = f"{manifest.path} is used by this loader; other loaders may leave it out."
-    return Finding("manifest.fine", manifest.path, Outcome.PASS, words, children=(_note(own), *own.children))
 
 
 def _note(own: Finding) -> Finding:
@@ -125,8 +123,7 @@ def _meta(exam: ManifestExam, by_name: dict[str, ManifestExam]) -> ManifestExam:
         if missing:
             sentence = f"{manifest.path} needs the layer {missing[0]}, which is not installed: the loader ignores both."
         command = f"ls -l {quote(manifest.path)}"
-        finding = Finding("layer.component-missing", manifest.path, Outcome.WARN, sentence, command=command)
-        return replace(exam, is_on=False, is_usable=False, finding=finding)
+        return _unused(exam, Finding("layer.component-missing", manifest.path, Outcome.WARN, sentence, command=command))
     if exam.is_on and not all(by_name[name].is_on for name in manifest.components):
         return replace(exam, is_on=False, finding=layer_finding(manifest, False))
     return exam
