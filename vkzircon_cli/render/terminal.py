@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.checks.registry import BAD
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
@@ -106,7 +106,7 @@ def _write_findings(sheet: Sheet, report: Report, verbose: bool, view: View) -> 
 
 def _write_finding(sheet: Sheet, found: Finding) -> None:
     label = sheet.mark(outcome_mark(found.outcome))
-    is_bad = SEVERITY[found.outcome] >= SEVERITY[Outcome.WARN]
+    is_bad = found.outcome in BAD
     sheet.item(label, sheet.join(sheet.text(f"{found.id}  ", "bold" if is_bad else ""), found.sentence), indent=2)
     for name, words in found.details:
         sheet.item(sheet.text(f"{name:9}", "dim"), words, indent=2 + label.cell_len)
