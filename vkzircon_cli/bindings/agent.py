@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The caller that has an agent make every call: the other side of the seam in `caller`."""
 
-import os
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -19,7 +18,7 @@ from vkzircon_cli.errors import NotAsked, Refused
 from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.model.host import PLATFORM_VARIABLE, platform_of
 from vkzircon_cli.model.spec import status_name
-from vkzircon_cli.model.text import decode
+from vkzircon_cli.model.text import decode, readable
 
 _ffi: Any = _abi.ffi
 _UINTPTR = _ffi.typeof("uintptr_t")
@@ -201,7 +200,7 @@ class AgentCaller:
         try:
             handle = self._number(Ask.OPEN, _text(name), self._limit_s and max(self._left_s, 0.1))
         except Failed as refused:
-            raise CannotOpen(decode(os.fsencode(name))[0], str(refused)) from refused
+            raise CannotOpen(readable(name), str(refused)) from refused
         except Lost as lost:
             raise self._first_loss(lost) from None
         self._libraries[name] = _Library(self, handle)

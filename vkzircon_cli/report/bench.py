@@ -14,7 +14,7 @@ from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
 from vkzircon_cli.model.bench import BenchDevice, Way
 from vkzircon_cli.model.quantities import duration, exactly, times
-from vkzircon_cli.model.queries import find_extension
+from vkzircon_cli.model.queries import offers_extension
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.report.report import common_fields
 from vkzircon_cli.report.summary import names_of, of_death, of_failure
@@ -63,7 +63,7 @@ class BenchReport(Document):
     @property
     def measured(self) -> tuple[BenchDevice, ...]:
         """The devices that were measured, or were about to be."""
-        return tuple(device for device in self.devices if offers(device))
+        return tuple(device for device in self.devices if offers_extension(device))
 
 
 def make_bench(transcript: Transcript, devices: tuple[BenchDevice, ...], seconds: float) -> BenchReport:
@@ -78,11 +78,6 @@ def make_bench(transcript: Transcript, devices: tuple[BenchDevice, ...], seconds
         devices=devices,
         savings=savings,
     )
-
-
-def offers(device: BenchDevice) -> bool:
-    """Whether a device lists the extension; False if it was not asked."""
-    return device.extensions.value is not None and find_extension(device.extensions.value) is not None
 
 
 def _savings(device: BenchDevice) -> Iterator[Saving]:
@@ -107,7 +102,7 @@ def _summary(
     missing = [each for each in (*_missing(chosen), closed.missing) if each is not None]
     if died := of_death(missing, counts):
         return died
-    able = [device for device in chosen if offers(device)]
+    able = [device for device in chosen if offers_extension(device)]
     if not able:
         return Summary(Outcome.SKIP, f"{EXTENSION} is not offered by {names_of(chosen)}.", Exit.NOT_OFFERED, counts)
     if not savings:
