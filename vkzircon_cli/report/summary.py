@@ -2,12 +2,12 @@
 """The summary of all results: the worst outcome, one sentence, the exit code."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vkzircon_cli.checks import SEVERITY, Outcome, forgives_death
 from vkzircon_cli.checks.registry import DEATH_OF, DEATHS, describe, sentence_case, uncapitalized
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
-from vkzircon_cli.model.base import Missing, record
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import counted, some
 from vkzircon_cli.model.queries import by_device, display_name, offers_extension
@@ -54,9 +54,11 @@ def of_failure(failure: Failure, counts: dict[str, int]) -> Summary:
     return Summary(outcome, failure.message, failure.exit_code, counts)
 
 
-def of_death(missing: Iterable[Missing | None], counts: dict[str, int]) -> Summary | None:
-    """Summarize a run in which one answer is *missing* because the driver crashed or hung; None if there is none."""
-    dead = next((each for each in missing if each is not None and each.kind in DEATH_OF), None)
+def of_end(failure: Failure | None, asked: Iterable[Answer[Any]], counts: dict[str, int]) -> Summary | None:
+    """Summarize a run that *failure* ended, or a crash or a hang in one of the answers that were *asked*, else None."""
+    if failure is not None:
+        return of_failure(failure, counts)
+    dead = next((each.missing for each in asked if each.missing and each.missing.kind in DEATH_OF), None)
     return Summary(DEATH_OF[dead.kind], f"{sentence_case(describe(dead))}.", Exit.CRASHED, counts) if dead else None
 
 
