@@ -22,11 +22,13 @@ from vkzircon_cli.emulation.installation import with_environment
 from vkzircon_cli.errors import Stop
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import REPORTED_VARIABLES
+from vkzircon_cli.model.quantities import about, counted
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render import render
-from vkzircon_cli.render.frame import hidden_words, opening_of
+from vkzircon_cli.render.frame import NOTHING_HIDDEN, hidden_words, opening_of
 from vkzircon_cli.render.style import Format, Page, Style, View
+from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.redaction import Hidden, Redactor, people
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.stop_reason import NO_AGENT
@@ -111,8 +113,8 @@ def _about(report: Report, command_line: str) -> tuple[str, ...]:
 
 def _of_probe(redactor: Redactor, report: Report, events: list[Event]) -> Iterator[Part]:
     hidden = redactor.hidden
-    for name, (written, about) in _FORMATS.items():
-        yield _rendered(name, about, report, Style(View.REPORT, written, verbose=True), hidden)
+    for name, (written, says) in _FORMATS.items():
+        yield _rendered(name, says, report, Style(View.REPORT, written, verbose=True), hidden)
     trace = b"".join(to_line(redactor.event(event)) for event in events)
     yield Part("trace.jsonl", "every event in order; vkzircon show trace.jsonl renders it", trace)
     yield Part("environment.txt", "the system, and the variables that were read", _environment(report))
@@ -240,6 +242,21 @@ def _contents(about: tuple[str, ...], parts: tuple[Part, ...], hidden: tuple[Hid
     else:
         said = f"Hidden: {hidden_words(hidden) or 'nothing'}. --no-redact leaves everything in."
     return _lines([*lines, "", said, *(_UNKNOWN if hidden is not None else ())])
+
+
+def render_contents(bundle: Bundle, name: str, page: Page) -> str:
+    """Write what *bundle* is about, where its zip is, what is missing and what was hidden."""
+    sheet = Sheet(page)
+    for line in bundle.about:
+        sheet.prose(line)
+    missing = [part for part in bundle.parts if part.missing]
+    sheet.prose(f"{name}: {counted(len(bundle.parts) - len(missing), 'file')}, {about(len(bundle.data))}.")
+    for part in missing:
+        sheet.prose(f"Missing: {part.about}: {part.missing}.")
+    if bundle.hidden is not None:
+        hidden = hidden_words(bundle.hidden)
+        sheet.prose(f"Hidden: {hidden}. --no-redact leaves everything in." if hidden else NOTHING_HIDDEN)
+    return sheet.finish()
 
 
 def zipped(parts: tuple[Part, ...], started: str) -> bytes:

@@ -5,7 +5,6 @@ A bad handle may kill the process under some job policies, so each number from t
 ZX_INFO_HANDLE_VALID, the only call that is safe for any number (job_set_policy.md, ZX_POL_BAD_HANDLE).
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -279,7 +278,7 @@ class Zircon:
                 return getattr(self.caller.already_open() if is_open else self.lib, name)
             except (AttributeError, ffi.error):
                 continue
-        raise NotAsked(f"{text.decode(os.fsencode(self.library))[0]} has no {name}")
+        raise NotAsked(f"{text.readable(self.library)} has no {name}")
 
 
 class _NotOpen(Exception):

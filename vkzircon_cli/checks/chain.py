@@ -6,7 +6,7 @@
 
 from enum import StrEnum
 
-from vkzircon_cli.checks.registry import RowResult
+from vkzircon_cli.checks.registry import DEATH_OF, RowResult
 from vkzircon_cli.model.base import NEVER_REACHED, MissingKind
 
 
@@ -42,14 +42,8 @@ CHAIN: dict[Link, tuple[str, ...]] = {
     ),
     Link.KERNEL: (
         *("export.handle-shape", "export.handle-is-vmo", "export.rights", "export.size", "export.whole-pages"),
-        *(
-            "export.fixed-size",
-            "export.ordinary",
-            "export.two-gets-distinct",
-            "export.two-gets-share",
-            "export.same-koid",
-        ),
-        *("export.two-exports-apart", "export.survives-channel", "export.fresh-zeros"),
+        *("export.fixed-size", "export.ordinary", "export.two-gets-distinct", "export.two-gets-share"),
+        *("export.same-koid", "export.two-exports-apart", "export.survives-channel", "export.fresh-zeros"),
     ),
     Link.PROPERTIES: (
         *("properties.succeeds", "properties.result-codes", "properties.written", "properties.bits-set"),
@@ -58,15 +52,8 @@ CHAIN: dict[Link, tuple[str, ...]] = {
     ),
     Link.IMPORT: (
         *("import.same-device", "import.second-device", "import.second-instance", "import.other-device"),
-        *(
-            "import.twice",
-            "import.re-export",
-            "import.own-vmo",
-            "import.whole-size",
-            "import.small",
-            "import.result-codes",
-        ),
-        "capabilities.agree-import",
+        *("import.twice", "import.re-export", "import.own-vmo", "import.whole-size", "import.small"),
+        *("import.result-codes", "capabilities.agree-import"),
     ),
     Link.BIND: (
         *("import.bind-offset", "import.bind-export-import-bind", "import.export-bind-import-bind"),
@@ -140,7 +127,6 @@ def explains(cause: str, id: str) -> bool:
     return place_of(cause) < place_of(id) and id.startswith(EXPLAINS.get(cause, ("no check",)))
 
 
-_DEATHS = {MissingKind.CRASHED: "crash", MissingKind.TIMED_OUT: "timeout"}
 _WRONG = {
     "wrong-bytes": (
         *("export.two-gets-share", "export.two-exports-apart", "export.survives-channel", "export.fresh-zeros"),
@@ -164,4 +150,4 @@ def what_happened(id: str, row: RowResult) -> str:
     if is_judged(row):
         return next((word for word, ids in _WRONG.items() if id.startswith(ids)), "wrong-answer")
     missing = row.missing or NEVER_REACHED
-    return _DEATHS.get(missing.kind, missing.result)
+    return DEATH_OF.get(missing.kind, missing.result)

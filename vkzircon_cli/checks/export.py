@@ -301,8 +301,9 @@ def _changed(pair: Pair) -> str:
 
 
 def _fresh(device: Device) -> Rows[Comparison]:
-    rows = (row_of_type(device, row.memory_type, "export.fresh-bytes", row.zeros) for row in device.fresh_bytes)
-    return [comparing(row) for row in rows]
+    return [
+        comparing(row_of_type(device, row.memory_type, "export.fresh-bytes", row.zeros)) for row in device.fresh_bytes
+    ]
 
 
 @check("export.fresh-zeros", PRACTICE)
@@ -320,8 +321,7 @@ def _is_fresh(size: int, zeros: Comparison) -> Judgement:
 
 
 def _outlives(device: Device) -> Rows[Comparison]:
-    rows = (row_of_type(device, row.memory_type, "export.outlives", row.kept) for row in device.outlives)
-    return [comparing(row) for row in rows]
+    return [comparing(row_of_type(device, row.memory_type, "export.outlives", row.kept)) for row in device.outlives]
 
 
 @check("export.outlives", PRACTICE)

@@ -4,9 +4,8 @@
 from collections.abc import Collection, Iterator
 from functools import partial
 
-from vkzircon_cli.checks.registry import PRACTICE, Outcome, RowResult, check
+from vkzircon_cli.checks.registry import DEATH_OF, PRACTICE, Outcome, RowResult, check
 from vkzircon_cli.checks.rows import Judgement, Row, Rows, each, holds, step
-from vkzircon_cli.model.base import MissingKind
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.vmo import Negative, Refusal
 
@@ -80,5 +79,5 @@ def properties_refused(found: Refusal) -> Judgement:
 def survives(_: Facts, device: Device) -> Iterator[RowResult]:
     for row in device.negative:
         missing = row.refusal.missing
-        died = missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT)
+        died = missing is not None and missing.kind in DEATH_OF
         yield _row(device, row).unanswered() if died else _row(device, row).found(Outcome.PASS, "the driver answered")

@@ -37,8 +37,9 @@ class Outcome(StrEnum):
 
 
 SEVERITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
-DEATHS = (Outcome.TIMEOUT, Outcome.CRASH)
-_NOT_GOOD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
+DEATH_OF = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
+DEATHS = tuple(DEATH_OF.values())
+BAD = (Outcome.WARN, Outcome.FAIL, *DEATHS)
 
 
 @record
@@ -182,7 +183,7 @@ def fold(results: Sequence[RowResult], *, forgives_death: bool = False) -> Verdi
 
     tested = [result for result in results if result.outcome is not Outcome.SKIP] or results
     worst = max(tested, key=rank).outcome
-    rows = [result for result in tested if result.outcome is worst or result.outcome in _NOT_GOOD]
+    rows = [result for result in tested if result.outcome is worst or result.outcome in BAD]
     rows.sort(key=rank, reverse=True)
     steps = tuple(dict.fromkeys(row.step for row in rows if row.step))
     every = _by_kind(results)

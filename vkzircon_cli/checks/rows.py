@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
-from vkzircon_cli.checks.registry import DEATHS, Judge, Outcome, RowResult, describe
+from vkzircon_cli.checks.registry import DEATH_OF, DEATHS, Judge, Outcome, RowResult, describe
 from vkzircon_cli.checks.word import denial
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, MissingKind, record
 from vkzircon_cli.model.facts import Device, ExternalImage, Facts
@@ -19,11 +19,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 Judgement = tuple[Outcome, str]
 
-_OUTCOMES = {
-    MissingKind.NOT_ASKED: Outcome.SKIP,
-    MissingKind.CRASHED: Outcome.CRASH,
-    MissingKind.TIMED_OUT: Outcome.TIMEOUT,
-}
+_OUTCOMES = {MissingKind.NOT_ASKED: Outcome.SKIP, **DEATH_OF}
 # The outcomes of a step that the driver reports not to work.
 _AGAINST_WORD = {
     Outcome.WARN: Outcome.INFO,

@@ -3,7 +3,6 @@
 
 import inspect
 import math
-import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -21,7 +20,7 @@ from vkzircon_cli.model import request
 from vkzircon_cli.model.quantities import exactly
 from vkzircon_cli.model.request import DocumentKind, FailOn, Formats, Shell
 from vkzircon_cli.model.spec import HANDLE_TYPES
-from vkzircon_cli.model.text import decode, did_you_mean, visible
+from vkzircon_cli.model.text import did_you_mean, readable, visible
 from vkzircon_cli.output import NO_FILES
 
 _LEAST_SECONDS = 0.1
@@ -91,10 +90,10 @@ def _require(conditions: list[str] | None) -> list[str] | None:
     from vkzircon_cli.report.conditions import parse_condition
 
     # Bytes that are not UTF-8 become escapes, so that the report can be read back.
-    readable = [decode(os.fsencode(condition))[0] for condition in conditions]
-    for condition in readable:
+    typed = list(map(readable, conditions))
+    for condition in typed:
         parse_condition(condition)
-    return readable
+    return typed
 
 
 def _condition(condition: str | None) -> str | None:
@@ -132,6 +131,14 @@ REQUIRED = inspect.Parameter.empty
 
 def _option(type: Any, default: Any, names: str, help: str, metavar: str | None = None, **more: Any) -> Parameter:
     return type, default, typer.Option(*names.split(), metavar=metavar, help=help, show_default=False, **more)
+
+
+def _text(names: str, metavar: str, help: str, **more: Any) -> Parameter:
+    return _option(str | None, None, names, help, metavar, **more)
+
+
+def _path(names: str, metavar: str, help: str) -> Parameter:
+    return _option(Path | None, None, names, help, metavar, callback=_file)
 
 
 def _flag(names: str, help: str) -> Parameter:
@@ -183,9 +190,7 @@ def _panel(title: str, options: dict[str, Parameter]) -> dict[str, Parameter]:
 
 _DOCUMENTS = {each.value: each for each in DocumentKind}
 _TEST = {
-    "device": _option(
-        str | None, None, "--device -d", "Use one device: its index, UUID prefix, or part of its name.", "SEL"
-    ),
+    "device": _text("--device -d", "SEL", "Use one device: its index, UUID prefix, or part of its name."),
     "require": _list(
         "--require",
         "CONDITION",
@@ -210,12 +215,10 @@ _TEST = {
     "seconds": _time("--seconds", request.DEFAULT_SECONDS, "The total time to measure"),
     "largest": _size(request.LARGEST_SHARED, "The largest buffer to share: 64K, 64MiB, 1GiB"),
     "timeout": _time("--timeout", request.DEFAULT_TIMEOUT_S, "The time limit of one step"),
-    "agent": _option(
-        str | None,
-        None,
+    "agent": _text(
         "--agent",
-        "Call the driver through the agent that COMMAND starts: 'ssh board vkzircon-agent' (vkzircon help agent).",
         "COMMAND",
+        "Call the driver through the agent that COMMAND starts: 'ssh board vkzircon-agent' (vkzircon help agent).",
         callback=_words,
     ),
 }
@@ -234,48 +237,30 @@ _SURVEY = {
         autocompletion=completion.conditions,
         callback=_require,
     ),
-    "since": _option(
-        str | None, None, "--since", "Compare the last run of each device before DATE with its last one after.", "DATE"
-    ),
-    "until": _option(str | None, None, "--until", "With --since: leave out runs after DATE.", "DATE"),
-    "baseline": _option(
-        str | None,
-        None,
+    "since": _text("--since", "DATE", "Compare the last run of each device before DATE with its last one after."),
+    "until": _text("--until", "DATE", "With --since: leave out runs after DATE."),
+    "baseline": _text(
         "--baseline",
-        "Compare the last run of each device that meets this condition with its last one that does not.",
         "CONDITION",
+        "Compare the last run of each device that meets this condition with its last one that does not.",
         autocompletion=completion.conditions,
         callback=_condition,
     ),
     "outliers": _flag("--outliers", "List what differs on one device from all others of the same driver."),
-    "sql": _option(str | None, None, "--sql", "Run your own query on the tables (docs/reference.md).", "QUERY"),
+    "sql": _text("--sql", "QUERY", "Run your own query on the tables (docs/reference.md)."),
     "print_sql": _flag("--print-sql", "Print the query, and run nothing."),
-    "export": _option(
-        Path | None,
-        None,
-        "--export",
-        "Also write the tables as Parquet to DIR, and read only new files there.",
-        "DIR",
-        callback=_file,
-    ),
-    "engine": _option(
-        str | None,
-        None,
+    "export": _path("--export", "DIR", "Also write the tables as Parquet to DIR, and read only new files there."),
+    "engine": _text(
         "--engine",
-        "Query exported tables on Spark: spark=local[2], spark=spark://HOST:PORT.",
         "spark=MASTER",
+        "Query exported tables on Spark: spark=local[2], spark=spark://HOST:PORT.",
         callback=_spark,
     ),
 }
 _EMULATION = {
     "emulate": _flag("--emulate", "On Linux: turn on the emulation layer."),
-    "persona": _option(
-        str | None,
-        None,
-        "--persona",
-        "Imitate this driver (vkzircon emulate --list).",
-        "NAME",
-        autocompletion=completion.personas,
+    "persona": _text(
+        "--persona", "NAME", "Imitate this driver (vkzircon emulate --list).", autocompletion=completion.personas
     ),
     "fault": _list(
         "--fault",
@@ -287,15 +272,9 @@ _EMULATION = {
 }
 _OUTPUT = {
     "fail_on": _choice(
-        FailOn,
-        FailOn.ANY,
-        "--fail-on",
-        "The differences that cause exit code 1: any (the default) or worse.",
-        "KIND",
+        FailOn, FailOn.ANY, "--fail-on", "The differences that cause exit code 1: any (the default) or worse.", "KIND"
     ),
-    "output": _option(
-        Path | None, None, "--output -o", "Write to FILE, and nothing to standard output.", "FILE", callback=_file
-    ),
+    "output": _path("--output -o", "FILE", "Write to FILE, and nothing to standard output."),
     "zip": _option(
         Path,
         None,
@@ -308,12 +287,8 @@ _OUTPUT = {
     "verbose": _flag("--verbose -v", "Print more rows, and the time of each step."),
     "no_color": _flag("--no-color", "Print without colour, as with NO_COLOR."),
     "no_redact": _flag("--no-redact", "Hide nothing: leave in user and host names, UUIDs, passwords and keys."),
-    "source": _option(
-        Path | None, None, "--source", "Write the agent's source to the folder DIR.", "DIR", callback=_file
-    ),
-    "build": _option(
-        Path | None, None, "--build", "Compile the agent for this machine to FILE.", "FILE", callback=_file
-    ),
+    "source": _path("--source", "DIR", "Write the agent's source to the folder DIR."),
+    "build": _path("--build", "FILE", "Compile the agent for this machine to FILE."),
     "print_env": _flag("--print-env", "Print the variables that turn the emulation on."),
     "shell": _choice(Shell, None, "--shell", "With --print-env: bash, zsh or fish (default: that of $SHELL).", "NAME"),
     "cflags": _flag("--cflags", "Print the compiler flags to find Zircon's headers."),

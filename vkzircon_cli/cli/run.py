@@ -15,7 +15,7 @@ from vkzircon_cli.cli.command_table import Command
 from vkzircon_cli.emulation.installation import is_installed
 from vkzircon_cli.errors import Exit, NotWritten
 from vkzircon_cli.model.request import Depth, Request
-from vkzircon_cli.model.text import decode
+from vkzircon_cli.model.text import readable
 from vkzircon_cli.output import (
     Place,
     is_terminal,
@@ -97,11 +97,10 @@ def _preload(kind: str, style: Style, place: Place) -> None:
 
 def pack(request: Request, named: "Path | None", *, quiet: bool) -> Exit:
     """Run the probe, write the bundle, and list its parts and the missing ones; only a *named* file is replaced."""
-    from vkzircon_cli.bundle import USUAL_NAME, make_bundle
-    from vkzircon_cli.render.terminal import Contents, render_contents
+    from vkzircon_cli.bundle import USUAL_NAME, make_bundle, render_contents
 
     must_be_writable(named or USUAL_NAME)
-    typed = " ".join(["vkzircon", *(quote(decode(os.fsencode(word))[0]) for word in sys.argv[1:])])
+    typed = " ".join(["vkzircon", *(quote(readable(word)) for word in sys.argv[1:])])
     bundle = watched(lambda watch: make_bundle(request, typed, watch))
     path = named or reserve(USUAL_NAME)
     try:
@@ -111,10 +110,7 @@ def pack(request: Request, named: "Path | None", *, quiet: bool) -> Exit:
             path.unlink(missing_ok=True)
         raise
     if not quiet:
-        missing = [(part.about, part.missing) for part in bundle.parts if part.missing]
-        files = len(bundle.parts) - len(missing)
-        contents = Contents(len(bundle.data), files, missing, bundle.about, bundle.hidden)
-        text = render_contents(contents, str(path), page_of(Place(None, quiet, no_color=True)))
+        text = render_contents(bundle, str(path), page_of(Place(None, quiet, no_color=True)))
         try:
             interrupt.leavable(partial(write, text, None))
         except NotWritten as not_listed:  # the zip is the result

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 
 from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome
-from vkzircon_cli.checks.registry import describe
+from vkzircon_cli.checks.registry import BAD, describe
 from vkzircon_cli.diff import model
 from vkzircon_cli.diff.differ import Differ, Mismatch, group_mismatches
 from vkzircon_cli.diff.labels import FactPath
@@ -18,7 +18,7 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.bench import BenchDevice
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.matrix import MatrixDevice
-from vkzircon_cli.model.queries import UNNAMED, by_device, dependency_leg, display_name, match_devices
+from vkzircon_cli.model.queries import by_device, dependency_leg, display_name, match_devices
 from vkzircon_cli.model.text import with_article
 from vkzircon_cli.report.bench import BenchReport
 from vkzircon_cli.report.causes import Cause
@@ -56,7 +56,6 @@ _KINDS = (ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.CHANGED, ChangeKind.NE
 _SUMMARY = "conclusion"
 _ALIKE = "Pass two reports or traces, two matrices, or two benches."
 _GOOD = (Outcome.PASS, Outcome.INFO)
-_BAD = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 _MOST_STEPS = 5
 _LEAST_MS = 1.0  # below this a step's time is noise
 _LEAST_RATIO = 1.5
@@ -88,7 +87,7 @@ def _pairs(before: Sequence[AnyDevice], after: Sequence[AnyDevice]) -> list[Devi
 
 def _name(device: AnyDevice) -> str:
     """Return a device's name in printable characters."""
-    return display_name(device.identity.value) if device.identity.value else UNNAMED
+    return display_name(device.identity.value)
 
 
 def compare(before: Comparable, after: Comparable) -> model.Difference:
@@ -272,7 +271,7 @@ def _was_left_out(check: str, said: Said) -> bool:
 
 
 def _direction(before: Outcome, after: Outcome) -> ChangeKind:
-    if before in _BAD and after is Outcome.SKIP:
+    if before in BAD and after is Outcome.SKIP:
         return ChangeKind.CHANGED  # a skipped check is no proof that it got better
     if before in _GOOD and after in _GOOD:
         return ChangeKind.CHANGED
@@ -282,7 +281,7 @@ def _direction(before: Outcome, after: Outcome) -> ChangeKind:
 def _weight(change: VerdictChange) -> int:
     """Return how bad the worse side is; a skipped check is the least."""
     outcomes = [said.outcome for said in (change.before, change.after) if said]
-    bad = [1 + SEVERITY[outcome] for outcome in outcomes if outcome in _BAD]
+    bad = [1 + SEVERITY[outcome] for outcome in outcomes if outcome in BAD]
     return max(bad, default=int(Outcome.SKIP not in outcomes))
 
 

@@ -6,9 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import vkzircon_cli
+from vkzircon_cli.emulation.installation import folder_with
 from vkzircon_cli.errors import CannotAsk, NotWritten
-from vkzircon_cli.model.text import decode
+from vkzircon_cli.model.text import decode, readable
 
 _SOURCE = "agent.c"
 _FLAGS = ("-std=c11", "-O2")
@@ -17,10 +17,8 @@ _MOST_WORDS = 300
 
 
 def _folder() -> Path:
-    # An editable install has Python files and other files in different folders.
-    for folder in vkzircon_cli.__path__:
-        if (found := Path(folder) / "emulation" / "agent" / _SOURCE).is_file():
-            return found.parent
+    if folder := folder_with("agent", _SOURCE):
+        return folder
     raise CannotAsk("no-package", f"This vkzircon was installed without {_SOURCE}.", "Install it again.")
 
 
@@ -38,7 +36,7 @@ def write_source(target: Path) -> list[Path]:
                 copy.write(file.read_bytes())
             written.append(target / file.name)
     except OSError as error:
-        raise NotWritten(f"{_shown(error.filename or target)} cannot be written: {error.strerror}.") from error
+        raise NotWritten(f"{readable(error.filename or target)} cannot be written: {error.strerror}.") from error
     return written
 
 
@@ -51,13 +49,9 @@ def build(target: Path) -> None:
     hint = "Install a C compiler, or name one in CC."
     compiler = os.environ.get("CC") or "cc"
     if shutil.which(compiler) is None:
-        raise NotWritten(f"There is no C compiler {_shown(compiler)}.", hint)
+        raise NotWritten(f"There is no C compiler {readable(compiler)}.", hint)
     command = [compiler, *_FLAGS, "-o", str(target), str(_folder() / _SOURCE), *_LIBRARIES]
     ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if ran.returncode != 0:
         said = " ".join(decode(ran.stderr)[0].split())[:_MOST_WORDS]
         raise NotWritten(f"The agent cannot be compiled: {said}.", hint)
-
-
-def _shown(path: object) -> str:
-    return decode(os.fsencode(str(path)))[0]

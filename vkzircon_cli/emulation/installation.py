@@ -26,17 +26,21 @@ class Installation:
     libzircon: Path
 
 
+def folder_with(kind: str, *names: str) -> Path | None:
+    """Return the folder *kind* of this room that has the files *names*, None if there is none."""
+    # An editable install has Python files and other files in different folders.
+    folders = (Path(folder) / "emulation" / kind for folder in vkzircon_cli.__path__)
+    return next((folder for folder in folders if all((folder / name).is_file() for name in names)), None)
+
+
 def find() -> Installation:
     """Return the layer that is installed with this package.
 
     Raises:
         CannotAsk: the package was installed without it.
     """
-    # An editable install has Python files and built files in different folders.
-    for folder in vkzircon_cli.__path__:
-        layer = Path(folder) / "emulation" / "layer"
-        if (layer / _MANIFEST).is_file() and (layer / _LIBZIRCON).is_file():
-            return Installation(layer / _MANIFEST, layer / _LIBZIRCON)
+    if layer := folder_with("layer", _MANIFEST, _LIBZIRCON):
+        return Installation(layer / _MANIFEST, layer / _LIBZIRCON)
     raise CannotAsk(
         "no-layer",
         "This vkzircon was installed without the emulation layer.",

@@ -118,7 +118,7 @@ def statuses() -> Iterator[Explanation]:
 
 def outcomes() -> Iterator[Explanation]:
     """Explain every outcome, and what can be wrong with an answer."""
-    return (Explanation(word, Group.OUTCOME, *text) for word, text in read_glossary(_file("outcomes")).items())
+    return _plain(Group.OUTCOME, "outcomes")
 
 
 def text_of(word: str) -> Text:

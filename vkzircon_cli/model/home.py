@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from vkzircon_cli.model.text import decode
+from vkzircon_cli.model.text import readable
 
 # A word also begins after an escape, whose last character looks like a letter of the word: \n in JSON, \xff for bytes
 # that are not text, a terminal's colors.
@@ -33,7 +33,7 @@ def also_name(variables: Mapping[str, str]) -> None:
 
 def variables(name: str) -> tuple[str, ...]:
     """Return a variable's values here and in agents, with escapes for bytes that are not UTF-8, as in facts."""
-    return tuple(decode(os.fsencode(each.get(name, "")))[0] for each in (os.environ, *_elsewhere))
+    return tuple(readable(each.get(name, "")) for each in (os.environ, *_elsewhere))
 
 
 def homes() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from shlex import quote
 
 from vkzircon_cli.model.base import BadValue, record
-from vkzircon_cli.model.text import decode
+from vkzircon_cli.model.text import decode, readable
 
 PLATFORM_VARIABLE = "VKZIRCON_PLATFORM"
 EMULATION_VARIABLE = "VKZIRCON_EMULATION"
@@ -204,7 +204,7 @@ def platform_of(chosen: str | None, system: str) -> str:
     if chosen:
         if chosen not in (FUCHSIA, LINUX):
             raise BadValue(
-                f'{PLATFORM_VARIABLE} is "{decode(os.fsencode(chosen))[0]}".',
+                f'{PLATFORM_VARIABLE} is "{readable(chosen)}".',
                 f"Set it to {FUCHSIA} or {LINUX}, or unset it.",
             )
         return chosen
@@ -242,5 +242,5 @@ def environment_of(
     """Return the facts of the process that calls the driver; of *variables*, only those that a report has."""
     told = (Variable(name, *decode(os.fsencode(variables[name]))) for name in REPORTED_VARIABLES if name in variables)
     python = ".".join(str(part) for part in sys.version_info[:3])
-    shown = None if agent is None else decode(os.fsencode(agent))[0]
+    shown = None if agent is None else readable(agent)
     return Environment(platform, system, machine, python, elevated, isolated, tuple(told), shown)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers in words: sizes, masks, ranges of indices, counts, times."""
+"""Numbers in words: sizes, masks, ranges of indices, counts, lists, times."""
 
 import re
 from collections.abc import Iterable
@@ -54,6 +54,13 @@ def plural(noun: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Format ``1 check`` or ``3 checks``."""
     return f"{number} {noun if number == 1 else plural(noun)}"
+
+
+def some(names: Iterable[str], most: int | None) -> str:
+    """Format at most *most* names, and how many more there are."""
+    every = list(names)
+    left = len(every[most:]) if most is not None else 0
+    return ", ".join(every[:most]) + (f" and {left} more" if left else "")
 
 
 _NS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))

@@ -5,12 +5,15 @@ The probe, the doctor, the checks and the comparison of reports all use these fu
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.model.facts import Device, Extension, Identity, Instance, MemoryType
 from vkzircon_cli.model.spec import DEVICE_COHERENT_AMD, EXTENSION, HOST_COHERENT, HOST_VISIBLE, PROTECTED
 from vkzircon_cli.model.text import visible
+
+if TYPE_CHECKING:
+    from vkzircon_cli.model.bench import BenchDevice
 
 _API_1_1 = 1 << 22 | 1 << 12
 UNNAMED = "(no name)"
@@ -148,8 +151,8 @@ def find_extension(extensions: Iterable[Extension], name: str = EXTENSION) -> Ex
     return next((extension for extension in extensions if extension.name == name), None)
 
 
-def offers_extension(device: Device) -> bool:
-    """Whether *device* lists VK_FUCHSIA_external_memory."""
+def offers_extension(device: "Device | BenchDevice") -> bool:
+    """Whether *device* lists VK_FUCHSIA_external_memory; False if it was not asked."""
     return device.extensions.value is not None and find_extension(device.extensions.value) is not None
 
 

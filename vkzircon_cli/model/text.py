@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Text: decodes foreign text, escapes it for a page or a log, adds the article to a noun, finds the nearest words."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -33,6 +34,11 @@ def decode(raw: bytes) -> tuple[str, str | None]:
     except UnicodeDecodeError:
         return text, raw.hex()
     return text, None
+
+
+def readable(name: str | os.PathLike[str]) -> str:
+    r"""Return a path, an argument or a variable as text, bytes that are not UTF-8 as ``\xNN``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def visible(text: str) -> str:

@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, forgives_death
-from vkzircon_cli.checks.registry import DEATHS
+from vkzircon_cli.checks.registry import BAD, DEATHS
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.render.content import Code, Column, Mark, Table, outcome_mark
@@ -67,7 +67,7 @@ def _rank(found: Finding) -> int:
 
 def problems(report: Report) -> list[Finding]:
     """Return the findings that failed or warned, the worst first."""
-    return [found for found in findings(report) if SEVERITY[found.outcome] >= SEVERITY[Outcome.WARN]]
+    return [found for found in findings(report) if found.outcome in BAD]
 
 
 def _is_shown(result: CheckResult) -> bool:

@@ -106,13 +106,6 @@ def columns_of(headers: Iterable[str]) -> tuple[Column, ...]:
     return tuple(map(Column, headers))
 
 
-def some(names: Iterable[str], most: int | None) -> str:
-    """Format at most *most* names, and how many more there are."""
-    every = list(names)
-    left = len(every[most:]) if most is not None else 0
-    return ", ".join(every[:most]) + (f" and {left} more" if left else "")
-
-
 def cut(words: str, limit: int) -> str:
     """Return at most *limit* characters, and how many more there are."""
     left = len(words) - limit

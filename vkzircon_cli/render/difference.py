@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Area, ChangeKind, Difference, FactChange, Said, Side, Timings, VerdictChange
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.quantities import counted, some
 from vkzircon_cli.model.queries import by_device
-from vkzircon_cli.render.content import Code, Column, Table, cut, some
+from vkzircon_cli.render.content import Code, Column, Table, cut
 from vkzircon_cli.render.style import Page
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ _MOST_FLAGS = 12
 
 def device_name(device: "AnyDevice") -> str:
     """Return a device's name, never empty."""
-    return display_name(device.identity.value) if device.identity.value else UNNAMED
+    return display_name(device.identity.value)
 
 
 def title_of(device: "AnyDevice") -> str:

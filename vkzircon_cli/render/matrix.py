@@ -9,10 +9,10 @@ from rich.text import Text
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.matrix import ImageFormat, MatrixDevice, Support
-from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.quantities import counted, some
 from vkzircon_cli.model.spec import DEDICATED_ONLY, EXPORTABLE, IMAGE_USAGES, IMPORTABLE, ZIRCON_VMO
 from vkzircon_cli.model.vmo import Tiling
-from vkzircon_cli.render.content import Column, reasons, some, why_missing
+from vkzircon_cli.render.content import Column, reasons, why_missing
 from vkzircon_cli.render.fields import title_of
 from vkzircon_cli.render.frame import emulating, finished, write_opening
 from vkzircon_cli.render.style import ANY_ADVICE, Advice, Page

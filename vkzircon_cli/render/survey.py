@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.quantities import counted, some
 from vkzircon_cli.model.survey import LeftOut, Question, SqlValue, Survey
 from vkzircon_cli.render import markdown_writer as markdown
-from vkzircon_cli.render.content import Cell, Code, Column, Look, Mark, Table, bad, cut, good, outcome_mark, some
+from vkzircon_cli.render.content import Cell, Code, Column, Look, Mark, Table, bad, cut, good, outcome_mark
 from vkzircon_cli.render.style import Page
 from vkzircon_cli.report.redaction import Hidden
 

@@ -1,34 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report for people, as text for a terminal or a pipe, and the contents of a bundle."""
+"""The report for people, as text for a terminal or a pipe."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from vkzircon_cli.checks import SEVERITY, Outcome
+from vkzircon_cli.checks.registry import BAD
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
-from vkzircon_cli.model.quantities import about, counted
 from vkzircon_cli.model.queries import by_device
 from vkzircon_cli.render.check_results import Finding, checks_table, counts_line, device_checks, findings
 from vkzircon_cli.render.content import outcome_mark, why_missing
 from vkzircon_cli.render.fields import extension_field, extension_fields, identity_fields, machine_fields, title_of
-from vkzircon_cli.render.frame import (
-    NOTHING_HIDDEN,
-    hidden_words,
-    opening_of,
-    steps_after,
-    write_log,
-    write_opening,
-    write_result,
-)
+from vkzircon_cli.render.frame import opening_of, steps_after, write_log, write_opening, write_result
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, vmo_table, ways
 from vkzircon_cli.render.style import ANY_ADVICE, Advice, Page, View
 from vkzircon_cli.render.writer import Sheet
 from vkzircon_cli.report.report import Report
-
-if TYPE_CHECKING:  # its patterns take 9 ms, and only a bundle names what was hidden
-    from vkzircon_cli.report.redaction import Hidden
 
 _CALM = (Exit.OK, Exit.NOT_OFFERED)
 
@@ -106,35 +90,7 @@ def _write_findings(sheet: Sheet, report: Report, verbose: bool, view: View) -> 
 
 def _write_finding(sheet: Sheet, found: Finding) -> None:
     label = sheet.mark(outcome_mark(found.outcome))
-    is_bad = SEVERITY[found.outcome] >= SEVERITY[Outcome.WARN]
+    is_bad = found.outcome in BAD
     sheet.item(label, sheet.join(sheet.text(f"{found.id}  ", "bold" if is_bad else ""), found.sentence), indent=2)
     for name, words in found.details:
         sheet.item(sheet.text(f"{name:9}", "dim"), words, indent=2 + label.cell_len)
-
-
-@record
-class Contents:
-    """A bundle: *missing* names each part that is not in it, and why; *hidden* is None without redaction.
-
-    *about* has the verdict, the emulation, the date and the command line, a line each.
-    """
-
-    size: int
-    files: int
-    missing: Sequence[tuple[str, str]]
-    about: Sequence[str]
-    hidden: "Sequence[Hidden] | None"
-
-
-def render_contents(contents: Contents, name: str, page: Page) -> str:
-    """Write what the bundle is about, where the zip is, what is missing and what was hidden."""
-    sheet = Sheet(page)
-    for line in contents.about:
-        sheet.prose(line)
-    sheet.prose(f"{name}: {counted(contents.files, 'file')}, {about(contents.size)}.")
-    for part, why in contents.missing:
-        sheet.prose(f"Missing: {part}: {why}.")
-    if contents.hidden is not None:
-        hidden = hidden_words(contents.hidden)
-        sheet.prose(f"Hidden: {hidden}. --no-redact leaves everything in." if hidden else NOTHING_HIDDEN)
-    return sheet.finish()

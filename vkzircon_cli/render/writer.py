@@ -13,9 +13,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.quantities import counted, some
 from vkzircon_cli.model.text import visible
-from vkzircon_cli.render.content import Cell, Code, Column, Field, Lines, Look, Mark, Meter, Reason, Table, some
+from vkzircon_cli.render.content import Cell, Code, Column, Field, Lines, Look, Mark, Meter, Reason, Table
 from vkzircon_cli.render.style import Page
 
 if TYPE_CHECKING:

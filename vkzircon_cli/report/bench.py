@@ -11,13 +11,13 @@ from typing import Any, Literal
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
+from vkzircon_cli.model.base import Answer, MissingKind, record
 from vkzircon_cli.model.bench import BenchDevice, Way
 from vkzircon_cli.model.quantities import duration, exactly, times
-from vkzircon_cli.model.queries import find_extension
+from vkzircon_cli.model.queries import offers_extension
 from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.report.report import common_fields
-from vkzircon_cli.report.summary import names_of, of_death, of_failure
+from vkzircon_cli.report.summary import names_of, of_end
 from vkzircon_cli.stream.document import Document, Summary
 from vkzircon_cli.stream.events import Failure
 from vkzircon_cli.stream.fold import Transcript
@@ -63,7 +63,7 @@ class BenchReport(Document):
     @property
     def measured(self) -> tuple[BenchDevice, ...]:
         """The devices that were measured, or were about to be."""
-        return tuple(device for device in self.devices if offers(device))
+        return tuple(device for device in self.devices if offers_extension(device))
 
 
 def make_bench(transcript: Transcript, devices: tuple[BenchDevice, ...], seconds: float) -> BenchReport:
@@ -78,11 +78,6 @@ def make_bench(transcript: Transcript, devices: tuple[BenchDevice, ...], seconds
         devices=devices,
         savings=savings,
     )
-
-
-def offers(device: BenchDevice) -> bool:
-    """Whether a device lists the extension; False if it was not asked."""
-    return device.extensions.value is not None and find_extension(device.extensions.value) is not None
 
 
 def _savings(device: BenchDevice) -> Iterator[Saving]:
@@ -102,16 +97,14 @@ def _summary(
         MEASURED: sum(answer.value is not None for answer in answers),
         NOT_MEASURED: sum(answer.value is None for answer in answers),
     }
-    if failure is not None:
-        return of_failure(failure, counts)
-    missing = [each for each in (*_missing(chosen), closed.missing) if each is not None]
-    if died := of_death(missing, counts):
-        return died
-    able = [device for device in chosen if offers(device)]
+    asked = [*_asked(chosen), closed]
+    if ended := of_end(failure, asked, counts):
+        return ended
+    able = [device for device in chosen if offers_extension(device)]
     if not able:
         return Summary(Outcome.SKIP, f"{EXTENSION} is not offered by {names_of(chosen)}.", Exit.NOT_OFFERED, counts)
     if not savings:
-        return Summary(Outcome.FAIL, f"{names_of(able)}: {_why_none(able, missing)}.", Exit.FAILED, counts)
+        return Summary(Outcome.FAIL, f"{names_of(able)}: {_why_none(able, asked)}.", Exit.FAILED, counts)
     return Summary(Outcome.PASS, f"{names_of(able)}: {headline(savings[-1])}.", Exit.OK, counts)
 
 
@@ -130,16 +123,17 @@ def _measurements(device: BenchDevice) -> Iterator[Answer[Any]]:
     yield from (row.timed for row in device.hand_overs)
 
 
-def _missing(devices: Iterable[BenchDevice]) -> Iterator[Missing | None]:
+def _asked(devices: Iterable[BenchDevice]) -> Iterator[Answer[Any]]:
     for device in devices:
-        before: tuple[Answer[Any], ...] = (device.identity, device.extensions, device.memory, device.opened)
-        after: tuple[Answer[Any], ...] = (device.choice, device.limits, device.overhead)
-        yield from (answer.missing for answer in (*before, *after, *_measurements(device), device.closed))
+        yield from (device.identity, device.extensions, device.memory, device.opened)
+        yield from (device.choice, device.limits, device.overhead)
+        yield from (*_measurements(device), device.closed)
 
 
-def _why_none(devices: Sequence[BenchDevice], missing: Sequence[Missing]) -> str:
+def _why_none(devices: Sequence[BenchDevice], asked: Sequence[Answer[Any]]) -> str:
     """Return the reason why no size was both shared and copied: a refusal first, else a question that was skipped."""
-    of_sharing = [row.timed.missing for device in devices for row in device.hand_overs if row.timed.missing]
-    refused = [each for each in (*of_sharing, *missing) if each.kind is MissingKind.REFUSED]
-    why = next(iter((*refused, *of_sharing, *missing)), None)
+    of_sharing = [row.timed for device in devices for row in device.hand_overs]
+    missing = [answer.missing for answer in (*of_sharing, *asked) if answer.missing]
+    refused = [each for each in missing if each.kind is MissingKind.REFUSED]
+    why = next(iter((*refused, *missing)), None)
     return f"no buffer was shared, since {describe(why)}" if why else "no buffer was shared"

@@ -5,12 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, Verdict, forgives_death
 from vkzircon_cli.checks.chain import Link, explains, is_judged, link_of, place_of, what_happened
-from vkzircon_cli.checks.registry import RowResult, sentence_of
+from vkzircon_cli.checks.registry import BAD, DEATH_OF, RowResult, sentence_of
 from vkzircon_cli.model.base import HUNG_EARLIER, Missing, MissingKind, record
 from vkzircon_cli.model.glossary import Text
-
-_BAD = SEVERITY[Outcome.WARN]
-_DEATHS = (MissingKind.CRASHED, MissingKind.TIMED_OUT)
 
 
 @record
@@ -64,7 +61,9 @@ class _Found:
         if missing is None or missing.kind is not MissingKind.TIMED_OUT:
             return
         why = f"{missing.call} {HUNG_EARLIER}"
-        left_out = (name for name, said in verdicts.items() if any(_says(row, why) for row in said.rows))
+        left_out = (
+            name for name, said in verdicts.items() if any(r.missing and r.missing.reason == why for r in said.rows)
+        )
         first = min(left_out, key=place_of, default=self.check)
         if place_of(first) < place_of(self.check):
             self.follows = {self.check: self.worst, **{k: v for k, v in self.follows.items() if k != first}}
@@ -88,11 +87,7 @@ class _Found:
         if missing is None or mine is None:
             return False
         # The call in which the second process crashed or hung is not known.
-        return missing == mine or (not missing.call and missing.kind is mine.kind and missing.kind in _DEATHS)
-
-
-def _says(row: RowResult, why: str) -> bool:
-    return row.missing is not None and row.missing.reason == why
+        return missing == mine or (not missing.call and missing.kind is mine.kind and missing.kind in DEATH_OF)
 
 
 def _meet(subject: str, other: str) -> bool:
@@ -113,7 +108,7 @@ def find_causes(device: int, verdicts: Mapping[str, Verdict]) -> Iterator[Cause]
     for check in sorted(verdicts, key=place_of):
         for row in verdicts[check].rows:
             taken = any(cause.takes(check, row) for cause in found)
-            if not taken and SEVERITY[row.outcome] >= _BAD:
+            if not taken and row.outcome in BAD:
                 found.append(_Found(check, row))
     for cause in found:
         cause.begin_at(verdicts)

@@ -19,7 +19,7 @@ from vkzircon_cli.checks import REGISTRY, Outcome, Verdict
 from vkzircon_cli.checks.registry import GROUPS
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import Answer, record
-from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.facts import Device, Extension, Facts, Heap
 from vkzircon_cli.model.host import FUCHSIA, LINUX
 from vkzircon_cli.model.queries import display_name, find_extension
 from vkzircon_cli.model.request import Judging
@@ -77,8 +77,8 @@ class NamedFact:
     words: tuple[str, ...] = ()
 
 
-def _at(path: str) -> Callable[[Seen], Value | None]:
-    """Return a function that reads the field at *path*, through answers; None if one of them is missing."""
+def _at(path: str, value: Callable[[Any], Value | None] = lambda found: found) -> Callable[[Seen], Value | None]:
+    """Return a function that reads the *value* of what is at *path*, through answers, None without one of them."""
 
     def read(seen: Seen) -> Value | None:
         found: Any = seen
@@ -87,7 +87,7 @@ def _at(path: str) -> Callable[[Seen], Value | None]:
             found = found.value if isinstance(found, Answer) else found
             if found is None:
                 return None
-        return _numbers(found) if isinstance(found, Version) else found
+        return value(found)
 
     return read
 
@@ -97,32 +97,20 @@ def _numbers(of: Version) -> tuple[int, ...]:
     return of.value >> 22 & 0x7F, of.value >> 12 & 0x3FF, of.value & 0xFFF
 
 
-def _emulated(seen: Seen) -> Value:
-    return "yes" if seen.emulated else "no"
+def _yes_or_no(is_so: bool) -> Value:
+    return "yes" if is_so else "no"
 
 
-def _name(seen: Seen) -> Value | None:
-    identity = seen.device.identity.value
-    return display_name(identity) if identity else None
+def _written(version: Version) -> Value:
+    return version.text or f"{version.value:#x}"
 
 
-def _driver_version(seen: Seen) -> Value | None:
-    identity = seen.device.identity.value
-    return (identity.driver_version.text or f"{identity.driver_version.value:#x}") if identity else None
+def _largest(heaps: tuple[Heap, ...]) -> Value:
+    return max((heap.size for heap in heaps), default=0)
 
 
-def _types(seen: Seen) -> Value | None:
-    memory = seen.device.memory.value
-    return len(memory.types) if memory else None
-
-
-def _largest_heap(seen: Seen) -> Value | None:
-    memory = seen.device.memory.value
-    return max((heap.size for heap in memory.heaps), default=0) if memory else None
-
-
-def _revision(seen: Seen) -> Value | None:
-    found = find_extension(seen.device.extensions.value or ())
+def _revision(extensions: tuple[Extension, ...]) -> Value | None:
+    found = find_extension(extensions)
     return found.revision if found else None
 
 
@@ -144,22 +132,36 @@ def _rights(seen: Seen) -> Value | None:
 
 _W, _N, _V, _F = Kind.WORD, Kind.NUMBER, Kind.VERSION, Kind.FLAGS
 _TYPES = tuple(DEVICE_TYPES.values())
-_LARGEST = "device.identity.max_memory_allocation_size"
+_IDENTITY = "device.identity"
 _ALL = (
     NamedFact("platform", _W, "the platform that vkzircon assumes", _at("platform"), (FUCHSIA, LINUX)),
-    NamedFact("emulated", _W, "whether the extension is vkzircon's own emulation", _emulated, ("yes", "no")),
-    NamedFact("loader.version", _V, "the Vulkan version of the loader", _at("facts.loader.api_version")),
+    NamedFact(
+        "emulated", _W, "whether the extension is vkzircon's own emulation", _at("emulated", _yes_or_no), ("yes", "no")
+    ),
+    NamedFact("loader.version", _V, "the Vulkan version of the loader", _at("facts.loader.api_version", _numbers)),
     NamedFact("device.type", _W, "VkPhysicalDeviceType", _at("device.identity.type.name"), _TYPES),
-    NamedFact("device.name", _W, "the device's full name", _name),
+    NamedFact("device.name", _W, "the device's full name", _at("device.identity", display_name)),
     NamedFact("device.vendor", _N, "vendorID", _at("device.identity.vendor_id")),
     NamedFact("device.id", _N, "deviceID", _at("device.identity.device_id")),
-    NamedFact("device.version", _V, "the Vulkan version of the device", _at("device.identity.api_version")),
+    NamedFact("device.version", _V, "the Vulkan version of the device", _at("device.identity.api_version", _numbers)),
     NamedFact("driver.name", _W, "driverName", _at("device.identity.driver.name")),
-    NamedFact("driver.version", _W, "driverVersion, in the driver's own form", _driver_version),
-    NamedFact("extension.revision", _N, "the listed revision of VK_FUCHSIA_external_memory", _revision),
-    NamedFact("memory.types", _N, "how many memory types there are", _types),
-    NamedFact("memory.largest-heap", _N, "size of the largest heap, in bytes", _largest_heap),
-    NamedFact("memory.largest-allocation", _N, "maxMemoryAllocationSize, in bytes", _at(_LARGEST)),
+    NamedFact(
+        "driver.version", _W, "driverVersion, in the driver's own form", _at(f"{_IDENTITY}.driver_version", _written)
+    ),
+    NamedFact(
+        "extension.revision",
+        _N,
+        "the listed revision of VK_FUCHSIA_external_memory",
+        _at("device.extensions", _revision),
+    ),
+    NamedFact("memory.types", _N, "how many memory types there are", _at("device.memory.types", len)),
+    NamedFact("memory.largest-heap", _N, "size of the largest heap, in bytes", _at("device.memory.heaps", _largest)),
+    NamedFact(
+        "memory.largest-allocation",
+        _N,
+        "maxMemoryAllocationSize, in bytes",
+        _at(f"{_IDENTITY}.max_memory_allocation_size"),
+    ),
     NamedFact("memory.exportable-types", _N, "how many memory types a VMO was exported from", _exported),
     NamedFact(
         "memory.importable-types", _N, "how many memory types have a VMO that the same device imported", _imported

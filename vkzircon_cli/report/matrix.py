@@ -6,18 +6,18 @@ command.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY
-from typing import Literal
+from typing import Any, Literal
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.base import Answer, Missing, record
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.matrix import MatrixDevice, Support
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.spec import BUFFER_USAGES, HANDLE_TYPE_BITS, HANDLE_TYPES, IMAGE_USAGES, Flags, flags
 from vkzircon_cli.report.report import common_fields
-from vkzircon_cli.report.summary import names_of, of_death, of_failure
+from vkzircon_cli.report.summary import names_of, of_end
 from vkzircon_cli.stream.document import Document, Summary
 from vkzircon_cli.stream.events import Failure
 from vkzircon_cli.stream.fold import Transcript
@@ -52,10 +52,8 @@ def make_matrix(transcript: Transcript, devices: tuple[MatrixDevice, ...], handl
 
 def _summary(devices: list[MatrixDevice], closed: Answer[bool], failure: Failure | None, asked: Flags) -> Summary:
     counts = _counts(devices)
-    if failure is not None:
-        return of_failure(failure, counts)
-    if died := of_death((*_missing(devices), closed.missing), counts):
-        return died
+    if ended := of_end(failure, (*_asked(devices), closed), counts):
+        return ended
     word = name_of(asked)
     able = [device for device in devices if any(support.is_supported for support in _supports([device]))]
     if not able:
@@ -70,10 +68,10 @@ def name_of(handle_type: Flags) -> str:
     return next(name for name, value in HANDLE_TYPES.items() if value == handle_type.value)
 
 
-def _missing(devices: Iterable[MatrixDevice]) -> Iterable[Missing | None]:
+def _asked(devices: Iterable[MatrixDevice]) -> Iterator[Answer[Any]]:
     for device in devices:
-        yield device.identity.missing
-        yield from (answer.missing for answer in device.answers)
+        yield device.identity
+        yield from device.answers
 
 
 def _supports(devices: Iterable[MatrixDevice]) -> Iterable[Support]:

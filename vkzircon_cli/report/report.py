@@ -7,12 +7,13 @@ from typing import Any, Literal, TypeVar
 
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import REGISTRY, Outcome, Verdict, in_order
-from vkzircon_cli.model.base import Answer, MissingKind, record
+from vkzircon_cli.checks.registry import BAD
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import Device, Facts, Instance, Kernel, Loader
 from vkzircon_cli.model.queries import by_device
 from vkzircon_cli.model.request import NOTHING_ASKED, Depth
 from vkzircon_cli.report.causes import Cause, advice_for, find_causes
-from vkzircon_cli.report.stop_reason import what_stopped
+from vkzircon_cli.report.stop_reason import has_died, what_stopped
 from vkzircon_cli.report.summary import REQUIRED, CheckResult, conclude
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import Document, Emulation, EmulationAsked, Header, Run
@@ -20,7 +21,6 @@ from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Transcript
 
 Told = TypeVar("Told", CheckResult, Cause)
-_ADVISED = (Outcome.WARN, Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH)
 
 
 @record
@@ -83,9 +83,8 @@ def common_fields(transcript: Transcript) -> dict[str, Any]:
 
 def emulation_of(facts: Facts, asked: EmulationAsked) -> Emulation:
     """Return the emulation that was loaded, or the requested one if the instance crashed or hung."""
-    missing = facts.instance.missing
-    may_be = missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT)
-    active = facts.instance.value.is_emulated if facts.instance.value is not None else asked.asked and may_be
+    made = facts.instance.value
+    active = made.is_emulated if made is not None else asked.asked and has_died(facts.instance)
     return Emulation(active, LAYER_NAME if active else None, asked.settings if active else "")
 
 
@@ -97,7 +96,7 @@ def _verdicts(facts: Facts, device: Device, depth: Depth) -> dict[str, Verdict]:
 def _results(verdicts: Mapping[int, Mapping[str, Verdict]]) -> Iterator[CheckResult]:
     for index, of_checks in verdicts.items():
         for name, said in of_checks.items():
-            advice = advice_for(name, said.rows[0]) if said.outcome in _ADVISED and not said.against_word else None
+            advice = advice_for(name, said.rows[0]) if said.outcome in BAD and not said.against_word else None
             yield CheckResult(name, index, said.outcome, said.sentence, said.steps, REGISTRY[name].rule, advice)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
-from vkzircon_cli.checks.registry import describe, sentence_case
+from vkzircon_cli.checks.registry import DEATH_OF, describe, sentence_case
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Facts
@@ -79,9 +79,8 @@ def _what_stopped(transcript: Transcript, environment: Environment, emulate: boo
     if transcript.is_cut:
         return _cut(transcript)
     for answer in (facts.loader, facts.kernel, facts.instance, facts.device_count):
-        missing = answer.missing
-        if missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT):
-            return _died(missing, said)
+        if answer.missing is not None and has_died(answer):
+            return _died(answer.missing, said)
     if facts.instance.missing is not None:
         return _no_instance(facts.instance.missing, said, environment)
     if emulate and lacks_emulation(facts):
@@ -111,7 +110,7 @@ def is_in_trouble(transcript: Transcript) -> bool:
 
 def has_died(answer: Answer[Any]) -> bool:
     """Whether a crash or a hang is why there is no answer. A layer may take part even in the loader's own version."""
-    return answer.missing is not None and answer.missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT)
+    return answer.missing is not None and answer.missing.kind in DEATH_OF
 
 
 def _cut(transcript: Transcript) -> Failure:

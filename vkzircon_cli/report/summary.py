@@ -2,14 +2,14 @@
 """The summary of all results: the worst outcome, one sentence, the exit code."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vkzircon_cli.checks import SEVERITY, Outcome, forgives_death
-from vkzircon_cli.checks.registry import DEATHS, describe, sentence_case, uncapitalized
+from vkzircon_cli.checks.registry import DEATH_OF, DEATHS, describe, sentence_case, uncapitalized
 from vkzircon_cli.errors import EXIT_PRECEDENCE, Exit
-from vkzircon_cli.model.base import Missing, MissingKind, record
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.quantities import counted, some
 from vkzircon_cli.model.queries import by_device, display_name, offers_extension
 from vkzircon_cli.model.request import Depth
 from vkzircon_cli.model.spec import EXTENSION
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # The prefix of the id of a condition's result; no check's id has a space.
 REQUIRED = "require "
 _MOST_NAMES = 3
-_DEATHS = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
 _EXITS = {Outcome.FAIL: Exit.FAILED, Outcome.CRASH: Exit.CRASHED, Outcome.TIMEOUT: Exit.CRASHED}
 _GOOD = (Outcome.PASS, Outcome.INFO, Outcome.WARN)
 # Sharing was seen if one check of each group is good: memory was exported and imported, and the bytes arrived.
@@ -55,10 +54,12 @@ def of_failure(failure: Failure, counts: dict[str, int]) -> Summary:
     return Summary(outcome, failure.message, failure.exit_code, counts)
 
 
-def of_death(missing: Iterable[Missing | None], counts: dict[str, int]) -> Summary | None:
-    """Summarize a run in which one answer is *missing* because the driver crashed or hung; None if there is none."""
-    dead = next((each for each in missing if each is not None and each.kind in _DEATHS), None)
-    return Summary(_DEATHS[dead.kind], f"{sentence_case(describe(dead))}.", Exit.CRASHED, counts) if dead else None
+def of_end(failure: Failure | None, asked: Iterable[Answer[Any]], counts: dict[str, int]) -> Summary | None:
+    """Summarize a run that *failure* ended, or a crash or a hang in one of the answers that were *asked*, else None."""
+    if failure is not None:
+        return of_failure(failure, counts)
+    dead = next((each.missing for each in asked if each.missing and each.missing.kind in DEATH_OF), None)
+    return Summary(DEATH_OF[dead.kind], f"{sentence_case(describe(dead))}.", Exit.CRASHED, counts) if dead else None
 
 
 def conclude(
@@ -105,7 +106,7 @@ def count_outcomes(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 def _counts(result: CheckResult) -> bool:
     """Whether a result affects the overall outcome: a skip, a note and a crash on wrong inputs do not."""
-    if result.outcome in (Outcome.CRASH, Outcome.TIMEOUT):
+    if result.outcome in DEATHS:
         return exit_of(result) is not Exit.OK
     return result.outcome not in (Outcome.INFO, Outcome.SKIP)
 
@@ -163,9 +164,7 @@ def _not_bad(facts: Facts, checks: tuple[CheckResult, ...], exit_code: Exit, dep
 
 def _first(ids: Iterable[str]) -> str:
     """List the first of *ids*, each once, and how many more there are."""
-    different = list(dict.fromkeys(ids))
-    more = f" and {len(different) - _MOST_NAMES} more" if len(different) > _MOST_NAMES else ""
-    return f"{', '.join(different[:_MOST_NAMES])}{more}"
+    return some(dict.fromkeys(ids), _MOST_NAMES)
 
 
 def _good(offering: list[Device], checks: tuple[CheckResult, ...], depth: Depth) -> str:

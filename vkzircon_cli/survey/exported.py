@@ -13,12 +13,14 @@ import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vkzircon_cli.errors import NotWritten, Usage
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.survey.files import INDEX, File
+from vkzircon_cli.survey.questions import said
 from vkzircon_cli.survey.reading import Entry, How
 from vkzircon_cli.survey.tables import TABLES, ddl
 
@@ -54,8 +56,7 @@ class Exported:
                 file = File(os.fsdecode(path), size, modified)
                 self.entries[file.path] = Entry(file, digest, How(how), report, reason)
         except (duckdb.Error, ValueError, TypeError) as error:
-            said = str(error).partition("\n")[0]
-            problem = f"{visible(str(self._folder / INDEX))} is no index of exported tables: {said[:200]}"
+            problem = f"{visible(str(self._folder / INDEX))} is no index of exported tables: {said(error)}."
             raise Usage(problem, "Remove the folder, and export again.") from error
         if paths := [str(path) for path in self._files("reports")]:
             self._connection.execute("INSERT INTO seen SELECT report, file FROM read_parquet(?)", [paths])
@@ -74,8 +75,7 @@ class Exported:
         part = secrets.token_hex(8)
         self.entries |= {entry.file.path: entry for entry in entries}
         for file in unchanged:
-            was = self.entries[file.path]
-            self.entries[file.path] = Entry(file, was.digest, was.how, was.report, was.reason)
+            self.entries[file.path] = replace(self.entries[file.path], file=file)
         with _writing(self._folder):
             self._sweep()
             beside = self._folder / f"{_UNFINISHED}{part}"
@@ -162,6 +162,5 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
-        said = error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error).partition("\n")[0]
-        message = f"The tables could not be written to {visible(str(folder))}: {said.rstrip('.')}."
+        message = f"The tables could not be written to {visible(str(folder))}: {said(error)}."
         raise NotWritten(message, "Choose another place: --export DIR.") from error

@@ -20,7 +20,7 @@ from vkzircon_cli.survey.tables import NUMBER, column_of
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _PLACE = re.compile(r"(?:TRUE|'all') /\* (\w+) \*/")
 _NO_LIMIT = "9999"
-_MOST_WORDS = 300
+_MOST_CHARACTERS = 300
 
 
 @record
@@ -109,10 +109,15 @@ def moment(text: str, *, is_end: bool = False) -> str:
     return f"{when:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def said(error: Exception) -> str:
+    """Return what an engine or the system says of an error: one line, without a full stop."""
+    system = isinstance(error, OSError) and (error.strerror or type(error).__name__)
+    return visible((system or str(error).partition("\n")[0])[:_MOST_CHARACTERS].rstrip(" .;!"))
+
+
 def refused(error: Exception) -> Usage:
     """Return the error for a query that an engine refused."""
-    said = str(error).partition("\n")[0][:_MOST_WORDS].rstrip(" .;!")
-    return Usage(f"The query was refused: {visible(said)}.", "The tables are in docs/reference.md.")
+    return Usage(f"The query was refused: {said(error)}.", "The tables are in docs/reference.md.")
 
 
 def _group(names: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads files into the tables, in DuckDB's memory: whole batches by its own reader, what it refuses one by one."""
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import CannotAsk, NotWritten, Usage
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.text import visible
+from vkzircon_cli.model.text import readable
 from vkzircon_cli.survey import files
 from vkzircon_cli.survey.files import File
+from vkzircon_cli.survey.questions import said
 from vkzircon_cli.survey.tables import DECLARED, TABLES, ddl, rows_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _BATCH = 250  # files
-_MOST_WORDS = 300  # characters of a foreign error
 _MEMORY = "600MB"  # of the engine; what needs more goes to a temporary folder
 # The engine loads no extension and no secret, and takes no variable of Python for a table.
 _CLOSED = (
@@ -85,13 +84,8 @@ def engine() -> Iterator["DuckDBPyConnection"]:
                     raise KeyboardInterrupt from error  # a signal arrived while a query ran
                 raise
             except (OSError, duckdb.IOException) as error:
-                raise NotWritten(*_no_room(error)) from error
-
-
-def _no_room(error: Exception) -> tuple[str, str]:
-    """Return what happened and what to do when a temporary file could not be written."""
-    said = error.strerror if isinstance(error, OSError) else visible(str(error).partition("\n")[0][:_MOST_WORDS])
-    return f"The survey could not use a file: {(said or '').rstrip('.')}.", "A temporary folder needs room: TMPDIR=DIR."
+                message = f"The survey could not use a file: {said(error)}."
+                raise NotWritten(message, "A temporary folder needs room: TMPDIR=DIR.") from error
 
 
 def confine(connection: "DuckDBPyConnection", tables: Path | None) -> None:
@@ -193,14 +187,14 @@ class _Batch:
         yield from self._keep({file.path: file for file in of.values()}, how)
 
     def _stage(self, of: Mapping[str, File]) -> None:
-        paths = [_text(file.path) for file in of.values()]
+        paths = [readable(file.path) for file in of.values()]
         digests = [self._digests[file.path] for file in of.values()]
         self._connection.execute(_STAGE, [list(of), paths, digests, list(of)])
 
     def _keep(self, of: Mapping[str, File], how: How) -> Iterator[Entry]:
         """Move the staged reports that are complete and new into the tables."""
         execute = self._connection.execute
-        paths = {_text(path): path for path in of}
+        paths = {readable(path): path for path in of}
         for path, report, earlier in execute(_REPEATED).fetchall():
             file = of[paths[path]]
             yield Entry(file, self._digests[file.path], How.DUPLICATE, report, f"is the same run as {earlier}.")
@@ -212,11 +206,6 @@ class _Batch:
         ).fetchall():
             file = of[paths[path]]
             yield Entry(file, self._digests[file.path], how, report)
-
-
-def _text(path: str) -> str:
-    """Return a path as text that a table can hold."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _list(words: Iterable[Any]) -> str:

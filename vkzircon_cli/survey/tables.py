@@ -140,33 +140,26 @@ _MODEL = f"CASE WHEN {_WHO} IS NOT NULL THEN {_IDS} END"
 _UNIT = f"concat_ws(' ', {_MODEL}, r.environment.system, r.environment.machine, d.index)"
 _WHOSE = "the ids of vendor, device and driver, and the name"
 _KEY = "the device in all reports: its UUID, or its model, host and index"
+_WAS = "list_contains({}, m.index)"
 _HEAP = "[x.size for x in d.memory.value.heaps if x.index = m.heap_index][1]"
-
-
-def _columns(*columns: tuple[str, str, str, str]) -> Iterator[TableColumn]:
-    yield from (TableColumn(*column) for column in columns)
-
-
 TABLES: Mapping[str, Table] = {
     "reports": Table(
         "one row for each report",
         "staged AS r",
         (
             _REPORT,
-            *_columns(
-                ("file", TEXT, "the file that it was read from", "r.file"),
-                ("started", TEXT, "the start of the run: UTC, ISO 8601", "r.run.started"),
-                ("duration_ms", REAL, "how long the run took, in milliseconds", "r.run.duration_ms"),
-                ("outcome", TEXT, "the worst outcome", "r.summary.outcome"),
-                ("sentence", TEXT, "the sentence that sums the report up", "r.summary.sentence"),
-                ("exit_code", WHOLE, "the exit code of the run", "r.summary.exit_code"),
-                ("tool_version", TEXT, "the version of vkzircon", "r.tool.version"),
-                ("schema_version", TEXT, "the version of the report's keys", "r.schema_version"),
-                ("host_system", TEXT, "the system that vkzircon ran on", "r.environment.system"),
-                ("host_machine", TEXT, "the architecture of that machine", "r.environment.machine"),
-                ("agent", TEXT, "the command that started an agent, or NULL", "r.environment.agent"),
-                ("emulation", TEXT, "the settings of the emulation, '' without it", "r.emulation.settings"),
-            ),
+            TableColumn("file", TEXT, "the file that it was read from", "r.file"),
+            TableColumn("started", TEXT, "the start of the run: UTC, ISO 8601", "r.run.started"),
+            TableColumn("duration_ms", REAL, "how long the run took, in milliseconds", "r.run.duration_ms"),
+            TableColumn("outcome", TEXT, "the worst outcome", "r.summary.outcome"),
+            TableColumn("sentence", TEXT, "the sentence that sums the report up", "r.summary.sentence"),
+            TableColumn("exit_code", WHOLE, "the exit code of the run", "r.summary.exit_code"),
+            TableColumn("tool_version", TEXT, "the version of vkzircon", "r.tool.version"),
+            TableColumn("schema_version", TEXT, "the version of the report's keys", "r.schema_version"),
+            TableColumn("host_system", TEXT, "the system that vkzircon ran on", "r.environment.system"),
+            TableColumn("host_machine", TEXT, "the architecture of that machine", "r.environment.machine"),
+            TableColumn("agent", TEXT, "the command that started an agent, or NULL", "r.environment.agent"),
+            TableColumn("emulation", TEXT, "the settings of the emulation, '' without it", "r.emulation.settings"),
         ),
     ),
     "devices": Table(
@@ -175,12 +168,10 @@ TABLES: Mapping[str, Table] = {
         (
             _REPORT,
             _DEVICE,
-            *_columns(
-                ("selected", LOGICAL, "whether it was tested, or only listed", "d.selected"),
-                ("device_uuid", TEXT, "deviceUUID, NULL where the driver left it zero", _UUID),
-                ("device_model", TEXT, _WHOSE, _MODEL),
-                ("device_key", TEXT, _KEY, f"coalesce({_UUID}, {_UNIT})"),
-            ),
+            TableColumn("selected", LOGICAL, "whether it was tested, or only listed", "d.selected"),
+            TableColumn("device_uuid", TEXT, "deviceUUID, NULL where the driver left it zero", _UUID),
+            TableColumn("device_model", TEXT, _WHOSE, _MODEL),
+            TableColumn("device_key", TEXT, _KEY, f"coalesce({_UUID}, {_UNIT})"),
             *_of_facts(),
         ),
     ),
@@ -189,12 +180,10 @@ TABLES: Mapping[str, Table] = {
         "staged AS r, (SELECT unnest(list_distinct(r.checks)) AS c)",  # a condition may be required twice
         (
             _REPORT,
-            *_columns(
-                ("device", WHOLE, _DEVICE.meaning, "c.device"),
-                ("check_id", TEXT, "the check, or a condition of --require", "c.id"),
-                ("outcome", TEXT, "pass, info, skip, warn, fail, timeout or crash", "c.outcome"),
-                ("sentence", TEXT, "the verdict in words", "c.sentence"),
-            ),
+            TableColumn("device", WHOLE, _DEVICE.meaning, "c.device"),
+            TableColumn("check_id", TEXT, "the check, or a condition of --require", "c.id"),
+            TableColumn("outcome", TEXT, "pass, info, skip, warn, fail, timeout or crash", "c.outcome"),
+            TableColumn("sentence", TEXT, "the verdict in words", "c.sentence"),
         ),
     ),
     "memory_types": Table(
@@ -203,19 +192,12 @@ TABLES: Mapping[str, Table] = {
         (
             _REPORT,
             _DEVICE,
-            *_columns(
-                ("memory_type", WHOLE, "the index of the memory type", "m.index"),
-                ("heap", WHOLE, "the index of its heap", "m.heap_index"),
-                ("heap_size", SIZE, "the size of the heap in bytes", _HEAP),
-                ("flags", TEXT, "its property flags, joined by |", "array_to_string(m.flags.names, '|')"),
-                ("exported", LOGICAL, "whether a VMO was exported from it", f"list_contains({_EXPORTED}, m.index)"),
-                (
-                    "imported",
-                    LOGICAL,
-                    "whether its device imported a VMO of it",
-                    f"list_contains({_IMPORTED}, m.index)",
-                ),
-            ),
+            TableColumn("memory_type", WHOLE, "the index of the memory type", "m.index"),
+            TableColumn("heap", WHOLE, "the index of its heap", "m.heap_index"),
+            TableColumn("heap_size", SIZE, "the size of the heap in bytes", _HEAP),
+            TableColumn("flags", TEXT, "its property flags, joined by |", "array_to_string(m.flags.names, '|')"),
+            TableColumn("exported", LOGICAL, "whether a VMO was exported from it", _WAS.format(_EXPORTED)),
+            TableColumn("imported", LOGICAL, "whether its device imported a VMO of it", _WAS.format(_IMPORTED)),
         ),
     ),
 }
