@@ -4,7 +4,7 @@
 It is a document of its own: a report describes devices, a diagnosis says why there are none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import KW_ONLY, replace
 from typing import Literal, TypeVar
@@ -99,11 +99,9 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
         _access(nodes, report),
     )
     found, limited = under_limit(found)
-    known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
     suspects = [exam.manifest.path for exam in drivers if exam.is_usable]
-    explained = extension.extension_finding(report, hidden, known, suspects, emulate=bool(request.emulate))
-    finished = tuple(_finished(each, redacts=request.redacts) for each in (*found, explained))
-    return conclude(replace(report, error=report.error or limited), finished, emulate=bool(request.emulate))
+    findings = _explained(request, report, found, hidden, suspects)
+    return conclude(replace(report, error=report.error or limited), findings, emulate=bool(request.emulate))
 
 
 def diagnose_elsewhere(request: Request, watch: Callable[[Event], None]) -> Diagnosis:
@@ -121,10 +119,20 @@ def diagnose_elsewhere(request: Request, watch: Callable[[Event], None]) -> Diag
             found = interrupt.endable(lambda: elsewhere.findings(request, report))
         except interrupt.Interrupted:
             report = replace(report, error=decode(Failure, pipeline.interruption()))
+    return conclude(report, _explained(request, report, found, {}, ()), emulate=bool(request.emulate))
+
+
+def _explained(
+    request: Request,
+    report: Report,
+    found: tuple[Finding, ...],
+    hidden: Mapping[int, layer_bisect.Hidden],
+    suspects: Sequence[str],
+) -> tuple[Finding, ...]:
+    """Return the finished findings, with the one about the extension."""
     known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
-    explained = extension.extension_finding(report, {}, known, (), emulate=bool(request.emulate))
-    finished = tuple(_finished(each, redacts=request.redacts) for each in (*found, explained))
-    return conclude(report, finished, emulate=bool(request.emulate))
+    explained = extension.extension_finding(report, hidden, known, suspects, emulate=bool(request.emulate))
+    return tuple(_finished(each, redacts=request.redacts) for each in (*found, explained))
 
 
 def _access(nodes: tuple[access.Node, ...] | None, report: Report) -> Finding:

@@ -25,6 +25,7 @@ from vkzircon_cli.stream.events import Failure
 
 _FUCHSIAN = "VK_FUCHSIA_"
 _MOST_MESSAGES = 5
+_ALONE = " No device could be probed beside it."
 _FOLLOWS = "it follows from the problems above"
 _VK_RESULT = re.compile(r"VkResult (-?\d+)")  # the layer has no table of names
 _DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
@@ -75,15 +76,10 @@ def _culprits(report: Report, known: Collection[str]) -> Iterator[Finding]:
     is_bad = report.error is not None or any(answer.missing is not None for answer in answers)
     for culprit in report.culprits:
         if culprit.path not in known:
-            path = visible(culprit.path)
-            rest = (
-                "The other drivers were probed without it."
-                if culprit.left_out
-                else "No device could be probed beside it."
-            )
+            path, sentence = visible(culprit.path), visible(culprit.sentence)
             evidence = (path,) if path not in culprit.sentence else ()
-            is_beside = culprit.kind in ("driver", "layer")
-            sentence = f"{visible(culprit.sentence)} {rest}" if is_beside else visible(culprit.sentence)
+            if culprit.kind in ("driver", "layer"):
+                sentence += " The other drivers were probed without it." if culprit.left_out else _ALONE
             # If the probe fails also without the culprit, the other failure is the problem.
             outcome = Outcome.WARN if culprit.left_out and is_bad else Outcome.FAIL
             yield Finding("probe.culprit", path, outcome, sentence, evidence, "", visible(culprit.command))
@@ -114,9 +110,7 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
 
 # By the cause of a failure; `_remedy` has those that need more than a fixed command.
 _REMEDIES = {
-    "no-process": "ulimit -a",
-    "no-memfd": "ulimit -a",
-    "limit": "ulimit -a",
+    **dict.fromkeys(("no-process", "no-memfd", "limit"), "ulimit -a"),
     "no-layer": "python3 -m pip install --force-reinstall vkzircon",
 }
 
@@ -139,8 +133,9 @@ class _Explained:
 
     def __init__(self, report: Report, device: Device, seen: Hidden | None) -> None:
         self._report, self._device, self._seen = report, device, seen or Hidden()
-        self._options, self._through = report.options, report.environment.options
-        self._devices, self._check = (f"vkzircon {command}{self._through}" for command in ("devices", "check"))
+        through = report.environment.options
+        self._devices, self._check = f"vkzircon devices{through}", f"vkzircon check{through}"
+        self._emulate = f"vkzircon --emulate{f' --device {device.index}' if len(report.devices) > 1 else ''}{through}"
         self._identity = device.identity.value
         self._name = display_name(self._identity)
         self._extensions = device.extensions.value or ()
@@ -166,15 +161,11 @@ class _Explained:
             return self._not_emulated(sentence)
         if self._neighbours:
             cause = "this driver is for Fuchsia, but is too old for memory sharing or was built without it"
-            return self._made(
-                "neighbours-only", Outcome.FAIL, sentence, self._neighbours, cause, f"vkzircon devices{self._through}"
-            )
+            return self._made("neighbours-only", Outcome.FAIL, sentence, self._neighbours, cause, self._devices)
         if self._report.environment.platform == FUCHSIA:
             cause = "this driver does not implement it, so no component can export this device's memory as a VMO"
             evidence = (*self._driver(), *self._too_low())
-            return self._made(
-                "not-in-driver", Outcome.FAIL, sentence, evidence, cause, f"vkzircon devices{self._through}"
-            )
+            return self._made("not-in-driver", Outcome.FAIL, sentence, evidence, cause, self._devices)
         return self._on_linux(sentence)
 
     def _made(self, word: str, outcome: Outcome, *rest: Any) -> Finding:
@@ -187,7 +178,7 @@ class _Explained:
         if is_limited(self._report.error):
             return self._made("not-asked", Outcome.SKIP, sentence, (), _FOLLOWS)
         cause = "the driver or a layer above it may be the cause; leave out one after the other to find it"
-        command = f"vkzircon devices{self._options} --verbose"
+        command = f"vkzircon devices{self._report.options} --verbose"
         return self._made("not-asked", _DIED.get(missing.kind, Outcome.FAIL), sentence, (), cause, command)
 
     def _listed(self, found: Extension) -> Finding:
@@ -197,15 +188,11 @@ class _Explained:
             if self._seen.hidden_by:
                 return self._hidden(sentence)
             cause = "no layer hides them, so the driver lists an extension that it does not implement"
-            return self._made(
-                "no-commands", Outcome.FAIL, sentence, self._neighbours, cause, f"vkzircon check{self._through}"
-            )
+            return self._made("no-commands", Outcome.FAIL, sentence, self._neighbours, cause, self._check)
         if self._leg is None and self._identity is not None:
             sentence = f"{self._name} lists {EXTENSION}, but supports only Vulkan {self._identity.api_version.text}."
             cause = "the extension needs Vulkan 1.1, or VK_KHR_external_memory with VK_KHR_external_memory_capabilities"
-            return self._made(
-                "api-too-low", Outcome.FAIL, sentence, self._neighbours, cause, f"vkzircon check{self._through}"
-            )
+            return self._made("api-too-low", Outcome.FAIL, sentence, self._neighbours, cause, self._check)
         emulated = " (emulated)" if self._report.emulation.active else ""
         sentence = f"{self._name} offers {EXTENSION} revision {found.revision}{emulated}, on {self._leg}."
         return self._made("offered", Outcome.PASS, sentence, self._neighbours)
@@ -214,7 +201,7 @@ class _Explained:
         layers = [visible(layer) for layer in self._seen.hidden_by]
         shown = ", ".join(layers)
         cause = f"the layers {shown} hide it together" if len(layers) > 1 else f"the layer {shown} hides it"
-        command = f"{without_layers(layers)} vkzircon doctor{self._options}"
+        command = f"{without_layers(layers)} vkzircon doctor{self._report.options}"
         return self._made("hidden", Outcome.FAIL, sentence, (f"without {shown} the device offers it",), cause, command)
 
     def _driver(self) -> tuple[str, ...]:
@@ -236,8 +223,7 @@ class _Explained:
             cause += f", and without {HOST_MEMORY} it cannot be emulated on this device either"
         elif is_installed():
             cause += f"; vkzircon can emulate it on {HOST_MEMORY}, which this driver has"
-            chosen = f" --device {self._device.index}" if len(self._report.devices) > 1 else ""
-            command = f"vkzircon --emulate{chosen}{self._through}"
+            command = self._emulate
         return self._made("not-fuchsia", Outcome.INFO, sentence, (*self._driver(), *self._too_low()), cause, command)
 
     def _not_emulated(self, sentence: str) -> Finding:
@@ -254,10 +240,7 @@ class _Explained:
             word, cause = "api-too-low", "the emulation needs the dependencies of the extension"
             evidence += low
         else:
-            word, cause = (
-                "host-memory-unusable",
-                f"this driver lists {HOST_MEMORY}, but the emulation cannot use it",
-            )
+            word, cause = "host-memory-unusable", f"this driver lists {HOST_MEMORY}, but the emulation cannot use it"
             cause += f": {refusal}" if refusal else ""
         command = f"{self._devices}  # another device may support it"
         return self._made(word, Outcome.FAIL, sentence, evidence, cause, command)

@@ -134,7 +134,7 @@ def _unreadable(path: str, why: Unreadable) -> Finding:
 
 
 def fault(id: str, path: str, words: str, outcome: Outcome = Outcome.FAIL, **more: Any) -> Finding:
-    """Return the finding about a manifest that the loader cannot use; *more* may have another command than `ls`."""
+    """Return the finding about a manifest that the loader cannot use; its command is `ls` unless *more* has one."""
     more.setdefault("command", f"ls -l {quote(path)}")
     return Finding(id, path, outcome, f"{path} {words}.", **more)
 

@@ -4,7 +4,6 @@
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from shlex import quote
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
@@ -33,6 +32,12 @@ def verdict(exam: ManifestExam, asked: Asked, settings: Settings | None = None) 
     return _driver_verdict(told, asked)
 
 
+def _used(path: str, own: Finding) -> Finding:
+    """Return the finding that the loader uses a driver, with our *own* contrary finding as a note."""
+    sentence = f"{path} is used by this loader; other loaders may leave it out."
+    return Finding("manifest.fine", path, Outcome.PASS, sentence, children=(_note(own), *own.children))
+
+
 def _unused(exam: ManifestExam, finding: Finding) -> ManifestExam:
     return replace(exam, is_usable=False, is_on=None if exam.is_on is None else False, finding=finding)
 
@@ -46,12 +51,7 @@ def _driver_verdict(exam: ManifestExam, asked: Asked) -> ManifestExam:
         return _not_alone(exam, asked)
     words = tried.words_on()
     if tried.is_used and asked.loads(manifest.resolved) is not False:
-        if exam.is_usable:
-            return exam
-        sentence = f"{manifest.path} is used by this loader; other loaders may leave it out."
-        notes = (_note(own), *own.children)
-        finding = Finding("manifest.fine", manifest.path, Outcome.PASS, sentence, children=notes)
-        return replace(exam, is_usable=True, finding=finding)
+        return exam if exam.is_usable else replace(exam, is_usable=True, finding=_used(manifest.path, own))
     if not exam.is_usable and own.id != NOT_TRIED:
         is_told = own.outcome is not Outcome.FAIL or own.evidence
         return exam if is_told else replace(exam, finding=replace(own, evidence=words))
@@ -119,11 +119,10 @@ def _meta(exam: ManifestExam, by_name: dict[str, ManifestExam]) -> ManifestExam:
     manifest = exam.manifest
     missing = [name for name in manifest.components if name not in by_name]
     if missing or manifest.name in manifest.components:
-        sentence = f"{manifest.path} names itself among its layers: the loader ignores it."
+        words = "names itself among its layers: the loader ignores it"
         if missing:
-            sentence = f"{manifest.path} needs the layer {missing[0]}, which is not installed: the loader ignores both."
-        command = f"ls -l {quote(manifest.path)}"
-        return _unused(exam, Finding("layer.component-missing", manifest.path, Outcome.WARN, sentence, command=command))
+            words = f"needs the layer {missing[0]}, which is not installed: the loader ignores both"
+        return _unused(exam, fault("layer.component-missing", manifest.path, words, Outcome.WARN))
     if exam.is_on and not all(by_name[name].is_on for name in manifest.components):
         return replace(exam, is_on=False, finding=layer_finding(manifest, False))
     return exam
