@@ -4,6 +4,7 @@
 import json
 import os
 import pty
+import resource
 import subprocess
 import sys
 import zipfile
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 from program import PROGRAM, Ran, environment
+
+import vkzircon_cli
 
 # What a limit on the number of processes does, also to root: a filter answers EAGAIN to clone.
 REFUSING = """
@@ -172,6 +175,34 @@ def test_a_driver_that_leaves_by_a_system_call_is_no_pass(
     said = json.loads(done.stdout)["error"]
     assert (done.returncode, said["cause"]) == (5, "driver-crashed")
     assert said["message"].endswith("(it called _exit or exec).")
+
+
+def test_a_driver_that_lets_no_file_be_opened_leaves_the_document(
+    refusing: Path, broken_driver: Callable[[str], str]
+) -> None:
+    """Standard output cannot be restored under such a limit: its copy is written to."""
+    lowers = "extern int setrlimit(int, const long *); long none[2] = {0, 0}; setrlimit(RLIMIT, none);"
+    driver = broken_driver(lowers.replace("RLIMIT", str(int(resource.RLIMIT_NOFILE))))
+    words = [str(refusing), "processes", str(PROGRAM), "devices", "--format", "json"]
+    env = environment({"VK_DRIVER_FILES": driver})
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, json.loads(done.stdout)["error"]["exit_code"]) == (4, 4)
+    assert done.stderr.startswith("vkzircon: The system refuses a call that vkzircon needs: Too many open files.")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_driver_that_changes_the_user_costs_no_document(
+    refusing: Path, broken_driver: Callable[[str], str], lavapipe: str, tmp_path: Path
+) -> None:
+    """The texts of the checks may be unreadable afterwards: they are read before."""
+    (tmp_path / "private").mkdir(mode=0o700)
+    (tmp_path / "private" / "vkzircon_cli").symlink_to(Path(vkzircon_cli.__file__).parent)
+    driver = broken_driver("if (setuid(65534)) abort();")
+    main = "from vkzircon_cli.__main__ import main; main()"
+    words = [str(refusing), "processes", sys.executable, "-c", main, "devices", "--format", "json"]
+    env = environment({"VK_DRIVER_FILES": f"{driver}:{lavapipe}", "PYTHONPATH": str(tmp_path / "private")})
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, json.loads(done.stdout)["error"]) == (3, None)
 
 
 def test_a_process_that_a_driver_forks_may_end_and_start_a_program(
