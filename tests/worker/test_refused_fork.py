@@ -4,6 +4,7 @@
 import json
 import os
 import pty
+import resource
 import subprocess
 import sys
 import zipfile
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 from program import PROGRAM, Ran, environment
+
+import vkzircon_cli
 
 # What a limit on the number of processes does, also to root: a filter answers EAGAIN to clone.
 REFUSING = """
@@ -47,14 +50,15 @@ int main(int count, char **words) {
     return 98;
 }
 """
-# The first fork is granted, and no other; or, with FIRST in the environment, the first one alone is refused.
+# The first fork is granted, and no other; or those are refused that REFUSED names, from the first to the last one.
 REFUSED_LATER = """
 import errno, os, sys
 forks = []
 def refuse(name, _):
     if name == "os.fork":
         forks.append(name)
-        if (len(forks) == 1) == ("FIRST" in os.environ):
+        first, last = map(int, os.environ.get("REFUSED", "2 99").split())
+        if first <= len(forks) <= last:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 sys.addaudithook(refuse)
 from vkzircon_cli.__main__ import main
@@ -173,13 +177,41 @@ def test_a_driver_that_leaves_by_a_system_call_is_no_pass(
     assert said["message"].endswith("(it called _exit or exec).")
 
 
+def test_a_driver_that_lets_no_file_be_opened_leaves_the_document(
+    refusing: Path, broken_driver: Callable[[str], str]
+) -> None:
+    """Standard output cannot be restored under such a limit: its copy is written to."""
+    lowers = "extern int setrlimit(int, const long *); long none[2] = {0, 0}; setrlimit(RLIMIT, none);"
+    driver = broken_driver(lowers.replace("RLIMIT", str(int(resource.RLIMIT_NOFILE))))
+    words = [str(refusing), "processes", str(PROGRAM), "devices", "--format", "json"]
+    env = environment({"VK_DRIVER_FILES": driver})
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, json.loads(done.stdout)["error"]["exit_code"]) == (4, 4)
+    assert done.stderr.startswith("vkzircon: The system refuses a call that vkzircon needs: Too many open files.")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_driver_that_changes_the_user_costs_no_document(
+    refusing: Path, broken_driver: Callable[[str], str], lavapipe: str, tmp_path: Path
+) -> None:
+    """The texts of the checks may be unreadable afterwards: they are read before."""
+    (tmp_path / "private").mkdir(mode=0o700)
+    (tmp_path / "private" / "vkzircon_cli").symlink_to(Path(vkzircon_cli.__file__).parent)
+    driver = broken_driver("if (setuid(65534)) abort();")
+    main = "from vkzircon_cli.__main__ import main; main()"
+    words = [str(refusing), "processes", sys.executable, "-c", main, "devices", "--format", "json"]
+    env = environment({"VK_DRIVER_FILES": f"{driver}:{lavapipe}", "PYTHONPATH": str(tmp_path / "private")})
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, json.loads(done.stdout)["error"]) == (3, None)
+
+
 def test_a_process_that_a_driver_forks_may_end_and_start_a_program(
     tmp_path: Path, broken_driver: Callable[[str], str]
 ) -> None:
     """The limit on processes may be reached for a moment only."""
     statement = 'if (!fork()) { execl("/bin/true", "true", NULL); _exit(1); } extern int wait(int *); int s; wait(&s);'
     driver = broken_driver(f"{statement} if (!fork()) _exit(0); wait(&s); if (s) raise(SIGSEGV);")
-    ran = _refused_later(tmp_path, "devices", "--format", "json", driver=driver, FIRST="1")
+    ran = _refused_later(tmp_path, "devices", "--format", "json", driver=driver, REFUSED="1 1")
     assert (ran.code, ran.json["error"]["cause"], ran.json["environment"]["isolated"]) == (4, "no-driver", False)
 
 
@@ -190,17 +222,29 @@ def _refused_later(tmp_path: Path, *arguments: str, driver: str, **env: str) -> 
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+@pytest.mark.parametrize("command", ["report", "devices"])
 def test_a_driver_that_crashed_in_a_worker_is_never_loaded_in_the_main_process(
-    tmp_path: Path, broken_driver: Callable[[str], str]
+    tmp_path: Path, broken_driver: Callable[[str], str], command: str
 ) -> None:
     """Where the second fork is refused, the report ends there, and blames only the crash that was seen."""
-    ran = _refused_later(tmp_path, "--format", "json", driver=broken_driver("abort();"))
+    ran = _refused_later(tmp_path, command, "--format", "json", driver=broken_driver("abort();"))
     assert ran.code == 5
     document = ran.json
     assert document["environment"]["isolated"] is True
     assert (document["error"]["cause"], document["culprits"]) == ("driver-crashed", [])
     said = [message["text"] for message in document["run"]["messages"]]
     assert f"no further process could be started ({BUSY}): the rest was not asked" in said
+
+
+def test_a_search_for_which_there_is_no_process_is_told(
+    tmp_path: Path, broken_driver: Callable[[str], str], lavapipe: str
+) -> None:
+    """The probe's workers start, but not the process in which each driver is loaded alone: no driver is named."""
+    drivers = f"{broken_driver('abort();')}:{lavapipe}"
+    ran = _refused_later(tmp_path, "devices", "--format", "json", driver=drivers, REFUSED="3 99")
+    assert (ran.code, ran.json["error"]["cause"], ran.json["culprits"]) == (5, "driver-crashed", [])
+    said = [message["text"] for message in ran.json["run"]["messages"]]
+    assert said == ["No search for the culprit was made. No process can be started: the system refuses it."]
 
 
 def test_parts_that_need_a_second_process_are_reported_as_missing(tmp_path: Path, lavapipe: str) -> None:

@@ -30,7 +30,7 @@ from vkzircon_cli.pipeline import Found
 from vkzircon_cli.report.stop_reason import has_died, is_in_trouble, lacks_emulation
 from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Fold, Transcript
-from vkzircon_cli.worker.isolation import can_fork
+from vkzircon_cli.worker.isolation import NoProcess, can_fork
 
 # The probe that failed has already waited longer for a driver that is only slow.
 _USUAL_S, _OF_LIMIT = 5.0, 1 / 3
@@ -75,8 +75,8 @@ def _reaching_none(request: Request, where: Surroundings, seen: Transcript) -> F
     examined = examine_all(where)
     drivers, layers = examined.drivers, examined.layers
     every = (*drivers, *layers)
-    if any(exam.finding.id == NOT_TRIED for exam in every):  # no process could be started
-        return Found()
+    if any(exam.finding.id == NOT_TRIED for exam in every):
+        raise NoProcess("No process", "the system refuses it")
     asked = replace(request, depth=Depth.IDENTITY, timeout_s=where.timeout_s, device=None)
     trial = _Trial(asked, _trouble(seen))
     if hiders := _hiders(trial, where, examined):

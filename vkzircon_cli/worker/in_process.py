@@ -17,8 +17,10 @@ from contextlib import suppress
 from typing import Any, Self, TextIO
 
 from vkzircon_cli.bindings.dynlib import in_this_process
+from vkzircon_cli.checks.registry import TEXTS
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.base import Missing, MissingKind
+from vkzircon_cli.model.glossary import read_glossary
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.report.stop_reason import NOT_ISOLATED
 from vkzircon_cli.stream.events import Event, own_message
@@ -50,6 +52,7 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
             made.put(event)
             made.join()
 
+    read_glossary(TEXTS)  # a driver may take this process's right to read the file
     is_held = own_end.hold() if process.refusal() else lambda: False  # a process that can be forked may use exec
     has_called_exit = watch_exit()
     with OwnOutput() as printed:
@@ -123,16 +126,22 @@ class OwnOutput:
                 self.capture.add(data)
 
     def __exit__(self, *_: object) -> None:
-        """Restore both descriptors; close those whose copies a driver closed."""
+        """Restore both descriptors; close those whose copies a driver closed.
+
+        A stream keeps the copy if a driver lowered the limit on open files, which dup2 obeys.
+        """
+        streams = list(self._streams)
         for descriptor, saved in self._saved.items():
             with suppress(OSError):
                 os.close(descriptor)  # our pipe, which has no reader from now on
-            with suppress(OSError):
+            try:
                 os.dup2(saved, descriptor)
                 os.close(saved)
+            except OSError:
+                streams[descriptor - 1] = (sys.__stdout__, sys.__stderr__)[descriptor - 1]
         with suppress(OSError):
             os.close(self._read)
-        sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
+        sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
 
 
 def watch_exit() -> Callable[[], bool]:
