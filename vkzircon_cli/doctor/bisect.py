@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
 
-from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.doctor.layer_bisect import LayerBisect, fewest, layers_off, layers_on, without_layers
+from vkzircon_cli.doctor.layer_bisect import LayerBisect, fewest, layers_off, layers_on, probe_again, without_layers
 from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
 from vkzircon_cli.doctor.manifest_check import Examined, examine_all
 from vkzircon_cli.doctor.search import Surroundings, nameable, only_drivers, surroundings
@@ -29,7 +28,7 @@ from vkzircon_cli.model.text import visible, with_article
 from vkzircon_cli.pipeline import Found
 from vkzircon_cli.report.stop_reason import has_died, is_in_trouble, lacks_emulation
 from vkzircon_cli.stream.events import Culprit
-from vkzircon_cli.stream.fold import Fold, Transcript
+from vkzircon_cli.stream.fold import Transcript
 from vkzircon_cli.worker.isolation import can_fork
 
 # A file that stops the loader is left out with its whole folder, by the variable that holds the folder's parent.
@@ -189,10 +188,7 @@ class _Trial:
         """Return the trouble with the *changed* variables."""
         key = tuple(sorted(changed.items()))
         if key not in self._known:
-            fold = Fold()
-            for event in pipeline.events(replace(self.request, environ={**self.request.environ, **changed})):
-                fold.add(event)
-            self._known[key] = _trouble(fold.transcript())
+            self._known[key] = _trouble(probe_again(self.request, changed))
         return self._known[key]
 
 
