@@ -19,14 +19,14 @@ from vkzircon_cli.doctor.manifest_check import Examined, examine_all
 from vkzircon_cli.doctor.search import Surroundings, nameable, only_drivers, surroundings
 from vkzircon_cli.doctor.settings import without_settings
 from vkzircon_cli.doctor.verdict import NOT_TRIED
-from vkzircon_cli.model.base import MissingKind, record
+from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA, VARIABLES
 from vkzircon_cli.model.loader_filters import driver_filter
 from vkzircon_cli.model.queries import hidden_commands
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible, with_article
 from vkzircon_cli.pipeline import Found
-from vkzircon_cli.report.stop_reason import has_died, is_in_trouble, lacks_emulation
+from vkzircon_cli.report.stop_reason import DEATHS, has_died, is_in_trouble, lacks_emulation
 from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Transcript
 from vkzircon_cli.worker.isolation import can_fork
@@ -152,14 +152,11 @@ class _Trouble:
     later: str = ""
 
 
-_DEATHS = (MissingKind.CRASHED, MissingKind.TIMED_OUT)
-
-
 def _trouble(transcript: Transcript) -> _Trouble:
     facts = transcript.facts
     if not is_in_trouble(transcript):
-        answers = (answer.missing for device in facts.devices for answer in (device.identity, device.extensions))
-        died = next((each for each in answers if each is not None and each.kind in _DEATHS), None)
+        answers = (answer for device in facts.devices for answer in (device.identity, device.extensions))
+        died = next((answer.missing for answer in answers if has_died(answer)), None)
         return _Trouble("", later=describe(died) if died else "")
     if transcript.failure is not None:
         message = transcript.failure.message
@@ -168,7 +165,7 @@ def _trouble(transcript: Transcript) -> _Trouble:
     missing = died or facts.instance.missing or facts.device_count.missing
     if missing is None or missing.result == _NO_DEVICE:
         return _Trouble(_IDLE)
-    return _Trouble(describe(missing), missing.kind in _DEATHS)
+    return _Trouble(describe(missing), missing.kind in DEATHS)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,6 @@ from vkzircon_cli.report.report import Report
 from vkzircon_cli.worker.agent_process import connected
 from vkzircon_cli.worker.isolation import AgentLost
 
-_ENDED = "the agent ended"
 _HERE_ONLY = "vkzircon reads manifests, and tries without them, only on the machine that it runs on"
 
 
@@ -25,7 +24,7 @@ def findings(request: Request, report: Report) -> tuple[Finding, ...]:
     """Return what the agent of *request* sees: the loader, variables, paths, and services or device nodes."""
     where = _surroundings(request, report)
     names = search.names_tried(where.environ)
-    parts = list(unseen(request, report, _ENDED))
+    parts = list(unseen(request, report, "the agent ended"))
     answers: list[Any] = []
     fate: Missing | None = None
     try:

@@ -3,9 +3,8 @@
 
 from collections.abc import Iterator, Sequence
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vkzircon_cli.bindings.caller import LOCAL, Caller, OpenedLibrary
 from vkzircon_cli.bindings.dynlib import CannotOpen, can_open
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
@@ -17,6 +16,9 @@ from vkzircon_cli.model.spec import Version, api_version
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import Task
+
+if TYPE_CHECKING:
+    from vkzircon_cli.bindings.caller import Caller, OpenedLibrary
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
@@ -46,6 +48,8 @@ def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...]
     names = names_tried(where.environ)
     if (probed.value and probed.value.library == names[0]) or not can_fork() or not can_open():
         return attempt_of_probe(probed)
+    from vkzircon_cli.bindings.caller import LOCAL  # 0.7 ms, which few runs need
+
     answers, fate = Task(lambda: try_names(LOCAL, names), where.timeout_s).answers()
     if fate is not None and fate.kind is MissingKind.NOT_ASKED:
         return attempt_of_probe(probed)
@@ -69,7 +73,7 @@ def attempts_of(names: Sequence[str], answers: Sequence[Any], fate: Missing | No
     return tuple(made)
 
 
-def try_names(caller: Caller, names: Sequence[str]) -> Iterator[tuple[str, str, int | None, str]]:
+def try_names(caller: "Caller", names: Sequence[str]) -> Iterator[tuple[str, str, int | None, str]]:
     """Open the names in order up to the first Vulkan loader. Runs only in a task's process, or in an agent's."""
     for name in names:
         try:
@@ -83,7 +87,7 @@ def try_names(caller: Caller, names: Sequence[str]) -> Iterator[tuple[str, str, 
             return
 
 
-def _version(caller: Caller, library: OpenedLibrary) -> int:
+def _version(caller: "Caller", library: "OpenedLibrary") -> int:
     from vkzircon_cli.bindings._abi import ffi  # 0.4 ms, for a task only
 
     look_up = caller.function(ffi, "void *(*)(void *, const char *)", library.address("vkGetInstanceProcAddr"))

@@ -208,20 +208,19 @@ def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> 
 
 
 def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
-    """Return the branch of all drivers; beside a good driver, one that does not stop the loader is only a warning."""
+    """Return the branch of all drivers; a bad one matters less beside a good one."""
     good = [exam for exam in exams if exam.is_usable]
     children = [
         *search.missing_entries(where, search.driver_variable(where) or "VK_ADD_DRIVER_FILES"),
         *search.crowded_folders(exam.manifest.path for exam in exams),
-        *(_by_the_linker(_softened(exam, bool(good)), where) for exam in exams),
+        *(_by_the_linker(_softened(exam, matters=not good or exam.kills), where) for exam in exams),
     ]
     hidden = search.hidden_drivers(where, Outcome.INFO if good else Outcome.FAIL)
     if not exams and not hidden:
         children.append(_none_found(where))
     children += (*_all_filtered(exams, where), *hidden)
-    untried = sum(exam.finding.id == NOT_TRIED for exam in exams)
     said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."
-    if untried:
+    if untried := sum(exam.finding.id == NOT_TRIED for exam in exams):
         said = f"{untried} of {len(exams)} drivers were not tried."
     return branch("drivers", "", said, children)
 
@@ -236,12 +235,12 @@ def _by_the_linker(found: Finding, where: Surroundings) -> Finding:
     return replace(found, cause=cause, command="unset LD_LIBRARY_PATH")
 
 
-def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
+def _softened(exam: ManifestExam, *, matters: bool) -> Finding:
+    """Return the finding; a failure is only a warning where it neither *matters* nor stops the loader."""
     found = exam.finding
-    if not beside_good or exam.stops or exam.kills or found.outcome is not Outcome.FAIL:
+    if matters or exam.stops or found.outcome is not Outcome.FAIL:
         return found
-    outcome = Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN
-    return replace(found, outcome=outcome)
+    return replace(found, outcome=Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN)
 
 
 def _all_filtered(exams: tuple[ManifestExam, ...], where: Surroundings) -> Iterator[Finding]:
@@ -265,23 +264,15 @@ def _none_found(where: Surroundings) -> Finding:
 
 
 def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
-    """Return the branch of all layers."""
+    """Return the branch of all layers; a bad library matters less where its layer is off."""
     children = [
         *search.layer_variables(where, {exam.manifest.name for exam in exams}),
         *search.crowded_folders(exam.manifest.path for exam in exams),
         *_same_names(exams),
-        *(_layer(exam) for exam in exams),
+        *(_softened(exam, matters=bool(exam.is_on or exam.manifest.problem)) for exam in exams),
     ]
     on = sum(bool(exam.is_on and exam.is_usable) for exam in exams)
     return branch("layers", "", f"{on} of {len(exams)} layers {'is' if on == 1 else 'are'} on.", children)
-
-
-def _layer(exam: ManifestExam) -> Finding:
-    """Return the finding about a layer; a broken layer that is off is only a warning unless it stops the loader."""
-    found = exam.finding
-    if exam.is_on or exam.stops or exam.manifest.problem or found.outcome is not Outcome.FAIL:
-        return found
-    return replace(found, outcome=Outcome.WARN)
 
 
 def _same_names(exams: tuple[ManifestExam, ...]) -> Iterator[Finding]:
