@@ -13,7 +13,7 @@ import pytest
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
 from vkzircon_cli.doctor.library import LibraryTrial
-from vkzircon_cli.doctor.loader import Attempt, attempts, loader_finding
+from vkzircon_cli.doctor.loader import Attempt, attempt_of_probe, attempts, loader_finding
 from vkzircon_cli.doctor.search import Surroundings, names_tried
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Loader
@@ -97,7 +97,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, Outcome, str]] = {
 
 
 def _found(where: Surroundings) -> Finding:
-    return loader_finding(attempts(where, UNASKED), UNASKED, where)
+    return loader_finding(attempts(where, UNASKED), where)
 
 
 @pytest.mark.usefixtures("less_memory")
@@ -230,7 +230,7 @@ def test_a_name_that_fails_beside_one_that_opens_is_only_worth_knowing() -> None
         Attempt("libvulkan.so.1", reason="libvulkan.so.1: cannot open shared object file: No such file or directory"),
         Attempt("libvulkan.so", "/pkg/lib/libvulkan.so", NEW),
     )
-    found = loader_finding(tried, UNASKED, _where())
+    found = loader_finding(tried, _where())
     assert found.outcome is Outcome.PASS
     assert [child.outcome for child in found.children] == [Outcome.INFO, Outcome.PASS]
     assert "libvulkan.so was opened instead" in found.children[0].cause
@@ -251,22 +251,22 @@ def test_a_name_that_fails_beside_one_that_opens_is_only_worth_knowing() -> None
 )
 def test_the_linkers_words_are_understood(words: str, id: str) -> None:
     """Messages of glibc and musl are kept as evidence, and an unknown one is a finding as well."""
-    (child,) = loader_finding((Attempt("libvulkan.so.1", reason=words),), UNASKED, _where()).children
+    (child,) = loader_finding((Attempt("libvulkan.so.1", reason=words),), _where()).children
     assert (child.id, child.evidence) == (id, (words,))
 
 
 def test_the_hint_is_the_platforms_own() -> None:
     """No package manager is named on Fuchsia, where the loader is packaged with the component."""
     tried = (Attempt("libvulkan.so", reason="libvulkan.so: cannot open shared object file: No such file"),)
-    (child,) = loader_finding(tried, UNASKED, _where("fuchsia")).children
+    (child,) = loader_finding(tried, _where("fuchsia")).children
     assert "@fuchsia_sdk//pkg/vulkan" in child.cause
     assert child.command == ""
-    assert "apt-get" in loader_finding(tried, UNASKED, _where()).children[0].command
+    assert "apt-get" in loader_finding(tried, _where()).children[0].command
 
 
 def test_without_fork_what_the_probe_saw_is_told() -> None:
     """No library is loaded for it: the probe opened it, or it is a skip."""
-    seen = loader_finding(None, Answer(Loader("libvulkan.so", "", NEW)), _where("fuchsia"))
+    seen = loader_finding(attempt_of_probe(Answer(Loader("libvulkan.so", "", NEW))), _where("fuchsia"))
     assert (seen.outcome, seen.children[0].id) == (Outcome.PASS, "loader.opened")
-    unseen = loader_finding(None, UNASKED, _where("fuchsia"))
+    unseen = loader_finding(None, _where("fuchsia"))
     assert unseen.children[0].outcome is Outcome.SKIP

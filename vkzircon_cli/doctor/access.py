@@ -15,6 +15,8 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
 from vkzircon_cli.doctor.place import NO_PLACE, Place, missing_driver, place
 from vkzircon_cli.model.base import Missing, MissingKind, record
+from vkzircon_cli.model.facts import Device
+from vkzircon_cli.model.spec import DEVICE_TYPE_CPU
 from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import Task
 
@@ -52,11 +54,9 @@ class NodeTrial:
 
     def __init__(self, timeout_s: float, dev: Path = DEV) -> None:
         self._nodes = list(_listed(dev))
-        paths = [node.path for node in self._nodes if stat.S_ISCHR(node.mode)]
-        self._task: Task | None = None
-        if paths and can_fork():
-            self._task = Task(lambda: map(_open, paths), timeout_s)
-        self._paths = paths
+        self._paths = [node.path for node in self._nodes if stat.S_ISCHR(node.mode)]
+        has_work = self._paths and can_fork()
+        self._task = Task(lambda: map(_open, self._paths), timeout_s) if has_work else None
 
     def give_up(self) -> None:
         """Stop waiting for the other nodes."""
@@ -119,12 +119,13 @@ def _open(path: str) -> str:
 
 def _with(node: Node, reason: Any, missing: Missing | None) -> Node:
     if not stat.S_ISCHR(node.mode):
-        return replace(node, opens=False, reason="ENOTSUP")
-    if reason is None and missing is not None and missing.kind is MissingKind.NOT_ASKED:
-        return replace(node, why_not=missing.reason)
-    if reason is None:
-        return replace(node, reason=missing.reason if missing else "")
-    return replace(node, opens=reason == "", reason=reason)
+        return replace(node, opens=False)
+    if reason is not None:
+        return replace(node, opens=reason == "", reason=reason)
+    if missing is None:
+        return node
+    is_ours = missing.kind is MissingKind.NOT_ASKED
+    return replace(node, why_not=missing.reason) if is_ours else replace(node, reason=missing.reason)
 
 
 # Nodes whose names have no number that differs from machine to machine.
@@ -150,9 +151,11 @@ class Reach:
     place: Place = NO_PLACE
 
 
-def reach(hardware: int, software: int) -> Reach:
-    """Return the reach of this process."""
-    return Reach(user_name(os.geteuid()), hardware, software, place(os.environ))
+def reach(devices: Sequence[Device]) -> Reach:
+    """Return the reach of this process, for which Vulkan listed *devices*."""
+    types = [device.identity.value.type.value for device in devices if device.identity.value]
+    software = types.count(DEVICE_TYPE_CPU)
+    return Reach(user_name(os.geteuid()), len(devices) - software, software, place(os.environ))
 
 
 def nodes_finding(nodes: Sequence[Node], of: Reach) -> Finding:

@@ -9,18 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
 
-from vkzircon_cli import pipeline
 from vkzircon_cli.bindings.dynlib import LAYER_NAME
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.checks.registry import describe, sentence_case
-from vkzircon_cli.doctor.layer_bisect import LayerBisect, fewest, layers_off, layers_on, without_layers
+from vkzircon_cli.checks.registry import DEATH_OF, describe, sentence_case
+from vkzircon_cli.doctor.layer_bisect import LayerBisect, fewest, layers_off, layers_on, probe_again, without_layers
 from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
 from vkzircon_cli.doctor.manifest_bisect import fatal_manifests, folder_off
 from vkzircon_cli.doctor.manifest_check import Examined, examine_all
 from vkzircon_cli.doctor.search import Surroundings, nameable, only_drivers, surroundings
 from vkzircon_cli.doctor.settings import without_settings
 from vkzircon_cli.doctor.verdict import NOT_TRIED
-from vkzircon_cli.model.base import MissingKind, record
+from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA, VARIABLES
 from vkzircon_cli.model.loader_filters import driver_filter
 from vkzircon_cli.model.queries import hidden_commands
@@ -29,7 +28,7 @@ from vkzircon_cli.model.text import visible, with_article
 from vkzircon_cli.pipeline import Found
 from vkzircon_cli.report.stop_reason import has_died, is_in_trouble, lacks_emulation
 from vkzircon_cli.stream.events import Culprit
-from vkzircon_cli.stream.fold import Fold, Transcript
+from vkzircon_cli.stream.fold import Transcript
 from vkzircon_cli.worker.isolation import NoProcess, can_fork
 
 # The probe that failed has already waited longer for a driver that is only slow.
@@ -150,14 +149,11 @@ class _Trouble:
     later: str = ""
 
 
-_DEATHS = (MissingKind.CRASHED, MissingKind.TIMED_OUT)
-
-
 def _trouble(transcript: Transcript) -> _Trouble:
     facts = transcript.facts
     if not is_in_trouble(transcript):
-        answers = (answer.missing for device in facts.devices for answer in (device.identity, device.extensions))
-        died = next((each for each in answers if each is not None and each.kind in _DEATHS), None)
+        answers = (answer for device in facts.devices for answer in (device.identity, device.extensions))
+        died = next((answer.missing for answer in answers if has_died(answer)), None)
         return _Trouble("", later=describe(died) if died else "")
     if transcript.failure is not None:
         message = transcript.failure.message
@@ -166,7 +162,7 @@ def _trouble(transcript: Transcript) -> _Trouble:
     missing = died or facts.instance.missing or facts.device_count.missing
     if missing is None or missing.result == _NO_DEVICE:
         return _Trouble(_IDLE)
-    return _Trouble(describe(missing), missing.kind in _DEATHS)
+    return _Trouble(describe(missing), missing.kind in DEATH_OF)
 
 
 @dataclass(slots=True)
@@ -186,10 +182,7 @@ class _Trial:
         """Return the trouble with the *changed* variables."""
         key = tuple(sorted(changed.items()))
         if key not in self._known:
-            fold = Fold()
-            for event in pipeline.events(replace(self.request, environ={**self.request.environ, **changed})):
-                fold.add(event)
-            self._known[key] = _trouble(fold.transcript())
+            self._known[key] = _trouble(probe_again(self.request, changed))
         return self._known[key]
 
 

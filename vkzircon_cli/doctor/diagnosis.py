@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from vkzircon_cli import pipeline
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.checks.registry import sentence_case
-from vkzircon_cli.doctor import access, bisect, elsewhere, extension, layer_bisect, loader, manifest_check, search
+from vkzircon_cli.doctor import access, bisect, extension, layer_bisect, loader, manifest_check, search
 from vkzircon_cli.doctor.background import Trials
 from vkzircon_cli.doctor.finding import Finding, leaves
 from vkzircon_cli.doctor.library import NO_TIME
@@ -26,7 +26,7 @@ from vkzircon_cli.model.home import without_home
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.queries import display_name, offers_extension
 from vkzircon_cli.model.request import Request
-from vkzircon_cli.model.spec import DEVICE_TYPE_CPU, EXTENSION
+from vkzircon_cli.model.spec import EXTENSION
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.stop_reason import ENDED_THE_RUN, NO_AGENT, is_limited
 from vkzircon_cli.report.summary import count_outcomes, list_names
@@ -82,21 +82,22 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
     examined = look(trials.manifests.examined)
     drivers, layers = examined.drivers, examined.layers
     nodes = look(trials.nodes.nodes) if trials.nodes else None
-    tried = look(lambda: None if trials.are_over else loader.attempts(trials.where, report.loader))
+    opened = loader.attempt_of_probe(report.loader)
+    tried = look(lambda: opened if trials.are_over else loader.attempts(trials.where, report.loader))
     hidden = look(lambda: {} if trials.are_over else _hidden(request, trials.where, report, layers))
     if trials.are_over and not _is_over(report.error):
         report = replace(report, error=decode(Failure, pipeline.interruption()))
     where = trials.where
     found: tuple[Finding, ...] = (
-        loader.loader_finding(tried, report.loader, where, NO_TIME if _is_over(report.error) else ""),
+        loader.loader_finding(tried, where, NO_TIME if _is_over(report.error) else ""),
         search.variables_finding(
             search.surroundings(where.timeout_s),
-            loader.loader_file(tried, report.loader),
+            loader.loader_file(tried),
             settings_findings(examined.settings, has_devices=bool(report.devices)),
         ),
         manifest_check.driver_findings(drivers, where),
         manifest_check.layer_findings(layers, where),
-        _access(nodes, report),
+        access.routes_finding() if nodes is None else access.nodes_finding(nodes, access.reach(report.devices)),
     )
     found, limited = under_limit(found)
     suspects = [exam.manifest.path for exam in drivers if exam.is_usable]
@@ -110,6 +111,8 @@ def diagnose_elsewhere(request: Request, watch: Callable[[Event], None]) -> Diag
     Raises:
         Usage: the requested emulation is not possible.
     """
+    from vkzircon_cli.doctor import elsewhere  # 2 ms, for an agent only
+
     report = pipeline.run(request, watch, bisect.find_culprits)
     found = tuple(elsewhere.unseen(request, report, NO_TIME))
     if report.error is not None and report.error.cause == NO_AGENT:
@@ -133,14 +136,6 @@ def _explained(
     known = {each.subject for each in leaves(found) if SEVERITY[each.outcome] >= SEVERITY[Outcome.FAIL]}
     explained = extension.extension_finding(report, hidden, known, suspects, emulate=bool(request.emulate))
     return tuple(_finished(each, redacts=request.redacts) for each in (*found, explained))
-
-
-def _access(nodes: tuple[access.Node, ...] | None, report: Report) -> Finding:
-    if nodes is None:
-        return access.routes_finding()
-    types = [device.identity.value.type.value for device in report.devices if device.identity.value]
-    software = types.count(DEVICE_TYPE_CPU)
-    return access.nodes_finding(nodes, access.reach(len(report.devices) - software, software))
 
 
 def _hidden(

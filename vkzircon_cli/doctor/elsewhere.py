@@ -17,7 +17,6 @@ from vkzircon_cli.report.report import Report
 from vkzircon_cli.worker.agent_process import connected
 from vkzircon_cli.worker.isolation import AgentLost
 
-_ENDED = "the agent ended"
 _HERE_ONLY = "vkzircon reads manifests, and tries without them, only on the machine that it runs on"
 
 
@@ -25,7 +24,7 @@ def findings(request: Request, report: Report) -> tuple[Finding, ...]:
     """Return what the agent of *request* sees: the loader, variables, paths, and services or device nodes."""
     where = _surroundings(request, report)
     names = search.names_tried(where.environ)
-    parts = list(unseen(request, report, _ENDED))
+    parts = list(unseen(request, report, "the agent ended"))
     answers: list[Any] = []
     fate: Missing | None = None
     try:
@@ -38,13 +37,13 @@ def findings(request: Request, report: Report) -> tuple[Finding, ...]:
     except CannotAsk as no_agent:
         return tuple(unseen(request, report, no_agent.message.rstrip(".")))
     if _must_try(report, names):
-        parts[:2] = _of_loader(loader.attempts_of(names, answers, fate), report, where)
+        parts[:2] = _of_loader(loader.attempts_of(names, answers, fate), where)
     return tuple(parts)
 
 
 def unseen(request: Request, report: Report, why: str) -> Iterator[Finding]:
     """Yield the same parts as far as *report* has them; *why* is the reason why the rest was not examined."""
-    yield from _of_loader(None, report, _surroundings(request, report), why)
+    yield from _of_loader(loader.attempt_of_probe(report.loader), _surroundings(request, report), why)
     for part in ("drivers", "layers", "access"):
         yield _not_looked_at(part, why)
 
@@ -62,12 +61,10 @@ def _must_try(report: Report, names: Sequence[str]) -> bool:
 
 
 def _of_loader(
-    attempts: tuple[loader.Attempt, ...] | None, report: Report, where: search.Surroundings, why: str = ""
-) -> list[Finding]:
-    return [
-        loader.loader_finding(attempts, report.loader, where, why),
-        search.variables_finding(where, ""),  # the loader's file is on the device
-    ]
+    attempts: tuple[loader.Attempt, ...] | None, where: search.Surroundings, why: str = ""
+) -> tuple[Finding, Finding]:
+    # The loader's file is on the device.
+    return loader.loader_finding(attempts, where, why), search.variables_finding(where, "")
 
 
 def _of_paths(where: search.Surroundings, caller: Caller) -> list[Finding]:

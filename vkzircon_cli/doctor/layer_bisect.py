@@ -2,7 +2,7 @@
 """Finds the layers that hide the extension or its commands, by leaving out some and probing again."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from shlex import quote
@@ -18,7 +18,7 @@ from vkzircon_cli.model.host import LIBZIRCON_VARIABLE
 from vkzircon_cli.model.loader_filters import layer_filter
 from vkzircon_cli.model.queries import find_again, hidden_commands, offers_extension
 from vkzircon_cli.model.request import Depth, Request
-from vkzircon_cli.stream.fold import Fold
+from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker.isolation import NoProcess, can_fork
 from vkzircon_cli.worker.task import Task
 
@@ -72,6 +72,17 @@ def _enables(part: str, name: str) -> bool:
     return layer_filter({_ENABLE: part}, name, is_implicit=False) is True
 
 
+def probe_again(request: Request, changed: Mapping[str, str], last: str = "") -> Transcript:
+    """Probe with *changed* variables up to the end of the step *last*, or to the end if it never comes."""
+    fold = Fold()
+    with closing(pipeline.events(replace(request, environ={**request.environ, **changed}))) as stream:
+        for event in stream:
+            fold.add(event)
+            if event["event"] == "end" and event["step"] == last:
+                break
+    return fold.transcript()
+
+
 @record
 class Hidden:
     """What the extension of one device lacks, and why.
@@ -108,7 +119,7 @@ class LayerBisect:
 
     def _listing(self, device: Device) -> Hidden:
         def is_listed(off: Sequence[ManifestExam]) -> bool:
-            found = {each.index: each for each in self._until(self._request, off, "")}
+            found = {each.index: each for each in self._devices(self._request, off)}
             identities = {index: each.identity.value for index, each in found.items()}
             index = find_again(device.identity.value, device.index, identities)
             return index is not None and offers_extension(found[index])
@@ -129,29 +140,20 @@ class LayerBisect:
     def _null_commands(self, device: Device, off: Sequence[ManifestExam]) -> tuple[str, ...] | None:
         """Return the extension's commands that are NULL, None if the device does not open."""
         request = replace(self._request, depth=Depth.EVERYTHING, device=str(device.index))
-        devices = self._until(request, off, f"device{device.index}/open")
+        devices = self._devices(request, off, f"device{device.index}/open")
         opened = next((found for found in devices if found.index == device.index and found.opened.value), None)
         return None if opened is None else hidden_commands(opened)
 
-    def _until(self, request: Request, off: Sequence[ManifestExam], step: str) -> tuple[Device, ...]:
-        """Probe without the layers that are *off*, up to the end of *step*, or to the end if it never comes."""
-        fold = Fold()
-        environ = {**self._request.environ, **layers_off(off, self._where, self._layers)}
-        with closing(pipeline.events(replace(request, environ=environ))) as stream:
-            for event in stream:
-                fold.add(event)
-                if event["event"] == "end" and event["step"] == step:
-                    break
-        return fold.transcript().facts.devices
+    def _devices(self, request: Request, off: Sequence[ManifestExam], last: str = "") -> tuple[Device, ...]:
+        """Probe without the layers that are *off*, up to the step *last*."""
+        return probe_again(request, layers_off(off, self._where, self._layers), last).facts.devices
 
     def _refusals(self, devices: Sequence[Device]) -> dict[str, str]:
         """Return by UUID why the emulation does not offer the extension; only a process that probed has the reason."""
-        library = self._request.environ.get(LIBZIRCON_VARIABLE)
         uuids = [uuid for device in devices if (uuid := _uuid(device)) and not offers_extension(device)]
-        if not library or not uuids:
+        if not uuids or not self._request.environ.get(LIBZIRCON_VARIABLE):
             return {}
-        task = Task(lambda: _refusals(self._request, uuids), self._request.timeout_s)
-        answers, _ = task.answers()
+        answers, _ = Task(lambda: _refusals(self._request, uuids), self._request.timeout_s).answers()
         return dict(zip(uuids, answers, strict=False))
 
 

@@ -5,6 +5,7 @@ Loading runs a library's code, so it happens in a task's process. All are loaded
 where they share dependencies; if that process fails, each library gets a process of its own.
 """
 
+import errno
 import os
 import stat
 import struct
@@ -13,11 +14,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from vkzircon_cli.bindings.dynlib import CannotOpen, can_open, open_library
 from vkzircon_cli.checks import Outcome
+from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.manifest import Manifest, fault
 from vkzircon_cli.model.base import Missing, MissingKind, record
+from vkzircon_cli.model.text import with_article
 from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import MOST_MEMORY_MIB, TOO_MUCH_MEMORY, Task
 
@@ -28,7 +34,8 @@ _MACHINES = {3: "x86", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
 _AT_ONCE = 64
 NO_TIME = "there was no time to try it"
 PATIENCE_S = 1.0  # until each question gets a process of its own, with the timeout of the request
-ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr", "vkNegotiateLoaderLayerInterfaceVersion")
+_DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
+ENTRY_POINTS = (*_DRIVER_ENTRY_POINTS, "vkNegotiateLoaderLayerInterfaceVersion")
 
 
 @record
@@ -44,22 +51,10 @@ class Header:
         return f"{self.bits}-bit {_MACHINES.get(self.machine, f'machine {self.machine}')}"
 
 
-class NoFile(Exception):
-    """A path leads to neither a file nor a folder."""
-
-
-def header_of(path: str) -> Header | None:
-    """Return a file's ELF header, None if it has none.
-
-    Raises:
-        OSError: it cannot be read.
-        NoFile: it is a pipe or a device; reading or loading it may block.
-    """
+def _header_of(path: str) -> Header | None:
+    """Return a file's ELF header, None if it has none. Raises `OSError` if it cannot be read."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise NoFile
         raw = os.read(descriptor, _HEADER)
     finally:
         os.close(descriptor)
@@ -72,8 +67,40 @@ def header_of(path: str) -> Header | None:
 def own_header() -> Header | None:
     """Return what this process was built for."""
     with suppress(OSError):
-        return header_of(sys.executable)
+        return _header_of(sys.executable)
     return None
+
+
+def unfit(manifest: Manifest, ours: Header | None) -> Finding | None:
+    """Return why the library of *manifest*, a path, is not one for a process like *ours*, as far as its file shows."""
+    path = manifest.resolved
+    try:
+        mode = Path(path).stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            return None  # a pipe or a device: loading it shows what happens
+        header = _header_of(path)
+    except FileNotFoundError:
+        return _lacking(manifest, "library-missing", f"names {path}, which does not exist")
+    except OSError as error:
+        return _lacking(manifest, "not-a-library", f"names {path}, which cannot be read: {error.strerror}")
+    return _of_another_machine(manifest, header, ours)
+
+
+def _of_another_machine(manifest: Manifest, header: Header | None, ours: Header | None) -> Finding | None:
+    if header is None:
+        return _lacking(manifest, "not-a-library", f"names {manifest.resolved}, which is not a shared library")
+    if ours is None or header == ours:
+        return None
+    what = "wrong-class" if header.bits != ours.bits else "wrong-machine"
+    words = f"names {manifest.resolved}, {with_article(header.words)} library, and this process is {ours.words}"
+    # Layers are installed for each word size, and the loader silently uses its own.
+    is_usual = not manifest.is_driver and what == "wrong-class"
+    return _lacking(manifest, what, words, outcome=Outcome.INFO if is_usual else Outcome.FAIL)
+
+
+def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
+    more.setdefault("command", f"ls -l {quote(manifest.resolved or manifest.path)}")
+    return fault(f"{manifest.prefix}.{what}", manifest.path, words, **more)
 
 
 class Fate(StrEnum):
@@ -163,24 +190,51 @@ def fate_of(missing: Missing) -> Fate:
 def _loading(answers: Sequence[Any], fate: Missing | None) -> Loading:
     if fate is not None:
         return Loading(fate_of(fate), fate.result or fate.reason)
-    if not answers or not _is_answer(answers[0]):
-        return Loading(Fate.EXITED, "the process wrote a line that is not an answer")
-    kind, words = Fate(answers[0][0]), answers[0][1:]
-    return Loading(kind, words[0]) if kind is Fate.REFUSED else Loading(kind, symbols=tuple(words))
+    kind, words, symbols = answers[0]
+    return Loading(Fate(kind), words, tuple(symbols))
 
 
-def _is_answer(answer: Any) -> bool:
-    """Whether this is an answer, not something that a library wrote into the pipe."""
-    is_text = isinstance(answer, list) and all(isinstance(each, str) for each in answer)
-    return is_text and answer[:1] in ([Fate.LOADED], [Fate.REFUSED]) and (answer[0] == Fate.LOADED or len(answer) > 1)
-
-
-def _load(names: tuple[str, ...], libraries: Sequence[str]) -> Iterator[list[str]]:
-    """Yield for each library its fate, then the linker's words or the entry points. Runs only in a task's process."""
+def _load(names: tuple[str, ...], libraries: Sequence[str]) -> Iterator[tuple[Fate, str, list[str]]]:
+    """Yield for each library the fields of its `Loading`. Runs only in a task's process."""
     for library in libraries:
         try:
             loaded = open_library(library)
         except CannotOpen as refused:
-            yield [Fate.REFUSED, refused.words]
+            yield Fate.REFUSED, refused.words, []
         else:
-            yield [Fate.LOADED, *filter(loaded.address, names)]
+            yield Fate.LOADED, "", [*filter(loaded.address, names)]
+
+
+def loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
+    """Return why the library of *manifest* cannot be used, by the result of loading it."""
+    if loading.fate in DEATHS:
+        word, outcome, words = DEATHS[loading.fate]
+        how = f" ({loading.words})" if loading.words else ""
+        sentence = f"{manifest.path} names {manifest.resolved}, which {words} when it is loaded{how}."
+        leave = f"export {'='.join(manifest.switch)}" if manifest.switch else f"ls -l {quote(manifest.path)}"
+        return Finding(word, manifest.path, outcome, sentence, (manifest.resolved,), "", leave)
+    if loading.fate is Fate.REFUSED:
+        return _refused(manifest, loading.words)
+    wanted = _DRIVER_ENTRY_POINTS if manifest.is_driver else manifest.entry_points
+    if loading.fate is Fate.LOADED and not set(loading.symbols) & set(wanted):
+        what = "driver" if manifest.is_driver else "layer"
+        words = f"names {manifest.resolved}, which has no {' and no '.join(wanted)}: it is not a Vulkan {what}"
+        return _lacking(manifest, "no-entry-point", words)
+    return None
+
+
+def _refused(manifest: Manifest, words: str) -> Finding:
+    """Return from the linker's words whether the library is missing or one that it needs."""
+    name, _, rest = words.partition(": ")
+    is_absent = "cannot open shared object file" in rest and rest.endswith(os.strerror(errno.ENOENT))
+    is_expanded = "$" in manifest.resolved and Path(name).name == Path(manifest.resolved).name
+    if is_absent and name != manifest.resolved and not is_expanded:
+        said = f"names {manifest.resolved}, which needs {name}, and that does not exist"
+        command = f"ldd {quote(manifest.resolved)}"
+        return _lacking(manifest, "missing-dependency", said, evidence=(words,), command=command)
+    if is_absent:
+        said = f"names {manifest.library}, which the linker does not find"
+        command = f"ldconfig -p | grep {quote(name)}"
+        return _lacking(manifest, "library-missing", said, evidence=(words,), command=command)
+    said = f"names {manifest.resolved}, which cannot be loaded"
+    return _lacking(manifest, "not-loaded", said, evidence=(words,))

@@ -3,9 +3,8 @@
 
 from collections.abc import Iterator, Sequence
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vkzircon_cli.bindings.caller import LOCAL, Caller, OpenedLibrary
 from vkzircon_cli.bindings.dynlib import CannotOpen, can_open
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
@@ -17,6 +16,9 @@ from vkzircon_cli.model.spec import Version, api_version
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import MOST_MEMORY_MIB, TOO_MUCH_MEMORY, Task
+
+if TYPE_CHECKING:
+    from vkzircon_cli.bindings.caller import Caller, OpenedLibrary
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
@@ -39,19 +41,25 @@ class Attempt:
 
 
 def attempts(where: Surroundings, probed: Answer[Loader]) -> tuple[Attempt, ...] | None:
-    """Return the result for each name that was tried, None if no process can be started for it.
+    """Return the result for each name that was tried.
 
-    If the probe opened the first name, nothing is tried again.
+    If the probe opened the first name, or if no process can be started, the result is that of `attempt_of_probe`.
     """
-    if not can_fork() or not can_open():
-        return None
     names = names_tried(where.environ)
-    if (loader := probed.value) is not None and loader.library == names[0]:
-        return (Attempt(shown(loader.library), shown(loader.path), loader.api_version),)
+    if (probed.value and probed.value.library == names[0]) or not can_fork() or not can_open():
+        return attempt_of_probe(probed)
+    from vkzircon_cli.bindings.caller import LOCAL  # 0.7 ms, which few runs need
+
     answers, fate = Task(lambda: try_names(LOCAL, names), where.timeout_s).answers()
     if fate is not None and fate.kind is MissingKind.NOT_ASKED:
-        return None
+        return attempt_of_probe(probed)
     return attempts_of(names, answers, fate)
+
+
+def attempt_of_probe(probed: Answer[Loader]) -> tuple[Attempt, ...] | None:
+    """Return the loader that the probe opened, None if it opened none."""
+    loader = probed.value
+    return (Attempt(shown(loader.library), shown(loader.path), loader.api_version),) if loader else None
 
 
 def attempts_of(names: Sequence[str], answers: Sequence[Any], fate: Missing | None) -> tuple[Attempt, ...]:
@@ -65,7 +73,7 @@ def attempts_of(names: Sequence[str], answers: Sequence[Any], fate: Missing | No
     return tuple(made)
 
 
-def try_names(caller: Caller, names: Sequence[str]) -> Iterator[tuple[str, str, int | None, str]]:
+def try_names(caller: "Caller", names: Sequence[str]) -> Iterator[tuple[str, str, int | None, str]]:
     """Open the names in order up to the first Vulkan loader. Runs only in a task's process, or in an agent's."""
     for name in names:
         try:
@@ -79,7 +87,7 @@ def try_names(caller: Caller, names: Sequence[str]) -> Iterator[tuple[str, str, 
             return
 
 
-def _version(caller: Caller, library: OpenedLibrary) -> int:
+def _version(caller: "Caller", library: "OpenedLibrary") -> int:
     from vkzircon_cli.bindings._abi import ffi  # 0.4 ms, for a task only
 
     look_up = caller.function(ffi, "void *(*)(void *, const char *)", library.address("vkGetInstanceProcAddr"))
@@ -91,22 +99,16 @@ def _version(caller: Caller, library: OpenedLibrary) -> int:
     return int(version[0])
 
 
-def loader_file(attempts: Sequence[Attempt] | None, probed: Answer[Loader]) -> str:
+def loader_file(attempts: Sequence[Attempt] | None) -> str:
     """Return the file of the loader that opens, '' if none does."""
-    if attempts is None:
-        return probed.value.path if probed.value else ""
-    return next((attempt.path for attempt in attempts if attempt.version), "")
+    return next((attempt.path for attempt in attempts or () if attempt.version), "")
 
 
-def loader_finding(
-    attempts: Sequence[Attempt] | None, probed: Answer[Loader], where: Surroundings, why_not: str = ""
-) -> Finding:
-    """Return which loader opens; if none was tried (*attempts* None, *why_not*), the one that the probe opened."""
+def loader_finding(attempts: Sequence[Attempt] | None, where: Surroundings, why_not: str = "") -> Finding:
+    """Return which loader opens, or *why_not* if none was tried (*attempts* None)."""
     if attempts is None:
         why_not = why_not or (_NO_PROCESS if can_open() else _NO_CFFI)
         child = Finding("loader.not-tried", _SUBJECT, Outcome.SKIP, "The loader was not opened here.", cause=why_not)
-        if (loader := probed.value) is not None:
-            child = _opened(Attempt(shown(loader.library), shown(loader.path), loader.api_version))
         return branch("loader", _SUBJECT, child.sentence, [child])
     good = next((attempt for attempt in attempts if attempt.version is not None), None)
     children = [_tried(attempt, good, where) for attempt in attempts]

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from functools import partial
-from itertools import takewhile
 from typing import Any
 
 from vkzircon_cli.bindings.dynlib import CannotOpen, Library, can_open, mapped_files, open_library
@@ -218,16 +217,8 @@ class LoaderTrial:
 
 
 def _made(answers: Sequence[Any]) -> list[Tried]:
-    """Return the results in the *answers* of `_ask`, up to a line that a driver wrote."""
-    made = takewhile(_is_result, answers[1:])
-    return [Tried(result, tuple(files), tuple(log), None, tuple(answers[0])) for result, files, log in made]
-
-
-def _is_result(answer: Any) -> bool:
-    """Whether this is a result and two lists of text."""
-    if not isinstance(answer, list) or [*map(type, answer)] != [str, list, list]:
-        return False
-    return all(isinstance(each, str) for texts in answer[1:] for each in texts)
+    """Return the results in the *answers* of `_ask`."""
+    return [Tried(result, tuple(files), tuple(log), None, tuple(answers[0])) for result, files, log in answers[1:]]
 
 
 def _beside(tried: Mapping[str, Tried], control: Tried, manifests: Sequence[str]) -> Mapping[str, Tried]:

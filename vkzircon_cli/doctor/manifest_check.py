@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks manifests together with their libraries: which lead to a working driver or layer, and why others do not."""
 
-import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from shlex import quote
-from typing import Any
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor import search
@@ -22,9 +19,9 @@ from vkzircon_cli.doctor.library import (
     Header,
     LibraryTrial,
     Loading,
-    NoFile,
-    header_of,
+    loading_problem,
     own_header,
+    unfit,
 )
 from vkzircon_cli.doctor.loader_trial import Asked, LoaderTrial
 from vkzircon_cli.doctor.manifest import (
@@ -44,9 +41,6 @@ from vkzircon_cli.doctor.verdict import NOT_TRIED, explained, verdict
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.host import FUCHSIA
 from vkzircon_cli.model.loader_filters import driver_filter, layer_filter
-from vkzircon_cli.model.text import with_article
-
-_DRIVER_ENTRY_POINTS = ("vk_icdGetInstanceProcAddr", "vkGetInstanceProcAddr")
 
 
 @record
@@ -170,32 +164,7 @@ def _unloadable(manifest: Manifest, ours: Header | None, where: Surroundings) ->
         return passed_over(manifest.path, f"{variable} says so")
     if "/" not in path or "$" in path or (manifest.is_driver and where.platform == FUCHSIA):
         return None
-    try:
-        header = header_of(path)
-    except NoFile:
-        return None  # a pipe or a device: loading it shows what happens
-    except FileNotFoundError:
-        return _lacking(manifest, "library-missing", f"names {path}, which does not exist")
-    except OSError as error:
-        return _lacking(manifest, "not-a-library", f"names {path}, which cannot be read: {error.strerror}")
-    return _unfit(manifest, header, ours)
-
-
-def _unfit(manifest: Manifest, header: Header | None, ours: Header | None) -> Finding | None:
-    if header is None:
-        return _lacking(manifest, "not-a-library", f"names {manifest.resolved}, which is not a shared library")
-    if ours is None or header == ours:
-        return None
-    what = "wrong-class" if header.bits != ours.bits else "wrong-machine"
-    words = f"names {manifest.resolved}, {with_article(header.words)} library, and this process is {ours.words}"
-    # Layers are installed for each word size, and the loader silently uses its own.
-    is_usual = not manifest.is_driver and what == "wrong-class"
-    return _lacking(manifest, what, words, outcome=Outcome.INFO if is_usual else Outcome.FAIL)
-
-
-def _lacking(manifest: Manifest, what: str, words: str, **more: Any) -> Finding:
-    more.setdefault("command", f"ls -l {quote(manifest.resolved or manifest.path)}")
-    return fault(f"{manifest.prefix}.{what}", manifest.path, words, **more)
+    return unfit(manifest, ours)
 
 
 def _exam(
@@ -208,7 +177,7 @@ def _exam(
     loading = loaded.get(manifest.resolved, Loading(Fate.NOT_TRIED, NO_TIME))
     is_tried = problem is None and on is not False
     if is_tried:
-        problem = _loading_problem(manifest, loading)
+        problem = loading_problem(manifest, loading)
     finding = problem or _fine(manifest, loading, on, earlier(manifest))
     if manifest.notes:
         finding = replace(finding, children=manifest.notes)
@@ -222,40 +191,6 @@ def _earlier(asked: Asked, seen: dict[str, str], manifest: Manifest) -> str:
     earlier = seen.get(library, "")
     seen.setdefault(library, manifest.path)
     return earlier
-
-
-def _loading_problem(manifest: Manifest, loading: Loading) -> Finding | None:
-    if loading.fate in DEATHS:
-        word, outcome, words = DEATHS[loading.fate]
-        how = f" ({loading.words})" if loading.words else ""
-        sentence = f"{manifest.path} names {manifest.resolved}, which {words} when it is loaded{how}."
-        leave = f"export {'='.join(manifest.switch)}" if manifest.switch else f"ls -l {quote(manifest.path)}"
-        return Finding(word, manifest.path, outcome, sentence, (manifest.resolved,), "", leave)
-    if loading.fate is Fate.REFUSED:
-        return _refused(manifest, loading.words)
-    wanted = _DRIVER_ENTRY_POINTS if manifest.is_driver else manifest.entry_points
-    if loading.fate is Fate.LOADED and not set(loading.symbols) & set(wanted):
-        what = "driver" if manifest.is_driver else "layer"
-        words = f"names {manifest.resolved}, which has no {' and no '.join(wanted)}: it is not a Vulkan {what}"
-        return _lacking(manifest, "no-entry-point", words)
-    return None
-
-
-def _refused(manifest: Manifest, words: str) -> Finding:
-    """Return from the linker's words whether the library is missing or one that it needs."""
-    name, _, rest = words.partition(": ")
-    is_absent = "cannot open shared object file" in rest and rest.endswith(os.strerror(errno.ENOENT))
-    is_expanded = "$" in manifest.resolved and Path(name).name == Path(manifest.resolved).name
-    if is_absent and name != manifest.resolved and not is_expanded:
-        said = f"names {manifest.resolved}, which needs {name}, and that does not exist"
-        command = f"ldd {quote(manifest.resolved)}"
-        return _lacking(manifest, "missing-dependency", said, evidence=(words,), command=command)
-    if is_absent:
-        said = f"names {manifest.library}, which the linker does not find"
-        command = f"ldconfig -p | grep {quote(name)}"
-        return _lacking(manifest, "library-missing", said, evidence=(words,), command=command)
-    said = f"names {manifest.resolved}, which cannot be loaded"
-    return _lacking(manifest, "not-loaded", said, evidence=(words,))
 
 
 def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> Finding:
@@ -273,20 +208,19 @@ def _fine(manifest: Manifest, loading: Loading, on: bool | None, first: str) -> 
 
 
 def driver_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
-    """Return the branch of all drivers; beside a good driver, one that does not stop the loader is only a warning."""
+    """Return the branch of all drivers; a bad one matters less beside a good one."""
     good = [exam for exam in exams if exam.is_usable]
     children = [
         *search.missing_entries(where, search.driver_variable(where) or "VK_ADD_DRIVER_FILES"),
         *search.crowded_folders(exam.manifest.path for exam in exams),
-        *(_by_the_linker(_softened(exam, bool(good)), where) for exam in exams),
+        *(_by_the_linker(_softened(exam, matters=not good or exam.kills), where) for exam in exams),
     ]
     hidden = search.hidden_drivers(where, Outcome.INFO if good else Outcome.FAIL)
     if not exams and not hidden:
         children.append(_none_found(where))
     children += (*_all_filtered(exams, where), *hidden)
-    untried = sum(exam.finding.id == NOT_TRIED for exam in exams)
     said = f"{len(good)} of {len(exams)} driver manifests {'leads' if len(good) == 1 else 'lead'} to a driver."
-    if untried:
+    if untried := sum(exam.finding.id == NOT_TRIED for exam in exams):
         said = f"{untried} of {len(exams)} drivers were not tried."
     return branch("drivers", "", said, children)
 
@@ -301,12 +235,12 @@ def _by_the_linker(found: Finding, where: Surroundings) -> Finding:
     return replace(found, cause=cause, command="unset LD_LIBRARY_PATH")
 
 
-def _softened(exam: ManifestExam, beside_good: bool) -> Finding:
+def _softened(exam: ManifestExam, *, matters: bool) -> Finding:
+    """Return the finding; a failure is only a warning where it neither *matters* nor stops the loader."""
     found = exam.finding
-    if not beside_good or exam.stops or exam.kills or found.outcome is not Outcome.FAIL:
+    if matters or exam.stops or found.outcome is not Outcome.FAIL:
         return found
-    outcome = Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN
-    return replace(found, outcome=outcome)
+    return replace(found, outcome=Outcome.INFO if found.id == "manifest.wrong-class" else Outcome.WARN)
 
 
 def _all_filtered(exams: tuple[ManifestExam, ...], where: Surroundings) -> Iterator[Finding]:
@@ -330,23 +264,15 @@ def _none_found(where: Surroundings) -> Finding:
 
 
 def layer_findings(exams: tuple[ManifestExam, ...], where: Surroundings) -> Finding:
-    """Return the branch of all layers."""
+    """Return the branch of all layers; a bad library matters less where its layer is off."""
     children = [
         *search.layer_variables(where, {exam.manifest.name for exam in exams}),
         *search.crowded_folders(exam.manifest.path for exam in exams),
         *_same_names(exams),
-        *(_layer(exam) for exam in exams),
+        *(_softened(exam, matters=bool(exam.is_on or exam.manifest.problem)) for exam in exams),
     ]
     on = sum(bool(exam.is_on and exam.is_usable) for exam in exams)
     return branch("layers", "", f"{on} of {len(exams)} layers {'is' if on == 1 else 'are'} on.", children)
-
-
-def _layer(exam: ManifestExam) -> Finding:
-    """Return the finding about a layer; a broken layer that is off is only a warning unless it stops the loader."""
-    found = exam.finding
-    if exam.is_on or exam.stops or exam.manifest.problem or found.outcome is not Outcome.FAIL:
-        return found
-    return replace(found, outcome=Outcome.WARN)
 
 
 def _same_names(exams: tuple[ManifestExam, ...]) -> Iterator[Finding]:

@@ -23,10 +23,7 @@ from vkzircon_cli.model.text import visible
 
 @record
 class Settings:
-    """What a settings file does: the loader uses only these *drivers* and *devices*, None without such a limit.
-
-    *layers* are those that it turns on or off, by name.
-    """
+    """The only *drivers* and *devices* that the loader uses, None for all, and by name the *layers* on or off."""
 
     path: str
     drivers: tuple[str, ...] | None = None
@@ -36,21 +33,17 @@ class Settings:
     @property
     def effects(self) -> tuple[str, ...]:
         """Format what the file hides or changes, a phrase each."""
-        told = []
-        if self.drivers is not None:
-            told.append(f"makes the loader use only the drivers that it names ({_listed(self.drivers)})")
-        if self.devices is not None:
-            told.append(f"makes the loader list only the devices that it names ({_listed(self.devices)})")
-        told += [f"turns {name} {control}" for name, control in self.layers]
-        return tuple(told)
+        limits = (("use", "drivers", self.drivers), ("list", "devices", self.devices))
+        only = [
+            f"makes the loader {uses} only the {kind} that it names ({', '.join(map(visible, names)) or 'none'})"
+            for uses, kind, names in limits
+            if names is not None
+        ]
+        return (*only, *(f"turns {name} {control}" for name, control in self.layers))
 
     def leaves_out(self, manifest: str) -> bool:
         """Whether the loader does not use the driver of this *manifest*."""
         return self.drivers is not None and os.path.realpath(manifest) not in map(os.path.realpath, self.drivers)
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(visible(name) for name in names) or "none"
 
 
 def settings_in_force(asked: Asked) -> Settings | None:
