@@ -3,10 +3,10 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import pytest
 from program import Ran
@@ -24,9 +24,7 @@ from reports import (
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Area, ChangeKind, compare
-from vkzircon_cli.diff.differ import Differ, group_mismatches
-from vkzircon_cli.diff.labels import FactPath, table_of
-from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
+from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.spec import (
     BUFFER_USAGE_BITS,
@@ -34,15 +32,13 @@ from vkzircon_cli.model.spec import (
     FEATURE_BITS,
     MEMORY_PROPERTY_BITS,
     RIGHT_BITS,
-    Named,
     Version,
     flags,
 )
-from vkzircon_cli.model.vmo import Export, Form, HandleBasic, Tiling
+from vkzircon_cli.model.vmo import Export, Form
 from vkzircon_cli.render.difference import headline
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.decoding import decode
-from vkzircon_cli.stream.events import Message
 
 _CRASH = Missing(MissingKind.CRASHED, "vkFreeMemory", "SIGSEGV", "the process was killed by SIGSEGV")
 _LOST = Missing(MissingKind.CRASHED, "vkFreeMemory", "", "the connection to the agent ended")

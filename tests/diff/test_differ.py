@@ -1,49 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The walk over two records of any type: keys of tables, and facts that are new."""
 
-import json
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin
 
-import pytest
-from program import Ran
-from program import Run as Program
-from reports import (
-    altered,
-    emulated,
-    good_report,
-    handle,
-    identity,
-    memory,
-    refused,
-    with_variables,
-)
-
-from vkzircon_cli.checks import Outcome
-from vkzircon_cli.diff import Area, ChangeKind, compare
 from vkzircon_cli.diff.differ import Differ, group_mismatches
 from vkzircon_cli.diff.labels import FactPath, table_of
-from vkzircon_cli.model.base import Answer, Missing, MissingKind, record
-from vkzircon_cli.model.facts import Extension
+from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.spec import (
-    BUFFER_USAGE_BITS,
-    EXTENSION,
-    FEATURE_BITS,
-    MEMORY_PROPERTY_BITS,
     RIGHT_BITS,
     Named,
-    Version,
     flags,
 )
-from vkzircon_cli.model.vmo import Export, Form, HandleBasic, Tiling
-from vkzircon_cli.render.difference import headline
+from vkzircon_cli.model.vmo import HandleBasic, Tiling
 from vkzircon_cli.report.report import Report
-from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import Message
-
 
 
 def _row_types(shape: Any) -> Iterator[type]:
