@@ -3,6 +3,7 @@
 
 import inspect
 import math
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -345,7 +346,7 @@ def chosen_format(formats: str, asked: str | None, output: Path | None) -> str:
     by_suffix = SUFFIXES.get(output.suffix.lower()) if output else None
     if output is None or by_suffix is None or asked == by_suffix:
         return asked or known[0]
-    name = visible(readable(output.name))
+    name = visible(os.fsencode(output.name).decode("utf-8", "backslashreplace"))
     if asked:
         raise Usage(f"--format {asked} contradicts --output {name}.", "Change one, or leave out --format.")
     if by_suffix not in known:

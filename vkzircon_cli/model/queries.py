@@ -4,13 +4,14 @@
 The probe, the doctor, the checks and the comparison of reports all use these functions.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vkzircon_cli.model.base import BadValue
 from vkzircon_cli.model.facts import Device, Extension, Identity, Instance, MemoryType
 from vkzircon_cli.model.spec import DEVICE_COHERENT_AMD, EXTENSION, HOST_COHERENT, HOST_VISIBLE, PROTECTED
-from vkzircon_cli.model.text import readable, visible
+from vkzircon_cli.model.text import visible
 
 if TYPE_CHECKING:
     from vkzircon_cli.model.bench import BenchDevice
@@ -57,7 +58,7 @@ def select_devices(identities: Sequence[Identity | None], selector: str | None) 
         matches = [index for index, identity in enumerate(identities) if identity and _answers(identity, selector)]
     if len(matches) == 1:
         return frozenset(matches)
-    shown = visible(readable(selector))
+    shown = visible(os.fsencode(selector).decode("utf-8", "backslashreplace"))
     problem = f'No device matches "{shown}".' if not matches else f'"{shown}" matches {len(matches)} devices.'
     wanted = matches or range(len(identities))
     raise BadValue(

@@ -24,6 +24,11 @@ _NAMES = "add-|debug|echo|endgroup|error|group|notice|remove-|save-|set-|stop-|w
 _COMMAND = re.compile(rf"(?<![\w>)\]])::|::(?={_NAMES})|##(?=\w*\[)", re.IGNORECASE)
 
 
+def readable(name: str | os.PathLike[str]) -> str:
+    r"""Return a path, an argument or a variable as text, bytes that are not UTF-8 as ``\xNN``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def decode(raw: bytes) -> tuple[str, str | None]:
     r"""Decode UTF-8, other bytes as ``\xNN``; the second value has all bytes in hex if there were others, else None."""
     text = raw.decode("utf-8", "backslashreplace")
@@ -32,11 +37,6 @@ def decode(raw: bytes) -> tuple[str, str | None]:
     except UnicodeDecodeError:
         return text, raw.hex()
     return text, None
-
-
-def readable(name: str | os.PathLike[str]) -> str:
-    r"""Return a path, an argument or a variable as text, bytes that are not UTF-8 as ``\xNN``."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def visible(text: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vkzircon_cli.errors import NotWritten, Usage
-from vkzircon_cli.model.text import readable, visible
+from vkzircon_cli.model.text import visible
 from vkzircon_cli.survey.files import INDEX, File
 from vkzircon_cli.survey.questions import said
 from vkzircon_cli.survey.reading import Entry, How
@@ -162,5 +162,5 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
-        message = f"The tables could not be written to {visible(readable(folder))}: {said(error)}."
+        message = f"The tables could not be written to {visible(str(folder))}: {said(error)}."
         raise NotWritten(message, "Choose another place: --export DIR.") from error

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.text import readable, visible
+from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.json import render_json
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.saved.load import MOST_BYTES, ZIP, read_bytes
@@ -90,7 +90,7 @@ def _file(path: str) -> File:
 
 
 def _shown(path: str) -> str:
-    return visible(readable(path))
+    return visible(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
 def content_of(file: File) -> bytes:
