@@ -265,6 +265,12 @@ def with_devices(report: Report, *devices: Device) -> Report:
     return replace(report, devices=devices, device_count=Answer(len(devices)))
 
 
+def altered(**changes: object) -> Report:
+    """Return the good report with these changes of its device."""
+    good = good_report()
+    return with_devices(good, replace(good.devices[0], **changes))  # type: ignore[arg-type]
+
+
 def concluded(report: Report, outcome: Outcome, sentence: str, exit_code: int, *checks: CheckResult) -> Report:
     """Replace the summary of *report*, and its checks if any are given."""
     return replace(report, summary=Summary(outcome, sentence, exit_code, {}), checks=checks or report.checks)

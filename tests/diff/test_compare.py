@@ -3,37 +3,28 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from program import Ran
 from program import Run as Program
 from reports import (
-    device,
+    altered,
     emulated,
     good_report,
     handle,
     identity,
     memory,
     refused,
-    result,
-    round_trip,
-    stopped,
-    with_devices,
     with_variables,
-    without_extension,
 )
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.diff import Area, ChangeKind, compare
-from vkzircon_cli.diff.differ import Differ, group_mismatches
-from vkzircon_cli.diff.labels import FactPath, table_of
-from vkzircon_cli.model.base import Answer, Missing, MissingKind, not_asked, record
+from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.model.spec import (
     BUFFER_USAGE_BITS,
@@ -41,32 +32,23 @@ from vkzircon_cli.model.spec import (
     FEATURE_BITS,
     MEMORY_PROPERTY_BITS,
     RIGHT_BITS,
-    Named,
     Version,
     flags,
 )
-from vkzircon_cli.model.vmo import Export, Form, HandleBasic, Stress, Stressed, Tiling
+from vkzircon_cli.model.vmo import Export, Form
 from vkzircon_cli.render.difference import headline
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.decoding import decode
-from vkzircon_cli.stream.events import Message
-from vkzircon_cli.stream.fold import StepTime
 
 _CRASH = Missing(MissingKind.CRASHED, "vkFreeMemory", "SIGSEGV", "the process was killed by SIGSEGV")
 _LOST = Missing(MissingKind.CRASHED, "vkFreeMemory", "", "the connection to the agent ended")
-CAPTURES = sorted((Path(__file__).parents[1] / "golden" / "captures").glob("*.json"))
 GOOD = good_report()
 DEVICE = GOOD.devices[0]
 
 
-def _with(**changes: Any) -> Report:
-    """Return the good report with another device."""
-    return with_devices(GOOD, replace(DEVICE, **changes))
-
-
 def _first_export(**changes: Any) -> Report:
     export = Export(Form.PLAIN, 0, 65536, Answer(handle(0, **changes)))
-    return _with(exports=(export, *DEVICE.exports[1:]))
+    return altered(exports=(export, *DEVICE.exports[1:]))
 
 
 def _fewer_rights() -> Report:
@@ -77,14 +59,14 @@ def _fewer_rights() -> Report:
 
 def _refused_import() -> Report:
     no = refused("vkAllocateMemory", "VK_ERROR_INVALID_EXTERNAL_HANDLE")
-    return _with(imports=tuple(replace(row, imported=Answer(None, no)) for row in DEVICE.imports))
+    return altered(imports=tuple(replace(row, imported=Answer(None, no)) for row in DEVICE.imports))
 
 
 def _no_export() -> Report:
     (buffer,) = DEVICE.external_buffers
     found = buffer.properties.value
     assert found is not None
-    return _with(
+    return altered(
         external_buffers=(replace(buffer, properties=Answer(replace(found, features=flags(4, FEATURE_BITS)))),)
     )
 
@@ -93,14 +75,14 @@ def _no_entry_point() -> Report:
     opened = DEVICE.opened.value
     assert opened is not None
     first, *others = opened.entry_points
-    return _with(opened=Answer(replace(opened, entry_points=(replace(first, resolved=False), *others))))
+    return altered(opened=Answer(replace(opened, entry_points=(replace(first, resolved=False), *others))))
 
 
 def _other_bits() -> Report:
     first = DEVICE.properties[0]
     found = first.properties.value
     assert found is not None
-    return _with(
+    return altered(
         properties=(
             replace(first, properties=Answer(replace(found, memory_type_bits=3, memory_types=(0, 1)))),
             *DEVICE.properties[1:],
@@ -113,7 +95,7 @@ def _environment(**changes: Any) -> Report:
 
 
 def _identity(**changes: Any) -> Report:
-    return _with(identity=Answer(identity(**changes)))
+    return altered(identity=Answer(identity(**changes)))
 
 
 _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]] = [
@@ -122,7 +104,7 @@ _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]]
     ("info", lambda: _identity(info="release 5"), Area.DEVICE, "driver info", "release 4.2", "release 5"),
     (
         "revision",
-        lambda: _with(extensions=Answer((Extension(EXTENSION, 2), Extension("VK_KHR_external_memory", 1)))),
+        lambda: altered(extensions=Answer((Extension(EXTENSION, 2), Extension("VK_KHR_external_memory", 1)))),
         Area.EXTENSION,
         f"{EXTENSION}: revision",
         "1",
@@ -130,7 +112,7 @@ _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]]
     ),
     (
         "not offered",
-        lambda: _with(extensions=Answer((Extension("VK_KHR_external_memory", 1),))),
+        lambda: altered(extensions=Answer((Extension("VK_KHR_external_memory", 1),))),
         Area.EXTENSION,
         EXTENSION,
         "revision 1",
@@ -138,7 +120,7 @@ _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]]
     ),
     (
         "other extension",
-        lambda: _with(extensions=Answer((*(DEVICE.extensions.value or ()), Extension("VK_KHR_maintenance1", 2)))),
+        lambda: altered(extensions=Answer((*(DEVICE.extensions.value or ()), Extension("VK_KHR_maintenance1", 2)))),
         Area.DEVICE,
         "other extensions",
         "0",
@@ -162,7 +144,7 @@ _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]]
     ),
     (
         "heap",
-        lambda: _with(memory=Answer(memory(heaps=(8 << 30, 512 << 20)))),
+        lambda: altered(memory=Answer(memory(heaps=(8 << 30, 512 << 20)))),
         Area.MEMORY,
         "heap 1: size",
         "256 MiB",
@@ -170,7 +152,7 @@ _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]]
     ),
     (
         "memory type",
-        lambda: _with(memory=Answer(memory(types=(1, 7)))),
+        lambda: altered(memory=Answer(memory(types=(1, 7)))),
         Area.MEMORY,
         "memory type 2",
         "heap 0, DEVICE_LOCAL, HOST_VISIBLE, HOST_COHERENT, HOST_CACHED",
@@ -178,7 +160,7 @@ _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]]
     ),
     (
         "requirements",
-        lambda: _with(requirements=()),
+        lambda: altered(requirements=()),
         Area.MEMORY,
         "memory requirement (buffer)",
         "64 KiB of memory types 0-2",
@@ -226,7 +208,7 @@ _WHAT: list[tuple[str, Callable[[], Report], Area, str, str | None, str | None]]
     ),
     (
         "closed",
-        lambda: _with(closed=Answer(None, refused("x", "y"))),
+        lambda: altered(closed=Answer(None, refused("x", "y"))),
         Area.DEVICE,
         "vkDestroyDevice returned",
         "yes",
@@ -301,13 +283,9 @@ def test_the_other_way_round_is_the_mirror(after: Callable[[], Report]) -> None:
     assert (back.before, back.after, back.areas) == (forth.after, forth.before, forth.areas)
 
 
-def _emulated_report() -> Report:
-    return emulated(GOOD)
-
-
 def test_emulated_and_real_differ() -> None:
     """A report of the emulation never passes for one of a driver."""
-    changes = {change.what: change.after for change in compare(GOOD, _emulated_report()).facts}
+    changes = {change.what: change.after for change in compare(GOOD, emulated(GOOD)).facts}
     assert changes["emulation, active"] == "yes"
     assert changes["emulation, settings"] == "persona=strict"
 
@@ -345,7 +323,7 @@ def test_flags_say_what_was_added_and_removed() -> None:
     assert has is not None
     first, *others = has.types
     other = replace(first, flags=flags(0b110, MEMORY_PROPERTY_BITS))
-    (change,) = compare(GOOD, _with(memory=Answer(replace(has, types=(other, *others))))).facts
+    (change,) = compare(GOOD, altered(memory=Answer(replace(has, types=(other, *others))))).facts
     assert (change.removed, change.added) == (("DEVICE_LOCAL",), ("HOST_VISIBLE", "HOST_COHERENT"))
 
 
@@ -356,148 +334,14 @@ def test_what_differs_in_the_same_way_is_one_change() -> None:
     assert len(change.paths) == 3
 
 
-_SAME = [
-    GOOD,
-    _emulated_report(),
-    stopped(GOOD, "No driver.", "Install one."),
-    with_devices(GOOD, without_extension(DEVICE)),
-    with_devices(GOOD, DEVICE, replace(DEVICE, index=1)),
-    with_devices(GOOD, DEVICE, replace(device(1, identity("")), selected=False)),
-    with_devices(GOOD),
-    *(decode(Report, json.loads(path.read_text())) for path in CAPTURES),
-]
-
-
-@pytest.mark.parametrize("report", _SAME)
-def test_a_report_does_not_differ_from_itself(report: Report) -> None:
-    """No change of any kind, not even a lesser one."""
-    difference = compare(report, report)
-    assert not difference.differs
-    assert (difference.verdicts, difference.facts, difference.timings.steps) == ((), (), ())
-
-
-def _volatile(koid: int, value: int, ms: float, resident: int) -> Report:
-    """Return a report that differs from others made like it in what varies from run to run."""
-
-    def changed(index: int) -> Export:
-        made = handle(index)
-        basic, info = made.basic.value, made.info.value
-        assert basic is not None
-        assert info is not None
-        return Export(
-            Form.PLAIN,
-            index,
-            65536,
-            Answer(
-                replace(
-                    made,
-                    value=f"{value << 2 | 3:#010x}",
-                    basic=Answer(replace(basic, koid=str(koid + index))),
-                    info=Answer(replace(info, parent_koid=str(koid), committed_bytes=resident)),
-                )
-            ),
-        )
-
-    stress = Stress("imports", 0, Answer(Stressed(4096, koid, koid, resident, resident * 2)))
-    report = _with(exports=tuple(map(changed, range(3))), stress=(stress,))
-    run = replace(GOOD.run, started=str(koid), duration_ms=ms, steps=(StepTime("loader", ms, ms),))
-    checks = (*GOOD.checks, result(Outcome.INFO, "stress.memory", f"{resident} KiB more are resident."))
-    return replace(report, run=run, checks=checks)
-
-
-_numbers = st.integers(1, 1 << 29)
-_chance = st.builds(_volatile, _numbers, _numbers, st.floats(0, 1e300), _numbers)
-
-
-@settings(deadline=None)
-@given(_chance, _chance)
-def test_chance_is_no_difference(before: Report, after: Report) -> None:
-    """Koids, handle values, times and resident memory may be anything."""
-    difference = compare(before, after)
-    assert not difference.differs
-    assert (difference.verdicts, difference.facts) == ((), ())
-
-
-def _trip(wrong: int) -> Report:
-    return _with(data=tuple(replace(row, round_trip=Answer(round_trip(wrong))) for row in DEVICE.data))
-
-
-@pytest.mark.parametrize(
-    ("was", "now", "is_same"), [(60000, 60001, True), (5, 7, True), (0, 1, False), (1, 65536, False)]
-)
-def test_how_many_bytes_are_wrong_is_chance_but_whether_is_not(was: int, now: int, is_same: bool) -> None:
-    """Two garbled buffers are alike; a whole one is not, and few wrong bytes are not most of them."""
-    assert compare(_trip(was), _trip(now)).differs is not is_same
-
-
-def test_what_was_not_asked_is_no_difference() -> None:
-    """A question that was left out, for any reason, or a row that is missing says nothing about the machine."""
-    first, *rows = DEVICE.data[1:]
-    one, other = (replace(first, round_trip=not_asked(reason)) for reason in ("not here", "not there"))
-    assert not compare(_with(data=(one, *rows)), _with(data=(other, *rows))).differs
-    assert not compare(_with(data=(one, *rows)), _with(data=tuple(rows))).differs
-    assert compare(_with(data=(one, *rows)), _with(data=(first, *rows))).differs
-    assert compare(_with(data=(first, *rows)), _with(data=tuple(rows))).differs
-
-
-def _row_types(shape: Any) -> Iterator[type]:
-    """Yield the types of all rows of tables in a type."""
-    inner = get_args(shape)
-    if get_origin(shape) is tuple and is_dataclass(inner[0]):
-        yield inner[0]  # type: ignore[misc]
-    for each in (*inner, *([f.type for f in fields(shape)] if is_dataclass(shape) else ())):
-        yield from _row_types(each)
-
-
-def test_every_table_has_a_key() -> None:
-    """Rows are matched by what they are about, so that one more row is not a change of all that follow."""
-    messages = {Message}  # never compared
-    assert [row for row in {*_row_types(Report)} - messages if not table_of("rows", row).key] == []
-
-
-@record
-class _Fence:
-    """A row of a table that no report has yet."""
-
-    tiling: Tiling
-    memory_type: int
-    signals: Answer[int]
-
-
-@record
-class _Newer:
-    """A record that no report has yet."""
-
-    fences: tuple[_Fence, ...]
-    clock: Answer[HandleBasic]
-    page_count: int
-
-
-def _newer(signals: int, page_count: int, koid: str) -> _Newer:
-    fences = tuple(_Fence(Tiling.LINEAR, number, Answer(signals)) for number in range(3))
-    basic = HandleBasic(koid, Named(page_count, "clock" if page_count else "timer"), flags(0, RIGHT_BITS))
-    return _Newer((_Fence(Tiling.OPTIMAL, 0, Answer(7)), *fences), Answer(basic), page_count)
-
-
-def test_a_new_fact_is_compared_without_a_line_in_the_comparison() -> None:
-    """A field is called after itself, a record is looked into, and a table's rows are matched by kind and number."""
-    mismatches = Differ(same_version=True).records(_newer(1, 0, "1"), _newer(2, 4, "2"), FactPath("new", 0))
-    changes = [(change.what, change.before, change.after) for change in group_mismatches(mismatches)]
-    assert changes == [
-        ("fence (linear) of memory types 0-2: signals", "1", "2"),
-        ("type", "timer", "clock"),
-        ("page count", "0", "4"),
-    ]
-
-
 def _usage(bits: int) -> Any:
     return replace(DEVICE.external_buffers[0], usage=flags(bits, BUFFER_USAGE_BITS))
 
 
 def test_a_row_more_is_one_change() -> None:
     """A row that came in between leaves the others alone."""
-    before = _with(external_buffers=(_usage(1), _usage(4)))
-    (change,) = compare(before, _with(external_buffers=(_usage(1), _usage(2), _usage(4)))).facts
+    before = altered(external_buffers=(_usage(1), _usage(4)))
+    (change,) = compare(before, altered(external_buffers=(_usage(1), _usage(2), _usage(4)))).facts
     assert (change.kind, change.what) == (ChangeKind.NEW, "buffer capability (TRANSFER_DST)")
 
 

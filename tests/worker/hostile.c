@@ -124,12 +124,8 @@ __attribute__((constructor)) static void harm(void) {
         quick_exit(0);
     if (IS("_exit"))
         _exit(0);
-    if (IS("_exit-70"))
-        _exit(70);
-    if (IS("_exit-72"))
-        _exit(72);
-    if (IS("_exit-73"))
-        _exit(73);
+    if (strncmp(form, "_exit-", 6) == 0)
+        _exit(atoi(form + 6));
     if (IS("abort"))
         abort();
     if (IS("divide"))

@@ -22,8 +22,9 @@ from vkzircon_cli.checks.rows import (
     skipping,
     step,
 )
-from vkzircon_cli.model.base import Answer, MissingKind
+from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Facts
+from vkzircon_cli.model.queries import best_export
 from vkzircon_cli.model.spec import OBJECT_TYPE_VMO, looks_like_handle
 from vkzircon_cli.model.text import with_article
 from vkzircon_cli.model.vmo import Comparison, Export, Form, Handle, HandleBasic, Pair, PairOfHandles, VmoInfo
@@ -71,16 +72,14 @@ def memory_type(_: Facts, device: Device) -> Iterator[RowResult]:
     yield from _deaths_before(device)
     named = _named_types(device)
     for number, rows in _by_type(device).items():
-        good = [row for row in rows if row.handle.value is not None]
-        if good:
-            forms = ", ".join(row.form for row in good)
-            says = f"{good[0].allocation_size} bytes were exported ({forms})"
-            yield _row(device, good[0]).found(Outcome.PASS, says)
-            continue
-        refusals = [row for row in rows if row.handle.missing and row.handle.missing.kind is not MissingKind.NOT_ASKED]
-        first = (refusals or rows)[0]
-        worth = Outcome.FAIL if named >> number & 1 else Outcome.INFO
-        yield _row(device, first).about(first.handle, worth).unanswered()
+        best = best_export(device, number) or rows[0]
+        if best.handle.value is not None:
+            forms = ", ".join(row.form for row in rows if row.handle.value is not None)
+            says = f"{best.allocation_size} bytes were exported ({forms})"
+            yield _row(device, best).found(Outcome.PASS, says)
+        else:
+            worth = Outcome.FAIL if named >> number & 1 else Outcome.INFO
+            yield _row(device, best).about(best.handle, worth).unanswered()
 
 
 def _deaths_before(device: Device) -> Iterator[RowResult]:

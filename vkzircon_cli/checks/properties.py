@@ -17,7 +17,7 @@ from vkzircon_cli.checks.rows import (
     skipping,
     step,
 )
-from vkzircon_cli.checks.word import denies_import
+from vkzircon_cli.checks.word import denies_import, exported_form
 from vkzircon_cli.model.facts import Device, Facts
 from vkzircon_cli.model.quantities import ranges
 from vkzircon_cli.model.vmo import Form, HandleProperties
@@ -36,8 +36,7 @@ def _asked(device: Device) -> Rows[HandleProperties]:
 
 def _worth(device: Device, memory_type: int, worth: Outcome = Outcome.FAIL) -> Outcome:
     """Return what it is *worth* that no memory type takes the VMO: nothing where the driver denies imports of it."""
-    forms = [row.form for row in device.exports if row.memory_type == memory_type and row.handle.value is not None]
-    return Outcome.INFO if denies_import(device, (*forms, Form.PLAIN)[0]) else worth
+    return Outcome.INFO if denies_import(device, exported_form(device, memory_type)) else worth
 
 
 def _answered(device: Device) -> Rows[HandleProperties]:

@@ -23,8 +23,7 @@ def denies_import(device: Device, form: Form) -> bool:
 def denial(device: Device, memory_type: int, name: str) -> str:
     """Return what the driver reports as not supported in the step *name* of a memory type, '' if nothing."""
     group, last = name.partition(".")[0], name.rpartition(".")[2]
-    exported = [row.form for row in device.exports if row.memory_type == memory_type and row.handle.value is not None]
-    form = Form(last) if last in tuple(Form) else (*exported, Form.PLAIN)[0]
+    form = Form(last) if last in tuple(Form) else exported_form(device, memory_type)
     verbs = []
     if f".{ImportKind.OWN_VMO}" not in name and _denies(device, form, EXPORTABLE):
         verbs.append("export")
@@ -32,6 +31,12 @@ def denial(device: Device, memory_type: int, name: str) -> str:
         verbs.append("import")
     resources = "images" if form.is_image else "buffers"
     return f"the driver reports no {' and no '.join(verbs)} of such {resources}" if verbs else ""
+
+
+def exported_form(device: Device, memory_type: int) -> Form:
+    """Return the form in which a memory type was exported, plain if it was not."""
+    forms = (row.form for row in device.exports if row.memory_type == memory_type and row.handle.value is not None)
+    return next(forms, Form.PLAIN)
 
 
 def _denies(device: Device, form: Form, feature: int) -> bool:

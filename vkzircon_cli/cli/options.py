@@ -17,14 +17,13 @@ from vkzircon_cli.cli import completion
 from vkzircon_cli.cli.command_table import COMMANDS
 from vkzircon_cli.errors import Usage
 from vkzircon_cli.model import request
-from vkzircon_cli.model.quantities import exactly
+from vkzircon_cli.model.quantities import UNITS, exactly
 from vkzircon_cli.model.request import DocumentKind, FailOn, Formats, Shell
 from vkzircon_cli.model.spec import HANDLE_TYPES
 from vkzircon_cli.model.text import did_you_mean, readable, visible
 from vkzircon_cli.output import NO_FILES
 
 _LEAST_SECONDS = 0.1
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SMALLEST, _LARGEST = 4096, 1 << 40
 SUFFIXES = {".html": "html", ".json": "json", ".md": "markdown", ".xml": "junit", ".csv": "csv"}
 
@@ -32,7 +31,7 @@ SUFFIXES = {".html": "html", ".json": "json", ".md": "markdown", ".xml": "junit"
 def parse_size(text: str | int) -> int:
     """Parse a size in bytes: a whole number, K, M or G (powers of 1024) or none, then iB, B or nothing."""
     found = re.fullmatch(r"(\d{1,15})\s*([KMG]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
-    size = int(found[1]) * _UNITS[found[2].upper()] if found else 0
+    size = int(found[1]) * UNITS[found[2].upper()] if found else 0
     if not _SMALLEST <= size <= _LARGEST:
         raise typer.BadParameter(
             f"{str(text)!r} is not a size from {_SMALLEST} bytes to 1024 GiB (4096, 64K, 16MiB, 1GiB)"

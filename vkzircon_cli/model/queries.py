@@ -7,10 +7,11 @@ The probe, the doctor, the checks and the comparison of reports all use these fu
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from vkzircon_cli.model.base import BadValue
+from vkzircon_cli.model.base import BadValue, MissingKind
 from vkzircon_cli.model.facts import Device, Extension, Identity, Instance, MemoryType
 from vkzircon_cli.model.spec import DEVICE_COHERENT_AMD, EXTENSION, HOST_COHERENT, HOST_VISIBLE, PROTECTED
 from vkzircon_cli.model.text import visible
+from vkzircon_cli.model.vmo import Export
 
 if TYPE_CHECKING:
     from vkzircon_cli.model.bench import BenchDevice
@@ -154,6 +155,13 @@ def find_extension(extensions: Iterable[Extension], name: str = EXTENSION) -> Ex
 def offers_extension(device: "Device | BenchDevice") -> bool:
     """Whether *device* lists VK_FUCHSIA_external_memory; False if it was not asked."""
     return device.extensions.value is not None and find_extension(device.extensions.value) is not None
+
+
+def best_export(device: Device, memory_type: int) -> Export | None:
+    """Return a memory type's first form that exported, else the first that was tried, else the first of all."""
+    rows = [row for row in device.exports if row.memory_type == memory_type]
+    asked = [row for row in rows if row.handle.missing and row.handle.missing.kind is not MissingKind.NOT_ASKED]
+    return next(iter((*(row for row in rows if row.handle.value), *asked, *rows)), None)
 
 
 def hidden_commands(device: Device) -> tuple[str, ...]:

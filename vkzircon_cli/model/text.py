@@ -26,6 +26,11 @@ _ESCAPE = re.compile(r"\\(?:ud[89ab]..\\ud[c-f]..|udc([89a-f].)|.)")
 _COMMAND = re.compile(rf"(?<![\w>)\]])::|::(?={_NAMES})|##(?=\w*\[)", re.IGNORECASE)
 
 
+def readable(name: str | os.PathLike[str]) -> str:
+    r"""Return a path, an argument or a variable as text, bytes that are not UTF-8 as ``\xNN``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def decode(raw: bytes) -> tuple[str, str | None]:
     r"""Decode UTF-8, other bytes as ``\xNN``; the second value has all bytes in hex if there were others, else None."""
     text = raw.decode("utf-8", "backslashreplace")
@@ -34,11 +39,6 @@ def decode(raw: bytes) -> tuple[str, str | None]:
     except UnicodeDecodeError:
         return text, raw.hex()
     return text, None
-
-
-def readable(name: str | os.PathLike[str]) -> str:
-    r"""Return a path, an argument or a variable as text, bytes that are not UTF-8 as ``\xNN``."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def visible(text: str) -> str:

@@ -11,6 +11,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import bits_of, counted, ranges
+from vkzircon_cli.model.queries import best_export
 from vkzircon_cli.model.spec import MEMORY_PROPERTY_BITS
 from vkzircon_cli.model.vmo import Data, Write
 from vkzircon_cli.render import shared_memory
@@ -65,7 +66,7 @@ def matrix(device: Device) -> Matrix | None:
     """Return the memory types whose export was tried against all memory types, None if there are none."""
     types = (device.memory.value.types if device.memory.value else ())[:_MOST_TYPES]
     columns = tuple(each.index for each in types)
-    rows = tuple(_row(device, number, columns) for number in columns if shared_memory.best_export(device, number))
+    rows = tuple(_row(device, number, columns) for number in columns if best_export(device, number))
     flags = tuple(
         (name, tuple(place for place, each in enumerate(types) if each.flags.value >> bit & 1))
         for bit, name in enumerate(MEMORY_PROPERTY_BITS[:_FLAGS_DRAWN])

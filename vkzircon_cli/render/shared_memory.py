@@ -7,6 +7,7 @@ from dataclasses import replace
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device, Heap
 from vkzircon_cli.model.quantities import about, bits_of, exactly, ranges
+from vkzircon_cli.model.queries import best_export
 from vkzircon_cli.model.vmo import (
     Comparison,
     Data,
@@ -100,13 +101,6 @@ def _shared(device: Device, memory_type: int) -> tuple[Cell, ...]:
         bits = f"{mask:#x}: {ranges(bits_of(mask)) or 'none'}"
     told = "" if size is None else exactly(size)
     return export_mark(device, memory_type), trip_mark(device, memory_type), bits, told
-
-
-def best_export(device: Device, memory_type: int) -> Export | None:
-    """Return a memory type's first form that exported, else the first that was tried, else the first of all."""
-    rows = [row for row in device.exports if row.memory_type == memory_type]
-    asked = [row for row in rows if row.handle.missing and row.handle.missing.kind is not MissingKind.NOT_ASKED]
-    return next(iter((*(row for row in rows if row.handle.value), *asked, *rows)), None)
 
 
 def _types_exported(device: Device) -> list[Export]:

@@ -21,6 +21,7 @@ from vkzircon_cli.errors import Usage
 from vkzircon_cli.model.base import Answer, record
 from vkzircon_cli.model.facts import Device, Extension, Facts, Heap
 from vkzircon_cli.model.host import FUCHSIA, LINUX
+from vkzircon_cli.model.quantities import UNITS
 from vkzircon_cli.model.queries import display_name, find_extension
 from vkzircon_cli.model.request import Judging
 from vkzircon_cli.model.spec import DEVICE_TYPES, RIGHT_BITS, Version
@@ -32,7 +33,6 @@ _FORM = re.compile(r"\s*([^\s=!<>]*)\s*(?:(>=|<=|!=|==?|>|<)\s*(.*?)\s*)?", re.D
 _NUMBER = re.compile(r"(0x[0-9a-f]{1,16}|\d{1,20})\s*(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE)
 _VERSION = re.compile(r"\d{1,3}(\.\d{1,4}){0,2}")
 _JOINED = re.compile(r"&&|\|\||\s(?:and|or)\s", re.IGNORECASE)
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -264,7 +264,7 @@ def _number(_: NamedFact, text: str) -> Value | None:
     if (found := _NUMBER.fullmatch(text)) is None:
         return None
     base = 16 if found[1].lower().startswith("0x") else 10
-    return int(found[1], base) * _UNITS[(found[2] or "").upper()]
+    return int(found[1], base) * UNITS[(found[2] or "").upper()]
 
 
 def _version(_: NamedFact, text: str) -> Value | None:
