@@ -3,16 +3,14 @@
 
 The end of the process must be vkzircon's: another program, or _exit(0), would end it with code 0, as a pass does. The
 kernel holds a thread that makes such a call (seccomp_unotify(2); Linux 5.0), and the main thread sees that.
+
+Every start imports this module, but few need more of it than `status`: so the functions import the rest.
 """
 
 import os
-import select
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-
-from vkzircon_cli.worker.process import unusual
 
 _PR_SET_NO_NEW_PRIVS = 38
 _SET_MODE_FILTER, _NEW_LISTENER = 1, 1 << 3
@@ -38,6 +36,8 @@ def hold() -> Callable[[], bool]:
     Returns:
         A function: whether a thread is held. Where the system has no such filter, none ever is.
     """
+    from vkzircon_cli.worker.process import unusual
+
     with suppress(ImportError, OSError, AttributeError, KeyError):
         if (opened := _listener(*_OF_MACHINE[os.uname().machine])) >= 0:
             listener = unusual(opened)
@@ -48,6 +48,8 @@ def hold() -> Callable[[], bool]:
 
 def _is_held(listener: int) -> bool:
     """Whether a thread of this process is held. A process that a driver forked has the filter too, and may go on."""
+    import select
+    import struct
     from fcntl import ioctl  # not in Python for Fuchsia
 
     events = select.poll()
@@ -72,6 +74,8 @@ def _is_own(thread: int) -> bool:
 
 
 def _listener(arch: int, seccomp: int, execve: int, execveat: int, exit_group: int) -> int:
+    import struct
+
     from vkzircon_cli.bindings._abi import ffi
     from vkzircon_cli.bindings.dynlib import in_this_process
 
