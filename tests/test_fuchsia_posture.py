@@ -121,6 +121,28 @@ def test_a_hang_ends_at_the_limit_with_what_was_learned(fuchsia: Process, broken
     assert ran.json["error"]["cause"] == "driver-hung"
 
 
+@pytest.mark.parametrize("place", ["-", "/dev/stdout"])
+def test_what_a_driver_prints_without_end_never_mixes_with_the_result(
+    fuchsia: Process, broken_driver: Callable[[str], str], place: str
+) -> None:
+    """Its thread prints on while the document is written, to standard output by either name."""
+    driver = broken_driver('for (;;) if (write(1, "A", 1) + write(2, "A", 1) < 0) break;')
+    output = () if place == "-" else ("--output", place)
+    ran = fuchsia("devices", "--format", "json", "--timeout", "0.5", *output, VK_DRIVER_FILES=driver)
+    assert (ran.code, ran.json["error"]["cause"]) == (5, "driver-hung")
+    assert ran.err.startswith("vkzircon: The driver hung")
+    assert ran.json["run"]["output"]["text"].startswith("AAAA")
+
+
+def test_a_driver_that_prints_much_is_not_late(
+    fuchsia: Process, broken_driver: Callable[[str], str], lavapipe: str
+) -> None:
+    """Its output is taken as it comes, so that it does not wait for the pipe: 64 pipes full are no hang."""
+    driver = broken_driver("static char text[65536]; for (int i = 0; i < 64; i++) write(1, text, 65536), usleep(2000);")
+    ran = fuchsia("devices", "--format", "json", "--timeout", "2", VK_DRIVER_FILES=f"{driver}:{lavapipe}")
+    assert (ran.code, ran.json["error"]) == (0, None)
+
+
 def test_a_driver_that_calls_exit_is_no_pass(fuchsia: Process, broken_driver: Callable[[str], str]) -> None:
     """exit(0) in a call, or while the driver is loaded, is exit code 5 with a complete document."""
     ran = fuchsia("--format", "json", VKZIRCON_EMULATION="fault=exit-in-free")

@@ -96,7 +96,7 @@ class _File:
         self._stays, self._is_stdout = stays, target == 1
         self._place: Path | None = None  # what *written*, the temporary file, replaces
         if isinstance(target, int):
-            self._descriptor, self._written = os.dup(target), path
+            self._descriptor, self._written = os.dup(_own(target)), path
         elif known is not None and not stat.S_ISREG(known.st_mode):
             self._descriptor, self._written = _open_stream(target, known), path
         else:
@@ -267,6 +267,12 @@ def _target(path: Path) -> tuple[int | Path, os.stat_result | None]:
             return path, known
         path = Path(folder, path.readlink())
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _own(descriptor: int) -> int:
+    """Return *descriptor*, or that of the stream in its place while a driver in this process has the standard ones."""
+    stream = {1: sys.__stdout__, 2: sys.__stderr__}.get(descriptor)
+    return stream.fileno() if stream is not None else descriptor
 
 
 def _open_stream(path: Path, known: os.stat_result) -> int:

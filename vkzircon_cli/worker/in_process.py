@@ -30,7 +30,9 @@ from vkzircon_cli.worker.protocol import LoadProbe, probe_events, time_limit
 from vkzircon_cli.worker.supervisor import Capture, end_of
 
 _TICK_S = 0.2
+_BUSY_S = 0.001  # while the driver prints, which waits for the pipe to be emptied
 _CHUNK = 64 * 1024
+_MOST_CHUNKS = 64
 _LARGEST_SEMAPHORE = 128
 _PATIENCE_S = 60  # to write the report, while the thread that called exit() sleeps
 _kept: list[Any] = []
@@ -55,6 +57,10 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
     read_glossary(TEXTS)  # a driver may take this process's right to read the file
     is_held = own_end.hold() if process.refusal() else lambda: False  # a process that can be forked may use exec
     has_called_exit = watch_exit()
+
+    def how_it_ends() -> str:
+        return "it called exit" if has_called_exit() else "it called _exit or exec" if is_held() else ""
+
     with OwnOutput() as printed:
         try:
             threading.Thread(target=ask, daemon=True).start()
@@ -68,12 +74,7 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
         while event["event"] != "done":
             limit_s = time_limit(request.timeout_s, event.get("moves", 0))
             deadline = time.monotonic() + limit_s
-            end = ""
-            while (taken := _take(made)) is None and time.monotonic() < deadline:
-                if end := "it called exit" if has_called_exit() else "it called _exit or exec" if is_held() else "":
-                    break
-                printed.drain()
-                yield {"event": "tick"}
+            taken, end = yield from _awaited(made, printed, deadline, how_it_ends)
             if taken is None:
                 exited = Missing(MissingKind.CRASHED, calls[0], "", end)
                 yield end_of(step, exited if end else missing_in_time(limit_s, calls[0]))
@@ -84,21 +85,39 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
                 yield event
             made.task_done()
         printed.drain()
+        printed.is_over = event["event"] == "done"
     yield printed.capture.event()
 
 
-def _take(made: "queue.Queue[Event]") -> Event | None:
+def _awaited(
+    made: "queue.Queue[Event]", printed: "OwnOutput", deadline: float, how_it_ends: Callable[[], str]
+) -> Generator[Event, None, tuple[Event | None, str]]:
+    """Yield ticks; return the next event, or None and how the driver ended the process, '' if it is late."""
+    pause_s = _TICK_S
+    while (taken := _take(made, pause_s)) is None and time.monotonic() < deadline:
+        if end := how_it_ends():
+            return None, end
+        pause_s = _BUSY_S if printed.drain() else min(2 * pause_s, _TICK_S)
+        yield {"event": "tick"}
+    return taken, ""
+
+
+def _take(made: "queue.Queue[Event]", patience_s: float) -> Event | None:
     try:
-        return made.get(timeout=_TICK_S)
+        return made.get(timeout=patience_s)
     except queue.Empty:
         return None
 
 
 class OwnOutput:
-    """Captures what C code prints in this process; Python's own streams keep their targets."""
+    """Captures what C code prints in this process; Python's own streams keep their targets.
+
+    Until *is_over*, a thread of the driver may print: then the capture does not end, and the streams stay copies.
+    """
 
     def __init__(self) -> None:
         self.capture = Capture()
+        self.is_over = False
         self._saved: dict[int, int] = {}
         self._streams = (sys.__stdout__, sys.__stderr__)
 
@@ -119,17 +138,25 @@ class OwnOutput:
             return None
         return os.fdopen(self._saved[descriptor], "w", encoding=stream.encoding, closefd=False)
 
-    def drain(self) -> None:
-        """Empty the pipe: a full pipe would block the printing thread. A driver may have closed it."""
+    def drain(self) -> bool:
+        """Empty the pipe, and return whether anything was in it. A driver may have closed it.
+
+        A full pipe blocks the printing thread. One that prints without end must not keep this one here.
+        """
+        count = 0
         with suppress(OSError):
-            while data := os.read(self._read, _CHUNK):
+            while count < _MOST_CHUNKS and (data := os.read(self._read, _CHUNK)):
                 self.capture.add(data)
+                count += 1
+        return count > 0
 
     def __exit__(self, *_: object) -> None:
         """Restore both descriptors; close those whose copies a driver closed.
 
         A stream keeps the copy if a driver lowered the limit on open files, which dup2 obeys.
         """
+        if not self.is_over:
+            return
         streams = list(self._streams)
         for descriptor, saved in self._saved.items():
             with suppress(OSError):
