@@ -171,6 +171,9 @@ def parse(raw: bytes) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> Any:
+    if "\\" not in text:
+        with suppress(ValueError, RecursionError):  # what only the loader accepts is cleaned first, which takes longer
+            return _value(text)
     same_length = _cleaned(text, exact=False)
     try:
         value = _value(same_length)  # for errors with their place in the file
