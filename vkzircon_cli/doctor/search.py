@@ -115,7 +115,7 @@ def layer_variable(where: Surroundings) -> str:
 def explicit_layers(where: Surroundings) -> tuple[str, ...]:
     """Return the manifests of layers that are on only if they are named."""
     if "VK_LAYER_PATH" in where.trusted:
-        return tuple(dict.fromkeys(_files(entries(where, "VK_LAYER_PATH"))))
+        return _files(dict.fromkeys(entries(where, "VK_LAYER_PATH")))
     return _added(where, "VK_ADD_LAYER_PATH", EXPLICIT_LAYERS)
 
 
