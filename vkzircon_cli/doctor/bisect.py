@@ -26,7 +26,7 @@ from vkzircon_cli.model.queries import hidden_commands
 from vkzircon_cli.model.request import Depth, Request
 from vkzircon_cli.model.text import visible, with_article
 from vkzircon_cli.pipeline import Found
-from vkzircon_cli.report.stop_reason import DEATHS, has_died, is_in_trouble, lacks_emulation
+from vkzircon_cli.report.stop_reason import has_died, is_in_trouble, lacks_emulation
 from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Transcript
 from vkzircon_cli.worker.isolation import can_fork
@@ -165,7 +165,8 @@ def _trouble(transcript: Transcript) -> _Trouble:
     missing = died or facts.instance.missing or facts.device_count.missing
     if missing is None or missing.result == _NO_DEVICE:
         return _Trouble(_IDLE)
-    return _Trouble(describe(missing), missing.kind in DEATHS)
+    is_death = has_died(facts.loader) or has_died(facts.instance) or has_died(facts.device_count)
+    return _Trouble(describe(missing), is_death)
 
 
 @dataclass(slots=True)

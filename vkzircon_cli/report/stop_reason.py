@@ -17,7 +17,6 @@ from vkzircon_cli.stream.fold import Transcript
 
 _NO_DRIVER = "VK_ERROR_INCOMPATIBLE_DRIVER"
 _NO_DEVICE = "VK_ERROR_INITIALIZATION_FAILED"
-DEATHS = (MissingKind.CRASHED, MissingKind.TIMED_OUT)
 _MOST_WORDS = 3
 FIRST_ONLY = "The first attempt failed: "
 NOT_ISOLATED = "No process could be started"
@@ -80,8 +79,9 @@ def _what_stopped(transcript: Transcript, environment: Environment, emulate: boo
     if transcript.is_cut:
         return _cut(transcript)
     for answer in (facts.loader, facts.kernel, facts.instance, facts.device_count):
-        if answer.missing is not None and answer.missing.kind in DEATHS:
-            return _died(answer.missing, said)
+        missing = answer.missing
+        if missing is not None and missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT):
+            return _died(missing, said)
     if facts.instance.missing is not None:
         return _no_instance(facts.instance.missing, said, environment)
     if emulate and lacks_emulation(facts):
@@ -111,7 +111,7 @@ def is_in_trouble(transcript: Transcript) -> bool:
 
 def has_died(answer: Answer[Any]) -> bool:
     """Whether a crash or a hang is why there is no answer. A layer may take part even in the loader's own version."""
-    return answer.missing is not None and answer.missing.kind in DEATHS
+    return answer.missing is not None and answer.missing.kind in (MissingKind.CRASHED, MissingKind.TIMED_OUT)
 
 
 def _cut(transcript: Transcript) -> Failure:
