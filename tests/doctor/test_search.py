@@ -27,7 +27,7 @@ Log = dict[str, list[str]]
 
 
 def _where(environ: dict[str, str], platform: str = "linux") -> Surroundings:
-    return Surroundings(platform, False, environ, environ.get, 1.0)
+    return Surroundings(platform, False, environ, 1.0)
 
 
 def _logged(environ: dict[str, str], cwd: Path) -> tuple[Log, Log, Log]:

@@ -53,7 +53,7 @@ def _surroundings(request: Request, report: Report) -> search.Surroundings:
     """Return the surroundings of the agent's process, as the report has them."""
     there = report.environment
     environ = {variable.name: variable.value for variable in there.variables}
-    return search.Surroundings(there.platform, there.elevated, environ, environ.get, request.timeout_s)
+    return search.Surroundings(there.platform, there.elevated, environ, request.timeout_s)
 
 
 def _must_try(report: Report, names: Sequence[str]) -> bool:

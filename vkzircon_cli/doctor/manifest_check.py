@@ -140,14 +140,14 @@ def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
         return None
     is_implicit = manifest.kind is ManifestKind.IMPLICIT_LAYER
     filtered = layer_filter(where.trusted, manifest.name, is_implicit=is_implicit)
-    if filtered is False or (manifest.switch and where.lookup(manifest.switch[0]) is not None):
+    if filtered is False or (manifest.switch and manifest.switch[0] in where.environ):
         return False
     if filtered:
         return True
     if not is_implicit:
         return manifest.name in where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep)
     if manifest.enabler:
-        return where.lookup(manifest.enabler[0]) == manifest.enabler[1]
+        return where.environ.get(manifest.enabler[0]) == manifest.enabler[1]
     return True
 
 
