@@ -17,10 +17,6 @@ from vkzircon_cli.doctor.manifest_check import examine_all, layer_findings
 from vkzircon_cli.doctor.search import DRIVERS, EXPLICIT_LAYERS, IMPLICIT_LAYERS, Surroundings, folders
 
 
-def _nothing(_: str) -> str | None:
-    return None
-
-
 @pytest.fixture(name="library", scope="session")
 def _library(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Build a layer's library."""
@@ -32,7 +28,7 @@ def _library(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def _where(home: Path, **environ: str) -> Surroundings:
     given = {"HOME": str(home), "XDG_CONFIG_DIRS": "/nonexistent", "XDG_DATA_DIRS": "/nonexistent", **environ}
-    return Surroundings("linux", False, given, given.get, 1.0)
+    return Surroundings("linux", False, given, 1.0)
 
 
 def _install(folder: Path, file: str = "layer.json", **changes: Any) -> Path:
@@ -135,7 +131,7 @@ def test_a_driver_among_layers_is_told(tmp_path: Path) -> None:
 
 def test_folders_are_searched_in_the_loaders_order() -> None:
     """Configuration before data, the home folder before the system, and no folder of an empty entry."""
-    home = Surroundings("linux", False, {"HOME": "/h", "XDG_DATA_DIRS": "/usr/share::"}, _nothing, 1.0)
+    home = Surroundings("linux", False, {"HOME": "/h", "XDG_DATA_DIRS": "/usr/share::"}, 1.0)
     assert list(folders(home, IMPLICIT_LAYERS)) == [
         "/h/.config/vulkan/implicit_layer.d",
         "/etc/xdg/vulkan/implicit_layer.d",
@@ -143,7 +139,7 @@ def test_folders_are_searched_in_the_loaders_order() -> None:
         "/h/.local/share/vulkan/implicit_layer.d",
         "/usr/share/vulkan/implicit_layer.d",
     ]
-    elevated = Surroundings("linux", True, {"HOME": "/h", "XDG_DATA_HOME": "/x"}, _nothing, 1.0)
+    elevated = Surroundings("linux", True, {"HOME": "/h", "XDG_DATA_HOME": "/x"}, 1.0)
     assert [folder for folder in folders(elevated, DRIVERS) if folder.startswith(("/h", "/x"))] == []
 
 
@@ -231,7 +227,7 @@ def test_a_layer_is_judged_as_the_loader_does(
     path = _laid(tmp_path, kind, library, changes)
     given = {"HOME": "/dev/null", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": NAME, **loader}
     given["VK_DRIVER_FILES"] = lavapipe
-    exam = _exam(Surroundings("linux", False, given, given.get, 1.0), path)
+    exam = _exam(Surroundings("linux", False, given, 1.0), path)
     code, log = _loader(given, lavapipe)
     assert exam.is_usable == (f'Insert instance layer "{NAME}"' in log)
     assert (code < 0) == exam.stops
@@ -247,7 +243,7 @@ def test_a_layer_is_on_where_the_loader_has_it_on(
     kind, changes, environ = SWITCHES[name]
     path = _laid(tmp_path, kind, library, changes)
     given = {"HOME": "/dev/null", "XDG_DATA_DIRS": str(tmp_path), "VK_DRIVER_FILES": lavapipe, **environ, **loader}
-    exam = _exam(Surroundings("linux", False, given, given.get, 1.0), path)
+    exam = _exam(Surroundings("linux", False, given, 1.0), path)
     _, log = _loader(given, lavapipe)
     assert exam.is_on == (f'Insert instance layer "{NAME}"' in log)
     assert exam.finding.id == ("layer.on" if exam.is_on else "layer.off")
@@ -263,7 +259,7 @@ def test_each_of_several_layers_is_examined(tmp_path: Path, library: str, lavapi
     names = "VK_LAYER_TEST_a:VK_LAYER_TEST_b:VK_LAYER_TEST_one"
     given = {"HOME": "/dev/null", "XDG_DATA_DIRS": str(tmp_path), "VK_INSTANCE_LAYERS": names}
     given["VK_DRIVER_FILES"] = lavapipe
-    where = Surroundings("linux", False, given, given.get, 1.0)
+    where = Surroundings("linux", False, given, 1.0)
     found = [
         (each.manifest.name, each.finding.id) for each in examine_all(where).layers if each.manifest.path == str(path)
     ]

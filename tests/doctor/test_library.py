@@ -24,7 +24,7 @@ from vkzircon_cli.doctor.search import Surroundings
 
 def _exams(*manifests: Path | str, platform: str = "linux", limit_s: float = 0.5) -> tuple[ManifestExam, ...]:
     given = {"VK_DRIVER_FILES": ":".join(map(str, manifests))}
-    return examine_all(Surroundings(platform, False, given, given.get, limit_s)).drivers
+    return examine_all(Surroundings(platform, False, given, limit_s)).drivers
 
 
 def _naming(path: Path, library: str) -> Path:
@@ -85,7 +85,7 @@ import sys
 from vkzircon_cli.doctor.manifest_check import examine_all
 from vkzircon_cli.doctor.search import Surroundings
 given = {"VK_DRIVER_FILES": ":".join(sys.argv[1:])}
-for exam in examine_all(Surroundings("linux", False, given, given.get, 5)).drivers:
+for exam in examine_all(Surroundings("linux", False, given, 5)).drivers:
     print(exam.finding.id, exam.finding.sentence)
 """
 
@@ -225,7 +225,7 @@ def test_on_fuchsia_the_service_has_the_library(tmp_path: Path) -> None:
     given = {"VK_DRIVER_FILES": str(manifest), "VKZIRCON_PLATFORM": "fuchsia"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VKZIRCON_PLATFORM", "fuchsia")
-        where = Surroundings("fuchsia", False, given, given.get, 1.0)
+        where = Surroundings("fuchsia", False, given, 1.0)
         exams = examine_all(where).drivers
     assert exams[0].finding.outcome is Outcome.SKIP
     assert driver_findings(exams, where).outcome is Outcome.SKIP

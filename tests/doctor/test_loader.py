@@ -26,7 +26,7 @@ NEW = api_version(1 << 22 | 3 << 12 | 239)
 
 
 def _where(platform: str = "linux", timeout_s: float = 10, **environ: str) -> Surroundings:
-    return Surroundings(platform, False, environ, environ.get, timeout_s)
+    return Surroundings(platform, False, environ, timeout_s)
 
 
 def _library(path: Path, source: str, *options: str) -> Path:
@@ -210,7 +210,7 @@ def test_who_gives_up_waits_for_nothing() -> None:
 def test_what_the_probe_opened_is_not_tried_again(tmp_path: Path) -> None:
     """The first name's result is the probe's; that of a later name does not explain the first."""
     path = str(_library(tmp_path / "libvulkan_test.so", _VERSION))
-    where = Surroundings("linux", False, {LIBVULKAN_VARIABLE: path}, lambda _: None, 10)
+    where = Surroundings("linux", False, {LIBVULKAN_VARIABLE: path}, 10)
     seen = Answer(Loader(path, "/the/probe/says", NEW))
     assert attempts(where, seen) == (Attempt(path, "/the/probe/says", NEW),)
     other = Answer(Loader("libvulkan.so", "/the/probe/says", NEW))

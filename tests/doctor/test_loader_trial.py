@@ -75,7 +75,7 @@ def _driver(tmp_path: Path) -> Driver:
 
 
 def _where(**environ: str) -> Surroundings:
-    return Surroundings("linux", False, environ, environ.get, 5.0)
+    return Surroundings("linux", False, environ, 5.0)
 
 
 @pytest.mark.parametrize("fails", FAILS)

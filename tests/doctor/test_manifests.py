@@ -26,7 +26,7 @@ Made = Callable[[Path, str], None]
 
 
 def _where(**environ: str) -> Surroundings:
-    return Surroundings("linux", False, environ, environ.get, 1.0)
+    return Surroundings("linux", False, environ, 1.0)
 
 
 def _body(library: str, **more: Any) -> str:
@@ -406,7 +406,7 @@ def test_the_variable_in_force_is_used(lavapipe: str) -> None:
     both = {"VK_DRIVER_FILES": lavapipe, "VK_ICD_FILENAMES": "/nonexistent.json"}
     assert [exam.manifest.path for exam in examine_all(_where(**both)).drivers] == [lavapipe]
     assert examine_all(_where(VK_DRIVER_FILES="", VK_ICD_FILENAMES=lavapipe)).drivers == ()
-    elevated = Surroundings("linux", True, both, both.get, 1.0)
+    elevated = Surroundings("linux", True, both, 1.0)
     assert "/nonexistent.json" not in [exam.manifest.path for exam in examine_all(elevated).drivers]
 
 

@@ -27,7 +27,7 @@ Log = dict[str, list[str]]
 
 
 def _where(environ: dict[str, str], platform: str = "linux") -> Surroundings:
-    return Surroundings(platform, False, environ, environ.get, 1.0)
+    return Surroundings(platform, False, environ, 1.0)
 
 
 def _logged(environ: dict[str, str], cwd: Path) -> tuple[Log, Log, Log]:
@@ -134,10 +134,12 @@ def test_what_a_variable_names_is_the_loaders(variable: str, value: str, places:
         ({"VK_ADD_LAYER_PATH": "BASE:BASE"}, 1),
         ({"VK_LAYER_PATH": "/none", "VK_ADD_LAYER_PATH": "BASE"}, 0),
         ({"VK_LAYER_PATH": "BASE/c.json"}, 0.5),
+        ({"VK_LAYER_PATH": "BASE:BASE/c.json"}, 1.5),
+        ({"VK_ADD_LAYER_PATH": "BASE:BASE/c.json"}, 1.5),
     ],
 )
 def test_layer_paths_are_the_loaders(environ: dict[str, str], files: float, places: Path) -> None:
-    """A folder is searched once, and VK_LAYER_PATH is the only one where it is set."""
+    """A folder is searched once, a file beside it is read again, and VK_LAYER_PATH is the only one where it is set."""
     folder = places / "base" / "vulkan" / EXPLICIT_LAYERS
     given = {"HOME": "/h", "XDG_DATA_DIRS": "/none"}
     given |= {name: value.replace("BASE", str(folder)) for name, value in environ.items()}

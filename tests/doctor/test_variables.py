@@ -14,7 +14,7 @@ from vkzircon_cli.model.host import VARIABLES
 
 
 def _found(environ: dict[str, str], loader: str = "", *, elevated: bool = False) -> dict[str, Finding]:
-    where = Surroundings("linux", elevated, environ, environ.get, 1)
+    where = Surroundings("linux", elevated, environ, 1)
     return {child.subject: child for child in variables_finding(where, loader).children}
 
 

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding, branch, shown
@@ -21,9 +20,9 @@ from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import Task
 
 DEV = Path("/dev")
-# Vulkan drivers open these; the others serve displays and other interfaces.
-_NEEDED = ("dri/renderD*", "nvidia[0-9]*", "nvidiactl", "dxg", "mali[0-9]*", "magma[0-9]*")
-_OTHERS = ("dri/card*", "nvidia-modeset", "nvidia-uvm", "kfd")
+# Vulkan drivers open the first ones; the others serve displays and other interfaces.
+_NEEDED = dict.fromkeys(("dri/renderD*", "nvidia[0-9]*", "nvidiactl", "dxg", "mali[0-9]*", "magma[0-9]*"), True)
+_NODES = {**_NEEDED, **dict.fromkeys(("dri/card*", "nvidia-modeset", "nvidia-uvm", "kfd"), False)}
 _MOST_NODES = 64
 SVC = Path("/svc")
 _GROUP_MAY = stat.S_IRGRP | stat.S_IWGRP
@@ -76,18 +75,15 @@ class NodeTrial:
 
 
 def _listed(dev: Path) -> Iterator[Node]:
-    found = [(path, needed) for kinds, needed in ((_NEEDED, True), (_OTHERS, False)) for path in _matching(dev, kinds)]
+    found: list[tuple[Path, bool]] = []
+    for pattern, needed in _NODES.items():
+        with suppress(OSError):
+            found += [(path, needed) for path in sorted(dev.glob(pattern))]
     for path, needed in found[:_MOST_NODES]:
         with suppress(OSError):  # removed since it was listed, or a dangling link
             status = path.stat()
             group, members = _group(status.st_gid)
             yield Node(os.fspath(path), needed, status.st_mode, user_name(status.st_uid), group, members)
-
-
-def _matching(dev: Path, kinds: Sequence[str]) -> Iterator[Path]:
-    for kind in kinds:
-        with suppress(OSError):
-            yield from sorted(dev.glob(kind))
 
 
 def user_name(number: int) -> str:
@@ -117,7 +113,7 @@ def _open(path: str) -> str:
     return ""
 
 
-def _with(node: Node, reason: Any, missing: Missing | None) -> Node:
+def _with(node: Node, reason: str | None, missing: Missing | None) -> Node:
     if not stat.S_ISCHR(node.mode):
         return replace(node, opens=False)
     if reason is not None:

@@ -4,6 +4,8 @@
 It is a document of its own: a report describes devices, a diagnosis says why there are none.
 """
 
+import errno
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import KW_ONLY, replace
@@ -16,13 +18,13 @@ from vkzircon_cli.doctor import access, bisect, extension, layer_bisect, loader,
 from vkzircon_cli.doctor.background import Trials
 from vkzircon_cli.doctor.finding import Finding, leaves
 from vkzircon_cli.doctor.library import NO_TIME
-from vkzircon_cli.doctor.limited import under_limit
 from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
 from vkzircon_cli.doctor.settings import settings_findings
-from vkzircon_cli.errors import Exit
+from vkzircon_cli.errors import Exit, by_limit
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.home import without_home
+from vkzircon_cli.model.limits import Limit, limit_in_the_way
 from vkzircon_cli.model.quantities import counted
 from vkzircon_cli.model.queries import display_name, offers_extension
 from vkzircon_cli.model.request import Request
@@ -32,11 +34,16 @@ from vkzircon_cli.report.stop_reason import ENDED_THE_RUN, NO_AGENT, is_limited
 from vkzircon_cli.report.summary import count_outcomes, list_names
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.document import Document, Summary
-from vkzircon_cli.stream.events import Event, Failure
+from vkzircon_cli.stream.events import Event, Failure, error
 from vkzircon_cli.worker import interrupt
 
 T = TypeVar("T")
 
+# A lack of memory, files or threads may cause these: libraries are loaded under the limits of this process.
+_OF_LACK = ("library.crashes", "library.exits", "loader.crashes", "manifest.not-used", "layer.not-used")
+# It may cause these if the linker's words are of a lack.
+_REFUSED = ("loader.refused", "manifest.not-loaded", "layer.not-loaded")
+_WORDS = ("failed to map segment", os.strerror(errno.ENOMEM), os.strerror(errno.EMFILE))
 _HARMLESS = (Outcome.PASS, Outcome.INFO, Outcome.SKIP)
 
 
@@ -99,7 +106,7 @@ def diagnose(request: Request, trials: Trials, watch: Callable[[Event], None]) -
         manifest_check.layer_findings(layers, where),
         access.routes_finding() if nodes is None else access.nodes_finding(nodes, access.reach(report.devices)),
     )
-    found, limited = under_limit(found)
+    found, limited = _under_limit(found)
     suspects = [exam.manifest.path for exam in drivers if exam.is_usable]
     findings = _explained(request, report, found, hidden, suspects)
     return conclude(replace(report, error=report.error or limited), findings, emulate=bool(request.emulate))
@@ -227,3 +234,23 @@ def _finished(finding: Finding, *, redacts: bool) -> Finding:
     subject, sentence, cause, command, *evidence = without_home(texts) if redacts else texts
     children = tuple(_finished(child, redacts=redacts) for child in finding.children)
     return Finding(finding.id, subject, finding.outcome, sentence, tuple(evidence), cause, command, children)
+
+
+def _under_limit(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], Failure | None]:
+    """Return the *findings* with the limit of this process that may have caused some, and the error that names it."""
+    spoiled = next(filter(_is_of_lack, leaves(findings)), None)
+    if spoiled is None or (limit := limit_in_the_way()) is None:
+        return tuple(findings), None
+    limited = by_limit(spoiled.sentence.removesuffix("."))
+    failure = decode(Failure, error(limited, limited.cause)) if limited else None
+    return tuple(_caused(each, limit) for each in findings), failure
+
+
+def _caused(finding: Finding, limit: Limit) -> Finding:
+    finding = replace(finding, children=tuple(_caused(child, limit) for child in finding.children))
+    return replace(finding, cause=limit.words, command=limit.fix) if _is_of_lack(finding) else finding
+
+
+def _is_of_lack(finding: Finding) -> bool:
+    words = " ".join(finding.evidence)
+    return finding.id in _OF_LACK or (finding.id in _REFUSED and any(each in words for each in _WORDS))

@@ -45,14 +45,15 @@ def unseen(request: Request, report: Report, why: str) -> Iterator[Finding]:
     """Yield the same parts as far as *report* has them; *why* is the reason why the rest was not examined."""
     yield from _of_loader(loader.attempt_of_probe(report.loader), _surroundings(request, report), why)
     for part in ("drivers", "layers", "access"):
-        yield _not_looked_at(part, why)
+        child = Finding(f"{part}.not-looked-at", "", Outcome.SKIP, "They were not looked at.", (), why)
+        yield branch(part, "", child.sentence, [child])
 
 
 def _surroundings(request: Request, report: Report) -> search.Surroundings:
     """Return the surroundings of the agent's process, as the report has them."""
     there = report.environment
     environ = {variable.name: variable.value for variable in there.variables}
-    return search.Surroundings(there.platform, there.elevated, environ, environ.get, request.timeout_s)
+    return search.Surroundings(there.platform, there.elevated, environ, request.timeout_s)
 
 
 def _must_try(report: Report, names: Sequence[str]) -> bool:
@@ -84,8 +85,3 @@ def _of_manifests(part: str, kind: str, variable: str, where: search.Surrounding
     words = f"No manifest of {part} was read on the device."
     seen = f"Paths that exist: {', '.join([*named, *folders]) or 'none of the usual folders'}."
     return branch(part, "", words, [*missing, Finding(f"{part}.not-looked-at", "", Outcome.SKIP, seen, (), _HERE_ONLY)])
-
-
-def _not_looked_at(part: str, why: str) -> Finding:
-    child = Finding(f"{part}.not-looked-at", "", Outcome.SKIP, "They were not looked at.", (), why)
-    return branch(part, "", child.sentence, [child])

@@ -229,10 +229,9 @@ class _Explained:
     def _not_emulated(self, sentence: str) -> Finding:
         refusal = _VK_RESULT.sub(lambda found: result_name(int(found[1])), visible(self._seen.refusal))
         evidence = (*self._driver(), *filter(None, [refusal]))
-        if is_limited(self._report.error):
-            return self._made("no-emulation", Outcome.SKIP, sentence, evidence, _FOLLOWS)
-        if not self._report.emulation.active:
-            cause = f"{_FOLLOWS}: the emulation layer was not loaded"
+        is_stopped = is_limited(self._report.error)
+        if is_stopped or not self._report.emulation.active:
+            cause = _FOLLOWS if is_stopped else f"{_FOLLOWS}: the emulation layer was not loaded"
             return self._made("no-emulation", Outcome.SKIP, sentence, evidence, cause)
         if find_extension(self._extensions, HOST_MEMORY) is None:
             word, cause = "no-host-memory", f"the emulation needs {HOST_MEMORY}, and this driver does not list it"

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -64,15 +64,16 @@ def _header_of(path: str) -> Header | None:
     return Header(_BITS.get(raw[4], 0), machine)
 
 
-def own_header() -> Header | None:
+@cache
+def _own_header() -> Header | None:
     """Return what this process was built for."""
     with suppress(OSError):
         return _header_of(sys.executable)
     return None
 
 
-def unfit(manifest: Manifest, ours: Header | None) -> Finding | None:
-    """Return why the library of *manifest*, a path, is not one for a process like *ours*, as far as its file shows."""
+def unfit(manifest: Manifest) -> Finding | None:
+    """Return why the library of *manifest*, a path, is not one for this process, as far as its file shows."""
     path = manifest.resolved
     try:
         mode = Path(path).stat().st_mode
@@ -83,10 +84,11 @@ def unfit(manifest: Manifest, ours: Header | None) -> Finding | None:
         return _lacking(manifest, "library-missing", f"names {path}, which does not exist")
     except OSError as error:
         return _lacking(manifest, "not-a-library", f"names {path}, which cannot be read: {error.strerror}")
-    return _of_another_machine(manifest, header, ours)
+    return _of_another_machine(manifest, header)
 
 
-def _of_another_machine(manifest: Manifest, header: Header | None, ours: Header | None) -> Finding | None:
+def _of_another_machine(manifest: Manifest, header: Header | None) -> Finding | None:
+    ours = _own_header()
     if header is None:
         return _lacking(manifest, "not-a-library", f"names {manifest.resolved}, which is not a shared library")
     if ours is None or header == ours:

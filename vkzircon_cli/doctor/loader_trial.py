@@ -145,8 +145,7 @@ class LoaderTrial:
     def __init__(self, where: Surroundings, manifests: Sequence[str], variables: Sequence[str]) -> None:
         self._timeout_s = where.timeout_s
         self._manifests = nameable(manifests)[:_MOST_DRIVERS]
-        self._environ = {name: where.environ.get(name) for name in (*VARIABLES, "HOME")}
-        self._environ |= {name: where.lookup(name) for name in variables}
+        self._environ = {name: where.environ.get(name) for name in (*VARIABLES, "HOME", *variables)}
         self._environ["VK_LOADER_DEBUG"] = "all"
         self._ask = partial(_ask, names_tried(where.environ), self._environ)
         self._tried: dict[str, Tried] | None = None

@@ -16,11 +16,9 @@ from vkzircon_cli.doctor.library import (
     ENTRY_POINTS,
     NO_TIME,
     Fate,
-    Header,
     LibraryTrial,
     Loading,
     loading_problem,
-    own_header,
     unfit,
 )
 from vkzircon_cli.doctor.loader_trial import Asked, LoaderTrial
@@ -133,8 +131,7 @@ _LookedAt = tuple[Manifest, Finding | None, bool | None]
 
 
 def _looked_at(manifests: list[Manifest], where: Surroundings) -> list[_LookedAt]:
-    ours = own_header()
-    return [(each, each.problem or _unloadable(each, ours, where), _is_on(each, where)) for each in manifests]
+    return [(each, each.problem or _unloadable(each, where), _is_on(each, where)) for each in manifests]
 
 
 def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
@@ -143,18 +140,18 @@ def _is_on(manifest: Manifest, where: Surroundings) -> bool | None:
         return None
     is_implicit = manifest.kind is ManifestKind.IMPLICIT_LAYER
     filtered = layer_filter(where.trusted, manifest.name, is_implicit=is_implicit)
-    if filtered is False or (manifest.switch and where.lookup(manifest.switch[0]) is not None):
+    if filtered is False or (manifest.switch and manifest.switch[0] in where.environ):
         return False
     if filtered:
         return True
     if not is_implicit:
         return manifest.name in where.environ.get("VK_INSTANCE_LAYERS", "").split(os.pathsep)
     if manifest.enabler:
-        return where.lookup(manifest.enabler[0]) == manifest.enabler[1]
+        return where.environ.get(manifest.enabler[0]) == manifest.enabler[1]
     return True
 
 
-def _unloadable(manifest: Manifest, ours: Header | None, where: Surroundings) -> Finding | None:
+def _unloadable(manifest: Manifest, where: Surroundings) -> Finding | None:
     """Return why the loader does not load a library, as far as its file and the filters show it.
 
     A bare name, or one with $LIB, is found by the linker only.
@@ -164,7 +161,7 @@ def _unloadable(manifest: Manifest, ours: Header | None, where: Surroundings) ->
         return passed_over(manifest.path, f"{variable} says so")
     if "/" not in path or "$" in path or (manifest.is_driver and where.platform == FUCHSIA):
         return None
-    return unfit(manifest, ours)
+    return unfit(manifest)
 
 
 def _exam(

@@ -170,13 +170,14 @@ def parse(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def _parsed(text: str) -> Any:
-    same_length = _cleaned(text, exact=False)
+def _parsed(text: str, *, exact: bool = True) -> Any:
+    cleaned = _cleaned(text, exact=exact)
     try:
-        value = _value(same_length)  # for errors with their place in the file
-        return _value(_cleaned(text, exact=True)) if _ESCAPE.search(text) else value
+        return _value(cleaned)
     except json.JSONDecodeError as error:
-        raise _malformed(same_length, error) from error
+        if exact:
+            return _parsed(text, exact=False)  # once more, for the error's place in the file
+        raise _malformed(cleaned, error) from error
     except RecursionError as error:
         raise _deep(text) from error
     except ValueError as error:
@@ -208,7 +209,7 @@ def _cleaned(text: str, *, exact: bool) -> str:
     def token(match: re.Match[str]) -> str:
         found = match.group()
         if found.startswith('"'):
-            return _ESCAPE.sub(lambda escape: _escape(escape.group(1), exact=exact), found)
+            return _ESCAPE.sub(lambda escape: _escape(escape.group(1), exact=exact), found) if "\\" in found else found
         if found < " ":
             return " "
         taken = 0 if _NUMBER.fullmatch(found) else len(_LOADERS_NUMBER.match(found)[0])  # type: ignore[index]

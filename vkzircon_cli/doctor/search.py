@@ -38,15 +38,13 @@ _EMPTY = {"driver": Outcome.FAIL, "explicit layer": Outcome.WARN, "implicit laye
 class Surroundings:
     """What the loader would see.
 
-    *environ* has the variables of a fixed list that are set, *lookup* reads any: an implicit layer's manifest names the
-    one that turns it on or off. In *elevated* processes the loader ignores most variables. *timeout_s* is how long a
-    library may take to load. *exists* is also true of a dangling link.
+    *environ* has the variables; bytes that are not UTF-8 are surrogate escapes. In *elevated* processes the loader
+    ignores most of them. *timeout_s* is how long a library may take to load. *exists* is also true of a dangling link.
     """
 
     platform: str
     elevated: bool
     environ: Mapping[str, str]
-    lookup: Callable[[str], str | None]
     timeout_s: float
     exists: Callable[[str], bool] = os.path.lexists
 
@@ -58,12 +56,10 @@ class Surroundings:
 
 def surroundings(timeout_s: float, changed: Mapping[str, str] | None = None) -> Surroundings:
     """Return the surroundings of this process with the variables that are *changed* for the probe."""
-    given = {**os.environ, **(changed or {})}
     return Surroundings(
         platform=platform(),
         elevated=is_elevated(),
-        environ={name: given[name] for name in (*VARIABLES, "HOME") if name in given},
-        lookup=given.get,
+        environ={**os.environ, **(changed or {})},
         timeout_s=timeout_s,
     )
 
@@ -115,7 +111,7 @@ def layer_variable(where: Surroundings) -> str:
 def explicit_layers(where: Surroundings) -> tuple[str, ...]:
     """Return the manifests of layers that are on only if they are named."""
     if "VK_LAYER_PATH" in where.trusted:
-        return tuple(dict.fromkeys(_files(entries(where, "VK_LAYER_PATH"))))
+        return _files(dict.fromkeys(entries(where, "VK_LAYER_PATH")))
     return _added(where, "VK_ADD_LAYER_PATH", EXPLICIT_LAYERS)
 
 
