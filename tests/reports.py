@@ -72,13 +72,21 @@ from vkzircon_cli.model.vmo import (
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import CheckResult
 from vkzircon_cli.stream.document import SCHEMA_VERSION, Emulation, Run, Summary, Tool
-from vkzircon_cli.stream.events import Failure, Message, Output
-from vkzircon_cli.stream.fold import StepTime
+from vkzircon_cli.stream.events import Event, Failure, Message, Output
+from vkzircon_cli.stream.fold import Fold, StepTime, Transcript
 
 GIB = 1 << 30
 LAYER = "VK_LAYER_VKZIRCON_external_memory"
 _SIZE = 65536
 _RIGHTS = flags(0xD0EF, RIGHT_BITS)
+
+
+def folded(events: Iterable[Event]) -> Transcript:
+    """Fold a whole stream."""
+    state = Fold()
+    for event in events:
+        state.add(event)
+    return state.transcript()
 
 
 def refused(call: str, result: str, reason: str = "") -> Missing:

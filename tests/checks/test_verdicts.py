@@ -33,7 +33,6 @@ from vkzircon_cli.model.vmo import (
     RoundTrip,
     Write,
 )
-from vkzircon_cli.stream.fold import fold as fold_events
 
 
 def _in_rows(table: str, fact: str, missing: Missing) -> Change:
@@ -103,7 +102,7 @@ def test_a_device_without_the_extension_is_a_skip() -> None:
 def test_a_device_that_was_never_asked_is_a_skip() -> None:
     """Facts that stop early are skips: never an exception, never a pass."""
     begin = {"event": "begin", "step": "device0/identity", "fact": "identity", "device": 0, "key": {}}
-    facts = fold_events([begin, {"event": "done"}]).facts
+    facts = reports.folded([begin, {"event": "done"}]).facts
     (device,) = facts.devices
     assert {check.verdict(facts, device).outcome for check in REGISTRY.values()} == {Outcome.SKIP}
 

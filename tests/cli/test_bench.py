@@ -283,26 +283,6 @@ def test_a_page_hides_what_tells_of_machines(emulated: Run) -> None:
     assert "Nothing is hidden in this page" in emulated(*short, "--no-redact").out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--seconds", "0"), "is not a number of seconds"),
-        (("--seconds", "nan"), "is not a number of seconds"),
-        (("--seconds", "soon"), "is not a number of seconds"),
-        (("--size", "1"), "is not a size from 4096"),
-        (("--format", "csv"), "is not one of terminal, json, html"),
-        (("--fault", "x"), "Add --emulate"),
-        (("extra",), "unexpected extra argument"),
-    ],
-)
-def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...], said: str) -> None:
-    """A mistake is exit 2, one line on stderr, and nothing on stdout."""
-    ran = vkzircon("bench", *arguments, **NO_VULKAN)
-    assert (ran.code, ran.out) == (2, "")
-    assert said in ran.err
-    assert ran.err.count("\n") == 1
-
-
 _GROWTH = """
 import resource, sys
 from vkzircon_cli.__main__ import run

@@ -73,6 +73,12 @@ def test_help_has_no_escape_codes_on_a_build_server(vkzircon: Run) -> None:
         (("report", "--timeout", "0"), "'0' is not a number of seconds from 0.1 to 3600"),
         (("report", "--timeout", "soon"), "'soon' is not a number of seconds"),
         (("report", "--timeout", "nan"), "nan"),
+        (("bench", "--seconds", "0"), "'0' is not a number of seconds from 0.1 to 3600"),
+        (("bench", "--size", "1"), "'1' is not a size from 4096"),
+        (("bench", "--format", "csv"), "is not one of terminal, json, html"),
+        (("matrix", "--format", "trace"), "is not one of terminal, json, csv"),
+        (("matrix", "--formats", "most"), "is not one of common, all"),
+        (("matrix", "--handle-type", "\x1b[31m"), "is not one of opaque-fd"),
         (("report", "--output", ""), "a file's name is needed"),
         (("check", "--device"), "requires an argument"),
         (("report", "--output", "-"), "a file's name is needed"),
@@ -87,6 +93,7 @@ def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...]
     assert said in ran.err
     assert " --help" in ran.err or "Options come after the command" in ran.err
     assert ran.err.count("\n") == 1
+    assert "\x1b" not in ran.err
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ TYPED = (
     ("matrix --handle-type=dma", "dma-buf"),
     ("--format=mark", "markdown"),
     ("explain goldf", "goldfish"),
+    ("explain export.ri", "export.rights"),
     ("help mat", "matrix"),
     ("--pers", "--persona"),
 )

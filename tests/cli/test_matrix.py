@@ -238,27 +238,6 @@ def test_output_and_quiet_are_as_everywhere(emulated: Run, tmp_path: Path) -> No
     assert emulated("matrix", "--output", str(tmp_path)).code == 6
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--handle-type", "vmo"), "is not one of opaque-fd"),
-        (("--handle-type", "\x1b[31m"), "is not one of opaque-fd"),
-        (("--handle-type", ""), "is not one of opaque-fd"),
-        (("--formats", "most"), "is not one of common, all"),
-        (("--format", "trace"), "is not one of terminal, json, csv"),
-        (("--fault", "x"), "Add --emulate"),
-        (("extra",), "unexpected extra argument"),
-    ],
-)
-def test_usage_errors_are_one_sentence(vkzircon: Run, arguments: tuple[str, ...], said: str) -> None:
-    """A mistake is exit 2, one line on stderr, and nothing on stdout."""
-    ran = vkzircon("matrix", *arguments, **NO_VULKAN)
-    assert (ran.code, ran.out) == (2, "")
-    assert said in ran.err
-    assert ran.err.count("\n") == 1
-    assert "\x1b" not in ran.err
-
-
 def test_no_such_device_is_exit_2(vkzircon: Run, lavapipe: str) -> None:
     """As with every command that probes."""
     ran = vkzircon("matrix", "--device", "no-such", VK_DRIVER_FILES=lavapipe)

@@ -256,8 +256,6 @@ def test_a_typo_gets_the_nearest_words(typo: str, near: str) -> None:
         (("-99999999999999999999",), "-99999999999999999999 is not the number of a"),
         (("99",), "99 is not the number of a"),
         (("export.rights", "04751"), "unexpected extra argument"),
-        (("04751", "--format", "trace"), "'trace' is not one of terminal, json"),
-        (("04751", "--output", "-"), "a file's name is needed"),
     ],
 )
 def test_what_is_no_word_is_refused(vkzircon: Run, arguments: tuple[str, ...], said: str) -> None:
@@ -343,9 +341,3 @@ def test_practice_is_told_from_rules(vkzircon: Run) -> None:
     """A reader learns whether a rule of Vulkan is broken."""
     assert "rests on practice" in vkzircon("explain", "export.rights", **NO_VULKAN).out
     assert "rests on VUID-VkMemoryAllocateInfo-allocationSize-07903" in vkzircon("explain", "export.size").out
-
-
-def test_words_are_completed(vkzircon: Run) -> None:
-    """A shell offers the words that begin as typed."""
-    typed = {"COMP_WORDS": "vkzircon explain export.r", "COMP_CWORD": "2", "_VKZIRCON_COMPLETE": "complete_bash"}
-    assert vkzircon(**typed, **NO_VULKAN).out.split() == ["export.result-codes", "export.rights"]

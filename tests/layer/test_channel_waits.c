@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libzircon.so: waits on channels while other threads write, signal, send and close.
+#include "objects.h"
 #include "test.h"
 #include "zircon_private.h"
 
@@ -11,32 +12,6 @@
 #include <vkzircon/startup.h>
 #include <zircon/process.h>
 #include <zircon/processargs.h>
-
-struct ends {
-    zx_handle_t writer;
-    zx_handle_t reader;
-};
-
-static struct ends new_channel(void) {
-    struct ends ends = {0};
-    CHECK_OK(zx_channel_create(0, &ends.writer, &ends.reader));
-    return ends;
-}
-
-static void close_channel(struct ends ends) {
-    CHECK_OK(zx_handle_close_many((const zx_handle_t[]){ends.writer, ends.reader}, 2));
-}
-
-static zx_handle_t through(struct ends ends, zx_handle_t handle) {
-    zx_handle_t arrived = ZX_HANDLE_INVALID;
-    uint32_t num_bytes = 9, num_handles = 9;
-    CHECK_OK(zx_channel_write(ends.writer, 0, NULL, 0, &handle, 1));
-    CHECK_EQ(zx_handle_check_valid(handle), ZX_ERR_BAD_HANDLE);
-    CHECK_OK(zx_channel_read(ends.reader, 0, NULL, &arrived, 0, 1, &num_bytes, &num_handles));
-    CHECK_EQ(num_bytes, 0);
-    CHECK_EQ(num_handles, 1);
-    return arrived;
-}
 
 static void *write_later(void *writer) {
     usleep(30000);

@@ -2,39 +2,13 @@
 //
 // libzircon.so: messages and the handles in them, within one process.
 #include "faults.h"
+#include "objects.h"
 #include "test.h"
 #include "zircon_private.h"
 
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-struct ends {
-    zx_handle_t writer;
-    zx_handle_t reader;
-};
-
-static struct ends new_channel(void) {
-    struct ends ends = {0};
-    CHECK_OK(zx_channel_create(0, &ends.writer, &ends.reader));
-    return ends;
-}
-
-static void close_channel(struct ends ends) {
-    CHECK_OK(zx_handle_close_many((const zx_handle_t[]){ends.writer, ends.reader}, 2));
-}
-
-static zx_handle_t new_vmo(uint64_t size) {
-    zx_handle_t vmo = ZX_HANDLE_INVALID;
-    CHECK_OK(zx_vmo_create(size, 0, &vmo));
-    return vmo;
-}
-
-static zx_info_handle_basic_t basic_of(zx_handle_t handle) {
-    zx_info_handle_basic_t basic = {0};
-    CHECK_OK(zx_object_get_info(handle, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL));
-    return basic;
-}
 
 static uint32_t open_handles(void) {
     zx_info_process_handle_stats_t statistics;
@@ -44,18 +18,6 @@ static uint32_t open_handles(void) {
     for (size_t i = 0; i < ZX_OBJ_TYPE_UPPER_BOUND; i++)
         sum += statistics.handle_count[i];
     return sum;
-}
-
-// Writes one handle and reads it again.
-static zx_handle_t through(struct ends ends, zx_handle_t handle) {
-    zx_handle_t arrived = ZX_HANDLE_INVALID;
-    uint32_t num_bytes = 9, num_handles = 9;
-    CHECK_OK(zx_channel_write(ends.writer, 0, NULL, 0, &handle, 1));
-    CHECK_EQ(zx_handle_check_valid(handle), ZX_ERR_BAD_HANDLE);
-    CHECK_OK(zx_channel_read(ends.reader, 0, NULL, &arrived, 0, 1, &num_bytes, &num_handles));
-    CHECK_EQ(num_bytes, 0);
-    CHECK_EQ(num_handles, 1);
-    return arrived;
 }
 
 static void ends_know_each_other(void) {

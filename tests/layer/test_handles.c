@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libzircon.so: handles and their rights, close, duplicate, replace and fork.
+#include "objects.h"
 #include "test.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zircon/syscalls.h>
-
-static zx_handle_t new_vmo(void) {
-    zx_handle_t vmo = ZX_HANDLE_INVALID;
-    CHECK_OK(zx_vmo_create(4096, 0, &vmo));
-    return vmo;
-}
-
-static zx_info_handle_basic_t basic_of(zx_handle_t handle) {
-    zx_info_handle_basic_t basic = {0};
-    CHECK_OK(zx_object_get_info(handle, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL));
-    return basic;
-}
 
 static bool is_valid(zx_handle_t handle) {
     const zx_status_t status = zx_object_get_info(handle, ZX_INFO_HANDLE_VALID, NULL, 0, NULL, NULL);
@@ -27,7 +16,7 @@ static bool is_valid(zx_handle_t handle) {
 }
 
 static void values_look_like_handles(void) {
-    const zx_handle_t vmo = new_vmo();
+    const zx_handle_t vmo = new_vmo(4096);
     CHECK(vmo != ZX_HANDLE_INVALID);
     CHECK_EQ(vmo & ZX_HANDLE_FIXED_BITS_MASK, ZX_HANDLE_FIXED_BITS_MASK);
     CHECK(vmo > 0xffff); // no file descriptor is that large
@@ -35,18 +24,18 @@ static void values_look_like_handles(void) {
 }
 
 static void values_are_reused_and_koids_are_not(void) {
-    const zx_handle_t first = new_vmo();
+    const zx_handle_t first = new_vmo(4096);
     const zx_koid_t koid = basic_of(first).koid;
     CHECK(koid >= ZX_KOID_FIRST);
     CHECK_OK(zx_handle_close(first));
-    const zx_handle_t second = new_vmo();
+    const zx_handle_t second = new_vmo(4096);
     CHECK_EQ(second, first);
     CHECK(basic_of(second).koid > koid);
     CHECK_OK(zx_handle_close(second));
 }
 
 static void bad_handles_are_told(void) {
-    const zx_handle_t vmo = new_vmo();
+    const zx_handle_t vmo = new_vmo(4096);
     const zx_handle_t bad[] = {ZX_HANDLE_INVALID, 3, 0xabcd1234, 0xffffffff, vmo & ~ZX_HANDLE_FIXED_BITS_MASK, vmo + 4};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         zx_handle_t out;
@@ -64,7 +53,7 @@ static void bad_handles_are_told(void) {
 }
 
 static void close_many_closes_all_it_can(void) {
-    const zx_handle_t handles[] = {new_vmo(), ZX_HANDLE_INVALID, 0xabcd1237, new_vmo()};
+    const zx_handle_t handles[] = {new_vmo(4096), ZX_HANDLE_INVALID, 0xabcd1237, new_vmo(4096)};
     CHECK_EQ(zx_handle_close_many(handles, 4), ZX_ERR_BAD_HANDLE);
     CHECK(!is_valid(handles[0]));
     CHECK(!is_valid(handles[3]));
@@ -72,7 +61,7 @@ static void close_many_closes_all_it_can(void) {
 }
 
 static void duplicates_are_of_one_object(void) {
-    const zx_handle_t vmo = new_vmo();
+    const zx_handle_t vmo = new_vmo(4096);
     zx_handle_t copy;
     zx_info_handle_count_t count;
     CHECK_OK(zx_handle_duplicate(vmo, ZX_RIGHT_SAME_RIGHTS, &copy));
@@ -92,7 +81,7 @@ static void duplicates_are_of_one_object(void) {
 }
 
 static void rights_only_shrink(void) {
-    const zx_handle_t vmo = new_vmo();
+    const zx_handle_t vmo = new_vmo(4096);
     zx_handle_t narrow, other;
     CHECK_OK(zx_handle_duplicate(vmo, ZX_RIGHT_READ, &narrow));
     CHECK_EQ(basic_of(narrow).rights, ZX_RIGHT_READ);
@@ -107,7 +96,7 @@ static void rights_only_shrink(void) {
 }
 
 static void every_call_wants_its_right(void) {
-    const zx_handle_t vmo = new_vmo();
+    const zx_handle_t vmo = new_vmo(4096);
     zx_handle_t none, out;
     char byte = 0, name[ZX_MAX_NAME_LEN];
     zx_info_handle_count_t count;
@@ -132,7 +121,7 @@ static void every_call_wants_its_right(void) {
 }
 
 static void replace_kills_the_old_value(void) {
-    const zx_handle_t vmo = new_vmo();
+    const zx_handle_t vmo = new_vmo(4096);
     const zx_koid_t koid = basic_of(vmo).koid;
     zx_handle_t next, last;
     CHECK_OK(zx_handle_replace(vmo, ZX_RIGHT_READ, &next));
@@ -151,7 +140,7 @@ static void the_process_has_handles_of_its_own(void) {
     CHECK_EQ(basic_of(vmar).type, ZX_OBJ_TYPE_VMAR);
     zx_info_process_handle_stats_t before, after;
     CHECK_OK(zx_object_get_info(process, ZX_INFO_PROCESS_HANDLE_STATS, &before, sizeof before, NULL, NULL));
-    const zx_handle_t vmo = new_vmo();
+    const zx_handle_t vmo = new_vmo(4096);
     CHECK_OK(zx_object_get_info(process, ZX_INFO_PROCESS_HANDLE_STATS, &after, sizeof after, NULL, NULL));
     CHECK_EQ(after.handle_count[ZX_OBJ_TYPE_VMO], before.handle_count[ZX_OBJ_TYPE_VMO] + 1);
     CHECK_EQ(after.handle_count[ZX_OBJ_TYPE_PROCESS], 1);
@@ -163,7 +152,7 @@ static void the_process_has_handles_of_its_own(void) {
 static void the_table_grows(void) {
     enum { MANY = 1000 };
     static zx_handle_t copies[MANY];
-    const zx_handle_t vmo = new_vmo();
+    const zx_handle_t vmo = new_vmo(4096);
     for (size_t i = 0; i < MANY; i++)
         REQUIRE(CHECK_OK(zx_handle_duplicate(vmo, ZX_RIGHT_SAME_RIGHTS, &copies[i])));
     for (size_t i = 0; i < MANY; i++)
@@ -182,7 +171,7 @@ static int child_of_fork(zx_handle_t vmo) {
 }
 
 static void a_forked_child_starts_with_an_empty_table(void) {
-    const zx_handle_t vmo = new_vmo();
+    const zx_handle_t vmo = new_vmo(4096);
     const pid_t child = fork();
     if (child == 0)
         _exit(child_of_fork(vmo));

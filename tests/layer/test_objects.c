@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libzircon.so: versioned information, names, events and waits, and the calls that need no object.
+#include "objects.h"
 #include "test.h"
 #include "zircon_private.h"
 
 #include <pthread.h>
 #include <unistd.h>
-
-static zx_handle_t new_vmo(uint64_t size) {
-    zx_handle_t vmo = ZX_HANDLE_INVALID;
-    CHECK_OK(zx_vmo_create(size, 0, &vmo));
-    return vmo;
-}
 
 static void each_version_writes_its_own_size(void) {
     static const struct {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libzircon.so: two processes with a channel between them. The second process runs this program too.
+#include "objects.h"
 #include "test.h"
 #include "zircon_private.h"
 
@@ -20,12 +21,6 @@ struct words {
     zx_koid_t koid;
     zx_rights_t rights;
 };
-
-static zx_info_handle_basic_t basic_of(zx_handle_t handle) {
-    zx_info_handle_basic_t basic = {0};
-    CHECK_OK(zx_object_get_info(handle, ZX_INFO_HANDLE_BASIC, &basic, sizeof basic, NULL, NULL));
-    return basic;
-}
 
 static zx_handle_t receive(zx_handle_t channel, struct words *words) {
     zx_handle_t handle = ZX_HANDLE_INVALID;

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libzircon.so: reading, writing, mapping, children, range operations and cache policies of VMOs.
+#include "objects.h"
 #include "test.h"
 #include "zircon_private.h"
 
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static zx_handle_t new_vmo(uint64_t size) {
-    zx_handle_t vmo = ZX_HANDLE_INVALID;
-    CHECK_OK(zx_vmo_create(size, 0, &vmo));
-    return vmo;
-}
 
 static zx_info_vmo_t info_of(zx_handle_t vmo) {
     zx_info_vmo_t info = {0};

@@ -8,12 +8,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from any_report import hostile
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from reports import concluded, device, emulated, good_report, identity, result, stopped, with_devices
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.chain import Link
+from vkzircon_cli.model.queries import display_name
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.junit import render_junit
 from vkzircon_cli.report.causes import Cause
@@ -184,6 +185,7 @@ def test_every_capture_is_read_back(capture: Path) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(hostile)
+@example(":")  # with the colon behind it, a command of a CI system
 def test_foreign_text_is_text(words: str) -> None:
     """With any text of a driver the document keeps its shape and holds the words, made visible."""
     report = with_devices(emulated(good_report()), device(who=identity(words, info=words)))
@@ -198,4 +200,4 @@ def test_foreign_text_is_text(words: str) -> None:
         "failure",
     ]
     (failure,) = root.iter("failure")
-    assert failure.attrib["message"].endswith(f": {visible(words)}")
+    assert failure.attrib["message"] == visible(f"{display_name(identity(words))}: {words}")

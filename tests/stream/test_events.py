@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reports import folded
 
 from vkzircon_cli.errors import CannotAsk, NotAsked, Refused
 from vkzircon_cli.model.base import NEVER_REACHED, Answer, Missing, MissingKind, not_asked
@@ -15,7 +16,6 @@ from vkzircon_cli.model.facts import Extension, Kernel
 from vkzircon_cli.model.vmo import Export, Form, Handle
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.events import Asker, Event, ended, error, to_line
-from vkzircon_cli.stream.fold import fold
 
 ASK = Asker()
 KERNEL = Kernel("libzircon.so", "/boot/lib/libzircon.so", Answer(4096))
@@ -38,7 +38,7 @@ def _written() -> list[bytes]:
 
 def test_a_stream_folds_into_the_facts_that_it_was_made_of() -> None:
     """Scalars and rows come back equal, after JSON."""
-    transcript = fold(json.loads(line) for line in _written())
+    transcript = folded(json.loads(line) for line in _written())
     assert transcript.facts.kernel == Answer(KERNEL)
     (device,) = transcript.facts.devices
     assert device.extensions == Answer((Extension("VK_X", 1),))
@@ -57,7 +57,7 @@ def test_every_event_is_one_line_of_ascii() -> None:
 @pytest.mark.parametrize("count", range(10))
 def test_a_stream_that_stops_after_any_event_folds(count: int) -> None:
     """What was answered is there; the step that a stream stops in is named; the rest is never reached."""
-    transcript = fold(json.loads(line) for line in _written()[:count])
+    transcript = folded(json.loads(line) for line in _written()[:count])
     kernel = transcript.facts.kernel
     in_the_step = Missing(MissingKind.CRASHED, "", "", "the trace stops in this step")
     assert kernel == [Answer(None, NEVER_REACHED), Answer(None, in_the_step), Answer(KERNEL)][min(count, 2)]
@@ -70,7 +70,7 @@ def test_a_crash_stands_where_the_answer_would() -> None:
     """The end that a parent writes for its dead child becomes the row's missing answer."""
     *_, begin = list(_stream())[:5]
     missing = Missing(MissingKind.CRASHED, "vkAllocateMemory", "SIGSEGV", "killed by SIGSEGV")
-    transcript = fold([begin, ended(begin["step"], missing)])
+    transcript = folded([begin, ended(begin["step"], missing)])
     assert transcript.facts.devices[0].exports == (Export(Form.PLAIN, 2, 64, Answer(None, missing)),)
 
 
@@ -86,10 +86,10 @@ def test_refusals_are_answers_and_faults_of_ours_are_not() -> None:
     def fail() -> int:
         raise ZeroDivisionError
 
-    assert fold(ASK("a", "closed", refuse)).facts.closed.missing == Missing(
+    assert folded(ASK("a", "closed", refuse)).facts.closed.missing == Missing(
         MissingKind.REFUSED, "vkX", "VK_ERROR_UNKNOWN", ""
     )
-    assert fold(ASK("a", "closed", leave)).facts.closed.missing == Missing(MissingKind.NOT_ASKED, "", "", "why")
+    assert folded(ASK("a", "closed", leave)).facts.closed.missing == Missing(MissingKind.NOT_ASKED, "", "", "why")
     with pytest.raises(ZeroDivisionError):
         list(ASK("a", "closed", fail))
 
@@ -97,7 +97,7 @@ def test_refusals_are_answers_and_faults_of_ours_are_not() -> None:
 def test_what_stopped_the_probe_comes_through() -> None:
     """A failure keeps its cause, sentence, hint and exit code on its way through the pipe."""
     stop = CannotAsk("no-loader", "No loader.", "Install one.")
-    failure = fold([json.loads(to_line(error(stop, stop.cause)))]).failure
+    failure = folded([json.loads(to_line(error(stop, stop.cause)))]).failure
     assert failure is not None
     assert (failure.cause, failure.message, failure.hint, failure.exit_code) == (
         "no-loader",

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reports import folded
 
 from vkzircon_cli.errors import CannotAsk, Exit
 from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, Extension, Kernel
 from vkzircon_cli.model.vmo import Form
 from vkzircon_cli.stream.events import Asker, Event, error, to_line
-from vkzircon_cli.stream.fold import fold
 from vkzircon_cli.worker.event_reader import EventReader
 from vkzircon_cli.worker.frames import FrameReader, frame
 from vkzircon_cli.worker.process import new_key
@@ -215,6 +215,6 @@ def test_events_that_are_read_can_be_folded_and_written(data: st.DataObject) -> 
     at = data.draw(st.integers(0, len(stream) - 1))
     stream[at] = _changed(stream[at], data)
     read, _ = _read(*(json.dumps(event).encode() for event in stream))
-    fold(read)
+    folded(read)
     for event in read:
         to_line(event)

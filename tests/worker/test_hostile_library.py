@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from reports import folded
 
 from vkzircon_cli.bindings.dynlib import open_library
 from vkzircon_cli.errors import Exit
 from vkzircon_cli.model.request import Request
 from vkzircon_cli.stream.events import Asker, Event
-from vkzircon_cli.stream.fold import fold
 from vkzircon_cli.worker import supervisor, worker
 from vkzircon_cli.worker.protocol import Answered, OnCall
 from vkzircon_cli.worker.task import Task
@@ -117,7 +117,7 @@ def _ends(library: str, form: str, text: str = "") -> tuple[list[Event], dict[st
     ]
     worker.end_all()
     assert time.monotonic() - began < 10
-    fold(events)
+    folded(events)
     assert "forged" not in json.dumps(events)
     assert {event["event"] for event in events} <= {"begin", "end", "message", "output"}
     answers = {event["step"]: event["answer"] for event in events if event["event"] == "end"}

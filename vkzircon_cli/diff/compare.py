@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
+from typing import TYPE_CHECKING
 
 from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome
 from vkzircon_cli.checks.registry import BAD, describe
@@ -18,7 +19,7 @@ from vkzircon_cli.model.base import record
 from vkzircon_cli.model.bench import BenchDevice
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.matrix import MatrixDevice
-from vkzircon_cli.model.queries import by_device, dependency_leg, display_name, match_devices
+from vkzircon_cli.model.queries import by_device, dependency_leg, device_name, match_devices
 from vkzircon_cli.model.text import with_article
 from vkzircon_cli.report.bench import BenchReport
 from vkzircon_cli.report.causes import Cause
@@ -26,6 +27,9 @@ from vkzircon_cli.report.matrix import MatrixReport
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import CheckResult
 from vkzircon_cli.stream.document import Run
+
+if TYPE_CHECKING:
+    from vkzircon_cli.model.queries import AnyDevice
 
 # Compared separately, or different in every run.
 _ELSEWHERE = (
@@ -61,7 +65,6 @@ _LEAST_MS = 1.0  # below this a step's time is noise
 _LEAST_RATIO = 1.5
 
 
-AnyDevice = Device | MatrixDevice | BenchDevice
 Comparable = Report | MatrixReport | BenchReport
 
 
@@ -69,12 +72,12 @@ Comparable = Report | MatrixReport | BenchReport
 class DevicePair:
     """A device of both documents, or of one."""
 
-    before: AnyDevice | None
-    after: AnyDevice | None
+    before: "AnyDevice | None"
+    after: "AnyDevice | None"
     matched_by: str | None
 
 
-def _pairs(before: Sequence[AnyDevice], after: Sequence[AnyDevice]) -> list[DevicePair]:
+def _pairs(before: "Sequence[AnyDevice]", after: "Sequence[AnyDevice]") -> list[DevicePair]:
     """Pair each device with the same one of the other report; devices without a partner come last."""
     was, now = ({device.index: device for device in devices} for devices in (before, after))
     identities = ({index: device.identity.value for index, device in side.items()} for side in (was, now))
@@ -83,11 +86,6 @@ def _pairs(before: Sequence[AnyDevice], after: Sequence[AnyDevice]) -> list[Devi
     taken = {match for match, _ in matches.values()}
     gone = [DevicePair(device, None, None) for device in before if device.index not in matches]
     return pairs + gone + [DevicePair(None, device, None) for device in after if device.index not in taken]
-
-
-def _name(device: AnyDevice) -> str:
-    """Return a device's name in printable characters."""
-    return display_name(device.identity.value)
 
 
 def compare(before: Comparable, after: Comparable) -> model.Difference:
@@ -136,14 +134,14 @@ def _side(report: Comparable) -> model.Side:
         tool_version=report.tool.version,
         schema_version=report.schema_version,
         emulated=report.emulation.active,
-        devices=tuple(_name(device) for device in report.devices),
+        devices=tuple(device_name(device) for device in report.devices),
     )
 
 
 def _paired(pair: DevicePair) -> model.PairedDevice:
     known = pair.after or pair.before
     was, now = (device.index if device else None for device in (pair.before, pair.after))
-    return model.PairedDevice(_name(known) if known else "", was, now, pair.matched_by)
+    return model.PairedDevice(device_name(known) if known else "", was, now, pair.matched_by)
 
 
 def _facts(before: Comparable, after: Comparable, pairs: list[DevicePair]) -> Iterator[model.FactChange]:
@@ -183,7 +181,7 @@ def _of_device(
         return
     path = FactPath(f"report.devices[{known.index}]", number)
     if pair.before is None or pair.after is None:
-        name = _name(known)
+        name = device_name(known)
         was, now = (name, None) if pair.before else (None, name)
         here = path.labelled(f"device {known.index}", Area.DEVICE)
         yield Mismatch(here, ChangeKind.GONE if pair.before else ChangeKind.NEW, was, now)

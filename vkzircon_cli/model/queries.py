@@ -15,6 +15,9 @@ from vkzircon_cli.model.vmo import Export
 
 if TYPE_CHECKING:
     from vkzircon_cli.model.bench import BenchDevice
+    from vkzircon_cli.model.matrix import MatrixDevice
+
+    AnyDevice = Device | BenchDevice | MatrixDevice
 
 _API_1_1 = 1 << 22 | 1 << 12
 UNNAMED = "(no name)"
@@ -43,6 +46,11 @@ def by_device(items: Iterable[T]) -> dict[int | None, list[T]]:
 def display_name(identity: Identity | None) -> str:
     """Return a name that is safe to print: visible characters, never empty, even if a device has no identity."""
     return (visible(identity.name).strip() if identity else "") or UNNAMED
+
+
+def device_name(device: "AnyDevice") -> str:
+    """Return a device's name as `display_name` does."""
+    return display_name(device.identity.value)
 
 
 def select_devices(identities: Sequence[Identity | None], selector: str | None) -> frozenset[int]:

@@ -7,8 +7,8 @@ from vkzircon_cli.checks import REGISTRY, SEVERITY, Outcome, forgives_death
 from vkzircon_cli.checks.registry import BAD, DEATHS
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.queries import device_name
 from vkzircon_cli.render.content import Code, Column, Mark, Table, outcome_mark
-from vkzircon_cli.render.fields import device_name
 from vkzircon_cli.report.causes import Cause
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import REQUIRED, CheckResult

@@ -8,7 +8,7 @@ from vkzircon_cli.model.base import Answer
 from vkzircon_cli.model.facts import Device, ExternalBuffer, Identity, Instance, Kernel, Loader, OpenDevice
 from vkzircon_cli.model.host import Environment
 from vkzircon_cli.model.quantities import about, counted
-from vkzircon_cli.model.queries import UNNAMED, dependency_leg, display_name, find_extension
+from vkzircon_cli.model.queries import UNNAMED, dependency_leg, device_name, find_extension
 from vkzircon_cli.model.spec import (
     DEVICE_TYPE_CPU,
     EXTENSION,
@@ -20,21 +20,13 @@ from vkzircon_cli.render.content import Field, why_missing
 from vkzircon_cli.report.report import Report
 
 if TYPE_CHECKING:
-    from vkzircon_cli.model.bench import BenchDevice
-    from vkzircon_cli.model.matrix import MatrixDevice
+    from vkzircon_cli.model.queries import AnyDevice
     from vkzircon_cli.report.bench import BenchReport
-
-    AnyDevice = Device | BenchDevice | MatrixDevice
 
 # A driver's text with more lines becomes one line, with its line feeds escaped.
 _MOST_LINES = 8
 # With more names, the number is easier to read.
 _MOST_FLAGS = 12
-
-
-def device_name(device: "AnyDevice") -> str:
-    """Return a device's name, never empty."""
-    return display_name(device.identity.value)
 
 
 def title_of(device: "AnyDevice") -> str:

@@ -24,9 +24,7 @@ from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import StepTime
 
 if TYPE_CHECKING:
-    from vkzircon_cli.model.bench import BenchDevice
-    from vkzircon_cli.model.facts import Device
-    from vkzircon_cli.model.matrix import MatrixDevice
+    from vkzircon_cli.model.queries import AnyDevice
     from vkzircon_cli.render.writer import Sheet
     from vkzircon_cli.report.bench import BenchReport
     from vkzircon_cli.report.matrix import MatrixReport
@@ -115,7 +113,7 @@ def emulating(report: "Probed", command: str, advice: Advice) -> Iterator[Step]:
         yield f"{command} --emulate{report.environment.options}", "run again with the extension emulated"
 
 
-def _can_emulate(device: "Device | BenchDevice | MatrixDevice") -> bool:
+def _can_emulate(device: "AnyDevice") -> bool:
     """Whether a device was queried and has what the emulation needs, as far as its extensions are known."""
     listed: Answer[tuple[Extension, ...]] | None = getattr(device, "extensions", None)  # a matrix does not ask for them
     known = listed.value if listed is not None else None

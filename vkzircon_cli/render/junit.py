@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.queries import by_device
+from vkzircon_cli.model.queries import by_device, device_name
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.render.check_results import of_cause, of_result
-from vkzircon_cli.render.fields import device_name, driver_lines
+from vkzircon_cli.render.fields import driver_lines
 from vkzircon_cli.report.causes import Cause
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.report.summary import CheckResult, exit_of

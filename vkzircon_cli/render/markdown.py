@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from vkzircon_cli.diff import Difference, Side
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import counted
+from vkzircon_cli.model.queries import device_name
 from vkzircon_cli.render import markdown_writer as writer
 from vkzircon_cli.render.check_results import Finding, checks_table, counts_of, device_checks, problems
 from vkzircon_cli.render.content import Field, why_missing
 from vkzircon_cli.render.difference import ChangeRow, Part, headline, parts, times_table, times_words
-from vkzircon_cli.render.fields import device_name, extension_field, extension_fields, identity_fields, machine_fields
+from vkzircon_cli.render.fields import extension_field, extension_fields, identity_fields, machine_fields
 from vkzircon_cli.render.frame import opening_of, printed, steps_table
 from vkzircon_cli.render.shared_memory import heap_table, notes, type_table, ways
 from vkzircon_cli.render.style import View

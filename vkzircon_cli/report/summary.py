@@ -18,8 +18,7 @@ from vkzircon_cli.stream.document import Summary
 from vkzircon_cli.stream.events import Failure
 
 if TYPE_CHECKING:
-    from vkzircon_cli.model.bench import BenchDevice
-    from vkzircon_cli.model.matrix import MatrixDevice
+    from vkzircon_cli.model.queries import AnyDevice
 
 # The prefix of the id of a condition's result; no check's id has a space.
 REQUIRED = "require "
@@ -191,7 +190,7 @@ def _verb(devices: Sequence[Device], of_one: str, of_many: str) -> str:
     return of_one if len(devices) == 1 else of_many
 
 
-def names_of(devices: "Sequence[Device | BenchDevice | MatrixDevice]") -> str:
+def names_of(devices: "Sequence[AnyDevice]") -> str:
     """List the devices by name if they are few and their names differ, else count them."""
     known = ((device.index, device.identity.value) for device in devices)
     return list_names([display_name(identity) if identity else f"device {index}" for index, identity in known])

@@ -189,11 +189,3 @@ def _joined(before: Output, more: Output) -> Output:
     all_hex = "".join(part.text_hex or part.text.encode().hex() for part in parts)
     in_hex = all_hex if before.text_hex or more.text_hex else None
     return Output(before.text + more.text, before.dropped + more.dropped, in_hex)
-
-
-def fold(events: Iterable[Event]) -> Transcript:
-    """Fold a whole stream."""
-    state = Fold()
-    for event in events:
-        state.add(event)
-    return state.transcript()
