@@ -30,7 +30,7 @@ def _where(platform: str = "linux", timeout_s: float = 10, **environ: str) -> Su
 
 
 def _library(path: Path, source: str, *options: str) -> Path:
-    path.with_suffix(".c").write_text(f"#include <stdlib.h>\n#include <unistd.h>\n{source}\n")
+    path.with_suffix(".c").write_text(f"#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n{source}\n")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", path, path.with_suffix(".c"), *options], check=True)
     return path
 
@@ -79,6 +79,12 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, Outcome, str]] = {
     "dependency": (_needing_what_is_gone, "loader.missing-dependency", Outcome.FAIL, "libgone.so"),
     "crashes": (lambda path: _library(path, _starting("abort();")), "loader.crashes", Outcome.CRASH, "SIGABRT"),
     "exits": (lambda path: _library(path, _starting("_exit(0);")), "loader.crashes", Outcome.CRASH, "ends the process"),
+    "eats memory": (
+        lambda path: _library(path, _starting("for (int i = 0; i < 700; i++) memset(malloc(1 << 20), 1, 1 << 20);")),
+        "loader.memory",
+        Outcome.FAIL,
+        "uses more than 512 MiB of memory",
+    ),
     "hangs": (
         lambda path: _library(path, _starting("for (;;) pause();")),
         "loader.hangs",

@@ -7,7 +7,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from program import Run
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.doctor.finding import Finding
+from vkzircon_cli.doctor.loader_trial import LoaderTrial
 from vkzircon_cli.doctor.manifest import ManifestKind, examine
 from vkzircon_cli.doctor.manifest_check import driver_findings, examine_all, layer_findings
 from vkzircon_cli.doctor.manifest_file import Unreadable, read_manifest
@@ -311,21 +312,34 @@ def test_a_problem_is_never_anothers(tmp_path: Path, library: str, lavapipe: str
     assert {name: found[name] for name in own} == own
 
 
+_FILLED = "for (int i = 0; i < {mib} << 20; i += 4096) ((volatile char *)sbrk(4096))[0] = 1;"
+
+
 @pytest.mark.parametrize(
     ("statement", "id", "outcome"),
     [
         ("raise(SIGSEGV);", "library.crashes", Outcome.CRASH),
         ("exit(0);", "library.exits", Outcome.CRASH),
         ("pause();", "library.hangs", Outcome.TIMEOUT),
+        (_FILLED.format(mib=700), "library.memory", Outcome.FAIL),
+        (f"{_FILLED.format(mib=700)} abort();", "library.memory", Outcome.FAIL),
     ],
 )
 def test_loading_costs_a_child_only(
     broken_driver: Callable[[str], str], lavapipe: str, statement: str, id: str, outcome: Outcome
 ) -> None:
-    """A library that crashes or hangs while it is loaded is found, and the good one beside it is loaded."""
+    """A library that crashes, hangs or eats memory while it is loaded is found, and the good one beside it loads."""
     manifest = Path(broken_driver(statement))
     found, _ = _of(manifest, lavapipe)
     assert (found.id, found.outcome) == (id, outcome)
+    assert ("uses more than 512 MiB of memory" in found.sentence) is (id == "library.memory")
+
+
+def test_no_driver_is_blamed_for_the_memory_of_another(broken_driver: Callable[[str], str]) -> None:
+    """Each of two drivers uses less than the limit; the process that loads one after the other uses more."""
+    manifests = [broken_driver(_FILLED.format(mib=300)) for _ in range(2)]
+    with closing(LoaderTrial(_where(VK_DRIVER_FILES="/nonexistent"), manifests, ())) as trial:
+        assert [tried.fate for tried in trial.asked().alone.values()] == [None, None]
 
 
 def test_a_missing_dependency_is_named(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from vkzircon_cli.bindings.dynlib import CannotOpen, can_open, open_library
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.worker.isolation import can_fork
-from vkzircon_cli.worker.task import Task
+from vkzircon_cli.worker.task import MOST_MEMORY_MIB, TOO_MUCH_MEMORY, Task
 
 _HEADER = 20
 _MAGIC = b"\x7fELF"
@@ -84,12 +84,14 @@ class Fate(StrEnum):
     CRASHED = "crashed"
     EXITED = "exited"
     HUNG = "hung"
+    BIG = "big"
     NOT_TRIED = "not-tried"
 
 
 DEATHS = {
     Fate.HUNG: ("library.hangs", Outcome.TIMEOUT, "hangs"),
     Fate.CRASHED: ("library.crashes", Outcome.CRASH, "crashes"),
+    Fate.BIG: ("library.memory", Outcome.FAIL, f"uses more than {MOST_MEMORY_MIB} MiB of memory"),
     Fate.EXITED: ("library.exits", Outcome.CRASH, "ends the program"),
 }
 
@@ -158,6 +160,8 @@ class LibraryTrial:
 
 def fate_of(missing: Missing) -> Fate:
     """Return how a process ended that gave no answer."""
+    if missing is TOO_MUCH_MEMORY:
+        return Fate.BIG
     kinds = {MissingKind.TIMED_OUT: Fate.HUNG, MissingKind.NOT_ASKED: Fate.NOT_TRIED}
     return kinds.get(missing.kind, Fate.CRASHED if missing.result else Fate.EXITED)
 

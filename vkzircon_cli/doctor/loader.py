@@ -16,7 +16,7 @@ from vkzircon_cli.model.host import FUCHSIA, LIBVULKAN_VARIABLE
 from vkzircon_cli.model.spec import Version, api_version
 from vkzircon_cli.model.text import visible
 from vkzircon_cli.worker.isolation import can_fork
-from vkzircon_cli.worker.task import Task
+from vkzircon_cli.worker.task import MOST_MEMORY_MIB, TOO_MUCH_MEMORY, Task
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
 _SUBJECT = "Vulkan loader"
@@ -145,6 +145,8 @@ def _died(attempt: Attempt, fate: Missing, where: Surroundings) -> Finding:
     outcome, word, does = Outcome.CRASH, "crashes", "ends the process"
     if fate.kind is MissingKind.TIMED_OUT:
         outcome, word, does = Outcome.TIMEOUT, "hangs", "hangs"
+    if fate is TOO_MUCH_MEMORY:
+        outcome, word, does = Outcome.FAIL, "memory", f"uses more than {MOST_MEMORY_MIB} MiB of memory"
     sentence = f"{attempt.name} {does} when it is opened: {fate.reason}."
     cause = "its constructor, or that of a library that it loads, does so"
     return Finding(f"loader.{word}", attempt.name, outcome, sentence, (), cause, _command(attempt, where))

@@ -22,7 +22,7 @@ from vkzircon_cli.model.base import Missing, MissingKind, record
 from vkzircon_cli.model.host import FUCHSIA, VARIABLES
 from vkzircon_cli.model.spec import result_name
 from vkzircon_cli.worker.isolation import can_fork
-from vkzircon_cli.worker.task import Task
+from vkzircon_cli.worker.task import TOO_MUCH_MEMORY, Task
 
 _PATIENCE_S = 1.0  # until each question gets a process of its own, with the timeout of the request
 _MOST_DRIVERS = 64
@@ -216,11 +216,15 @@ class LoaderTrial:
         return self._tasks[-1]
 
     def _together(self, task: Task, questions: Sequence[str]) -> dict[str, Tried]:
-        """Return the answers of one process; the question that ended it has none if it was only slow."""
+        """Return the answers of one process; the question that ended it has none if it was only slow, or used memory.
+
+        The process keeps the libraries of the earlier questions, and their memory.
+        """
         answers, fate = task.answers()
         made = _made(answers)
         tried = dict(zip(questions, made, strict=False))
-        if fate is not None and fate.kind is not MissingKind.TIMED_OUT and answers and len(made) < len(questions):
+        is_limit = fate is TOO_MUCH_MEMORY or (fate is not None and fate.kind is MissingKind.TIMED_OUT)
+        if fate is not None and not is_limit and answers and len(made) < len(questions):
             tried[questions[len(made)]] = Tried(fate=fate)
         return tried
 

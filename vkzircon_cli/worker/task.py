@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks: work that may crash or hang, done in a forked process. Each answer is a frame with JSON through a pipe."""
 
+import _thread
 import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -18,6 +20,12 @@ _CHUNK = 64 * 1024
 _TICK_S = 0.1  # the pause between two looks at a silent process, whose pipe may stay open in a process that it started
 _CALL = "dlopen"
 _NO_TIME = Missing(MissingKind.NOT_ASKED, "", "", "there was no time to try it")
+# Ten times what a driver took to load, and to create an instance: 51 MiB with LLVM (lavapipe, RADV), 31 MiB (NVIDIA
+# 580), 2 MiB (SwiftShader). Resident memory is measured, because drivers reserve addresses that they may never use: a
+# resource limit would count those, would end in errors that look like the library's, and would not show in its end.
+MOST_MEMORY_MIB = 512
+TOO_MUCH_MEMORY = Missing(MissingKind.CRASHED, _CALL, "", "vkzircon ended the process there")
+_LOOK_S = 0.01  # a process fills some 40 MiB between two looks
 
 
 def _not_started(why: str) -> Missing:
@@ -29,6 +37,7 @@ class Task:
 
     Each answer has *timeout_s*, counted from the one before. If no process can be started, the result is no answers and
     the system's reason. The process's output is discarded. Close a task if its answers may not be needed.
+    A process that uses more than `MOST_MEMORY_MIB` ends; processes that it starts are not measured.
     """
 
     def __init__(self, work: Callable[[], Iterable[Any]], timeout_s: float) -> None:
@@ -73,11 +82,13 @@ class Task:
         if reader.refused:  # a library that writes to every descriptor
             return [], Missing(MissingKind.CRASHED, _CALL, "", "the process wrote a line that is not an answer")
         said = [answer for _, answer in stamped]
-        if missing is None and _DONE not in said:  # a library may call exit(0)
+        if _BEYOND in said:
+            missing = TOO_MUCH_MEMORY
+        elif missing is None and _DONE not in said:  # a library may call exit(0)
             missing = missing_from_exit(0, _CALL)
         if missing is not None and missing is not _NO_TIME and not said:
             missing = _not_started(missing.reason)
-        return [answer["answer"] for answer in said if answer], missing
+        return [answer["answer"] for answer in said if answer and answer != _BEYOND], missing
 
     def _listen(self, process: Process, reader: FrameReader, stamped: "list[_Stamped]") -> Missing | None:
         deadline = self._began + self._timeout_s
@@ -112,8 +123,9 @@ class Task:
             os.close(self._read)
 
 
-_Stamped = tuple[float, dict[str, Any] | None]  # when it was written, and an answer, `_BEGUN` or `_DONE`
+_Stamped = tuple[float, dict[str, Any] | None]  # when it was written, and an answer or one of the following
 _BEGUN: dict[str, Any] = {}  # an end before this was not caused by the library
+_BEYOND: dict[str, Any] = {"memory": MOST_MEMORY_MIB}  # it used more
 _DONE = None
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
@@ -121,13 +133,40 @@ _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.S
 def _run(work: Callable[[], Iterable[Any]], end: int, key: bytes) -> None:
     for number in _FATAL:  # a crash handler of the main process may print to its own descriptors
         signal.signal(number, signal.SIG_DFL)
-    write = frame_writer(end, key)
+    write, one_by_one = frame_writer(end, key), _thread.allocate_lock()
 
     def stamp(said: dict[str, Any] | None) -> None:
         """Write the time too; all processes share the monotonic clock."""
-        write(json.dumps([time.monotonic(), said]).encode("ascii"))
+        with one_by_one:
+            write(json.dumps([time.monotonic(), said]).encode("ascii"))
 
     stamp(_BEGUN)
+    is_beyond = _watch_memory(stamp)
     for answer in work():
+        is_beyond()
         stamp({"answer": answer})
     stamp(_DONE)
+
+
+def _watch_memory(stamp: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+    """End this process when it has used too much memory: look at it from a thread, and whenever the result is called.
+
+    The thread runs while a library's code does, because cffi releases Python's lock for each call.
+    """
+    from resource import RUSAGE_SELF, getrusage  # not in Python for Fuchsia, which has no fork either
+
+    most_kib = getrusage(RUSAGE_SELF).ru_maxrss + MOST_MEMORY_MIB * 1024
+
+    def look() -> None:
+        if getrusage(RUSAGE_SELF).ru_maxrss > most_kib:
+            stamp(_BEYOND)
+            os._exit(0)
+
+    def watch() -> None:
+        while True:
+            look()
+            time.sleep(_LOOK_S)
+
+    with suppress(RuntimeError):  # a limit on processes counts threads too
+        _thread.start_new_thread(watch, ())
+    return look
