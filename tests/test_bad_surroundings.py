@@ -2,6 +2,7 @@
 """If no driver can be asked, or no result written: one clear sentence, the right exit code, and no lost result."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,45 @@ def test_a_corrupt_manifest_is_named(vkzircon: Run, tmp_path: Path) -> None:
     is_misled = "ERROR_OUT_OF_HOST_MEMORY" in ran.json["error"]["message"]
     assert ran.json["error"]["cause"] == ("bad-manifest" if is_misled else "no-driver")
     assert str(manifest) in ran.json["error"]["hint"]
+
+
+def test_a_name_that_is_not_utf_8_is_escaped_in_every_format(vkzircon: Run, tmp_path: Path) -> None:
+    r"""A byte is ``\\xNN`` in a page and in a document, as a manifest, a file to write and a file to read."""
+    folder = tmp_path / "b\udcffd"
+    folder.mkdir()
+    manifest = folder / "m\udcfe.json"
+    manifest.write_text("{")
+    for kind in ("terminal", "json", "html", "markdown", "junit", "trace"):
+        to, variables = folder / f"to\udcfe.{kind}", {"VK_DRIVER_FILES": str(manifest), "COLUMNS": "200"}
+        ran = vkzircon("--format", kind, "--output", str(to), **variables)
+        written = to.read_text(encoding="utf-8", errors="strict")
+        assert (ran.code, "\\udc" in written + ran.err) == (4, False)
+        assert re.search(r"m\\{1,2}xfe\.json", written)
+        if kind in ("json", "trace"):
+            assert "m\\xfe.json" in vkzircon("show", str(to), COLUMNS="200").out
+    doctor = vkzircon("doctor", "--format", "json", VK_DRIVER_FILES=str(manifest))
+    assert {"b\\\\xffd/m\\\\xfe.json" in doctor.out, "\\udc" in doctor.out} == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--output", "/no\udcff/x"), 6),
+        (("show", "\udcff.json"), 2),
+        (("\udcff",), 2),
+        (("--format", "\udcff"), 2),
+        (("--timeout", "\udcff"), 2),
+        (("check", "--select", "\udcff"), 2),
+        (("--agent", "/no\udcff"), 4),
+        (("emulate", "--", "/no\udcff"), 2),
+    ],
+)
+def test_an_argument_that_is_not_utf_8_is_escaped_in_the_message(
+    vkzircon: Run, arguments: tuple[str, ...], code: int
+) -> None:
+    """Whether the message is ours or that of Typer."""
+    ran = vkzircon(*arguments, **NO_VULKAN)
+    assert (ran.code, "\\xff" in ran.out + ran.err, "\\udc" in ran.out + ran.err) == (code, True, False)
 
 
 def test_a_missing_driver_library_is_told_in_the_loaders_words(vkzircon: Run, tmp_path: Path) -> None:

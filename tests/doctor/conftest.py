@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from vkzircon_cli.worker import task
+
 CHROMIUM = Path("/usr/lib/chromium/libvulkan.so.1")
 
 
@@ -22,3 +24,9 @@ def _newer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def _loader(request: pytest.FixtureRequest) -> dict[str, str]:
     """Return the variable by which vkzircon opens one of the loaders."""
     return {} if request.param == "system" else request.getfixturevalue("newer")
+
+
+@pytest.fixture(name="less_memory")
+def _less_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a task use 128 MiB, which a library fills in no time."""
+    monkeypatch.setattr(task, "MOST_MEMORY_MIB", 128)

@@ -80,7 +80,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, Outcome, str]] = {
     "crashes": (lambda path: _library(path, _starting("abort();")), "loader.crashes", Outcome.CRASH, "SIGABRT"),
     "exits": (lambda path: _library(path, _starting("_exit(0);")), "loader.crashes", Outcome.CRASH, "ends the process"),
     "eats memory": (
-        lambda path: _library(path, _starting("for (int i = 0; i < 700; i++) memset(malloc(1 << 20), 1, 1 << 20);")),
+        lambda path: _library(path, _starting("for (int i = 0; i < 192; i++) memset(malloc(1 << 20), 1, 1 << 20);")),
         "loader.memory",
         Outcome.FAIL,
         "uses more than 512 MiB of memory",
@@ -100,6 +100,7 @@ def _found(where: Surroundings) -> Finding:
     return loader_finding(attempts(where, UNASKED), UNASKED, where)
 
 
+@pytest.mark.usefixtures("less_memory")
 @pytest.mark.parametrize("case", CASES)
 def test_each_way_to_fail_has_its_own_finding(case: str, tmp_path: Path) -> None:
     """Its sentence names the file and the fact, and the branch has its outcome."""

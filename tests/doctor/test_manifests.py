@@ -321,10 +321,10 @@ _FILLED = "for (int i = 0; i < {mib} << 20; i += 4096) ((volatile char *)sbrk(40
         ("raise(SIGSEGV);", "library.crashes", Outcome.CRASH),
         ("exit(0);", "library.exits", Outcome.CRASH),
         ("pause();", "library.hangs", Outcome.TIMEOUT),
-        (_FILLED.format(mib=700), "library.memory", Outcome.FAIL),
-        (f"{_FILLED.format(mib=700)} abort();", "library.memory", Outcome.FAIL),
+        (_FILLED.format(mib=192), "library.memory", Outcome.FAIL),
     ],
 )
+@pytest.mark.usefixtures("less_memory")
 def test_loading_costs_a_child_only(
     broken_driver: Callable[[str], str], lavapipe: str, statement: str, id: str, outcome: Outcome
 ) -> None:
@@ -335,9 +335,10 @@ def test_loading_costs_a_child_only(
     assert ("uses more than 512 MiB of memory" in found.sentence) is (id == "library.memory")
 
 
+@pytest.mark.usefixtures("less_memory")
 def test_no_driver_is_blamed_for_the_memory_of_another(broken_driver: Callable[[str], str]) -> None:
     """Each of two drivers uses less than the limit; the process that loads one after the other uses more."""
-    manifests = [broken_driver(_FILLED.format(mib=300)) for _ in range(2)]
+    manifests = [broken_driver(_FILLED.format(mib=80)) for _ in range(2)]
     with closing(LoaderTrial(_where(VK_DRIVER_FILES="/nonexistent"), manifests, ())) as trial:
         assert [tried.fate for tried in trial.asked().alone.values()] == [None, None]
 

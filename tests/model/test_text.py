@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Foreign text: for any bytes of a driver nothing raises, and nothing reaches a page that could act on it."""
 
+import json
 import re
 import unicodedata
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vkzircon_cli.model.spec import OBJECT_TYPES
-from vkzircon_cli.model.text import decode, visible, with_article
+from vkzircon_cli.model.text import decode, printable_json, visible, with_article
 
 
 @given(st.binary())
@@ -25,6 +26,21 @@ def test_bytes_that_are_not_utf8_are_shown_as_escapes() -> None:
     assert decode(b"GPU \xff\xfe") == ("GPU \\xff\\xfe", "475055 20fffe".replace(" ", ""))
     assert decode(b"GPU \xe2\x82") == ("GPU \\xe2\\x82", "47505520e282")
     assert decode("显卡".encode()) == ("显卡", None)
+
+
+@given(st.binary())
+def test_a_path_of_any_bytes_is_shown_as_escapes_on_pages_and_in_documents(raw: bytes) -> None:
+    """Python keeps such a byte as half a pair of surrogates, which no strict reader of JSON takes."""
+    path = raw.decode("utf-8", "surrogateescape")
+    shown, _ = decode(raw)
+    assert visible(path) == visible(shown)
+    assert json.loads(printable_json(json.dumps(path))) == shown
+
+
+@given(st.lists(st.text() | st.sampled_from(["\\", "##", "\\udc80", "udcff", "💀"])).map("".join))
+def test_no_other_text_of_a_document_changes(text: str) -> None:
+    """Backslashes, and characters whose second surrogate looks like such a byte, stay."""
+    assert json.loads(printable_json(json.dumps(text))) == text
 
 
 @given(st.text())

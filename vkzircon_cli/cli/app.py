@@ -23,6 +23,7 @@ from vkzircon_cli.output import write
 _OWN = ("--help", "-h", "--version")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
 # The base of all errors in a command line, which Typer does not export.
+_BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")  # what repr makes of a byte that is not UTF-8
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
@@ -183,7 +184,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _sentence(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     command = error.ctx.command_path if error.ctx is not None else f"vkzircon {_named(arguments)}".rstrip()
-    message = " ".join(error.format_message().split())
+    message = _BYTE.sub(r"\\x\1", " ".join(error.format_message().split()))
     hint = f"See: {command} --help"
     if "unexpected extra argument" in message and any(
         f"({word}" in message for word in arguments if _named([word]) == word

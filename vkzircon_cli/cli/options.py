@@ -370,7 +370,7 @@ def chosen_format(formats: str, asked: str | None, output: Path | None) -> str:
     by_suffix = SUFFIXES.get(output.suffix.lower()) if output else None
     if output is None or by_suffix is None or asked == by_suffix:
         return asked or known[0]
-    name = visible(os.fsencode(output.name).decode("utf-8", "backslashreplace"))
+    name = visible(output.name)
     if asked:
         raise Usage(f"--format {asked} contradicts --output {name}.", "Change one, or leave out --format.")
     if by_suffix not in known:

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The findings of doctor: a tree in which a parent has the outcome of its worst child."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from vkzircon_cli.checks import SEVERITY, Outcome
 from vkzircon_cli.model.base import record
-from vkzircon_cli.model.text import decode, visible
+from vkzircon_cli.model.text import visible
 
 
 @record
@@ -47,4 +46,4 @@ def leaves(findings: Sequence[Finding]) -> Iterator[Finding]:
 
 def shown(value: str) -> str:
     """Return a value of the environment, or a path, in printable characters."""
-    return visible(decode(os.fsencode(value))[0])
+    return visible(value)

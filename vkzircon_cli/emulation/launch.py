@@ -17,7 +17,7 @@ from vkzircon_cli.model.host import EMULATION_VARIABLE
 from vkzircon_cli.model.limits import raise_open_files
 from vkzircon_cli.model.loader_filters import layer_filter
 from vkzircon_cli.model.request import Emulate, Shell
-from vkzircon_cli.model.text import decode, visible
+from vkzircon_cli.model.text import visible
 
 _LIBRARY_PATH = "LD_LIBRARY_PATH"
 _FILTER = "VK_LOADER_LAYERS_DISABLE"
@@ -54,7 +54,7 @@ def variables(environ: Mapping[str, str], asked: Emulate) -> dict[str, str]:
     """
     added = _stacked(environ, installation.variables(environ, asked))
     if layer_filter({**environ, **added}, LAYER_NAME, is_implicit=False) is False:
-        value = visible(decode(os.fsencode(environ[_FILTER]))[0])
+        value = visible(environ[_FILTER])
         raise Usage(f'{_FILTER} is "{value}", which turns the emulation off.', "Unset it.")
     refuse_unusable(installation.open_libzircon({**environ, **added}))
     folder = str(installation.find().libzircon.parent)

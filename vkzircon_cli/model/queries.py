@@ -4,7 +4,6 @@
 The probe, the doctor, the checks and the comparison of reports all use these functions.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
@@ -55,7 +54,7 @@ def select_devices(identities: Sequence[Identity | None], selector: str | None) 
         matches = [index for index, identity in enumerate(identities) if identity and _answers(identity, selector)]
     if len(matches) == 1:
         return frozenset(matches)
-    shown = visible(os.fsencode(selector).decode("utf-8", "backslashreplace"))
+    shown = visible(selector)
     problem = f'No device matches "{shown}".' if not matches else f'"{shown}" matches {len(matches)} devices.'
     wanted = matches or range(len(identities))
     raise BadValue(

@@ -20,6 +20,8 @@ _MOST_SPELLINGS = 9  # a word may have several
 # src/Runner.Common/ActionCommand.cs), there and on Azure "##[NAME]" anywhere, "##vso[NAME]", "##teamcity[NAME".
 # A line may break before any word, or inside a long word; inside a word only GitHub's own command names match.
 _NAMES = "add-|debug|echo|endgroup|error|group|notice|remove-|save-|set-|stop-|warning|internal-"
+# An escape in JSON: a pair of surrogates, half a pair by which Python keeps a byte that is not UTF-8, any other.
+_ESCAPE = re.compile(r"\\(?:ud[89ab]..\\ud[c-f]..|udc([89a-f].)|.)")
 _COMMAND = re.compile(rf"(?<![\w>)\]])::|::(?={_NAMES})|##(?=\w*\[)", re.IGNORECASE)
 
 
@@ -34,7 +36,9 @@ def decode(raw: bytes) -> tuple[str, str | None]:
 
 
 def visible(text: str) -> str:
-    """Escape what a page acts on or hides: control, format, private and unassigned characters, unusual spaces.
+    r"""Escape what a page acts on or hides: control, format, private and unassigned characters, unusual spaces.
+
+    A byte that is not UTF-8, which a path or variable may have, becomes ``\xNN``, as `decode` shows it.
 
     The second character of a CI system's command is escaped too, because the text may be printed to a CI log.
     """
@@ -43,8 +47,13 @@ def visible(text: str) -> str:
     return _COMMAND.sub(_broken, text) if "::" in text or "##" in text else text
 
 
-def without_commands(document: str) -> str:
-    """Return a JSON *document* with the same values, but without ``##``, which may begin a command of a CI system."""
+def printable_json(document: str) -> str:
+    r"""Return a JSON *document* in ASCII without ``##``, which may begin a command of a CI system.
+
+    Its values stay the same, but a byte that is not UTF-8 becomes ``\xNN``: half a pair of surrogates is no character.
+    """
+    if "\\udc" in document:
+        document = _ESCAPE.sub(lambda found: rf"\\x{found[1]}" if found[1] else found[0], document)
     return document.replace("##", "#\\u0023")
 
 
@@ -78,4 +87,6 @@ def _visible(character: str) -> str:
     hidden = ord(character) in _BLANK or unicodedata.category(character) in _HIDDEN_CATEGORIES
     if character.isprintable() and not hidden:
         return character
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) & 0xFF:02x}"
     return character.encode("unicode_escape").decode("ascii")

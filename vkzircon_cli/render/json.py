@@ -7,7 +7,7 @@ from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from vkzircon_cli.model.base import members
-from vkzircon_cli.model.text import without_commands
+from vkzircon_cli.model.text import printable_json
 
 
 def render_json(document: Any) -> str:
@@ -16,7 +16,7 @@ def render_json(document: Any) -> str:
     The text is that of ``json.dumps(indent=2)``, which would need a dictionary of each record and thrice the time.
     """
     # DEL is not escaped, and some terminals interpret it; it only occurs inside strings.
-    return without_commands(_text(document, "\n").replace("\x7f", "\\u007f")) + "\n"
+    return printable_json(_text(document, "\n").replace("\x7f", "\\u007f")) + "\n"
 
 
 def _text(value: Any, line: str) -> str:

@@ -98,8 +98,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _unfit(path: Path, why: str) -> Usage:
-    name = visible(str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
-    name = "Standard input" if path == _STANDARD_INPUT else name
+    name = "Standard input" if path == _STANDARD_INPUT else visible(str(path))
     return Usage(f"{name}{visible(why)[:_MOST_WORDS]}.", _WHAT_IT_TAKES)
 
 

@@ -30,7 +30,7 @@ from vkzircon_cli.errors import ERROR_EXITS, Stop, Unanswered
 from vkzircon_cli.model.base import Answer, Missing, plain, record
 from vkzircon_cli.model.clock import elapsed_ms
 from vkzircon_cli.model.facts import Device, Facts
-from vkzircon_cli.model.text import without_commands
+from vkzircon_cli.model.text import printable_json
 from vkzircon_cli.stream.decoding import decode, fact_of
 
 Event = dict[str, Any]
@@ -126,7 +126,7 @@ def own_message(severity: str, text: str) -> Event:
 def to_line(event: Event) -> bytes:
     """Format *event* as one line of ASCII JSON."""
     text = json.dumps(event, allow_nan=False, separators=(",", ":"))
-    return without_commands(text).encode("ascii") + b"\n"
+    return printable_json(text).encode("ascii") + b"\n"
 
 
 @record

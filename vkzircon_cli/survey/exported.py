@@ -163,6 +163,5 @@ def _writing(folder: Path) -> Iterator[None]:
         yield
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
         said = error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error).partition("\n")[0]
-        shown = visible(os.fsencode(folder).decode("utf-8", "backslashreplace"))
-        message = f"The tables could not be written to {shown}: {said.rstrip('.')}."
+        message = f"The tables could not be written to {visible(str(folder))}: {said.rstrip('.')}."
         raise NotWritten(message, "Choose another place: --export DIR.") from error

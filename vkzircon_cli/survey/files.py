@@ -54,7 +54,7 @@ def find(paths: Sequence[str]) -> Iterator[File]:
     for path in paths:
         names = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))  # noqa: PTH207 # a pathlib pattern is relative
         if not names:
-            raise Usage(f'There is no file "{_shown(path)}".', "Pass files, folders, or a pattern in quotes.")
+            raise Usage(f'There is no file "{visible(path)}".', "Pass files, folders, or a pattern in quotes.")
         for name in names:
             whole = os.path.normpath(Path(name).absolute())
             found.update((file.path, file) for file in (_below(whole) if Path(whole).is_dir() else [_file(whole)]))
@@ -87,10 +87,6 @@ def _file(path: str) -> File:
     # A link to a folder may lead back to where it is, and a pipe may never end.
     kind = "is a link to a folder, which is not followed" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
     return File(path, 0, 0, f"{kind}.")
-
-
-def _shown(path: str) -> str:
-    return visible(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
 def content_of(file: File) -> bytes:
@@ -127,10 +123,10 @@ def converted(file: File, content: bytes) -> str:
     path = Path(file.path)
     document = read_bytes(path, _unpacked(path, content))
     if not isinstance(document, Report):
-        raise Usage(f"{_shown(file.path)} is a {document.kind}, not a report.")
+        raise Usage(f"{visible(file.path)} is a {document.kind}, not a report.")
     text = render_json(document)
     if len(text.encode()) > MOST_REPORT_BYTES:
-        raise Usage(f"{_shown(file.path)} has a report of more than {MOST_REPORT_BYTES >> 20} MiB.")
+        raise Usage(f"{visible(file.path)} has a report of more than {MOST_REPORT_BYTES >> 20} MiB.")
     return text
 
 
@@ -139,7 +135,7 @@ def _unpacked(path: Path, content: bytes) -> bytes:
         try:
             content = zlib.decompressobj(wbits=31).decompress(content, MOST_BYTES + 1)
         except zlib.error as error:
-            raise Usage(f"{_shown(str(path))} cannot be decompressed: {error}.") from error
+            raise Usage(f"{visible(str(path))} cannot be decompressed: {error}.") from error
     elif content.startswith(ZIP):
         try:
             with zipfile.ZipFile(BytesIO(content)) as archive:
@@ -147,14 +143,14 @@ def _unpacked(path: Path, content: bytes) -> bytes:
                 with archive.open(name) as opened:
                     content = opened.read(MOST_BYTES + 1)
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError) as error:
-            raise Usage(f"{_shown(str(path))} cannot be unpacked: {error}.") from error
+            raise Usage(f"{visible(str(path))} cannot be unpacked: {error}.") from error
         except StopIteration:
-            raise Usage(f"{_shown(str(path))} is a zip without a report.json.") from None
+            raise Usage(f"{visible(str(path))} is a zip without a report.json.") from None
     if len(content) > MOST_BYTES:
-        raise Usage(f"{_shown(str(path))} is larger than {MOST_BYTES >> 20} MiB, too large for a report.")
+        raise Usage(f"{visible(str(path))} is larger than {MOST_BYTES >> 20} MiB, too large for a report.")
     return content
 
 
 def reason(file: File, error: Usage) -> str:
     """Return why a file is no report, without its name."""
-    return error.message.removeprefix(_shown(file.path)).lstrip(" ,")
+    return error.message.removeprefix(visible(file.path)).lstrip(" ,")

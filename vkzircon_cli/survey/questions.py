@@ -101,7 +101,7 @@ def moment(text: str, *, is_end: bool = False) -> str:
     try:
         when = datetime.fromisoformat(text.strip())
     except ValueError:
-        problem = f"{visible(repr(text[:60]))} is not a date."
+        problem = f'"{visible(text[:60])}" is not a date.'
         raise Usage(problem, "As in: 2026-01-31 or 2026-01-31T12:00:00Z (without a zone: UTC).") from None
     when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
     if is_end:
