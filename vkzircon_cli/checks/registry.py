@@ -232,15 +232,18 @@ def _joined(subjects: list[str], kind: str, count: int) -> str:
     return f"{plural(heads.pop())} {ranges(sorted(int(number) for number in numbers))}"
 
 
+def _who(call: str) -> str:
+    """Return what dies in a *call*: one of the kernel, or one that the loader answers itself, is not the driver's."""
+    return "process" if call.startswith("zx_") or call == "vkEnumerateInstanceVersion" else "driver"
+
+
 def describe(missing: Missing) -> str:
     """Format a missing answer, without a full stop."""
     where = f" in {missing.call}" if missing.call else ""
     if missing.kind is MissingKind.CRASHED:
-        who = "process" if missing.call.startswith("zx_") else "driver"  # a call of the kernel is not the driver's
-        return f"the {who} crashed{where} ({missing.result or missing.reason})"
+        return f"the {_who(missing.call)} crashed{where} ({missing.result or missing.reason})"
     if missing.kind is MissingKind.TIMED_OUT:
-        who = "process" if missing.call.startswith("zx_") else "driver"
-        return f"the {who} hung{where} ({missing.reason})"
+        return f"the {_who(missing.call)} hung{where} ({missing.reason})"
     if missing.result == "VK_SUCCESS":
         return f"{missing.call} returned VK_SUCCESS, but {missing.reason}"
     if missing.result:

@@ -5,7 +5,6 @@ Such a culprit keeps all devices from being probed, or hides the extension or it
 by the loader's own variables so that the other drivers can be probed.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
@@ -16,6 +15,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.checks.registry import describe, sentence_case
 from vkzircon_cli.doctor.layer_bisect import LayerBisect, fewest, layers_off, layers_on, without_layers
 from vkzircon_cli.doctor.manifest import ManifestExam, ManifestKind
+from vkzircon_cli.doctor.manifest_bisect import fatal_manifests, folder_off
 from vkzircon_cli.doctor.manifest_check import Examined, examine_all
 from vkzircon_cli.doctor.search import Surroundings, nameable, only_drivers, surroundings
 from vkzircon_cli.doctor.settings import without_settings
@@ -32,9 +32,6 @@ from vkzircon_cli.stream.events import Culprit
 from vkzircon_cli.stream.fold import Fold, Transcript
 from vkzircon_cli.worker.isolation import can_fork
 
-# A file that stops the loader is left out with its whole folder, by the variable that holds the folder's parent.
-_BY_DEFAULT = {"XDG_DATA_DIRS": "/usr/local/share:/usr/share", "XDG_CONFIG_DIRS": "/etc/xdg"}
-_IN_HOME = {"XDG_DATA_HOME": "/.local/share/vulkan/", "XDG_CONFIG_HOME": "/.config/vulkan/"}
 # The probe that failed has already waited longer for a driver that is only slow.
 _USUAL_S, _OF_LIMIT = 5.0, 1 / 3
 _MOST_TRIED = 16
@@ -208,6 +205,8 @@ def _by_trial(
     if on and trial.helps(quiet):
         return _guilty_layers(trial, on, where)
     usable = [exam for exam in drivers if exam.is_usable and nameable([exam.manifest.path])][:_MOST_TRIED]
+    if fatal := _fatal(trial, usable, layers, where):
+        return fatal
     if not usable[1:]:
         return Found(tuple(_culprit(exam, left_out=False) for exam in drivers if exam.finding.outcome is Outcome.FAIL))
     # Without the layers, which make no difference here, but may fail on their own if there is no device.
@@ -221,6 +220,24 @@ def _by_trial(
         if problems[exam.manifest.path] and (problems[exam.manifest.path] != _IDLE or not good)
     ]
     return Found(tuple(culprits), only_drivers(good) if good and culprits else None)
+
+
+def _fatal(
+    trial: _Trial, usable: Sequence[ManifestExam], layers: Iterable[ManifestExam], where: Surroundings
+) -> Found | None:
+    """Return the layers' manifests that kill the loader while it reads them, None if there are none."""
+    if not trial.trouble.is_death or not usable:
+        return None
+    chosen = only_drivers([exam.manifest.path for exam in usable])
+    paths = [exam.manifest.path for exam in layers]
+    found = fatal_manifests(paths, where, lambda changed: trial.helps({**chosen, **changed}))
+    off: dict[str, str] = {}
+    for path in found:
+        off |= folder_off(path, replace(where, environ={**where.environ, **off})) or {}
+    works = bool(found) and trial.helps({**chosen, **off})
+    words = _words(trial.trouble.words, _Trouble(""), alone=len(found) == 1)
+    told = [Culprit("layer", path, f"{path} {words}", f"cat {quote(path)}", left_out=works) for path in found]
+    return Found(tuple(told), {**chosen, **off} if works else None) if found else None
 
 
 def _driver_words(path: str, problem: str) -> str:
@@ -260,20 +277,6 @@ def _without(
     environ = only_drivers(good) if good else None
     for exam in bad:
         if environ is not None and exam in layers:
-            off = _folder_off(exam.manifest.path, where) if exam.stops else layers_off([exam], where)
+            off = folder_off(exam.manifest.path, where) if exam.stops else layers_off([exam], where)
             environ = environ | off if off is not None else None
     return environ
-
-
-def _folder_off(path: str, where: Surroundings) -> dict[str, str] | None:
-    """Return the variable without the folder of *path*, None if none leads there; its other files go too."""
-    parent, _, _ = path.partition("/vulkan/")
-    for variable, default in _BY_DEFAULT.items():
-        folders = [folder for folder in (where.environ.get(variable) or default).split(os.pathsep) if folder]
-        kept = [folder for folder in folders if folder.rstrip("/") != parent]
-        if len(kept) < len(folders):
-            return {variable: os.pathsep.join(kept) or "/nonexistent"}
-    for variable, inside in _IN_HOME.items():
-        if where.environ.get(variable, "").rstrip("/") == parent or inside in path:
-            return {variable: "/nonexistent"}
-    return None
