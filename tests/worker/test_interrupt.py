@@ -283,8 +283,24 @@ def test_a_terminal_that_is_closed_costs_no_document(broken_driver: Broken, tmp_
     assert json.loads((tmp_path / "report.json").read_text())["error"]["cause"] == "interrupted"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_pipe_that_no_program_writes_to_can_be_left(tmp_path: Path, number: signal.Signals) -> None:
+    """`show` waits for a named pipe as `cat` does, since a shell's pipes are files too; a signal ends the wait."""
+    fifo = tmp_path / "report.json"
+    os.mkfifo(fifo)
+    with subprocess.Popen([PROGRAM, "show", fifo], env=environment({}), stderr=subprocess.PIPE) as running:
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(0.5)
+        running.send_signal(number)
+        _, err = _end_of(running)
+    assert (running.returncode, err) == (
+        128 + number,
+        f"vkzircon: Interrupted by {number.name} before a whole result was written.\n".encode(),
+    )
+
+
 def test_a_file_that_is_being_read_can_be_left(tmp_path: Path) -> None:
-    """`show` of a pipe without a writer ends with the first signal."""
+    """`show` of a pipe whose writer is silent ends with the first signal."""
     fifo = tmp_path / "report.json"
     os.mkfifo(fifo)
     with subprocess.Popen([PROGRAM, "show", fifo], env=environment({}), stderr=subprocess.PIPE) as running:
