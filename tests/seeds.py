@@ -33,6 +33,10 @@ NAMED = (
     f"DB_PASS='{WORD}'\"'\"'{WORD}'",
     f"DB_PASS='{WORD}'\\''{WORD}'",
     f"PASSWORD=$'{WORD}'",
+    f"Server=h;Uid=sa;Pwd={WORD};",
+    f"pwd='{WORD} {WORD}'",
+    f"<password>{WORD}</password>",
+    f'<x:clientSecret type="y"><![CDATA[{WORD} {WORD}]]></x:clientSecret>',
 )
 OPTIONS = (
     f"--password {WORD}",
@@ -43,6 +47,9 @@ OPTIONS = (
     f"sshpass -p {WORD} ssh board",
     f"sshpass -v -p{WORD} ssh board",
     f"plink -pw '{WORD} {WORD}' board",
+    f"curl -u bob:{WORD} http://h",
+    f"curl --user 'bob:{WORD} {WORD}' http://h",
+    f'curl --proxy-user=\\"bob:{WORD}\\" http://h',
 )
 HEADERS = (
     f"Authorization: Bearer {WORD}",

@@ -269,6 +269,9 @@ def test_the_guide_lists_what_is_hidden() -> None:
         "unexpected token: ) in line; token: x; keys: 3; the key: value; KEYBOARD=us; PWD=/tmp; monkey: see",
         "libvulkan.so@1.2 a@b basic extension support, sk-8, hf_x, Basic Latin, APPLE",
         "VK_KHR_external_memory sha256 " + "0123456789abcdef" * 4,
+        "PWD=/tmp; pwd=$(pwd) pwd=`x` PWD='/a b' OLDPWD=/ pwd; set -u x: y",
+        "docker run -u 1000:1000 --user 0:0 x; --user C:\\x -u http://h --user=alicia x -u : y",
+        "Usage: x <password> [options] <token>, <a href=x>secret</a> <passwords/> secret > x",
         "types [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]",
     ],
 )
@@ -293,6 +296,10 @@ def test_what_only_looks_like_a_secret_stays(words: str) -> None:
             "--password ",
             "Cookie:",
             "Bearer ",
+            "-u a:",
+            "<password>",
+            "<secret ",
+            "pwd=",
         ),
         *(
             "-----BEGIN PRIVATE KEY-----",

@@ -87,6 +87,24 @@ NAMED = (
         rf"""(?:{_QUOTED}|[^\s"']++)""",
         re.DOTALL,
     ),
+    # Pwd=x, as in Server=h;Uid=sa;Pwd=x; the shell's variable of this name is a path
+    re.compile(
+        rf"""({not_behind("A-Za-z0-9_-")}pwd[ \t]*+=[ \t]*+){_NOT_YET}(?!\\{{0,8}}["']?[/~$.`])"""
+        rf"""(?:{_QUOTED}|[^\s;&"']++)""",
+        re.IGNORECASE | re.DOTALL,
+    ),
+    # <password>x</password>
+    _named(
+        f"{_STRONG}|{_WEAK}",
+        r"(?::[A-Z0-9_-]++)?(?:\s[^<>]*+)?>(?:<!\[CDATA\[)?",
+        r"[^<>]++(?=>?<\\{0,8}/)",
+        first=r"(?<=[<:])",
+    ),
+    # curl -u NAME:x, --user NAME:x; of docker, 1000:1000 is a user and a group
+    re.compile(
+        r"""((?<!\S)(?:-[uU]|--(?:proxy-)?user)(?:[ \t]++|=)(?P<quote>\\{0,8}["'])?+(?!\d+:\d+(?!\S))[^\s:"'/\\]++:)"""
+        rf"""{_NOT_YET}(?![/\\])(?(quote)(?:(?!(?P=quote))[^\r\n])++|[^\s"']++)"""
+    ),
 )
 BEARER = re.compile(rf"{not_behind(_WORD)}(Bearer|Basic)([ \t]++){_NOT_YET}(?=[\w.~+/-]*?[0-9=])[\w.~+/-]{{8,}}+=*+")
 
