@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program's entry: starts the probe's worker early, runs the command line, maps exceptions to an exit code.
 
-The top of this module imports as little as possible, so that signals are handled early and the worker is forked early.
+The top of this module imports only what handles signals: until `main` runs, Python's own handlers are in force. What
+comes next imports as little as possible, so that the worker is forked early.
 """
 
 import gc
@@ -11,8 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from vkzircon_cli.cli.command_table import COMMANDS
-from vkzircon_cli.worker import interrupt, worker
+from vkzircon_cli.worker import interrupt
 
 _ANSWERED_BY_TYPER = {"--help", "-h", "--version"}
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
@@ -21,9 +21,9 @@ _TRACE_VARIABLE = "VKZIRCON_TRACEBACK"
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
+    interrupt.hold()
     # Almost all objects stay until the end. Garbage collection at the usual rate takes a twentieth of the start time.
     gc.set_threshold(500_000)
-    interrupt.hold()
     arguments = sys.argv[1:]
     try:
         code = _run_with_worker(arguments) if _asks_the_driver(arguments) else run(arguments)
@@ -51,12 +51,15 @@ def _asks_the_driver(arguments: Sequence[str]) -> bool:
         return False
     if not arguments or arguments[0].startswith("-"):
         return True
+    from vkzircon_cli.cli.command_table import COMMANDS
+
     return arguments[0] in COMMANDS and COMMANDS[arguments[0]].depth is not None
 
 
 def _run_with_worker(arguments: Sequence[str]) -> int:
     # Loaded before the fork, once for both processes: that saves 8 ms of a processor, and delays neither.
     import vkzircon_cli.model.request  # noqa: F401
+    from vkzircon_cli.worker import worker
 
     try:
         worker.start_early(_load_probe)

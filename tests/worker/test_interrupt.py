@@ -213,6 +213,13 @@ def test_without_a_result_a_second_signal_ends_at_once(while_importing: Importin
     assert (done.returncode, done.stdout, done.stderr) == (143, "", said)
 
 
+@pytest.mark.parametrize("module", ["vkzircon_cli.cli.command_table", "vkzircon_cli.worker.worker"])
+def test_a_signal_is_noted_before_any_more_is_imported(while_importing: Importing, module: str) -> None:
+    """Python's own start is the only time in which a signal costs the document."""
+    done = while_importing(module, _ONCE, "check", "--format", "json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["cause"]) == (143, "interrupted")
+
+
 def test_a_signal_before_another_program_starts_keeps_it_from_starting(while_importing: Importing) -> None:
     """`emulate` becomes that program, to which the signal would be lost."""
     done = while_importing("vkzircon_cli.emulation.launch", _ONCE, "emulate", "--", "echo", "started")
