@@ -22,8 +22,8 @@ from vkzircon_cli.output import write
 
 _OWN = ("--help", "-h", "--version")
 _COMPLETE_VARIABLE = "_VKZIRCON_COMPLETE"
-# The base of all errors in a command line, which Typer does not export.
 _BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")  # what repr makes of a byte that is not UTF-8
+# The base of all errors in a command line, which Typer does not export.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 

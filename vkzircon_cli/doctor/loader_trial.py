@@ -216,7 +216,7 @@ class LoaderTrial:
         return self._tasks[-1]
 
     def _together(self, task: Task, questions: Sequence[str]) -> dict[str, Tried]:
-        """Return the answers of one process; the question that ended it has none if it was only slow, or used memory.
+        """Return the answers of one process; a question that was slow or used much memory has none.
 
         The process keeps the libraries of the earlier questions, and their memory.
         """

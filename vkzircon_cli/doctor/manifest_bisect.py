@@ -6,7 +6,6 @@ manifests that are tried replaces the usual folders.
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -40,6 +39,8 @@ def fatal_manifests(paths: Sequence[str], where: Surroundings, helps: _Helps) ->
 
     *helps* probes with the variables that it gets. Manifests that no variable of folders leads to are always read.
     """
+    import tempfile  # 3 ms, which only a crash needs
+
     suspects = [path for path in dict.fromkeys(paths) if folder_off(path, where) is not None]
     with suppress(OSError), tempfile.TemporaryDirectory(prefix="vkzircon-") as folder:
         numbers = iter(range(_MOST_PROBES))
