@@ -6,12 +6,12 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import reports
 from reports import (
     concluded,
     device,
     emulated,
     good_report,
-    handle,
     identity,
     memory,
     refused,
@@ -28,7 +28,7 @@ from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.spec import Named
-from vkzircon_cli.model.vmo import Comparison, Export, Form, Image, ImageTrip, Tiling
+from vkzircon_cli.model.vmo import Comparison, Image, ImageTrip, Tiling
 from vkzircon_cli.report.report import Report
 from vkzircon_cli.stream.decoding import decode
 from vkzircon_cli.stream.fold import StepTime
@@ -39,29 +39,15 @@ LONG = "W" * 256
 
 
 def broken_device() -> Device:
-    """Make a device with a refused type, a VMO that is too small, a crash, wrong bytes, and a wrong image."""
-    good = device(has=memory((0, 1, 7)))
-    no = refused("vkAllocateMemory", "VK_ERROR_OUT_OF_DEVICE_MEMORY")
-    exports = (Export(Form.PLAIN, 0, 65536, Answer(None, no)), Export(Form.PLAIN, 1, 65536, Answer(handle(1, 100))))
-    data = tuple(
-        replace(row, round_trip=Answer(None, CRASH) if row.memory_type == 1 else Answer(round_trip(17)))
-        for row in good.data
-        if row.memory_type
-    )
+    """Make the broken device, with an image that crashed, a wrong one, and a refused import."""
+    broken = reports.broken_device()
     wrong = ImageTrip(1, 4096, Comparison(4096, 4096, 0))
     images = (
         Image(Tiling.LINEAR, Named(9, "R8_UNORM"), Answer(wrong)),
         Image(Tiling.OPTIMAL, Named(9, "R8_UNORM"), Answer(None, CRASH)),
     )
-    refusal = replace(good.imports[0], imported=Answer(None, refused("vkAllocateMemory", "VK_ERROR_UNKNOWN")))
-    return replace(
-        good,
-        exports=(*exports, good.exports[2]),
-        properties=good.properties[1:],
-        data=data,
-        images=images,
-        imports=(refusal, *good.imports[1:]),
-    )
+    refusal = replace(broken.imports[0], imported=Answer(None, refused("vkAllocateMemory", "VK_ERROR_UNKNOWN")))
+    return replace(broken, images=images, imports=(refusal, *broken.imports[1:]))
 
 
 def failed() -> Report:

@@ -203,6 +203,20 @@ def _data(of: MemoryType) -> tuple[Data, Data]:
     return Data(Write.HOST_MAP, of.index, by_host), Data(Write.GPU_FILL, of.index, Answer(round_trip()))
 
 
+def broken_device() -> Device:
+    """Make a device on which a memory type is refused, a VMO is too small, and bytes are lost or wrong."""
+    good = device(has=memory((0, 1, 7)))
+    no = refused("vkAllocateMemory", "VK_ERROR_OUT_OF_DEVICE_MEMORY")
+    exports = (Export(Form.PLAIN, 0, 65536, Answer(None, no)), Export(Form.PLAIN, 1, 65536, Answer(handle(1, 100))))
+    crash = Missing(MissingKind.CRASHED, "vkQueueSubmit", "SIGSEGV", "")
+    data = tuple(
+        replace(row, round_trip=Answer(None, crash) if row.memory_type == 1 else Answer(round_trip(17)))
+        for row in good.data
+        if row.memory_type
+    )
+    return replace(good, exports=(*exports, good.exports[2]), properties=good.properties[1:], data=data)
+
+
 def without_extension(of: Device) -> Device:
     """Remove the extension from a device, and every answer that needs it."""
     return replace(

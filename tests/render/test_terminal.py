@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from reports import (
+    broken_device,
     concluded,
     device,
     emulated,
@@ -21,7 +22,6 @@ from reports import (
     memory,
     refused,
     result,
-    round_trip,
     said,
     stopped,
     with_devices,
@@ -31,8 +31,7 @@ from reports import (
 
 from vkzircon_cli.checks import Outcome
 from vkzircon_cli.model.base import Answer, Missing, MissingKind
-from vkzircon_cli.model.facts import Device, Extension
-from vkzircon_cli.model.vmo import Export, Form
+from vkzircon_cli.model.facts import Extension
 from vkzircon_cli.render.frame import printed, steps_after
 from vkzircon_cli.render.style import ANY_ADVICE, Advice, Page, View
 from vkzircon_cli.render.terminal import render_report
@@ -79,24 +78,9 @@ def test_a_long_page_is_that_of_its_parts() -> None:
     assert sheet.finish() == "\n\n".join(f"line {number}" for number in range(2500)) + "\n"
 
 
-def _broken_device() -> Device:
-    """Make a device on which one memory type is refused, one VMO is too small and one round trip is wrong."""
-    good = device(has=memory((0, 1, 7)))
-    no = refused("vkAllocateMemory", "VK_ERROR_OUT_OF_DEVICE_MEMORY")
-    small = handle(1, 100)
-    exports = (Export(Form.PLAIN, 0, 65536, Answer(None, no)), Export(Form.PLAIN, 1, 65536, Answer(small)))
-    crash = Missing(MissingKind.CRASHED, "vkQueueSubmit", "SIGSEGV", "")
-    data = tuple(
-        replace(row, round_trip=Answer(None, crash) if row.memory_type == 1 else Answer(round_trip(17)))
-        for row in good.data
-        if row.memory_type
-    )
-    return replace(good, exports=(*exports, good.exports[2]), properties=good.properties[1:], data=data)
-
-
 def _failed() -> Report:
     return concluded(
-        with_devices(good_report(), _broken_device()),
+        with_devices(good_report(), broken_device()),
         Outcome.FAIL,
         "Verdant X1: sharing memory as a VMO is broken.",
         1,

@@ -156,7 +156,7 @@ def test_nothing_is_advised_against_the_drivers_word() -> None:
 
 def test_everything_that_can_happen_is_explained() -> None:
     """The word of a cause is one of `vkzircon explain`."""
-    words = {each.word for each in (*entries.results(), *entries.outcomes())}
+    words = {each.word for each in (*entries.results(), *entries.of_file(entries.Group.OUTCOME, "outcomes"))}
     for name in REGISTRY:
         for row in (_row(Outcome.FAIL), _row(Outcome.FAIL, missing=REFUSED), _row(Outcome.CRASH, missing=CRASHED)):
             (cause,) = find_causes(0, {name: Verdict(row.outcome, "", (), (row,))})

@@ -197,18 +197,23 @@ def _tree(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
-    """If no file can grow, exit code 6 and one sentence; no table stays behind."""
-    _reports(tmp_path / "reports", 3)
-    done = subprocess.run(
-        [PROGRAM, "survey", "reports", "--export", "tables"],
-        cwd=tmp_path,
+def _without_disk(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Ask where no file can grow."""
+    return subprocess.run(
+        [PROGRAM, "survey", *arguments],
+        cwd=folder,
         env=environment({"PYTHONDONTWRITEBYTECODE": "1"}),  # Python would keep modules that are cut off
         capture_output=True,
         text=True,
         check=False,
         preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (512, 512)),
     )
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    """If no file can grow, exit code 6 and one sentence; no table stays behind."""
+    _reports(tmp_path / "reports", 3)
+    done = _without_disk(tmp_path, "reports", "--export", "tables")
     assert (done.returncode, done.stdout) == (6, "")
     assert re.fullmatch(r"vkzircon: The tables could not be written to \S+tables: [^\n]+\n", done.stderr)
     assert not _tree(tmp_path / "tables")
@@ -335,15 +340,7 @@ def test_a_query_reads_the_tables_and_nothing_else(tmp_path: Path, query: str, s
 def test_a_full_temporary_folder_is_told(tmp_path: Path) -> None:
     """A file that cannot be converted for lack of room is not blamed: exit code 6, and where room is needed."""
     (tmp_path / "report.gz").write_bytes(gzip.compress(_USUAL.read_bytes()))
-    done = subprocess.run(
-        [PROGRAM, "survey", "report.gz"],
-        cwd=tmp_path,
-        env=environment({"PYTHONDONTWRITEBYTECODE": "1"}),
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (512, 512)),
-    )
+    done = _without_disk(tmp_path, "report.gz")
     assert (done.returncode, done.stdout) == (6, "")
     assert done.stderr == (
         "vkzircon: The survey could not use a file: File too large. A temporary folder needs room: TMPDIR=DIR.\n"

@@ -78,23 +78,14 @@ def check_groups() -> Iterator[Explanation]:
         yield Explanation(word, Group.CHECKS, text.meaning, its, text.advice)
 
 
-def facts() -> Iterator[Explanation]:
-    """Explain every fact that can be required."""
-    return _plain(Group.FACT, "facts")
-
-
-def rights() -> Iterator[Explanation]:
-    """Explain every right of a handle."""
-    return _plain(Group.RIGHT, "rights")
-
-
 def terms() -> Iterator[Explanation]:
     """Explain the terms of a report; one of several words may also be written with hyphens."""
-    for each in _plain(Group.TERM, "terms"):
+    for each in of_file(Group.TERM, "terms"):
         yield replace(each, also=(each.word.replace(" ", "-"),)) if " " in each.word else each
 
 
-def _plain(group: Group, file: str) -> Iterator[Explanation]:
+def of_file(group: Group, file: str) -> Iterator[Explanation]:
+    """Explain every word of a group whose texts say all: facts, rights, and outcomes with what can be wrong."""
     return (Explanation(word, group, *text) for word, text in read_glossary(_file(file)).items())
 
 
@@ -114,11 +105,6 @@ def results() -> Iterator[Explanation]:
 def statuses() -> Iterator[Explanation]:
     """Explain every zx_status_t."""
     return _codes(Group.STATUS, ZX_STATUS, "statuses")
-
-
-def outcomes() -> Iterator[Explanation]:
-    """Explain every outcome, and what can be wrong with an answer."""
-    return _plain(Group.OUTCOME, "outcomes")
 
 
 def text_of(word: str) -> Text:

@@ -68,13 +68,17 @@ def word_groups() -> tuple[WordGroup, ...]:
     return (
         WordGroup(Group.CHECK, "what vkzircon checks", tuple(entries.checks())),
         WordGroup(Group.CHECKS, "what vkzircon checks, in groups", tuple(entries.check_groups())),
-        WordGroup(Group.FACT, "what vkzircon check --require compares", tuple(entries.facts())),
+        WordGroup(Group.FACT, "what vkzircon check --require compares", tuple(entries.of_file(Group.FACT, "facts"))),
         WordGroup(Group.TERM, "terms of a report", tuple(entries.terms())),
-        WordGroup(Group.RIGHT, "what a handle allows", tuple(entries.rights())),
+        WordGroup(Group.RIGHT, "what a handle allows", tuple(entries.of_file(Group.RIGHT, "rights"))),
         WordGroup(Group.VUID, "rules of valid usage, whole or by number", tuple(entries.vuids())),
         WordGroup(Group.RESULT, "what Vulkan returns, " + codes.format("VK_ERROR_"), tuple(entries.results())),
         WordGroup(Group.STATUS, "what the kernel returns, " + codes.format("ZX_ERR_"), tuple(entries.statuses())),
-        WordGroup(Group.OUTCOME, "outcomes, and what can be wrong with an answer", tuple(entries.outcomes())),
+        WordGroup(
+            Group.OUTCOME,
+            "outcomes, and what can be wrong with an answer",
+            tuple(entries.of_file(Group.OUTCOME, "outcomes")),
+        ),
         WordGroup(Group.PERSONA, "drivers that the emulation imitates", (), "vkzircon emulate --list"),
         WordGroup(Group.FAULT, "faults that the emulation can have", (), "vkzircon emulate --list"),
     )

@@ -59,21 +59,18 @@ def survey(paths: Sequence[str], asked: Asked, export: Path | None = None, on: s
 
 
 def _read(connection: "DuckDBPyConnection", paths: Sequence[str], tables: Exported | None) -> Sources:
+    known = tables.entries if tables else {}
     found = list(files.find(paths))
-    new = [file for file in found if tables is None or not tables.is_known(file)]
-    digests = {path: entry.digest for path, entry in tables.entries.items()} if tables else {}
-    entries = list(read(connection, new, digests))
+    new = [file for file in found if file.path not in known or known[file.path].file != file]
+    entries = list(read(connection, new, {path: entry.digest for path, entry in known.items()}))
     touched = {entry.file.path for entry in entries}
-    if tables is not None:
-        earlier = [tables.entries[file.path] for file in found if file.path not in touched]
-        unchanged = [file for file in new if file.path not in touched]
-        if entries or unchanged:
-            tables.add(entries, unchanged)
-    else:
-        earlier = []
+    earlier = [known[file.path] for file in found if file.path not in touched]
+    unchanged = [file for file in new if file.path not in touched]
+    if tables is not None and (entries or unchanged):
+        tables.add(entries, unchanged)
     left_out = [entry for entry in earlier if entry.how in (How.DUPLICATE, How.UNREADABLE)]
     sources = _sources_of([*entries, *left_out], known=len(earlier) - len(left_out))
-    if not (sources.read or sources.converted or sources.known or (tables and tables.entries)):
+    if not (sources.read or sources.converted or sources.known or known):
         why = (
             f" ({sources.unreadable[0].file} {sources.unreadable[0].reason.rstrip('.')})" if sources.unreadable else ""
         )
@@ -169,15 +166,10 @@ def _of_coverage(columns: Sequence[str], rows: Rows) -> str:
 
 
 def _of_changes(columns: Sequence[str], rows: Rows) -> str:
-    kinds = Counter((row[0], row[columns.index("check_id")] is None) for row in rows)
-    verdicts = [
-        f"{counted(number, 'verdict')} {words}"
-        for kind, words in (("worse", "got worse"), ("better", "got better"), ("changed", "changed"))
-        if (number := kinds[kind, False])
-    ]
-    verdicts += [f"{counted(number, 'verdict')} {kind}" for kind in ("new", "gone") if (number := kinds[kind, False])]
-    devices = [f"{counted(number, 'device')} {kind}" for kind in ("new", "gone") if (number := kinds[kind, True])]
-    return ", ".join((*verdicts, *devices)) or "nothing changed"
+    kinds = Counter((row[0], "verdict" if row[columns.index("check_id")] else "device") for row in rows)
+    words = {"worse": "got worse", "better": "got better", "changed": "changed", "new": "new", "gone": "gone"}
+    each = ((kinds[kind, noun], noun, said) for noun in ("verdict", "device") for kind, said in words.items())
+    return ", ".join(f"{counted(number, noun)} {said}" for number, noun, said in each if number) or "nothing changed"
 
 
 def _of_outliers(columns: Sequence[str], rows: Rows) -> str:

@@ -61,11 +61,6 @@ class Exported:
         if paths := [str(path) for path in self._files("reports")]:
             self._connection.execute("INSERT INTO seen SELECT report, file FROM read_parquet(?)", [paths])
 
-    def is_known(self, file: File) -> bool:
-        """Whether a file was read, and has had the same size and time since."""
-        known = self.entries.get(file.path)
-        return known is not None and known.file == file
-
     def add(self, entries: Sequence[Entry], unchanged: Sequence[File]) -> None:
         """Write the new rows, and an index that has *entries*, and *unchanged* files with their new size and time.
 
