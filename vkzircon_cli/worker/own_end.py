@@ -39,18 +39,19 @@ def hold() -> Callable[[], bool]:
     from vkzircon_cli.worker.process import unusual
 
     with suppress(ImportError, OSError, AttributeError, KeyError):
+        from fcntl import ioctl  # now: later, the driver may hold the linker's lock. Not in Python for Fuchsia
+
         if (opened := _listener(*_OF_MACHINE[os.uname().machine])) >= 0:
             listener = unusual(opened)
             os.close(opened)
-            return partial(_is_held, listener)
+            return partial(_is_held, listener, ioctl)
     return lambda: False
 
 
-def _is_held(listener: int) -> bool:
+def _is_held(listener: int, ioctl: Callable[..., object]) -> bool:
     """Whether a thread of this process is held. A process that a driver forked has the filter too, and may go on."""
-    import select
+    import select  # as struct, it is loaded by now
     import struct
-    from fcntl import ioctl  # not in Python for Fuchsia
 
     events = select.poll()
     events.register(listener, select.POLLIN)
