@@ -16,7 +16,7 @@ from vkzircon_cli.doctor.search import Surroundings
 _BY_DEFAULT = {"XDG_DATA_DIRS": "/usr/local/share:/usr/share", "XDG_CONFIG_DIRS": "/etc/xdg"}
 _IN_HOME = {"XDG_DATA_HOME": "/.local/share/vulkan/", "XDG_CONFIG_HOME": "/.config/vulkan/"}
 _NOWHERE = "/nonexistent"
-_MOST_PROBES = 24  # 19 find one among 512
+_MOST_PROBES = 24  # 20 find one among 512
 _Helps = Callable[[Mapping[str, str]], bool]
 
 
@@ -37,7 +37,8 @@ def folder_off(path: str, where: Surroundings) -> dict[str, str] | None:
 def fatal_manifests(paths: Sequence[str], where: Surroundings, helps: _Helps) -> tuple[str, ...]:
     """Return those of *paths*, as few as possible, without which the loader lives; () if others are to blame.
 
-    *helps* probes with the variables that it gets. Manifests that no variable of folders leads to are always read.
+    *helps* probes with the variables that it gets. Manifests that no variable of folders leads to are always read. If
+    it helps to read all of *paths* and nothing else of the usual folders, the loader's settings may be to blame.
     """
     import tempfile  # 3 ms, which only a crash needs
 
@@ -50,7 +51,7 @@ def fatal_manifests(paths: Sequence[str], where: Surroundings, helps: _Helps) ->
             return helps(_reading(kept, f"{folder}/{next(numbers)}"))
 
         with suppress(StopIteration):  # it takes too many together
-            if suspects and helps_without(suspects):
+            if suspects and helps_without(suspects) and not helps_without(()):
                 return tuple(_halved(suspects, [], helps_without))
     return ()
 
