@@ -258,7 +258,7 @@ def open_loader(on_call: Calls, caller: Caller = LOCAL) -> Vulkan:
             continue
         if library.address("vkGetInstanceProcAddr"):
             return Vulkan(ffi, library.through(ffi), name, on_call, caller)
-        reasons.append(f"{text.decode(os.fsencode(name))[0]} has no vkGetInstanceProcAddr")
+        reasons.append(f"{text.readable(name)} has no vkGetInstanceProcAddr")
     raise CannotAsk("no-loader", f"No Vulkan loader could be opened: {'; '.join(reasons)}.", _loader_hint(caller))
 
 

@@ -21,7 +21,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from vkzircon_cli.model.text import decode
+from vkzircon_cli.model.text import readable
 
 _MOST_BYTES = 1 << 20
 _MOST_LINKS = 40  # as many as Linux follows
@@ -100,7 +100,7 @@ def _open_within_folder(path: str) -> int:
             target = os.readlink(name, dir_fd=within)
             folder, name = os.path.split(target)
             if folder and not os.path.samestat(os.stat(folder, dir_fd=within), os.fstat(within)):
-                words = f"is a link to {_shown(target)}, in another folder: it was not read"
+                words = f"is a link to {readable(target)}, in another folder: it was not read"
                 raise Unreadable("manifest.link", words, stops=False, read=False)
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     finally:
@@ -121,7 +121,7 @@ def _unopened(path: str, error: OSError | ValueError) -> Unreadable:
     if getattr(error, "errno", None) == errno.ELOOP:
         return Unreadable("manifest.unreadable", "is not a regular file: its links lead in a circle", stops=False)
     with suppress(OSError, ValueError):
-        words = f"is a link to {_shown(str(Path(path).readlink()))}, which does not exist"
+        words = f"is a link to {readable(Path(path).readlink())}, which does not exist"
         if not Path(path).exists():
             return Unreadable("manifest.dangling-link", words, stops=False)
     reason = getattr(error, "strerror", None) or error
@@ -134,10 +134,6 @@ def _not_regular(mode: int) -> Unreadable:
     is_pipe = stat.S_ISFIFO(mode)
     words = f"is not a regular file, but a {kind}"
     return Unreadable("manifest.unreadable", words, stops=is_pipe)
-
-
-def _shown(path: str) -> str:
-    return decode(os.fsencode(path))[0]
 
 
 def read_manifest(path: str) -> dict[str, Any]:

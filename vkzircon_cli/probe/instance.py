@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask the loader for its version and its layers, and create an instance."""
 
-import os
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,7 +10,7 @@ from vkzircon_cli.bindings.zircon import Zircon
 from vkzircon_cli.errors import Refused
 from vkzircon_cli.model.facts import Extension, Instance, Kernel, Layer, Loader
 from vkzircon_cli.model.spec import api_version
-from vkzircon_cli.model.text import decode
+from vkzircon_cli.model.text import decode, readable
 from vkzircon_cli.stream.events import Message, answer_of
 
 _API_1_0, _API_1_1 = 1 << 22, 1 << 22 | 1 << 12
@@ -26,7 +25,7 @@ _OF_OUR_LAYER = "vkGetPhysicalDeviceEmulationVKZIRCON"  # as in layer/interface.
 
 def probe_loader(vulkan: vk.Vulkan) -> Loader:
     """Ask which library was opened, and its version of Vulkan."""
-    return Loader(_shown(vulkan.library), vulkan.caller.file_of(vulkan.library), api_version(_loader_version(vulkan)))
+    return Loader(readable(vulkan.library), vulkan.caller.file_of(vulkan.library), api_version(_loader_version(vulkan)))
 
 
 def _loader_version(vulkan: vk.Vulkan) -> int:
@@ -41,11 +40,7 @@ def _loader_version(vulkan: vk.Vulkan) -> int:
 
 def probe_kernel(kernel: Zircon) -> Kernel:
     """Ask which libzircon was opened, and its page size."""
-    return Kernel(_shown(kernel.library), kernel.file(), answer_of(kernel.page_size))
-
-
-def _shown(library: str) -> str:
-    return decode(os.fsencode(library))[0]
+    return Kernel(readable(kernel.library), kernel.file(), answer_of(kernel.page_size))
 
 
 class InstanceProbe:

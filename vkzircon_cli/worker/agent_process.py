@@ -15,7 +15,7 @@ from vkzircon_cli.model.base import CONNECTION_ENDED, Missing, MissingKind, reco
 from vkzircon_cli.model.home import NAMING
 from vkzircon_cli.model.host import PLATFORM_VARIABLE, REPORTED_VARIABLES, Environment, environment_of, platform_of
 from vkzircon_cli.model.request import Request
-from vkzircon_cli.model.text import decode
+from vkzircon_cli.model.text import decode, readable
 from vkzircon_cli.worker import process
 from vkzircon_cli.worker.isolation import AgentLost, missing_from_exit, missing_in_time
 
@@ -52,7 +52,7 @@ class AgentProcess:
             try:
                 self.pid = os.posix_spawnp(words[0], words, os.environ, file_actions=actions)
             except OSError as refused:
-                text = f"The agent's command cannot be started: {decode(os.fsencode(words[0]))[0]}: {refused.strerror}."
+                text = f"The agent's command cannot be started: {readable(words[0])}: {refused.strerror}."
                 raise AgentError(text, _REMEDIES.get(refused.errno or 0, _OF_LIMITS)) from refused
             ours.pop_all()
         self._status: int | None = None
