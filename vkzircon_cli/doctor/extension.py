@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.checks.registry import describe
+from vkzircon_cli.checks.registry import DEATH_OF, describe
 from vkzircon_cli.doctor.finding import Finding, branch
 from vkzircon_cli.doctor.layer_bisect import Hidden, without_layers
 from vkzircon_cli.emulation.installation import is_installed
 from vkzircon_cli.errors import Exit
-from vkzircon_cli.model.base import Missing, MissingKind
+from vkzircon_cli.model.base import Missing
 from vkzircon_cli.model.facts import Device, Extension
 from vkzircon_cli.model.host import FUCHSIA, LIBZIRCON_VARIABLE
 from vkzircon_cli.model.quantities import counted
@@ -28,7 +28,6 @@ _MOST_MESSAGES = 5
 _ALONE = " No device could be probed beside it."
 _FOLLOWS = "it follows from the problems above"
 _VK_RESULT = re.compile(r"VkResult (-?\d+)")  # the layer has no table of names
-_DIED = {MissingKind.CRASHED: Outcome.CRASH, MissingKind.TIMED_OUT: Outcome.TIMEOUT}
 # The name of Starnix' kernel and one of its nodes (fuchsia's src/starnix/kernel; not tried there).
 _STARNIX, _STARNIX_NODE = "starnix", Path("/dev/magma0")
 
@@ -179,7 +178,7 @@ class _Explained:
             return self._made("not-asked", Outcome.SKIP, sentence, (), _FOLLOWS)
         cause = "the driver or a layer above it may be the cause; leave out one after the other to find it"
         command = f"vkzircon devices{self._report.options} --verbose"
-        return self._made("not-asked", _DIED.get(missing.kind, Outcome.FAIL), sentence, (), cause, command)
+        return self._made("not-asked", DEATH_OF.get(missing.kind, Outcome.FAIL), sentence, (), cause, command)
 
     def _listed(self, found: Extension) -> Finding:
         if self._seen.commands:

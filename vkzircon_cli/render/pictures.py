@@ -7,7 +7,7 @@ Numbers are the only foreign values in a picture, since its text cannot wrap.
 import re
 from collections.abc import Iterable, Sequence
 
-from vkzircon_cli.checks import Outcome
+from vkzircon_cli.checks.registry import DEATHS
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.facts import Device
 from vkzircon_cli.model.quantities import bits_of, counted, ranges
@@ -174,8 +174,7 @@ def timeline(report: Report) -> Timeline | None:
 
 def bad_steps(report: Report) -> frozenset[str]:
     """Return the steps that never ended, and those that a check calls a crash or a timeout."""
-    fatal = (Outcome.CRASH, Outcome.TIMEOUT)
-    blamed = (step for result in report.checks if result.outcome in fatal for step in result.steps)
+    blamed = (step for result in report.checks if result.outcome in DEATHS for step in result.steps)
     return frozenset([*blamed, *(step.step for step in report.run.steps if step.duration_ms is None)])
 
 
