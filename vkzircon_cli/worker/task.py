@@ -141,9 +141,9 @@ def _run(work: Callable[[], Iterable[Any]], end: int, key: bytes) -> None:
             write(json.dumps([time.monotonic(), said]).encode("ascii"))
 
     stamp(_BEGUN)
-    is_beyond = _watch_memory(stamp)
+    end_if_beyond = _watch_memory(stamp)
     for answer in work():
-        is_beyond()
+        end_if_beyond()
         stamp({"answer": answer})
     stamp(_DONE)
 
