@@ -15,7 +15,7 @@ _PIPES = 8  # twice as many files as a driver holds open for one device
 
 @record
 class Limit:
-    """A limit that is in the way: a clause that says so, after "where", and how to raise the limit."""
+    """A limit that is in the way: a clause that says so, after "where", and what to do about it."""
 
     words: str
     fix: str
@@ -88,7 +88,8 @@ def _seek() -> None:
 def _unmap() -> None:
     """Map and unmap; Python ignores an error of munmap, so the size of this process shows it."""
     before = _mapped()
-    _take_room()
+    with suppress(OSError):  # there may be no such room, which is no error of munmap
+        _take_room()
     if before and _mapped() - before > _ROOM // 2:
         raise OSError
 
