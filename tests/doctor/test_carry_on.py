@@ -228,34 +228,6 @@ def test_a_broken_layer_manifest_is_left_out_with_its_folder(
     assert ("LEFT OUT" in text.partition("Machine")[0]) == gives_up
 
 
-_LAYER = """{"file_format_version": "1.0.0", "layer": {"name": "VK_LAYER_%s", "type": "GLOBAL", "api_version": "1.3.0",
- "library_path": "lib.so", "implementation_version": "1", "description": "", "disable_environment": {"N": "1"}}%s}"""
-_FATAL = {
-    "a key twice": ', "component_layers": ["x"], "component_layers": {}',
-    "deep": f', "x": {"[" * 500_000}{"]" * 500_000}',
-}
-
-
-@pytest.mark.parametrize("how", _FATAL)
-def test_a_manifest_that_kills_the_loader_is_found_among_many(
-    vkzircon: Run, lavapipe: str, tmp_path: Path, how: str
-) -> None:
-    """Its text is JSON, and no switch turns it off: the loader dies while it reads. No driver or loader is blamed."""
-    folder = tmp_path / "vulkan" / "implicit_layer.d"
-    folder.mkdir(parents=True)
-    for number in range(20):
-        (folder / f"{number}.json").write_text(_LAYER % (number, _FATAL[how] if number == 13 else ""))
-    env = {"HOME": "/nonexistent", "XDG_DATA_HOME": str(tmp_path), "VK_DRIVER_FILES": lavapipe}
-    given = {"PATH": os.environ["PATH"], **env}
-    has_died = subprocess.run(["vulkaninfo", "--summary"], env=given, capture_output=True, check=False).returncode < 0
-    ran = vkzircon("doctor", "--format", "json", **env)
-    culprits = [(each["path"], each["left_out"]) for each in ran.json["culprits"]]
-    assert culprits == [(str(folder / "13.json"), True)] * has_died
-    assert all("the process crashed" in each["sentence"] for each in ran.json["culprits"])
-    found = {each["id"]: each["outcome"] for each in ran.json["findings"]}
-    assert (len(ran.json["devices"]), found["loader"], found["drivers"]) == (1, "pass", "pass")
-
-
 def test_without_a_good_driver_the_cause_is_named(vkzircon: Run, tmp_path: Path) -> None:
     """Exit 4 names the file and what is wrong with it, and points to doctor."""
     bad = tmp_path / "bad.json"
