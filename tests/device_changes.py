@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Facts of a device on which every check passes, and changes of them."""
+"""Facts of a device on which every check passes, and changes to them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,7 +63,7 @@ REFUSED = reports.refused("vkAllocateMemory", "VK_ERROR_OUT_OF_DEVICE_MEMORY")
 
 
 def good_device(index: int = 0) -> Device:
-    """Make a device of which there is nothing to say."""
+    """Make a device on which every check passes."""
     made = reports.device(index, reports.identity(uuids=Answer(Uuids(f"{index + 1:08x}-0000", "1"))))
     first, second, other = reports.handle(0), replace(reports.handle(0), value="0x00000107"), reports.handle(1)
     return replace(
@@ -145,14 +145,14 @@ def handle(**changes: Any) -> Change:
 
 
 def basic(**changes: Any) -> Change:
-    """Change what the kernel says of that handle."""
+    """Change what the kernel reports about that handle."""
     good = reports.handle(0).basic.value
     assert good is not None
     return handle(basic=Answer(replace(good, **changes)))
 
 
 def info(**changes: Any) -> Change:
-    """Change what the kernel says of its VMO."""
+    """Change what the kernel reports about its VMO."""
     good = reports.handle(0).info.value
     assert good is not None
     return handle(info=Answer(replace(good, **changes)))
@@ -241,7 +241,7 @@ def properties(**changes: Any) -> Change:
 
 
 def refused_properties(result: str) -> Change:
-    """Refuse to answer for any handle."""
+    """Refuse the properties of every handle."""
     missing = reports.refused("vkGetMemoryZirconHandlePropertiesFUCHSIA", result)
     return rows("properties", properties=Answer(None, missing))
 
@@ -279,7 +279,7 @@ takes_no_type = properties(memory_type_bits=0, memory_types=())
 
 
 def own_vmo_bits(with_rights: int, without: int) -> Change:
-    """Answer for a VMO of our own, with rights and without."""
+    """Change the answers for a VMO of our own, with rights and without."""
     answers = (OwnVmoProperties("own-vmo", Answer(with_rights)), OwnVmoProperties("no-rights", Answer(without)))
     return lambda device: replace(device, own_vmo_properties=answers)
 
@@ -309,5 +309,5 @@ HUNG = Missing(MissingKind.TIMED_OUT, "vkX", "", "no answer within 15 s")
 
 
 def no_entry_point(device: Device) -> Device:
-    """Leave one command, which has no address."""
+    """Leave only one command, which has no address."""
     return replace(device, opened=Answer(replace(opened(device), entry_points=(EntryPoint("vkX", False),))))

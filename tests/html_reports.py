@@ -39,7 +39,7 @@ LONG = "W" * 256
 
 
 def broken_device() -> Device:
-    """Make the broken device, with an image that crashed, a wrong one, and a refused import."""
+    """Make the broken device, with a crash for one image, wrong bytes in another, and a refused import."""
     broken = reports.broken_device()
     wrong = ImageTrip(1, 4096, Comparison(4096, 4096, 0))
     images = (

@@ -61,7 +61,7 @@ def test_a_corrupt_manifest_is_named(vkzircon: Run, tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_not_utf_8_is_escaped_in_every_format(vkzircon: Run, tmp_path: Path) -> None:
-    r"""A byte is ``\\xNN`` in a page and in a document, as a manifest, a file to write and a file to read."""
+    r"""Such a byte is ``\\xNN`` on pages and in documents, in the name of a manifest, an output and an input."""
     folder = tmp_path / "b\udcffd"
     folder.mkdir()
     manifest = folder / "m\udcfe.json"
@@ -94,7 +94,7 @@ def test_a_name_that_is_not_utf_8_is_escaped_in_every_format(vkzircon: Run, tmp_
 def test_an_argument_that_is_not_utf_8_is_escaped_in_the_message(
     vkzircon: Run, arguments: tuple[str, ...], code: int
 ) -> None:
-    """Whether the message is ours or that of Typer."""
+    """In messages of vkzircon and in those of Typer."""
     ran = vkzircon(*arguments, **NO_VULKAN)
     assert (ran.code, "\\xff" in ran.out + ran.err, "\\udc" in ran.out + ran.err) == (code, True, False)
 

@@ -125,7 +125,7 @@ def test_a_hang_ends_at_the_limit_with_what_was_learned(fuchsia: Process, broken
 def test_what_a_driver_prints_without_end_never_mixes_with_the_result(
     fuchsia: Process, broken_driver: Callable[[str], str], place: str
 ) -> None:
-    """Its thread prints on while the document is written, to standard output by either name."""
+    """Its thread still prints while the document is written to standard output, under either of its names."""
     driver = broken_driver('for (;;) if (write(1, "A", 1) + write(2, "A", 1) < 0) break;')
     output = () if place == "-" else ("--output", place)
     ran = fuchsia("devices", "--format", "json", "--timeout", "0.5", *output, VK_DRIVER_FILES=driver)
@@ -137,7 +137,7 @@ def test_what_a_driver_prints_without_end_never_mixes_with_the_result(
 def test_a_driver_that_prints_much_is_not_late(
     fuchsia: Process, broken_driver: Callable[[str], str], lavapipe: str
 ) -> None:
-    """Its output is taken as it comes, so that it does not wait for the pipe: 64 pipes full are no hang."""
+    """Its output is read as it comes, so it does not block: 64 times as much as a pipe holds is no hang."""
     driver = broken_driver("static char text[65536]; for (int i = 0; i < 64; i++) write(1, text, 65536), usleep(2000);")
     ran = fuchsia("devices", "--format", "json", "--timeout", "2", VK_DRIVER_FILES=f"{driver}:{lavapipe}")
     assert (ran.code, ran.json["error"]) == (0, None)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program's entry: starts the probe's worker early, runs the command line, maps exceptions to an exit code.
 
-The top of this module imports only what handles signals: until `main` runs, Python's own handlers are in force. What
-comes next imports as little as possible, so that the worker is forked early.
+The top of this module imports little, because Python's own signal handlers are in force until `main` runs. The code
+after it imports as little as possible, so that the worker is forked early.
 """
 
 import gc

@@ -270,7 +270,7 @@ def _target(path: Path) -> tuple[int | Path, os.stat_result | None]:
 
 
 def _own(descriptor: int) -> int:
-    """Return *descriptor*, or that of the stream in its place while a driver in this process has the standard ones."""
+    """Return *descriptor*, or the copy that Python's stream has while a driver in this process may print to it."""
     stream = {1: sys.__stdout__, 2: sys.__stderr__}.get(descriptor)
     return stream.fileno() if stream is not None else descriptor
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arena of an agent that is not there."""
+"""An arena without an agent."""
 
 from collections.abc import Iterator
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host's side of an agent: what is made of answers that no agent should give."""
+"""The host's side of an agent: how it treats answers that no agent should send."""
 
 import os
 import random

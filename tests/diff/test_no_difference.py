@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What makes no difference: a report from itself, chance, and what was not asked."""
+"""What is not a difference: a report and itself, values that vary by chance, and what was not asked."""
 
 import json
 from dataclasses import replace

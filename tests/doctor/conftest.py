@@ -28,5 +28,5 @@ def _loader(request: pytest.FixtureRequest) -> dict[str, str]:
 
 @pytest.fixture(name="less_memory")
 def _less_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a task use 128 MiB, which a library fills in no time."""
+    """Let a task use 128 MiB, which a library fills quickly."""
     monkeypatch.setattr(task, "MOST_MEMORY_MIB", 128)

@@ -79,7 +79,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, Outcome, str]] = {
     "dependency": (_needing_what_is_gone, "loader.missing-dependency", Outcome.FAIL, "libgone.so"),
     "crashes": (lambda path: _library(path, _starting("abort();")), "loader.crashes", Outcome.CRASH, "SIGABRT"),
     "exits": (lambda path: _library(path, _starting("_exit(0);")), "loader.crashes", Outcome.CRASH, "ends the process"),
-    "eats memory": (
+    "uses memory": (
         lambda path: _library(path, _starting("for (int i = 0; i < 192; i++) memset(malloc(1 << 20), 1, 1 << 20);")),
         "loader.memory",
         Outcome.FAIL,

@@ -328,7 +328,7 @@ _FILLED = "for (int i = 0; i < {mib} << 20; i += 4096) ((volatile char *)sbrk(40
 def test_loading_costs_a_child_only(
     broken_driver: Callable[[str], str], lavapipe: str, statement: str, id: str, outcome: Outcome
 ) -> None:
-    """A library that crashes, hangs or eats memory while it is loaded is found, and the good one beside it loads."""
+    """A library that crashes, hangs or uses much memory while it is loaded is found, and a good one still loads."""
     manifest = Path(broken_driver(statement))
     found, _ = _of(manifest, lavapipe)
     assert (found.id, found.outcome) == (id, outcome)

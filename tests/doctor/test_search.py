@@ -139,7 +139,7 @@ def test_what_a_variable_names_is_the_loaders(variable: str, value: str, places:
     ],
 )
 def test_layer_paths_are_the_loaders(environ: dict[str, str], files: float, places: Path) -> None:
-    """A folder is searched once, a file beside it is read again, and VK_LAYER_PATH is the only one where it is set."""
+    """A folder is searched once, a file named beside it is read again, and VK_LAYER_PATH replaces all others."""
     folder = places / "base" / "vulkan" / EXPLICIT_LAYERS
     given = {"HOME": "/h", "XDG_DATA_DIRS": "/none"}
     given |= {name: value.replace("BASE", str(folder)) for name, value in environ.items()}

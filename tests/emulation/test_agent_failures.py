@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An agent that cannot be started, goes silent, or ends: one sentence, a whole report, and no driver to blame."""
+"""An agent that cannot be started, goes silent, or ends: one sentence, a whole report, and no driver is blamed."""
 
 import json
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults through the real program: steps that crash cost themselves only, and leave nothing behind."""
+"""Faults through the real program: a step that crashes costs only its own result, and leaves nothing behind."""
 
 import json
 import os

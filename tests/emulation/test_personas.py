@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Personas: drivers that the emulation imitates, and what a check says of each."""
+"""Personas: drivers that the emulation imitates, and the result of a check of each."""
 
 import pytest
 from program import Ran, Run

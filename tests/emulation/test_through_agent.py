@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program with --agent: the same report as without it, through any line."""
+"""The program with --agent: the same report as without it, over any connection."""
 
 import json
 import os

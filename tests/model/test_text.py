@@ -30,7 +30,7 @@ def test_bytes_that_are_not_utf8_are_shown_as_escapes() -> None:
 
 @given(st.binary())
 def test_a_path_of_any_bytes_is_shown_as_escapes_on_pages_and_in_documents(raw: bytes) -> None:
-    """Python keeps such a byte as half a pair of surrogates, which no strict reader of JSON takes."""
+    """Python keeps a byte that is not UTF-8 as a lone surrogate, which strict JSON parsers refuse."""
     path = raw.decode("utf-8", "surrogateescape")
     shown, _ = decode(raw)
     assert visible(path) == visible(shown)
@@ -39,7 +39,7 @@ def test_a_path_of_any_bytes_is_shown_as_escapes_on_pages_and_in_documents(raw: 
 
 @given(st.lists(st.text() | st.sampled_from(["\\", "##", "\\udc80", "udcff", "💀"])).map("".join))
 def test_no_other_text_of_a_document_changes(text: str) -> None:
-    """Backslashes, and characters whose second surrogate looks like such a byte, stay."""
+    """Backslashes stay, and so do characters whose second surrogate looks like such a byte."""
     assert json.loads(printable_json(json.dumps(text))) == text
 
 

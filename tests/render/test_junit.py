@@ -185,7 +185,7 @@ def test_every_capture_is_read_back(capture: Path) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(hostile)
-@example(":")  # with the colon behind it, a command of a CI system
+@example(":")  # with the colon that follows, it would begin a command of a CI system
 def test_foreign_text_is_text(words: str) -> None:
     """With any text of a driver the document keeps its shape and holds the words, made visible."""
     report = with_devices(emulated(good_report()), device(who=identity(words, info=words)))

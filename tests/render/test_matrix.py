@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The matrix for people: signs, pages, and what formats say of it."""
+"""The matrix as a page: signs and widths; and in the other formats."""
 
 import csv
 import io

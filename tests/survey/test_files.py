@@ -198,7 +198,7 @@ def _tree(folder: Path) -> set[Path]:
 
 
 def _without_disk(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Ask where no file can grow."""
+    """Run a survey where no file may have more than 512 bytes."""
     return subprocess.run(
         [PROGRAM, "survey", *arguments],
         cwd=folder,

@@ -215,7 +215,7 @@ def test_without_a_result_a_second_signal_ends_at_once(while_importing: Importin
 
 @pytest.mark.parametrize("module", ["vkzircon_cli.cli.command_table", "vkzircon_cli.worker.worker"])
 def test_a_signal_is_noted_before_any_more_is_imported(while_importing: Importing, module: str) -> None:
-    """Python's own start is the only time in which a signal costs the document."""
+    """Only a signal during Python's own start costs the document."""
     done = while_importing(module, _ONCE, "check", "--format", "json")
     assert (done.returncode, json.loads(done.stdout)["error"]["cause"]) == (143, "interrupted")
 

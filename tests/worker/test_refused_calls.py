@@ -12,7 +12,7 @@ from program import PROGRAM, environment
 
 from vkzircon_cli.saved.load import read
 
-# Runs another program, for which the kernel answers an error to the named call; CALL@N: if its first argument is N.
+# Runs another program. The named call returns an error; with CALL@N, only if its first argument is N.
 DENYING = """
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -115,7 +115,7 @@ def test_doctor_without_random_numbers_goes_on(denying: Path, lavapipe: str) -> 
 def test_what_fails_without_a_call_is_not_blamed_on_the_driver(
     denying: Path, lavapipe: str, command: str, call: str
 ) -> None:
-    """The loader or the driver makes the call, and fails or crashes without it: a limit, which has the call's name."""
+    """The loader or the driver fails or crashes without the call: the cause is `limit`, and the message names it."""
     words = [str(denying), call, str(errno.ENOSYS), str(PROGRAM), command, "--emulate", "--format", "json"]
     env = environment({"VK_DRIVER_FILES": lavapipe})
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -129,7 +129,7 @@ def test_what_fails_without_a_call_is_not_blamed_on_the_driver(
 
 @pytest.mark.parametrize("reason", [errno.EPERM, errno.ENOSYS])
 def test_an_id_that_is_not_told_is_no_raised_privilege(denying: Path, lavapipe: str, reason: int) -> None:
-    """libc returns the error as if it were the id, but the loader uses the variables of the environment."""
+    """libc returns the error as if it were the id, but the loader still reads the environment."""
     words = [str(denying), "getuid", str(reason), str(PROGRAM), "doctor", "--format", "json"]
     env = environment({"VK_DRIVER_FILES": lavapipe})
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -138,7 +138,7 @@ def test_an_id_that_is_not_told_is_no_raised_privilege(denying: Path, lavapipe: 
 
 @pytest.mark.parametrize("reason", [errno.EPERM, errno.EAGAIN])
 def test_a_result_that_may_not_be_written_is_exit_6(denying: Path, lavapipe: str, reason: int) -> None:
-    """Also where the system asks to try again each time, and each time says that there is room."""
+    """EAGAIN from each call is an error too, if poll reports each time that the descriptor is writable."""
     words = [str(denying), "write@1", str(reason), str(PROGRAM), "devices"]
     env = environment({"VK_DRIVER_FILES": lavapipe})
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=20, check=False)
@@ -148,7 +148,7 @@ def test_a_result_that_may_not_be_written_is_exit_6(denying: Path, lavapipe: str
 
 
 def test_without_any_write_the_exit_code_alone_says_so(denying: Path, lavapipe: str) -> None:
-    """Neither a document nor a message can be written, and no verdict is pretended."""
+    """Neither a document nor a message can be written, and the exit code is not that of a verdict."""
     words = [str(denying), "write", str(errno.EAGAIN), str(PROGRAM), "check"]
     env = environment({"VK_DRIVER_FILES": lavapipe})
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=20, check=False)

@@ -50,7 +50,7 @@ int main(int count, char **words) {
     return 98;
 }
 """
-# The first fork is granted, and no other; or those are refused that REFUSED names, from the first to the last one.
+# REFUSED has the numbers of the first and the last fork that are refused: without it, all but the first.
 REFUSED_LATER = """
 import errno, os, sys
 forks = []
@@ -168,7 +168,7 @@ def test_a_driver_that_hangs_ends_at_the_limit(refusing: Path, broken_driver: Ca
 def test_a_driver_that_leaves_by_a_system_call_is_no_pass(
     refusing: Path, broken_driver: Callable[[str], str], command: str, statement: str
 ) -> None:
-    """Code 0 is vkzircon's own end: the kernel holds the driver's thread, and the document says what it did."""
+    """Only vkzircon itself ends with code 0: the kernel holds the driver's thread, and the document names the calls."""
     words = [str(refusing), "processes", str(PROGRAM), command, "--format", "json"]
     env = environment({"VK_DRIVER_FILES": broken_driver(statement)})
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -180,7 +180,7 @@ def test_a_driver_that_leaves_by_a_system_call_is_no_pass(
 def test_a_driver_that_lets_no_file_be_opened_leaves_the_document(
     refusing: Path, broken_driver: Callable[[str], str]
 ) -> None:
-    """Standard output cannot be restored under such a limit: its copy is written to."""
+    """Standard output cannot be restored under such a limit: the document is written to its copy."""
     lowers = "extern int setrlimit(int, const long *); long none[2] = {0, 0}; setrlimit(RLIMIT, none);"
     driver = broken_driver(lowers.replace("RLIMIT", str(int(resource.RLIMIT_NOFILE))))
     words = [str(refusing), "processes", str(PROGRAM), "devices", "--format", "json"]
@@ -194,7 +194,7 @@ def test_a_driver_that_lets_no_file_be_opened_leaves_the_document(
 def test_a_driver_that_changes_the_user_costs_no_document(
     refusing: Path, broken_driver: Callable[[str], str], lavapipe: str, tmp_path: Path
 ) -> None:
-    """The texts of the checks may be unreadable afterwards: they are read before."""
+    """The texts of the checks may be unreadable afterwards: they are read before the driver is loaded."""
     (tmp_path / "private").mkdir(mode=0o700)
     (tmp_path / "private" / "vkzircon_cli").symlink_to(Path(vkzircon_cli.__file__).parent)
     driver = broken_driver("if (setuid(65534)) abort();")
@@ -208,7 +208,7 @@ def test_a_driver_that_changes_the_user_costs_no_document(
 def test_a_process_that_a_driver_forks_may_end_and_start_a_program(
     tmp_path: Path, broken_driver: Callable[[str], str]
 ) -> None:
-    """The limit on processes may be reached for a moment only."""
+    """The limit on processes may be reached only for a moment, so a driver may fork later."""
     statement = 'if (!fork()) { execl("/bin/true", "true", NULL); _exit(1); } extern int wait(int *); int s; wait(&s);'
     driver = broken_driver(f"{statement} if (!fork()) _exit(0); wait(&s); if (s) raise(SIGSEGV);")
     ran = _refused_later(tmp_path, "devices", "--format", "json", driver=driver, REFUSED="1 1")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests to an agent that take a driver's time: frames of calls, and accesses to its memory, by the agent's clock."""
+"""Requests to an agent whose time counts, by the agent's clock: frames of calls, and accesses to its memory."""
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +43,7 @@ class Function:
         self.is_put_off = name.startswith(_PUT_OFF)
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it, and return its result: that of a success if the call is put off."""
+        """Call the function and return its result; for a call that is put off, return the result of a success."""
         return self.result(self._frames.call(self, arguments))
 
     def result(self, word: int) -> Any:
@@ -92,7 +92,7 @@ class AgentFrames:
         return self.make_calls()[-1]
 
     def put(self, function: Function, arguments: tuple[Any, ...], *, must_be_0: bool = False) -> None:
-        """Put off a call; *must_be_0*: another result is that of the last call that is made."""
+        """Put off a call. With *must_be_0*, any other result makes it the last call of its frame that is made."""
         kept, words, flags = [], [], int(must_be_0)
         for number, argument in enumerate(arguments):
             value = argument
@@ -149,7 +149,7 @@ class AgentFrames:
 
     @contextmanager
     def _noting_loss(self, names: Sequence[str] = ()) -> Iterator[None]:
-        """Raise the first loss of the agent: objects that are destroyed behind it lead here again, in other frames.
+        """Raise the first loss of the agent, also for later ones: objects that are destroyed after it send frames too.
 
         *names* are those of the calls in the frame, if the last call that was noted may be another one.
         """
@@ -206,7 +206,7 @@ class AgentFrames:
         return lambda: self._in_calls_ns >= until
 
     def open_handle(self, name: bytes) -> int:
-        """Open a library, within the time of a step where there is one, and return its handle."""
+        """Open a library, within the time limit of a step if one has begun, and return its handle."""
         with self._noting_loss():
             answer = self._connection.ask(Ask.OPEN, name, limit_s=self._limit_s and self._time_left)
         return self.numbers(NUMBER, answer)[0]

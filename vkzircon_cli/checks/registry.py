@@ -234,7 +234,7 @@ def _joined(subjects: list[str], kind: str, count: int) -> str:
 
 
 def _who(call: str) -> str:
-    """Return what dies in a *call*: one of the kernel, or one that the loader answers itself, is not the driver's."""
+    """Return what dies in *call*: not the driver, if the kernel handles the call or the loader answers it itself."""
     return "process" if call.startswith("zx_") or call == "vkEnumerateInstanceVersion" else "driver"
 
 

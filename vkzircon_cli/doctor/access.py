@@ -20,7 +20,7 @@ from vkzircon_cli.worker.isolation import can_fork
 from vkzircon_cli.worker.task import Task
 
 DEV = Path("/dev")
-# Vulkan drivers open the first ones; the others serve displays and other interfaces.
+# Device nodes, and whether Vulkan drivers open them; the others serve displays and other interfaces.
 _NEEDED = dict.fromkeys(("dri/renderD*", "nvidia[0-9]*", "nvidiactl", "dxg", "mali[0-9]*", "magma[0-9]*"), True)
 _NODES = {**_NEEDED, **dict.fromkeys(("dri/card*", "nvidia-modeset", "nvidia-uvm", "kfd"), False)}
 _MOST_NODES = 64
@@ -148,7 +148,7 @@ class Reach:
 
 
 def reach(devices: Sequence[Device]) -> Reach:
-    """Return the reach of this process, for which Vulkan listed *devices*."""
+    """Return the `Reach` of this process, in which Vulkan listed *devices*."""
     types = [device.identity.value.type.value for device in devices if device.identity.value]
     software = types.count(DEVICE_TYPE_CPU)
     return Reach(user_name(os.geteuid()), len(devices) - software, software, place(os.environ))

@@ -189,7 +189,7 @@ class _Trial:
 def _by_trial(
     trial: _Trial, drivers: Iterable[ManifestExam], layers: Iterable[ManifestExam], where: Surroundings
 ) -> Found:
-    """Probe once more, then without layers, then with each driver alone, until one works."""
+    """Probe once more, then without layers or their manifests, then with each driver alone, until one works."""
     happened, trial.trouble = trial.trouble.words, trial.result({})
     if not trial.trouble.words:
         return Found((), {}, passed=happened)  # it failed only once
@@ -218,7 +218,7 @@ def _by_trial(
 def _fatal(
     trial: _Trial, usable: Sequence[ManifestExam], layers: Iterable[ManifestExam], where: Surroundings
 ) -> Found | None:
-    """Return the layers' manifests that kill the loader while it reads them, None if there are none."""
+    """Return the culprits among layers' manifests that kill the loader while it reads them, None if there are none."""
     if not trial.trouble.is_death or not usable:
         return None
     chosen = only_drivers([exam.manifest.path for exam in usable])

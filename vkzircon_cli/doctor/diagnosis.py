@@ -118,7 +118,7 @@ def diagnose_elsewhere(request: Request, watch: Callable[[Event], None]) -> Diag
     Raises:
         Usage: the requested emulation is not possible.
     """
-    from vkzircon_cli.doctor import elsewhere  # 2 ms, for an agent only
+    from vkzircon_cli.doctor import elsewhere  # 2 ms, which only an agent needs
 
     report = pipeline.run(request, watch, bisect.find_culprits)
     found = tuple(elsewhere.unseen(request, report, NO_TIME))

@@ -64,7 +64,7 @@ def _must_try(report: Report, names: Sequence[str]) -> bool:
 def _of_loader(
     attempts: tuple[loader.Attempt, ...] | None, where: search.Surroundings, why: str = ""
 ) -> tuple[Finding, Finding]:
-    # The loader's file is on the device.
+    # The loader's file is on the device, and is not read here.
     return loader.loader_finding(attempts, where, why), search.variables_finding(where, "")
 
 

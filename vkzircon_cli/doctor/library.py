@@ -73,7 +73,7 @@ def _own_header() -> Header | None:
 
 
 def unfit(manifest: Manifest) -> Finding | None:
-    """Return why the library of *manifest*, a path, is not one for this process, as far as its file shows."""
+    """Return why the library of *manifest*, named by a path, does not fit this process, as far as its file shows."""
     path = manifest.resolved
     try:
         mode = Path(path).stat().st_mode
@@ -159,7 +159,7 @@ class LibraryTrial:
             self._task.close()
 
     def loadings(self) -> dict[str, Loading]:
-        """Return the result for each library: of the one process if all loaded, else of a process for each."""
+        """Return the result for each library: from one process if all loaded there, else from a process for each."""
         if self._task is None:
             return dict.fromkeys(self._libraries, Loading(Fate.NOT_TRIED, self._why_not))
         answers, fate = self._task.answers()

@@ -45,7 +45,8 @@ _USED, _NO_DRIVER = "VK_SUCCESS", "VK_ERROR_INCOMPATIBLE_DRIVER"
 class Tried:
     """What the loader did: the *result* of vkCreateInstance by name, '' if the process ended before that, with *fate*.
 
-    *files* are those mapped by then, empty if that is not known, *earlier* those mapped before. *log* has all lines.
+    *files* are those mapped by then, empty if that is not known; *earlier* are those mapped before the first instance.
+    *log* has all lines of the loader's log.
     """
 
     result: str = ""
@@ -75,9 +76,9 @@ class Tried:
         return self.fate is not None or self.result not in ("", _USED, _NO_DRIVER)
 
     def words_on(self, *names: str) -> tuple[str, ...]:
-        """Return the last lines that name a file or a layer by one of its *names*, or all; none that only lists it."""
+        """Return the last lines of the log, without list entries; with *names*, only lines that have one of these."""
         named = (line for line in self.log if not names or any(name and name in line for name in names))
-        plain = (line.removeprefix(_PREFIX) for line in named)  # of loader 1.4, which also has lines for debugging
+        plain = (line.removeprefix(_PREFIX) for line in named)  # loader 1.4 has this prefix, and lines for debugging
         said = (line for line in plain if len(line.split()) > _WORDS_OF_LIST and not line.startswith("DEBUG"))
         return tuple(dict.fromkeys(shown(line.strip()) for line in said))[-_MOST_LINES:]
 
@@ -155,7 +156,7 @@ class LoaderTrial:
         self._task = self._start(self._questions) if self._is_possible else None
 
     def close(self) -> None:
-        """End the task if it still runs. The loader is not asked any more."""
+        """End the task if it still runs. The loader is not run again."""
         self._is_possible = False
         if self._task is not None:
             self._task.close()
@@ -194,9 +195,9 @@ class LoaderTrial:
         return Task(partial(self._ask, questions), min(PATIENCE_S, self._timeout_s))
 
     def _together(self, task: Task, questions: Sequence[str]) -> dict[str, Tried]:
-        """Return the answers of one process; a question that was slow or used much memory has none.
+        """Return the answers of one process; a question that was slow or used too much memory has none.
 
-        The process keeps the libraries of the earlier questions, and their memory.
+        The process keeps the libraries of earlier questions and their memory, so the last one may not be the cause.
         """
         answers, fate = task.answers()
         made = _made(answers)

@@ -46,7 +46,7 @@ class Manifest:
     *name* is the layer's, *library* as written, *resolved* what the loader opens: a path, or a name for the linker. A
     meta-layer turns on its *components* and *blocks* others. *switch* is the variable that turns an implicit layer off,
     with its value, *enabler* the one that turns it on. A layer's library has one of the *entry_points*. *problem* is
-    why the loader does not use it, *notes* are faults that it accepts. *may_stop*: some loaders give up on all drivers.
+    why the loader does not use it, *notes* are faults that it accepts. *may_stop*: some loaders then use no driver.
     """
 
     path: str

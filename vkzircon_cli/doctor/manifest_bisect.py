@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the layers' manifests that kill the loader while it reads them, by leaving out half of them at a time.
 
-No switch turns such a layer off: the loader reads the manifest to find the switch. So a folder with links to those
-manifests that are tried replaces the usual folders.
+No switch turns such a layer off: the loader reads the manifest to find the switch. So a folder with links to the
+manifests under test replaces the usual folders.
 """
 
 import os
@@ -35,10 +35,10 @@ def folder_off(path: str, where: Surroundings) -> dict[str, str] | None:
 
 
 def fatal_manifests(paths: Sequence[str], where: Surroundings, helps: _Helps) -> tuple[str, ...]:
-    """Return those of *paths*, as few as possible, without which the loader lives; () if others are to blame.
+    """Return those of *paths*, as few as possible, without which the loader does not die; () if that is not enough.
 
-    *helps* probes with the variables that it gets. Manifests that no variable of folders leads to are always read. If
-    it helps to read all of *paths* and nothing else of the usual folders, the loader's settings may be to blame.
+    *helps* probes with the given variables. A manifest in a folder that no variable replaces is always read. If it
+    helps to read all of *paths* and nothing else of the usual folders, the loader's settings may be to blame.
     """
     import tempfile  # 3 ms, which only a crash needs
 
@@ -50,14 +50,14 @@ def fatal_manifests(paths: Sequence[str], where: Surroundings, helps: _Helps) ->
             kept = [path for path in suspects if path not in out]
             return helps(_reading(kept, f"{folder}/{next(numbers)}"))
 
-        with suppress(StopIteration):  # it takes too many together
+        with suppress(StopIteration):  # more than `_MOST_PROBES` are needed
             if suspects and helps_without(suspects) and not helps_without(()):
                 return tuple(_halved(suspects, [], helps_without))
     return ()
 
 
 def _reading(manifests: Sequence[str], base: str) -> dict[str, str]:
-    """Return the variables by which the loader reads only *manifests*, through links in a new folder *base*."""
+    """Link *manifests* in a new folder *base*; return the variables by which the loader reads only these."""
     for number, path in enumerate(manifests):
         folder = Path(base, "vulkan", Path(path).parent.name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def _reading(manifests: Sequence[str], base: str) -> dict[str, str]:
 
 
 def _halved(suspects: Sequence[str], out: Sequence[str], helps: Callable[[Sequence[str]], bool]) -> list[str]:
-    """Return those *suspects* that must be left out besides *out*; it helps to leave out all of both."""
+    """Return the *suspects* that must be left out in addition to *out*; leaving out all of both helps."""
     if len(suspects) == 1:
         return list(suspects)
     first, second = suspects[: len(suspects) // 2], suspects[len(suspects) // 2 :]

@@ -120,7 +120,7 @@ def examine_all(where: Surroundings) -> Examined:
 
 
 def _manifests(where: Surroundings) -> Iterator[tuple[str, ManifestKind]]:
-    """Yield the paths of all manifests: drivers first, explicit layers last."""
+    """Yield the path and the kind of each manifest: drivers first, explicit layers last."""
     yield from ((path, ManifestKind.DRIVER) for path in search.drivers(where))
     yield from ((path, ManifestKind.IMPLICIT_LAYER) for path in search.implicit_layers(where))
     yield from ((path, ManifestKind.EXPLICIT_LAYER) for path in search.explicit_layers(where))
@@ -233,7 +233,7 @@ def _by_the_linker(found: Finding, where: Surroundings) -> Finding:
 
 
 def _softened(exam: ManifestExam, *, matters: bool) -> Finding:
-    """Return the finding; a failure is only a warning where it neither *matters* nor stops the loader."""
+    """Return the finding; a failure is at most a warning if it neither *matters* nor stops the loader."""
     found = exam.finding
     if matters or exam.stops or found.outcome is not Outcome.FAIL:
         return found

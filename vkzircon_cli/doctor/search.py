@@ -38,8 +38,8 @@ _EMPTY = {"driver": Outcome.FAIL, "explicit layer": Outcome.WARN, "implicit laye
 class Surroundings:
     """What the loader would see.
 
-    *environ* has the variables; bytes that are not UTF-8 are surrogate escapes. In *elevated* processes the loader
-    ignores most of them. *timeout_s* is how long a library may take to load. *exists* is also true of a dangling link.
+    *environ* has the variables; bytes that are not UTF-8 are surrogate escapes. In an *elevated* process the loader
+    ignores most variables. *timeout_s* is the time in which a library must load. *exists* is true of a dangling link.
     """
 
     platform: str
@@ -104,7 +104,7 @@ def driver_variable(where: Surroundings) -> str:
 
 
 def layer_variable(where: Surroundings) -> str:
-    """Return the variable that names explicit layers: one is ignored beside the other."""
+    """Return the variable that names explicit layers; if VK_LAYER_PATH is set, the loader ignores the other one."""
     return "VK_LAYER_PATH" if "VK_LAYER_PATH" in where.environ else "VK_ADD_LAYER_PATH"
 
 
@@ -150,7 +150,7 @@ def _added(where: Surroundings, variable: str, kind: str) -> tuple[str, ...]:
 
 
 def _files(places: Iterable[str]) -> tuple[str, ...]:
-    """Return the manifests among *places*, and those in folders in the folder's order, as the loader does."""
+    """Return the manifests that *places* name, and those in folders, in the folder's own order, as the loader does."""
     each = ([path] if path.endswith(_SUFFIX) else _manifests_in(path)[:_MOST_FILES] for path in places)
     return tuple(chain.from_iterable(each))
 
@@ -175,7 +175,7 @@ def variables_finding(where: Surroundings, loader: str, settings: Iterable[Findi
     *loader* is the loader's file, '' if none opens: a loader that reads a variable has its name in its file.
     """
     text = b""
-    with suppress(OSError):  # '' names this folder
+    with suppress(OSError):  # '' is the current folder, which is no file
         text = Path(loader).read_bytes()
     children = [_effect(known, where, text) for name, known in VARIABLES.items() if name in where.environ]
     number = counted(len(children), "variable") if children else "No variable"

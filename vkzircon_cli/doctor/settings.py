@@ -23,7 +23,10 @@ from vkzircon_cli.model.text import visible
 
 @record
 class Settings:
-    """The only *drivers* and *devices* that the loader uses, None for all, and by name the *layers* on or off."""
+    """What a settings file does: the loader uses only these *drivers* and *devices*, None for all.
+
+    *layers* are pairs of a layer's name, and "on" or "off".
+    """
 
     path: str
     drivers: tuple[str, ...] | None = None

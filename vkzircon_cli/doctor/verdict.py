@@ -121,7 +121,7 @@ def _meta(exam: ManifestExam, by_name: dict[str, ManifestExam]) -> ManifestExam:
     if missing or manifest.name in manifest.components:
         words = "names itself among its layers: the loader ignores it"
         if missing:
-            words = f"needs the layer {missing[0]}, which is not installed: the loader ignores both"
+            words = f"needs the layer {missing[0]}, which is not installed: the loader ignores the meta-layer"
         return _unused(exam, fault("layer.component-missing", manifest.path, words, Outcome.WARN))
     if exam.is_on and not all(by_name[name].is_on for name in manifest.components):
         return replace(exam, is_on=False, finding=layer_finding(manifest, False))

@@ -27,7 +27,7 @@ class Installation:
 
 
 def folder_with(kind: str, *names: str) -> Path | None:
-    """Return the folder *kind* of this room that has the files *names*, None if there is none."""
+    """Return the folder *kind* of this package that has the files *names*, None if there is none."""
     # An editable install has Python files and other files in different folders.
     folders = (Path(folder) / "emulation" / kind for folder in vkzircon_cli.__path__)
     return next((folder for folder in folders if all((folder / name).is_file() for name in names)), None)

@@ -85,7 +85,7 @@ def terms() -> Iterator[Explanation]:
 
 
 def of_file(group: Group, file: str) -> Iterator[Explanation]:
-    """Explain every word of a group whose texts say all: facts, rights, and outcomes with what can be wrong."""
+    """Explain every word of a *group* whose texts are all in *file*."""
     return (Explanation(word, group, *text) for word, text in read_glossary(_file(file)).items())
 
 

@@ -181,7 +181,7 @@ def names() -> os.uname_result:
 def is_elevated() -> bool:
     """Whether this process has raised privileges: its real and its effective ids differ (set-user-ID, set-group-ID).
 
-    A sandbox may refuse to tell an id: libc then returns the error as the id, one of the highest numbers.
+    A sandbox may refuse such a call: libc then returns the negative error number as the id, a very high number.
     """
     pairs = ((os.getuid(), os.geteuid()), (os.getgid(), os.getegid()))
     return any(

@@ -103,7 +103,7 @@ def _mapped() -> int:
         return 0
 
 
-# What the loader or drivers call, and Python can start without.
+# The system calls that the loader or drivers need, and without which Python can start.
 _CALLS: dict[str, Callable[[], None]] = {"access": _access, "lseek": _seek, "munmap": _unmap}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _STEP = 1024
-UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}  # as they are typed
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}  # as users type them
 _NEXT_UNIT = 1023.95  # one digit after the point would make this 1024.0
 _HEAD = re.compile(r"( (?:given|of|on|through|to) )")
 _UNCOUNTED = ("", "data")

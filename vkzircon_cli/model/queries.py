@@ -49,7 +49,7 @@ def display_name(identity: Identity | None) -> str:
 
 
 def device_name(device: "AnyDevice") -> str:
-    """Return a device's name as `display_name` does."""
+    """Return the name of *device* that is safe to print, as `display_name` does."""
     return display_name(device.identity.value)
 
 

@@ -28,7 +28,7 @@ _WIDEST_PROSE = 100
 _LEAST_VALUE = 24
 _ASCII = {"█": "#", "░": ".", "✓": "+", "✗": "x", "µ": "u"}
 _LABEL_WIDTH = 12
-_MOST_LINES = 1000  # that are not written yet
+_MOST_LINES = 1000  # kept before they are written
 _BAR = 20
 _STYLES = {Look.GOOD: "green", Look.NOTE: "cyan", Look.SKIP: "dim", Look.WARN: "yellow", Look.BAD: "red"}
 

@@ -78,7 +78,7 @@ class NamedFact:
 
 
 def _at(path: str, value: Callable[[Any], Value | None] = lambda found: found) -> Callable[[Seen], Value | None]:
-    """Return a function that reads the *value* of what is at *path*, through answers, None without one of them."""
+    """Return a function that applies *value* to the fact at *path*; it returns None if part of the path is missing."""
 
     def read(seen: Seen) -> Value | None:
         found: Any = seen

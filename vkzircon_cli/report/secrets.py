@@ -87,7 +87,7 @@ NAMED = (
         rf"""(?:{_QUOTED}|[^\s"']++)""",
         re.DOTALL,
     ),
-    # Pwd=x, as in Server=h;Uid=sa;Pwd=x; the shell's variable of this name is a path
+    # Pwd=x, as in Server=h;Uid=sa;Pwd=x; the PWD of a shell is a path
     re.compile(
         rf"""({not_behind("A-Za-z0-9_-")}pwd[ \t]*+=[ \t]*+){_NOT_YET}(?!\\{{0,8}}["']?[/~$.`])"""
         rf"""(?:{_QUOTED}|[^\s;&"']++)""",
@@ -100,7 +100,7 @@ NAMED = (
         r"[^<>]++(?=>?<\\{0,8}/)",
         first=r"(?<=[<:])",
     ),
-    # curl -u NAME:x, --user NAME:x; of docker, 1000:1000 is a user and a group
+    # curl -u NAME:x, --user NAME:x; docker's --user 1000:1000 is a user and a group
     re.compile(
         r"""((?<!\S)(?:-[uU]|--(?:proxy-)?user)(?:[ \t]++|=)(?P<quote>\\{0,8}["'])?+(?!\d+:\d+(?!\S))[^\s:"'/\\]++:)"""
         rf"""{_NOT_YET}(?![/\\])(?(quote)(?:(?!(?P=quote))[^\r\n])++|[^\s"']++)"""

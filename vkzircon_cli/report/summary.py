@@ -54,7 +54,7 @@ def of_failure(failure: Failure, counts: dict[str, int]) -> Summary:
 
 
 def of_end(failure: Failure | None, asked: Iterable[Answer[Any]], counts: dict[str, int]) -> Summary | None:
-    """Summarize a run that *failure* ended, or a crash or a hang in one of the answers that were *asked*, else None."""
+    """Summarize a run that *failure* ended, or a crash or hang in one of the answers *asked*; None for other runs."""
     if failure is not None:
         return of_failure(failure, counts)
     dead = next((each.missing for each in asked if each.missing and each.missing.kind in DEATH_OF), None)

@@ -30,7 +30,7 @@ from vkzircon_cli.worker.protocol import LoadProbe, probe_events, time_limit
 from vkzircon_cli.worker.supervisor import Capture, end_of
 
 _TICK_S = 0.2
-_BUSY_S = 0.001  # while the driver prints, which waits for the pipe to be emptied
+_BUSY_S = 0.001  # while the driver prints: it waits until the pipe is emptied
 _CHUNK = 64 * 1024
 _MOST_CHUNKS = 64
 _LARGEST_SEMAPHORE = 128
@@ -54,8 +54,8 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
             made.put(event)
             made.join()
 
-    read_glossary(TEXTS)  # a driver may take this process's right to read the file
-    is_held = own_end.hold() if process.refusal() else lambda: False  # a process that can be forked may use exec
+    read_glossary(TEXTS)  # now: a driver may change the user, who may not read the file
+    is_held = own_end.hold() if process.refusal() else lambda: False  # where fork works, a forked process may use exec
     has_called_exit = watch_exit()
 
     def how_it_ends() -> str:
@@ -92,7 +92,7 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
 def _awaited(
     made: "queue.Queue[Event]", printed: "OwnOutput", deadline: float, how_it_ends: Callable[[], str]
 ) -> Generator[Event, None, tuple[Event | None, str]]:
-    """Yield ticks; return the next event, or None and how the driver ended the process, '' if it is late."""
+    """Yield ticks; return the next event, or None and how the driver tried to end the process, '' if it hangs."""
     pause_s = _TICK_S
     while (taken := _take(made, pause_s)) is None and time.monotonic() < deadline:
         if end := how_it_ends():
@@ -112,7 +112,7 @@ def _take(made: "queue.Queue[Event]", patience_s: float) -> Event | None:
 class OwnOutput:
     """Captures what C code prints in this process; Python's own streams keep their targets.
 
-    Until *is_over*, a thread of the driver may print: then the capture does not end, and the streams stay copies.
+    Unless *is_over*, a thread of the driver may still print: the capture does not end, and the streams stay copies.
     """
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class OwnOutput:
     def drain(self) -> bool:
         """Empty the pipe, and return whether anything was in it. A driver may have closed it.
 
-        A full pipe blocks the printing thread. One that prints without end must not keep this one here.
+        A full pipe blocks the thread that prints. The limit on chunks is for a thread that prints without end.
         """
         count = 0
         with suppress(OSError):
@@ -153,7 +153,7 @@ class OwnOutput:
     def __exit__(self, *_: object) -> None:
         """Restore both descriptors; close those whose copies a driver closed.
 
-        A stream keeps the copy if a driver lowered the limit on open files, which dup2 obeys.
+        A stream keeps its copy if dup2 fails, because a driver lowered the limit on open files.
         """
         if not self.is_over:
             return

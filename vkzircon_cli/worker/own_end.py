@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps a driver in this process from ending it, or from replacing its program, by a system call.
 
-The end of the process must be vkzircon's: another program, or _exit(0), would end it with code 0, as a pass does. The
-kernel holds a thread that makes such a call (seccomp_unotify(2); Linux 5.0), and the main thread sees that.
+Only vkzircon may choose the exit code: after _exit(0), or exec of another program, it could be 0, as for a pass. The
+kernel holds a thread that makes such a call (seccomp_unotify(2); Linux 5.0), and the main thread notices it.
 
 Every start imports this module, but few need more of it than `status`: so the functions import the rest.
 """
@@ -21,7 +21,7 @@ _RECEIVE, _SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV and _SEND
 _NOTICE_SIZE, _GO_ON = 80, 1
 # By machine: architecture, and numbers of seccomp, execve, execveat and exit_group (linux/audit.h, asm/unistd.h).
 _OF_MACHINE = {"x86_64": (0xC000003E, 317, 59, 322, 231), "aarch64": (0xC00000B7, 277, 221, 281, 94)}
-_STATUS_BITS = 8  # the kernel ignores the others, so they can hold a key
+_STATUS_BITS = 8  # the kernel ignores all higher bits, so they can hold a key
 _key = [0]
 
 
@@ -31,15 +31,15 @@ def status(code: int) -> int:
 
 
 def hold() -> Callable[[], bool]:
-    """Hold each thread of this process that ends it, or replaces its program, from now on, except by `status`.
+    """From now on, hold each thread that ends this process, except with `status`, or replaces its program.
 
     Returns:
-        A function: whether a thread is held. Where the system has no such filter, none ever is.
+        A function that returns whether a thread is held: always False if the system has no such filter.
     """
     from vkzircon_cli.worker.process import unusual
 
     with suppress(ImportError, OSError, AttributeError, KeyError):
-        from fcntl import ioctl  # now: later, the driver may hold the linker's lock. Not in Python for Fuchsia
+        from fcntl import ioctl  # now: a driver may hold the linker's lock later. Not in Python for Fuchsia
 
         if (opened := _listener(*_OF_MACHINE[os.uname().machine])) >= 0:
             listener = unusual(opened)
@@ -50,7 +50,7 @@ def hold() -> Callable[[], bool]:
 
 def _is_held(listener: int, ioctl: Callable[..., object]) -> bool:
     """Whether a thread of this process is held. A process that a driver forked has the filter too, and may go on."""
-    import select  # as struct, it is loaded by now
+    import select  # loaded already, as struct is: no wait for the linker's lock
     import struct
 
     events = select.poll()
@@ -67,7 +67,7 @@ def _is_held(listener: int, ioctl: Callable[..., object]) -> bool:
 
 
 def _is_own(thread: int) -> bool:
-    """Whether this process has the *thread*, as far as the system tells it."""
+    """Whether *thread* is one of this process; True if /proc cannot be read."""
     try:
         return str(thread) in os.listdir("/proc/self/task")  # noqa: PTH208 - pathlib takes 3 ms to import
     except OSError:
@@ -81,7 +81,7 @@ def _listener(arch: int, seccomp: int, execve: int, execveat: int, exit_group: i
     from vkzircon_cli.bindings.dynlib import in_this_process
 
     _key[0] = int.from_bytes(os.urandom(2)) | 1 << 16
-    steps = (  # each comparison skips so many steps if it is true, or if it is not
+    steps = (  # operation, steps to skip if it is true, steps to skip if it is false, operand
         (_LOAD, 0, 0, _ARCH),
         (_IS, 0, 7, arch),
         (_LOAD, 0, 0, _NUMBER),

@@ -94,7 +94,7 @@ def _lacking(answer: Any) -> str:
 
 
 def _unfit(event: Event) -> str:
-    """Return what the answer of a step lacks of the emulation, '' if it lacks nothing."""
+    """Return how the answer of a step shows that the emulation is missing, '' if it does not."""
     value, step = event["answer"]["value"], event["step"]
     if value is not None and step == "instance" and not value["is_emulated"]:
         return "The loader did not load the emulation layer"

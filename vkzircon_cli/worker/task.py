@@ -20,12 +20,12 @@ _CHUNK = 64 * 1024
 _TICK_S = 0.1  # the pause between two looks at a silent process, whose pipe may stay open in a process that it started
 _CALL = "dlopen"
 _NO_TIME = Missing(MissingKind.NOT_ASKED, "", "", "there was no time to try it")
-# Ten times what a driver took to load, and to create an instance: 51 MiB with LLVM (lavapipe, RADV), 31 MiB (NVIDIA
-# 580), 2 MiB (SwiftShader). Resident memory is measured, because drivers reserve addresses that they may never use: a
-# resource limit would count those, would end in errors that look like the library's, and would not show in its end.
+# Ten times what a driver took to load and to create an instance: 51 MiB with LLVM (lavapipe, RADV), 31 MiB (NVIDIA
+# 580), 2 MiB (SwiftShader). Resident memory is measured, because drivers reserve addresses that they may never use. A
+# resource limit would count those, and would cause errors that look like errors of the library.
 MOST_MEMORY_MIB = 512
-TOO_MUCH_MEMORY = Missing(MissingKind.CRASHED, _CALL, "", "vkzircon ended the process there")
-_LOOK_S = 0.01  # a process fills some 40 MiB between two looks
+TOO_MUCH_MEMORY = Missing(MissingKind.CRASHED, _CALL, "", "vkzircon ended the process")
+_LOOK_S = 0.01  # a process can fill some 40 MiB between two checks
 
 
 def _not_started(why: str) -> Missing:
@@ -37,7 +37,7 @@ class Task:
 
     Each answer has *timeout_s*, counted from the one before. If no process can be started, the result is no answers and
     the system's reason. The process's output is discarded. Close a task if its answers may not be needed.
-    A process that uses more than `MOST_MEMORY_MIB` ends; processes that it starts are not measured.
+    A process that uses `MOST_MEMORY_MIB` more than at its start is ended; processes that it starts are not measured.
     """
 
     def __init__(self, work: Callable[[], Iterable[Any]], timeout_s: float) -> None:
@@ -125,7 +125,7 @@ class Task:
 
 _Stamped = tuple[float, dict[str, Any] | None]  # when it was written, and an answer or one of the following
 _BEGUN: dict[str, Any] = {}  # an end before this was not caused by the library
-_BEYOND: dict[str, Any] = {"memory": MOST_MEMORY_MIB}  # it used more
+_BEYOND: dict[str, Any] = {"memory": MOST_MEMORY_MIB}  # it used more than this
 _DONE = None
 _FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
@@ -149,9 +149,9 @@ def _run(work: Callable[[], Iterable[Any]], end: int, key: bytes) -> None:
 
 
 def _watch_memory(stamp: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
-    """End this process when it has used too much memory: look at it from a thread, and whenever the result is called.
+    """Start a thread that ends this process when it has used too much memory; return a function that checks once.
 
-    The thread runs while a library's code does, because cffi releases Python's lock for each call.
+    The thread also runs while a library's code runs, because cffi releases the GIL for each call.
     """
     from resource import RUSAGE_SELF, getrusage  # not in Python for Fuchsia, which has no fork either
 
