@@ -132,16 +132,19 @@ _DEPENDENCIES = {
 }
 
 
-def missing_package(error: ImportError) -> CannotAsk:
-    """Return the error for a module that cannot be imported; only dependencies are named for an installation.
+def missing_package(
+    error: ImportError, problem: str = "A Python package is missing or broken", package: str | None = None
+) -> CannotAsk:
+    """Return the error for a module that cannot be imported, of *package* if that is known.
 
-    Anyone may register another name, as that of a folder of ours that cannot be read.
+    Only dependencies are named for an installation: anyone may register another name, as that of a folder of ours that
+    cannot be read.
     """
-    package = _DEPENDENCIES.get((error.name or "").partition(".")[0])
+    package = package or _DEPENDENCIES.get((error.name or "").partition(".")[0])
     fix = "Install vkzircon again, as it was installed, or another Python."
     if package is not None:
         fix = f"Install it with: python3 -m pip install --upgrade {package}"
-    return CannotAsk("no-package", f"A Python package is missing or broken: {error}.", fix)
+    return CannotAsk("no-package", f"{problem}: {error}.", fix)
 
 
 def of_newer_glibc(refused: OSError) -> CannotAsk | None:

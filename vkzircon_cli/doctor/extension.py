@@ -110,7 +110,7 @@ def _stopped(report: Report, is_explained: bool, suspects: Sequence[str]) -> Ite
 # By the cause of a failure; `_remedy` has those that need more than a fixed command.
 _REMEDIES = {
     **dict.fromkeys(("no-process", "no-memfd", "limit"), "ulimit -a"),
-    "no-layer": "python3 -m pip install --force-reinstall vkzircon",
+    "no-layer": "python3 -m pip install --force-reinstall .",
 }
 
 

@@ -44,7 +44,7 @@ def find() -> Installation:
     raise CannotAsk(
         "no-layer",
         "This vkzircon was installed without the emulation layer.",
-        "Install it again on Linux with a C compiler and libvulkan-dev, and VKZIRCON_NO_LAYER unset.",
+        "Install a checkout of it on Linux with a C compiler and libvulkan-dev, and VKZIRCON_NO_LAYER unset.",
     )
 
 

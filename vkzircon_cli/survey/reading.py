@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vkzircon_cli.checks import Outcome
-from vkzircon_cli.errors import CannotAsk, NotWritten, Usage
+from vkzircon_cli.errors import NotWritten, Usage, missing_package
 from vkzircon_cli.model.base import record
 from vkzircon_cli.model.text import readable
 from vkzircon_cli.survey import files
@@ -64,8 +64,7 @@ def engine() -> Iterator["DuckDBPyConnection"]:
     try:
         import duckdb
     except ImportError as error:
-        problem = f"A survey needs DuckDB, which cannot be imported: {error}."
-        raise CannotAsk("no-package", problem, "Install it with: python3 -m pip install 'vkzircon[survey]'") from error
+        raise missing_package(error, "A survey needs DuckDB, which cannot be imported", "duckdb") from error
     with tempfile.TemporaryDirectory(prefix="vkzircon-survey-") as folder:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": _MEMORY,

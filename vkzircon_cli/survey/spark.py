@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vkzircon_cli.errors import CannotAsk
+from vkzircon_cli.errors import CannotAsk, missing_package
 from vkzircon_cli.survey.questions import refused
 from vkzircon_cli.survey.tables import TABLES, TEXT, ddl
 
@@ -32,8 +32,7 @@ def session(master: str, folder: Path) -> Iterator[Callable[[str], tuple[Sequenc
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as error:
-        problem = f"This engine needs PySpark, which cannot be imported: {error}."
-        raise CannotAsk("no-package", problem, "Install it with: python3 -m pip install 'vkzircon[spark]'") from error
+        raise missing_package(error, "This engine needs PySpark, which cannot be imported", "pyspark") from error
     logging.getLogger("SQLQueryContextLogger").disabled = True  # errors are told once, without Java's stack
     builder = SparkSession.builder.appName("vkzircon survey").master(master)
     for name, value in _SETTINGS.items():
