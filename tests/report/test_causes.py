@@ -137,7 +137,7 @@ def test_a_note_about_the_same_refusal_follows_and_no_other() -> None:
 
 @pytest.mark.parametrize(
     ("missing", "words"),
-    [(None, "The import is a copy"), (REFUSED, "For an import, check"), (CRASHED, "vkzircon bundle")],
+    [(None, "Make the import map"), (REFUSED, "For an import, check"), (CRASHED, "vkzircon bundle")],
 )
 def test_advice_belongs_to_what_happened(missing: Missing | None, words: str) -> None:
     """A check's own advice is for an answer that it judged; a refusal and a crash have theirs."""

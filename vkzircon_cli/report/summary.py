@@ -145,7 +145,8 @@ def _shares(devices: Sequence[Device], seen: bool) -> str:
 def _blame(causes: Sequence[Cause]) -> str:
     """Return the sentence of the first of a device's *causes*, and the checks of the others."""
     first, *others = causes
-    more = f"; this also affects {counted(len(first.follows), 'other check')}" if first.follows else ""
+    unnamed = [check for check in first.follows if check not in first.sentence]
+    more = f"; this also affects {counted(len(unnamed), 'other check')}" if unnamed else ""
     also = f" Also wrong: {_first(cause.check for cause in others)}." if others else ""
     return f"{first.check}: {uncapitalized(first.sentence.removesuffix('.'))}{more}.{also}"
 
