@@ -248,5 +248,10 @@ def test_an_agent_is_compiled_for_this_machine_or_it_says_why(vkzircon: Run, tmp
     assert vkzircon("agent", "--build", "made").code == 0
     assert vkzircon("devices", "--agent", str(tmp_path / "made"), VK_DRIVER_FILES="/none").code == 4
     assert "no C compiler no-such-cc" in vkzircon("agent", "--build", "other", CC="no-such-cc").err
+    nowhere = vkzircon("agent", "--build", "nowhere/made")
+    assert (nowhere.code, nowhere.err) == (
+        6,
+        "vkzircon: The agent cannot be written to nowhere/made: its folder does not exist. Name another FILE.\n",
+    )
     assert vkzircon("agent").code == vkzircon("agent", "--build", "a", "--source", "b").code == 2
     assert agent_files._folder().is_dir()

@@ -63,4 +63,6 @@ def refuse_unusable(lib: Any, caller: Caller = LOCAL) -> None:
     options = {entry.name: f"--fault {entry.name}" for entry in list_faults(lib, caller)}
     options |= {entry.name: f"--persona {entry.name}" for entry in list_personas(lib, caller)}
     near = did_you_mean(wanted.rpartition("=")[2], options)
-    raise Usage(sentence.rstrip(".") + ".", f"{near} All names: vkzircon emulate --list".lstrip())
+    said = sentence.removeprefix(f"{EMULATION_VARIABLE}: ").rstrip(".")
+    message = f"{said[:1].upper()}{said[1:]} (--fault, --persona or {EMULATION_VARIABLE})."
+    raise Usage(message, f"{near} All names: vkzircon emulate --list".lstrip())

@@ -44,8 +44,11 @@ def build(target: Path) -> None:
     """Compile the agent for this machine, with the compiler that CC names, else cc, and write it to *target*.
 
     Raises:
-        NotWritten: there is no compiler, or it failed.
+        NotWritten: there is no compiler, or it failed; or the folder of *target* cannot be written to.
     """
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        why = "cannot be written to" if target.parent.is_dir() else "does not exist"
+        raise NotWritten(f"The agent cannot be written to {readable(target)}: its folder {why}.", "Name another FILE.")
     hint = "Install a C compiler, or name one in CC."
     compiler = os.environ.get("CC") or "cc"
     if shutil.which(compiler) is None:

@@ -41,6 +41,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+_MOST_WORDS = 8  # values that an error lists in full
 _HOW = "As in: export.handle-is-vmo, device.type=discrete, memory.exportable-types>=1 or vmo.rights>=READ|WRITE|MAP."
 
 
@@ -256,7 +257,9 @@ def _value(fact: NamedFact, sign: str, text: str) -> Value:
 def _word(fact: NamedFact, text: str) -> Value | None:
     if fact.words and text.casefold() not in fact.words:
         known = f"It is one of: {', '.join(fact.words)}."
-        raise Usage(f"{fact.name} is never {_quoted(text)}.", did_you_mean(text, fact.words, known))
+        near = did_you_mean(text, fact.words, known)
+        more = f" {known}" if near != known and len(fact.words) <= _MOST_WORDS else ""
+        raise Usage(f"{fact.name} is never {_quoted(text)}.", near + more)
     return text.casefold() or None
 
 
