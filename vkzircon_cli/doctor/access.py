@@ -204,7 +204,7 @@ def _denied(node: Node, of: Reach) -> tuple[str, str, str]:
 def _software(nodes: Sequence[Node], of: Reach) -> Iterator[Finding]:
     if of.hardware:
         return
-    only = "every device is software" if of.software else "Vulkan lists no device"
+    only = "every device is software" if of.software else "no Vulkan device was found"
     opening = [shown(node.path) for node in nodes if node.needed and node.opens]
     if opening:
         sentence = f"{opening[0]} can be opened, but {only}."
