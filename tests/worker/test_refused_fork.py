@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import resource
+import signal
 import subprocess
 import sys
 import zipfile
@@ -64,6 +65,8 @@ sys.addaudithook(refuse)
 from vkzircon_cli.__main__ import main
 main()
 """
+X86_64 = pytest.mark.skipif(os.uname().machine != "x86_64", reason="only x86_64 has these numbers of calls")
+OTHER_NUMBERS = '__asm__ volatile("int $0x80" :: "a"(252), "b"(0));'  # exit_group(0), as 32-bit programs call it
 BUSY = "Resource temporarily unavailable"
 
 Refused = Callable[..., Ran]
@@ -163,8 +166,17 @@ def test_a_driver_that_hangs_ends_at_the_limit(refusing: Path, broken_driver: Ca
     os.close(terminal)
 
 
-@pytest.mark.parametrize("command", ["check", "devices"])
-@pytest.mark.parametrize("statement", ["_exit(0);", 'execl("/bin/true", "true", NULL);'])
+@pytest.mark.parametrize(
+    ("command", "statement"),
+    [
+        ("check", "_exit(0);"),
+        ("devices", "_exit(0);"),
+        ("check", 'execl("/bin/true", "true", NULL);'),
+        ("devices", 'execl("/bin/true", "true", NULL);'),
+        pytest.param("devices", OTHER_NUMBERS, marks=X86_64),
+        pytest.param("devices", "extern long syscall(long, ...); syscall(0x40000000 | 231, 0);", marks=X86_64),
+    ],
+)
 def test_a_driver_that_leaves_by_a_system_call_is_no_pass(
     refusing: Path, broken_driver: Callable[[str], str], command: str, statement: str
 ) -> None:
@@ -175,6 +187,16 @@ def test_a_driver_that_leaves_by_a_system_call_is_no_pass(
     said = json.loads(done.stdout)["error"]
     assert (done.returncode, said["cause"]) == (5, "driver-crashed")
     assert said["message"].endswith("(it called _exit or exec).")
+
+
+def test_a_signal_handler_that_ends_the_process_is_no_pass_and_no_hang(
+    refusing: Path, broken_driver: Callable[[str], str]
+) -> None:
+    """It runs in the main thread, which nothing could answer if it were held: the kernel kills the process."""
+    driver = broken_driver("signal(SIGALRM, _exit); alarm(1); pause();")
+    words = [str(refusing), "processes", str(PROGRAM), "devices", "--quiet"]
+    done = subprocess.run(words, env=environment({"VK_DRIVER_FILES": driver}), timeout=60, check=False)
+    assert done.returncode == -signal.SIGSYS
 
 
 def test_a_driver_that_lets_no_file_be_opened_leaves_the_document(
@@ -188,6 +210,18 @@ def test_a_driver_that_lets_no_file_be_opened_leaves_the_document(
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, json.loads(done.stdout)["error"]["exit_code"]) == (4, 4)
     assert done.stderr.startswith("vkzircon: The system refuses a call that vkzircon needs: Too many open files.")
+
+
+def test_a_driver_that_changes_the_folder_moves_no_result(
+    refusing: Path, broken_driver: Callable[[str], str], tmp_path: Path
+) -> None:
+    """The folder and the mask of file modes are the driver's thread's own."""
+    words = [str(refusing), "processes", str(PROGRAM), "devices", "--output", "here.json"]
+    driver = broken_driver('extern int umask(int); umask(0777); if (chdir("/")) abort();')
+    env = environment({"VK_DRIVER_FILES": driver})
+    done = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == json.loads((tmp_path / "here.json").read_text())["error"]["exit_code"] == 4
+    assert (tmp_path / "here.json").stat().st_mode & 0o600 == 0o600
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -2,7 +2,8 @@
 """Keeps a driver in this process from ending it, or from replacing its program, by a system call.
 
 The end of the process must be vkzircon's: another program, or _exit(0), would end it with code 0, as a pass does. The
-kernel holds a thread that makes such a call (seccomp_unotify(2); Linux 5.0), and the main thread sees that.
+kernel holds a thread that makes such a call (seccomp_unotify(2); Linux 5.0), and the main thread sees that. In the main
+thread, only a signal handler of the driver can make such a call: no thread is left to see it, so it kills the process.
 
 Every start imports this module, but few need more of it than `status`: so the functions import the rest.
 """
@@ -14,8 +15,9 @@ from functools import partial
 
 _PR_SET_NO_NEW_PRIVS = 38
 _SET_MODE_FILTER, _NEW_LISTENER = 1, 1 << 3
-_HOLD, _ALLOW = 0x7FC00000, 0x7FFF0000
-_LOAD, _IS, _SHIFT_RIGHT, _RETURN = 0x20, 0x15, 0x74, 0x06
+_KILL, _HOLD, _ALLOW = 0x80000000, 0x7FC00000, 0x7FFF0000
+_LOAD, _IS, _IS_AT_LEAST, _SHIFT_RIGHT, _RETURN = 0x20, 0x15, 0x35, 0x74, 0x06
+_X32, _NONE = 0x40000000, 0x80000000  # numbers from here on: the calls of x32; no call, such as -1
 _NUMBER, _ARCH, _FIRST = 0, 4, 16  # offsets in struct seccomp_data
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV and _SEND
 _NOTICE_SIZE, _GO_ON = 80, 1
@@ -31,7 +33,7 @@ def status(code: int) -> int:
 
 
 def hold() -> Callable[[], bool]:
-    """Hold each thread of this process that ends it, or replaces its program, from now on, except by `status`.
+    """Hold this thread, and each that it starts, where it ends the process or replaces its program, except by `status`.
 
     Returns:
         A function: whether a thread is held. Where the system has no such filter, none ever is.
@@ -41,11 +43,18 @@ def hold() -> Callable[[], bool]:
     with suppress(ImportError, OSError, AttributeError, KeyError):
         from fcntl import ioctl  # now: later, the driver may hold the linker's lock. Not in Python for Fuchsia
 
-        if (opened := _listener(*_OF_MACHINE[os.uname().machine])) >= 0:
+        _key[0] = int.from_bytes(os.urandom(2)) | 1 << 16
+        if (opened := _filter(_HOLD, _NEW_LISTENER)) >= 0:
             listener = unusual(opened)
             os.close(opened)
             return partial(_is_held, listener, ioctl)
     return lambda: False
+
+
+def kill_here() -> None:
+    """Make the kernel kill this process if this thread makes such a call, from now on; after `hold` in another one."""
+    with suppress(ImportError, OSError, AttributeError, KeyError):
+        _filter(_KILL, 0)
 
 
 def _is_held(listener: int, ioctl: Callable[..., object]) -> bool:
@@ -74,17 +83,23 @@ def _is_own(thread: int) -> bool:
         return True
 
 
-def _listener(arch: int, seccomp: int, execve: int, execveat: int, exit_group: int) -> int:
+def _filter(otherwise: int, flags: int) -> int:
+    """Install the filter in this thread; return what the system call does, a listener if *flags* ask for one.
+
+    Calls of another architecture, which a thread can make by the interrupt 0x80, have other numbers: all are refused.
+    """
     import struct
 
     from vkzircon_cli.bindings._abi import ffi
     from vkzircon_cli.bindings.dynlib import in_this_process
 
-    _key[0] = int.from_bytes(os.urandom(2)) | 1 << 16
+    arch, seccomp, execve, execveat, exit_group = _OF_MACHINE[os.uname().machine]
     steps = (  # each comparison skips so many steps if it is true, or if it is not
         (_LOAD, 0, 0, _ARCH),
-        (_IS, 0, 7, arch),
+        (_IS, 0, 10, arch),
         (_LOAD, 0, 0, _NUMBER),
+        (_IS_AT_LEAST, 7, 0, _NONE),
+        (_IS_AT_LEAST, 7, 0, _X32),
         (_IS, 6, 0, execve),
         (_IS, 5, 0, execveat),
         (_IS, 0, 3, exit_group),
@@ -92,10 +107,10 @@ def _listener(arch: int, seccomp: int, execve: int, execveat: int, exit_group: i
         (_SHIFT_RIGHT, 0, 0, _STATUS_BITS),
         (_IS, 0, 1, _key[0]),
         (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _HOLD),
+        (_RETURN, 0, 0, otherwise),
     )
     code = ffi.new("char[]", b"".join(struct.pack("HBBI", *step) for step in steps))
     program = ffi.new("char[]", struct.pack("HP", len(steps), int(ffi.cast("uintptr_t", code))))
     libc = in_this_process()
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    return int(libc.syscall(seccomp, _SET_MODE_FILTER, _NEW_LISTENER, program))
+    return int(libc.syscall(seccomp, _SET_MODE_FILTER, flags, program))
