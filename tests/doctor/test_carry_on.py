@@ -5,12 +5,15 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from program import Run
+
+from vkzircon_cli.doctor.manifest_bisect import fatal_manifests
+from vkzircon_cli.doctor.search import surroundings
 
 Broken = Callable[[str], str]
 GOOD_NAME = "llvmpipe"
@@ -254,6 +257,19 @@ def test_a_manifest_that_kills_the_loader_is_found_among_many(
     assert all("the process crashed" in each["sentence"] for each in ran.json["culprits"])
     found = {each["id"]: each["outcome"] for each in ran.json["findings"]}
     assert (len(ran.json["devices"]), found["loader"], found["drivers"]) == (1, "pass", "pass")
+
+
+@pytest.mark.parametrize("killers", [(), ("3",), ("0", "4")])
+def test_no_manifest_is_blamed_for_one_that_was_not_examined(tmp_path: Path, killers: tuple[str, ...]) -> None:
+    """Of a folder with very many, some are not examined. A loader that lives with all links was killed by another."""
+    folder = tmp_path / "vulkan" / "implicit_layer.d"
+    paths = [str(folder / f"{number}.json") for number in range(5)]
+
+    def lives(changed: Mapping[str, str]) -> bool:
+        return not any(link.readlink().stem in killers for link in Path(changed["XDG_DATA_HOME"]).rglob("*.json"))
+
+    found = fatal_manifests(paths, surroundings(1.0, {"XDG_DATA_HOME": str(tmp_path)}), lives)
+    assert found == tuple(str(folder / f"{number}.json") for number in killers)
 
 
 def test_without_a_good_driver_the_cause_is_named(vkzircon: Run, tmp_path: Path) -> None:

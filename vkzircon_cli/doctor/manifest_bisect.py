@@ -16,7 +16,7 @@ from vkzircon_cli.doctor.search import Surroundings
 _BY_DEFAULT = {"XDG_DATA_DIRS": "/usr/local/share:/usr/share", "XDG_CONFIG_DIRS": "/etc/xdg"}
 _IN_HOME = {"XDG_DATA_HOME": "/.local/share/vulkan/", "XDG_CONFIG_HOME": "/.config/vulkan/"}
 _NOWHERE = "/nonexistent"
-_MOST_PROBES = 24  # 19 find one among 512
+_MOST_PROBES = 24  # 20 find one among 512
 _Helps = Callable[[Mapping[str, str]], bool]
 
 
@@ -50,7 +50,8 @@ def fatal_manifests(paths: Sequence[str], where: Surroundings, helps: _Helps) ->
             return helps(_reading(kept, f"{folder}/{next(numbers)}"))
 
         with suppress(StopIteration):  # it takes too many together
-            if suspects and helps_without(suspects):
+            # If the links to all of them help too, a file that is none of them is to blame.
+            if suspects and helps_without(suspects) and not helps_without(()):
                 return tuple(_halved(suspects, [], helps_without))
     return ()
 
