@@ -51,6 +51,22 @@ int main(int count, char **words) {
     return 98;
 }
 """
+# A program under a filter that allows all, whose listener stays open.
+LISTENING = """
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    struct sock_filter filter[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {1, filter};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    dup(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+    execv(words[1], words + 1);
+    return 98;
+}
+"""
 # The first fork is granted, and no other; or those are refused that REFUSED names, from the first to the last one.
 REFUSED_LATER = """
 import errno, os, sys
@@ -187,6 +203,18 @@ def test_a_driver_that_leaves_by_a_system_call_is_no_pass(
     said = json.loads(done.stdout)["error"]
     assert (done.returncode, said["cause"]) == (5, "driver-crashed")
     assert said["message"].endswith("(it called _exit or exec).")
+
+
+def test_where_a_container_has_the_only_listener_the_process_is_killed(
+    refusing: Path, broken_driver: Callable[[str], str], tmp_path: Path
+) -> None:
+    """The kernel allows one listener in a chain of filters. The driver's own code 0 would be a pass."""
+    (tmp_path / "listening.c").write_text(LISTENING)
+    subprocess.run(["cc", "-o", "listening", "listening.c"], cwd=tmp_path, check=True)
+    words = [str(tmp_path / "listening"), str(refusing), "processes", str(PROGRAM), "devices", "--quiet"]
+    env = environment({"VK_DRIVER_FILES": broken_driver("_exit(0);")})
+    done = subprocess.run(words, env=env, timeout=60, check=False)
+    assert done.returncode == -signal.SIGSYS
 
 
 def test_a_signal_handler_that_ends_the_process_is_no_pass_and_no_hang(

@@ -36,7 +36,7 @@ def hold() -> Callable[[], bool]:
     """Hold this thread, and each that it starts, where it ends the process or replaces its program, except by `status`.
 
     Returns:
-        A function: whether a thread is held. Where the system has no such filter, none ever is.
+        A function: whether a thread is held. Where the system lets no thread be held, such a call kills the process.
     """
     from vkzircon_cli.worker.process import unusual
 
@@ -48,11 +48,12 @@ def hold() -> Callable[[], bool]:
             listener = unusual(opened)
             os.close(opened)
             return partial(_is_held, listener, ioctl)
+        kill_here()  # the sandbox of a container may have the only listener that there can be
     return lambda: False
 
 
 def kill_here() -> None:
-    """Make the kernel kill this process if this thread makes such a call, from now on; after `hold` in another one."""
+    """Make the kernel kill this process if this thread makes such a call, from now on; `hold` was called before."""
     with suppress(ImportError, OSError, AttributeError, KeyError):
         _filter(_KILL, 0)
 
