@@ -49,6 +49,8 @@ OPTIONS = (
     f"plink -pw '{WORD} {WORD}' board",
     f"curl -u bob:{WORD} http://h",
     f"curl --user 'bob:{WORD} {WORD}' http://h",
+    f"curl -u bob:'{WORD} {WORD}' http://h",
+    f'curl -u bob:\\"{WORD} {WORD}\\" http://h',
     f'curl --proxy-user=\\"bob:{WORD}\\" http://h',
 )
 HEADERS = (
@@ -56,6 +58,8 @@ HEADERS = (
     f"Proxy-Authorization: Basic {WORD}=",
     f'"Authorization": "token {WORD}"',
     f"Cookie: a=1; session={WORD}",
+    f'Cookie: a="1"; session="{WORD}"; b={WORD}',
+    f'Authorization: Digest username="bob", nonce="", response="{WORD}"',
     f"Set-Cookie: id={WORD}; Path=/",
     f"curl -H 'authorization: {WORD}'",
     f"Bearer {WORD}{WORD}",

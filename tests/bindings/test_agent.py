@@ -105,6 +105,17 @@ def test_a_silent_agent_is_waited_for_no_longer_than_the_limit() -> None:
     os.close(write)
 
 
+def test_a_silent_agent_is_not_waited_for_the_time_of_calls_that_never_began() -> None:
+    """Of several calls in one frame, the first one's limit counts, and that of each one that begins."""
+    silent, requests = os.pipe(), os.pipe()
+    began = time.monotonic()
+    with pytest.raises(AgentError, match="did not send an answer"):
+        Connection(silent[0], requests[1], 0.05).ask(Ask.CALL, limit_s=0.2, calls=20)
+    assert 0.2 < time.monotonic() - began < 2
+    for end in (*silent, *requests):
+        os.close(end)
+
+
 @pytest.mark.parametrize(
     ("said", "lost", "call"),
     [

@@ -96,6 +96,8 @@ def test_a_trace_and_the_report_made_of_it_are_one(
         ),
         (b'{"event": "header", "schema_version": "1.1"}\n{"event": "end", "step": "x"}\n{"event": "done"}\n', "line 2"),
         (b'{"event": "header", "schema_version": "1.1"}\n{"event": "done"}\n', "do not fit together"),
+        # Two runs, which a shell's >> may write into one file: a pass must not replace the failure before it.
+        (b'{"event": "header", "schema_version": "1.1"}\n{"event": "done"}\n' * 2, "line 3: the trace of another run"),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, content: bytes, said: str) -> None:

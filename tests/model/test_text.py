@@ -37,6 +37,13 @@ def test_a_path_of_any_bytes_is_shown_as_escapes_on_pages_and_in_documents(raw: 
     assert json.loads(printable_json(json.dumps(path))) == shown
 
 
+@pytest.mark.parametrize("half", [0xD800, 0xDBFF, 0xDC00, 0xDC7F, 0xDD00, 0xDFFF])
+def test_no_half_of_a_pair_is_in_a_document(half: int) -> None:
+    """A trace may hold one as an escape; what is written of it can be read again."""
+    document = printable_json(json.dumps(f"\\{chr(half)}{chr(half)}💀"))
+    assert json.loads(document) == f"\\\\u{half:04x}\\u{half:04x}💀"
+
+
 @given(st.lists(st.text() | st.sampled_from(["\\", "##", "\\udc80", "udcff", "💀"])).map("".join))
 def test_no_other_text_of_a_document_changes(text: str) -> None:
     """Backslashes stay, and so do characters whose second surrogate looks like such a byte."""

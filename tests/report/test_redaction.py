@@ -233,13 +233,28 @@ def test_nothing_around_it_saves_a_name(before: str, name: str, after: str) -> N
     assert redactor.hidden
 
 
-@pytest.mark.parametrize("around", ["{}", "a {} b", "a\n{}\nb", '"{}"', "\\n{}\\n", "({})", "x={}"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        *("{}", "a {} b", "a\n{}\nb", '"{}"', "\\n{}\\n", "({})", "x={}"),
+        *("\x1b[01;31m\x1b[K{}\x1b[m", "\x1b[38;5;9m{}\x1b[0m", "\\u001b[1m{}\\u001B[0m", "\\x1b[1m{}\\x1b[0m"),
+    ],
+)
 def test_no_seed_survives(around: str) -> None:
     """Each listed form is hidden in a line, a string, behind an escape, in brackets and behind an equals sign."""
     for seed in seeds.SEEDS:
         hidden = Redactor(ALICE).text(around.format(seed))
         assert seeds.survivors(hidden) == [], seed
         assert Redactor(ALICE).text(hidden) == hidden
+
+
+@pytest.mark.parametrize("color", ["\x1b[0m", "\x1b[38;2;1;2;3m", "\\u001b[0;1;31m"])
+@pytest.mark.parametrize(
+    "words", ["password{}=hunter2", "password={}hunter2", "password{}: hunter2", "wo{}nder", "/home/{}bobby/x"]
+)
+def test_a_color_within_saves_no_secret(words: str, color: str) -> None:
+    """Programs print a key in another color than its value; where it costs a secret, the color goes."""
+    assert seeds.survivors(Redactor(ALICE).text(f"a {words.format(color)} b")) == []
 
 
 def test_all_seeds_in_one_text() -> None:
@@ -284,6 +299,7 @@ def test_what_only_looks_like_a_secret_stays(words: str) -> None:
 @pytest.mark.parametrize(
     "part",
     [
+        *("\x1b[", "\x1b[0", "\x1b[0m", "\\u001b[0"),
         *("a", "a-", "a.", "a:", "a@", "a@b.", "ab:", "0", "1.", "1, ", "0a ", "-", "\\", '\\"', "'", " ", "=", "\n"),
         *(
             "eyJa.",
@@ -297,6 +313,8 @@ def test_what_only_looks_like_a_secret_stays(words: str) -> None:
             "Cookie:",
             "Bearer ",
             "-u a:",
+            "-u a:'",
+            'Cookie: a="',
             "<password>",
             "<secret ",
             "pwd=",

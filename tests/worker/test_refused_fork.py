@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import resource
+import signal
 import subprocess
 import sys
 import zipfile
@@ -50,6 +51,22 @@ int main(int count, char **words) {
     return 98;
 }
 """
+# A program under a filter that allows all, whose listener stays open.
+LISTENING = """
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    struct sock_filter filter[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {1, filter};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    dup(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+    execv(words[1], words + 1);
+    return 98;
+}
+"""
 # REFUSED has the numbers of the first and the last fork that are refused: without it, all but the first.
 REFUSED_LATER = """
 import errno, os, sys
@@ -64,6 +81,8 @@ sys.addaudithook(refuse)
 from vkzircon_cli.__main__ import main
 main()
 """
+X86_64 = pytest.mark.skipif(os.uname().machine != "x86_64", reason="only x86_64 has these numbers of calls")
+OTHER_NUMBERS = '__asm__ volatile("int $0x80" :: "a"(252), "b"(0));'  # exit_group(0), as 32-bit programs call it
 BUSY = "Resource temporarily unavailable"
 
 Refused = Callable[..., Ran]
@@ -163,8 +182,17 @@ def test_a_driver_that_hangs_ends_at_the_limit(refusing: Path, broken_driver: Ca
     os.close(terminal)
 
 
-@pytest.mark.parametrize("command", ["check", "devices"])
-@pytest.mark.parametrize("statement", ["_exit(0);", 'execl("/bin/true", "true", NULL);'])
+@pytest.mark.parametrize(
+    ("command", "statement"),
+    [
+        ("check", "_exit(0);"),
+        ("devices", "_exit(0);"),
+        ("check", 'execl("/bin/true", "true", NULL);'),
+        ("devices", 'execl("/bin/true", "true", NULL);'),
+        pytest.param("devices", OTHER_NUMBERS, marks=X86_64),
+        pytest.param("devices", "extern long syscall(long, ...); syscall(0x40000000 | 231, 0);", marks=X86_64),
+    ],
+)
 def test_a_driver_that_leaves_by_a_system_call_is_no_pass(
     refusing: Path, broken_driver: Callable[[str], str], command: str, statement: str
 ) -> None:
@@ -175,6 +203,28 @@ def test_a_driver_that_leaves_by_a_system_call_is_no_pass(
     said = json.loads(done.stdout)["error"]
     assert (done.returncode, said["cause"]) == (5, "driver-crashed")
     assert said["message"].endswith("(it called _exit or exec).")
+
+
+def test_where_a_container_has_the_only_listener_the_process_is_killed(
+    refusing: Path, broken_driver: Callable[[str], str], tmp_path: Path
+) -> None:
+    """The kernel allows one listener in a chain of filters. The driver's own code 0 would be a pass."""
+    (tmp_path / "listening.c").write_text(LISTENING)
+    subprocess.run(["cc", "-o", "listening", "listening.c"], cwd=tmp_path, check=True)
+    words = [str(tmp_path / "listening"), str(refusing), "processes", str(PROGRAM), "devices", "--quiet"]
+    env = environment({"VK_DRIVER_FILES": broken_driver("_exit(0);")})
+    done = subprocess.run(words, env=env, timeout=60, check=False)
+    assert done.returncode == -signal.SIGSYS
+
+
+def test_a_signal_handler_that_ends_the_process_is_no_pass_and_no_hang(
+    refusing: Path, broken_driver: Callable[[str], str]
+) -> None:
+    """It runs in the main thread, which nothing could answer if it were held: the kernel kills the process."""
+    driver = broken_driver("signal(SIGALRM, _exit); alarm(1); pause();")
+    words = [str(refusing), "processes", str(PROGRAM), "devices", "--quiet"]
+    done = subprocess.run(words, env=environment({"VK_DRIVER_FILES": driver}), timeout=60, check=False)
+    assert done.returncode == -signal.SIGSYS
 
 
 def test_a_driver_that_lets_no_file_be_opened_leaves_the_document(
@@ -188,6 +238,18 @@ def test_a_driver_that_lets_no_file_be_opened_leaves_the_document(
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, json.loads(done.stdout)["error"]["exit_code"]) == (4, 4)
     assert done.stderr.startswith("vkzircon: The system refuses a call that vkzircon needs: Too many open files.")
+
+
+def test_a_driver_that_changes_the_folder_moves_no_result(
+    refusing: Path, broken_driver: Callable[[str], str], tmp_path: Path
+) -> None:
+    """The folder and the mask of file modes are the driver's thread's own."""
+    words = [str(refusing), "processes", str(PROGRAM), "devices", "--output", "here.json"]
+    driver = broken_driver('extern int umask(int); umask(0777); if (chdir("/")) abort();')
+    env = environment({"VK_DRIVER_FILES": driver})
+    done = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == json.loads((tmp_path / "here.json").read_text())["error"]["exit_code"] == 4
+    assert (tmp_path / "here.json").stat().st_mode & 0o600 == 0o600
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -135,6 +135,7 @@ unsigned sleep(unsigned seconds);
 void _exit(int code);
 void abort(void);
 int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);
+int unshare(int flags);
 long syscall(long number, unsigned long, unsigned long, const void *);
 void *dlopen(const char *name, int flags);
 void *dlsym(void *library, const char *symbol);

@@ -192,11 +192,11 @@ class Connection:
             AgentError: the answer is not one, or too late.
             Ended, Hung: the agent is gone; the number of the call is that of the last one that began.
         """
-        until = time.monotonic() + limit_s * calls + self.patience_s
+        until = time.monotonic() + limit_s + self.patience_s
         with self._breaking():
             self._send_behind(_request(kind, payload, limit_s), until)
             self._settle(until)
-            return self._reply(kind, until, calls, _MOST_ANSWER + size)
+            return self._reply(kind, until, calls, _MOST_ANSWER + size, limit_s)
 
     @contextmanager
     def _breaking(self) -> Iterator[None]:
@@ -255,7 +255,8 @@ class Connection:
             except Lost as lost:
                 raise type(lost)(0, name) from None
 
-    def _reply(self, asked: Ask, until: float, calls: int = 1, most: int = _MOST_ANSWER) -> bytes:
+    def _reply(self, asked: Ask, until: float, calls: int = 1, most: int = _MOST_ANSWER, limit_s: float = 0.0) -> bytes:
+        """Read the answer to a request with so many *calls*. Each call that begins has *limit_s* more time."""
         call = 0
         try:
             while True:
@@ -268,6 +269,7 @@ class Connection:
                     raise Hung(call)
                 if kind != _STARTED or payload or not call < number < calls:
                     raise self._malformed(f"a frame of kind {kind}")
+                until += limit_s * (number - call)
                 call = number
         except Ended:
             raise Ended(call) from None

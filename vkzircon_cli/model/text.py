@@ -21,8 +21,9 @@ _MOST_SPELLINGS = 9  # a word may have several
 # src/Runner.Common/ActionCommand.cs), there and on Azure "##[NAME]" anywhere, "##vso[NAME]", "##teamcity[NAME".
 # A line may break before any word, or inside a long word; inside a word only GitHub's own command names match.
 _NAMES = "add-|debug|echo|endgroup|error|group|notice|remove-|save-|set-|stop-|warning|internal-"
-# An escape in JSON: a surrogate pair, a lone surrogate by which Python keeps a byte that is not UTF-8, or any other.
-_ESCAPE = re.compile(r"\\(?:ud[89ab]..\\ud[c-f]..|udc([89a-f].)|.)")
+# An escape in JSON: a surrogate pair, a lone surrogate by which Python keeps a byte that is not UTF-8, another lone
+# surrogate, or any other escape.
+_ESCAPE = re.compile(r"\\(?:ud[89ab]..\\ud[c-f]..|udc([89a-f].)|(ud[89a-f]..)|.)")
 _COMMAND = re.compile(rf"(?<![\w>)\]])::|::(?={_NAMES})|##(?=\w*\[)", re.IGNORECASE)
 
 
@@ -56,11 +57,17 @@ def visible(text: str) -> str:
 def printable_json(document: str) -> str:
     r"""Return a JSON *document* in ASCII without ``##``, which may begin a command of a CI system.
 
-    Its values stay the same, but a byte that is not UTF-8 becomes ``\xNN``: a lone surrogate is not a character.
+    Its values stay the same, but a lone surrogate is not a character: a byte that is not UTF-8 becomes ``\xNN``, and
+    another lone surrogate, which a trace may hold, ``\uNNNN``.
     """
-    if "\\udc" in document:
-        document = _ESCAPE.sub(lambda found: rf"\\x{found[1]}" if found[1] else found[0], document)
+    if "\\ud" in document:
+        document = _ESCAPE.sub(_whole, document)
     return document.replace("##", "#\\u0023")
+
+
+def _whole(escape: re.Match[str]) -> str:
+    byte, half = escape[1], escape[2]
+    return rf"\\x{byte}" if byte else rf"\\{half}" if half else escape[0]
 
 
 def _broken(command: re.Match[str]) -> str:

@@ -62,6 +62,9 @@ _UUID = re.compile(
     re.IGNORECASE,
 )
 _WORD = r"\w"
+# A terminal's control sequences (ECMA-48, 5.4: CSI), also as text and JSON write the escape character.
+_COLOR = "\x1b"
+_COLORS = re.compile(rf"(?:{_COLOR}|\\{{1,8}}(?:u001b|x1b|033|e))\[[0-?]*+[ -/]*+[@-~]|{_COLOR}", re.IGNORECASE)
 _AT_A_PATH = not_behind(r"\w.~-")
 _OTHERS_HOME = re.compile(
     rf"({_AT_A_PATH}(?:{'|'.join(_HOMES)}|/mnt/[a-z]/Users)/|{not_behind(_WORD)}[A-Z]:\\{{1,4}}Users\\{{1,4}})(?!<)[^/\\\s:;,\"'<>]+",
@@ -208,12 +211,26 @@ class Redactor:
             words = f"{words[:_MOST_CHARACTERS]} ... ({len(words) - _MOST_CHARACTERS} more characters)"
         if words in self._clean:
             return words
-        hidden = words
-        for pattern, mark, what in self._of_names if _SHORT_WORD.fullmatch(words) else self._patterns:
-            hidden = pattern.sub(partial(self._marked, mark, what), hidden)
+        hidden = self._searched(words) if "[" not in words else self._behind_colors(words)
         if hidden == words and len(self._clean) < _MOST_CLEAN:
             self._clean.add(words)
         return hidden
+
+    def _behind_colors(self, words: str) -> str:
+        """Search for what a color stands before or in too; a text in which it hides something may lose its colors."""
+        colors = _COLORS.findall(words)
+        hidden = self._searched(marked := _COLORS.sub(_COLOR, words))
+        found = self._searched(plain := hidden.replace(_COLOR, ""))
+        if hidden == marked and found == plain:
+            return words
+        if found != plain or hidden.count(_COLOR) != len(colors):
+            return found
+        return "".join(part + color for part, color in zip(hidden.split(_COLOR), (*colors, ""), strict=True))
+
+    def _searched(self, words: str) -> str:
+        for pattern, mark, what in self._of_names if _SHORT_WORD.fullmatch(words) else self._patterns:
+            words = pattern.sub(partial(self._marked, mark, what), words)
+        return words
 
     def _marked(self, mark: "str | _Mark", what: str, found: re.Match[str]) -> str:
         """Return what replaces *found*, and count it, unless it stays."""

@@ -69,8 +69,12 @@ def _named(words: str, separator: str, value: str, first: str = "") -> re.Patter
 
 
 NAMED = (
-    # Cookie: a=b; c=d, Authorization: Bearer x: all that follows in the line
-    _named(rf"AUTHORIZATION(?!{_NAME})|COOKIE(?!{_NAME})", rf"(?:{_QUOTE})?\s*+[:=]\s*+", r"""[^\r\n"'\\]++"""),
+    # Cookie: a=b; c="d", Authorization: Bearer x: all that follows in the line, or in the string that holds it
+    _named(
+        rf"AUTHORIZATION(?!{_NAME})|COOKIE(?!{_NAME})",
+        rf"(?:{_QUOTE})?\s*+[:=]\s*+",
+        r"""(?:[^\r\n"'\\]|(?<==)(?P<around>\\{0,8}")(?:(?!(?P=around))[^\r\n])*+(?P=around))++""",
+    ),
     # NAME=x, NAME = x, NAME := x, 'NAME' => x
     _named(f"{_STRONG}|{_WEAK}", rf"(?:{_QUOTE})?[ \t]*+(?:=>|=(?!>)|:=)[ \t]*+", r"""[^\s;&"']++"""),
     # "NAME": x
@@ -102,8 +106,8 @@ NAMED = (
     ),
     # curl -u NAME:x, --user NAME:x; docker's --user 1000:1000 is a user and a group
     re.compile(
-        r"""((?<!\S)(?:-[uU]|--(?:proxy-)?user)(?:[ \t]++|=)(?P<quote>\\{0,8}["'])?+(?!\d+:\d+(?!\S))[^\s:"'/\\]++:)"""
-        rf"""{_NOT_YET}(?![/\\])(?(quote)(?:(?!(?P=quote))[^\r\n])++|[^\s"']++)"""
+        r"""((?<!\S)(?:-[uU]|--(?:proxy-)?user)(?:[ \t]++|=)(?P<around>\\{0,8}["'])?+(?!\d+:\d+(?!\S))[^\s:"'/\\]++:)"""
+        rf"""{_NOT_YET}(?!/|\\++(?!["']))(?(around)(?:(?!(?P=around))[^\r\n])++|(?:{_QUOTED}|[^\s"'])++)"""
     ),
 )
 BEARER = re.compile(rf"{not_behind(_WORD)}(Bearer|Basic)([ \t]++){_NOT_YET}(?=[\w.~+/-]*?[0-9=])[\w.~+/-]{{8,}}+=*+")

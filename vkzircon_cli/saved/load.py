@@ -31,6 +31,7 @@ _BEGINNING = re.compile(rb'^\{"event": ?"header"', re.MULTILINE)
 _STANDARD_INPUT = Path("-")
 _MOST_VALUES = 2_000_000  # twice as many as in that trace; in each text, secrets are searched for
 _MOST_WORDS = 300
+_OF_A_RUN = ("header", "begin", "end", "done")  # another program's lines may be events too, of other kinds
 ZIP = b"PK\x03\x04"
 # Documents besides reports that can be read: the class, and the key that identifies one of schema 1.3 or older.
 _READ: dict[str, tuple[type[Any], str]] = {"matrix": (MatrixReport, "handle_type"), "bench": (BenchReport, "savings")}
@@ -135,15 +136,21 @@ class _Unread:
 
 
 def _trace(path: Path, lines: Iterable[bytes]) -> Report:
-    """Fold *lines*. The fold decodes answers and messages; it takes the fields of `_Unread` as they are."""
-    fold, foreign = Fold(), 0
+    """Fold *lines*. The fold decodes answers and messages; it takes the fields of `_Unread` as they are.
+
+    The steps of a second run, behind the first one in the file, would replace those of the first: a file has one run.
+    """
+    fold, foreign, has_begun = Fold(), 0, False
     for number, line in enumerate(lines, start=1):
         event = _parsed(line)
         if event is None and not line.endswith(b"\n"):
             fold.is_broken_off = True  # a truncated event, at the end
         elif not _is_event(event):
             foreign += bool(line.strip())
+        elif has_begun and event["event"] == "header":
+            raise _unfit(path, f", line {number}: the trace of another run begins here; pass a file with one run")
         else:
+            has_begun = has_begun or event["event"] in _OF_A_RUN
             try:
                 decode(_Unread, event)
                 fold.add(event)

@@ -34,6 +34,7 @@ _BUSY_S = 0.001  # while the driver prints: it waits until the pipe is emptied
 _CHUNK = 64 * 1024
 _MOST_CHUNKS = 64
 _LARGEST_SEMAPHORE = 128
+_CLONE_FS = 0x200
 _PATIENCE_S = 60  # to write the report, while the thread that called exit() sleeps
 _kept: list[Any] = []
 
@@ -49,23 +50,32 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
     made: queue.Queue[Event] = queue.Queue(maxsize=1)
     calls = [""]
 
+    watches: queue.Queue[tuple[Callable[[], bool], Callable[[], bool]]] = queue.Queue()
+    may_begin = threading.Event()
+
     def ask() -> None:
+        _have_own_folder()
+        is_held = own_end.hold() if process.refusal() else lambda: False  # a process that can be forked may use exec
+        watches.put((is_held, watch_exit()))
+        may_begin.wait()
         for event in probe_events(load, request, lambda name: calls.__setitem__(0, name), {}):
             made.put(event)
             made.join()
 
     read_glossary(TEXTS)  # now: a driver may change the user, who may not read the file
-    is_held = own_end.hold() if process.refusal() else lambda: False  # where fork works, a forked process may use exec
-    has_called_exit = watch_exit()
-
-    def how_it_ends() -> str:
-        return "it called exit" if has_called_exit() else "it called _exit or exec" if is_held() else ""
-
     with OwnOutput() as printed:
         try:
             threading.Thread(target=ask, daemon=True).start()
         except RuntimeError as refused:  # a thread counts as a process where their number is limited
             raise NoProcess("No process and no thread", process.refusal() or str(refused)) from refused
+        is_held, has_called_exit = watches.get(timeout=request.timeout_s)
+        if process.refusal():
+            own_end.kill_here()
+        may_begin.set()
+
+        def how_it_ends() -> str:
+            return "it called exit" if has_called_exit() else "it called _exit or exec" if is_held() else ""
+
         if why := process.refusal():
             text = f"{NOT_ISOLATED} ({why}), so the driver runs in vkzircon's own process: a crash ends both."
             yield own_message("warning", text)
@@ -87,6 +97,12 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
         printed.drain()
         printed.is_over = event["event"] == "done"
     yield printed.capture.event()
+
+
+def _have_own_folder() -> None:
+    """Give this thread a current folder and a file mode mask of its own: where a result is written is no driver's."""
+    with suppress(ImportError, OSError, AttributeError):  # only Linux has it
+        in_this_process().unshare(_CLONE_FS)
 
 
 def _awaited(
