@@ -65,6 +65,7 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
     # Now: a driver may change the user, or the root folder, and then no file of ours can be read.
     read_glossary(TEXTS)
     import vkzircon_cli.model.limits  # noqa: F401
+
     with OwnOutput() as printed:
         try:
             threading.Thread(target=ask, daemon=True).start()
