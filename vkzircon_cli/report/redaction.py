@@ -217,7 +217,7 @@ class Redactor:
         return hidden
 
     def _behind_colors(self, words: str) -> str:
-        """Search for what a color stands before or in too; a text in which it hides something may lose its colors."""
+        """Search also without colors, which may be in front of a secret or inside it; such a text may lose them."""
         colors = _COLORS.findall(words)
         hidden = self._searched(marked := _COLORS.sub(_COLOR, words))
         found = self._searched(plain := hidden.replace(_COLOR, ""))

@@ -31,7 +31,7 @@ _BEGINNING = re.compile(rb'^\{"event": ?"header"', re.MULTILINE)
 _STANDARD_INPUT = Path("-")
 _MOST_VALUES = 2_000_000  # twice as many as in that trace; in each text, secrets are searched for
 _MOST_WORDS = 300
-_OF_A_RUN = ("header", "begin", "end", "done")  # another program's lines may be events too, of other kinds
+_OF_A_RUN = ("header", "begin", "end", "done")  # the kinds of events that only a run of ours has
 ZIP = b"PK\x03\x04"
 # Documents besides reports that can be read: the class, and the key that identifies one of schema 1.3 or older.
 _READ: dict[str, tuple[type[Any], str]] = {"matrix": (MatrixReport, "handle_type"), "bench": (BenchReport, "savings")}

@@ -55,7 +55,9 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
 
     def ask() -> None:
         _have_own_folder()
-        is_held = own_end.hold() if process.refusal() else lambda: False  # a process that can be forked may use exec
+        is_held = (
+            own_end.hold() if process.refusal() else lambda: False
+        )  # where fork works, a forked process may use exec
         watches.put((is_held, watch_exit()))
         may_begin.wait()
         for event in probe_events(load, request, lambda name: calls.__setitem__(0, name), {}):
@@ -103,7 +105,7 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
 
 
 def _have_own_folder() -> None:
-    """Give this thread a current folder and a file mode mask of its own: where a result is written is no driver's."""
+    """Separate the current folder and the file mode mask of this thread from those of the main thread."""
     with suppress(ImportError, OSError, AttributeError):  # only Linux has it
         in_this_process().unshare(_CLONE_FS)
 

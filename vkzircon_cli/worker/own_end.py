@@ -54,7 +54,7 @@ def hold() -> Callable[[], bool]:
 
 
 def kill_here() -> None:
-    """Make the kernel kill this process if this thread makes such a call, from now on; `hold` was called before."""
+    """From now on, let the kernel kill this process if this thread makes such a call. Call `hold` first."""
     with suppress(ImportError, OSError, AttributeError, KeyError):
         _filter(_KILL, 0)
 
