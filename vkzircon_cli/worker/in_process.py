@@ -72,6 +72,7 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
         try:
             threading.Thread(target=ask, daemon=True).start()
         except RuntimeError as refused:  # a thread counts as a process where their number is limited
+            printed.is_over = True  # no driver runs
             raise NoProcess("No process and no thread", process.refusal() or str(refused)) from refused
         is_held, has_called_exit = watches.get(timeout=request.timeout_s)
         if process.refusal():
