@@ -120,8 +120,11 @@ def test_what_fails_without_a_call_is_not_blamed_on_the_driver(
     env = environment({"VK_DRIVER_FILES": lavapipe})
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
     document = json.loads(done.stdout)
-    assert (done.returncode, document["culprits"]) == (4, [])
-    assert document["error"]["cause"] == "limit"
+    assert document["culprits"] == []
+    if call == "lseek" and document["error"] is None:  # the loader of Debian 13 does without it
+        assert done.returncode == 0
+        return
+    assert (done.returncode, document["error"]["cause"]) == (4, "limit")
     assert document["error"]["message"].endswith(f", where the system refuses the system call {call}.")
     assert document["error"]["message"] in document["summary"]["sentence"]
     assert document["error"]["hint"] == f"Try: allow {call} in the sandbox."

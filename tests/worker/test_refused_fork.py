@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -256,13 +257,15 @@ def test_a_driver_that_changes_the_folder_moves_no_result(
 def test_a_driver_that_changes_the_user_costs_no_document(
     refusing: Path, broken_driver: Callable[[str], str], lavapipe: str, tmp_path: Path
 ) -> None:
-    """The texts of the checks may be unreadable afterwards: they are read before the driver is loaded."""
+    """No file of ours may be readable afterwards: what the report needs is read before the driver is loaded."""
     (tmp_path / "private").mkdir(mode=0o700)
     (tmp_path / "private" / "vkzircon_cli").symlink_to(Path(vkzircon_cli.__file__).parent)
     driver = broken_driver("if (setuid(65534)) abort();")
     main = "from vkzircon_cli.__main__ import main; main()"
-    words = [str(refusing), "processes", sys.executable, "-c", main, "devices", "--format", "json"]
-    env = environment({"VK_DRIVER_FILES": f"{driver}:{lavapipe}", "PYTHONPATH": str(tmp_path / "private")})
+    words = [str(refusing), "processes", sys.executable, "-S", "-c", main, "devices", "--format", "json"]
+    env = environment(
+        {"VK_DRIVER_FILES": f"{driver}:{lavapipe}", "PYTHONPATH": f"{tmp_path}/private:{sysconfig.get_path('purelib')}"}
+    )
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, json.loads(done.stdout)["error"]) == (3, None)
 

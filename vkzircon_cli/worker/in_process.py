@@ -55,19 +55,15 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
 
     def ask() -> None:
         _have_own_folder()
-        is_held = (
-            own_end.hold() if process.refusal() else lambda: False
-        )  # where fork works, a forked process may use exec
+        # Where fork works, a forked process may use exec.
+        is_held = own_end.hold() if process.refusal() else lambda: False
         watches.put((is_held, watch_exit()))
         may_begin.wait()
         for event in probe_events(load, request, lambda name: calls.__setitem__(0, name), {}):
             made.put(event)
             made.join()
 
-    # Now: a driver may change the user, or the root folder, and then no file of ours can be read.
-    read_glossary(TEXTS)
-    import vkzircon_cli.model.limits  # noqa: F401
-
+    _read_ahead()
     with OwnOutput() as printed:
         try:
             threading.Thread(target=ask, daemon=True).start()
@@ -103,6 +99,15 @@ def events(load: LoadProbe, request: Request) -> Generator[Event, None, None]:
         printed.drain()
         printed.is_over = event["event"] == "done"
     yield printed.capture.event()
+
+
+def _read_ahead() -> None:
+    """Read what a report may need, because a driver may change the user or the root folder."""
+    import vkzircon_cli.model.limits  # noqa: F401
+    from vkzircon_cli.explain.entries import text_of
+
+    read_glossary(TEXTS)
+    text_of("")  # which reads the other glossaries
 
 
 def _have_own_folder() -> None:
