@@ -169,3 +169,7 @@ def test_a_pure_wheel_says_that_it_cannot_emulate(pure: Path, lavapipe: str, tmp
     assert "VKZIRCON_NO_LAYER unset" in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
     assert _run(python, tmp_path, VK_DRIVER_FILES=lavapipe).returncode == 3
+    doctor = _run(python, tmp_path, "doctor", "--emulate", "--format", "json", VK_DRIVER_FILES=lavapipe)
+    assert doctor.returncode == 4
+    said = json.loads(doctor.stdout)["summary"]["sentence"]
+    assert said == "This vkzircon was installed without the emulation layer."

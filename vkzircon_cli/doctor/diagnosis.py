@@ -192,7 +192,8 @@ def _summary(
     counts = count_outcomes(each.outcome for each in made)
     problems = [each for each in made if each.outcome not in _HARMLESS]
     problems.sort(key=lambda found: SEVERITY[found.outcome], reverse=True)
-    if failure is not None and (_is_over(failure) or (devices and is_limited(failure))):
+    was_asked = failure is None or failure.cause != "no-layer"  # without the layer, no loader is opened
+    if failure is not None and (_is_over(failure) or not was_asked or (devices and is_limited(failure))):
         return Summary(Outcome.ERROR, failure.message, failure.exit_code, counts)
     if not devices:
         cause = f" {problems[0].sentence}" if problems else ""
