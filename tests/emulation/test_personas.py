@@ -26,7 +26,7 @@ def _told(ran: Ran) -> dict[str, str]:
 
 # What each persona's driver does, by facts.md 3.4, and where that is seen.
 def test_swiftshader_shares_although_buffers_report_nothing(emulated: Run) -> None:
-    """No rule demands that a usage can be shared. Images can, so each answer about buffers is a warning."""
+    """The driver shares images, and no rule demands that it shares buffers: the answers about buffers only warn."""
     ran = emulated("check", "--persona", "swiftshader", "--format", "json")
     assert ran.code == 0
     own = ("capabilities.offered", "capabilities.agree-export", "capabilities.agree-import")

@@ -126,7 +126,7 @@ def test_every_cell_has_a_sign_and_every_sign_a_meaning() -> None:
 
 
 def test_formats_with_nothing_to_share_are_counted_and_listed_when_asked_for() -> None:
-    """218 rows of dashes tell nobody anything."""
+    """Only --verbose has a row for each: most of the 218 formats would be rows of dashes."""
     assert "S8_UINT" not in _text()
     assert "1 format with nothing to share" in _text()
     assert "S8_UINT" in _text(verbose=True)
@@ -166,7 +166,7 @@ def test_json_comes_back_as_it_was() -> None:
 @settings(deadline=None, max_examples=50)
 @given(st.text(), st.integers(20, 100), st.sampled_from(list(RENDERERS["matrix"])))
 def test_no_name_breaks_a_page(name: str, width: int, format: Format) -> None:
-    """Whatever a device is called, nothing raises and no control character gets through."""
+    """For any name of a device, nothing raises and no control character gets through."""
     text = render(_matrix(name), Style(View.REPORT, format, verbose=True), replace(SCREEN, width=width))
     assert not {c for c in text if unicodedata.category(c) in ("Cc", "Cf")} - {"\n"}
     if format is Format.TERMINAL:
